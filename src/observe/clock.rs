@@ -1,0 +1,89 @@
+//! The wall clock of token life, movable by tests.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+/// Wall-clock time in milliseconds since the Unix epoch; what token records carry, since machines share them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This time plus `duration`.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero if it is before.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota days turn.
+    pub fn beijing_day(self) -> i64 {
+        (self.0 + 8 * 3_600_000).div_euclid(86_400_000)
+    }
+}
+
+/// Tells the wall-clock time; clones share an offset that a test may move.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    offset: Arc<watch::Sender<i64>>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { offset: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl Clock {
+    /// The present time.
+    pub fn now(&self) -> Timestamp {
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        Timestamp(i64::try_from(real).unwrap_or(i64::MAX).saturating_add(*self.offset.borrow()))
+    }
+
+    /// Moves the clock by `milliseconds`, either way; whoever sleeps until a timestamp looks again.
+    pub fn advance(&self, milliseconds: i64) {
+        self.offset.send_modify(|offset| *offset += milliseconds);
+    }
+
+    /// Waits until the clock reads `deadline`, however it gets there.
+    ///
+    /// Looks again every 15 s of real time, since the machine's clock may be stepped.
+    pub async fn sleep_until(&self, deadline: Timestamp) {
+        let mut moved = self.offset.subscribe();
+        loop {
+            let left = deadline.since(self.now());
+            if left.is_zero() {
+                return;
+            }
+            let nap = left.min(Duration::from_secs(15));
+            let _ = tokio::time::timeout(nap, moved.changed()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Timestamp};
+
+    #[test]
+    fn beijing_day_turns_at_sixteen_hours_utc() {
+        let before = Timestamp(16 * 3_600_000 - 1);
+        assert_eq!(before.beijing_day() + 1, Timestamp(16 * 3_600_000).beijing_day());
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_the_clock_is_moved() {
+        let clock = Clock::default();
+        let deadline = Timestamp(clock.now().0 + 7_200_000);
+        let sleeper = clock.clone();
+        let asleep = tokio::spawn(async move { sleeper.sleep_until(deadline).await });
+        tokio::task::yield_now().await;
+        clock.advance(7_200_000);
+        asleep.await.expect("the sleeper woke");
+    }
+}

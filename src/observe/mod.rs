@@ -1,0 +1,4 @@
+//! Tracing and metric primitives, and the clock; knows nothing of the rest.
+
+pub mod clock;
+pub mod exposition;

@@ -1,0 +1,52 @@
+//! A string that cannot be printed, copied carelessly or serialised.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret: an app secret, an access token, an API key.
+///
+/// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search for
+/// that word finds every place that handles the plain text. The memory is wiped on drop.
+pub struct Secret(Zeroizing<Box<str>>);
+
+impl Secret {
+    /// Takes ownership of the plain text.
+    pub fn new(plain: impl Into<Box<str>>) -> Self {
+        Self(Zeroizing::new(plain.into()))
+    }
+
+    /// The plain text, for the one place that must put it on the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether two secrets are equal, in time that depends on their lengths alone.
+    pub fn matches(&self, other: &Self) -> bool {
+        use subtle::ConstantTimeEq;
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn debug_shows_nothing_of_the_secret() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(redacted)");
+    }
+
+    #[test]
+    fn equal_secrets_match_and_others_do_not() {
+        assert!(Secret::new("a").matches(&Secret::new("a")));
+        assert!(!Secret::new("a").matches(&Secret::new("b")));
+        assert!(!Secret::new("a").matches(&Secret::new("ab")));
+    }
+}

@@ -1,0 +1,1 @@
+//! Accepts connections, spreads them over workers, parses HTTP/1.1 and drains.

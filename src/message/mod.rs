@@ -1,1 +1,3 @@
-//! message
+//! Vocabulary of HTTP messages, without I/O: bodies, headers, paths and queries.
+
+pub mod body;

@@ -1,1 +1,19 @@
-//! wechat
+//! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes, placeholders.
+
+/// What an account is; decides which credentials it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AppKind {
+    /// 公众号 (service or subscription account).
+    OfficialAccount,
+    /// 小程序.
+    MiniProgram,
+}
+
+/// Which of WeChat's two isolated families of tokens an app uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenMode {
+    /// `POST /cgi-bin/stable_token`: the same token until its last five minutes.
+    Stable,
+    /// `GET /cgi-bin/token`: every fetch rotates.
+    Classic,
+}

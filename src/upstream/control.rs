@@ -1,0 +1,114 @@
+//! Calls of the control plane: token fetches and probes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::Options;
+
+/// Makes the proxy's own calls to WeChat, off the hot path. Clones share one connection pool.
+#[derive(Clone, Debug)]
+pub struct Control {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// A call: what to ask for, with credentials in the query or the body.
+#[derive(Clone, Copy)]
+pub enum Call<'a> {
+    /// `GET path?query`
+    Get {
+        /// Begins with `/`.
+        path: &'a str,
+        /// Raw, already encoded.
+        query: &'a str,
+    },
+    /// `POST path` with a JSON body.
+    Post {
+        /// Begins with `/`.
+        path: &'a str,
+        /// The JSON text.
+        body: &'a str,
+    },
+}
+
+/// An answer, whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// At most 64 KiB.
+    pub body: Bytes,
+}
+
+/// Why a call brought no answer. Carries no URL: ours hold secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nothing answered in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// Could not connect, or the exchange broke off.
+    #[error("the exchange failed")]
+    Exchange(#[source] reqwest::Error),
+    /// The answer is longer than any token answer.
+    #[error("the answer is longer than 64 KiB")]
+    TooLong,
+}
+
+/// The control client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the control client")]
+pub struct SetupError(#[from] reqwest::Error);
+
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+impl Control {
+    /// A client for `options.origin`.
+    pub fn new(options: &Options, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(options.pool_idle);
+        for (host, addresses) in &options.resolve {
+            let addresses: Vec<_> =
+                addresses.iter().map(|ip| std::net::SocketAddr::new(*ip, options.origin.port)).collect();
+            builder = builder.resolve_to_addrs(host, &addresses);
+        }
+        Ok(Self { client: builder.build()?, base: options.origin.url() })
+    }
+
+    /// Makes one call; `timeout` bounds it from connecting to the answer's last byte.
+    pub async fn call(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, CallError> {
+        let request = match call {
+            Call::Get { path, query } => self.client.get(format!("{}{path}?{query}", self.base)),
+            Call::Post { path, body } => self
+                .client
+                .post(format!("{}{path}", self.base))
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(body.to_owned()),
+        };
+        let exchange = async {
+            let mut response = request.send().await?;
+            let status = response.status();
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                if body.len() + chunk.len() > LONGEST_ANSWER {
+                    return Err(CallError::TooLong);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer { status, body: body.into() })
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(CallError::Timeout(timeout)))
+    }
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Exchange(error.without_url())
+    }
+}

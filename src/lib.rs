@@ -1,5 +1,4 @@
 //! wxgate: a reverse proxy for WeChat's server API.
-#![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod config;

@@ -80,10 +80,7 @@ mod tests {
     async fn a_sleeper_wakes_when_the_clock_is_moved() {
         let clock = Clock::default();
         let deadline = Timestamp(clock.now().0 + 7_200_000);
-        let sleeper = clock.clone();
-        let asleep = tokio::spawn(async move { sleeper.sleep_until(deadline).await });
-        tokio::task::yield_now().await;
-        clock.advance(7_200_000);
-        asleep.await.expect("the sleeper woke");
+        let mover = async { clock.advance(7_200_000) };
+        tokio::join!(clock.sleep_until(deadline), mover);
     }
 }

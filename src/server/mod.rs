@@ -1,12 +1,25 @@
 //! Accepts connections, spreads them over workers, parses HTTP/1.1 and drains.
 
+mod connection;
+mod framing;
+mod listener;
+mod stream;
+mod worker;
+
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::listener::{Accepted, Accepting};
+pub use self::listener::{BindError, Listener};
+use self::worker::{Assignment, Count, Stage, Worker};
 use crate::message::body::Body;
 
 /// A request as it came from the socket; its body is read as the handler asks for it.
@@ -73,5 +86,159 @@ pub trait Handler: 'static {
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let _ = (refusal, peer);
         None
+    }
+}
+
+/// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<Address>,
+    stage: watch::Sender<Stage>,
+    ended: Vec<oneshot::Receiver<()>>,
+    threads: Vec<JoinHandle<()>>,
+    counts: Vec<Arc<Count>>,
+    drain_timeout: Duration,
+}
+
+/// How a drain went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut off because they outlasted the drain timeout.
+    pub cut_off: usize,
+}
+
+impl Server {
+    /// Serves `listeners` with `workers` threads, each with a handler of its own made by `make_handler(worker)`.
+    ///
+    /// A connection stays with the worker that had the fewest when it came. Must be called within a tokio runtime, which
+    /// runs the acceptor.
+    ///
+    /// # Errors
+    /// If a thread can't be started or a listener can't be watched.
+    pub fn start<H: Handler>(
+        name: &str,
+        listeners: Vec<Listener>,
+        options: Options,
+        workers: usize,
+        make_handler: impl Fn(usize) -> H + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
+        let listeners =
+            listeners.into_iter().map(Listener::into_accepting).collect::<io::Result<Vec<_>>>()?;
+        let (stage, _) = watch::channel(Stage::Serving);
+        let make_handler = Arc::new(make_handler);
+        let mut server = Self {
+            addresses,
+            stage,
+            ended: Vec::new(),
+            threads: Vec::new(),
+            counts: Vec::new(),
+            drain_timeout: options.drain_timeout,
+        };
+        let mut routes = Vec::new();
+        for index in 0..workers.max(1) {
+            let (assignments, receiver) = mpsc::unbounded_channel();
+            let (ended, has_ended) = oneshot::channel();
+            let connections = Arc::new(Count::default());
+            routes.push(Worker { assignments, connections: Arc::clone(&connections) });
+            server.counts.push(Arc::clone(&connections));
+            server.ended.push(has_ended);
+            let make_handler = Arc::clone(&make_handler);
+            let (options, stage) = (options.clone(), server.stage.subscribe());
+            server.threads.push(std::thread::Builder::new().name(format!("{name}-{index}")).spawn(
+                move || {
+                    worker::run(move || make_handler(index), options, receiver, connections, stage, ended)
+                },
+            )?);
+        }
+        let routes = Arc::new(routes);
+        for listener in listeners {
+            let acceptor = Acceptor { routes: Arc::clone(&routes), max_connections: options.max_connections };
+            #[expect(clippy::disallowed_methods, reason = "ends with the stage; the workers are joined")]
+            tokio::spawn(acceptor.run(listener, server.stage.subscribe()));
+        }
+        Ok(server)
+    }
+
+    /// The bound addresses, in the order of the listeners.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> usize {
+        self.counts.iter().map(|count| count.get()).sum()
+    }
+
+    /// Connections open now, worker by worker.
+    pub fn connections_by_worker(&self) -> Vec<usize> {
+        self.counts.iter().map(|count| count.get()).collect()
+    }
+
+    /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off what is left.
+    pub async fn drain(mut self) -> Drained {
+        self.stage.send_replace(Stage::Draining);
+        let ended = std::mem::take(&mut self.ended);
+        let all = async {
+            for ended in ended {
+                let _ = ended.await;
+            }
+        };
+        let in_time = tokio::time::timeout(self.drain_timeout, all).await.is_ok();
+        let cut_off = if in_time { 0 } else { self.connections() };
+        self.stage.send_replace(Stage::Stopped);
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+        Drained { cut_off }
+    }
+}
+
+struct Acceptor {
+    routes: Arc<Vec<Worker>>,
+    max_connections: usize,
+}
+
+/// Above the limit, as many again are still answered that the server is full; the rest is closed at once.
+const REFUSED_AT_ONCE: usize = 256;
+
+impl Acceptor {
+    async fn run(self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
+        for turn in 0.. {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stage.wait_for(|stage| *stage > Stage::Serving) => return,
+            };
+            match accepted {
+                Ok(accepted) => self.assign(accepted, turn),
+                // The caller has gone already.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    // Most often no file descriptor is left; one may come free soon.
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn assign(&self, accepted: Accepted, turn: usize) {
+        let total: usize = self.routes.iter().map(|worker| worker.connections.get()).sum();
+        if total >= self.max_connections + REFUSED_AT_ONCE {
+            return;
+        }
+        let count = self.routes.len();
+        let fewest =
+            (0..count).map(|step| (turn + step) % count).min_by_key(|at| self.routes[*at].connections.get());
+        if let Some(worker) = fewest.and_then(|at| self.routes.get(at)) {
+            worker.connections.add();
+            let overloaded = total >= self.max_connections;
+            // A worker that is gone has ended its connections with it.
+            let _ = worker.assignments.send(Assignment { accepted, overloaded });
+        }
     }
 }

@@ -15,6 +15,7 @@ pub struct Control {
 }
 
 /// A call: what to ask for, with credentials in the query or the body.
+#[expect(missing_debug_implementations, reason = "it would print credentials")]
 #[derive(Clone, Copy)]
 pub enum Call<'a> {
     /// `GET path?query`

@@ -1,0 +1,151 @@
+//! One connection, from its first byte to its close.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http_body::{Frame, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::listener::Accepted;
+use super::stream::{Guarded, Progress, Socket};
+use super::worker::Drain;
+use super::{Handler, Options, Peer, Refusal, Request};
+use crate::message::body::{Body, Broken};
+
+/// A longer head is refused; the target alone may have 65,534 bytes.
+const LONGEST_HEAD: usize = 128 * 1024;
+
+/// Serves `accepted` until it closes, the caller falls silent, or a drain lets it go.
+pub(super) async fn serve<H: Handler>(
+    accepted: Accepted,
+    handler: Rc<H>,
+    options: Rc<Options>,
+    drain: Rc<Drain>,
+    overloaded: bool,
+) -> io::Result<()> {
+    let peer = accepted.peer();
+    let socket = match accepted {
+        Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
+        Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+    };
+    let progress = Rc::new(Progress::default());
+    let refuse = {
+        let handler = Rc::clone(&handler);
+        Box::new(move |refusal| handler.refuse(refusal, peer).map(|answer| on_the_wire(&answer)))
+    };
+    let guarded = Guarded::new(socket, Rc::clone(&progress), options, refuse);
+    let service = service_fn(move |request: Request| {
+        let (handler, progress) = (Rc::clone(&handler), Rc::clone(&progress));
+        async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, overloaded).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The socket's own deadlines tell an idle connection from a slow head; hyper's timer can't.
+        .header_read_timeout(None)
+        .max_buf_size(LONGEST_HEAD)
+        // One copy costs less than a second iovec for small answers.
+        .writev(false)
+        .serve_connection(TokioIo::new(guarded), service);
+
+    let mut connection = pin!(connection);
+    let registration = drain.register();
+    let mut told = false;
+    let ended = poll_fn(|context| {
+        registration.remember(context);
+        if drain.begun() && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(context)
+    })
+    .await;
+    if let Err(error) = ended {
+        // A caller's doing, not ours; the pipeline has logged what concerns a request.
+        tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
+    }
+    Ok(())
+}
+
+async fn dispatch<H: Handler>(
+    handler: &H,
+    progress: &Rc<Progress>,
+    request: Request,
+    peer: Peer,
+    overloaded: bool,
+) -> http::Response<Outgoing> {
+    let index = progress.dispatched.get();
+    progress.dispatched.set(index + 1);
+    progress.answering.set(true);
+    let refusal = if progress.framing.borrow().is_ambiguous(index) {
+        Some(Refusal::AmbiguousFraming)
+    } else if overloaded {
+        Some(Refusal::Overloaded)
+    } else {
+        None
+    };
+    let response = match refusal.and_then(|refusal| handler.refuse(refusal, peer)) {
+        Some(mut answer) => {
+            answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+            answer.map(Body::from)
+        }
+        None => handler.handle(request, peer).await,
+    };
+    response.map(|body| Outgoing { body, progress: Rc::clone(progress) })
+}
+
+/// An answer as bytes, for the places where hyper has none to encode.
+fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
+    let mut head = String::with_capacity(256);
+    let status = answer.status();
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", status.as_u16());
+    for (name, value) in answer.headers() {
+        let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    let _ = write!(head, "content-length: {}\r\nconnection: close\r\n\r\n", answer.body().len());
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(answer.body());
+    bytes.into()
+}
+
+/// An answer's body; when hyper has taken the last of it, the connection may be idle again.
+struct Outgoing {
+    body: Body,
+    progress: Rc<Progress>,
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.progress.answering.set(false);
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

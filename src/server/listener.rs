@@ -1,0 +1,163 @@
+//! Bound sockets.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Address, Peer};
+
+/// Connections that the kernel may hold ready while the acceptor is busy.
+const BACKLOG: i32 = 4096;
+
+/// A bound socket that accepts connections.
+#[derive(Debug)]
+pub struct Listener {
+    bound: Bound,
+    address: Address,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(std::net::TcpListener),
+    Unix { listener: std::os::unix::net::UnixListener, unlink: UnlinkOnDrop },
+}
+
+/// Why an address can't be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}{hint}")]
+pub struct BindError {
+    address: Address,
+    hint: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+/// A connection as the acceptor hands it to a worker: not yet part of any runtime.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    pub(super) fn peer(&self) -> Peer {
+        match self {
+            Self::Tcp(_, address) => Peer::Tcp(*address),
+            Self::Unix(_) => Peer::Unix,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct UnlinkOnDrop(PathBuf);
+
+impl Drop for UnlinkOnDrop {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Binds `address`. A unix socket left behind by a process that is gone is replaced.
+    pub fn bind(address: &Address) -> Result<Self, BindError> {
+        let bound = match address {
+            Address::Tcp(authority) => bind_tcp(authority),
+            Address::Unix(path) => bind_unix(path.clone()),
+        };
+        let failed = |source: io::Error| BindError {
+            address: address.clone(),
+            hint: match source.kind() {
+                io::ErrorKind::AddrInUse => ": the address is in use by another process",
+                io::ErrorKind::PermissionDenied => {
+                    ": not permitted (ports below 1024 need CAP_NET_BIND_SERVICE)"
+                }
+                io::ErrorKind::AddrNotAvailable => ": this machine doesn't have that address",
+                _ => "",
+            },
+            source,
+        };
+        let bound = bound.map_err(failed)?;
+        let address = match &bound {
+            Bound::Tcp(listener) => Address::Tcp(listener.local_addr().map_err(failed)?.to_string()),
+            Bound::Unix { .. } => address.clone(),
+        };
+        Ok(Self { bound, address })
+    }
+
+    /// The address that is bound, with the port that the kernel chose.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(super) fn into_accepting(self) -> io::Result<Accepting> {
+        Ok(match self.bound {
+            Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Bound::Unix { listener, unlink } => {
+                Accepting::Unix { listener: tokio::net::UnixListener::from_std(listener)?, _unlink: unlink }
+            }
+        })
+    }
+}
+
+/// A listener on the acceptor's runtime.
+pub(super) enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    Unix { listener: tokio::net::UnixListener, _unlink: UnlinkOnDrop },
+}
+
+impl Accepting {
+    /// Waits for a connection and takes it out of this runtime, since it will live on a worker's.
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Accepted::Tcp(stream.into_std()?, peer))
+            }
+            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
+        }
+    }
+}
+
+fn bind_tcp(authority: &str) -> io::Result<Bound> {
+    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    for address in authority.to_socket_addrs()? {
+        let attempt = || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_reuse_address(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(Bound::Tcp(socket.into()))
+        };
+        match attempt() {
+            Ok(bound) => return Ok(bound),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn bind_unix(path: PathBuf) -> io::Result<Bound> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_socket());
+    if is_socket && UnixStream::connect(&path).is_err() {
+        std::fs::remove_file(&path)?;
+    }
+    let listener = std::os::unix::net::UnixListener::bind(&path)?;
+    listener.set_nonblocking(true)?;
+    Ok(Bound::Unix { listener, unlink: UnlinkOnDrop(path) })
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(authority) => f.write_str(authority),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would give by itself.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, Sleep};
+
+use super::framing::{Framing, Place};
+use super::{Options, Refusal};
+
+/// What the socket, the service and the answer's body of one connection know together.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Between a request's dispatch and the end of its answer: silence is no idleness then.
+    pub(super) answering: Cell<bool>,
+    /// Requests handed to the handler so far.
+    pub(super) dispatched: Cell<u64>,
+    pub(super) framing: RefCell<Framing>,
+}
+
+/// Either kind of socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// What a silence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    Between,
+    Head,
+    Body,
+}
+
+/// The socket as hyper sees it.
+pub(super) struct Guarded {
+    socket: Socket,
+    progress: Rc<Progress>,
+    options: Rc<Options>,
+    reading: Patience<Silence>,
+    writing: Patience<()>,
+    refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
+    substitute: Option<Bytes>,
+}
+
+/// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer that goes off early
+/// is set anew, so that a busy connection touches the timer wheel once in many requests.
+#[derive(Debug)]
+struct Patience<Reason> {
+    since: Option<(Reason, Instant)>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<Reason: PartialEq> Patience<Reason> {
+    fn new() -> Self {
+        Self { since: None, timer: None }
+    }
+
+    fn progress(&mut self) {
+        self.since = None;
+    }
+
+    /// Ready when silence for `reason` has lasted `limit`.
+    fn poll_lost(&mut self, reason: Reason, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let since = match &self.since {
+            Some((same, since)) if *same == reason => *since,
+            _ => {
+                let now = Instant::now();
+                self.since = Some((reason, now));
+                now
+            }
+        };
+        let deadline = since + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl Guarded {
+    pub(super) fn new(
+        socket: Socket,
+        progress: Rc<Progress>,
+        options: Rc<Options>,
+        refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
+    ) -> Self {
+        Self {
+            socket,
+            progress,
+            options,
+            reading: Patience::new(),
+            writing: Patience::new(),
+            refuse,
+            substitute: None,
+        }
+    }
+
+    /// What is awaited from the caller, if anything.
+    fn awaited(&self) -> Option<(Silence, Duration)> {
+        match self.progress.framing.borrow().place() {
+            Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
+                Some((Silence::Body, self.options.body_timeout))
+            }
+            _ if self.progress.answering.get() => None,
+            Place::Head => Some((Silence::Head, self.options.head_timeout)),
+            Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
+        }
+    }
+
+    fn poll_socket_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Socket::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        };
+        if written.is_ready() {
+            self.writing.progress();
+            return written;
+        }
+        ready!(self.writing.poll_lost((), self.options.write_timeout, context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller stopped reading")))
+    }
+}
+
+/// Recognises the answer that hyper gives by itself to what it can't parse: an empty one. A handler's answers are told
+/// from it by their `x-request-id`.
+fn own_answer(bytes: &[u8]) -> Option<Refusal> {
+    let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
+    if bytes.len() > 256 || memchr::memmem::find(bytes, b"x-request-id").is_some() {
+        return None;
+    }
+    Some(match status {
+        b"14" => Refusal::TargetTooLong,
+        b"31" => Refusal::HeadTooLarge,
+        _ => Refusal::Malformed,
+    })
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        if read.is_ready() {
+            let fresh = buffer.filled().get(before..).unwrap_or_default();
+            self.progress.framing.borrow_mut().observe(fresh);
+            // A head has one deadline from its first byte, however its bytes trickle in.
+            if !matches!(&self.reading.since, Some((Silence::Head, _)))
+                || self.progress.framing.borrow().place() != Place::Head
+            {
+                self.reading.progress();
+            }
+            return read;
+        }
+        let Some((silence, limit)) = self.awaited() else {
+            self.reading.progress();
+            return Poll::Pending;
+        };
+        ready!(self.reading.poll_lost(silence, limit, context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")))
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.substitute.is_none()
+            && let Some(refusal) = own_answer(bytes)
+        {
+            self.substitute = (self.refuse)(refusal);
+        }
+        while let Some(mut rest) = self.substitute.take() {
+            match self.poll_socket_write(context, &rest) {
+                Poll::Ready(Ok(count)) => {
+                    rest.advance(count);
+                    if rest.is_empty() {
+                        return Poll::Ready(Ok(bytes.len()));
+                    }
+                    self.substitute = Some(rest);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.substitute = Some(rest);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.poll_socket_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A thread with a runtime of its own: it keeps a connection from its first byte to its last.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+
+use super::listener::Accepted;
+use super::{Handler, Options, connection};
+
+/// A connection count on a cache line of its own, so that workers don't slow each other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Count(AtomicUsize);
+
+impl Count {
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A place among a worker's connections, given back on drop.
+struct Place(Arc<Count>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the acceptor sends.
+pub(super) struct Assignment {
+    pub(super) accepted: Accepted,
+    pub(super) overloaded: bool,
+}
+
+/// The way to a worker.
+pub(super) struct Worker {
+    pub(super) assignments: mpsc::UnboundedSender<Assignment>,
+    pub(super) connections: Arc<Count>,
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Serving,
+    /// No new connections; each open one ends after the answer in progress.
+    Draining,
+    /// Whatever still runs is cut off.
+    Stopped,
+}
+
+/// Tells a worker's connections that a drain has begun, at no cost until then.
+#[derive(Debug, Default)]
+pub(super) struct Drain {
+    begun: Cell<bool>,
+    next: Cell<u64>,
+    wakers: RefCell<HashMap<u64, Waker>>,
+}
+
+pub(super) struct Registration {
+    drain: Rc<Drain>,
+    key: u64,
+    known: Cell<bool>,
+}
+
+impl Drain {
+    pub(super) fn begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    pub(super) fn register(self: &Rc<Self>) -> Registration {
+        let key = self.next.get();
+        self.next.set(key + 1);
+        Registration { drain: Rc::clone(self), key, known: Cell::new(false) }
+    }
+
+    fn begin(&self) {
+        self.begun.set(true);
+        for waker in self.wakers.borrow().values() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Registration {
+    /// A task's waker never changes, so the first one will do.
+    pub(super) fn remember(&self, context: &Context<'_>) {
+        if !self.known.replace(true) {
+            self.drain.wakers.borrow_mut().insert(self.key, context.waker().clone());
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.drain.wakers.borrow_mut().remove(&self.key);
+    }
+}
+
+/// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they were cut off.
+pub(super) fn run<H: Handler>(
+    handler: impl FnOnce() -> H,
+    options: Options,
+    assignments: mpsc::UnboundedReceiver<Assignment>,
+    connections: Arc<Count>,
+    stage: watch::Receiver<Stage>,
+    ended: oneshot::Sender<()>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a worker could not start");
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    let finished = local.block_on(&runtime, async {
+        let handler = Rc::new(handler());
+        serve(handler, Rc::new(options), assignments, connections, stage).await
+    });
+    if finished {
+        let _ = ended.send(());
+    }
+}
+
+async fn serve<H: Handler>(
+    handler: Rc<H>,
+    options: Rc<Options>,
+    mut assignments: mpsc::UnboundedReceiver<Assignment>,
+    connections: Arc<Count>,
+    mut stage: watch::Receiver<Stage>,
+) -> bool {
+    let drain = Rc::new(Drain::default());
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut open = true;
+    loop {
+        tokio::select! {
+            assignment = assignments.recv(), if open => {
+                let Some(Assignment { accepted, overloaded }) = assignment else {
+                    open = false;
+                    drain.begin();
+                    continue;
+                };
+                let place = Place(Arc::clone(&connections));
+                let (handler, options, drain) = (Rc::clone(&handler), Rc::clone(&options), Rc::clone(&drain));
+                tasks.spawn_local(async move {
+                    let _place = place;
+                    if let Err(error) = connection::serve(accepted, handler, options, drain, overloaded).await {
+                        tracing::debug!(error = &error as &dyn std::error::Error, "connection could not be served");
+                    }
+                });
+            }
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            changed = stage.changed() => {
+                let now = if changed.is_err() { Stage::Stopped } else { *stage.borrow_and_update() };
+                match now {
+                    Stage::Serving => {}
+                    Stage::Draining => drain.begin(),
+                    Stage::Stopped => return tasks.is_empty(),
+                }
+            }
+        }
+        if drain.begun() && tasks.is_empty() && (!open || assignments.is_empty()) {
+            return true;
+        }
+    }
+}

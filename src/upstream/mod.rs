@@ -5,7 +5,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod connect;
 pub mod control;
+mod exchange;
+mod pool;
+pub mod tls;
+mod transport;
+
+pub use self::connect::ConnectError;
+pub use self::exchange::{Answer, BodyError, Patience, Progress, SendError, Start, Stream};
+pub use self::pool::{Gauges, Payload, Pool};
 
 /// One of WeChat's hosts (or the sandbox): scheme and authority, no path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

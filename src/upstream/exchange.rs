@@ -1,0 +1,358 @@
+//! One request and its answer.
+
+use std::cell::Cell;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::connect::ConnectError;
+use super::pool::{Connection, Payload, Pool};
+use crate::message::body::Broken;
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// The connection broke before an answer's head was whole.
+    #[error("the connection broke before an answer came")]
+    Broken {
+        /// What broke it.
+        #[source]
+        source: hyper::Error,
+        /// A byte of the request was handed to the kernel.
+        sent: bool,
+        /// A connection that had served before closed without a byte of an answer: WeChat's idle close may have crossed
+        /// the request.
+        stale: bool,
+    },
+    /// No answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// WeChat took no byte of the request's body for too long.
+    #[error("no byte of the request moved for {0:?}")]
+    Stalled(Duration),
+}
+
+impl SendError {
+    pub(super) fn broken(source: hyper::Error, sent: bool, stale: bool) -> Self {
+        Self::Broken { source, sent, stale }
+    }
+}
+
+/// How far a request's body has got; its [`Payload`] keeps it up to date.
+#[derive(Debug)]
+pub struct Progress {
+    moved: Cell<Instant>,
+    done: Cell<bool>,
+}
+
+impl Progress {
+    /// Of a body that is in memory, or still to come.
+    pub fn new(done: bool) -> Rc<Self> {
+        Rc::new(Self { moved: Cell::new(Instant::now()), done: Cell::new(done) })
+    }
+
+    /// A piece of the body was taken; `last` if it was the end.
+    pub fn moved(&self, last: bool) {
+        self.moved.set(Instant::now());
+        self.done.set(last);
+    }
+}
+
+/// How long an answer is awaited.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// The request's body.
+    pub progress: Rc<Progress>,
+    /// All attempts of the request together, from the end of its body on.
+    pub deadline: Rc<Cell<Option<Instant>>>,
+    /// Sets `deadline` when the body has ended.
+    pub request_timeout: Duration,
+}
+
+impl Patience {
+    /// When to give up, as things stand, and what that would mean.
+    fn limit(&self, response_timeout: Duration, body_timeout: Duration) -> (Instant, SendError) {
+        let moved = self.progress.moved.get();
+        if !self.progress.done.get() {
+            return (moved + body_timeout, SendError::Stalled(body_timeout));
+        }
+        let deadline = self.deadline.get().unwrap_or_else(|| {
+            let deadline = moved + self.request_timeout;
+            self.deadline.set(Some(deadline));
+            deadline
+        });
+        if moved + response_timeout <= deadline {
+            (moved + response_timeout, SendError::Timeout(response_timeout))
+        } else {
+            (deadline, SendError::Timeout(self.request_timeout))
+        }
+    }
+}
+
+/// An answer whose body is still on its way.
+pub struct Answer<B: Payload> {
+    /// WeChat's status.
+    pub status: StatusCode,
+    /// WeChat's headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+    connection: Box<Connection<B>>,
+    pool: Rc<Pool<B>>,
+}
+
+impl<B: Payload> std::fmt::Debug for Answer<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl<B: Payload> Pool<B> {
+    /// Sends `request` and waits for the head of the answer; the connection is driven by this very task.
+    pub async fn send(
+        self: &Rc<Self>,
+        request: Request<B>,
+        patience: &Patience,
+        fresh: bool,
+    ) -> Result<Answer<B>, SendError> {
+        let parked = if fresh { None } else { self.reuse().await };
+        let mut connection = match parked {
+            Some(connection) => connection,
+            None => self.fresh().await?,
+        };
+        let options = self.options();
+        let mut response = pin!(connection.sender.send_request(request));
+        let mut timer: Option<Pin<Box<Sleep>>> = None;
+        let driver = &mut connection.driver;
+        let outcome = poll_fn(|context| {
+            // What the driver reads it hands to `response` within the same poll: no waker is needed there.
+            let ended = Pin::new(&mut *driver).poll(context).is_ready();
+            if let Poll::Ready(outcome) = response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return Poll::Ready(Ok(outcome));
+            }
+            if ended {
+                // The request was dropped with the connection; its future says so at the next poll.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            poll_limit(&mut timer, context, || patience.limit(options.response_timeout, options.body_timeout))
+                .map(Err)
+        })
+        .await?;
+        match outcome {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                let pool = Rc::clone(self);
+                Ok(Answer { status: head.status, headers: head.headers, body, connection, pool })
+            }
+            Err(source) => {
+                let meter = &connection.meter;
+                let stale = connection.reused && !meter.read.get();
+                Err(SendError::broken(source, meter.written.get(), stale))
+            }
+        }
+    }
+}
+
+/// Ready with the error when the limit has passed; the limit may have moved since the timer was set.
+fn poll_limit<E>(
+    timer: &mut Option<Pin<Box<Sleep>>>,
+    context: &mut Context<'_>,
+    limit: impl Fn() -> (Instant, E),
+) -> Poll<E> {
+    if let Some(sleep) = timer
+        && sleep.as_mut().poll(context).is_pending()
+    {
+        return Poll::Pending;
+    }
+    loop {
+        let (at, error) = limit();
+        let sleep = match timer {
+            Some(sleep) if sleep.deadline() >= at => return Poll::Ready(error),
+            Some(sleep) => {
+                sleep.as_mut().reset(at);
+                sleep
+            }
+            None => timer.insert(Box::pin(sleep_until(at))),
+        };
+        if sleep.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+    }
+}
+
+/// The beginning of a body.
+#[derive(Debug)]
+pub enum Start {
+    /// All of it.
+    Whole(Bytes),
+    /// So much of it; more follows.
+    Part(Bytes),
+}
+
+/// Why an answer's body broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// WeChat closed or reset the connection within the body.
+    #[error("the answer broke off")]
+    BrokenOff(#[source] hyper::Error),
+    /// Silence within the body.
+    #[error("no byte of the answer for {0:?}")]
+    Silent(Duration),
+}
+
+impl<B: Payload> Answer<B> {
+    /// The body's length, where WeChat gave one.
+    pub fn length(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+
+    /// Reads the body until it ends, `enough` says so of what there is, or `most` bytes are there.
+    pub async fn read(&mut self, most: usize, enough: impl Fn(&[u8]) -> bool) -> Result<Start, BodyError> {
+        let silence = self.pool.options().body_timeout;
+        let (driver, body) = (&mut self.connection.driver, &mut self.body);
+        let mut first = Bytes::new();
+        let mut joined = Vec::new();
+        let mut ended = false;
+        loop {
+            let mut timer = None;
+            let began = Instant::now();
+            let frame = poll_fn(|context| {
+                if !ended {
+                    ended = Pin::new(&mut *driver).poll(context).is_ready();
+                }
+                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(context) {
+                    return Poll::Ready(Ok(frame));
+                }
+                poll_limit(&mut timer, context, || (began + silence, BodyError::Silent(silence))).map(Err)
+            })
+            .await?;
+            // Nearly every answer is a single frame: it is handed on without a copy.
+            let so_far = match frame {
+                None => return Ok(Start::Whole(if joined.is_empty() { first } else { joined.into() })),
+                Some(Err(error)) => return Err(BodyError::BrokenOff(error)),
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    if first.is_empty() && joined.is_empty() {
+                        first = data;
+                        &first[..]
+                    } else {
+                        if joined.is_empty() {
+                            joined.extend_from_slice(&std::mem::take(&mut first));
+                        }
+                        joined.extend_from_slice(&data);
+                        &joined[..]
+                    }
+                }
+            };
+            let ended = body.is_end_stream();
+            if ended || so_far.len() >= most || enough(so_far) {
+                let start = if joined.is_empty() { first } else { joined.into() };
+                return Ok(if ended { Start::Whole(start) } else { Start::Part(start) });
+            }
+        }
+    }
+
+    /// Ends the exchange after the whole body was read: the connection may serve again.
+    pub async fn finish(self) {
+        let Self { body, mut connection, pool, .. } = self;
+        drop(body);
+        if !connection.sender.is_ready() {
+            poll_fn(|context| Poll::Ready(Pin::new(&mut connection.driver).poll(context).is_ready())).await;
+        }
+        if connection.sender.is_ready() {
+            pool.park(connection);
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            if drive(&mut connection).await {
+                pool.park(connection);
+            }
+        });
+    }
+
+    /// The rest of the body as a stream; from here on the connection is driven by a task of its own, since polling it
+    /// from the caller's task for each piece costs nearly twice as much.
+    pub fn into_stream(self, start: Bytes) -> Stream {
+        let Self { body, mut connection, pool, .. } = self;
+        let silence = pool.options().body_timeout;
+        tokio::task::spawn_local(async move {
+            if drive(&mut connection).await {
+                pool.park(connection);
+            }
+        });
+        Stream { start, rest: body, silence, timer: None, since: None }
+    }
+}
+
+/// Drives a connection until its exchange is over; false if it can't serve another.
+async fn drive<B: Payload>(connection: &mut Connection<B>) -> bool {
+    poll_fn(|context| {
+        if Pin::new(&mut connection.driver).poll(context).is_ready() {
+            return Poll::Ready(false);
+        }
+        connection.sender.poll_ready(context).map(|ready| ready.is_ok())
+    })
+    .await
+}
+
+/// A body on its way through.
+#[derive(Debug)]
+pub struct Stream {
+    start: Bytes,
+    rest: Incoming,
+    silence: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    since: Option<Instant>,
+}
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if !self.start.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.start)))));
+        }
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.rest).poll_frame(context) {
+            this.since = None;
+            let frame = frame.map(|frame| frame.map_err(|error| BodyError::BrokenOff(error).into()));
+            return Poll::Ready(frame);
+        }
+        let silence = this.silence;
+        let since = *this.since.get_or_insert_with(Instant::now);
+        poll_limit(&mut this.timer, context, || (since + silence, BodyError::Silent(silence)))
+            .map(|error| Some(Err(error.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.start.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let start = self.start.len() as u64;
+        let rest = self.rest.size_hint();
+        match rest.exact() {
+            Some(length) => SizeHint::with_exact(start + length),
+            None => {
+                let mut hint = SizeHint::new();
+                hint.set_lower(start + rest.lower());
+                hint
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The one TLS configuration of both HTTP stacks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Why TLS towards WeChat can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file can't be read or isn't PEM.
+    #[error("cannot read certificates from {path}")]
+    Read {
+        /// `upstream.ca_file`
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The file holds no certificate.
+    #[error("{0} holds no certificate")]
+    Empty(PathBuf),
+    /// A certificate that can't be a root.
+    #[error("a certificate in {path} cannot be trusted")]
+    Root {
+        /// `upstream.ca_file`
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The provider lacks a protocol version.
+    #[error("no TLS version can be offered")]
+    Versions(#[source] rustls::Error),
+}
+
+/// A client configuration that trusts `ca_file`, or Mozilla's roots where there is none.
+pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let roots = match ca_file {
+        Some(path) => roots_of(path)?,
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
+    // ring: aws-lc-rs measured slower on small records.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Versions)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
+    let read = |source| TlsError::Read { path: path.to_owned(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(read)? {
+        roots
+            .add(certificate.map_err(read)?)
+            .map_err(|source| TlsError::Root { path: path.to_owned(), source })?;
+    }
+    if roots.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(roots) }
+}

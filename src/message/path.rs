@@ -1,0 +1,163 @@
+//! Request paths: what is refused before anything is decided by a path, and the form in which paths are compared.
+
+use std::borrow::Cow;
+
+/// Why a path is refused.
+///
+/// Whatever an upstream may read differently from our own look-ups would lead past the guards, and no path of
+/// WeChat's needs any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathFault {
+    /// Not in origin form.
+    #[error("the path doesn't begin with `/`; send WeChat's own path, such as `/cgi-bin/user/info`")]
+    NoLeadingSlash,
+    /// Percent-encoding.
+    #[error("the path holds a `%`; no path of WeChat's is percent-encoded, send the characters themselves")]
+    PercentEncoded,
+    /// `//`
+    #[error("the path holds an empty segment (`//`); separate segments by one `/`")]
+    EmptySegment,
+    /// `.` or `..`
+    #[error("the path holds a `.` or `..` segment; send the path that it resolves to")]
+    DotSegment,
+    /// A control character.
+    #[error("the path holds a control character; send printable ASCII")]
+    ControlCharacter,
+    /// `\`, which some servers read as `/`.
+    #[error("the path holds a `\\`; separate segments by `/`")]
+    Backslash,
+    /// `;`, behind which servlet containers see path parameters and not the path.
+    #[error("the path holds a `;`; parameters go into the query, behind a `?`")]
+    PathParameter,
+    /// A space or a byte outside ASCII.
+    #[error("the path holds a space or a character outside ASCII; WeChat's paths are printable ASCII")]
+    NotAscii,
+}
+
+/// Refuses a path that the guards could read differently from WeChat.
+///
+/// # Errors
+/// The first fault, in the order of [`PathFault`] for a byte that shows several.
+pub fn check(path: &str) -> Result<(), PathFault> {
+    if !path.starts_with('/') {
+        return Err(PathFault::NoLeadingSlash);
+    }
+    let mut segment = Segment::Empty;
+    let mut first = true;
+    for byte in path.bytes() {
+        segment = match byte {
+            b'/' => match segment {
+                Segment::Empty if !first => return Err(PathFault::EmptySegment),
+                Segment::Dot | Segment::Dots => return Err(PathFault::DotSegment),
+                Segment::Empty | Segment::Named => Segment::Empty,
+            },
+            b'.' => match segment {
+                Segment::Empty => Segment::Dot,
+                Segment::Dot => Segment::Dots,
+                Segment::Dots | Segment::Named => Segment::Named,
+            },
+            b'%' => return Err(PathFault::PercentEncoded),
+            b'\\' => return Err(PathFault::Backslash),
+            b';' => return Err(PathFault::PathParameter),
+            0..=0x1f | 0x7f => return Err(PathFault::ControlCharacter),
+            b' ' | 0x80.. => return Err(PathFault::NotAscii),
+            _ => Segment::Named,
+        };
+        first = false;
+    }
+    match segment {
+        Segment::Dot | Segment::Dots => Err(PathFault::DotSegment),
+        Segment::Empty | Segment::Named => Ok(()),
+    }
+}
+
+/// What a segment has been so far.
+#[derive(Clone, Copy)]
+enum Segment {
+    Empty,
+    Dot,
+    Dots,
+    Named,
+}
+
+/// The form in which paths are compared: lower case, no trailing `/`.
+///
+/// WeChat's servers take some paths in any case and with a trailing `/`; a guard must see through both.
+pub fn normalise(path: &str) -> Cow<'_, str> {
+    let path = path.trim_end_matches('/');
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(path.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PathFault, check, normalise};
+
+    #[test]
+    fn ordinary_paths_pass() {
+        for path in [
+            "/",
+            "/cgi-bin/user/info",
+            "/cgi-bin/user/info/",
+            "/bizwifi/device/List",
+            "/a.b/..c/c../.d",
+            "/@shop/cgi-bin/menu/get",
+            "/cgi-bin/x=1,2:3",
+        ] {
+            assert_eq!(check(path), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_be_read_two_ways_is_refused() {
+        for (path, fault) in [
+            ("", PathFault::NoLeadingSlash),
+            ("*", PathFault::NoLeadingSlash),
+            ("cgi-bin/token", PathFault::NoLeadingSlash),
+            ("/cgi-bin/clear%5fquota", PathFault::PercentEncoded),
+            ("/cgi-bin/%", PathFault::PercentEncoded),
+            ("//cgi-bin/token", PathFault::EmptySegment),
+            ("/cgi-bin//token", PathFault::EmptySegment),
+            ("/cgi-bin/token//", PathFault::EmptySegment),
+            ("//", PathFault::EmptySegment),
+            ("/.", PathFault::DotSegment),
+            ("/..", PathFault::DotSegment),
+            ("/./cgi-bin/token", PathFault::DotSegment),
+            ("/cgi-bin/../token", PathFault::DotSegment),
+            ("/cgi-bin/token/.", PathFault::DotSegment),
+            ("/cgi-bin/token/..", PathFault::DotSegment),
+            ("/cgi-bin/tok\u{0}en", PathFault::ControlCharacter),
+            ("/cgi-bin/token\r\nHost: x", PathFault::ControlCharacter),
+            ("/cgi-bin/token\u{7f}", PathFault::ControlCharacter),
+            ("/cgi-bin\\token", PathFault::Backslash),
+            ("/cgi-bin/clear_quota;a=b", PathFault::PathParameter),
+            ("/cgi-bin/to ken", PathFault::NotAscii),
+            ("/cgi-bin/\u{ff54}oken", PathFault::NotAscii),
+        ] {
+            assert_eq!(check(path), Err(fault), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_says_what_would_be_right() {
+        assert_eq!(
+            PathFault::PathParameter.to_string(),
+            "the path holds a `;`; parameters go into the query, behind a `?`"
+        );
+    }
+
+    #[test]
+    fn paths_are_compared_without_case_and_trailing_slash() {
+        assert_eq!(normalise("/CGI-BIN/Clear_Quota/"), "/cgi-bin/clear_quota");
+        assert_eq!(normalise("/cgi-bin/token"), "/cgi-bin/token");
+        assert_eq!(normalise("/"), "");
+    }
+
+    #[test]
+    fn a_normal_path_is_not_copied() {
+        assert!(matches!(normalise("/cgi-bin/token/"), std::borrow::Cow::Borrowed("/cgi-bin/token")));
+    }
+}

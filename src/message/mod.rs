@@ -1,3 +1,5 @@
 //! Vocabulary of HTTP messages, without I/O: bodies, headers, paths and queries.
 
 pub mod body;
+pub mod path;
+pub mod query;

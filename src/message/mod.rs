@@ -1,5 +1,6 @@
 //! Vocabulary of HTTP messages, without I/O: bodies, headers, paths and queries.
 
 pub mod body;
+pub mod headers;
 pub mod path;
 pub mod query;

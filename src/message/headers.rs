@@ -1,0 +1,312 @@
+//! Which headers go on, either way.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
+/// Longest `X-Request-Id` that is taken from a caller.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The headers that go to WeChat: the caller's own without those that end here, with `Host` naming `authority`.
+///
+/// Framing (`Content-Length`) is left to whoever sends the body.
+pub fn request(headers: HeaderMap, authority: &HeaderValue) -> HeaderMap {
+    let gzip = takes_gzip(&headers);
+    let named = named_in_connection(&headers);
+    let mut out = HeaderMap::with_capacity(headers.len() + 2);
+    out.insert(header::HOST, authority.clone());
+    if gzip {
+        out.insert(header::ACCEPT_ENCODING, GZIP.clone());
+    }
+    let mut kept = None;
+    for (name, value) in headers {
+        // Only the first of several values comes with the name.
+        if let Some(name) = name {
+            let ends_here = never_sent(name.as_str()) || is_named(&named, &name);
+            kept = (!ends_here).then_some(name);
+        }
+        if let Some(name) = &kept {
+            out.append(name, value);
+        }
+    }
+    out
+}
+
+/// Takes out of WeChat's answer what concerns the connection to WeChat alone.
+pub fn response(headers: &mut HeaderMap) {
+    let mut named = Vec::new();
+    for value in named_in_connection(headers) {
+        named.extend(tokens(&value).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()));
+    }
+    for name in named {
+        // Framing isn't the connection's to drop: the caller would wait for the end of the body.
+        if name != header::CONTENT_LENGTH {
+            headers.remove(name);
+        }
+    }
+    for name in [
+        &header::CONNECTION,
+        &KEEP_ALIVE,
+        &PROXY_CONNECTION,
+        &header::PROXY_AUTHENTICATE,
+        &header::PROXY_AUTHORIZATION,
+        &header::TE,
+        &header::TRAILER,
+        &header::TRANSFER_ENCODING,
+        &header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+}
+
+/// The caller's own `X-Request-Id`, if it can stand in a log line and a header: 1 to 64 of `A-Za-z0-9._-:`.
+pub fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
+    let sane = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':');
+    ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(sane)).then_some(id)
+}
+
+/// Whether a request header of this (lower-case) name ends here: hop by hop (RFC 9110, 7.6.1), framing, rewritten,
+/// or the caller's own business (its key, its cookies, where it sits, which page it shows, its trace).
+fn never_sent(name: &str) -> bool {
+    match name.as_bytes() {
+        [b'x', b'-', rest @ ..] => {
+            rest == b"request-id"
+                || rest == b"real-ip"
+                || rest.starts_with(b"wxgate-")
+                || rest.starts_with(b"forwarded")
+        }
+        [b'p', b'r', b'o', b'x', b'y', b'-', ..] => true,
+        _ => matches!(
+            name,
+            "connection"
+                | "keep-alive"
+                | "te"
+                | "trailer"
+                | "upgrade"
+                | "transfer-encoding"
+                | "content-length"
+                | "host"
+                | "expect"
+                | "accept-encoding"
+                | "authorization"
+                | "cookie"
+                | "forwarded"
+                | "via"
+                | "origin"
+                | "referer"
+                | "traceparent"
+                | "tracestate"
+                | "baggage"
+        ),
+    }
+}
+
+/// The `Connection` values that name headers; empty for the usual `keep-alive` and `close`.
+fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderValue> {
+    let usual = |token: &str| token.eq_ignore_ascii_case("keep-alive") || token.eq_ignore_ascii_case("close");
+    headers.get_all(header::CONNECTION).iter().filter(|value| !tokens(value).all(usual)).cloned().collect()
+}
+
+fn is_named(connection: &[HeaderValue], name: &HeaderName) -> bool {
+    connection.iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_str())))
+}
+
+/// The comma-separated members of a header's value; none if it isn't ASCII.
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    value.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())
+}
+
+/// Whether the caller takes a gzip-coded answer (RFC 9110, 12.5.3); what it says of gzip itself outweighs `*`.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let mut any = false;
+    for value in headers.get_all(header::ACCEPT_ENCODING) {
+        for member in tokens(value) {
+            let mut parameters = member.split(';').map(str::trim);
+            let coding = parameters.next().unwrap_or_default();
+            let wanted = parameters.all(|parameter| match parameter.split_once('=') {
+                Some((q, weight)) if q.trim().eq_ignore_ascii_case("q") => {
+                    weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
+                }
+                _ => true,
+            });
+            if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+                return wanted;
+            }
+            any |= wanted && coding == "*";
+        }
+    }
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{request, request_id, response};
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (HeaderName::from_bytes(name.as_bytes()).expect("a name"), HeaderValue::from_static(value))
+            })
+            .collect()
+    }
+
+    fn appended(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn sent(headers: HeaderMap) -> Vec<(String, String)> {
+        request(headers, &HeaderValue::from_static("api.weixin.qq.com"))
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn what_concerns_the_caller_alone_is_never_sent() {
+        for name in [
+            "Authorization",
+            "Cookie",
+            "X-Wxgate-App",
+            "X-Wxgate-Key",
+            "X-Wxgate-Explain",
+            "X-Request-Id",
+            "X-Forwarded-For",
+            "X-Forwarded-Proto",
+            "X-Real-IP",
+            "Forwarded",
+            "Via",
+            "Origin",
+            "Referer",
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "Connection",
+            "Keep-Alive",
+            "Proxy-Connection",
+            "Proxy-Authorization",
+            "TE",
+            "Trailer",
+            "Upgrade",
+            "Transfer-Encoding",
+            "Content-Length",
+            "Expect",
+        ] {
+            assert_eq!(
+                sent(map(&[(name, "v")])),
+                [("host".into(), "api.weixin.qq.com".into())] as [(String, String); 1],
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_else_goes_on_with_the_order_of_values_kept() {
+        let headers = appended(&[
+            ("host", "wxgate:8080"),
+            ("wechatmp-signature", "s"),
+            ("content-type", "multipart/form-data"),
+            ("x-many", "1"),
+            ("accept", "*/*"),
+            ("x-many", "2"),
+            ("x-many", "3"),
+        ]);
+        let expected = [
+            ("host", "api.weixin.qq.com"),
+            ("wechatmp-signature", "s"),
+            ("content-type", "multipart/form-data"),
+            ("x-many", "1"),
+            ("x-many", "2"),
+            ("x-many", "3"),
+            ("accept", "*/*"),
+        ];
+        assert_eq!(sent(headers), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn headers_named_in_connection_end_here() {
+        let headers = appended(&[
+            ("connection", "keep-alive, X-Hop"),
+            ("connection", "x-other"),
+            ("x-hop", "1"),
+            ("x-hop", "2"),
+            ("x-other", "3"),
+            ("x-stays", "4"),
+        ]);
+        let sent = sent(headers);
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        assert_eq!(sent[1].0, "x-stays");
+    }
+
+    #[test]
+    fn gzip_is_asked_for_only_if_the_caller_takes_it() {
+        for (value, gzip) in [
+            ("gzip", true),
+            ("GZIP, deflate, br", true),
+            ("x-gzip", true),
+            ("br;q=1.0, gzip;q=0.5", true),
+            ("gzip; q=0.001", true),
+            ("*", true),
+            ("identity, *;q=0.1", true),
+            ("gzip;q=0", false),
+            ("gzip;q=0.000, *", false),
+            ("*, gzip;Q=0", false),
+            ("*;q=0", false),
+            ("gzip;q=x", false),
+            ("identity", false),
+            ("br, deflate", false),
+            ("", false),
+        ] {
+            let sent = sent(map(&[("accept-encoding", value)]));
+            let seen: Vec<_> = sent.iter().filter(|(name, _)| name == "accept-encoding").collect();
+            let expected = ("accept-encoding".to_owned(), "gzip".to_owned());
+            assert_eq!(seen, if gzip { vec![&expected] } else { vec![] }, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_answer_keeps_all_but_the_hop_by_hop_headers() {
+        let mut headers = appended(&[
+            ("connection", "close, X-Hop, content-length, bad name"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authenticate", "Basic"),
+            ("upgrade", "h2c"),
+            ("x-hop", "1"),
+            ("content-length", "81"),
+            ("content-type", "application/json; encoding=utf-8"),
+            ("logicret", "42001"),
+            ("set-cookie", "a"),
+            ("set-cookie", "b"),
+        ]);
+        response(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "content-type", "logicret", "set-cookie"]);
+        assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn only_a_sane_request_id_is_taken() {
+        let id = |value| request_id(&map(&[("x-request-id", value)])).map(str::to_owned);
+        assert_eq!(id("Root=1-67.a_b").as_deref(), None);
+        assert_eq!(id("1-67.a_b:C").as_deref(), Some("1-67.a_b:C"));
+        assert_eq!(id(""), None);
+        assert_eq!(id("a b"), None);
+        assert_eq!(
+            id("1234567890123456789012345678901234567890123456789012345678901234").map(|s| s.len()),
+            Some(64)
+        );
+        assert_eq!(id("12345678901234567890123456789012345678901234567890123456789012345"), None);
+    }
+}

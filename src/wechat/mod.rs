@@ -1,6 +1,7 @@
 //! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes, placeholders.
 
 pub mod catalogue;
+pub mod errcode;
 
 /// What an account is; decides which credentials it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

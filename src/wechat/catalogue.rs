@@ -130,13 +130,12 @@ pub fn all() -> &'static [Endpoint] {
 /// What is assumed of a path, in normal form, that the catalogue doesn't list.
 fn unknown(path: &str) -> &'static Endpoint {
     let below = |parent: &&str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
-    if path.split('/').any(|segment| segment == "clear_quota") || GUARDED.iter().any(|parent| below(&parent))
-    {
+    if path.split('/').any(|segment| segment == "clear_quota") || GUARDED.iter().any(below) {
         &OTHER_GUARDED
     } else if path.starts_with("/sns/") {
         // The user's side of the API: the app's token has no business there, and nothing there speaks of it.
         &OTHER_OAUTH
-    } else if path.split('/').any(issues_by_name) || ISSUING.iter().any(|parent| below(&parent)) {
+    } else if path.split('/').any(issues_by_name) || ISSUING.iter().any(below) {
         &OTHER_ISSUING
     } else {
         &OTHER

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod errcode;
+pub mod placeholder;
 pub mod verdict;
 
 /// What an account is; decides which credentials it has.

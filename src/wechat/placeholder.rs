@@ -1,0 +1,277 @@
+//! The token that SDKs get from the proxy: worth nothing at WeChat, it says who calls and for which app.
+//!
+//! `wxgate-` and, in base64url, a version, the time of issue, appid, caller, the digest of the caller's key, and a MAC.
+//! The MAC's key derives from the app's secret, so that every replica takes what another one issued.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use subtle::ConstantTimeEq;
+
+use crate::secret::Secret;
+
+/// What every placeholder begins with.
+pub const PREFIX: &str = "wxgate-";
+/// How long after its issue a placeholder holds: ten minutes more than it says, for requests under way.
+pub const VALID_FOR_SECONDS: i64 = 7800;
+/// The `expires_in` that goes with it. SDKs take off up to 1500 s and break on what is left if that is negative.
+pub const EXPIRES_IN: u32 = 7200;
+
+const VERSION: u8 = 1;
+const KEY_LABEL: &[u8] = b"wxgate placeholder v1";
+const DIGEST_LENGTH: usize = 8;
+const MAC_LENGTH: usize = 16;
+/// Longest that is looked at; what SDKs must be able to store, by WeChat's documentation.
+const MAX_LENGTH: usize = 512;
+
+/// What a placeholder says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// The app, by WeChat's name for it.
+    pub appid: String,
+    /// The caller's name; empty: anonymous.
+    pub caller: String,
+    /// First bytes of the SHA-256 of the caller's key; zeros: none. A key taken away ends its placeholders.
+    pub key_digest: [u8; DIGEST_LENGTH],
+    /// Time of issue in seconds since the Unix epoch.
+    pub issued_at: i64,
+}
+
+/// A placeholder that could be read; its claims are anybody's until [`Unverified::verify`] says otherwise.
+#[derive(Clone)]
+pub struct Unverified {
+    claims: Claims,
+    mac: [u8; MAC_LENGTH],
+}
+
+/// Issues a placeholder.
+///
+/// With an appid and caller of up to 64 bytes each, it is shorter than 230 characters. One of more than 255 bytes, which
+/// the configuration doesn't allow, gives a placeholder that nobody can read.
+pub fn issue(secret: &Secret, claims: &Claims) -> String {
+    let mut bytes = claims.encode();
+    bytes.extend_from_slice(&mac(secret, &bytes));
+    let mut text = String::from(PREFIX);
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+    text
+}
+
+/// Whether `text` is a placeholder or pretends to be one.
+///
+/// WeChat's own tokens begin with digits and `_`; a token endpoint that answers so is a proxy, not WeChat.
+pub fn looks_like(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
+/// Reads a placeholder without believing it; none if it isn't well-formed.
+pub fn parse(text: &str) -> Option<Unverified> {
+    let encoded = text.strip_prefix(PREFIX).filter(|_| text.len() <= MAX_LENGTH)?;
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let (signed, mac) = bytes.split_last_chunk::<MAC_LENGTH>()?;
+    Some(Unverified { claims: Claims::decode(signed)?, mac: *mac })
+}
+
+/// Without the MAC: a log line with it would hold all that the placeholder is made of.
+impl fmt::Debug for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
+impl Unverified {
+    /// What it claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether it was issued with this secret, in time that doesn't depend on how it differs. Says nothing of its age.
+    pub fn verify(&self, secret: &Secret) -> bool {
+        mac(secret, &self.claims.encode()).ct_eq(&self.mac).into()
+    }
+}
+
+impl Claims {
+    /// The bytes under the MAC; there is one spelling of each claim, so they can be made again from what was read.
+    fn encode(&self) -> Vec<u8> {
+        let texts = [&self.appid, &self.caller];
+        let length =
+            1 + 8 + texts.map(|text| 1 + text.len()).iter().sum::<usize>() + DIGEST_LENGTH + MAC_LENGTH;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.issued_at.to_be_bytes());
+        for text in texts {
+            bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        bytes.extend_from_slice(&self.key_digest);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&VERSION, rest) = bytes.split_first()? else { return None };
+        let (issued_at, rest) = rest.split_first_chunk::<8>()?;
+        let (appid, rest) = text(rest)?;
+        let (caller, rest) = text(rest)?;
+        let key_digest = <[u8; DIGEST_LENGTH]>::try_from(rest).ok()?;
+        Some(Self { appid, caller, key_digest, issued_at: i64::from_be_bytes(*issued_at) })
+    }
+}
+
+/// A text behind its length, and what follows it.
+fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (text, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((std::str::from_utf8(text).ok()?.to_owned(), rest))
+}
+
+fn mac(secret: &Secret, signed: &[u8]) -> [u8; MAC_LENGTH] {
+    // A key of its own: what is signed here must mean nothing to anything else that knows the app secret.
+    let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()), KEY_LABEL);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), signed);
+    let mut mac = [0; MAC_LENGTH];
+    mac.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    use super::{Claims, MAC_LENGTH, PREFIX, issue, looks_like, parse};
+    use crate::secret::Secret;
+
+    fn secret() -> Secret {
+        Secret::new("0123456789abcdef0123456789abcdef")
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            appid: "wx0123456789abcdef".into(),
+            caller: "orders".into(),
+            key_digest: [1, 2, 3, 4, 5, 6, 7, 8],
+            issued_at: 1_760_000_000,
+        }
+    }
+
+    #[test]
+    fn what_was_issued_is_read_and_verified() {
+        let read = parse(&issue(&secret(), &claims())).expect("well-formed");
+        assert_eq!(read.claims(), &claims());
+        assert!(read.verify(&secret()));
+    }
+
+    #[test]
+    fn replicas_and_later_versions_agree_on_the_form() {
+        assert_eq!(
+            issue(&secret(), &claims()),
+            "wxgate-AQAAAABo53gAEnd4MDEyMzQ1Njc4OWFiY2RlZgZvcmRlcnMBAgMEBQYHCJOSun37evBkkD7qP31nPD4"
+        );
+    }
+
+    #[test]
+    fn debug_shows_too_little_to_build_a_placeholder() {
+        let read = parse(&issue(&secret(), &claims())).expect("well-formed");
+        assert!(!format!("{read:?}").contains("mac"));
+    }
+
+    #[test]
+    fn another_secret_does_not_verify() {
+        let read = parse(&issue(&secret(), &claims())).expect("well-formed");
+        assert!(!read.verify(&Secret::new("0123456789abcdef0123456789abcdee")));
+        assert!(!read.verify(&Secret::new("")));
+    }
+
+    #[test]
+    fn a_forged_mac_does_not_verify() {
+        let issued = issue(&secret(), &claims());
+        let mut bytes = URL_SAFE_NO_PAD.decode(&issued[PREFIX.len()..]).expect("base64url");
+        let length = bytes.len();
+        bytes[length - MAC_LENGTH..].fill(0);
+        let forged = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+        assert!(!parse(&forged).expect("well-formed").verify(&secret()));
+    }
+
+    #[test]
+    fn no_byte_can_be_altered() {
+        let issued = issue(&secret(), &claims());
+        let bytes = URL_SAFE_NO_PAD.decode(&issued[PREFIX.len()..]).expect("base64url");
+        for index in 0..bytes.len() {
+            for flip in [1, 0x80] {
+                let mut altered = bytes.clone();
+                altered[index] ^= flip;
+                let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(altered));
+                assert!(!parse(&text).is_some_and(|read| read.verify(&secret())), "byte {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_can_be_cut_off_or_added() {
+        let issued = issue(&secret(), &claims());
+        for length in 0..issued.len() {
+            assert!(!parse(&issued[..length]).is_some_and(|read| read.verify(&secret())), "{length}");
+        }
+        for more in ["A", "AA", "AAAA", "=", " ", "\n"] {
+            assert!(
+                !parse(&format!("{issued}{more}")).is_some_and(|read| read.verify(&secret())),
+                "{more:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn appid_and_caller_cannot_be_shifted_into_each_other() {
+        let one = Claims { appid: "ab".into(), caller: "c".into(), ..claims() };
+        let other = Claims { appid: "a".into(), caller: "bc".into(), ..claims() };
+        assert_ne!(issue(&secret(), &one), issue(&secret(), &other));
+    }
+
+    #[test]
+    fn the_longest_names_stay_below_what_sdks_store() {
+        let long =
+            Claims { appid: "a".repeat(64), caller: format!("{}x", "\u{4f60}".repeat(21)), ..claims() };
+        let issued = issue(&secret(), &long);
+        assert!(issued.len() <= 512, "{}", issued.len());
+        assert!(parse(&issued).expect("well-formed").verify(&secret()));
+        assert!(issued.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    }
+
+    #[test]
+    fn names_that_the_configuration_refuses_give_nothing_readable() {
+        let huge = Claims { caller: "a".repeat(300), ..claims() };
+        assert!(parse(&issue(&secret(), &huge)).is_none());
+    }
+
+    #[test]
+    fn the_prefix_alone_tells_a_pretender() {
+        assert!(looks_like("wxgate-anything"));
+        assert!(!looks_like("57_aToken"));
+        for text in ["", "wxgate", "wxgate-", "wxgate-\u{4f60}", "wxgate-====", "wxgate-AQ", "WXGATE-AQ"] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+        assert!(parse(&format!("wxgate-{}", "A".repeat(100_000))).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics_nor_verifies(text in "[A-Za-z0-9_-]{0,600}", any in ".{0,100}") {
+            for text in [format!("{PREFIX}{text}"), format!("{PREFIX}{any}"), any] {
+                prop_assert!(!parse(&text).is_some_and(|read| read.verify(&secret())));
+            }
+        }
+
+        #[test]
+        fn every_claim_survives(appid in "[a-z0-9]{0,64}", caller in "[ -~]{0,64}", digest: [u8; 8], issued_at: i64) {
+            let claims = Claims { appid, caller, key_digest: digest, issued_at };
+            let issued = issue(&secret(), &claims);
+            prop_assert!(issued.len() <= 512);
+            let read = parse(&issued).expect("well-formed");
+            prop_assert_eq!(read.claims(), &claims);
+            prop_assert!(read.verify(&secret()));
+        }
+    }
+}

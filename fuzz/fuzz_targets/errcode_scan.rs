@@ -1,0 +1,17 @@
+//! Any bytes are scanned without a panic, and text behind the object changes nothing.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wxgate::wechat::{errcode, verdict};
+
+fuzz_target!(|body: &[u8]| {
+    let scan = verdict::scan(body);
+    if scan.errcode.is_some() {
+        let spaced = [b"\xef\xbb\xbf \n", body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)].concat();
+        assert_eq!(verdict::scan(&spaced), scan);
+    }
+    let _ = errcode::rid(body);
+    if let Ok(text) = std::str::from_utf8(body) {
+        let _ = errcode::whitelist_address(text);
+    }
+});

@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod exposition;
 pub mod log;
+pub mod metrics;

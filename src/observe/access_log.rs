@@ -138,6 +138,7 @@ impl Shard {
 }
 
 impl Shared {
+    #[expect(clippy::disallowed_methods, reason = "this thread is the log's own")]
     fn write_until_closed(&self, mut sink: Box<dyn Write + Send>) {
         let mut batch = Vec::new();
         loop {

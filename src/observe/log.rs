@@ -60,7 +60,7 @@ pub struct AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError);
 /// Sends the process's events to stdout. A closed stdout loses lines and does nothing worse.
 pub fn init(options: &Options) -> Result<(), AlreadySet> {
     // Colours only where somebody sees them, also when the format was forced.
-    let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colours = io::stdout().is_terminal();
     tracing::subscriber::set_global_default(subscriber(options, colours, io::stdout)).map_err(AlreadySet)
 }
 
@@ -76,7 +76,9 @@ where
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
         Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
     } else {
-        Box::new(layer.with_target(false).with_ansi(colours))
+        let layer = layer.with_target(false);
+        // Left alone, the layer heeds NO_COLOR.
+        if colours { Box::new(layer) } else { Box::new(layer.with_ansi(false)) }
     };
     Registry::default().with(layer.with_filter(filter))
 }

@@ -42,7 +42,7 @@ pub struct App {
     pub next_refresh_in_seconds: Option<u64>,
     /// The latest fetch.
     pub last_refresh: Option<LastRefresh>,
-    /// The latest fetch that failed; none once a later one succeeded.
+    /// The latest fetch that failed; stays when a later one succeeds.
     pub last_failure: Option<LastFailure>,
     /// How often the token may still be replaced by force today.
     pub forces_left_today: u32,

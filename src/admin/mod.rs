@@ -1,1 +1,213 @@
-//! admin
+//! The admin address: probes, metrics, the status page and a small API.
+//!
+//! Whoever reads needs the admin token only where the address is open to other machines; whoever changes something needs
+//! it everywhere. No answer holds a credential.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::observe::clock::Timestamp;
+use crate::observe::exposition::{Dialect, Exposition};
+use crate::secret::Secret;
+use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
+
+mod answer;
+mod guard;
+mod page;
+mod route;
+pub mod view;
+
+pub use self::guard::Scope;
+use self::guard::{Denied, Need};
+use self::route::{Lost, Route};
+
+/// A future that the composition root hands in.
+pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+/// Adds a module's metrics to a scrape.
+pub type Exposer = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
+/// What each app's token is doing.
+pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
+/// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
+pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
+/// Reads the configuration again. The error says what is wrong with it, in words for the operator.
+pub type Reload = Arc<dyn Fn() -> Pending<Result<(), String>> + Send + Sync>;
+
+/// What the admin address shows and does; shared by its workers.
+pub struct Admin {
+    /// Who can reach the address.
+    pub scope: Scope,
+    /// The admin token, if one is configured.
+    pub token: ArcSwapOption<Secret>,
+    /// See [`Apps`].
+    pub apps: Apps,
+    /// See [`Refresh`].
+    pub refresh: Refresh,
+    /// See [`Reload`].
+    pub reload: Reload,
+    /// In the order in which their families appear.
+    pub exposers: Vec<Exposer>,
+    /// The process as a whole.
+    pub state: Arc<State>,
+}
+
+/// The process as the admin address tells of it.
+#[derive(Debug)]
+pub struct State {
+    /// wxgate's version.
+    pub version: &'static str,
+    /// When the process began.
+    pub started_at: Timestamp,
+    /// What the proxy listens on; empty until it does, and not ready so long.
+    pub listeners: ArcSwap<Vec<Address>>,
+    /// The configured callers.
+    pub callers: ArcSwap<Vec<view::Caller>>,
+    /// The proxy takes no new requests and ends.
+    pub draining: AtomicBool,
+}
+
+impl State {
+    /// The state of a process that listens on nothing yet.
+    pub fn new(started_at: Timestamp) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at,
+            listeners: ArcSwap::default(),
+            callers: ArcSwap::default(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.is_draining() && !self.listeners.load().is_empty()
+    }
+}
+
+/// Serves an [`Admin`] on one worker.
+#[derive(Clone)]
+pub struct Endpoint(pub Arc<Admin>);
+
+impl Handler for Endpoint {
+    async fn handle(&self, request: Request, _peer: Peer) -> Response {
+        let route = match Route::find(request.method(), request.uri().path()) {
+            Ok(route) => route,
+            Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "there is nothing here"),
+            Err(Lost::OtherMethod { allow }) => return answer::method_not_allowed(allow),
+        };
+        match self.0.permit(route.need(), &request) {
+            Ok(()) => self.0.answer(route, &request).await,
+            Err(denied) => answer::denied(denied),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<http::Response<Bytes>> {
+        let (status, problem) = match refusal {
+            Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
+            Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
+            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong => return None,
+        };
+        Some(answer::refusal(status, problem))
+    }
+}
+
+impl Admin {
+    fn permit(&self, need: Need, request: &Request) -> Result<(), Denied> {
+        let token = self.token.load();
+        guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
+    }
+
+    async fn answer(&self, route: Route<'_>, request: &Request) -> Response {
+        match route {
+            Route::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
+            Route::Ready => self.ready(request.uri().query().unwrap_or_default()),
+            Route::Metrics => self.metrics(request.headers()),
+            Route::Status => answer::json(StatusCode::OK, &self.status()),
+            Route::Asset(asset) => page::answer(asset),
+            Route::Refresh(app) => self.refresh(&app, request.uri().query().unwrap_or_default()).await,
+            Route::Reload => self.reload().await,
+        }
+    }
+
+    /// Plain readiness doesn't depend on WeChat: one app whose secret expired must not take every replica, and with them
+    /// all other apps, out of service.
+    fn ready(&self, query: &str) -> Response {
+        let apps = (self.apps)();
+        let mut ready = self.state.is_ready();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "all" => ready &= apps.iter().all(view::App::is_usable),
+                "app" => match apps.iter().find(|app| app.name == *value) {
+                    Some(app) => ready &= app.is_usable(),
+                    None => return answer::no_such_app(&value),
+                },
+                _ => {}
+            }
+        }
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let apps = apps.iter().map(view::AppReadiness::of).collect();
+        answer::json(status, &view::Readiness { ready, draining: self.state.is_draining(), apps })
+    }
+
+    fn metrics(&self, headers: &HeaderMap) -> Response {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let dialect = Dialect::of_accept(accept);
+        let mut out = Exposition::new(dialect);
+        out.gauge("wxgate_build_info", "The running version; always 1.");
+        out.sample(&[("version", self.state.version)], 1.0);
+        for expose in &self.exposers {
+            expose(&mut out);
+        }
+        answer::text(dialect.content_type(), out.finish())
+    }
+
+    fn status(&self) -> view::Status {
+        view::Status {
+            version: self.state.version.to_owned(),
+            started_at: view::time(self.state.started_at),
+            listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
+            draining: self.state.is_draining(),
+            apps: (self.apps)(),
+            callers: self.state.callers.load().to_vec(),
+        }
+    }
+
+    async fn refresh(&self, app: &str, query: &str) -> Response {
+        let force =
+            form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "force" && value == "true");
+        let Some(refresh) = (self.refresh)(app, force) else {
+            return answer::no_such_app(app);
+        };
+        tracing::info!(app, force, "a refresh was asked for at the admin address");
+        answer::json(StatusCode::OK, &refresh.await)
+    }
+
+    async fn reload(&self) -> Response {
+        tracing::info!("a reload was asked for at the admin address");
+        match (self.reload)().await {
+            Ok(()) => answer::json(StatusCode::OK, &view::Reloaded { reloaded: true }),
+            Err(problem) => answer::error(StatusCode::UNPROCESSABLE_ENTITY, &problem),
+        }
+    }
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin")
+            .field("scope", &self.scope)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.0).finish()
+    }
+}

@@ -1,4 +1,7 @@
 //! Tracing and metric primitives, and the clock; knows nothing of the rest.
 
+pub mod access_log;
 pub mod clock;
 pub mod exposition;
+pub mod log;
+pub mod metrics;

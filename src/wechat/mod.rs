@@ -22,3 +22,23 @@ pub enum TokenMode {
     /// `GET /cgi-bin/token`: every fetch rotates.
     Classic,
 }
+
+impl AppKind {
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OfficialAccount => "official_account",
+            Self::MiniProgram => "mini_program",
+        }
+    }
+}
+
+impl TokenMode {
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Classic => "classic",
+        }
+    }
+}

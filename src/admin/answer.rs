@@ -1,0 +1,93 @@
+//! The forms of an answer.
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Response as HttpResponse, StatusCode};
+use serde::Serialize;
+
+use super::guard::Denied;
+use crate::message::body::Body;
+use crate::server::Response;
+
+/// On every answer: nothing here is to be kept, guessed at or embedded.
+const COMMON: [(HeaderName, HeaderValue); 4] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+}
+
+fn with<B>(status: StatusCode, content_type: &'static str, body: B) -> HttpResponse<B> {
+    let mut response = HttpResponse::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().extend(COMMON);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// 200 with `body`.
+pub(super) fn text(content_type: &'static str, body: String) -> Response {
+    with(StatusCode::OK, content_type, body.into())
+}
+
+/// `body` as JSON.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => with(status, "application/json", Body::from(Bytes::from(body))),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "an admin answer could not be written");
+            with(StatusCode::INTERNAL_SERVER_ERROR, "application/json", Body::Empty)
+        }
+    }
+}
+
+/// `{"error":"..."}`
+pub(super) fn error(status: StatusCode, problem: &str) -> Response {
+    json(status, &Problem { error: problem })
+}
+
+/// 404 for an app that isn't configured.
+pub(super) fn no_such_app(name: &str) -> Response {
+    error(StatusCode::NOT_FOUND, &format!("no app is named {name:?}"))
+}
+
+/// 405 with the methods that would do.
+pub(super) fn method_not_allowed(allow: &'static str) -> Response {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("this path takes {allow} only"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// 401 or 403 with the remedy.
+pub(super) fn denied(denied: Denied) -> Response {
+    match denied {
+        Denied::NoTokenConfigured => error(
+            StatusCode::FORBIDDEN,
+            "this needs the admin token, and none is configured: set [admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
+        ),
+        Denied::WrongToken => {
+            let mut response = error(
+                StatusCode::UNAUTHORIZED,
+                "this needs the admin token: send it as `Authorization: Bearer TOKEN`",
+            );
+            let challenge = HeaderValue::from_static("Bearer realm=\"wxgate admin\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Denied::ForeignHost => error(
+            StatusCode::FORBIDDEN,
+            "the Host header is not this machine's: use localhost or 127.0.0.1, or send the admin token",
+        ),
+    }
+}
+
+/// What the server sends where the request can't be handed on.
+pub(super) fn refusal(status: StatusCode, problem: &str) -> HttpResponse<Bytes> {
+    let body = serde_json::to_vec(&Problem { error: problem }).unwrap_or_default();
+    with(status, "application/json", body.into())
+}

@@ -1,0 +1,218 @@
+//! Who may see and do what.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, Uri, header};
+
+use crate::secret::Secret;
+use crate::server::Address;
+
+/// Who can reach the admin address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Processes of this machine, and web pages in its browsers.
+    Loopback,
+    /// Whom the file system lets.
+    Unix,
+    /// Other machines.
+    Open,
+}
+
+impl Scope {
+    /// The scope of a bound address.
+    pub fn of(address: &Address) -> Self {
+        match address {
+            Address::Unix(_) => Self::Unix,
+            Address::Tcp(authority) => match authority.parse::<SocketAddr>() {
+                Ok(bound) if bound.ip().to_canonical().is_loopback() => Self::Loopback,
+                _ => Self::Open,
+            },
+        }
+    }
+}
+
+/// What a request must bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing.
+    Nothing,
+    /// No foreign `Host`.
+    KnownHost,
+    /// The right to look.
+    Read,
+    /// The right to change.
+    Change,
+}
+
+/// Why a request is not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// No token configured, so that nobody can have it.
+    NoTokenConfigured,
+    /// No token sent, or another one.
+    WrongToken,
+    /// A `Host` that isn't this machine's.
+    ForeignHost,
+}
+
+/// Decides about a request.
+pub(super) fn permit(
+    need: Need,
+    scope: Scope,
+    token: Option<&Secret>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Denied> {
+    if need == Need::Nothing {
+        return Ok(());
+    }
+    let given = bearer(headers);
+    if let (Some(token), Some(given)) = (token, &given) {
+        // A wrong token is refused also where none is needed: whoever sends one wants to know.
+        return if token.matches(given) { Ok(()) } else { Err(Denied::WrongToken) };
+    }
+    // A web page whose own name was made to resolve to loopback is of the same origin as this address (DNS rebinding);
+    // the Host tells. It can't send the token.
+    if scope == Scope::Loopback && !hosts(uri, headers).all(is_this_machine) {
+        return Err(Denied::ForeignHost);
+    }
+    match (need, scope, token) {
+        (Need::Nothing | Need::KnownHost, ..) | (Need::Read, Scope::Loopback | Scope::Unix, _) => Ok(()),
+        (Need::Read | Need::Change, _, None) => Err(Denied::NoTokenConfigured),
+        (Need::Read | Need::Change, _, Some(_)) => Err(Denied::WrongToken),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+}
+
+/// Every name under which the request asks for this address; one that can't be read comes out empty, as nobody's.
+fn hosts<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+    let of_headers = headers.get_all(header::HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
+    uri.authority().map(http::uri::Authority::as_str).into_iter().chain(of_headers)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use http::{HeaderMap, HeaderValue, Uri, header};
+
+    use super::{Denied, Need, Scope, permit};
+    use crate::secret::Secret;
+    use crate::server::Address;
+
+    fn ask(
+        need: Need,
+        scope: Scope,
+        token: Option<&str>,
+        host: &str,
+        given: Option<&str>,
+    ) -> Result<(), Denied> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_str(host).expect("a host"));
+        if let Some(given) = given {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(given).expect("a value"));
+        }
+        permit(need, scope, token.map(Secret::new).as_ref(), &Uri::from_static("/"), &headers)
+    }
+
+    const HERE: &str = "127.0.0.1:9090";
+
+    #[test]
+    fn readers_on_this_machine_need_no_token() {
+        for token in [None, Some("t")] {
+            assert_eq!(ask(Need::Read, Scope::Loopback, token, HERE, None), Ok(()));
+            assert_eq!(ask(Need::Read, Scope::Unix, token, "anything", None), Ok(()));
+        }
+    }
+
+    #[test]
+    fn readers_from_elsewhere_need_the_token() {
+        let ask = |token, given| ask(Need::Read, Scope::Open, token, "wxgate.internal", given);
+        assert_eq!(ask(Some("t"), Some("Bearer t")), Ok(()));
+        assert_eq!(ask(Some("t"), Some("bearer  t")), Ok(()));
+        assert_eq!(ask(Some("t"), Some("Bearer u")), Err(Denied::WrongToken));
+        assert_eq!(ask(Some("t"), Some("Basic t")), Err(Denied::WrongToken));
+        assert_eq!(ask(Some("t"), None), Err(Denied::WrongToken));
+        assert_eq!(ask(None, Some("Bearer t")), Err(Denied::NoTokenConfigured));
+        assert_eq!(ask(None, Some("Bearer ")), Err(Denied::NoTokenConfigured));
+    }
+
+    #[test]
+    fn changes_need_the_token_everywhere() {
+        for scope in [Scope::Loopback, Scope::Unix, Scope::Open] {
+            assert_eq!(ask(Need::Change, scope, None, HERE, None), Err(Denied::NoTokenConfigured));
+            assert_eq!(ask(Need::Change, scope, Some("t"), HERE, None), Err(Denied::WrongToken));
+            assert_eq!(ask(Need::Change, scope, Some("t"), HERE, Some("Bearer t")), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_token_is_told_where_none_is_needed() {
+        let denied = ask(Need::Read, Scope::Loopback, Some("t"), HERE, Some("Bearer u"));
+        assert_eq!(denied, Err(Denied::WrongToken));
+    }
+
+    #[test]
+    fn a_rebound_name_reaches_nothing_on_loopback() {
+        let hosts = [
+            "evil.example",
+            "evil.example:9090",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "[::2]",
+            "",
+        ];
+        for host in hosts {
+            for need in [Need::KnownHost, Need::Read, Need::Change] {
+                assert_eq!(ask(need, Scope::Loopback, None, host, None), Err(Denied::ForeignHost), "{host}");
+            }
+            assert_eq!(ask(Need::Nothing, Scope::Loopback, None, host, None), Ok(()));
+            assert_eq!(ask(Need::Read, Scope::Loopback, Some("t"), host, Some("Bearer t")), Ok(()));
+        }
+    }
+
+    #[test]
+    fn this_machine_has_several_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST:9090",
+            "127.0.0.1",
+            "127.9.9.9:1",
+            "[::1]",
+            "[::1]:9090",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert_eq!(ask(Need::Read, Scope::Loopback, None, host, None), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_scope_follows_from_the_bound_address() {
+        for (address, scope) in [
+            ("127.0.0.1:9090", Scope::Loopback),
+            ("[::1]:9090", Scope::Loopback),
+            ("0.0.0.0:9090", Scope::Open),
+            ("[::]:9090", Scope::Open),
+            ("10.0.0.5:9090", Scope::Open),
+        ] {
+            assert_eq!(Scope::of(&Address::Tcp(address.into())), scope, "{address}");
+        }
+        assert_eq!(Scope::of(&Address::Unix(PathBuf::from("/run/admin"))), Scope::Unix);
+    }
+}

@@ -1,0 +1,198 @@
+//! What the API says, in JSON. These names are public: scripts and the command line read them. No credential is among them.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::clock::Timestamp;
+
+/// Answer of `GET /api/v1/status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// wxgate's version.
+    pub version: String,
+    /// When the process began; RFC 3339, as all times here.
+    pub started_at: String,
+    /// What the proxy listens on, `host:port` or `unix:/path`.
+    pub listeners: Vec<String>,
+    /// The proxy takes no new requests and ends.
+    pub draining: bool,
+    /// In the order of the configuration.
+    pub apps: Vec<App>,
+    /// In the order of the configuration.
+    pub callers: Vec<Caller>,
+}
+
+/// A configured app and its token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct App {
+    /// Its name in the configuration.
+    pub name: String,
+    /// WeChat's identifier of the account.
+    pub appid: String,
+    /// As in the configuration: `official_account`, `mini_program`, ...
+    pub kind: String,
+    /// `stable` or `classic`.
+    pub token_mode: String,
+    /// Whether requests can be served.
+    pub state: AppState,
+    /// The token held, if one is.
+    pub token: Option<Token>,
+    /// Seconds to the next fetch that is planned.
+    pub next_refresh_in_seconds: Option<u64>,
+    /// The latest fetch.
+    pub last_refresh: Option<LastRefresh>,
+    /// The latest fetch that failed; stays when a later one succeeds.
+    pub last_failure: Option<LastFailure>,
+    /// How often the token may still be replaced by force today.
+    pub forces_left_today: u32,
+    /// How often somebody else was found to fetch with this app's secret.
+    pub interference: u64,
+}
+
+/// Whether an app's requests can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppState {
+    /// A usable token is held.
+    Ready,
+    /// No token yet; the first fetch is under way.
+    Starting,
+    /// No usable token, and fetching one failed.
+    Unavailable,
+}
+
+/// What is told of a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Token {
+    /// Counts the app's tokens.
+    pub generation: u64,
+    /// Seconds since WeChat handed it out.
+    pub age_seconds: u64,
+    /// Seconds until it ends.
+    pub expires_in_seconds: u64,
+}
+
+/// A fetch that came to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastRefresh {
+    /// When.
+    pub at: String,
+    /// As in `wxgate_token_refresh_total`: startup, ahead, rejected, forced, admin.
+    pub reason: String,
+    /// As in `wxgate_token_refresh_total`.
+    pub outcome: String,
+}
+
+/// A fetch that brought no token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// When.
+    pub at: String,
+    /// WeChat's code, if WeChat answered.
+    pub errcode: Option<i64>,
+    /// What happened.
+    pub message: String,
+    /// What the operator can do about it.
+    pub remedy: Option<String>,
+    /// It won't pass by itself.
+    pub permanent: bool,
+}
+
+/// A configured caller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Caller {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The apps that it may use.
+    pub apps: Vec<String>,
+}
+
+/// Answer of `GET /readyz`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Readiness {
+    /// What the HTTP status says.
+    pub ready: bool,
+    /// The proxy takes no new requests and ends.
+    pub draining: bool,
+    /// In the order of the configuration.
+    pub apps: Vec<AppReadiness>,
+}
+
+/// An app in [`Readiness`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AppReadiness {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Whether its requests can be served.
+    pub state: AppState,
+    /// Why not, if they can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<LastFailure>,
+}
+
+/// Answer of `POST /api/v1/apps/{name}/refresh`; with status 200 also if the fetch failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// What the fetch brought.
+    pub outcome: RefreshOutcome,
+    /// Of the token held now; none if none is.
+    pub generation: Option<u64>,
+    /// How often the token may still be replaced by force today.
+    pub forces_left_today: u32,
+    /// In words.
+    pub message: String,
+}
+
+/// What a fetch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshOutcome {
+    /// Another token.
+    Replaced,
+    /// The token that was held before.
+    Same,
+    /// None.
+    Failed,
+}
+
+/// Answer of `POST /api/v1/reload`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// True: a refused configuration is answered with an error.
+    pub reloaded: bool,
+}
+
+impl App {
+    /// Whether its requests can be served.
+    pub fn is_usable(&self) -> bool {
+        self.state == AppState::Ready
+    }
+}
+
+impl AppReadiness {
+    pub(super) fn of(app: &App) -> Self {
+        let failure = if app.is_usable() { None } else { app.last_failure.clone() };
+        Self { name: app.name.clone(), state: app.state, failure }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub fn time(at: Timestamp) -> String {
+    // humantime panics in the year 10000, which a store's record may claim.
+    let since_epoch = Duration::from_millis(at.0.clamp(0, 253_402_300_799_999).unsigned_abs());
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use crate::observe::clock::Timestamp;
+
+    #[test]
+    fn absurd_times_are_still_times() {
+        assert_eq!(time(Timestamp(1_700_000_000_042)), "2023-11-14T22:13:20.042Z");
+        assert_eq!(time(Timestamp(i64::MIN)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time(Timestamp(i64::MAX)), "9999-12-31T23:59:59.999Z");
+    }
+}

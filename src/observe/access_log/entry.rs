@@ -1,0 +1,369 @@
+//! What a line of the access log says, and how it is spelt.
+
+use std::time::{Duration, SystemTime};
+
+use crate::observe::clock::Timestamp;
+
+/// Longer paths and causes are cut: a caller chooses the path's length.
+const LONGEST_TEXT: usize = 1024;
+/// More names of a query than this are not listed.
+const MOST_QUERY_KEYS: usize = 16;
+/// A longer name of a query is taken for a value that lost its name.
+const LONGEST_QUERY_KEY: usize = 40;
+
+/// A request that has been answered. Fields that are `None` are left out of the line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entry<'a> {
+    /// When the answer was finished.
+    pub time: Timestamp,
+    /// Name of the app, if the request got that far.
+    pub app: Option<&'a str>,
+    /// Name of the caller, or `anonymous`; none where the caller is not known.
+    pub caller: Option<&'a str>,
+    /// The request's method.
+    pub method: &'a str,
+    /// The path alone.
+    pub path: &'a str,
+    /// The query as the caller sent it. Only its names are written, since its values may be credentials.
+    pub query: Option<&'a str>,
+    /// The endpoint catalogue's name.
+    pub endpoint: Option<&'a str>,
+    /// HTTP status as sent.
+    pub status: u16,
+    /// WeChat's top-level error code, or the proxy's own.
+    pub errcode: Option<i64>,
+    /// WeChat's own request id, from its error text.
+    pub rid: Option<&'a str>,
+    /// The `X-Request-Id` of the answer.
+    pub request_id: &'a str,
+    /// How often the request was sent again with another token.
+    pub replays: u32,
+    /// From the request's head to the end of the answer.
+    pub duration: Duration,
+    /// What of it was spent waiting for WeChat, all attempts together.
+    pub upstream: Option<Duration>,
+    /// Bytes of the request's body.
+    pub bytes_in: Option<u64>,
+    /// Bytes of the answer's body.
+    pub bytes_out: Option<u64>,
+    /// The proxy's own error code, if the answer is its own.
+    pub code: Option<&'a str>,
+    /// Why, with nothing secret in it.
+    pub cause: Option<&'a str>,
+}
+
+impl Entry<'_> {
+    /// Appends the entry as a line of JSON.
+    pub(super) fn json(&self, time: &[u8; 24], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"timestamp\":\"");
+        out.extend_from_slice(time);
+        out.extend_from_slice(b"\",\"level\":\"INFO\",\"kind\":\"access\"");
+        text(b"app", self.app, out);
+        text(b"caller", self.caller, out);
+        text(b"method", Some(self.method), out);
+        text(b"path", Some(self.path), out);
+        if let Some(query) = self.query {
+            key(b"query_keys", out);
+            out.push(b'[');
+            for (position, name) in query_keys(query).enumerate() {
+                out.extend_from_slice(if position == 0 { b"\"" } else { b",\"" });
+                out.extend_from_slice(name.as_bytes());
+                out.push(b'"');
+            }
+            out.push(b']');
+        }
+        text(b"endpoint", self.endpoint, out);
+        number(b"status", Some(self.status), out);
+        number(b"errcode", self.errcode, out);
+        text(b"rid", self.rid, out);
+        text(b"request_id", Some(self.request_id), out);
+        number(b"replays", Some(self.replays), out);
+        key(b"duration_ms", out);
+        milliseconds(self.duration, out);
+        if let Some(upstream) = self.upstream {
+            key(b"upstream_ms", out);
+            milliseconds(upstream, out);
+        }
+        number(b"bytes_in", self.bytes_in, out);
+        number(b"bytes_out", self.bytes_out, out);
+        text(b"code", self.code, out);
+        text(b"cause", self.cause, out);
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Appends the entry as a short line for people.
+    pub(super) fn pretty(&self, time: &[u8; 24], out: &mut Vec<u8>) {
+        out.extend_from_slice(time);
+        out.push(b' ');
+        decimal(self.status, out);
+        out.push(b' ');
+        escaped(self.method, out);
+        out.push(b' ');
+        escaped(shortened(self.path), out);
+        for (position, name) in self.query.into_iter().flat_map(query_keys).enumerate() {
+            out.push(if position == 0 { b'?' } else { b'&' });
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.push(b' ');
+        milliseconds(self.duration, out);
+        out.extend_from_slice(b"ms");
+        if let Some(upstream) = self.upstream {
+            out.extend_from_slice(b" upstream=");
+            milliseconds(upstream, out);
+            out.extend_from_slice(b"ms");
+        }
+        word(b" app=", self.app, out);
+        word(b" caller=", self.caller, out);
+        if let Some(errcode) = self.errcode.filter(|code| *code != 0) {
+            out.extend_from_slice(b" errcode=");
+            decimal(errcode, out);
+        }
+        word(b" rid=", self.rid, out);
+        if self.replays > 0 {
+            out.extend_from_slice(b" replays=");
+            decimal(self.replays, out);
+        }
+        word(b" code=", self.code, out);
+        word(b" cause=", self.cause, out);
+        out.push(b'\n');
+    }
+}
+
+fn key(name: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"\":");
+}
+
+fn text(name: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        key(name, out);
+        out.push(b'"');
+        escaped(shortened(value), out);
+        out.push(b'"');
+    }
+}
+
+fn number(name: &[u8], value: Option<impl itoa::Integer>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        key(name, out);
+        decimal(value, out);
+    }
+}
+
+fn word(label: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        out.extend_from_slice(label);
+        escaped(shortened(value), out);
+    }
+}
+
+fn decimal(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn milliseconds(duration: Duration, out: &mut Vec<u8>) {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    decimal(micros / 1000, out);
+    out.push(b'.');
+    out.extend_from_slice(&digits(micros % 1000));
+}
+
+/// The last three decimal digits.
+fn digits(value: u64) -> [u8; 3] {
+    [value / 100, value / 10, value].map(|digit| b'0' + (digit % 10) as u8)
+}
+
+fn shortened(value: &str) -> &str {
+    let mut end = value.len().min(LONGEST_TEXT);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    &value[..end]
+}
+
+/// JSON's escapes, which keep control characters from a terminal as well. C1 ones too: some terminals obey them.
+fn escaped(value: &str, out: &mut Vec<u8>) {
+    let mut rest = value;
+    while let Some(position) = rest.find(|c: char| c == '"' || c == '\\' || c.is_control()) {
+        let (clean, special) = rest.split_at(position);
+        out.extend_from_slice(clean.as_bytes());
+        let mut characters = special.chars();
+        match characters.next() {
+            Some('"') => out.extend_from_slice(b"\\\""),
+            Some('\\') => out.extend_from_slice(b"\\\\"),
+            Some(control) => {
+                let nibble = |shift: u32| b"0123456789abcdef"[(u32::from(control) >> shift) as usize & 15];
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', nibble(4), nibble(0)]);
+            }
+            None => {}
+        }
+        rest = characters.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+/// The names of a query that are surely names; `*` stands for a name that may hide a value: one without `=`, an
+/// encoded one, a very long one.
+fn query_keys(query: &str) -> impl Iterator<Item = &str> {
+    let is_plain = |name: &str| {
+        (1..=LONGEST_QUERY_KEY).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte))
+    };
+    query.split('&').filter(|pair| !pair.is_empty()).take(MOST_QUERY_KEYS).map(move |pair| {
+        pair.split_once('=').map(|(name, _)| name).filter(|name| is_plain(name)).unwrap_or("*")
+    })
+}
+
+/// The text of the present second, formatted once for all lines of that second.
+#[derive(Debug)]
+pub(super) struct Clockface {
+    second: i64,
+    text: [u8; 24],
+}
+
+impl Default for Clockface {
+    fn default() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00.000Z" }
+    }
+}
+
+impl Clockface {
+    /// RFC 3339 in UTC with milliseconds.
+    pub(super) fn show(&mut self, time: Timestamp) -> &[u8; 24] {
+        let millis = time.0.max(0);
+        let second = millis / 1000;
+        if second != self.second {
+            use std::io::Write as _;
+            let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(second.unsigned_abs());
+            let mut text = self.text.as_mut_slice();
+            // Twenty characters, but for years beyond 9999, which humantime refuses and this leaves as it was.
+            let _ = write!(text, "{}", humantime::format_rfc3339_seconds(moment));
+            self.text[19] = b'.';
+            self.text[23] = b'Z';
+            self.second = second;
+        }
+        self.text[20..23].copy_from_slice(&digits(millis.unsigned_abs() % 1000));
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::{Clockface, Entry};
+    use crate::observe::clock::Timestamp;
+
+    fn json(entry: &Entry<'_>) -> String {
+        let mut out = Vec::new();
+        entry.json(Clockface::default().show(entry.time), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn pretty(entry: &Entry<'_>) -> String {
+        let mut out = Vec::new();
+        entry.pretty(Clockface::default().show(entry.time), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn example() -> Entry<'static> {
+        Entry {
+            time: Timestamp(1_700_000_000_042),
+            app: Some("shop"),
+            caller: Some("orders"),
+            method: "GET",
+            path: "/cgi-bin/user/info",
+            query: Some("openid=secret&lang=zh_CN"),
+            endpoint: Some("/cgi-bin/user/info"),
+            status: 200,
+            errcode: Some(0),
+            rid: None,
+            request_id: "r-1",
+            replays: 1,
+            duration: Duration::from_nanos(12_034_567),
+            upstream: Some(Duration::from_millis(9)),
+            bytes_in: None,
+            bytes_out: Some(54),
+            code: None,
+            cause: None,
+        }
+    }
+
+    #[test]
+    fn a_json_line_says_what_the_entry_says() {
+        assert_eq!(
+            json(&example()),
+            "{\"timestamp\":\"2023-11-14T22:13:20.042Z\",\"level\":\"INFO\",\"kind\":\"access\",\"app\":\"shop\",\
+             \"caller\":\"orders\",\"method\":\"GET\",\"path\":\"/cgi-bin/user/info\",\
+             \"query_keys\":[\"openid\",\"lang\"],\"endpoint\":\"/cgi-bin/user/info\",\"status\":200,\"errcode\":0,\
+             \"request_id\":\"r-1\",\"replays\":1,\"duration_ms\":12.034,\"upstream_ms\":9.000,\"bytes_out\":54}\n"
+        );
+    }
+
+    #[test]
+    fn a_pretty_line_is_short() {
+        assert_eq!(
+            pretty(&example()),
+            "2023-11-14T22:13:20.042Z 200 GET /cgi-bin/user/info?openid&lang 12.034ms upstream=9.000ms app=shop \
+             caller=orders replays=1\n"
+        );
+    }
+
+    #[test]
+    fn values_of_the_query_never_reach_a_line() {
+        for query in
+            ["access_token=hunter2", "hunter2", "a%3Dhunter2=1", "=hunter2", "a=b&hunter2", "a\u{1}hunter2=1"]
+        {
+            let entry = Entry { query: Some(query), ..example() };
+            for line in [json(&entry), pretty(&entry)] {
+                assert!(!line.contains("hunter2"), "{query}: {line}");
+            }
+        }
+        let long = format!("{}=1", "h".repeat(512));
+        assert!(!json(&Entry { query: Some(&long), ..example() }).contains("hhh"));
+    }
+
+    #[test]
+    fn a_hostile_path_forges_no_second_line() {
+        let entry = Entry { path: "/a\"\n\u{1b}[2J\u{9b}2J\\", ..example() };
+        let line = pretty(&entry);
+        assert!(line.contains("/a\\\"\\u000a\\u001b[2J\\u009b2J\\\\"), "{line}");
+        assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_very_long_path_is_cut_between_characters() {
+        let path = "务".repeat(10_000);
+        let line = json(&Entry { path: &path, ..example() });
+        assert!(line.len() < 2000);
+    }
+
+    #[test]
+    fn the_second_is_formatted_anew_when_it_changes_either_way() {
+        let mut clockface = Clockface::default();
+        for (time, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_700_000_000_999, "2023-11-14T22:13:20.999Z"),
+            (1_700_000_000_001, "2023-11-14T22:13:20.001Z"),
+            (1_700_000_060_000, "2023-11-14T22:14:20.000Z"),
+            (1_699_999_999_500, "2023-11-14T22:13:19.500Z"),
+            (-5, "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(clockface.show(Timestamp(time)), text.as_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_from_the_json(path in "\\PC*|[\\x00-\\xff]{0,40}", cause in any::<String>()) {
+            let line = json(&Entry { path: &path, cause: Some(&cause), ..example() });
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
+            prop_assert_eq!(value["path"].as_str(), Some(super::shortened(&path)));
+            prop_assert_eq!(value["cause"].as_str(), Some(super::shortened(&cause)));
+        }
+    }
+}

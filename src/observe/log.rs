@@ -1,0 +1,172 @@
+//! Events for the operator: JSON lines on stdout, or coloured text on a terminal.
+//!
+//! The access log goes to the same stream, so that a container has one log and not two.
+
+use std::io::{self, IsTerminal as _};
+use std::time::SystemTime;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer, Registry};
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// [`Format::Pretty`] if stdout is a terminal, else [`Format::Json`].
+    #[default]
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// Whether stdout gets JSON.
+    pub fn is_json(self) -> bool {
+        match self {
+            Self::Auto => !io::stdout().is_terminal(),
+            Self::Pretty => false,
+            Self::Json => true,
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How lines look.
+    pub format: Format,
+    /// The most detailed level of wxgate's own events. Libraries are heard from `WARN` up only: below that
+    /// they may print URLs and headers, which hold credentials.
+    pub level: LevelFilter,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { format: Format::Auto, level: LevelFilter::INFO }
+    }
+}
+
+/// The process logs already.
+#[derive(Debug, thiserror::Error)]
+#[error("logging was set up before")]
+pub struct AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError);
+
+/// Sends the process's events to stdout. A closed stdout loses lines and does nothing worse.
+pub fn init(options: &Options) -> Result<(), AlreadySet> {
+    // Colours only where somebody sees them, also when the format was forced.
+    let colours = io::stdout().is_terminal();
+    tracing::subscriber::set_global_default(subscriber(options, colours, io::stdout)).map_err(AlreadySet)
+}
+
+fn subscriber<W>(options: &Options, colours: bool, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = Targets::new()
+        .with_default(options.level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_PKG_NAME"), options.level);
+    // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if stderr is closed too.
+    let layer = layer().with_writer(writer).with_timer(Milliseconds).log_internal_errors(false);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
+        Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
+    } else {
+        let layer = layer.with_target(false);
+        // Left alone, the layer heeds NO_COLOR.
+        if colours { Box::new(layer) } else { Box::new(layer.with_ansi(false)) }
+    };
+    Registry::default().with(layer.with_filter(filter))
+}
+
+/// RFC 3339 in UTC, as in the access log.
+struct Milliseconds;
+
+impl FormatTime for Milliseconds {
+    fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
+        write!(out, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::level_filters::LevelFilter;
+
+    use super::{Format, Options, subscriber};
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn captured(options: Options, log: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(&options, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, log);
+        let text = captured.0.lock().expect("not poisoned").clone();
+        String::from_utf8(text).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_json_line_has_its_fields_at_the_top_level_and_a_utc_time() {
+        let options = Options { format: Format::Json, level: LevelFilter::INFO };
+        let text = captured(options, || tracing::info!(app = "shop", generation = 3, "token replaced"));
+        let line: serde_json::Value = serde_json::from_str(&text).expect("one JSON line");
+        assert_eq!((&line["level"], &line["app"]), (&"INFO".into(), &"shop".into()));
+        assert_eq!((&line["message"], &line["generation"]), (&"token replaced".into(), &3.into()));
+        let time = line["timestamp"].as_str().expect("a time");
+        assert!(time.ends_with('Z') && humantime::parse_rfc3339(time).is_ok(), "{time}");
+    }
+
+    #[test]
+    fn pretty_lines_carry_no_escape_sequences_when_colours_are_off() {
+        let options = Options { format: Format::Pretty, level: LevelFilter::INFO };
+        let text = captured(options, || tracing::warn!(app = "shop", "token unavailable"));
+        assert!(text.contains("WARN token unavailable app=\"shop\"") && !text.contains('\x1b'), "{text}");
+    }
+
+    #[test]
+    fn libraries_are_heard_from_warnings_up_whatever_the_level() {
+        let options = Options { format: Format::Json, level: LevelFilter::TRACE };
+        let text = captured(options, || {
+            tracing::info!(target: "hyper::client", "quiet");
+            tracing::warn!(target: "hyper::client", "heard");
+            tracing::trace!("own");
+        });
+        assert!(!text.contains("quiet") && text.contains("heard") && text.contains("own"), "{text}");
+    }
+
+    #[test]
+    fn a_writer_that_fails_does_not_panic() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let options = Options { format: Format::Json, level: LevelFilter::INFO };
+        tracing::subscriber::with_default(subscriber(&options, false, || Closed), || {
+            tracing::info!("lost");
+        });
+    }
+}

@@ -1,6 +1,7 @@
 //! wxgate: a reverse proxy for WeChat's server API.
 
 pub mod admin;
+pub mod app;
 pub mod config;
 pub mod message;
 pub mod observe;

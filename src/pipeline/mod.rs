@@ -1,12 +1,44 @@
-//! A request's way.
+//! A request's way through the proxy. [`Pipeline::run`] is the one to read first.
 
+mod access;
+mod credential;
+mod directory;
+mod error;
+mod forward;
+mod inspect;
+mod replay;
+mod report;
+mod route;
+mod token_call;
+
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Response as HttpResponse, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
 
-use crate::token;
+use self::directory::{App, Directory};
+use self::error::Error;
+use self::forward::{Memory, Outgoing, Sending};
+use self::inspect::Finding;
+use self::report::{Metrics, Report, Reporter};
+use self::route::{Named, Placeholder, Target};
+use crate::message::body::Body;
+use crate::message::headers;
+use crate::observe::access_log::AccessLog;
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::server::{Handler, Peer, Refusal, Request, Response};
+use crate::token::{self, Manager, Token};
+use crate::upstream::{Answer, Patience, Pool, Start};
+use crate::wechat::catalogue::CredentialClass;
 
 /// What a request's way depends on; replaced whole when the configuration is reloaded.
 #[derive(Clone, Debug)]
@@ -82,4 +114,276 @@ pub struct Allow {
     pub method: Option<http::Method>,
     /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
     pub pattern: String,
+}
+
+/// What all workers share: the directory in force, and the counts.
+#[derive(Debug)]
+pub struct Gate {
+    directory: ArcSwap<Directory>,
+    metrics: Arc<Metrics>,
+    manager: Manager,
+    clock: Clock,
+}
+
+impl Gate {
+    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`.
+    pub fn new(options: Options, manager: Manager, clock: Clock, workers: usize) -> Arc<Self> {
+        let metrics = Arc::new(Metrics::new(workers));
+        let directory = Directory::new(options, &manager, &metrics.names, None, clock.now());
+        Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, manager, clock })
+    }
+
+    /// Puts other options in force, for requests that come from now on.
+    pub fn reload(&self, options: Options) {
+        let former = self.directory.load();
+        let now = self.clock.now();
+        let directory = Directory::new(options, &self.manager, &self.metrics.names, Some(&**former), now);
+        self.directory.store(Arc::new(directory));
+    }
+
+    /// Adds the pipeline's metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        self.metrics.expose(out);
+    }
+}
+
+/// One worker's pipeline.
+#[derive(Debug)]
+pub struct Pipeline {
+    gate: Arc<Gate>,
+    /// This worker's hold on the directory, so that a request counts no reference that others count too.
+    current: RefCell<Rc<Arc<Directory>>>,
+    pool: Rc<Pool<Outgoing>>,
+    authority: HeaderValue,
+    memory: Rc<Memory>,
+    reporter: Rc<Reporter>,
+}
+
+/// What a worker needs to reach WeChat.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Where it is.
+    pub options: Arc<crate::upstream::Options>,
+    /// How it is recognised.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Connection counts, one for each worker.
+    pub gauges: Vec<Arc<crate::upstream::Gauges>>,
+}
+
+impl Pipeline {
+    /// The pipeline of `worker`. Made on the worker's own thread.
+    pub fn new(gate: Arc<Gate>, upstream: &Upstream, log: &AccessLog, worker: usize) -> Self {
+        let directory = gate.directory.load_full();
+        let workers = upstream.gauges.len().max(1) as u64;
+        let share = directory.options.replay.memory / workers;
+        let gauges = upstream.gauges.get(worker).map(Arc::clone).unwrap_or_default();
+        let authority = upstream.options.origin.authority();
+        let reporter = Reporter {
+            metrics: Arc::clone(&gate.metrics),
+            log: log.shard(worker),
+            worker,
+            clock: gate.clock.clone(),
+        };
+        Self {
+            current: RefCell::new(Rc::new(directory)),
+            pool: Pool::new(Arc::clone(&upstream.options), Arc::clone(&upstream.tls), gauges),
+            authority: HeaderValue::try_from(authority)
+                .unwrap_or(HeaderValue::from_static("api.weixin.qq.com")),
+            memory: Memory::new(share),
+            reporter: Rc::new(reporter),
+            gate,
+        }
+    }
+
+    /// The directory in force.
+    fn directory(&self) -> Rc<Arc<Directory>> {
+        let latest = self.gate.directory.load();
+        let mut current = self.current.borrow_mut();
+        if !Arc::ptr_eq(&latest, &current) {
+            *current = Rc::new(Arc::clone(&latest));
+        }
+        Rc::clone(&current)
+    }
+
+    /// Decides a request: WeChat's answer, or why there is none.
+    async fn run(
+        &self,
+        directory: &Directory,
+        request: Request,
+        peer: Peer,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let (parts, body) = request.into_parts();
+        let target = route::target(&parts)?;
+        report.endpoint = Some(target.endpoint);
+        let by_key = route::caller_by_key(directory, &parts.headers)?;
+        if target.endpoint.class == CredentialClass::TokenEndpoint {
+            return self.answer_token_call(directory, &parts, &target, by_key, body, peer, report).await;
+        }
+        let placeholder = route::placeholder(directory, target.query, self.gate.clock.now());
+        let caller = route::settle_caller(directory, by_key, &placeholder)?;
+        report.admit(caller);
+        if caller.is_none() {
+            access::refuse_web_page(directory, &parts.headers, peer)?;
+        }
+        route::check_confusion(&target, &placeholder)?;
+        let app = route::settle_app(directory, caller, &Named::new(&target, &parts.headers, placeholder)?)?;
+        report.name_app(app);
+        access::permit(caller, &parts.method, &target)?;
+        credential::check_own(app, &target)?;
+
+        let declared = forward::declared_length(&parts, &body);
+        let headers = headers::request(parts.headers.clone(), &self.authority);
+        let method = parts.method.clone();
+        let sending =
+            Sending::prepare(method, headers, body, declared, &directory.options, &self.memory).await?;
+        report.bytes_in = sending.length();
+        self.exchange(directory, app, &target, sending, report).await
+    }
+
+    /// Answers a token endpoint with a placeholder.
+    #[expect(clippy::too_many_arguments, reason = "one step of `run`, apart for its length")]
+    async fn answer_token_call(
+        &self,
+        directory: &Directory,
+        parts: &Parts,
+        target: &Target<'_>,
+        by_key: Option<directory::Known<'_>>,
+        body: Incoming,
+        peer: Peer,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let call = token_call::read(target.query, body).await?;
+        let known = token_call::caller(directory, by_key, &call)?;
+        let caller = known.map(|known| known.caller);
+        report.admit(caller);
+        if caller.is_none() {
+            access::refuse_web_page(directory, &parts.headers, peer)?;
+        }
+        let named = Named {
+            appid: call.appid.as_deref(),
+            ..Named::new(target, &parts.headers, Placeholder::Absent)?
+        };
+        let app = route::settle_app(directory, caller, &named)?;
+        report.name_app(app);
+        Ok(token_call::answer(app, known, self.gate.clock.now()))
+    }
+
+    /// Sends the request, and again with another token where WeChat rejects the one it had.
+    async fn exchange(
+        &self,
+        directory: &Directory,
+        app: &App,
+        target: &Target<'_>,
+        mut sending: Sending,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let patience = Patience {
+            progress: Rc::clone(&sending.progress),
+            deadline: Rc::default(),
+            request_timeout: directory.options.request_timeout,
+        };
+        let mut token = self.token(app, target, &sending).await?;
+        let mut replayed_alive = false;
+        loop {
+            report.generation = token.as_ref().map(|token| token.generation);
+            let sent_at = Instant::now();
+            let attempt = self.attempt(target, token.as_deref(), &mut sending, &patience).await;
+            report.upstream += sent_at.elapsed();
+            let (answer, finding) = attempt?;
+            report.errcode = finding.errcode;
+            report.rid.clone_from(&finding.rid);
+            let Some(used) = &token else { return Ok(respond(answer, finding.start).await) };
+            if !finding.rejects_token() {
+                if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
+                    app.token.succeeded(used.generation, sent_at);
+                }
+                return Ok(respond(answer, finding.start).await);
+            }
+            let rejection = replay::rejection(used, target.endpoint, &finding, sent_at, replayed_alive);
+            let wechats_own = respond(answer, finding.start).await;
+            if report.replays > 0 {
+                report.rejected();
+            }
+            let verdict = app.token.rejected(rejection).await;
+            let may = sending.is_replayable() && report.replays < replay::MOST;
+            match replay::decide(verdict, may, &patience).await? {
+                replay::Decision::PassOn => return Ok(wechats_own),
+                replay::Decision::Again { with, alive } => {
+                    replayed_alive = alive;
+                    token = Some(with);
+                    report.replay();
+                }
+            }
+        }
+    }
+
+    /// The app's token, where the endpoint wants it.
+    async fn token(
+        &self,
+        app: &App,
+        target: &Target<'_>,
+        sending: &Sending,
+    ) -> Result<Option<Arc<Token>>, Error> {
+        if !credential::injects(target.endpoint.class) {
+            return Ok(None);
+        }
+        let token = match app.token.current() {
+            Some(token) => token,
+            None => app.token.obtain().await?,
+        };
+        // What can't be sent twice must not begin with a token that is about to end.
+        Ok(Some(if sending.is_replayable() { token } else { app.token.freshen(token).await }))
+    }
+
+    /// One attempt: sends the request and finds out what the answer is.
+    async fn attempt(
+        &self,
+        target: &Target<'_>,
+        token: Option<&Token>,
+        sending: &mut Sending,
+        patience: &Patience,
+    ) -> Result<(Answer<Outgoing>, Finding), Error> {
+        let path_and_query = credential::inject(target, token);
+        let mut answer =
+            match forward::send(&self.pool, sending, path_and_query, patience, target.endpoint).await {
+                Ok(answer) => answer,
+                Err(error) => return Err(error),
+            };
+        let finding = inspect::inspect(&mut answer, target.endpoint).await?;
+        Ok((answer, finding))
+    }
+}
+
+/// WeChat's answer for the caller.
+async fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
+    let mut response = HttpResponse::new(Body::Empty);
+    *response.status_mut() = answer.status;
+    let mut answer = answer;
+    let mut headers = std::mem::take(&mut answer.headers);
+    headers::response(&mut headers);
+    *response.headers_mut() = headers;
+    *response.body_mut() = match start {
+        Start::Whole(bytes) => {
+            answer.finish().await;
+            Body::from(bytes)
+        }
+        Start::Part(bytes) => Body::stream(answer.into_stream(bytes)),
+    };
+    response
+}
+
+impl Handler for Pipeline {
+    /// Runs a request and reports it.
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
+        let directory = self.directory();
+        let mut report = Report::open(&self.reporter, Rc::clone(&directory), &request);
+        let decided = self.run(&directory, request, peer, &mut report).await;
+        report.deliver(decided, directory.options.errors_as_200)
+    }
+
+    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<HttpResponse<Bytes>> {
+        let error = Error::from(refusal);
+        Some(self.reporter.refused(&error, self.directory().options.errors_as_200))
+    }
 }

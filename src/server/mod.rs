@@ -37,7 +37,7 @@ pub enum Address {
 }
 
 /// How connections are treated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Connections open at once; what comes beyond is answered by [`Handler::refuse`] and closed.
     pub max_connections: usize,

@@ -107,6 +107,7 @@ pub struct Answer<B: Payload> {
     /// WeChat's headers.
     pub headers: HeaderMap,
     body: Incoming,
+    request: Rc<Progress>,
     connection: Box<Connection<B>>,
     pool: Rc<Pool<B>>,
 }
@@ -153,7 +154,8 @@ impl<B: Payload> Pool<B> {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 let pool = Rc::clone(self);
-                Ok(Answer { status: head.status, headers: head.headers, body, connection, pool })
+                let request = Rc::clone(&patience.progress);
+                Ok(Answer { status: head.status, headers: head.headers, body, request, connection, pool })
             }
             Err(source) => {
                 let meter = &connection.meter;
@@ -264,9 +266,15 @@ impl<B: Payload> Answer<B> {
     }
 
     /// Ends the exchange after the whole body was read: the connection may serve again.
+    ///
+    /// Unless WeChat answered before it had the whole request: then the connection is dropped, so that the rest of the
+    /// request's body is left for a replay.
     pub async fn finish(self) {
-        let Self { body, mut connection, pool, .. } = self;
+        let Self { body, request, mut connection, pool, .. } = self;
         drop(body);
+        if !request.done.get() {
+            return;
+        }
         if !connection.sender.is_ready() {
             poll_fn(|context| Poll::Ready(Pin::new(&mut connection.driver).poll(context).is_ready())).await;
         }
@@ -274,36 +282,33 @@ impl<B: Payload> Answer<B> {
             pool.park(connection);
             return;
         }
-        tokio::task::spawn_local(async move {
-            if drive(&mut connection).await {
-                pool.park(connection);
-            }
-        });
+        drive_apart(connection, pool);
     }
 
     /// The rest of the body as a stream; from here on the connection is driven by a task of its own, since polling it
     /// from the caller's task for each piece costs nearly twice as much.
     pub fn into_stream(self, start: Bytes) -> Stream {
-        let Self { body, mut connection, pool, .. } = self;
+        let Self { body, connection, pool, .. } = self;
         let silence = pool.options().body_timeout;
-        tokio::task::spawn_local(async move {
-            if drive(&mut connection).await {
-                pool.park(connection);
-            }
-        });
+        drive_apart(connection, pool);
         Stream { start, rest: body, silence, timer: None, since: None }
     }
 }
 
-/// Drives a connection until its exchange is over; false if it can't serve another.
-async fn drive<B: Payload>(connection: &mut Connection<B>) -> bool {
-    poll_fn(|context| {
-        if Pin::new(&mut connection.driver).poll(context).is_ready() {
-            return Poll::Ready(false);
+/// Drives a connection in a task of its own until its exchange is over, then parks it if it can serve another. The task
+/// ends with the connection, at the latest when the body is dropped.
+fn drive_apart<B: Payload>(mut connection: Box<Connection<B>>, pool: Rc<Pool<B>>) {
+    tokio::task::spawn_local(async move {
+        let reusable = poll_fn(|context| {
+            if Pin::new(&mut connection.driver).poll(context).is_ready() {
+                return Poll::Ready(false);
+            }
+            connection.sender.poll_ready(context).map(|ready| ready.is_ok())
+        });
+        if reusable.await {
+            pool.park(connection);
         }
-        connection.sender.poll_ready(context).map(|ready| ready.is_ok())
-    })
-    .await
+    });
 }
 
 /// A body on its way through.

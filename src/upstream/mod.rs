@@ -28,7 +28,7 @@ pub struct Origin {
 }
 
 /// How to reach WeChat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where requests go.
     pub origin: Origin,

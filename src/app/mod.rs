@@ -1,0 +1,185 @@
+//! The composition root: the one place that knows all parts. Configuration in, a running proxy out.
+
+mod reload;
+mod serve;
+mod views;
+mod watch;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwapOption;
+
+pub use self::reload::Source;
+pub use self::serve::{ServeError, serve};
+use crate::admin::{self, Admin, Scope};
+use crate::config::{Config, StoreUrl};
+use crate::observe::access_log::AccessLog;
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::pipeline::{self, Gate, Pipeline};
+use crate::server::{Address, BindError, Drained, Listener, Server};
+use crate::store::Store;
+use crate::token::Manager;
+use crate::upstream::control::{Control, SetupError};
+use crate::upstream::{Gauges, tls};
+
+/// What a proxy takes from its surroundings, so that tests can hand in theirs.
+pub struct Surroundings {
+    /// The clock of token life.
+    pub clock: Clock,
+    /// Where access lines go.
+    pub access_log: Box<dyn Write + Send>,
+    /// Access lines as JSON, or short ones for people.
+    pub json: bool,
+    /// Where a reload reads the configuration.
+    pub source: Source,
+}
+
+/// Why a proxy can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listen address can't be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// TLS towards WeChat can't be set up.
+    #[error("upstream.ca_file")]
+    Tls(#[from] tls::TlsError),
+    /// The client for token calls can't be set up.
+    #[error(transparent)]
+    Control(#[from] SetupError),
+    /// The machine refused a thread or a file descriptor.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}
+
+/// A proxy that serves.
+pub struct Running {
+    core: Arc<Core>,
+    proxy: Server,
+    admin: Server,
+}
+
+/// What outlives a single reload.
+struct Core {
+    gate: Arc<Gate>,
+    manager: Manager,
+    admin: Arc<Admin>,
+    access_log: Arc<AccessLog>,
+    fixed: reload::Fixed,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("proxy", &self.proxy).field("admin", &self.admin).finish_non_exhaustive()
+    }
+}
+
+/// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then tokens; then workers.
+/// Must be called within a tokio runtime, which runs all but the requests.
+pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
+    let Surroundings { clock, access_log, json, source } = surroundings;
+    let workers = config.server.workers;
+    let listeners = config.server.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+    let admin_listener = Listener::bind(&config.admin.listen)?;
+    let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
+    let control = Control::new(&config.upstream, tls.clone())?;
+    let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
+
+    let store = match config.store {
+        StoreUrl::Memory => Store::memory(),
+    };
+    let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
+    let manager = Manager::start(apps, config.token.clone(), store, control, clock.clone());
+    let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
+    let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
+
+    let state = Arc::new(admin::State::new(clock.now()));
+    let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
+    let core = Arc::new_cyclic(|core| Core {
+        admin: Arc::new(Admin {
+            scope: Scope::of(admin_listener.address()),
+            token: ArcSwapOption::new(config.admin.token.clone()),
+            apps: views::apps(manager.clone(), clock),
+            refresh: views::refresh(manager.clone()),
+            reload: reload::on_demand(core.clone(), source),
+            exposers: exposers(&gate, &manager, &gauges, &access_log),
+            state: Arc::clone(&state),
+        }),
+        gate: Arc::clone(&gate),
+        manager,
+        access_log: Arc::clone(&access_log),
+        fixed: reload::Fixed::of(config),
+    });
+    state.callers.store(Arc::new(views::callers(&config.pipeline)));
+
+    let upstream = pipeline::Upstream { options: Arc::new(config.upstream.clone()), tls: Arc::new(tls), gauges };
+    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
+        Pipeline::new(Arc::clone(&gate), &upstream, &access_log, worker)
+    })
+    .map_err(StartError::Thread)?;
+    let endpoint = admin::Endpoint(Arc::clone(&core.admin));
+    let admin_options = config.server.options.clone();
+    let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())
+        .map_err(StartError::Thread)?;
+    state.listeners.store(Arc::new(addresses));
+    Ok(Running { core, proxy, admin })
+}
+
+fn exposers(
+    gate: &Arc<Gate>,
+    manager: &Manager,
+    gauges: &[Arc<Gauges>],
+    access_log: &Arc<AccessLog>,
+) -> Vec<admin::Exposer> {
+    let (gate, manager, gauges, access_log) =
+        (Arc::clone(gate), manager.clone(), gauges.to_vec(), Arc::clone(access_log));
+    vec![
+        Arc::new(move |out| gate.expose(out)),
+        Arc::new(move |out| manager.expose(out)),
+        Arc::new(move |out| upstream_connections(&gauges, out)),
+        Arc::new(move |out| access_log.expose(out)),
+    ]
+}
+
+fn upstream_connections(gauges: &[Arc<Gauges>], out: &mut Exposition) {
+    out.gauge("wxgate_upstream_connections", "Open connections to WeChat.");
+    let active: u64 = gauges.iter().map(|gauge| gauge.active()).sum();
+    let idle: u64 = gauges.iter().map(|gauge| gauge.idle()).sum();
+    out.sample(&[("state", "active")], active as f64);
+    out.sample(&[("state", "idle")], idle as f64);
+}
+
+impl Running {
+    /// What the proxy listens on, with the ports that the kernel chose.
+    pub fn addresses(&self) -> &[Address] {
+        self.proxy.addresses()
+    }
+
+    /// The admin address.
+    pub fn admin_address(&self) -> Option<&Address> {
+        self.admin.addresses().first()
+    }
+
+    /// Connections of callers, worker by worker.
+    pub fn connections_by_worker(&self) -> Vec<usize> {
+        self.proxy.connections_by_worker()
+    }
+
+    /// Puts another configuration in force; what can't change without a restart is named in the log.
+    pub fn reload(&self, config: &Config) {
+        self.core.reload(config);
+    }
+
+    /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin address, the log.
+    pub async fn drain(self) -> Drained {
+        let Self { core, proxy, admin } = self;
+        core.admin.state.draining.store(true, Ordering::Relaxed);
+        let drained = proxy.drain().await;
+        core.manager.stop().await;
+        admin.drain().await;
+        core.access_log.close();
+        drained
+    }
+}

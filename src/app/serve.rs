@@ -1,0 +1,87 @@
+//! `wxgate serve`: a proxy from its configuration to its last signal.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{StartError, Surroundings, start, watch};
+use crate::config::{Config, LogConfig, LogFormat};
+use crate::observe::clock::Clock;
+use crate::observe::log::{self, AlreadySet, Format};
+
+/// Why `serve` ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It never began.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The log can't be set up.
+    #[error(transparent)]
+    Log(#[from] AlreadySet),
+    /// Signals can't be caught.
+    #[error("cannot catch signals")]
+    Signal(#[source] io::Error),
+}
+
+/// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files reload it.
+pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
+    let options = log_options(&config.log);
+    let json = options.format.is_json();
+    log::init(&options)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
+    let source = Arc::new(move || Config::load(&path));
+    let surroundings = Surroundings {
+        clock: Clock::default(),
+        access_log: Box::new(io::stdout()),
+        json,
+        source: source.clone(),
+    };
+    let running = start(&config, surroundings).await?;
+    for address in running.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    if let Some(address) = running.admin_address() {
+        tracing::info!(%address, "admin listening");
+    }
+    let mut secret_files = config.secret_files;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => {}
+            () = watch::changed(&secret_files) => tracing::info!("a secret file changed"),
+        }
+        match source() {
+            Ok(config) => {
+                running.reload(&config);
+                secret_files = config.secret_files;
+            }
+            Err(problems) => tracing::error!("configuration refused, the old one stays in force: {problems}"),
+        }
+    }
+    tracing::info!("draining");
+    let drained = tokio::select! {
+        drained = running.drain() => drained,
+        // The second signal of an operator who won't wait.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    tracing::info!(cut_off = drained.cut_off, "stopped");
+    Ok(())
+}
+
+fn log_options(config: &LogConfig) -> log::Options {
+    let format = match config.format {
+        LogFormat::Auto => Format::Auto,
+        LogFormat::Json => Format::Json,
+        LogFormat::Pretty => Format::Pretty,
+    };
+    log::Options { format, level: config.level.into() }
+}

@@ -1,0 +1,96 @@
+//! What the admin address shows, out of what the modules say.
+
+use std::sync::Arc;
+
+use crate::admin::view::{App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time};
+use crate::admin::{Apps, Refresh};
+use crate::observe::clock::{Clock, Timestamp};
+use crate::pipeline;
+use crate::token::{Manager, RefreshReport, RefreshResult, State, Status};
+use crate::wechat::{AppKind, TokenMode};
+
+/// All apps as they are when asked.
+pub(super) fn apps(manager: Manager, clock: Clock) -> Apps {
+    Arc::new(move || {
+        let now = clock.now();
+        manager.statuses().into_iter().map(|status| app(&status, now)).collect()
+    })
+}
+
+fn app(status: &Status, now: Timestamp) -> App {
+    let token = match (status.generation, status.fetched_at, status.expires_at) {
+        (Some(generation), Some(fetched_at), Some(expires_at)) => Some(Token {
+            generation,
+            age_seconds: now.since(fetched_at).as_secs(),
+            expires_in_seconds: expires_at.since(now).as_secs(),
+        }),
+        _ => None,
+    };
+    App {
+        name: status.name.to_string(),
+        appid: status.appid.to_string(),
+        kind: match status.kind {
+            AppKind::OfficialAccount => "official_account",
+            AppKind::MiniProgram => "mini_program",
+        }
+        .to_owned(),
+        token_mode: match status.mode {
+            TokenMode::Stable => "stable",
+            TokenMode::Classic => "classic",
+        }
+        .to_owned(),
+        state: match status.state {
+            State::Ready => AppState::Ready,
+            State::Starting => AppState::Starting,
+            State::Failing | State::CircuitOpen | State::Rejected | State::Expired => AppState::Unavailable,
+        },
+        token,
+        next_refresh_in_seconds: status.next_refresh_at.map(|at| at.since(now).as_secs()),
+        last_refresh: status.last_refresh.as_ref().map(|refresh| LastRefresh {
+            at: time(refresh.at),
+            reason: refresh.reason.as_str().to_owned(),
+            outcome: refresh.outcome.as_str().to_owned(),
+        }),
+        last_failure: status.last_failure.as_ref().map(|(at, failure)| LastFailure {
+            at: time(*at),
+            errcode: failure.errcode,
+            message: failure.message.clone(),
+            remedy: failure.remedy.clone(),
+            permanent: failure.permanent,
+        }),
+        forces_left_today: status.forces_left_today,
+        interference: status.interference,
+    }
+}
+
+/// The admin API's refresh.
+pub(super) fn refresh(manager: Manager) -> Refresh {
+    Arc::new(move |name, force| {
+        let handle = manager.handle(name)?;
+        Some(Box::pin(async move { refreshed(&handle.refresh(force).await) }))
+    })
+}
+
+fn refreshed(report: &RefreshReport) -> Refreshed {
+    let (outcome, message) = match &report.result {
+        RefreshResult::Replaced => (RefreshOutcome::Replaced, "a new token is held".to_owned()),
+        RefreshResult::Same => {
+            (RefreshOutcome::Same, "WeChat still gives the token that was held: it is the current one".to_owned())
+        }
+        RefreshResult::Failed(failure) => (RefreshOutcome::Failed, failure.to_string()),
+        RefreshResult::Refused { next_at } => (
+            RefreshOutcome::Failed,
+            format!("WeChat allows 20 forced refreshes a day, 30 s apart: not before {}", time(*next_at)),
+        ),
+    };
+    Refreshed { outcome, generation: report.generation, forces_left_today: report.forces_left, message }
+}
+
+/// The configured callers.
+pub(super) fn callers(options: &pipeline::Options) -> Vec<Caller> {
+    let caller = |caller: &pipeline::CallerOptions| Caller {
+        name: caller.name.to_string(),
+        apps: caller.apps.iter().map(ToString::to_string).collect(),
+    };
+    options.callers.iter().map(caller).collect()
+}

@@ -1,0 +1,162 @@
+//! Step 2: may this caller do this.
+//!
+//! Rates and daily budgets, and callers known by a client certificate, have their place here too.
+
+use http::header::{HOST, HeaderName, ORIGIN};
+use http::{HeaderMap, Method};
+
+use super::Allow;
+use super::directory::{Caller, Directory, host_name};
+use super::error::Error;
+use super::route::Target;
+use crate::message::path;
+use crate::server::Peer;
+use crate::wechat::catalogue::CredentialClass;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what the caller may not do.
+pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'_>) -> Result<(), Error> {
+    match target.endpoint.class {
+        CredentialClass::IssuesCredential => {
+            return Err(Error::EndpointForbidden(
+                "this endpoint issues credentials, which only wxgate fetches; /cgi-bin/token and \
+                 /cgi-bin/stable_token are answered with a placeholder"
+                    .into(),
+            ));
+        }
+        CredentialClass::ComponentToken
+        | CredentialClass::ComponentTokenAsAccessToken
+        | CredentialClass::SuiteToken
+        | CredentialClass::ProviderToken => {
+            return Err(Error::EndpointForbidden(
+                "this endpoint wants the credential of a third-party platform or of WeCom, which this app does not have"
+                    .into(),
+            ));
+        }
+        CredentialClass::AppToken
+        | CredentialClass::UserOauth
+        | CredentialClass::AppSecret
+        | CredentialClass::TokenEndpoint
+        | CredentialClass::None => {}
+    }
+    let normal = path::normalise(target.path);
+    if target.endpoint.guarded && !caller.is_some_and(|caller| names_exactly(&caller.allow, method, &normal))
+    {
+        return Err(Error::EndpointForbidden(
+            "this endpoint can harm the account: it is open to callers whose `allow` names it exactly".into(),
+        ));
+    }
+    match caller {
+        Some(caller) if !caller.allow.iter().any(|rule| rule.permits(method, &normal)) => {
+            Err(Error::CallerForbidden(
+                format!("caller {} may not call this path with this method", caller.name).into(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn names_exactly(allow: &[Allow], method: &Method, path: &str) -> bool {
+    allow.iter().any(|rule| rule.pattern == path && rule.permits(method, path))
+}
+
+impl Allow {
+    /// Whether this rule lets `method` on `path` (lower case, no trailing slash) through.
+    pub(super) fn permits(&self, method: &Method, path: &str) -> bool {
+        if self.method.as_ref().is_some_and(|only| only != method) {
+            return false;
+        }
+        if self.pattern == "**" {
+            return true;
+        }
+        let mut pattern = self.pattern.split('/');
+        let mut path = path.split('/');
+        loop {
+            match (pattern.next(), path.next()) {
+                (Some("**"), Some(_)) if pattern.clone().next().is_none() => return true,
+                (None, None) => return true,
+                (Some("*"), Some(segment)) if !segment.is_empty() => {}
+                (Some(wanted), Some(segment)) if wanted == segment => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Where anybody is let in without a key, a web page in the browser of somebody who can reach us would be too. A browser
+/// gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a foreign `Host` is a name that was rebound to us.
+pub(super) fn refuse_web_page(directory: &Directory, headers: &HeaderMap, peer: Peer) -> Result<(), Error> {
+    if headers.contains_key(ORIGIN) {
+        return Err(Error::CallerForbidden("web pages may not call: the request has an Origin".into()));
+    }
+    if headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "none") {
+        return Err(Error::CallerForbidden("web pages may not call: Sec-Fetch-Site is not `none`".into()));
+    }
+    if let Peer::Tcp(address) = peer
+        && address.ip().to_canonical().is_loopback()
+        && let Some(host) = headers.get(HOST)
+    {
+        let host = host_name(host.to_str().unwrap_or_default());
+        if !is_local_name(host) && !is_wechat_name(host) && !directory.claims_host(&host.to_ascii_lowercase())
+        {
+            return Err(Error::CallerForbidden(
+                "this Host is neither a loopback address, localhost, one of an app's `hosts` nor a weixin.qq.com name"
+                    .into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_local_name(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn is_wechat_name(host: &str) -> bool {
+    let suffix = ".weixin.qq.com";
+    host.len()
+        .checked_sub(suffix.len())
+        .and_then(|start| host.get(start..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::{is_local_name, is_wechat_name};
+    use crate::pipeline::Allow;
+
+    fn permits(pattern: &str, path: &str) -> bool {
+        Allow { method: None, pattern: pattern.into() }.permits(&Method::GET, path)
+    }
+
+    #[test]
+    fn two_stars_stand_for_any_rest_and_one_for_a_segment() {
+        assert!(permits("**", "/cgi-bin/user/info"));
+        assert!(permits("/cgi-bin/message/**", "/cgi-bin/message/custom/send"));
+        assert!(!permits("/cgi-bin/message/**", "/cgi-bin/message"));
+        assert!(!permits("/cgi-bin/message/**", "/cgi-bin/messages/custom"));
+        assert!(permits("/cgi-bin/*/info", "/cgi-bin/user/info"));
+        assert!(!permits("/cgi-bin/*/info", "/cgi-bin/user/tag/info"));
+        assert!(permits("/cgi-bin/user/info", "/cgi-bin/user/info"));
+        assert!(!permits("/cgi-bin/user/info", "/cgi-bin/user/info/batchget"));
+    }
+
+    #[test]
+    fn a_rule_with_a_method_is_for_that_method_alone() {
+        let rule = Allow { method: Some(Method::GET), pattern: "**".into() };
+        assert!(rule.permits(&Method::GET, "/x"));
+        assert!(!rule.permits(&Method::POST, "/x"));
+    }
+
+    #[test]
+    fn names_that_only_look_local_are_foreign() {
+        assert!(is_local_name("127.0.0.1") && is_local_name("::1") && is_local_name("LOCALHOST"));
+        assert!(!is_local_name("127.0.0.1.evil.example") && !is_local_name("localhost.evil.example"));
+        assert!(is_wechat_name("api.weixin.qq.com") && is_wechat_name("sh.api.WEIXIN.qq.com"));
+        assert!(!is_wechat_name("weixin.qq.com.evil.example") && !is_wechat_name("evilweixin.qq.com"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Step 3: the query gets the token that the endpoint wants, and loses what the caller brought.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use super::OwnCredential;
+use super::directory::App;
+use super::error::Error;
+use super::route::Target;
+use crate::message::query::{self, CredentialParam};
+use crate::token::Token;
+use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::placeholder;
+
+/// Whether requests of this class get the app's token.
+pub(super) fn injects(class: CredentialClass) -> bool {
+    class == CredentialClass::AppToken
+}
+
+/// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
+pub(super) fn check_own(app: &App, target: &Target<'_>) -> Result<(), Error> {
+    let rejects = app.own_credential == OwnCredential::Reject && injects(target.endpoint.class);
+    let query = target.query.filter(|_| rejects).unwrap_or_default();
+    if query::credentials(query).any(|(_, value)| !placeholder::looks_like(&value)) {
+        return Err(Error::BadRequest(
+            "the request brings a token of its own, which this app rejects (own_credential): leave it out"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// The path and query for WeChat; `token` is the app's, where the class wants it.
+pub(super) fn inject(target: &Target<'_>, token: Option<&Token>) -> Bytes {
+    if target.endpoint.class == CredentialClass::UserOauth {
+        return as_sent(target);
+    }
+    let credential = token.map(|token| (CredentialParam::AccessToken, token.value.expose()));
+    query::rewrite(target.path, target.query, credential)
+}
+
+/// The user's token is the caller's business: not a byte is touched.
+fn as_sent(target: &Target<'_>) -> Bytes {
+    let query = target.query.unwrap_or_default();
+    let mut bytes = BytesMut::with_capacity(target.path.len() + 1 + query.len());
+    bytes.put_slice(target.path.as_bytes());
+    if target.query.is_some() {
+        bytes.put_u8(b'?');
+        bytes.put_slice(query.as_bytes());
+    }
+    bytes.freeze()
+}

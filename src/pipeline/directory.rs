@@ -1,0 +1,221 @@
+//! The apps and callers of the present configuration, indexed for look-up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use subtle::ConstantTimeEq as _;
+
+use super::report::Names;
+use super::{Allow, Options, OwnCredential};
+use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
+use crate::token::{Handle, Manager};
+
+/// What a request is routed by. Never changes; a reload makes a new one.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub(super) apps: Vec<App>,
+    pub(super) callers: Vec<Caller>,
+    pub(super) options: Options,
+    by_name: HashMap<String, usize>,
+    by_host: HashMap<String, usize>,
+    default: Option<usize>,
+}
+
+/// An app as requests see it.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) index: usize,
+    pub(super) name: Arc<str>,
+    pub(super) appid: Arc<str>,
+    pub(super) secret: Arc<Secret>,
+    /// The secret before the last change, which placeholders may still be signed with until then.
+    pub(super) previous: Option<(Arc<Secret>, Timestamp)>,
+    pub(super) token: Handle,
+    pub(super) own_credential: OwnCredential,
+    /// Its label in metrics.
+    pub(super) label: u16,
+}
+
+/// A configured caller.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) name: Arc<str>,
+    keys: Vec<[u8; 32]>,
+    apps: Vec<usize>,
+    pub(super) allow: Vec<Allow>,
+    /// Its label in metrics.
+    pub(super) label: u16,
+}
+
+/// A caller, and which of its keys it showed.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'d> {
+    pub(super) caller: &'d Caller,
+    /// The key's SHA-256.
+    pub(super) key: &'d [u8; 32],
+}
+
+/// How long placeholders under an app's former secret still hold, as long as SDKs keep them.
+const FORMER_SECRET_SECONDS: i64 = 7200;
+
+impl Directory {
+    /// Indexes `options`. `former` is what was in force until now; apps that `manager` doesn't keep are left out.
+    pub(super) fn new(
+        options: Options,
+        manager: &Manager,
+        names: &Names,
+        former: Option<&Self>,
+        now: Timestamp,
+    ) -> Self {
+        let kept = options.apps.iter().filter_map(|app| Some((app, manager.handle(&app.token.name)?)));
+        let apps: Vec<App> = kept
+            .enumerate()
+            .map(|(index, (app, token))| App {
+                index,
+                name: Arc::clone(&app.token.name),
+                appid: Arc::clone(&app.token.appid),
+                secret: Arc::clone(&app.token.secret),
+                previous: former_secret(&app.token.appid, &app.token.secret, former, now),
+                token,
+                own_credential: app.own_credential,
+                label: names.label(&app.token.name),
+            })
+            .collect();
+        let position = |name: &str| apps.iter().position(|app| &*app.name == name);
+        let mut by_name = HashMap::new();
+        for app in &apps {
+            by_name.insert(app.appid.to_string(), app.index);
+        }
+        // A name comes last: it wins over another app's appid.
+        for app in &apps {
+            by_name.insert(app.name.to_string(), app.index);
+        }
+        let mut by_host = HashMap::new();
+        for app in &options.apps {
+            if let Some(index) = position(&app.token.name) {
+                by_host.extend(app.hosts.iter().map(|host| (host.clone(), index)));
+            }
+        }
+        let default = options.apps.iter().find(|app| app.default).and_then(|app| position(&app.token.name));
+        let callers = options
+            .callers
+            .iter()
+            .map(|caller| Caller {
+                name: Arc::clone(&caller.name),
+                keys: caller.keys.clone(),
+                apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
+                allow: caller.allow.clone(),
+                label: names.label(&caller.name),
+            })
+            .collect();
+        Self { apps, callers, by_name, by_host, default, options }
+    }
+
+    /// The app with this name or appid.
+    pub(super) fn app(&self, name: &str) -> Option<&App> {
+        self.by_name.get(name).and_then(|index| self.apps.get(*index))
+    }
+
+    /// The app that claims this `Host` header.
+    pub(super) fn app_of_host(&self, host: &str) -> Option<&App> {
+        if self.by_host.is_empty() {
+            return None;
+        }
+        self.by_host.get(&host_name(host).to_ascii_lowercase()).and_then(|index| self.apps.get(*index))
+    }
+
+    /// Whether an app claims this host name, given in lower case without port.
+    pub(super) fn claims_host(&self, host: &str) -> bool {
+        self.by_host.contains_key(host)
+    }
+
+    /// The app of a request that names none.
+    pub(super) fn default_app(&self) -> Option<&App> {
+        self.default.and_then(|index| self.apps.get(index))
+    }
+
+    /// The caller with this API key. Digests are compared in constant time.
+    pub(super) fn caller_with_key(&self, key: &str) -> Option<Known<'_>> {
+        let digest = digest(&SHA256, key.as_bytes());
+        let mut known = self.callers.iter().filter_map(|caller| {
+            let key = caller.keys.iter().find(|key| key.ct_eq(digest.as_ref()).into())?;
+            Some(Known { caller, key })
+        });
+        known.next()
+    }
+
+    /// The caller of this name.
+    pub(super) fn caller(&self, name: &str) -> Option<&Caller> {
+        self.callers.iter().find(|caller| &*caller.name == name)
+    }
+
+    /// Whether requests without a key are let in.
+    pub(super) fn admits_anonymous(&self) -> bool {
+        self.callers.is_empty() || self.options.anonymous
+    }
+}
+
+impl Caller {
+    /// Whether this caller may use `app`.
+    pub(super) fn may_use(&self, app: &App) -> bool {
+        self.apps.contains(&app.index)
+    }
+
+    /// Its only app, if it has just one.
+    pub(super) fn only_app<'d>(&self, directory: &'d Directory) -> Option<&'d App> {
+        match self.apps[..] {
+            [index] => directory.apps.get(index),
+            _ => None,
+        }
+    }
+
+    /// Whether one of its keys begins with `digest`.
+    pub(super) fn has_key(&self, digest: [u8; 8]) -> bool {
+        self.keys.iter().any(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
+    }
+}
+
+/// A `Host` header's name, without port and brackets.
+pub(super) fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match host.rsplit_once(':') {
+        Some((name, _)) if !name.contains(':') => name,
+        _ => host,
+    }
+}
+
+fn former_secret(
+    appid: &str,
+    secret: &Secret,
+    former: Option<&Directory>,
+    now: Timestamp,
+) -> Option<(Arc<Secret>, Timestamp)> {
+    let app = former?.apps.iter().find(|app| &*app.appid == appid)?;
+    if app.secret.matches(secret) {
+        return app.previous.clone().filter(|(_, until)| *until > now);
+    }
+    Some((Arc::clone(&app.secret), Timestamp(now.0 + FORMER_SECRET_SECONDS * 1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_name;
+
+    #[test]
+    fn a_host_header_is_stripped_of_port_and_brackets() {
+        for (host, name) in [
+            ("localhost", "localhost"),
+            ("localhost:8080", "localhost"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:8080", "::1"),
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(host_name(host), name, "{host}");
+        }
+    }
+}

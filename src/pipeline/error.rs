@@ -1,0 +1,217 @@
+//! How each failure looks to a caller: the one place that knows.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::server::Refusal;
+use crate::token::Unavailable;
+use crate::upstream::{BodyError, SendError};
+
+pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
+
+/// Why a request gets the proxy's own answer instead of WeChat's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// Malformed or ambiguous, by the caller's fault.
+    #[error("{0}")]
+    BadRequest(Cow<'static, str>),
+    /// No app was named, or one that doesn't exist.
+    #[error("{0}")]
+    AppUnknown(Cow<'static, str>),
+    /// No key, or a wrong one.
+    #[error("{0}")]
+    CallerUnknown(Cow<'static, str>),
+    /// Not this caller's app, path or method.
+    #[error("{0}")]
+    CallerForbidden(Cow<'static, str>),
+    /// Guarded, or issues credentials.
+    #[error("{0}")]
+    EndpointForbidden(Cow<'static, str>),
+    /// Over `server.max_body`.
+    #[error("the request's body is longer than {limit} bytes (server.max_body)")]
+    BodyTooLarge { limit: u64 },
+    /// WeChat is unreachable or broke off.
+    #[error("WeChat could not be reached, or broke off")]
+    UpstreamFailed(#[source] SendError),
+    /// WeChat broke off within a short answer.
+    #[error("WeChat's answer broke off")]
+    AnswerBroken(#[source] BodyError),
+    /// The spool file for a long body failed.
+    #[error("the request's body could not be kept")]
+    Spool(#[source] std::io::Error),
+    /// No token is held and none could be had.
+    #[error("{}", .0.cause)]
+    TokenUnavailable(Unavailable),
+    /// WeChat did not answer in time.
+    #[error("WeChat did not answer in time")]
+    UpstreamTimeout(#[source] Box<dyn StdError + Send + Sync>),
+    /// Admission limits.
+    #[error("too many connections (server.max_connections)")]
+    Overloaded,
+    /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches anew.
+    #[error("the placeholder token no longer holds: {0}")]
+    PlaceholderExpired(&'static str),
+    /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK reports it as such.
+    #[error("the secret of this token call is no caller's API key")]
+    WrongSecret,
+}
+
+/// A row of the table: how an error looks.
+pub(super) struct Face {
+    pub(super) status: StatusCode,
+    /// The contract's name; none where the answer poses as WeChat's.
+    pub(super) code: Option<&'static str>,
+    /// WeChat's own number where the answer poses as WeChat's.
+    pub(super) errcode: i64,
+}
+
+impl Error {
+    pub(super) fn face(&self) -> Face {
+        let (status, code) = match self {
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, "app_unknown"),
+            Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, "caller_unknown"),
+            Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, "caller_forbidden"),
+            Self::EndpointForbidden(_) => (StatusCode::NOT_FOUND, "endpoint_forbidden"),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => (StatusCode::BAD_GATEWAY, "upstream_failed"),
+            Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, "token_unavailable"),
+            Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            Self::Overloaded | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::PlaceholderExpired(_) => {
+                return Face { status: StatusCode::OK, code: None, errcode: 40001 };
+            }
+            Self::WrongSecret => return Face { status: StatusCode::OK, code: None, errcode: 40125 },
+        };
+        Face { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
+    }
+
+    /// The answer; with `as_200` its status is 200 whatever it means (`server.errors_as_200`).
+    pub(super) fn answer(&self, as_200: bool) -> Response<Bytes> {
+        let face = self.face();
+        let errmsg = match face.code {
+            Some(code) => format!("wxgate: {code}: {self}"),
+            None if face.errcode == 40125 => format!("invalid appsecret, wxgate: {self}"),
+            None => format!("invalid credential, access_token is invalid or not latest, wxgate: {self}"),
+        };
+        let body = serde_json::json!({ "errcode": face.errcode, "errmsg": errmsg }).to_string();
+        let mut answer = Response::new(Bytes::from(body));
+        *answer.status_mut() = if as_200 { StatusCode::OK } else { face.status };
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(code) = face.code {
+            headers.insert(ERROR_HEADER, HeaderValue::from_static(code));
+        }
+        match self {
+            Self::Overloaded => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::CallerUnknown(_) => {
+                headers.insert(
+                    http::header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"wxgate\""),
+                );
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// The whole chain of causes, for the log.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Timeout(_) | SendError::Stalled(_) => Self::UpstreamTimeout(Box::new(error)),
+            SendError::Connect(crate::upstream::ConnectError::Timeout { .. }) => {
+                Self::UpstreamTimeout(Box::new(error))
+            }
+            SendError::Connect(_) | SendError::Broken { .. } => Self::UpstreamFailed(error),
+        }
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokenOff(_) => Self::AnswerBroken(error),
+            BodyError::Silent(_) => Self::UpstreamTimeout(Box::new(error)),
+        }
+    }
+}
+
+impl From<Unavailable> for Error {
+    fn from(cause: Unavailable) -> Self {
+        Self::TokenUnavailable(cause)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::BadRequest(Cow::Borrowed(match refusal {
+            Refusal::Malformed => "this is no HTTP/1.1 request",
+            Refusal::HeadTooLarge => "the request's head is longer than 128 KiB",
+            Refusal::TargetTooLong => "the path and query are longer than 65,534 bytes",
+            Refusal::AmbiguousFraming => {
+                "ambiguous framing: send one Content-Length, or Transfer-Encoding: chunked, not both"
+            }
+            Refusal::Overloaded => return Self::Overloaded,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Error, Unavailable};
+    use crate::server::Refusal;
+    use crate::upstream::SendError;
+
+    #[test]
+    fn every_error_has_the_status_and_code_of_the_contract() {
+        let text = || "why".into();
+        let unavailable = Unavailable { cause: "why".into(), errcode: Some(40164) };
+        let rows = [
+            (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
+            (Error::from(Refusal::AmbiguousFraming), 400, Some("bad_request"), -70400),
+            (Error::AppUnknown(text()), 400, Some("app_unknown"), -70400),
+            (Error::CallerUnknown(text()), 401, Some("caller_unknown"), -70401),
+            (Error::CallerForbidden(text()), 403, Some("caller_forbidden"), -70403),
+            (Error::EndpointForbidden(text()), 404, Some("endpoint_forbidden"), -70404),
+            (Error::BodyTooLarge { limit: 1 }, 413, Some("body_too_large"), -70413),
+            (Error::TokenUnavailable(unavailable), 502, Some("token_unavailable"), -70502),
+            (Error::from(SendError::Timeout(Duration::ZERO)), 504, Some("upstream_timeout"), -70504),
+            (Error::from(Refusal::Overloaded), 503, Some("overloaded"), -70503),
+            (Error::PlaceholderExpired("why"), 200, None, 40001),
+            (Error::WrongSecret, 200, None, 40125),
+        ];
+        for (error, status, code, errcode) in rows {
+            let answer = error.answer(false);
+            assert_eq!(answer.status().as_u16(), status, "{error:?}");
+            let header = answer.headers().get("x-wxgate-error").map(|value| value.to_str().expect("text"));
+            assert_eq!(header, code, "{error:?}");
+            assert_eq!(answer.headers()["content-type"], "application/json");
+            let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+            assert_eq!(body["errcode"], errcode);
+            let errmsg = body["errmsg"].as_str().expect("text");
+            assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
+            assert_eq!(error.answer(true).status().as_u16(), 200);
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! Step 4: the request as WeChat gets it: once, and again if it must be replayed.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::SeekFrom;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::fs::File;
+use tokio::io::{AsyncRead as _, AsyncSeekExt as _, AsyncWriteExt as _, ReadBuf};
+
+use super::error::Error;
+use super::{Options, ReplayOptions};
+use crate::message::body::Broken;
+use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
+use crate::wechat::catalogue::Endpoint;
+
+/// Bodies up to here are read whole before they are sent: they mostly came with the head.
+const SMALL: u64 = 64 * 1024;
+/// A body without a length stays in memory up to here, then goes to the spool file.
+const SPOOL_FROM: usize = 1024 * 1024;
+/// How much of a spool file is read at a time.
+const SPOOL_CHUNK: usize = 64 * 1024;
+
+/// A worker's share of `replay.memory`.
+#[derive(Debug)]
+pub(super) struct Memory(Cell<u64>);
+
+impl Memory {
+    pub(super) fn new(share: u64) -> Rc<Self> {
+        Rc::new(Self(Cell::new(share)))
+    }
+
+    fn reserve(self: &Rc<Self>, bytes: u64) -> Option<Reservation> {
+        let left = self.0.get().checked_sub(bytes)?;
+        self.0.set(left);
+        Some(Reservation { memory: Rc::clone(self), bytes })
+    }
+}
+
+/// Part of the replay memory, given back on drop.
+#[derive(Debug)]
+struct Reservation {
+    memory: Rc<Memory>,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.memory.0.set(self.memory.0.get() + self.bytes);
+    }
+}
+
+/// A request ready to be sent, as often as needed.
+pub(super) struct Sending {
+    method: Method,
+    headers: HeaderMap,
+    body: Source,
+    pub(super) progress: Rc<Progress>,
+}
+
+/// Where the body comes from.
+enum Source {
+    Empty,
+    /// All of it, in memory.
+    Full(Bytes, Option<Reservation>),
+    /// From the caller, kept as it passes.
+    Kept(Rc<RefCell<Kept>>),
+    /// From the caller, once.
+    Passing(Option<Incoming>, u64),
+    /// From the spool file.
+    Spooled(Rc<RefCell<File>>, u64),
+}
+
+/// A body that is kept as it passes; a replay begins with what has passed and goes on with what is still to come.
+struct Kept {
+    rest: Incoming,
+    passed: Vec<Bytes>,
+    length: u64,
+    _memory: Reservation,
+}
+
+impl Sending {
+    /// Prepares a request. `headers` are those that go to WeChat, without framing.
+    pub(super) async fn prepare(
+        method: Method,
+        mut headers: HeaderMap,
+        body: Incoming,
+        declared: Option<u64>,
+        options: &Options,
+        memory: &Rc<Memory>,
+    ) -> Result<Self, Error> {
+        let limit = options.max_body;
+        if declared.is_some_and(|length| length > limit) {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        let body = match declared {
+            _ if body.is_end_stream() => Source::Empty,
+            Some(length) if length <= SMALL => Source::Full(collect(body, length).await?, None),
+            Some(length) if length <= options.replay.max_body => match memory.reserve(length) {
+                Some(memory) => {
+                    let kept = Kept { rest: body, passed: Vec::new(), length, _memory: memory };
+                    Source::Kept(Rc::new(RefCell::new(kept)))
+                }
+                None => Source::Passing(Some(body), length),
+            },
+            Some(length) => Source::Passing(Some(body), length),
+            // WeChat answers 412 to chunked requests: the length must be known first.
+            None => spool(body, limit, &options.replay, memory).await?,
+        };
+        let length = body.length();
+        if length > 0 || declared.is_some() || method == Method::POST || method == Method::PUT {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let progress = Progress::new(!matches!(body, Source::Kept(_) | Source::Passing(..)));
+        Ok(Self { method, headers, body, progress })
+    }
+
+    /// Whether the same bytes can be sent again.
+    pub(super) fn is_replayable(&self) -> bool {
+        !matches!(self.body, Source::Passing(..))
+    }
+
+    /// Bytes of the body.
+    pub(super) fn length(&self) -> u64 {
+        self.body.length()
+    }
+
+    /// The request for `target`, a path and query; none if its body is gone.
+    pub(super) async fn request(&mut self, target: Bytes) -> Result<Option<Request<Outgoing>>, Error> {
+        let body = match &mut self.body {
+            Source::Empty => Outgoing::Empty,
+            Source::Full(bytes, _) => Outgoing::Full(bytes.clone()),
+            Source::Kept(kept) => Outgoing::Kept {
+                kept: Rc::clone(kept),
+                next: 0,
+                sent: 0,
+                progress: Rc::clone(&self.progress),
+            },
+            Source::Passing(body, length) => match body.take() {
+                Some(body) => Outgoing::Passing { body, left: *length, progress: Rc::clone(&self.progress) },
+                None => return Ok(None),
+            },
+            Source::Spooled(file, length) => {
+                rewind(file).await.map_err(Error::Spool)?;
+                Outgoing::Spooled { file: Rc::clone(file), left: *length }
+            }
+        };
+        let bad_target = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
+        let target = PathAndQuery::from_maybe_shared(target).map_err(bad_target)?;
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from(target);
+        *request.headers_mut() = self.headers.clone();
+        self.progress.moved(!matches!(self.body, Source::Kept(_) | Source::Passing(..)));
+        Ok(Some(request))
+    }
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Full(bytes, _) => bytes.len() as u64,
+            Self::Kept(kept) => kept.borrow().length,
+            Self::Passing(_, length) | Self::Spooled(_, length) => *length,
+        }
+    }
+}
+
+fn broke_off(source: &hyper::Error) -> Error {
+    Error::BadRequest(format!("the request's body broke off: {source}").into())
+}
+
+/// The body's length, where the caller gave one. A chunked request has none, and one without either has no body.
+pub(super) fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let length = parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    length.or_else(|| body.size_hint().exact())
+}
+
+/// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen it: no byte was handed
+/// to the kernel; or, for GET, where a connection that had served before was closed without a byte of an answer, since
+/// WeChat's idle close may have crossed the request. A message must not go out twice.
+pub(super) async fn send(
+    pool: &Rc<Pool<Outgoing>>,
+    sending: &mut Sending,
+    target: Bytes,
+    patience: &Patience,
+    endpoint: &Endpoint,
+) -> Result<Answer<Outgoing>, Error> {
+    let lost = || Error::BadRequest("the request's body is gone".into());
+    let request = sending.request(target.clone()).await?.ok_or_else(lost)?;
+    let error = match pool.send(request, patience, false).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    let repeatable = match &error {
+        SendError::Broken { sent: false, .. } => true,
+        SendError::Broken { stale, .. } => *stale && sending.method == Method::GET && !endpoint.one_time_code,
+        SendError::Connect(_) | SendError::Timeout(_) | SendError::Stalled(_) => false,
+    };
+    if is_callers_doing(&error) {
+        return Err(Error::BadRequest("the request's body broke off".into()));
+    }
+    if !repeatable || !sending.is_replayable() {
+        return Err(error.into());
+    }
+    let request = sending.request(target).await?.ok_or_else(lost)?;
+    Ok(pool.send(request, patience, true).await?)
+}
+
+fn is_callers_doing(error: &SendError) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<CallerBroke>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Reads a body of known, small length.
+async fn collect(mut body: Incoming, length: u64) -> Result<Bytes, Error> {
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let data = frame.map_err(|error| broke_off(&error))?.into_data().unwrap_or_default();
+        if first.is_empty() && joined.is_empty() {
+            first = data;
+        } else {
+            if joined.is_empty() {
+                joined.reserve(usize::try_from(length).unwrap_or(0));
+                joined.extend_from_slice(&std::mem::take(&mut first));
+            }
+            joined.extend_from_slice(&data);
+        }
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// Reads a body of unknown length, into memory or, when that gets long or scarce, into a file.
+async fn spool(
+    mut body: Incoming,
+    limit: u64,
+    options: &ReplayOptions,
+    memory: &Rc<Memory>,
+) -> Result<Source, Error> {
+    let mut collected = BytesMut::new();
+    let mut reservation = None;
+    let mut file: Option<(File, u64)> = None;
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let data = frame.map_err(|error| broke_off(&error))?.into_data().unwrap_or_default();
+        let so_far = file.as_ref().map_or(collected.len() as u64, |(_, written)| *written);
+        if so_far + data.len() as u64 > limit {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        if let Some((file, written)) = &mut file {
+            file.write_all(&data).await.map_err(Error::Spool)?;
+            *written += data.len() as u64;
+            continue;
+        }
+        collected.extend_from_slice(&data);
+        if collected.len() as u64 <= SMALL {
+            continue;
+        }
+        if reservation.is_none() {
+            reservation = memory.reserve(SPOOL_FROM as u64);
+        }
+        if collected.len() > SPOOL_FROM || reservation.is_none() {
+            let mut spooled = create(&options.spool_dir).map_err(Error::Spool)?;
+            spooled.write_all(&collected).await.map_err(Error::Spool)?;
+            file = Some((spooled, collected.len() as u64));
+            collected = BytesMut::new();
+            reservation = None;
+        }
+    }
+    match file {
+        Some((mut file, written)) => {
+            file.flush().await.map_err(Error::Spool)?;
+            Ok(Source::Spooled(Rc::new(RefCell::new(file)), written))
+        }
+        None if collected.is_empty() => Ok(Source::Empty),
+        None => Ok(Source::Full(collected.freeze(), reservation)),
+    }
+}
+
+/// An unlinked file of mode 0600: gone with the process, whatever ends it.
+fn create(folder: &Path) -> std::io::Result<File> {
+    tempfile::tempfile_in(folder).map(File::from_std)
+}
+
+async fn rewind(file: &Rc<RefCell<File>>) -> std::io::Result<()> {
+    // A clone shares the file's position, and no borrow is held while it waits.
+    let mut file = file.borrow().try_clone().await?;
+    file.seek(SeekFrom::Start(0)).await.map(drop)
+}
+
+/// A request's body on its way to WeChat.
+pub(super) enum Outgoing {
+    Empty,
+    Full(Bytes),
+    Kept { kept: Rc<RefCell<Kept>>, next: usize, sent: u64, progress: Rc<Progress> },
+    Passing { body: Incoming, left: u64, progress: Rc<Progress> },
+    Spooled { file: Rc<RefCell<File>>, left: u64 },
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(_) => match std::mem::replace(&mut *self, Self::Empty) {
+                Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Self::Kept { kept, next, sent, progress } => {
+                let mut kept = kept.borrow_mut();
+                if kept.passed.len() == *next {
+                    match ready!(poll_data(&mut kept.rest, context)) {
+                        None => return Poll::Ready(None),
+                        Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                        Some(Ok(data)) => kept.passed.push(data),
+                    }
+                }
+                let data = kept.passed.get(*next).cloned().unwrap_or_default();
+                *next += 1;
+                *sent += data.len() as u64;
+                progress.moved(*sent == kept.length);
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Self::Passing { body, left, progress } => {
+                let data = ready!(poll_data(body, context));
+                if let Some(Ok(data)) = &data {
+                    *left = left.saturating_sub(data.len() as u64);
+                    progress.moved(*left == 0);
+                }
+                Poll::Ready(data.map(|data| data.map(Frame::data)))
+            }
+            Self::Spooled { file, left } => {
+                let mut chunk = vec![0; SPOOL_CHUNK.min(usize::try_from(*left).unwrap_or(SPOOL_CHUNK))];
+                let mut buffer = ReadBuf::new(&mut chunk);
+                if *left == 0 {
+                    return Poll::Ready(None);
+                }
+                ready!(Pin::new(&mut *file.borrow_mut()).poll_read(context, &mut buffer))?;
+                let count = buffer.filled().len();
+                if count == 0 {
+                    return Poll::Ready(Some(Err("the spool file is shorter than what was written".into())));
+                }
+                chunk.truncate(count);
+                *left = left.saturating_sub(count as u64);
+                Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) => false,
+            Self::Kept { kept, sent, .. } => kept.borrow().length == *sent,
+            Self::Passing { left, .. } | Self::Spooled { left, .. } => *left == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Self::Empty => 0,
+            Self::Full(bytes) => bytes.len() as u64,
+            Self::Kept { kept, sent, .. } => kept.borrow().length - sent,
+            Self::Passing { left, .. } | Self::Spooled { left, .. } => *left,
+        })
+    }
+}
+
+/// The next data of a caller's body; trailers end it.
+fn poll_data(body: &mut Incoming, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    Poll::Ready(match ready!(Pin::new(body).poll_frame(context)) {
+        None => None,
+        Some(Ok(frame)) => frame.into_data().ok().map(Ok),
+        Some(Err(error)) => Some(Err(CallerBroke(error).into())),
+    })
+}
+
+/// The caller broke off its upload; what WeChat got of it is cut short too and counts for nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the caller broke off its upload")]
+pub(super) struct CallerBroke(#[source] hyper::Error);

@@ -1,0 +1,81 @@
+//! Step 5: what WeChat's answer says, as far as it is small enough to be an error.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
+use http::{HeaderMap, StatusCode};
+
+use super::error::Error;
+use super::forward::Outgoing;
+use crate::upstream::{Answer, Start};
+use crate::wechat::catalogue::Endpoint;
+use crate::wechat::errcode;
+use crate::wechat::verdict::scan;
+
+/// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies seen in the wild).
+const LONGEST_ERROR: usize = 4 * 1024;
+
+/// What an answer turned out to be.
+pub(super) struct Finding {
+    pub(super) start: Start,
+    /// The top-level errcode, if there is one that means something here.
+    pub(super) errcode: Option<i64>,
+    /// WeChat's id of the request, from the error text.
+    pub(super) rid: Option<String>,
+}
+
+impl Finding {
+    /// Whether WeChat rejected the token.
+    pub(super) fn rejects_token(&self) -> bool {
+        self.errcode.is_some_and(errcode::rejects_token)
+    }
+
+    /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission.
+    pub(super) fn proves_token(&self) -> bool {
+        matches!(self.errcode, None | Some(0 | 45009 | 48001))
+    }
+}
+
+/// Reads as much of the answer as it takes to know whether it is an error.
+pub(super) async fn inspect(answer: &mut Answer<Outgoing>, endpoint: &Endpoint) -> Result<Finding, Error> {
+    let length = answer.length();
+    let small = length.is_none_or(|length| length <= LONGEST_ERROR as u64);
+    let candidate =
+        small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
+    if !candidate {
+        return Ok(Finding { start: Start::Part(Bytes::new()), errcode: None, rid: None });
+    }
+    let gzip = is_gzip(&answer.headers);
+    let decided = |bytes: &[u8]| !gzip && !may_be_json(bytes);
+    let start = answer.read(LONGEST_ERROR, decided).await?;
+    let (Start::Whole(bytes) | Start::Part(bytes)) = &start;
+    let plain = if gzip { unpack(bytes) } else { None };
+    let text = plain.as_deref().unwrap_or(bytes);
+    let found = scan(text);
+    // A user may have uploaded a text file that says {"errcode":40014}: WeChat's own errors bring their errmsg.
+    let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
+    let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
+    Ok(Finding { start, errcode, rid })
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"))
+}
+
+/// Whether what came so far can be the beginning of a JSON object; a byte order mark may precede it.
+fn may_be_json(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|first| *first == b'{')
+}
+
+/// The beginning of a gzip body, unpacked; as much as there is of one that is cut.
+fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(LONGEST_ERROR);
+    let mut decoder = GzDecoder::new(bytes).take(LONGEST_ERROR as u64);
+    match decoder.read_to_end(&mut plain) {
+        Err(_) if plain.is_empty() => None,
+        _ => Some(plain),
+    }
+}

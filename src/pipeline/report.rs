@@ -1,0 +1,561 @@
+//! Step 7: the one place where a request is counted and logged, however it ended.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::directory::{App, Caller, Directory};
+use super::error::Error;
+use crate::message::body::{Body, Broken};
+use crate::message::headers;
+use crate::observe::access_log::{Entry, Shard};
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::observe::metrics::{Histogram, Map, Sharded};
+use crate::server::{Request, Response};
+use crate::wechat::catalogue::{self, Endpoint};
+use crate::wechat::errcode;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
+const EXPLAIN_APP: HeaderName = HeaderName::from_static("x-wxgate-app");
+const EXPLAIN_ENDPOINT: HeaderName = HeaderName::from_static("x-wxgate-endpoint");
+const EXPLAIN_GENERATION: HeaderName = HeaderName::from_static("x-wxgate-token-generation");
+const EXPLAIN_REPLAYS: HeaderName = HeaderName::from_static("x-wxgate-replays");
+const EXPLAIN_UPSTREAM: HeaderName = HeaderName::from_static("x-wxgate-upstream-ms");
+
+/// nginx's status for a caller that hung up before its answer; never sent.
+const HUNG_UP: u16 = 499;
+/// What a worker counts apart; what comes beyond is counted as `other`.
+const MOST_SERIES: usize = 10_000;
+/// Stands for an error code that WeChat doesn't publish.
+const OTHER_CODE: i32 = i32::MIN;
+
+/// Numbers for the names of apps and callers, so that a series costs a request no text. A name keeps its number over
+/// reloads.
+#[derive(Debug)]
+pub(super) struct Names(RwLock<Vec<Arc<str>>>);
+
+const OTHER: u16 = 0;
+const ANONYMOUS: u16 = 1;
+
+impl Names {
+    fn new() -> Self {
+        Self(RwLock::new(vec!["other".into(), "anonymous".into()]))
+    }
+
+    /// The number of `name`, a new one if it is new.
+    pub(super) fn label(&self, name: &Arc<str>) -> u16 {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let position = names.iter().skip(2).position(|known| known == name).map(|at| at + 2);
+        let label = position.unwrap_or_else(|| {
+            names.push(Arc::clone(name));
+            names.len() - 1
+        });
+        u16::try_from(label).unwrap_or(OTHER)
+    }
+
+    fn all(&self) -> Vec<Arc<str>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a request meant for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Outcome {
+    Ok,
+    WechatError,
+    Refused,
+    Failed,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::WechatError => "wechat_error",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a replay ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Replayed {
+    Ok,
+    Rejected,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct RequestKey {
+    app: u16,
+    endpoint: u16,
+    status: u16,
+    errcode: i32,
+}
+
+/// One worker's counts.
+#[derive(Debug, Default)]
+struct Counts {
+    requests: Map<RequestKey, u64>,
+    callers: Map<(u16, u16, u8), (Outcome, u64)>,
+    durations: Map<(u16, u16), Durations>,
+    replays: Map<(u16, u8), (Replayed, u64)>,
+    refused: Map<(u16, u16, usize), (&'static str, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Durations {
+    request: Histogram,
+    upstream: Histogram,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct InFlight(AtomicU64);
+
+/// The pipeline's metrics.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    pub(super) names: Names,
+    counts: Sharded<Counts>,
+    in_flight: Vec<InFlight>,
+}
+
+impl Metrics {
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            names: Names::new(),
+            counts: Sharded::new(workers),
+            in_flight: (0..workers.max(1)).map(|_| InFlight::default()).collect(),
+        }
+    }
+
+    /// Changes a worker's own gauge; nobody else writes it.
+    fn in_flight(&self, worker: usize, change: impl FnOnce(u64) -> u64) {
+        if let Some(InFlight(gauge)) = self.in_flight.get(worker) {
+            gauge.store(change(gauge.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
+    }
+
+    /// Adds all families of the pipeline to a scrape.
+    pub(super) fn expose(&self, out: &mut Exposition) {
+        let names = self.names.all();
+        let name = |label: u16| names.get(usize::from(label)).map_or("other", |name| &**name);
+        let endpoint =
+            |id: u16| catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path);
+        let totals = self.counts.fold(Totals::default(), Totals::add);
+
+        out.counter("wxgate_requests_total", "Requests answered, by WeChat's last answer to each.");
+        for (key, count) in &totals.requests {
+            let code = if key.errcode == OTHER_CODE { "other".to_owned() } else { key.errcode.to_string() };
+            let status = key.status.to_string();
+            let labels = [
+                ("app", name(key.app)),
+                ("endpoint", endpoint(key.endpoint)),
+                ("status", status.as_str()),
+                ("errcode", code.as_str()),
+            ];
+            out.sample(&labels, *count as f64);
+        }
+        out.counter("wxgate_caller_requests_total", "Requests answered, by caller and outcome.");
+        for ((app, caller, outcome), count) in &totals.callers {
+            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", outcome.label())];
+            out.sample(&labels, *count as f64);
+        }
+        out.histogram("wxgate_request_duration_seconds", "From a request's head to the end of its answer.");
+        for ((app, id), durations) in &totals.durations {
+            durations.request.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+        }
+        out.histogram(
+            "wxgate_upstream_duration_seconds",
+            "Of it, waiting for WeChat, all attempts together.",
+        );
+        for ((app, id), durations) in &totals.durations {
+            if durations.upstream.count() > 0 {
+                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+            }
+        }
+        out.counter("wxgate_replays_total", "Requests sent again after WeChat rejected their token.");
+        for ((app, outcome), count) in &totals.replays {
+            let outcome = match outcome {
+                Replayed::Ok => "ok",
+                Replayed::Rejected => "rejected",
+                Replayed::Failed => "failed",
+            };
+            out.sample(&[("app", name(*app)), ("outcome", outcome)], *count as f64);
+        }
+        out.counter("wxgate_refused_total", "Requests that the proxy refused.");
+        for ((app, caller, code), count) in &totals.refused {
+            out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
+        }
+        out.gauge("wxgate_inflight_requests", "Requests whose answer has not ended.");
+        let in_flight: u64 = self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum();
+        out.sample(&[], in_flight as f64);
+    }
+}
+
+/// All workers' counts together, in the order of the exposition.
+#[derive(Default)]
+struct Totals {
+    requests: BTreeMap<RequestKey, u64>,
+    callers: BTreeMap<(u16, u16, Outcome), u64>,
+    durations: BTreeMap<(u16, u16), Durations>,
+    replays: BTreeMap<(u16, Replayed), u64>,
+    refused: BTreeMap<(u16, u16, &'static str), u64>,
+}
+
+impl Totals {
+    fn add(mut self, counts: &Counts) -> Self {
+        for (key, count) in &counts.requests {
+            *self.requests.entry(*key).or_default() += count;
+        }
+        for ((app, caller, _), (outcome, count)) in &counts.callers {
+            *self.callers.entry((*app, *caller, *outcome)).or_default() += count;
+        }
+        for (key, durations) in &counts.durations {
+            let sum = self.durations.entry(*key).or_default();
+            sum.request.merge(&durations.request);
+            sum.upstream.merge(&durations.upstream);
+        }
+        for ((app, _), (outcome, count)) in &counts.replays {
+            *self.replays.entry((*app, *outcome)).or_default() += count;
+        }
+        for ((app, caller, _), (code, count)) in &counts.refused {
+            *self.refused.entry((*app, *caller, *code)).or_default() += count;
+        }
+        self
+    }
+}
+
+/// Where a worker reports to.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) log: Shard,
+    pub(super) worker: usize,
+    pub(super) clock: Clock,
+}
+
+impl Reporter {
+    /// Answers, counts and logs what never became a request.
+    pub(super) fn refused(&self, error: &Error, errors_as_200: bool) -> http::Response<Bytes> {
+        let mut answer = error.answer(errors_as_200);
+        let request_id = request_id(&HeaderMap::new());
+        let face = error.face();
+        let status = answer.status().as_u16();
+        self.metrics.counts.with(self.worker, |counts| {
+            let key = RequestKey { app: OTHER, endpoint: 0, status, errcode: 0 };
+            *counts.requests.entry(key).or_default() += 1;
+            if let Some(code) = face.code {
+                counts.refused.entry((OTHER, ANONYMOUS, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
+            }
+        });
+        self.log.write(&Entry {
+            time: self.clock.now(),
+            method: "-",
+            path: "-",
+            status,
+            request_id: request_id.to_str().unwrap_or_default(),
+            code: face.code,
+            cause: Some(&error.to_string()),
+            ..Entry::default()
+        });
+        answer.headers_mut().insert(REQUEST_ID, request_id);
+        answer
+    }
+}
+
+/// What is known of one request so far. Reported once: when its answer has ended, or when it is dropped.
+pub(super) struct Report {
+    reporter: Rc<Reporter>,
+    directory: Rc<Arc<Directory>>,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+    request_id: HeaderValue,
+    explains: bool,
+    app: Option<usize>,
+    caller: Option<(u16, Arc<str>)>,
+    admitted: bool,
+    pub(super) endpoint: Option<&'static Endpoint>,
+    pub(super) errcode: Option<i64>,
+    pub(super) rid: Option<String>,
+    pub(super) generation: Option<u64>,
+    pub(super) replays: u32,
+    pub(super) upstream: Duration,
+    pub(super) bytes_in: u64,
+    bytes_out: u64,
+    status: u16,
+    outcome: Outcome,
+    code: Option<&'static str>,
+    cause: Option<String>,
+    replay_rejected: bool,
+}
+
+impl Report {
+    /// Opens the report of `request`.
+    pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Arc<Directory>>, request: &Request) -> Self {
+        reporter.metrics.in_flight(reporter.worker, |count| count + 1);
+        Self {
+            reporter: Rc::clone(reporter),
+            directory,
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            request_id: request_id(request.headers()),
+            explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
+            app: None,
+            caller: None,
+            admitted: false,
+            endpoint: None,
+            errcode: None,
+            rid: None,
+            generation: None,
+            replays: 0,
+            upstream: Duration::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+            status: HUNG_UP,
+            outcome: Outcome::Failed,
+            code: None,
+            cause: Some("the caller hung up".into()),
+            replay_rejected: false,
+        }
+    }
+
+    /// The caller is settled; none is anonymous.
+    pub(super) fn admit(&mut self, caller: Option<&Caller>) {
+        self.admitted = true;
+        self.caller = caller.map(|caller| (caller.label, Arc::clone(&caller.name)));
+    }
+
+    /// The app is settled.
+    pub(super) fn name_app(&mut self, app: &App) {
+        self.app = Some(app.index);
+    }
+
+    /// The last answer rejected the token once more.
+    pub(super) fn rejected(&mut self) {
+        self.replay_rejected = true;
+    }
+
+    /// Another token is tried.
+    pub(super) fn replay(&mut self) {
+        self.replays += 1;
+        self.replay_rejected = false;
+    }
+
+    /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is noted.
+    pub(super) fn deliver(mut self, decided: Result<Response, Error>, errors_as_200: bool) -> Response {
+        let mut response = match decided {
+            Ok(response) => {
+                let code = self.errcode.unwrap_or(0);
+                let fine = code == 0 && response.status().as_u16() < 400;
+                self.outcome = if fine { Outcome::Ok } else { Outcome::WechatError };
+                self.cause = None;
+                response
+            }
+            Err(error) => {
+                let face = error.face();
+                self.errcode = None;
+                self.code = face.code;
+                self.outcome = if face.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+                self.cause = Some(error.chain());
+                error.answer(errors_as_200).map(Body::from)
+            }
+        };
+        self.status = response.status().as_u16();
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, self.request_id.clone());
+        if self.explains {
+            self.explain(headers);
+        }
+        match std::mem::take(response.body_mut()) {
+            Body::Stream(stream) => {
+                *response.body_mut() = Body::stream(Reported { stream, report: self, ended: false });
+            }
+            whole @ (Body::Empty | Body::Full(_)) => {
+                self.bytes_out = http_body::Body::size_hint(&whole).lower();
+                *response.body_mut() = whole;
+            }
+        }
+        response
+    }
+
+    fn app(&self) -> Option<&App> {
+        self.app.and_then(|index| self.directory.apps.get(index))
+    }
+
+    fn explain(&self, headers: &mut HeaderMap) {
+        let mut put = |name: HeaderName, text: String| {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(app) = self.app() {
+            put(EXPLAIN_APP, app.name.to_string());
+        }
+        if let Some(endpoint) = self.endpoint {
+            put(EXPLAIN_ENDPOINT, endpoint.path.to_owned());
+        }
+        if let Some(generation) = self.generation {
+            put(EXPLAIN_GENERATION, generation.to_string());
+        }
+        put(EXPLAIN_REPLAYS, self.replays.to_string());
+        put(EXPLAIN_UPSTREAM, format!("{:.1}", self.upstream.as_secs_f64() * 1000.0));
+    }
+
+    fn count(&self, taken: Duration) {
+        let app = self.app().map_or(OTHER, |app| app.label);
+        let caller = self.caller.as_ref().map_or(ANONYMOUS, |(label, _)| *label);
+        let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
+        let errcode = match self.errcode {
+            None => 0,
+            Some(code) if code == 0 || errcode::known(code) => i32::try_from(code).unwrap_or(OTHER_CODE),
+            Some(_) => OTHER_CODE,
+        };
+        let mut key = RequestKey { app, endpoint, status: self.status, errcode };
+        self.reporter.metrics.counts.with(self.reporter.worker, |counts| {
+            if counts.requests.len() >= MOST_SERIES && !counts.requests.contains_key(&key) {
+                key = RequestKey { endpoint: 0, errcode: OTHER_CODE, ..key };
+            }
+            *counts.requests.entry(key).or_default() += 1;
+            counts.callers.entry((app, caller, self.outcome as u8)).or_insert((self.outcome, 0)).1 += 1;
+            let durations = counts.durations.entry((app, key.endpoint)).or_default();
+            durations.request.observe(taken);
+            if !self.upstream.is_zero() {
+                durations.upstream.observe(self.upstream);
+            }
+            if self.replays > 0 {
+                let last = match self.outcome {
+                    Outcome::Failed => Replayed::Failed,
+                    _ if self.replay_rejected => Replayed::Rejected,
+                    _ => Replayed::Ok,
+                };
+                counts.replays.entry((app, last as u8)).or_insert((last, 0)).1 += 1;
+                if self.replays > 1 {
+                    counts
+                        .replays
+                        .entry((app, Replayed::Rejected as u8))
+                        .or_insert((Replayed::Rejected, 0))
+                        .1 += u64::from(self.replays - 1);
+                }
+            }
+            if let (Outcome::Refused, Some(code)) = (self.outcome, self.code) {
+                counts.refused.entry((app, caller, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
+            }
+        });
+    }
+
+    fn log(&self, taken: Duration) {
+        let caller = match &self.caller {
+            Some((_, name)) => Some(&**name),
+            None => self.admitted.then_some("anonymous"),
+        };
+        self.reporter.log.write(&Entry {
+            time: self.reporter.clock.now(),
+            app: self.app().map(|app| &*app.name),
+            caller,
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            query: self.uri.query(),
+            endpoint: self.endpoint.map(|endpoint| endpoint.path),
+            status: self.status,
+            errcode: self.errcode,
+            rid: self.rid.as_deref(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            replays: self.replays,
+            duration: taken,
+            upstream: (!self.upstream.is_zero()).then_some(self.upstream),
+            bytes_in: Some(self.bytes_in),
+            bytes_out: Some(self.bytes_out),
+            code: self.code,
+            cause: self.cause.as_deref(),
+        });
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let taken = self.started.elapsed();
+        self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
+        self.count(taken);
+        self.log(taken);
+    }
+}
+
+/// The caller's own id if it sent a sane one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    if headers::request_id(headers).is_some()
+        && let Some(own) = headers.get(REQUEST_ID)
+    {
+        return own.clone();
+    }
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let random = fastrand::u64(..);
+    let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
+}
+
+/// A streamed answer, reported when it ends.
+struct Reported {
+    stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken>>>,
+    report: Report,
+    ended: bool,
+}
+
+impl http_body::Body for Reported {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = self.stream.as_mut().poll_frame(context);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.report.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.ended = self.stream.is_end_stream();
+            }
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Err(error))) => {
+                self.ended = true;
+                self.report.outcome = Outcome::Failed;
+                self.report.cause = Some(error.to_string());
+            }
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.stream.size_hint()
+    }
+}
+
+impl Drop for Reported {
+    fn drop(&mut self) {
+        if !self.ended && !self.stream.is_end_stream() {
+            self.report.outcome = Outcome::Failed;
+            self.report.cause = Some("the caller hung up within the answer".into());
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Step 1: who calls, which app, which endpoint.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, HOST, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, Version};
+
+use super::directory::{App, Caller, Directory, Known};
+use super::error::Error;
+use crate::message::{path, query};
+use crate::observe::clock::Timestamp;
+use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
+use crate::wechat::placeholder;
+
+pub(super) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
+
+/// Where a request goes, before anybody asked whether it may.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'r> {
+    /// App named by the path's prefix.
+    pub(super) prefix: Option<&'r str>,
+    /// WeChat's path.
+    pub(super) path: &'r str,
+    pub(super) query: Option<&'r str>,
+    pub(super) endpoint: &'static Endpoint,
+}
+
+/// Reads the request line.
+pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
+    let uri = &parts.uri;
+    if uri.scheme().is_some() || uri.authority().is_some() || !uri.path().starts_with('/') {
+        return Err(Error::BadRequest("the request target must be a path such as /cgi-bin/user/info".into()));
+    }
+    check_host(&parts.headers, parts.version)?;
+    let (prefix, path) = split_prefix(uri.path());
+    path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
+    Ok(Target { prefix, path, query: uri.query(), endpoint: catalogue::find(path) })
+}
+
+/// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the request is for.
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Error> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version >= Version::HTTP_11 => Err(Error::BadRequest("a Host header is missing".into())),
+        (_, Some(_)) => Err(Error::BadRequest("there are several Host headers".into())),
+        _ => Ok(()),
+    }
+}
+
+/// `/@NAME/rest` names an app; the rest is WeChat's path.
+fn split_prefix(path: &str) -> (Option<&str>, &str) {
+    match path.strip_prefix("/@") {
+        None => (None, path),
+        Some(rest) => match rest.find('/') {
+            Some(end) => rest.split_at_checked(end).map_or((None, path), |(name, path)| (Some(name), path)),
+            None => (Some(rest), "/"),
+        },
+    }
+}
+
+/// What the headers say about the app.
+fn app_header(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let mut names = headers.get_all(APP_HEADER).iter();
+    let name = names.next().map(|value| value.to_str().unwrap_or_default());
+    if names.next().is_some() {
+        return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
+    }
+    Ok(name)
+}
+
+/// The caller that the request's key names. Where callers are configured, a wrong key is refused whatever else the
+/// request says.
+pub(super) fn caller_by_key<'d>(
+    directory: &'d Directory,
+    headers: &HeaderMap,
+) -> Result<Option<Known<'d>>, Error> {
+    if directory.callers.is_empty() {
+        return Ok(None);
+    }
+    let mut shown: Option<Known<'_>> = None;
+    for key in keys(headers) {
+        let known = directory
+            .caller_with_key(&key)
+            .ok_or(Error::CallerUnknown("this API key is no caller's; see [[caller]] key_sha256".into()))?;
+        if shown.is_some_and(|other| !std::ptr::eq(other.caller, known.caller)) {
+            return Err(Error::BadRequest("the request has the API keys of two callers".into()));
+        }
+        shown = Some(known);
+    }
+    Ok(shown)
+}
+
+/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, `X-Wxgate-Key`.
+fn keys(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let authorization = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(rest.trim().to_owned());
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            let plain = STANDARD.decode(rest.trim()).unwrap_or_default();
+            let plain = String::from_utf8(plain).unwrap_or_default();
+            return Some(plain.split_once(':').map_or("", |(_, password)| password).to_owned());
+        }
+        None
+    });
+    let own =
+        headers.get_all(KEY_HEADER).iter().map(|value| value.to_str().unwrap_or_default().trim().to_owned());
+    authorization.chain(own)
+}
+
+/// What the placeholder token in a query says, if there is one.
+pub(super) enum Placeholder<'d> {
+    Absent,
+    Holds {
+        app: &'d App,
+        caller: Option<&'d Caller>,
+    },
+    /// Names nothing, for this reason.
+    Void(&'static str),
+}
+
+/// Reads the placeholder among the query's credentials.
+pub(super) fn placeholder<'d>(
+    directory: &'d Directory,
+    query: Option<&str>,
+    now: Timestamp,
+) -> Placeholder<'d> {
+    let mut found = query
+        .into_iter()
+        .flat_map(query::credentials)
+        .filter_map(|(_, value)| placeholder::looks_like(&value).then_some(value));
+    let Some(text) = found.next() else { return Placeholder::Absent };
+    if found.any(|other| other != text) {
+        return Placeholder::Void("the request has two of them");
+    }
+    let Some(unverified) = placeholder::parse(&text) else { return Placeholder::Void("it is damaged") };
+    let claims = unverified.claims();
+    let Some(app) = directory.app(&claims.appid).filter(|app| *app.appid == *claims.appid) else {
+        return Placeholder::Void("its app is not configured here");
+    };
+    let former = app.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
+    if !unverified.verify(&app.secret) && !former.is_some_and(|secret| unverified.verify(secret)) {
+        return Placeholder::Void("its signature does not hold");
+    }
+    let age = now.0 / 1000 - claims.issued_at;
+    if !(-CLOCK_SKEW_SECONDS..=placeholder::VALID_FOR_SECONDS).contains(&age) {
+        return Placeholder::Void("it is too old");
+    }
+    if claims.caller.is_empty() {
+        return if directory.admits_anonymous() {
+            Placeholder::Holds { app, caller: None }
+        } else {
+            Placeholder::Void("it names no caller")
+        };
+    }
+    match directory.caller(&claims.caller) {
+        Some(caller) if caller.has_key(claims.key_digest) && caller.may_use(app) => {
+            Placeholder::Holds { app, caller: Some(caller) }
+        }
+        _ => Placeholder::Void("its caller no longer has that key or app"),
+    }
+}
+
+/// Replicas' clocks may differ by this much.
+const CLOCK_SKEW_SECONDS: i64 = 300;
+
+/// Everything that may name the app, in the contract's order.
+pub(super) struct Named<'d, 'r> {
+    pub(super) prefix: Option<&'r str>,
+    pub(super) header: Option<&'r str>,
+    pub(super) placeholder: Placeholder<'d>,
+    /// `appid` of a token call.
+    pub(super) appid: Option<&'r str>,
+    pub(super) host: Option<&'r str>,
+}
+
+impl<'d, 'r> Named<'d, 'r> {
+    /// What the request itself names; a token call adds its `appid`.
+    pub(super) fn new(
+        target: &Target<'r>,
+        headers: &'r HeaderMap,
+        placeholder: Placeholder<'d>,
+    ) -> Result<Self, Error> {
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+        Ok(Self { prefix: target.prefix, header: app_header(headers)?, placeholder, appid: None, host })
+    }
+}
+
+/// Settles the caller, by key or placeholder.
+pub(super) fn settle_caller<'d>(
+    directory: &'d Directory,
+    by_key: Option<Known<'d>>,
+    placeholder: &Placeholder<'d>,
+) -> Result<Option<&'d Caller>, Error> {
+    match (by_key.map(|known| known.caller), placeholder) {
+        (Some(caller), Placeholder::Holds { caller: Some(other), .. }) if !std::ptr::eq(caller, *other) => {
+            Err(Error::BadRequest("the API key and the placeholder token name different callers".into()))
+        }
+        (Some(caller), _) | (None, &Placeholder::Holds { caller: Some(caller), .. }) => Ok(Some(caller)),
+        (None, Placeholder::Void(reason)) if !directory.callers.is_empty() => {
+            Err(Error::PlaceholderExpired(reason))
+        }
+        (None, _) if directory.admits_anonymous() => Ok(None),
+        (None, _) => Err(Error::CallerUnknown(
+            "an API key is needed: Authorization: Bearer KEY, or X-Wxgate-Key, or as the password in the base URL".into(),
+        )),
+    }
+}
+
+/// Settles the app.
+pub(super) fn settle_app<'d>(
+    directory: &'d Directory,
+    caller: Option<&'d Caller>,
+    named: &Named<'d, '_>,
+) -> Result<&'d App, Error> {
+    let mut known: Option<&App> = None;
+    for name in [named.prefix, named.header, named.appid].into_iter().flatten() {
+        let app = directory.app(name).ok_or_else(|| unknown_app(directory, name))?;
+        if known.is_some_and(|other| !std::ptr::eq(other, app)) {
+            return Err(Error::BadRequest("the request names two different apps".into()));
+        }
+        known = Some(app);
+    }
+    let app = match (known, &named.placeholder) {
+        (Some(app), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
+            return Err(Error::BadRequest(
+                "the placeholder token is of another app than the request names".into(),
+            ));
+        }
+        (Some(app), _) | (None, &Placeholder::Holds { app, .. }) => app,
+        // It was meant for an app that can't be told any more: a guess could send it to the wrong account.
+        (None, Placeholder::Void(reason)) => return Err(Error::PlaceholderExpired(reason)),
+        (None, Placeholder::Absent) => named
+            .host
+            .and_then(|host| directory.app_of_host(host))
+            .or_else(|| caller.and_then(|caller| caller.only_app(directory)))
+            .or_else(|| directory.default_app())
+            .ok_or(Error::AppUnknown(
+                "name an app by path prefix /@NAME/ or header X-Wxgate-App, or set `default = true` on one"
+                    .into(),
+            ))?,
+    };
+    match caller {
+        Some(caller) if !caller.may_use(app) => {
+            Err(Error::CallerForbidden(format!("caller {} may not use this app", caller.name).into()))
+        }
+        _ => Ok(app),
+    }
+}
+
+/// Where callers are configured, strangers don't learn which apps exist.
+fn unknown_app(directory: &Directory, name: &str) -> Error {
+    if directory.callers.is_empty() {
+        let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+        Error::AppUnknown(format!("no app is named {name}").into())
+    } else {
+        Error::CallerForbidden("this caller may not use this app".into())
+    }
+}
+
+/// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.
+pub(super) fn check_confusion(target: &Target<'_>, placeholder: &Placeholder<'_>) -> Result<(), Error> {
+    if target.endpoint.class == CredentialClass::UserOauth && !matches!(placeholder, Placeholder::Absent) {
+        return Err(Error::BadRequest(
+            "this endpoint wants the user's OAuth access_token (from /sns/oauth2/access_token), \
+             but got the app's, which is what /cgi-bin/token returns"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_prefix;
+
+    #[test]
+    fn a_prefix_names_the_app_and_is_no_part_of_the_path() {
+        assert_eq!(split_prefix("/@shop/cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
+        assert_eq!(split_prefix("/@shop"), (Some("shop"), "/"));
+        assert_eq!(split_prefix("/@/x"), (Some(""), "/x"));
+        assert_eq!(split_prefix("/cgi-bin/@x/y"), (None, "/cgi-bin/@x/y"));
+    }
+}

@@ -101,7 +101,7 @@ fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report
     let memory = raw.memory.item().map_or(256 << 20, |item| item.value.0);
     if max_body > memory
         && let Some(place) =
-            raw.max_body.item().map(|item| &item.place).or(raw.memory.item().map(|item| &item.place))
+            raw.max_body.item().map(|item| &item.place).or_else(|| raw.memory.item().map(|item| &item.place))
     {
         report.warn(
             place,

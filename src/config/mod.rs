@@ -106,6 +106,7 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of the file; the first alone where it is no TOML or can't be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let name = path.display().to_string();
         let text = match std::fs::read_to_string(path) {

@@ -72,18 +72,18 @@ pub(super) struct Place {
 
 impl Place {
     /// The place of `key` below this one; a missing key is looked for where its table begins.
-    pub fn child(&self, key: &str) -> Self {
+    pub(super) fn child(&self, key: &str) -> Self {
         let key = if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) };
         Self { key, offset: self.offset }
     }
 
     /// The place of a list's element.
-    pub fn element(&self, index: usize, offset: usize) -> Self {
+    pub(super) fn element(&self, index: usize, offset: usize) -> Self {
         Self { key: format!("{}[{index}]", self.key), offset }
     }
 
     /// The same key, seen at another byte of the file.
-    pub fn at(self, offset: usize) -> Self {
+    pub(super) fn at(self, offset: usize) -> Self {
         Self { offset, ..self }
     }
 }
@@ -96,20 +96,20 @@ pub(super) struct Report<'t> {
 }
 
 impl<'t> Report<'t> {
-    pub fn new(file: &str, text: &'t str) -> Self {
+    pub(super) fn new(file: &str, text: &'t str) -> Self {
         Self { file: file.into(), text, problems: Vec::new() }
     }
 
-    pub fn error(&mut self, place: &Place, text: impl Into<String>) {
+    pub(super) fn error(&mut self, place: &Place, text: impl Into<String>) {
         self.add(place, Severity::Error, text.into());
     }
 
-    pub fn warn(&mut self, place: &Place, text: impl Into<String>) {
+    pub(super) fn warn(&mut self, place: &Place, text: impl Into<String>) {
         self.add(place, Severity::Warning, text.into());
     }
 
     /// The line of a place, to point at the other half of a contradiction.
-    pub fn line(&self, place: &Place) -> usize {
+    pub(super) fn line(&self, place: &Place) -> usize {
         position(self.text, place.offset).0
     }
 
@@ -124,7 +124,7 @@ impl<'t> Report<'t> {
     }
 
     /// `value` and the warnings if there was no error, else all problems.
-    pub fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
+    pub(super) fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
         self.problems.sort_by_key(|problem| problem.position);
         if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(Problems(self.problems));
@@ -133,7 +133,7 @@ impl<'t> Report<'t> {
     }
 
     /// All problems, of which at least one is an error.
-    pub fn refuse(mut self) -> Problems {
+    pub(super) fn refuse(mut self) -> Problems {
         self.problems.sort_by_key(|problem| problem.position);
         Problems(self.problems)
     }

@@ -26,7 +26,7 @@ pub(super) enum Field<T> {
 
 impl<T> Field<T> {
     /// What was given, if it could be read.
-    pub fn item(&self) -> Option<&Item<T>> {
+    pub(super) fn item(&self) -> Option<&Item<T>> {
         match self {
             Self::Given(item) => Some(item),
             Self::Missing | Self::Wrong => None,
@@ -34,7 +34,7 @@ impl<T> Field<T> {
     }
 
     /// The value, or a default where there is none.
-    pub fn or(&self, default: T) -> T
+    pub(super) fn or(&self, default: T) -> T
     where
         T: Copy,
     {
@@ -42,7 +42,7 @@ impl<T> Field<T> {
     }
 
     /// The value, or an empty table where there is none.
-    pub fn or_default(self) -> T
+    pub(super) fn or_default(self) -> T
     where
         T: Default,
     {
@@ -53,7 +53,7 @@ impl<T> Field<T> {
     }
 
     /// What was given; reports a key that isn't there.
-    pub fn required(&self, key: Place, report: &mut Report<'_>, advice: &str) -> Option<&Item<T>> {
+    pub(super) fn required(&self, key: Place, report: &mut Report<'_>, advice: &str) -> Option<&Item<T>> {
         match self {
             Self::Given(item) => return Some(item),
             Self::Missing => report.error(&key, format!("is missing, {advice}")),

@@ -24,18 +24,22 @@ pub(super) struct Secrets<'a> {
 
 impl<'a> Secrets<'a> {
     /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have it.
-    pub fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
         Self { folder, env, files: Vec::new() }
     }
 
     /// The path of a file that the configuration names.
-    pub fn path(&self, text: &str) -> PathBuf {
+    pub(super) fn path(&self, text: &str) -> PathBuf {
         self.folder.join(text)
     }
 
     /// The secret; reports why there is none.
-    pub fn resolve(&mut self, source: &Item<SecretSource>, report: &mut Report<'_>) -> Option<Arc<Secret>> {
+    pub(super) fn resolve(
+        &mut self,
+        source: &Item<SecretSource>,
+        report: &mut Report<'_>,
+    ) -> Option<Arc<Secret>> {
         let (plain, place, origin) = match &source.value {
             SecretSource::Clear(secret) => {
                 report.warn(

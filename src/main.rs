@@ -1,4 +1,4 @@
-//! The `wxgate` command; everything is in the library and in [`cli`].
+//! The `wxgate` command; everything is in the library and in `cli`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The configuration file: read with positions ([`file`]), checked as a whole, turned into each module's own options.
+//! The configuration file: read with positions (`file.rs`), checked as a whole, turned into each module's own options.
 //!
 //! Every problem is collected, and what can be settled here is never looked at again while requests run.
 

@@ -1,0 +1,184 @@
+//! Asks a running proxy through its admin address.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+use wxgate::upstream::tls;
+
+use super::failure::Failure;
+use super::status::printable;
+
+/// A refresh may wait for a token call, its retry and the store.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A status of a thousand apps is some 500 KiB.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// Where the running proxy is.
+#[derive(Debug, Args)]
+pub(super) struct Endpoint {
+    /// The admin address: http://HOST:PORT or unix:/path
+    #[arg(long = "admin", value_name = "URL", env = "WXGATE_ADMIN", default_value = "http://127.0.0.1:9090")]
+    url: String,
+    /// A file with the admin token; without it, WXGATE_ADMIN_TOKEN if that is set
+    #[arg(long = "admin-token-file", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Talks to one admin address.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<HeaderValue>,
+}
+
+#[derive(Deserialize)]
+struct Refreshed {
+    outcome: String,
+    generation: Option<u64>,
+    forces_left_today: Option<u64>,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+}
+
+impl Client {
+    /// A client for `endpoint`, with its token if there is one.
+    pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let tls = tls::client_config(None).map_err(|error| Failure::Run(error.into()))?;
+        // No redirects and no proxy: the token is for this address alone.
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT);
+        let base = if let Some(path) = endpoint.url.strip_prefix("unix:") {
+            builder = builder.unix_socket(Path::new(path));
+            "http://localhost".to_owned()
+        } else if endpoint.url.contains('@') {
+            return Err(Failure::Usage(
+                "--admin takes no user name or password, the admin token is read apart".into(),
+            ));
+        } else if endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://") {
+            endpoint.url.trim_end_matches('/').to_owned()
+        } else {
+            return Err(Failure::Usage("--admin takes http://HOST:PORT or unix:/path".into()));
+        };
+        let http = builder.build().map_err(|error| Failure::Run(error.into()))?;
+        Ok(Self { http, base, token: token(endpoint.token_file.as_deref())? })
+    }
+
+    /// The status as JSON text.
+    pub(super) async fn status(&self) -> Result<String, Failure> {
+        self.call(Method::GET, "/api/v1/status").await
+    }
+
+    /// Has an app's token fetched; says what came of it.
+    pub(super) async fn refresh(&self, app: &str, force: bool) -> Result<String, Failure> {
+        let app: String = form_urlencoded::byte_serialize(app.as_bytes()).collect();
+        // A form's `+` is a blank only in queries.
+        let app = app.replace('+', "%20");
+        let query = if force { "?force=true" } else { "" };
+        let answer = self.call(Method::POST, &format!("/api/v1/apps/{app}/refresh{query}")).await?;
+        let refreshed: Refreshed = serde_json::from_str(&answer)
+            .map_err(|_| Failure::Run("the admin address answered something else than expected".into()))?;
+        let mut text = printable(&refreshed.outcome);
+        if let Some(generation) = refreshed.generation {
+            text += &format!(", generation {generation}");
+        }
+        if let Some(forces) = refreshed.forces_left_today {
+            text += &format!(", forces left today: {forces}");
+        }
+        if !refreshed.message.is_empty() {
+            text += &format!("\n{}", printable(&refreshed.message));
+        }
+        if refreshed.outcome == "failed" {
+            return Err(Failure::Run(text.into()));
+        }
+        text.push('\n');
+        Ok(text)
+    }
+
+    async fn call(&self, method: Method, path: &str) -> Result<String, Failure> {
+        let failed = |error: reqwest::Error| {
+            let reason = if error.is_connect() {
+                "is a proxy running there? --admin or WXGATE_ADMIN names its admin address"
+            } else {
+                "the exchange failed"
+            };
+            Failure::Run(Unreachable { base: self.base.clone(), reason, source: error.without_url() }.into())
+        };
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token.clone());
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ANSWER {
+                return Err(Failure::Run("the admin address answers without end".into()));
+            }
+        }
+        let body = String::from_utf8_lossy(&body).into_owned();
+        if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    fn refused(&self, status: StatusCode, body: &str) -> Failure {
+        let reason = serde_json::from_str::<Refused>(body).map(|refused| printable(&refused.error));
+        let mut text = match reason {
+            Ok(reason) => format!("{} answered {}: {reason}", self.base, status.as_u16()),
+            Err(_) => format!("{} answered {status}, is it wxgate's admin address?", self.base),
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            text += "\nThe token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.";
+        }
+        Failure::Run(text.into())
+    }
+}
+
+/// The admin address can't be talked to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {base}: {reason}")]
+struct Unreachable {
+    base: String,
+    reason: &'static str,
+    #[source]
+    source: reqwest::Error,
+}
+
+/// The `Authorization` header, marked so that no debug output shows it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "clap could read the variable only for an option that takes the token"
+)]
+fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
+    let (plain, origin) = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display()).into()))?;
+            (text, path.display().to_string())
+        }
+        None => match std::env::var("WXGATE_ADMIN_TOKEN") {
+            Ok(text) => (text, "WXGATE_ADMIN_TOKEN".to_owned()),
+            Err(_) => return Ok(None),
+        },
+    };
+    let plain = plain.strip_suffix('\n').unwrap_or(&plain);
+    let plain = plain.strip_suffix('\r').unwrap_or(plain);
+    if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::Usage(format!("{origin} holds no token: expected one word of ASCII").into()));
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {plain}"))
+        .map_err(|error| Failure::Usage(format!("{origin}: {error}").into()))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}

@@ -1,0 +1,54 @@
+//! How a command ends if it fails.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use wxgate::config::Problems;
+
+/// Bad usage or configuration (`EX_USAGE` of sysexits.h).
+pub(super) const USAGE: u8 = 64;
+
+/// Why a command failed; prints with all its causes.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The arguments are wrong; exit code 64.
+    Usage(Box<dyn Error>),
+    /// The configuration is wrong; exit code 64.
+    Configuration(Problems),
+    /// It went wrong on the way; exit code 1.
+    Run(Box<dyn Error>),
+}
+
+impl Failure {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Configuration(_) => ExitCode::from(USAGE),
+            Self::Run(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(problems) => problems.fmt(f),
+            Self::Usage(error) | Self::Run(error) => {
+                write!(f, "wxgate: {error}")?;
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}

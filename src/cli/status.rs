@@ -1,0 +1,260 @@
+//! The status of a running proxy as a table of 80 columns.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use super::failure::Failure;
+
+const WIDTH: usize = 80;
+
+/// The column that holds the app's name; a longer one gets a line of its own.
+const NAME: usize = 18;
+
+// Only what is shown, and lenient: the proxy may be of another version.
+#[derive(Deserialize)]
+struct Status {
+    version: String,
+    started_at: Option<String>,
+    #[serde(default)]
+    listeners: Vec<String>,
+    #[serde(default)]
+    draining: bool,
+    apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct App {
+    name: String,
+    state: String,
+    token: Option<Token>,
+    last_refresh: Option<Refresh>,
+    last_failure: Option<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    generation: u64,
+    age_seconds: u64,
+    expires_in_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct Refresh {
+    at: String,
+    reason: String,
+    outcome: String,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    at: String,
+    errcode: Option<i64>,
+    message: String,
+    remedy: Option<String>,
+}
+
+/// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
+pub(super) fn render(json: &str) -> Result<String, Failure> {
+    let colour =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    table(json, SystemTime::now(), colour)
+        .map_err(|_| Failure::Run("the admin address answered something else than a status".into()))
+}
+
+fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json::Error> {
+    let status: Status = serde_json::from_str(json)?;
+    let mut headline = format!("wxgate {}", printable(&status.version));
+    if let Some(age) = status.started_at.as_deref().and_then(|at| age(at, now)) {
+        headline += &format!(", up {}", short(age));
+    }
+    if status.draining {
+        headline += ", draining";
+    }
+    if !status.listeners.is_empty() {
+        headline += &format!(", on {}", printable(&status.listeners.join(", ")));
+    }
+    let mut out = wrapped(&headline, "");
+    out += &row(["APP", "STATE", "AGE", "EXPIRES", "GEN", "LAST REFRESH"], |state| state);
+    for app in &status.apps {
+        out += &line(app, now, colour);
+    }
+    if status.apps.is_empty() {
+        out += "(none)\n";
+    }
+    Ok(out)
+}
+
+fn line(app: &App, now: SystemTime, colour: bool) -> String {
+    let mut out = String::new();
+    let mut name = printable(&app.name);
+    if name.chars().count() >= NAME {
+        out = std::mem::take(&mut name);
+        out.push('\n');
+    }
+    let (age_of_token, expires, generation) = match &app.token {
+        Some(token) => (
+            short(Duration::from_secs(token.age_seconds)),
+            short(Duration::from_secs(token.expires_in_seconds)),
+            token.generation.to_string(),
+        ),
+        None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
+    };
+    let refresh = app.last_refresh.as_ref().map_or_else(
+        || "-".to_owned(),
+        |refresh| printable(&format!("{}, {}: {}", ago(&refresh.at, now), refresh.reason, refresh.outcome)),
+    );
+    let state = printable(&app.state);
+    out += &row([&name, &state, &age_of_token, &expires, &generation, &refresh], |cell| {
+        let code = match state.as_str() {
+            "ready" => "32",
+            "starting" => "33",
+            _ => "31",
+        };
+        if colour { format!("\x1b[{code}m{cell}\x1b[0m") } else { cell }
+    });
+    if let Some(problem) = &app.last_failure {
+        let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
+        let text = format!("problem, {}: {code}{}", ago(&problem.at, now), problem.message);
+        out += &wrapped(&printable(&text), "  ");
+        if let Some(remedy) = &problem.remedy {
+            out += &wrapped(&printable(&format!("remedy: {remedy}")), "  ");
+        }
+    }
+    out
+}
+
+/// One line; `paint` colours the state's cell after it was padded, since escape codes have no width.
+fn row(cells: [&str; 6], paint: impl Fn(String) -> String) -> String {
+    const WIDTHS: [usize; 6] = [NAME, 12, 8, 8, 6, WIDTH - NAME - 12 - 8 - 8 - 6];
+    let mut line = String::new();
+    for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
+        let last = index + 1 == cells.len();
+        let cell: String = cell.chars().take(if last { width } else { width - 1 }).collect();
+        let cell = if last { cell } else { format!("{cell:width$}") };
+        line += &if index == 1 { paint(cell) } else { cell };
+    }
+    line.push('\n');
+    line
+}
+
+/// Breaks a text into lines of 80 columns; a longer word is broken too.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let mut word = word;
+        loop {
+            let gap = if column == 0 { indent.len() } else { 1 };
+            let room = WIDTH - if column == 0 { indent.len() } else { (column + gap).min(WIDTH) };
+            let length = word.chars().count();
+            if length > room && column > 0 {
+                out.push('\n');
+                column = 0;
+                continue;
+            }
+            out += if column == 0 { indent } else { " " };
+            let end = word.char_indices().nth(room).map_or(word.len(), |(end, _)| end);
+            out += &word[..end];
+            column += gap + length.min(room);
+            word = &word[end..];
+            if word.is_empty() {
+                break;
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// Without control characters, which could steer a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn age(at: &str, now: SystemTime) -> Option<Duration> {
+    // The clocks of two machines differ: what seems to lie ahead is now.
+    humantime::parse_rfc3339(at).ok().map(|at| now.duration_since(at).unwrap_or_default())
+}
+
+fn ago(at: &str, now: SystemTime) -> String {
+    age(at, now).map_or_else(|| at.to_owned(), |age| format!("{} ago", short(age)))
+}
+
+/// At most two units, like `1h47m`.
+fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = match seconds {
+        0..60 => write!(text, "{seconds}s"),
+        60..3600 => write!(text, "{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => write!(text, "{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => write!(text, "{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
+        "draining":false,"apps":[
+        {"name":"shop","appid":"wx1","kind":"official_account","token_mode":"stable","state":"ready",
+         "token":{"generation":42,"age_seconds":725,"expires_in_seconds":6475},"next_refresh_in_seconds":6175,
+         "last_refresh":{"at":"2026-11-22T09:47:55.000Z","reason":"ahead","outcome":"replaced"},
+         "last_failure":null,"forces_left_today":20,"interference":0},
+        {"name":"a-mini-program-with-a-long-name","appid":"wx2","kind":"mini_program","token_mode":"stable",
+         "state":"unavailable","token":null,"next_refresh_in_seconds":null,"last_refresh":null,
+         "last_failure":{"at":"2026-11-22T09:59:30Z","errcode":40164,
+          "message":"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 61725984-6126f6f9-040f19c4",
+          "remedy":"add 203.0.113.7 to the account's IP whitelist\u001b[2J","permanent":true},"forces_left_today":20}],
+        "callers":[]}"#;
+
+    fn at_ten() -> SystemTime {
+        humantime::parse_rfc3339("2026-11-22T10:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn the_table_says_it_all_in_80_columns() {
+        let expected = "\
+wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080
+APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
+shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced
+a-mini-program-with-a-long-name
+                  unavailable -       -       -     -
+  problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in
+  whitelist rid: 61725984-6126f6f9-040f19c4
+  remedy: add 203.0.113.7 to the account's IP whitelist [2J
+";
+        let table = table(JSON, at_ten(), false).unwrap();
+        assert_eq!(table, expected);
+        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn colour_does_not_move_columns() {
+        let plain = table(JSON, at_ten(), false).unwrap();
+        let coloured = table(JSON, at_ten(), true).unwrap();
+        assert!(coloured.contains("\x1b[32mready       \x1b[0m"));
+        let stripped =
+            ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(stripped, plain);
+    }
+
+    #[test]
+    fn words_longer_than_a_line_are_broken() {
+        let text = wrapped(&format!("ab {}", "x".repeat(200)), "  ");
+        let widths: Vec<_> = text.lines().map(str::len).collect();
+        assert_eq!(widths, [4, 80, 80, 46]);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_status_is_an_error() {
+        assert!(table("{}", at_ten(), false).is_err());
+        assert!(table("<html>", at_ten(), false).is_err());
+    }
+}

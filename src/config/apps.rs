@@ -1,0 +1,201 @@
+//! `[[app]]`: accounts and their credentials.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::address::is_host_name;
+use super::file;
+use super::names::{check_name, is_hex, one_of};
+use super::problem::{Place, Report};
+use super::reader::{Field, Item, SecretSource};
+use super::secrets::Secrets;
+use crate::pipeline::{AppOptions, OwnCredential};
+use crate::secret::Secret;
+use crate::token;
+use crate::wechat::{AppKind, TokenMode};
+
+/// The cheapest call that demands the app's token and changes nothing.
+const PROBE: &str = "/cgi-bin/get_api_domain_ip";
+
+/// What must be unique among apps: where it was first seen.
+#[derive(Default)]
+struct Seen {
+    names: HashMap<String, Place>,
+    hosts: HashMap<String, Place>,
+    default: Option<Place>,
+}
+
+pub(super) fn options(
+    raw: &[Item<file::App>],
+    allow_unshared: bool,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Vec<AppOptions> {
+    let mut seen = Seen::default();
+    raw.iter().filter_map(|item| app(item, allow_unshared, &mut seen, secrets, report)).collect()
+}
+
+fn app(
+    table: &Item<file::App>,
+    allow_unshared: bool,
+    seen: &mut Seen,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<AppOptions> {
+    let raw = &table.value;
+    let missing = |key: &str| table.place.child(key);
+    let name = raw.name.required(missing("name"), report, "expected one like \"shop\"");
+    let appid = raw.appid.required(
+        missing("appid"),
+        report,
+        "expected the account's AppID, like \"wx0123456789abcdef\"",
+    );
+    let secret = raw
+        .secret
+        .required(missing("secret"), report, "expected { env = \"NAME\" } or { file = \"PATH\" }")
+        .and_then(|source| secret(source, appid, secrets, report));
+
+    if let Some(name) = name {
+        check_name(name, &["other"], report);
+        unique(&mut seen.names, name, &name.value, report);
+    }
+    if let Some(appid) = appid {
+        check_appid(appid, report);
+        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`.
+        if name.is_none_or(|name| name.value != appid.value) {
+            unique(&mut seen.names, appid, &appid.value, report);
+        }
+    }
+    if let Some(item) = raw.default.item().filter(|item| item.value) {
+        match &seen.default {
+            Some(first) => report.error(
+                &item.place,
+                format!("is a second default app, the first is on line {}", report.line(first)),
+            ),
+            None => seen.default = Some(item.place.clone()),
+        }
+    }
+    let hosts = hosts(raw, seen, report);
+    let kind = kind(&raw.kind, report);
+    let mode = mode(&raw.token_mode, allow_unshared, report);
+    let own_credential = one_of(
+        &raw.own_credential,
+        &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
+        report,
+    );
+    let probe = raw.probe.item().map_or(PROBE, |probe| {
+        check_probe(probe, report);
+        &probe.value
+    });
+    Some(AppOptions {
+        token: token::AppOptions {
+            name: Arc::from(name?.value.as_str()),
+            appid: Arc::from(appid?.value.as_str()),
+            secret: secret?,
+            kind,
+            mode,
+            probe: Arc::from(probe),
+        },
+        default: raw.default.item().is_some_and(|item| item.value),
+        hosts,
+        own_credential,
+    })
+}
+
+fn unique(seen: &mut HashMap<String, Place>, item: &Item<String>, key: &str, report: &mut Report<'_>) {
+    match seen.get(key) {
+        Some(first) => {
+            let line = report.line(first);
+            report.error(&item.place, format!("is used on line {line} already, expected one of its own"));
+        }
+        None => drop(seen.insert(key.to_owned(), item.place.clone())),
+    }
+}
+
+fn secret(
+    source: &Item<SecretSource>,
+    appid: Option<&Item<String>>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Arc<Secret>> {
+    let secret = secrets.resolve(source, report)?;
+    if appid.is_some_and(|appid| appid.value == secret.expose()) {
+        report.error(&source.place, "is the same as the appid, expected the AppSecret");
+    }
+    Some(secret)
+}
+
+/// The AppID isn't repeated: it may be the secret, pasted into the wrong line.
+fn check_appid(appid: &Item<String>, report: &mut Report<'_>) {
+    let text = &appid.value;
+    if text.is_empty()
+        || text.len() > 64
+        || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    {
+        report.error(&appid.place, "is no AppID, expected one like \"wx0123456789abcdef\"");
+    } else if is_hex(text, 32) {
+        report.warn(&appid.place, "looks like an AppSecret, expected an AppID like \"wx0123456789abcdef\"");
+    } else if text.starts_with("gh_") {
+        report.warn(
+            &appid.place,
+            "is the account's original ID, expected its AppID, like \"wx0123456789abcdef\"",
+        );
+    }
+}
+
+fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in raw.hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
+        let host = item.value.trim_end_matches('.').to_ascii_lowercase();
+        if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err() {
+            report.error(&item.place, "has a port or a scheme, expected the host name alone");
+        } else if !is_host_name(&host) && host.parse::<std::net::IpAddr>().is_err() {
+            report.error(&item.place, "is no host name, expected one like \"shop.wechat.internal\"");
+        } else {
+            unique(&mut seen.hosts, item, &host, report);
+        }
+        hosts.push(host);
+    }
+    hosts
+}
+
+fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
+    if let Some(item) = field.item()
+        && matches!(item.value.as_str(), "component" | "wecom")
+    {
+        report.error(
+            &item.place,
+            format!("\"{}\" is not built yet, expected official_account or mini_program", item.value),
+        );
+        return AppKind::OfficialAccount;
+    }
+    one_of(
+        field,
+        &[("official_account", AppKind::OfficialAccount), ("mini_program", AppKind::MiniProgram)],
+        report,
+    )
+}
+
+fn mode(field: &Field<String>, allow_unshared: bool, report: &mut Report<'_>) -> TokenMode {
+    let mode = one_of(field, &[("stable", TokenMode::Stable), ("classic", TokenMode::Classic)], report);
+    if let Some(item) = field.item()
+        && mode == TokenMode::Classic
+        && !allow_unshared
+    {
+        report.error(
+            &item.place,
+            "\"classic\" with a memory: store would end the live token at every start and between replicas, since \
+             each fetch of /cgi-bin/token makes a new one and the store is not shared, expected \"stable\", or \
+             token.allow_unshared = true if nobody else uses this account's token",
+        );
+    }
+    mode
+}
+
+fn check_probe(probe: &Item<String>, report: &mut Report<'_>) {
+    let path = &probe.value;
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
+    if !path.starts_with('/') || !plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
+        report.error(&probe.place, format!("is no plain path of an endpoint, expected one like \"{PROBE}\""));
+    }
+}

@@ -1,0 +1,152 @@
+//! Turns the file into options, table by table, and checks what concerns several tables.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::names::one_of;
+use super::problem::{Place, Report};
+use super::reader::{Field, Item};
+use super::secrets::Secrets;
+use super::units::{Size, positive};
+use super::{Config, LogConfig, LogFormat, ServerConfig, StoreUrl};
+use super::{apps, callers, file, listeners, upstream_table};
+use crate::pipeline::{self, ReplayOptions};
+use crate::token;
+
+pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Config {
+    let server = file.server.or_default();
+    let token = file.token.or_default();
+
+    let listeners = listeners::listeners(&server.listen, report);
+    let admin = listeners::admin(&file.admin.or_default(), &listeners, secrets, report);
+    let workers = listeners::workers(&server.workers, report);
+    let options = listeners::server_options(&server, report);
+    let anonymous = server.anonymous.or(false);
+
+    let callers = file.caller.item().map_or(&[][..], |item| &item.value);
+    if callers.is_empty() && !anonymous && !matches!(file.caller, Field::Wrong) {
+        listeners::refuse_strangers(&listeners, report);
+    }
+    let listen: Vec<_> = listeners.into_iter().map(|(address, _)| address).collect();
+
+    let apps = file.app.item().map_or(&[][..], |item| &item.value);
+    if apps.is_empty() && !matches!(file.app, Field::Wrong) {
+        let place = Place::default().child("app");
+        report.error(&place, "is missing, expected at least one [[app]] with name, appid and secret");
+    }
+    let names: Vec<_> =
+        apps.iter().filter_map(|app| app.value.name.item()).map(|name| name.value.as_str()).collect();
+    let callers = callers::options(callers, &names, report);
+    let apps = apps::options(apps, token.allow_unshared.or(false), secrets, report);
+
+    let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
+    Config {
+        upstream: upstream_table::options(file.upstream.or_default(), &listen, secrets, report),
+        server: ServerConfig { listen, workers, options },
+        admin,
+        token: token_options(&token, request_timeout, report),
+        pipeline: pipeline::Options {
+            apps,
+            callers,
+            anonymous,
+            max_body: max_body(&server.max_body, report),
+            request_timeout,
+            limit_status: limit_status(&server.limit_status, report),
+            errors_as_200: server.errors_as_200.or(false),
+            replay: replay_options(&file.replay.or_default(), secrets, report),
+        },
+        store: store(&file.store.or_default(), report),
+        log: log(&file.log.or_default(), report),
+        secret_files: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn token_options(raw: &file::Token, request_timeout: Duration, report: &mut Report<'_>) -> token::Options {
+    if let Some(item) = raw.refresh_wait.item()
+        && item.value >= request_timeout
+        && !request_timeout.is_zero()
+    {
+        report.warn(&item.place, "has no effect, server.request_timeout ends a request before");
+    }
+    token::Options {
+        fetch_timeout: positive(&raw.fetch_timeout, Duration::from_secs(3), report),
+        refresh_wait: positive(&raw.refresh_wait, Duration::from_secs(5), report),
+    }
+}
+
+fn max_body(field: &Field<Size>, report: &mut Report<'_>) -> u64 {
+    if let Some(Item { value: Size(0), place }) = field.item() {
+        // Nginx means "no limit" by it: better ask than guess.
+        report.error(place, "is zero, expected a size like \"64MiB\"");
+    }
+    field.or(Size(64 << 20)).0
+}
+
+fn limit_status(field: &Field<u64>, report: &mut Report<'_>) -> StatusCode {
+    match field.item() {
+        None => StatusCode::OK,
+        Some(Item { value: 200, .. }) => StatusCode::OK,
+        Some(Item { value: 429, .. }) => StatusCode::TOO_MANY_REQUESTS,
+        Some(item) => {
+            report.error(&item.place, "is none of its values, expected 200 or 429");
+            StatusCode::OK
+        }
+    }
+}
+
+fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report<'_>) -> ReplayOptions {
+    let max_body = raw.max_body.item().map_or(12 << 20, |item| item.value.0);
+    let memory = raw.memory.item().map_or(256 << 20, |item| item.value.0);
+    if max_body > memory
+        && let Some(place) =
+            raw.max_body.item().map(|item| &item.place).or_else(|| raw.memory.item().map(|item| &item.place))
+    {
+        report.warn(
+            place,
+            "replay.memory has no room for a body of replay.max_body, so none that long is replayed",
+        );
+    }
+    let spool_dir = match raw.spool_dir.item() {
+        None => "/tmp".into(),
+        Some(item) => {
+            let path = secrets.path(&item.value);
+            if !path.is_dir() {
+                report.error(&item.place, "is no directory, expected an existing one");
+            }
+            path
+        }
+    };
+    ReplayOptions { max_body, memory, spool_dir }
+}
+
+fn store(raw: &file::Store, report: &mut Report<'_>) -> StoreUrl {
+    const SCHEMES: [&str; 4] = ["file", "redis", "rediss", "redis+sentinel"];
+    if let Some(item) = raw.url.item()
+        && item.value != "memory:"
+    {
+        // The URL isn't repeated: it may hold a password.
+        let scheme = item.value.split(':').next().unwrap_or_default();
+        if SCHEMES.contains(&scheme) {
+            report
+                .error(&item.place, format!("\"{scheme}:\" stores are not built yet, expected \"memory:\""));
+        } else {
+            report.error(&item.place, "is no store, expected \"memory:\"");
+        }
+    }
+    StoreUrl::Memory
+}
+
+fn log(raw: &file::Log, report: &mut Report<'_>) -> LogConfig {
+    use tracing::Level;
+    let levels = [
+        ("info", Level::INFO),
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    let formats = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
+    LogConfig { level: one_of(&raw.level, &levels, report), format: one_of(&raw.format, &formats, report) }
+}

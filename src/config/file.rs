@@ -1,0 +1,204 @@
+//! The file as it is written: every key, its type and its place, and no rules yet.
+
+use std::time::Duration;
+
+use super::problem::{Place, Report, did_you_mean, looks_like_secret};
+use super::reader::{Field, Item, Read, SecretSource, Strings, StringsByName, table};
+use super::units::Size;
+
+/// Declares a table: its keys with their types, and keys that are known but refused with a reason.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* } refused { $($refused:ident: $reason:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name {
+            $(pub $key: Field<$type>,)*
+        }
+
+        impl $name {
+            pub(super) const KEYS: &[&str] = &[$(stringify!($key)),*];
+        }
+
+        impl Read for $name {
+            fn read(value: &toml::de::DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+                let mut section = Self::default();
+                for (key, value) in table(value, place, report)? {
+                    let name = key.get_ref().as_ref();
+                    match name {
+                        $(stringify!($key) => {
+                            let place = place.child(name).at(value.span().start);
+                            section.$key = match Read::read(value.get_ref(), &place, report) {
+                                Some(value) => Field::Given(Item { value, place }),
+                                None => Field::Wrong,
+                            };
+                        })*
+                        $(stringify!($refused) => {
+                            report.error(&place.child(name).at(key.span().start), $reason);
+                        })*
+                        _ => unknown(name, &place.clone().at(key.span().start), Self::KEYS, report),
+                    }
+                }
+                Some(section)
+            }
+        }
+    };
+}
+
+section! {
+    /// The whole file.
+    File {
+        server: Server,
+        admin: Admin,
+        upstream: Upstream,
+        token: Token,
+        replay: Replay,
+        store: Store,
+        log: Log,
+        app: Vec<Item<App>>,
+        caller: Vec<Item<Caller>>,
+    }
+    refused {}
+}
+
+section! {
+    /// `[server]`
+    Server {
+        listen: Strings,
+        workers: u64,
+        anonymous: bool,
+        max_body: Size,
+        max_connections: u64,
+        head_timeout: Duration,
+        idle_timeout: Duration,
+        body_timeout: Duration,
+        write_timeout: Duration,
+        request_timeout: Duration,
+        drain_timeout: Duration,
+        limit_status: u64,
+        errors_as_200: bool,
+    }
+    refused {
+        tls: "is not built yet, leave it out and let a TLS terminator on this machine forward to a loopback or unix listener",
+    }
+}
+
+section! {
+    /// `[admin]`
+    Admin {
+        listen: String,
+        token: SecretSource,
+    }
+    refused {}
+}
+
+section! {
+    /// `[upstream]`
+    Upstream {
+        base_urls: Strings,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+        body_timeout: Duration,
+        pool_idle: Duration,
+        ca_file: String,
+        resolve: StringsByName,
+    }
+    refused {
+        egress_proxy: "is not built yet, leave it out and route at the network level",
+    }
+}
+
+section! {
+    /// `[token]`
+    Token {
+        fetch_timeout: Duration,
+        refresh_wait: Duration,
+        allow_unshared: bool,
+    }
+    refused {}
+}
+
+section! {
+    /// `[replay]`
+    Replay {
+        max_body: Size,
+        memory: Size,
+        spool_dir: String,
+    }
+    refused {}
+}
+
+section! {
+    /// `[store]`
+    Store {
+        url: String,
+    }
+    refused {}
+}
+
+section! {
+    /// `[log]`
+    Log {
+        level: String,
+        format: String,
+    }
+    refused {}
+}
+
+section! {
+    /// `[[app]]`
+    App {
+        name: String,
+        appid: String,
+        secret: SecretSource,
+        kind: String,
+        token_mode: String,
+        default: bool,
+        hosts: Strings,
+        own_credential: String,
+        probe: String,
+    }
+    refused {
+        egress_proxy: "is not built yet, leave it out and route at the network level",
+    }
+}
+
+section! {
+    /// `[[caller]]`
+    Caller {
+        name: String,
+        key_sha256: Strings,
+        apps: Strings,
+        allow: Strings,
+    }
+    refused {
+        rate: "is not built yet, leave it out",
+        daily: "is not built yet, leave it out",
+    }
+}
+
+/// Every table with its keys.
+pub(super) const TABLES: [(&str, &[&str]); 9] = [
+    ("[server]", Server::KEYS),
+    ("[admin]", Admin::KEYS),
+    ("[upstream]", Upstream::KEYS),
+    ("[token]", Token::KEYS),
+    ("[replay]", Replay::KEYS),
+    ("[store]", Store::KEYS),
+    ("[log]", Log::KEYS),
+    ("[[app]]", App::KEYS),
+    ("[[caller]]", Caller::KEYS),
+];
+
+fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {
+    let name = if looks_like_secret(key) { "?" } else { key };
+    let advice = did_you_mean(key, keys.iter().copied(), || {
+        let owners: Vec<_> =
+            TABLES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(owner, _)| *owner).collect();
+        if owners.is_empty() {
+            format!(", the keys here are {}", keys.join(", "))
+        } else {
+            format!(", it belongs to {}", owners.join(" or "))
+        }
+    });
+    report.error(&table.child(name), format!("unknown key{advice}"));
+}

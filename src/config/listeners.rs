@@ -1,0 +1,138 @@
+//! `[server]` and `[admin]`: who may reach the proxy.
+
+use std::time::Duration;
+
+use super::address::{is_local, parse_address};
+use super::problem::{Place, Report};
+use super::reader::{Field, Item, Strings};
+use super::secrets::Secrets;
+use super::units::positive;
+use super::{AdminConfig, file};
+use crate::server::{Address, Options};
+
+/// More threads than any machine has cores.
+const MOST_WORKERS: u64 = 1024;
+
+/// A listener and where it was written.
+pub(super) type Listener = (Address, Place);
+
+pub(super) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
+    let Some(list) = field.item() else {
+        let place = Place::default().child("server").child("listen");
+        return vec![(Address::Tcp("127.0.0.1:8080".to_owned()), place)];
+    };
+    if list.value.0.is_empty() {
+        report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
+    }
+    let mut listeners: Vec<Listener> = Vec::new();
+    for item in &list.value.0 {
+        if let Some(address) = address(item, report) {
+            if taken(&listeners, &address).is_some() {
+                report.error(&item.place, "is listed twice");
+            }
+            listeners.push((address, item.place.clone()));
+        }
+    }
+    listeners
+}
+
+fn address(item: &Item<String>, report: &mut Report<'_>) -> Option<Address> {
+    parse_address(&item.value).map_err(|text| report.error(&item.place, text)).ok()
+}
+
+/// Where an address is listed already; port 0 is another port each time.
+fn taken<'l>(listeners: &'l [Listener], address: &Address) -> Option<&'l Place> {
+    let any_port = matches!(address, Address::Tcp(text) if text.ends_with(":0"));
+    listeners.iter().find(|(other, _)| other == address && !any_port).map(|(_, place)| place)
+}
+
+/// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay local.
+pub(super) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
+    for (address, place) in listeners {
+        if !is_local(address) {
+            report.error(
+                place,
+                "can be reached from other machines while there is no [[caller]], expected a [[caller]] with a key, \
+                 a loopback or unix address, or server.anonymous = true to let everybody in",
+            );
+        }
+    }
+}
+
+pub(super) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
+    let seconds = Duration::from_secs;
+    Options {
+        max_connections: max_connections(&raw.max_connections, report),
+        head_timeout: positive(&raw.head_timeout, seconds(10), report),
+        idle_timeout: positive(&raw.idle_timeout, seconds(75), report),
+        body_timeout: positive(&raw.body_timeout, seconds(30), report),
+        write_timeout: positive(&raw.write_timeout, seconds(30), report),
+        drain_timeout: raw.drain_timeout.or(seconds(30)),
+    }
+}
+
+fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
+    let Some(item) = field.item() else { return 10_000 };
+    match usize::try_from(item.value) {
+        Ok(number) if number > 0 => number,
+        _ => {
+            report.error(&item.place, "is out of range, expected a number from 1");
+            1
+        }
+    }
+}
+
+/// Threads that serve; 0 stands for one a core.
+pub(super) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
+    let number = field.item().map_or(0, |item| {
+        if item.value > MOST_WORKERS {
+            report.error(
+                &item.place,
+                format!("is out of range, expected 0 for one a core, or up to {MOST_WORKERS}"),
+            );
+        }
+        item.value.min(MOST_WORKERS)
+    });
+    match usize::try_from(number) {
+        Ok(number) if number > 0 => number,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+pub(super) fn admin(
+    raw: &file::Admin,
+    listeners: &[Listener],
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> AdminConfig {
+    let default = Address::Tcp("127.0.0.1:9090".to_owned());
+    let listen = raw.listen.item().and_then(|item| address(item, report)).unwrap_or(default);
+    if let Some(place) = taken(listeners, &listen) {
+        let place = raw.listen.item().map_or(place, |item| &item.place);
+        report.error(
+            place,
+            "is an address of both server.listen and admin.listen, expected one of its own for each",
+        );
+    }
+    if let Some(item) = raw.listen.item()
+        && !is_local(&listen)
+        && matches!(raw.token, Field::Missing)
+    {
+        report.error(
+            &item.place,
+            "can be reached from other machines, so it needs admin.token, expected token = { env = \"NAME\" } \
+             or a loopback or unix address",
+        );
+    }
+    let token = raw.token.item().and_then(|source| {
+        let token = secrets.resolve(source, report)?;
+        if token.expose().len() < 16 {
+            report.warn(
+                &source.place,
+                "is shorter than 16 characters, better is the output of: openssl rand -hex 32",
+            );
+        }
+        Some(token)
+    });
+    AdminConfig { listen, token }
+}

@@ -1,0 +1,140 @@
+//! Fetches secrets from where the file says that they are.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::problem::{Place, Report, looks_like_secret};
+use super::reader::{Item, SecretSource};
+use crate::secret::Secret;
+
+/// A file longer than this is no secret.
+const LONGEST: u64 = 4096;
+
+/// The places that secrets come from.
+pub(super) struct Secrets<'a> {
+    folder: PathBuf,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files that were read.
+    pub files: Vec<PathBuf>,
+}
+
+impl<'a> Secrets<'a> {
+    /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have it.
+    pub(super) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
+        Self { folder, env, files: Vec::new() }
+    }
+
+    /// The path of a file that the configuration names.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.folder.join(text)
+    }
+
+    /// The secret; reports why there is none.
+    pub(super) fn resolve(
+        &mut self,
+        source: &Item<SecretSource>,
+        report: &mut Report<'_>,
+    ) -> Option<Arc<Secret>> {
+        let (plain, place, origin) = match &source.value {
+            SecretSource::Clear(secret) => {
+                report.warn(
+                    &source.place,
+                    "is a secret in clear, move it out of the file: { env = \"NAME\" } or { file = \"PATH\" }",
+                );
+                (Zeroizing::new(secret.expose().to_owned()), &source.place, "the secret".to_owned())
+            }
+            SecretSource::Env(name) => {
+                (self.variable(name, report)?, &name.place, variable_name(&name.value))
+            }
+            SecretSource::File(path) => (self.file(path, report)?, &path.place, file_name(&path.value)),
+        };
+        check(&plain, &origin, place, report)?;
+        Some(Arc::new(Secret::new(plain.as_str())))
+    }
+
+    fn variable(&self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
+        let plain = (self.env)(&name.value);
+        if plain.is_none() {
+            report.error(&name.place, format!("{} is not set", variable_name(&name.value)));
+        }
+        plain.map(Zeroizing::new)
+    }
+
+    fn file(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
+        let full = self.path(&path.value);
+        let mut plain = match read(&full) {
+            Ok(plain) => plain,
+            Err(error) => {
+                let reason = unreadable(&error);
+                report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+                return None;
+            }
+        };
+        if plain.ends_with('\n') {
+            plain.pop();
+            if plain.ends_with('\r') {
+                plain.pop();
+            }
+        }
+        self.files.push(full);
+        Some(plain)
+    }
+}
+
+/// Why a file can't be used, as the rest of a sentence that begins with its name.
+pub(super) fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
+        io::ErrorKind::FileTooLarge => format!("is longer than {LONGEST} bytes, so it is no secret"),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut plain = Zeroizing::new(String::new());
+    File::open(path)?.take(LONGEST + 1).read_to_string(&mut plain)?;
+    if plain.len() as u64 > LONGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(plain)
+}
+
+/// A secret is one word of visible ASCII: it must fit into a query and a header as it is.
+fn check(plain: &str, origin: &str, place: &Place, report: &mut Report<'_>) -> Option<()> {
+    if plain.is_empty() {
+        report.error(place, format!("{origin} is empty"));
+        return None;
+    }
+    if !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
+        report.error(
+            place,
+            format!(
+                "{origin} holds a blank, a line break or a non-ASCII character, expected the secret alone"
+            ),
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// Names a variable, unless the name may be a secret pasted in its place.
+fn variable_name(name: &str) -> String {
+    let plausible = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plausible && !looks_like_secret(name) {
+        format!("the environment variable {name}")
+    } else {
+        "the environment variable named here".to_owned()
+    }
+}
+
+fn file_name(path: &str) -> String {
+    if looks_like_secret(path) { "the file named here".to_owned() } else { format!("the file {path}") }
+}

@@ -1,0 +1,217 @@
+//! The configuration, as files.
+#![expect(clippy::unwrap_used, reason = "a test that can't read its fixtures fails")]
+
+use std::path::{Path, PathBuf};
+
+use wxgate::config::{Config, Problems, known_keys};
+
+/// What a planted secret looks like; must show up in no message.
+const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)
+}
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "SHOP_SECRET" => Some("0123456789abcdef0123456789abcdef".into()),
+        "SHOP_APPID" => Some("wx0123456789abcdef".into()),
+        "CANARY" => Some(CANARY.into()),
+        "ADMIN_TOKEN" => Some("correct-horse-battery-staple".into()),
+        "EMPTY" => Some(String::new()),
+        "NEWLINE" => Some(format!("{CANARY}\n")),
+        _ => None,
+    }
+}
+
+fn fixtures(name: &str) -> Vec<(PathBuf, String)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder(name))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(!files.is_empty(), "no fixtures in {name}");
+    files.sort();
+    files
+}
+
+fn parse(path: &Path, text: &str) -> Result<Config, Problems> {
+    Config::parse(text, path.to_str().unwrap(), &env)
+}
+
+/// The problems as they print, without the file's name.
+fn lines(path: &Path, text: &str) -> Vec<String> {
+    let problems = match parse(path, text) {
+        Ok(config) => config.warnings,
+        Err(problems) => problems.0,
+    };
+    let prefix = format!("{}:", path.display());
+    problems.iter().map(|problem| problem.to_string().strip_prefix(&prefix).unwrap().to_owned()).collect()
+}
+
+fn expected(text: &str) -> Vec<&str> {
+    text.lines().map_while(|line| line.strip_prefix("# expect: ")).collect()
+}
+
+#[test]
+fn every_problem_is_reported_at_its_place_and_nothing_else() {
+    let mut failures = String::new();
+    for (path, text) in fixtures("invalid") {
+        let expected = expected(&text);
+        assert!(parse(&path, &text).is_err(), "{} is accepted", path.display());
+        let found = lines(&path, &text);
+        if found != expected {
+            failures += &format!("{}:\n", path.display());
+            found.iter().for_each(|line| failures += &format!("# expect: {line}\n"));
+        }
+    }
+    assert!(failures.is_empty(), "other problems than expected:\n{failures}");
+}
+
+#[test]
+fn valid_files_are_accepted_with_the_expected_warnings() {
+    for (path, text) in fixtures("valid") {
+        let config = parse(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(lines(&path, &text), expected(&text), "{}", path.display());
+        assert!(!config.pipeline.apps.is_empty());
+    }
+}
+
+#[test]
+fn no_message_holds_a_secret() {
+    let mut planted = 0;
+    for (path, text) in fixtures("invalid").into_iter().chain(fixtures("valid")) {
+        planted += usize::from(text.contains(CANARY));
+        let printed = lines(&path, &text).join("\n");
+        assert!(!printed.contains(CANARY), "{}: {printed}", path.display());
+    }
+    assert!(planted > 5, "only {planted} files hold the canary");
+}
+
+#[test]
+fn a_configuration_does_not_print_its_secrets() {
+    let text = format!("[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = '{CANARY}'\n");
+    let config = Config::parse(&text, "x.toml", &env).unwrap();
+    assert_eq!(config.pipeline.apps[0].token.secret.expose(), CANARY);
+    assert!(!format!("{config:?}").contains(CANARY));
+}
+
+fn shipped() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/wxgate.toml")).unwrap()
+}
+
+#[test]
+fn the_shipped_file_is_accepted_as_it_is() {
+    let config =
+        Config::parse(&shipped(), "wxgate.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_with_its_default() {
+    let shipped = shipped();
+    let mut keys = 0;
+    for (table, names) in known_keys() {
+        let start = shipped.find(&format!("{table}\n")).unwrap_or_else(|| panic!("{table} is missing"));
+        let section = &shipped[start + table.len()..];
+        let section = &section[..section.find("\n[").unwrap_or(section.len())];
+        for name in names {
+            keys += 1;
+            let shown = section.lines().any(|line| {
+                line.trim_start_matches("# ").split(" = ").next().is_some_and(|key| key == *name)
+            });
+            assert!(shown, "{table} {name} is missing");
+        }
+    }
+    assert!(keys > 30, "only {keys} keys are known");
+
+    let app = &shipped[shipped.find("[[app]]").unwrap()..];
+    let required = ["[[app]]", "name = ", "appid = ", "secret = "];
+    let least: Vec<_> = app
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| required.iter().any(|r| line.starts_with(r)))
+        .collect();
+    let least =
+        Config::parse(&least.join("\n"), "least.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
+    let full = Config::parse(&shipped, "wxgate.toml", &env).unwrap();
+    assert_eq!(format!("{full:?}"), format!("{least:?}"), "the file's values are not the defaults");
+}
+
+#[test]
+fn secrets_come_from_variables_and_files_less_one_newline() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop"), "s3cret\r\n").unwrap();
+    let text = "[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { file = 'shop' }\n\
+                [[app]]\nname = 'b'\nappid = 'wx2'\nsecret = { env = 'SHOP_SECRET' }\n";
+    let file = folder.path().join("wxgate.toml");
+    let config = Config::parse(text, file.to_str().unwrap(), &env).unwrap();
+    let secrets: Vec<_> = config.pipeline.apps.iter().map(|app| app.token.secret.expose()).collect();
+    assert_eq!(secrets, ["s3cret", "0123456789abcdef0123456789abcdef"]);
+    assert_eq!(config.secret_files, [folder.path().join("shop")]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_problem() {
+    let problems = Config::load(Path::new("/nonexistent/wxgate.toml")).unwrap_err();
+    let text = problems.to_string();
+    assert!(text.starts_with("/nonexistent/wxgate.toml: cannot be read: No such file"), "{text}");
+}
+
+#[test]
+fn everything_that_was_set_arrives() {
+    let path = folder("valid").join("full.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let config = parse(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+    // The fixture sets every key to something that is not its default: so no line of the defaults may be left.
+    let defaults = Config::parse(&shipped(), "wxgate.toml", &env).unwrap();
+    let (set, defaults) = (format!("{config:#?}"), format!("{defaults:#?}"));
+    for field in [
+        "workers",
+        "max_connections",
+        "head_timeout",
+        "idle_timeout",
+        "write_timeout",
+        "drain_timeout",
+        "connect_timeout",
+        "response_timeout",
+        "pool_idle",
+        "ca_file",
+        "fetch_timeout",
+        "refresh_wait",
+        "anonymous",
+        "request_timeout",
+        "limit_status",
+        "errors_as_200",
+        "memory",
+        "spool_dir",
+        "default",
+        "own_credential",
+        "kind",
+        "mode",
+        "probe",
+        "format",
+    ] {
+        let line = |text: &str| {
+            text.lines()
+                .find(|line| line.trim_start().starts_with(&format!("{field}:")))
+                .unwrap_or_else(|| panic!("{field} is not printed"))
+                .trim()
+                .to_owned()
+        };
+        assert_ne!(line(&set), line(&defaults), "{field}");
+    }
+    assert_eq!(set.matches("body_timeout: 31s").count(), 2);
+    assert_eq!(set.matches("max_body: 1048576").count(), 2);
+    assert_eq!(config.log.level, tracing::Level::DEBUG);
+    assert_eq!(config.server.listen.len(), 2);
+    assert_eq!(config.admin.token.as_ref().map(|token| token.expose()), Some("correct-horse-battery-staple"));
+    assert_eq!(config.upstream.resolve["wechat.internal"].len(), 2);
+    assert_eq!(config.upstream.origin.url(), "https://wechat.internal:8443");
+    let [app] = config.pipeline.apps.as_slice() else { panic!("one app") };
+    assert_eq!(app.hosts, ["shop.wechat.internal"]);
+    let [caller] = config.pipeline.callers.as_slice() else { panic!("one caller") };
+    assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));
+    assert_eq!(caller.keys[0][..2], [0xaa, 0x01]);
+}

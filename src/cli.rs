@@ -28,8 +28,8 @@ mod parts {
     }
 
     /// Serves until a signal ends it; `path` is read again on SIGHUP.
-    pub(super) async fn serve(_config: Config, _path: &Path) -> Result<(), Failure> {
-        Err(not_wired("serve"))
+    pub(super) async fn serve(config: Config, path: &Path) -> Result<(), Failure> {
+        wxgate::app::serve(config, path.to_owned()).await.map_err(|error| Failure::Run(error.into()))
     }
 
     /// Serves the fake WeChat; the accounts are those of `config`, else made-up ones.

@@ -70,9 +70,18 @@ struct Core {
     fixed: reload::Fixed,
 }
 
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").field("json", &self.json).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("proxy", &self.proxy).field("admin", &self.admin).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("proxy", &self.proxy)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +123,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
-    let upstream = pipeline::Upstream { options: Arc::new(config.upstream.clone()), tls: Arc::new(tls), gauges };
+    let upstream =
+        pipeline::Upstream { options: Arc::new(config.upstream.clone()), tls: Arc::new(tls), gauges };
     let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
         Pipeline::new(Arc::clone(&gate), &upstream, &access_log, worker)
     })

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::admin::view::{App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time};
+use crate::admin::view::{
+    App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time,
+};
 use crate::admin::{Apps, Refresh};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
@@ -74,9 +76,10 @@ pub(super) fn refresh(manager: Manager) -> Refresh {
 fn refreshed(report: &RefreshReport) -> Refreshed {
     let (outcome, message) = match &report.result {
         RefreshResult::Replaced => (RefreshOutcome::Replaced, "a new token is held".to_owned()),
-        RefreshResult::Same => {
-            (RefreshOutcome::Same, "WeChat still gives the token that was held: it is the current one".to_owned())
-        }
+        RefreshResult::Same => (
+            RefreshOutcome::Same,
+            "WeChat still gives the token that was held: it is the current one".to_owned(),
+        ),
         RefreshResult::Failed(failure) => (RefreshOutcome::Failed, failure.to_string()),
         RefreshResult::Refused { next_at } => (
             RefreshOutcome::Failed,

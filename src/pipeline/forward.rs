@@ -72,7 +72,10 @@ pub(super) struct Sending {
 enum Source {
     Empty,
     /// All of it, in memory.
-    Full(Bytes, Option<Reservation>),
+    Full {
+        bytes: Bytes,
+        _memory: Option<Reservation>,
+    },
     /// From the caller, kept as it passes.
     Kept(Rc<RefCell<Kept>>),
     /// From the caller, once.
@@ -82,7 +85,7 @@ enum Source {
 }
 
 /// A body that is kept as it passes; a replay begins with what has passed and goes on with what is still to come.
-struct Kept {
+pub(super) struct Kept {
     rest: Incoming,
     passed: Vec<Bytes>,
     length: u64,
@@ -105,7 +108,9 @@ impl Sending {
         }
         let body = match declared {
             _ if body.is_end_stream() => Source::Empty,
-            Some(length) if length <= SMALL => Source::Full(collect(body, length).await?, None),
+            Some(length) if length <= SMALL => {
+                Source::Full { bytes: collect(body, length).await?, _memory: None }
+            }
             Some(length) if length <= options.replay.max_body => match memory.reserve(length) {
                 Some(memory) => {
                     let kept = Kept { rest: body, passed: Vec::new(), length, _memory: memory };
@@ -139,7 +144,7 @@ impl Sending {
     pub(super) async fn request(&mut self, target: Bytes) -> Result<Option<Request<Outgoing>>, Error> {
         let body = match &mut self.body {
             Source::Empty => Outgoing::Empty,
-            Source::Full(bytes, _) => Outgoing::Full(bytes.clone()),
+            Source::Full { bytes, .. } => Outgoing::Full(bytes.clone()),
             Source::Kept(kept) => Outgoing::Kept {
                 kept: Rc::clone(kept),
                 next: 0,
@@ -170,7 +175,7 @@ impl Source {
     fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
-            Self::Full(bytes, _) => bytes.len() as u64,
+            Self::Full { bytes, .. } => bytes.len() as u64,
             Self::Kept(kept) => kept.borrow().length,
             Self::Passing(_, length) | Self::Spooled(_, length) => *length,
         }
@@ -293,7 +298,7 @@ async fn spool(
             Ok(Source::Spooled(Rc::new(RefCell::new(file)), written))
         }
         None if collected.is_empty() => Ok(Source::Empty),
-        None => Ok(Source::Full(collected.freeze(), reservation)),
+        None => Ok(Source::Full { bytes: collected.freeze(), _memory: reservation }),
     }
 }
 

@@ -1,18 +1,55 @@
 //! The life of a credential: fetched ahead of time, replaced when WeChat rejects it, once for everybody.
+//!
+//! Each app has one keeper, a task that alone decides about the app's token and handles one thing at a time:
+//! that is what makes a refresh single-flight. Requests read the token that it publishes with one atomic load,
+//! and ask the keeper only when there is none or WeChat rejected it. A caller that hangs up leaves the
+//! keeper's work undisturbed.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `manager` | which apps are kept; supervision |
+//! | `handle` | what requests and the admin ask of a keeper, each wait bounded |
+//! | `keeper` | the loop: messages, and what is due without anybody asking |
+//! | `ladder` | what follows from a rejection, in five steps |
+//! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
+//! | `fetch` | calls to WeChat, and what their answers mean |
+//! | `verdicts`, `evidence` | what is known about the token that was rejected |
+//! | `held`, `schedule` | ages, backoff, ceilings: pure functions of the time |
+//! | `status` | what there is to see: status and metrics |
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::wechat::{AppKind, TokenMode};
 
+mod evidence;
+mod fetch;
+mod handle;
+mod held;
+mod keeper;
+mod ladder;
+mod manager;
+mod renewal;
+mod schedule;
+mod status;
+mod verdicts;
+mod vocabulary;
+
+pub use handle::Handle;
+pub use manager::Manager;
+pub use status::{Outcome, Reason, Refresh, State, Status};
+
 /// An access token. Ordered by generation: a larger one is newer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Token {
     /// The text that goes into the query.
-    pub value: Secret,
-    /// Grows by one with each new token of the app, over restarts and replicas.
+    pub value: Arc<Secret>,
+    /// Grows by one with each new token of the app, over restarts and replicas; never 0.
     pub generation: u64,
     /// When WeChat handed it out.
     pub fetched_at: Timestamp,
@@ -44,4 +81,117 @@ pub struct AppOptions {
     pub mode: TokenMode,
     /// The call that tells a live token from a dead one, a path with a leading `/`.
     pub probe: Arc<str>,
+}
+
+/// WeChat rejected a request's token: 40001, 40014 or 42001 at the top level, on an endpoint that takes the app's.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// Of the token that the request carried.
+    pub generation: u64,
+    /// The endpoint's place in the catalogue.
+    pub endpoint: u16,
+    /// Its path, for log lines.
+    pub endpoint_path: &'static str,
+    /// WeChat's code.
+    pub errcode: i64,
+    /// When the attempt that was rejected began to be sent.
+    pub sent_at: Instant,
+    /// When its answer was read.
+    pub received_at: Instant,
+    /// The attempt was itself a replay with this same generation, after [`Verdict::ReplayAfter`].
+    pub replayed_alive: bool,
+}
+
+/// What becomes of a request whose token was rejected.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Send it again at once with this newer token.
+    Replay(Arc<Token>),
+    /// The token lives, but some of WeChat's nodes may lag: send it again with this same token after the delay.
+    ReplayAfter(Arc<Token>, Duration),
+    /// The endpoint is at fault, or nobody can tell: WeChat's own body goes to the caller.
+    PassOn,
+    /// No token that WeChat takes is to be had.
+    Unavailable(Unavailable),
+}
+
+/// No usable token, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct Unavailable {
+    /// For people: WeChat's code and text, and the remedy; no secret.
+    pub cause: String,
+    /// WeChat's code, if it was WeChat that refused.
+    pub errcode: Option<i64>,
+}
+
+/// Why a token could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// WeChat's code, if it gave one.
+    pub errcode: Option<i64>,
+    /// WeChat's text, or ours.
+    pub message: String,
+    /// What ends it.
+    pub remedy: Option<String>,
+    /// Trying again helps only once somebody has done something.
+    pub permanent: bool,
+}
+
+/// What an admin's refresh came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshReport {
+    /// How it ended.
+    pub result: RefreshResult,
+    /// Of the token now held, if any.
+    pub generation: Option<u64>,
+    /// Forced refreshes left today.
+    pub forces_left: u32,
+}
+
+/// How an admin's refresh ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshResult {
+    /// A new token is held.
+    Replaced,
+    /// WeChat gave the token that was held already.
+    Same,
+    /// WeChat gave none.
+    Failed(Failure),
+    /// The force budget is spent, or the last force was less than 30 s ago.
+    Refused {
+        /// When to ask again.
+        next_at: Timestamp,
+    },
+}
+
+impl Failure {
+    pub(self) fn transient(message: impl Into<String>) -> Self {
+        Self { errcode: None, message: message.into(), remedy: None, permanent: false }
+    }
+
+    pub(self) fn looped() -> Self {
+        Self {
+            errcode: None,
+            message: "loop: the answer for a token is a placeholder of wxgate's own".into(),
+            remedy: Some(
+                "WeChat's name leads to a wxgate: correct DNS, hosts file or upstream.base_urls of this one"
+                    .into(),
+            ),
+            permanent: true,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errcode {
+            Some(code) => write!(f, "WeChat answered {code} ({})", self.message)?,
+            None => f.write_str(&self.message)?,
+        }
+        match &self.remedy {
+            Some(remedy) => write!(f, "; remedy: {remedy}"),
+            None => Ok(()),
+        }
+    }
 }

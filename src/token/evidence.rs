@@ -1,0 +1,81 @@
+//! What traffic shows about a token while its rejection is being looked into.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+/// Successes with the generation under suspicion. Outside a ladder, a report costs one relaxed load.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// The generation under suspicion; 0 when there is none.
+    watched: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    generation: u64,
+    /// Only calls sent after the rejection was received show that the token outlived it.
+    after: Option<Instant>,
+    last_sent_at: Option<Instant>,
+}
+
+impl Evidence {
+    /// Begins to watch for calls sent after `after` with `generation`.
+    pub fn watch(&self, generation: u64, after: Instant) {
+        *self.seen() = Seen { generation, after: Some(after), last_sent_at: None };
+        self.watched.store(generation, Ordering::Relaxed);
+    }
+
+    pub fn unwatch(&self) {
+        self.watched.store(0, Ordering::Relaxed);
+    }
+
+    /// A call that was sent at `sent_at` with `generation` was let in by WeChat.
+    pub fn report(&self, generation: u64, sent_at: Instant) {
+        if self.watched.load(Ordering::Relaxed) != generation {
+            return;
+        }
+        let mut seen = self.seen();
+        if seen.generation == generation && seen.after.is_some_and(|after| sent_at > after) {
+            seen.last_sent_at = seen.last_sent_at.max(Some(sent_at));
+        }
+    }
+
+    /// When the latest call was sent that shows that the watched token lives.
+    pub fn last_sent_at(&self) -> Option<Instant> {
+        self.seen().last_sent_at
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::Evidence;
+
+    #[test]
+    fn only_a_call_sent_after_the_rejection_with_the_same_generation_is_evidence() {
+        let evidence = Evidence::default();
+        let rejected = Instant::now();
+        let later = rejected + Duration::from_millis(1);
+        evidence.report(7, later);
+        evidence.watch(7, rejected);
+        assert_eq!(evidence.last_sent_at(), None, "reported before anybody watched");
+        evidence.report(7, rejected);
+        evidence.report(6, later);
+        assert_eq!(evidence.last_sent_at(), None);
+        evidence.report(7, later);
+        assert_eq!(evidence.last_sent_at(), Some(later));
+        evidence.unwatch();
+        evidence.watch(7, later);
+        assert_eq!(evidence.last_sent_at(), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! The loop of one app's keeper: messages, and what is due without anybody asking.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::handle::{Message, Settings, Shared};
+use super::held::Held;
+use super::renewal::{Limits, Renewal};
+use super::schedule::{Ceilings, Moment, Pause, backoff, circuit};
+use super::status::Reason;
+use super::verdicts::Verdicts;
+use super::{Failure, RefreshReport, RefreshResult, Token, Unavailable};
+use crate::observe::clock::Clock;
+use crate::store::{ForceBudget, Store};
+use crate::upstream::control::Control;
+use crate::wechat::TokenMode;
+
+/// A wall clock that is stepped is noticed within this time.
+const LONGEST_NAP: Duration = Duration::from_secs(15);
+
+/// What keepers work with.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub store: Store,
+    pub control: Control,
+    pub clock: Clock,
+    /// Bounds the first fetches of a start with many apps.
+    pub starts: Arc<Semaphore>,
+    /// This process among the replicas.
+    pub owner: Arc<str>,
+}
+
+/// The only one who decides about an app's token. Handles one thing at a time.
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) tools: Tools,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    /// Under which the store keeps this token.
+    pub(super) key: String,
+    pub(super) held: Option<Held>,
+    /// About the generation held.
+    pub(super) verdicts: Verdicts,
+    /// The highest generation seen.
+    pub(super) generation: u64,
+    /// What stands in the way of a fetch, until it is over.
+    obstacle: Option<Obstacle>,
+    /// In a row.
+    failures: u32,
+    /// When the budget allows the force that a dead token needs.
+    pub(super) force_due: Option<Pause>,
+    pub(super) forces: ForceBudget,
+    pub(super) ceilings: Ceilings,
+    /// Whether a first fetch was made, or none was needed.
+    pub(super) started: bool,
+    /// The store could not be given the token held.
+    pub(super) unsaved: Option<Pause>,
+    /// The token held lost a compare-and-set race in classic mode, where the loser may hold the only live one.
+    pub(super) suspect: bool,
+    /// A classic fetch whose answer was lost may have rotated the token held.
+    pub(super) answer_lost: bool,
+    /// The last generation for which interference was reported.
+    pub(super) interfered: u64,
+}
+
+struct Obstacle {
+    pause: Pause,
+    failure: Failure,
+}
+
+/// What a keeper does of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The first fetch, or another try once the obstacle is over.
+    Retry,
+    Force,
+    Ahead,
+    Save,
+    ProbeSuspect,
+}
+
+impl Keeper {
+    pub fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
+        let settings = shared.settings.load();
+        let mode = settings.app.mode;
+        let family = match mode {
+            TokenMode::Stable => "stable",
+            TokenMode::Classic => "classic",
+        };
+        let key = format!("access_token:{family}:{}", settings.app.appid);
+        drop(settings);
+        Self {
+            shared,
+            tools,
+            inbox,
+            key,
+            held: None,
+            verdicts: Verdicts::default(),
+            generation: 0,
+            obstacle: None,
+            failures: 0,
+            force_due: None,
+            forces: ForceBudget::default(),
+            ceilings: Ceilings::of(mode),
+            started: false,
+            unsaved: None,
+            suspect: false,
+            answer_lost: false,
+            interfered: 0,
+        }
+    }
+
+    /// Works until told to stop. Called again after a panic, it goes on with what it knew.
+    pub async fn run(&mut self) {
+        self.shared.evidence.unwatch();
+        if self.held.is_none() {
+            self.adopt_newer().await;
+            self.started = self.usable().is_some();
+            self.learn_forces().await;
+        }
+        loop {
+            self.publish();
+            let (step, left) = self.next_step(self.now());
+            let first = step == Step::Retry && !self.started;
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    None | Some(Message::Stop) => return,
+                    Some(message) => self.answer(message).await,
+                },
+                Ok(permit) = Arc::clone(&self.tools.starts).acquire_owned(), if first => {
+                    self.take(step).await;
+                    drop(permit);
+                }
+                () = nap(&self.tools.clock, left), if !first => {
+                    let (step, left) = self.next_step(self.now());
+                    if left.is_zero() {
+                        self.publish();
+                        self.take(step).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn answer(&mut self, message: Message) {
+        match message {
+            Message::Obtain(reply) => {
+                let answer = self.obtain().await;
+                let _ = reply.send(answer);
+            }
+            // Worked off even if the caller has hung up: the next one needs the token.
+            Message::Rejected(rejection, reply) => {
+                let verdict = self.settle(&rejection).await;
+                let _ = reply.send(verdict);
+            }
+            Message::Freshen { generation, reply } => {
+                self.freshen(generation).await;
+                let _ = reply.send(());
+            }
+            Message::Refresh { force, reply } => {
+                let report = self.refresh(force).await;
+                let _ = reply.send(report);
+            }
+            Message::SecretChanged => self.clear_obstacle(),
+            Message::Stop => {}
+            #[cfg(test)]
+            Message::Panic => panic!("asked to"),
+        }
+    }
+
+    fn next_step(&self, now: Moment) -> (Step, Duration) {
+        let fetch = match (&self.obstacle, &self.held) {
+            (Some(obstacle), _) => (Step::Retry, obstacle.pause.left(now)),
+            (None, Some(held)) if !self.verdicts.dead() => (Step::Ahead, held.until_ahead(now)),
+            (None, _) => (Step::Retry, Duration::ZERO),
+        };
+        let force = self.force_due.map(|pause| (Step::Force, pause.left(now)));
+        let save = self.unsaved.map(|pause| (Step::Save, pause.left(now)));
+        let suspect = self.suspect.then_some((Step::ProbeSuspect, Duration::ZERO));
+        [force, save, suspect]
+            .into_iter()
+            .flatten()
+            .fold(fetch, |soonest, other| if other.1 < soonest.1 { other } else { soonest })
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::Retry => {
+                let reason = self.reason();
+                self.recover(reason).await;
+            }
+            Step::Ahead => {
+                self.recover(Reason::Ahead).await;
+            }
+            Step::Force => {
+                self.force_due = None;
+                if self.verdicts.dead() {
+                    self.force(Reason::Forced, Limits::Kept).await;
+                }
+            }
+            Step::Save => self.save_again().await,
+            Step::ProbeSuspect => self.probe_suspect().await,
+        }
+    }
+
+    /// A usable token, or why there is none. Fetches one unless something stands in the way.
+    pub(super) async fn obtain(&mut self) -> Result<Arc<Token>, Unavailable> {
+        if self.usable().is_none() && !self.barred() {
+            let reason = self.reason();
+            self.recover(reason).await;
+        }
+        self.usable().ok_or_else(|| self.unavailable())
+    }
+
+    async fn freshen(&mut self, generation: u64) {
+        let now = self.now();
+        let due = |held: &Held| held.token.generation == generation && held.until_ahead(now).is_zero();
+        if self.held.as_ref().is_some_and(due) && !self.barred() {
+            self.recover(Reason::Ahead).await;
+        }
+    }
+
+    async fn refresh(&mut self, force: bool) -> RefreshReport {
+        self.clear_obstacle();
+        let mode = self.settings().app.mode;
+        let renewal = if force && mode == TokenMode::Stable {
+            self.force(Reason::Admin, Limits::Passed).await
+        } else {
+            self.renew(Reason::Admin, Limits::Passed).await
+        };
+        if renewal == Renewal::Same && self.verdicts.dead() {
+            self.fail(Failure::transient("WeChat still hands out the token that it rejects"));
+        }
+        self.publish();
+        RefreshReport {
+            result: match renewal {
+                Renewal::New => RefreshResult::Replaced,
+                Renewal::Same => RefreshResult::Same,
+                Renewal::Refused { next_at } => RefreshResult::Refused { next_at },
+                Renewal::Failed => RefreshResult::Failed(self.failure()),
+            },
+            generation: self.held.as_ref().map(|held| held.token.generation),
+            forces_left: self.forces.left(self.now().wall),
+        }
+    }
+
+    /// Tries to get a token that WeChat takes.
+    pub(super) async fn recover(&mut self, reason: Reason) -> Renewal {
+        let renewal = self.renew(reason, Limits::Kept).await;
+        if renewal == Renewal::Same && self.verdicts.dead() {
+            return self.force(Reason::Forced, Limits::Kept).await;
+        }
+        renewal
+    }
+
+    /// Remembers a failure, and bars fetches for a while.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failures = self.failures.saturating_add(1);
+        let lasts = if failure.permanent {
+            self.force_due = None;
+            circuit(fastrand::f64())
+        } else {
+            backoff(self.failures, fastrand::f64())
+        };
+        let app = &self.settings().app.name.clone();
+        if failure.permanent {
+            tracing::error!(%app, retry_in = ?lasts, "no token: {failure}");
+        } else {
+            tracing::warn!(%app, retry_in = ?lasts, "no token: {failure}");
+        }
+        self.bar(lasts, failure);
+    }
+
+    /// Bars fetches without counting a failure.
+    pub(super) fn bar(&mut self, lasts: Duration, failure: Failure) {
+        let now = self.now();
+        self.shared.journal().last_failure = Some((now.wall, failure.clone()));
+        self.obstacle = Some(Obstacle { pause: Pause::new(now, lasts), failure });
+    }
+
+    /// WeChat hands out tokens: nothing stands in the way.
+    pub(super) fn clear_obstacle(&mut self) {
+        self.obstacle = None;
+        self.failures = 0;
+    }
+
+    pub(super) fn barred(&self) -> bool {
+        self.obstacle.as_ref().is_some_and(|obstacle| !obstacle.pause.over(self.now()))
+    }
+
+    pub(super) fn unavailable(&self) -> Unavailable {
+        let failure = self.failure();
+        let left = self.obstacle.as_ref().map_or(Duration::ZERO, |obstacle| obstacle.pause.left(self.now()));
+        Unavailable {
+            cause: format!("{failure}; next try in {} s", left.as_secs().max(1)),
+            errcode: failure.errcode,
+        }
+    }
+
+    fn failure(&self) -> Failure {
+        match &self.obstacle {
+            Some(obstacle) => obstacle.failure.clone(),
+            None if self.held.is_some() => Failure::transient("the token held has expired"),
+            None => Failure::transient("no token is held yet"),
+        }
+    }
+
+    /// Why a token would be fetched now.
+    fn reason(&self) -> Reason {
+        match &self.held {
+            None => Reason::Startup,
+            Some(_) if self.verdicts.dead() => Reason::Rejected,
+            Some(_) => Reason::Ahead,
+        }
+    }
+
+    /// The token held, if it is neither expired nor proven dead.
+    pub(super) fn usable(&self) -> Option<Arc<Token>> {
+        let now = self.now();
+        let held = self.held.as_ref()?;
+        (!self.verdicts.dead() && !held.remaining(now).is_zero()).then(|| Arc::clone(&held.token))
+    }
+
+    /// Shows requests, status and metrics what is held.
+    pub(super) fn publish(&self) {
+        let now = self.now();
+        let view = self.held.as_ref().map(|held| held.view(now, self.verdicts.dead())).unwrap_or_default();
+        self.shared.view.store(Arc::new(view));
+        let mut journal = self.shared.journal();
+        journal.obstacle = self.obstacle.as_ref().map(|obstacle| obstacle.failure.clone());
+        journal.dead = self.verdicts.dead();
+        journal.forces = self.forces;
+        journal.next_refresh_at = Some(now.wall.plus(self.next_step(now).1));
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::now(&self.tools.clock)
+    }
+
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.shared.settings.load_full()
+    }
+}
+
+/// Sleeps for `left`, less if the wall clock jumps ahead, and never long.
+async fn nap(clock: &Clock, left: Duration) {
+    let left = left.min(LONGEST_NAP);
+    let _ = timeout(left, clock.sleep_until(clock.now().plus(left))).await;
+}

@@ -1,0 +1,199 @@
+//! Which apps are kept, and that their keepers never end unasked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::handle::{Message, Settings, Shared};
+use super::keeper::{Keeper, Tools};
+use super::status::{Sample, expose};
+use super::{AppOptions, Handle, Options, Status};
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::store::Store;
+use crate::upstream::control::Control;
+
+/// First fetches at once when many apps start.
+const STARTS: usize = 20;
+/// A keeper that failed is not started again sooner, so that a defect can't spin.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// Keeps the tokens of all apps. Clones share them.
+#[derive(Clone)]
+pub struct Manager(Arc<Inner>);
+
+struct Inner {
+    tools: Tools,
+    runtime: runtime::Handle,
+    /// In the order of the configuration. Locked for a look-up or a reload, never over an await.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    apps: Vec<App>,
+    /// Keepers told to stop that may not have done so yet.
+    stopping: Vec<JoinHandle<()>>,
+    fetch_timeout: Duration,
+}
+
+struct App {
+    shared: Arc<Shared>,
+    supervisor: JoinHandle<()>,
+}
+
+impl Manager {
+    /// Starts a keeper for each app on the runtime that this is called in, which must have its timers and I/O
+    /// enabled. Apps whose token the store doesn't hold fetch one at once.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(
+        apps: Vec<AppOptions>,
+        options: Options,
+        store: Store,
+        control: Control,
+        clock: Clock,
+    ) -> Self {
+        let tools = Tools {
+            store,
+            control,
+            clock,
+            starts: Arc::new(Semaphore::new(STARTS)),
+            owner: format!("{:032x}", fastrand::u128(..)).into(),
+        };
+        let manager =
+            Self(Arc::new(Inner { tools, runtime: runtime::Handle::current(), kept: Mutex::default() }));
+        manager.reconfigure(apps, options);
+        manager
+    }
+
+    /// Takes over a reloaded configuration. Keepers of unchanged apps go on untouched; a changed secret closes
+    /// the circuit and keeps the token; keepers of apps that are gone stop.
+    pub fn reconfigure(&self, apps: Vec<AppOptions>, options: Options) {
+        let mut kept = self.kept();
+        kept.fetch_timeout = options.fetch_timeout;
+        let mut before = std::mem::take(&mut kept.apps);
+        for app in apps {
+            let settings = Settings { app, options: options.clone() };
+            let same = before.iter().position(|old| same_credential(&old.shared, &settings.app));
+            let app = match same {
+                Some(index) => before.remove(index).reconfigured(settings),
+                None => self.keep(settings),
+            };
+            kept.apps.push(app);
+        }
+        for gone in before {
+            gone.shared.tell(Message::Stop);
+            kept.stopping.push(gone.supervisor);
+        }
+        kept.stopping.retain(|supervisor| !supervisor.is_finished());
+    }
+
+    /// A handle to the app of that name. To be asked for once, not for each request.
+    pub fn handle(&self, app: &str) -> Option<Handle> {
+        self.kept()
+            .apps
+            .iter()
+            .map(App::handle)
+            .find(|handle| *handle.shared.settings.load().app.name == *app)
+    }
+
+    /// How each app's credential is doing, in the order of the configuration.
+    pub fn statuses(&self) -> Vec<Status> {
+        self.kept().apps.iter().map(|app| app.handle().status()).collect()
+    }
+
+    /// Adds the token metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        let now = self.0.tools.clock.now();
+        let sample = |app: &App| {
+            let token = app.shared.view.load().token.clone();
+            let token = token.map(|token| (token.generation, token.expires_at.since(now)));
+            Sample::new(app.shared.settings.load().app.clone(), token, &app.shared.journal())
+        };
+        let samples: Vec<_> = self.kept().apps.iter().map(sample).collect();
+        expose(&samples, out);
+    }
+
+    /// Stops all keepers. A fetch in progress is waited for, since in classic mode its answer may be the only
+    /// live token; what takes longer than the timeouts allow is cut off.
+    pub async fn stop(&self) {
+        let (supervisors, patience) = {
+            let mut kept = self.kept();
+            let apps = std::mem::take(&mut kept.apps);
+            for app in &apps {
+                app.shared.tell(Message::Stop);
+            }
+            let mut supervisors = std::mem::take(&mut kept.stopping);
+            supervisors.extend(apps.into_iter().map(|app| app.supervisor));
+            (supervisors, kept.fetch_timeout * 4)
+        };
+        let aborts: Vec<_> = supervisors.iter().map(JoinHandle::abort_handle).collect();
+        let all = async {
+            for supervisor in supervisors {
+                let _ = supervisor.await;
+            }
+        };
+        if timeout(patience, all).await.is_err() {
+            tracing::warn!("a token call did not end in time and was cut off");
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+    }
+
+    fn keep(&self, settings: Settings) -> App {
+        let (shared, inbox) = Shared::new(settings, self.0.tools.clock.clone());
+        let shared = Arc::new(shared);
+        let keeper = Keeper::new(Arc::clone(&shared), inbox, self.0.tools.clone());
+        App { shared, supervisor: self.0.runtime.spawn(supervise(keeper)) }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    fn reconfigured(self, settings: Settings) -> Self {
+        let secret_changed = !self.shared.settings.load().app.secret.matches(&settings.app.secret);
+        self.shared.settings.store(Arc::new(settings));
+        if secret_changed {
+            self.shared.tell(Message::SecretChanged);
+        }
+        self
+    }
+}
+
+/// Whether a keeper can go on for `app`: its token is that of the same account and family, under the same name.
+fn same_credential(kept: &Shared, app: &AppOptions) -> bool {
+    let kept = &kept.settings.load().app;
+    kept.name == app.name && kept.appid == app.appid && kept.mode == app.mode
+}
+
+/// Runs a keeper until it is told to stop. A panic costs the question that caused it, not the app: what the
+/// keeper knew and what it published stay, and it goes on with the next question.
+async fn supervise(keeper: Keeper) {
+    let app = keeper.settings().app.name.clone();
+    let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
+    loop {
+        let keeper = Arc::clone(&keeper);
+        // A set, so that the keeper ends with its supervisor.
+        let mut run = JoinSet::new();
+        run.spawn(async move { keeper.lock().await.run().await });
+        match run.join_next().await {
+            Some(Err(error)) if error.is_panic() => {
+                tracing::error!(%app, "the token keeper failed and is started again");
+                sleep(RESTART).await;
+            }
+            _ => return,
+        }
+    }
+}

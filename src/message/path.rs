@@ -1,7 +1,5 @@
 //! Request paths: what is refused before anything is decided by a path, and the form in which paths are compared.
 
-use std::borrow::Cow;
-
 /// Why a path is refused.
 ///
 /// Whatever an upstream may read differently from our own look-ups would lead past the guards, and no path of
@@ -80,21 +78,9 @@ enum Segment {
     Named,
 }
 
-/// The form in which paths are compared: lower case, no trailing `/`.
-///
-/// WeChat's servers take some paths in any case and with a trailing `/`; a guard must see through both.
-pub fn normalise(path: &str) -> Cow<'_, str> {
-    let path = path.trim_end_matches('/');
-    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(path.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(path)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PathFault, check, normalise};
+    use super::{PathFault, check};
 
     #[test]
     fn ordinary_paths_pass() {
@@ -147,17 +133,5 @@ mod tests {
             PathFault::PathParameter.to_string(),
             "the path holds a `;`; parameters go into the query, behind a `?`"
         );
-    }
-
-    #[test]
-    fn paths_are_compared_without_case_and_trailing_slash() {
-        assert_eq!(normalise("/CGI-BIN/Clear_Quota/"), "/cgi-bin/clear_quota");
-        assert_eq!(normalise("/cgi-bin/token"), "/cgi-bin/token");
-        assert_eq!(normalise("/"), "");
-    }
-
-    #[test]
-    fn a_normal_path_is_not_copied() {
-        assert!(matches!(normalise("/cgi-bin/token/"), std::borrow::Cow::Borrowed("/cgi-bin/token")));
     }
 }

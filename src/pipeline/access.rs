@@ -9,9 +9,8 @@ use super::Allow;
 use super::directory::{Caller, Directory, host_name};
 use super::error::Error;
 use super::route::Target;
-use crate::message::path;
 use crate::server::Peer;
-use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::catalogue::{self, CredentialClass};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -40,7 +39,7 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
         | CredentialClass::TokenEndpoint
         | CredentialClass::None => {}
     }
-    let normal = path::normalise(target.path);
+    let normal = catalogue::normalise(target.path);
     if target.endpoint.guarded && !caller.is_some_and(|caller| names_exactly(&caller.allow, method, &normal))
     {
         return Err(Error::EndpointForbidden(

@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
-use crate::message::path::normalise;
-
 /// Which credential a path demands, or hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialClass {
@@ -111,6 +109,18 @@ static OTHER_ISSUING: Endpoint = other(CredentialClass::IssuesCredential, false)
 static OTHER_OAUTH: Endpoint = Endpoint { one_time_code: true, ..other(CredentialClass::UserOauth, false) };
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::parse(include_str!("catalogue.tsv")));
+
+/// The form in which paths are compared: lower case, no trailing `/`.
+///
+/// WeChat's servers take some paths in any case and with a trailing `/`; a guard must see through both.
+pub fn normalise(path: &str) -> Cow<'_, str> {
+    let path = path.trim_end_matches('/');
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(path.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(path)
+    }
+}
 
 /// What is known of `path`, which is taken as it is first, then without case and trailing `/`.
 pub fn find(path: &str) -> &'static Endpoint {
@@ -262,8 +272,7 @@ impl Hasher for PathHasher {
 
 #[cfg(test)]
 mod tests {
-    use super::{CredentialClass, GUARDED, ISSUING, all, find};
-
+    use super::{CredentialClass, GUARDED, ISSUING, all, find, normalise};
     #[test]
     fn ids_are_positions() {
         for (index, endpoint) in all().iter().enumerate() {
@@ -298,5 +307,17 @@ mod tests {
             assert_eq!((lower.class, lower.guarded), (endpoint.class, endpoint.guarded), "{}", endpoint.path);
             assert_eq!((upper.class, upper.guarded), (endpoint.class, endpoint.guarded), "{}", endpoint.path);
         }
+    }
+
+    #[test]
+    fn paths_are_compared_without_case_and_trailing_slash() {
+        assert_eq!(normalise("/CGI-BIN/Clear_Quota/"), "/cgi-bin/clear_quota");
+        assert_eq!(normalise("/cgi-bin/token"), "/cgi-bin/token");
+        assert_eq!(normalise("/"), "");
+    }
+
+    #[test]
+    fn a_normal_path_is_not_copied() {
+        assert!(matches!(normalise("/cgi-bin/token/"), std::borrow::Cow::Borrowed("/cgi-bin/token")));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::clock;
 
@@ -111,7 +112,7 @@ pub(super) fn well_formed(value: &str) -> bool {
 }
 
 /// The tokens of one app and kind, oldest first; the last is current.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(super) struct Family {
     issued: VecDeque<Issued>,
     forced_at: Option<i64>,
@@ -263,10 +264,20 @@ impl Tokens {
         Some(Found { owner: owner.clone(), verdict: token.verdict(now), issued_at: token.issued_at })
     }
 
-    /// Forgets everything about an app.
-    pub(super) fn forget(&mut self, appid: &str) {
-        self.families.retain(|owner, _| owner.appid != appid);
-        self.owners.retain(|_, owner| owner.appid != appid);
+    /// An app's families for the control API.
+    pub(super) fn describe(&self, appid: &str, now: i64) -> Value {
+        let families = Kind::ALL.into_iter().filter_map(|kind| {
+            let family = self.family(appid, kind)?;
+            family.current().map(|token| {
+                json!({
+                    "kind": kind,
+                    "current": token,
+                    "expires_in": token.remaining(now),
+                    "forces_today": family.forces_today(now),
+                })
+            })
+        });
+        Value::from(families.collect::<Vec<_>>())
     }
 }
 

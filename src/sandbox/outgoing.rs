@@ -129,11 +129,12 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if self.cut == Some(0) {
+        let exhausted = self.source.left() == 0;
+        if self.cut.is_some_and(|left| left == 0 || exhausted) {
             ready!(self.rest(FLUSH, context));
             return Poll::Ready(Some(Err("cut short by order".into())));
         }
-        if self.source.left() == 0 {
+        if exhausted {
             return Poll::Ready(None);
         }
         let (step, pause) = self.step.unwrap_or((BLOCK, Duration::ZERO));

@@ -1,0 +1,122 @@
+//! The accounts that exist at the fake WeChat.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// What sort of account an app is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppKind {
+    /// An official account: its whitelist is enforced where tokens are issued.
+    #[default]
+    OfficialAccount,
+    /// A mini program: exempt from the whitelist (FACTS 1.1).
+    MiniProgram,
+    /// A third-party platform.
+    Component,
+    /// A WeCom corporation's app; `appid` is the corpid.
+    Wecom,
+}
+
+/// An account and its secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// appid, component_appid or corpid.
+    pub appid: String,
+    /// appsecret, component_appsecret or corpsecret.
+    pub secret: String,
+    /// What sort of account it is.
+    #[serde(default)]
+    pub kind: AppKind,
+    /// Addresses that may fetch tokens; None: all.
+    #[serde(default)]
+    pub whitelist: Option<Vec<IpAddr>>,
+}
+
+impl App {
+    /// An app without a whitelist.
+    pub fn new(appid: impl Into<String>, secret: impl Into<String>, kind: AppKind) -> Self {
+        Self { appid: appid.into(), secret: secret.into(), kind, whitelist: None }
+    }
+
+    /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts as 127.0.0.1.
+    pub(super) fn admits(&self, address: IpAddr) -> bool {
+        self.whitelist
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|allowed| allowed.to_canonical() == address.to_canonical()))
+    }
+}
+
+// People may point the sandbox at a file with their real secrets.
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("appid", &self.appid)
+            .field("kind", &self.kind)
+            .field("whitelist", &self.whitelist)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An account that authorised a component to act for it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorizer {
+    /// The component's appid.
+    pub component_appid: String,
+    /// The account's appid.
+    pub authorizer_appid: String,
+    /// What its tokens are fetched with.
+    pub refresh_token: String,
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizer")
+            .field("component_appid", &self.component_appid)
+            .field("authorizer_appid", &self.authorizer_appid)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    apps: Vec<App>,
+    authorizers: Vec<Authorizer>,
+}
+
+impl Accounts {
+    /// Adds an app, or replaces the one with its appid.
+    pub(super) fn put(&mut self, app: App) {
+        match self.apps.iter_mut().find(|known| known.appid == app.appid) {
+            Some(known) => *known = app,
+            None => self.apps.push(app),
+        }
+    }
+
+    pub(super) fn authorize(&mut self, authorizer: Authorizer) {
+        self.authorizers.retain(|known| known.authorizer_appid != authorizer.authorizer_appid);
+        self.authorizers.push(authorizer);
+    }
+
+    pub(super) fn apps(&self) -> &[App] {
+        &self.apps
+    }
+
+    pub(super) fn authorizers(&self) -> &[Authorizer] {
+        &self.authorizers
+    }
+
+    pub(super) fn get(&self, appid: &str) -> Option<&App> {
+        self.apps.iter().find(|app| app.appid == appid)
+    }
+
+    pub(super) fn authorizer(&self, component: &str, appid: &str) -> Option<&Authorizer> {
+        self.authorizers
+            .iter()
+            .find(|known| known.authorizer_appid == appid && known.component_appid == component)
+    }
+}

@@ -1,0 +1,177 @@
+//! One request's way through the fake: journal, faults, decision, wire form.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use super::answer::Answer;
+use super::call::{self, CREDENTIALS, Call};
+use super::endpoints::{self, PROBE};
+use super::faults::{Action, Plan, When};
+use super::journal::{Entry, Framing};
+use super::state::World;
+use super::{control, incoming, issue, reply};
+use crate::server::{Handler, Peer, Refusal, Request, Response};
+
+/// Answers as WeChat does, and under `/sandbox/` as whoever pulls the strings.
+pub(super) struct Wechat {
+    world: Arc<World>,
+}
+
+impl Wechat {
+    pub(super) fn new(world: Arc<World>) -> Self {
+        Self { world }
+    }
+
+    async fn answer(&self, parts: &Parts, body: Incoming, peer: Peer) -> Response {
+        let path = parts.uri.path();
+        let (plan, settings) = {
+            let mut state = self.world.state();
+            (state.faults.plan(path), state.settings.clone())
+        };
+        let seq = self.world.arrive(entry(&self.world, parts, peer), settings.journal_limit);
+        let takes_gzip = takes_gzip(parts);
+        let reply = |answer: Answer| {
+            let (status, errcode) = (answer.status.as_u16(), answer.errcode());
+            self.world.journal().amend(seq, |entry| {
+                entry.status = Some(status);
+                entry.errcode = Some(errcode);
+            });
+            reply::respond(answer, settings.error_variant, &plan, takes_gzip, self.world.clock.now())
+        };
+
+        if plan.reset == Some(When::BeforeBody) {
+            return reply::reset();
+        }
+        if let Some(errcode) = plan.early {
+            return reply(Answer::error(errcode));
+        }
+        let limit = endpoints::body_limit(path, settings.media_limit);
+        let Ok(body) = incoming::read(&self.world, seq, body, limit).await else {
+            return reply(Answer::page(StatusCode::BAD_REQUEST));
+        };
+        if plan.silence {
+            return std::future::pending().await;
+        }
+        let answer = self.decide(parts, peer, body, &plan);
+        if !plan.latency.is_zero() {
+            tokio::time::sleep(plan.latency).await;
+        }
+        if plan.reset.is_some() {
+            return reply::reset();
+        }
+        reply(answer)
+    }
+
+    fn decide(&self, parts: &Parts, peer: Peer, body: Option<Bytes>, plan: &Plan) -> Answer {
+        let call = Call::new(parts, peer, body, self.world.clock.now());
+        self.count(&call);
+        // FACTS 9: WeChat takes no chunked request.
+        if framing(parts) == Framing::Chunked {
+            return Answer::empty(StatusCode::PRECONDITION_FAILED);
+        }
+        match &plan.instead {
+            None => endpoints::answer(&mut self.world.state(), &call),
+            Some(Action::Html { status }) => Answer::page(status_code(*status)),
+            Some(Action::Status { status }) => Answer::empty(status_code(*status)),
+            Some(Action::Errcode { errcode, errmsg: Some(errmsg) }) => {
+                Answer::error_with(*errcode, errmsg.clone())
+            }
+            Some(Action::Errcode { errcode, errmsg: None }) => Answer::error(*errcode),
+            Some(Action::AlwaysReject) => Answer::error(40001),
+            Some(_) => Answer::empty(StatusCode::OK),
+        }
+    }
+
+    fn count(&self, call: &Call) {
+        if call.path == PROBE {
+            let owner = call
+                .param("access_token")
+                .and_then(|token| self.world.state().tokens.find(token, call.now))
+                .map(|found| found.owner.appid);
+            self.world.journal().count(owner.as_deref(), |counts| counts.probes += 1);
+        }
+        if endpoints::issues_app_token(&call.path) {
+            let forced = call.json().is_some_and(|body| issue::asks_force(&body));
+            self.world.journal().count(issue::appid_of(call).as_deref(), |counts| {
+                counts.fetches += 1;
+                counts.forces += u64::from(forced);
+            });
+        }
+    }
+}
+
+impl Handler for Wechat {
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
+        let (parts, body) = request.into_parts();
+        if parts.uri.path().starts_with("/sandbox") {
+            return control::handle(&self.world, &parts, body).await;
+        }
+        self.answer(&parts, body, peer).await
+    }
+
+    fn refuse(&self, refusal: Refusal, _: Peer) -> Option<http::Response<Bytes>> {
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        (refusal == Refusal::AmbiguousFraming).then_some(response)
+    }
+}
+
+fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
+    let parameters = call::query(parts);
+    let credential = parameters.into_iter().find(|(name, _)| CREDENTIALS.contains(&&**name));
+    Entry {
+        seq: 0,
+        time_ms: world.clock.now(),
+        at_us: u64::try_from(world.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        peer: match peer {
+            Peer::Tcp(address) => address.to_string(),
+            Peer::Unix => "unix".to_owned(),
+        },
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        access_token: credential.map(|(_, value)| value),
+        body_length: 0,
+        body_sha256: None,
+        framing: framing(parts),
+        complete: false,
+        status: None,
+        errcode: None,
+    }
+}
+
+fn framing(parts: &Parts) -> Framing {
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        Framing::Chunked
+    } else if parts.headers.contains_key(CONTENT_LENGTH) {
+        Framing::Length
+    } else {
+        Framing::None
+    }
+}
+
+fn takes_gzip(parts: &Parts) -> bool {
+    let values = parts.headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip")
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| status.as_u16() >= 200)
+        .unwrap_or(StatusCode::BAD_GATEWAY)
+}

@@ -1,0 +1,187 @@
+//! The endpoints that issue an app's tokens (FACTS 1).
+
+use serde_json::{Value, json};
+
+use super::accounts::{App, AppKind};
+use super::answer::Answer;
+use super::call::{Call, text};
+use super::credentials::{self, Class};
+use super::settings::ExpiresIn;
+use super::state::State;
+use super::tokens::{Family, Issued, Kind};
+
+/// `GET /cgi-bin/token`
+pub(super) fn classic(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        if call.param("grant_type") != Some("client_credential") {
+            return Err(Answer::error(40002));
+        }
+        let app = known(state, call, call.param("appid"), call.param("secret"))?;
+        spend(state, call, &app)?;
+        let rules = state.settings.rules();
+        let token = state.tokens.with(&app.appid, Kind::Classic, |family| family.rotate(call.now, &rules));
+        Ok(Answer::object(grant(state, call, "access_token", &token)))
+    })
+}
+
+/// `POST /cgi-bin/stable_token`
+pub(super) fn stable(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        if !call.is_post() {
+            return Err(Answer::error(43002));
+        }
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        if text(&body, "grant_type") != Some("client_credential") {
+            return Err(Answer::error(40002));
+        }
+        let app = known(state, call, text(&body, "appid"), text(&body, "secret"))?;
+        spend(state, call, &app)?;
+        let rules = state.settings.rules();
+        let issue = |family: &mut Family| match asks_force(&body) {
+            true => family.force(call.now, &rules),
+            false => Ok(family.plain(call.now, &rules)),
+        };
+        let token = state.tokens.with(&app.appid, Kind::Stable, issue).map_err(|_| Answer::error(45009))?;
+        Ok(Answer::object(grant(state, call, "access_token", &token)))
+    })
+}
+
+/// Whether a body asks for `force_refresh`.
+pub(super) fn asks_force(body: &Value) -> bool {
+    body.get("force_refresh") == Some(&Value::Bool(true))
+}
+
+/// WeCom's `GET /cgi-bin/gettoken`; its success carries an errcode.
+pub(super) fn wecom(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let corpid = call.param("corpid").ok_or_else(|| Answer::error_with(41002, "corpid missing"))?;
+        let secret =
+            call.param("corpsecret").ok_or_else(|| Answer::error_with(41004, "corpsecret missing"))?;
+        let app = state.accounts.get(corpid).cloned();
+        let app = app.ok_or_else(|| Answer::error_with(40013, "invalid corpid"))?;
+        if app.secret != secret {
+            let text = format!(
+                "invalid credential, hint: [{}], from ip: {}, more info at \
+                 https://open.work.weixin.qq.com/devtool/query?e=40001",
+                call.now, call.from
+            );
+            return Err(Answer::error_with(40001, text));
+        }
+        let rules = state.settings.rules();
+        let token =
+            state.tokens.with(&app.appid, Kind::Wecom, |family| family.until_expiry(call.now, &rules));
+        Ok(Answer::ok(grant(state, call, "access_token", &token)))
+    })
+}
+
+/// `POST /cgi-bin/component/api_component_token`
+pub(super) fn component(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        let app = known(state, call, text(&body, "component_appid"), text(&body, "component_appsecret"))?;
+        if app.kind != AppKind::Component {
+            return Err(Answer::error(61011));
+        }
+        text(&body, "component_verify_ticket").ok_or_else(|| Answer::error(61006))?;
+        let rules = state.settings.rules();
+        let token = state.tokens.with(&app.appid, Kind::Component, |family| family.rotate(call.now, &rules));
+        Ok(Answer::object(grant(state, call, "component_access_token", &token)))
+    })
+}
+
+/// `POST /cgi-bin/component/api_authorizer_token`
+pub(super) fn authorizer(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let holder = credentials::demand(state, call, Class::Component)?;
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        let appid = text(&body, "authorizer_appid").ok_or_else(|| Answer::error(40013))?;
+        let refresh_token = state
+            .accounts
+            .authorizer(&holder.appid, appid)
+            .filter(|known| text(&body, "authorizer_refresh_token") == Some(&known.refresh_token))
+            .map(|known| known.refresh_token.clone())
+            .ok_or_else(|| Answer::error(61023))?;
+        let rules = state.settings.rules();
+        let token = state.tokens.with(appid, Kind::Authorizer, |family| family.rotate(call.now, &rules));
+        let mut fields = grant(state, call, "authorizer_access_token", &token);
+        fields.push(("authorizer_refresh_token", refresh_token.into()));
+        Ok(Answer::object(fields))
+    })
+}
+
+/// `POST /cgi-bin/component/api_query_auth`: any code stands for the first account that authorised the component.
+pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let holder = credentials::demand(state, call, Class::Component)?;
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        text(&body, "authorization_code").ok_or_else(|| Answer::error(61010))?;
+        let known = state.accounts.authorizers().iter().find(|known| known.component_appid == holder.appid);
+        let known = known.cloned().ok_or_else(|| Answer::error(61010))?;
+        let rules = state.settings.rules();
+        let rotate = |family: &mut Family| family.rotate(call.now, &rules);
+        let token = state.tokens.with(&known.authorizer_appid, Kind::Authorizer, rotate);
+        let info = json!({
+            "authorizer_appid": known.authorizer_appid,
+            "authorizer_access_token": token.value,
+            "expires_in": token.remaining(call.now),
+            "authorizer_refresh_token": known.refresh_token,
+            "func_info": [],
+        });
+        Ok(Answer::object([("authorization_info", info)]))
+    })
+}
+
+/// Which app a token request is for, whatever else is wrong with it.
+pub(super) fn appid_of(call: &Call) -> Option<String> {
+    let names = ["appid", "corpid"].iter().find_map(|name| call.param(name)).map(str::to_owned);
+    names.or_else(|| {
+        let body = call.json()?;
+        ["appid", "authorizer_appid", "component_appid"]
+            .iter()
+            .find_map(|name| text(&body, name))
+            .map(str::to_owned)
+    })
+}
+
+/// The app that these two belong to, calling from where it may.
+pub(super) fn known(
+    state: &State,
+    call: &Call,
+    appid: Option<&str>,
+    secret: Option<&str>,
+) -> Result<App, Answer> {
+    let appid = appid.ok_or_else(|| Answer::error(41002))?;
+    let secret = secret.ok_or_else(|| Answer::error(41004))?;
+    let app = state.accounts.get(appid).ok_or_else(|| Answer::error(40013))?;
+    if app.kind != AppKind::MiniProgram && !app.admits(call.from) {
+        let from = call.from.to_canonical();
+        let mapped = match from {
+            std::net::IpAddr::V4(v4) => format!("::ffff:{v4}"),
+            std::net::IpAddr::V6(v6) => v6.to_string(),
+        };
+        return Err(Answer::error_with(40164, format!("invalid ip {from} ipv6 {mapped}, not in whitelist")));
+    }
+    if app.secret != secret {
+        return Err(Answer::error(40125));
+    }
+    Ok(app.clone())
+}
+
+fn spend(state: &mut State, call: &Call, app: &App) -> Result<(), Answer> {
+    state.quota.spend(&app.appid, &call.path, call.now).map_err(Answer::error)
+}
+
+fn grant(state: &State, call: &Call, name: &'static str, token: &Issued) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![(name, Value::from(token.value.clone()))];
+    match &state.settings.expires_in {
+        ExpiresIn::Real => fields.push(("expires_in", token.remaining(call.now).into())),
+        ExpiresIn::Value(value) => fields.push(("expires_in", value.clone())),
+        ExpiresIn::Missing => {}
+    }
+    fields
+}
+
+/// Lets an endpoint refuse with `?`.
+pub(super) fn refusable(decide: impl FnOnce() -> Result<Answer, Answer>) -> Answer {
+    decide().unwrap_or_else(|refusal| refusal)
+}

@@ -3,7 +3,7 @@
 //! It behaves as WeChat does, not as the proxy would like, and shares no code with the proxy but the server: its own
 //! query parsing, its own endpoint table, its own rules. A fake must not have the bug that it is there to find.
 //!
-//! Everything that its handle can do is also there over HTTP, under `/sandbox/` ([`control`] has the list). Words:
+//! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it. Words:
 //!
 //! - a token is *rotated* when somebody else fetched: the next plain fetch gives a new one, the previous is dead at
 //!   once unless a grace is given;

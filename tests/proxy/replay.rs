@@ -1,0 +1,183 @@
+//! A token dies behind the proxy's back, and no caller notices.
+
+use std::sync::Arc;
+
+use wxgate::sandbox::{Lag, Sandbox, VARIANTS};
+
+use crate::harness::{APPID, Answer, Gate, Setup, at_once};
+
+/// Callers at once.
+const CALLERS: usize = 300;
+
+const CLASSIC: &str = r#"
+[[app]]
+name = "shop"
+appid = "wx0000000000000001"
+secret = { env = "SHOP_SECRET" }
+token_mode = "classic"
+default = true
+"#;
+
+fn setup(classic: bool) -> Setup {
+    if classic {
+        Setup { apps: CLASSIC.into(), token: "allow_unshared = true".into(), ..Setup::default() }
+    } else {
+        Setup::default()
+    }
+}
+
+/// What happens to the token.
+#[derive(Clone, Copy, Debug)]
+enum Mishap {
+    Rotated,
+    Poisoned,
+    Lagging,
+}
+
+impl Mishap {
+    fn strike(self, sandbox: &Sandbox) {
+        match self {
+            Self::Rotated => assert!(sandbox.rotate(APPID) > 0),
+            Self::Poisoned => assert!(sandbox.poison(APPID) > 0),
+            Self::Lagging => sandbox.lag(Lag { milliseconds: Some(400), ..Lag::default() }),
+        }
+    }
+}
+
+/// Strikes and calls: each of the callers gets the right answer for its own question.
+async fn survive(gate: &Arc<Gate>, mishap: Mishap, callers: usize) {
+    mishap.strike(&gate.sandbox);
+    let answers = at_once(callers, |number| {
+        let gate = Arc::clone(gate);
+        async move { (number, gate.get(&format!("/cgi-bin/user/info?openid=o{number}")).await) }
+    })
+    .await;
+    for (number, answer) in answers {
+        assert_eq!((answer.status, answer.errcode()), (200, 0), "{mishap:?}: {}", answer.text());
+        assert_eq!(answer.json()["openid"], format!("o{number}"), "{mishap:?}: {}", answer.text());
+    }
+    gate.sandbox.end_lag();
+}
+
+async fn counts_after(classic: bool, mishap: Mishap) -> (u64, u64, u64) {
+    let gate = Arc::new(Gate::with(setup(classic)).await.warm().await);
+    survive(&gate, mishap, CALLERS).await;
+    gate.counts()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_stable_token_costs_one_fetch_for_300_callers() {
+    assert_eq!(counts_after(false, Mishap::Rotated).await, (1, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poisoned_stable_token_costs_two_fetches_one_of_them_forced_and_a_probe() {
+    assert_eq!(counts_after(false, Mishap::Poisoned).await, (2, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lagging_stable_token_costs_a_fetch_and_a_probe() {
+    assert_eq!(counts_after(false, Mishap::Lagging).await, (1, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_classic_token_costs_a_fetch_and_a_probe() {
+    assert_eq!(counts_after(true, Mishap::Rotated).await, (1, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lagging_classic_token_is_probed_and_not_fetched() {
+    assert_eq!(counts_after(true, Mishap::Lagging).await, (0, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_of_wechats_errors_is_recognised() {
+    for variant in VARIANTS {
+        for (classic, mishap, expected) in [
+            (false, Mishap::Rotated, (1, 0, 0)),
+            (false, Mishap::Poisoned, (2, 1, 1)),
+            (false, Mishap::Lagging, (1, 0, 1)),
+            (true, Mishap::Rotated, (1, 0, 1)),
+            (true, Mishap::Lagging, (0, 0, 1)),
+        ] {
+            let gate = Gate::with(setup(classic)).await.warm().await;
+            gate.sandbox.change(|settings| settings.error_variant = *variant);
+            let gate = Arc::new(gate);
+            survive(&gate, mishap, 20).await;
+            assert_eq!(gate.counts(), expected, "{variant:?}, classic: {classic}, {mishap:?}");
+        }
+    }
+}
+
+/// A body that has no two equal pages, so that a lost or doubled one shows.
+fn two_megabytes() -> Vec<u8> {
+    (0..524_288_u32).flat_map(|number| number.to_le_bytes()).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    ring::digest::digest(&ring::digest::SHA256, bytes)
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_of_2_mb_is_replayed_byte_for_byte_with_and_without_a_length() {
+    for with_length in [true, false] {
+        for (classic, mishap) in [
+            (false, Mishap::Rotated),
+            (false, Mishap::Poisoned),
+            (false, Mishap::Lagging),
+            (true, Mishap::Rotated),
+            (true, Mishap::Lagging),
+        ] {
+            let gate = Gate::with(setup(classic)).await.warm().await;
+            mishap.strike(&gate.sandbox);
+            let body = two_megabytes();
+            let sent = if with_length {
+                reqwest::Body::from(body.clone())
+            } else {
+                let pieces: Vec<_> =
+                    body.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+                reqwest::Body::wrap_stream(futures_stream(pieces))
+            };
+            let answer = gate.post("/wxa/anything", sent).await;
+            assert_eq!((answer.status, answer.errcode()), (200, 0), "{mishap:?}: {}", answer.text());
+            let seen = gate.journal("/wxa/anything");
+            assert!(seen.len() >= 2, "{mishap:?}: {} attempts", seen.len());
+            for entry in seen {
+                assert_eq!(entry.body_sha256.as_deref(), Some(sha256(&body).as_str()), "{mishap:?}");
+                assert_eq!(entry.header("content-length"), Some("2097152"));
+                assert!(entry.header("transfer-encoding").is_none() && entry.complete);
+            }
+        }
+    }
+}
+
+fn futures_stream<T>(items: Vec<T>) -> impl futures_core::Stream<Item = T> {
+    struct Items<T>(std::vec::IntoIter<T>);
+    impl<T> Unpin for Items<T> {}
+    impl<T> futures_core::Stream for Items<T> {
+        type Item = T;
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<T>> {
+            std::task::Poll::Ready(self.0.next())
+        }
+    }
+    Items(items.into_iter())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_caller_sees_how_its_request_was_replayed_only_if_it_asks() {
+    let gate = Gate::start().await.warm().await;
+    gate.sandbox.rotate(APPID);
+    let answer = gate.get("/cgi-bin/user/info?openid=o1").await;
+    assert_eq!(answer.header("x-wxgate-replays"), Some("1"));
+    assert_eq!(answer.header("x-wxgate-app"), Some("shop"));
+    assert_eq!(answer.header("x-wxgate-token-generation"), Some("2"));
+    let silent = Answer::of(gate.client.get(gate.url("/cgi-bin/user/info?openid=o1"))).await;
+    assert!(silent.headers.keys().all(|name| !name.as_str().starts_with("x-wxgate")), "{:?}", silent.headers);
+}

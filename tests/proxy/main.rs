@@ -4,3 +4,4 @@
 mod harness;
 
 mod replay;
+mod token_life;

@@ -1,0 +1,12 @@
+//! The life of a token at a scripted WeChat over real sockets.
+
+#[path = "token/bench.rs"]
+mod bench;
+#[path = "token/failures.rs"]
+mod failures;
+#[path = "token/fake.rs"]
+mod fake;
+#[path = "token/ladder.rs"]
+mod ladder;
+#[path = "token/time.rs"]
+mod time;

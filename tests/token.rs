@@ -1,4 +1,10 @@
 //! The life of a token at a scripted WeChat over real sockets.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test ends where its setting fails, and its tasks with its runtime"
+)]
 
 #[path = "token/bench.rs"]
 mod bench;

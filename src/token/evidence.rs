@@ -23,17 +23,17 @@ struct Seen {
 
 impl Evidence {
     /// Begins to watch for calls sent after `after` with `generation`.
-    pub fn watch(&self, generation: u64, after: Instant) {
+    pub(super) fn watch(&self, generation: u64, after: Instant) {
         *self.seen() = Seen { generation, after: Some(after), last_sent_at: None };
         self.watched.store(generation, Ordering::Relaxed);
     }
 
-    pub fn unwatch(&self) {
+    pub(super) fn unwatch(&self) {
         self.watched.store(0, Ordering::Relaxed);
     }
 
     /// A call that was sent at `sent_at` with `generation` was let in by WeChat.
-    pub fn report(&self, generation: u64, sent_at: Instant) {
+    pub(super) fn report(&self, generation: u64, sent_at: Instant) {
         if self.watched.load(Ordering::Relaxed) != generation {
             return;
         }
@@ -44,7 +44,7 @@ impl Evidence {
     }
 
     /// When the latest call was sent that shows that the watched token lives.
-    pub fn last_sent_at(&self) -> Option<Instant> {
+    pub(super) fn last_sent_at(&self) -> Option<Instant> {
         self.seen().last_sent_at
     }
 

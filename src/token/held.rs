@@ -23,13 +23,13 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
+    pub(super) fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
         let mut held = Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO };
         held.ahead_at = ahead_age(mode, held.lifetime(), held.age(now), chance);
         held
     }
 
-    pub fn lifetime(&self) -> Duration {
+    pub(super) fn lifetime(&self) -> Duration {
         self.token.expires_at.since(self.token.fetched_at)
     }
 
@@ -40,26 +40,26 @@ impl Held {
     }
 
     /// Until it ends.
-    pub fn remaining(&self, now: Moment) -> Duration {
+    pub(super) fn remaining(&self, now: Moment) -> Duration {
         self.lifetime().saturating_sub(self.age(now))
     }
 
     /// Until it is to be refreshed ahead of time.
-    pub fn until_ahead(&self, now: Moment) -> Duration {
+    pub(super) fn until_ahead(&self, now: Moment) -> Duration {
         self.ahead_at.saturating_sub(self.age(now))
     }
 
     /// WeChat has not renewed it yet: ask again a little later.
-    pub fn not_yet(&mut self, now: Moment) {
+    pub(super) fn not_yet(&mut self, now: Moment) {
         self.ahead_at = self.ahead_at.max(again_age(self.age(now)));
     }
 
     /// Whether `lifetime` from `now` tells of another end than the one known: then a clock was moved.
-    pub fn contradicts(&self, lifetime: Duration, now: Moment) -> bool {
+    pub(super) fn contradicts(&self, lifetime: Duration, now: Moment) -> bool {
         self.remaining(now).abs_diff(lifetime) > Duration::from_secs(60)
     }
 
-    pub fn view(&self, now: Moment, dead: bool) -> View {
+    pub(super) fn view(&self, now: Moment, dead: bool) -> View {
         let remaining = self.remaining(now);
         let until = |left: Duration| (!dead && !left.is_zero()).then(|| now.steady + left);
         View {
@@ -81,11 +81,11 @@ pub(super) struct View {
 }
 
 impl View {
-    pub fn usable(&self) -> Option<&Arc<Token>> {
+    pub(super) fn usable(&self) -> Option<&Arc<Token>> {
         self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| Instant::now() < until))
     }
 
-    pub fn fresh(&self) -> Option<&Arc<Token>> {
+    pub(super) fn fresh(&self) -> Option<&Arc<Token>> {
         self.token.as_ref().filter(|_| self.fresh_until.is_some_and(|until| Instant::now() < until))
     }
 }

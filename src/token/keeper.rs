@@ -22,7 +22,7 @@ use crate::wechat::TokenMode;
 const LONGEST_NAP: Duration = Duration::from_secs(15);
 
 /// What keepers work with.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Tools {
     pub store: Store,
     pub control: Control,
@@ -82,14 +82,10 @@ enum Step {
 }
 
 impl Keeper {
-    pub fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
         let settings = shared.settings.load();
         let mode = settings.app.mode;
-        let family = match mode {
-            TokenMode::Stable => "stable",
-            TokenMode::Classic => "classic",
-        };
-        let key = format!("access_token:{family}:{}", settings.app.appid);
+        let key = format!("access_token:{}:{}", mode.as_str(), settings.app.appid);
         drop(settings);
         Self {
             shared,
@@ -113,7 +109,7 @@ impl Keeper {
     }
 
     /// Works until told to stop. Called again after a panic, it goes on with what it knew.
-    pub async fn run(&mut self) {
+    pub(super) async fn run(&mut self) {
         self.shared.evidence.unwatch();
         if self.held.is_none() {
             self.adopt_newer().await;
@@ -264,7 +260,7 @@ impl Keeper {
         } else {
             backoff(self.failures, fastrand::f64())
         };
-        let app = &self.settings().app.name.clone();
+        let app = Arc::clone(&self.settings().app.name);
         if failure.permanent {
             tracing::error!(%app, retry_in = ?lasts, "no token: {failure}");
         } else {

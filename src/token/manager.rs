@@ -23,9 +23,10 @@ const STARTS: usize = 20;
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Keeps the tokens of all apps. Clones share them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Manager(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     tools: Tools,
     runtime: runtime::Handle,
@@ -33,7 +34,7 @@ struct Inner {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Kept {
     apps: Vec<App>,
     /// Keepers told to stop that may not have done so yet.
@@ -41,6 +42,7 @@ struct Kept {
     fetch_timeout: Duration,
 }
 
+#[derive(Debug)]
 struct App {
     shared: Arc<Shared>,
     supervisor: JoinHandle<()>,

@@ -38,7 +38,6 @@ mod renewal;
 mod schedule;
 mod status;
 mod verdicts;
-mod vocabulary;
 
 pub use handle::Handle;
 pub use manager::Manager;

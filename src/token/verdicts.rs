@@ -48,32 +48,32 @@ pub(super) enum Recall {
 }
 
 impl Verdicts {
-    pub fn dead(&self) -> bool {
+    pub(super) fn dead(&self) -> bool {
         self.dead
     }
 
-    pub fn found_dead(&mut self) {
+    pub(super) fn found_dead(&mut self) {
         self.dead = true;
     }
 
     /// A call sent at `asked` showed that the token lives.
-    pub fn found_alive(&mut self, asked: Instant, now: Instant) {
+    pub(super) fn found_alive(&mut self, asked: Instant, now: Instant) {
         self.alive = Some(Alive { asked, reached: now });
         self.undecided = None;
     }
 
-    pub fn undecided(&mut self, now: Moment) {
+    pub(super) fn undecided(&mut self, now: Moment) {
         self.undecided = Some(Pause::new(now, UNDECIDED));
     }
 
     /// The endpoint rejects a token that lives.
-    pub fn hold(&mut self, endpoint: u16, now: Moment) {
+    pub(super) fn hold(&mut self, endpoint: u16, now: Moment) {
         self.holds.retain(|_, hold| !hold.over(now));
         self.holds.insert(endpoint, Pause::new(now, HOLD));
     }
 
     /// What is known of a rejection of this generation.
-    pub fn recall(&mut self, rejection: &Rejection, now: Moment) -> Recall {
+    pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> Recall {
         if self.dead {
             return Recall::Dead;
         }

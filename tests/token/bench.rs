@@ -15,7 +15,7 @@ use wxgate::wechat::{AppKind, TokenMode};
 
 use crate::fake::{Fake, counts};
 
-pub struct Bench {
+pub(crate) struct Bench {
     pub fake: Fake,
     pub clock: Clock,
     pub store: Store,
@@ -24,7 +24,7 @@ pub struct Bench {
     pub handle: Handle,
 }
 
-pub fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
+pub(crate) fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
     AppOptions {
         name: name.into(),
         appid: format!("wx-{name}").into(),
@@ -35,7 +35,7 @@ pub fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
     }
 }
 
-pub fn control(fake: &Fake) -> Control {
+pub(crate) fn control(fake: &Fake) -> Control {
     let second = Duration::from_secs(1);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -55,18 +55,18 @@ pub fn control(fake: &Fake) -> Control {
     Control::new(&options, tls).expect("a client")
 }
 
-pub fn patient() -> Options {
+pub(crate) fn patient() -> Options {
     Options { fetch_timeout: Duration::from_secs(10), refresh_wait: Duration::from_secs(20) }
 }
 
 /// For tests in which something hangs.
-pub fn hasty() -> Options {
+pub(crate) fn hasty() -> Options {
     Options { fetch_timeout: Duration::from_millis(200), refresh_wait: Duration::from_secs(20) }
 }
 
 impl Bench {
     /// Nothing has been fetched yet that a test has not asked for.
-    pub async fn start(mode: TokenMode, options: Options, fake: Fake) -> Self {
+    pub(crate) async fn start(mode: TokenMode, options: Options, fake: Fake) -> Self {
         let (clock, store) = (Clock::default(), Store::memory());
         let manager = Manager::start(
             vec![app("shop", mode, "s3cret")],
@@ -80,11 +80,11 @@ impl Bench {
     }
 
     /// Holds a token; the counts are at zero.
-    pub async fn ready(mode: TokenMode) -> Self {
+    pub(crate) async fn ready(mode: TokenMode) -> Self {
         Self::ready_with(mode, patient()).await
     }
 
-    pub async fn ready_with(mode: TokenMode, options: Options) -> Self {
+    pub(crate) async fn ready_with(mode: TokenMode, options: Options) -> Self {
         let bench = Self::start(mode, options, Fake::start().await).await;
         bench.handle.obtain().await.expect("WeChat hands out tokens");
         assert_eq!(bench.fake.counts(), counts(1, 0, 0));
@@ -92,16 +92,16 @@ impl Bench {
         bench
     }
 
-    pub fn token(&self) -> Arc<Token> {
+    pub(crate) fn token(&self) -> Arc<Token> {
         self.handle.current().expect("a usable token")
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.handle.status()
     }
 
     /// That many callers, rejected at once with the token now held.
-    pub async fn rejected_at_once(&self, callers: usize) -> Vec<Verdict> {
+    pub(crate) async fn rejected_at_once(&self, callers: usize) -> Vec<Verdict> {
         let rejection = rejection(&self.token(), 1);
         let asked: Vec<_> = (0..callers)
             .map(|_| {
@@ -117,13 +117,13 @@ impl Bench {
     }
 
     /// Moves the clock, and waits until the keeper has seen it.
-    pub async fn pass(&self, seconds: i64) {
+    pub(crate) async fn pass(&self, seconds: i64) {
         self.clock.advance(seconds * 1000);
         settle().await;
     }
 
     /// Waits until `condition` holds.
-    pub async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let give_up = Instant::now() + Duration::from_secs(20);
         while !condition(self) {
             assert!(Instant::now() < give_up, "never came: {what}; {:?}", self.status());
@@ -133,11 +133,11 @@ impl Bench {
 }
 
 /// Lets keepers do what they were woken for, where a test asserts that they do nothing.
-pub async fn settle() {
+pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(60)).await;
 }
 
-pub fn rejection(token: &Token, endpoint: u16) -> Rejection {
+pub(crate) fn rejection(token: &Token, endpoint: u16) -> Rejection {
     let now = Instant::now();
     Rejection {
         generation: token.generation,
@@ -151,6 +151,6 @@ pub fn rejection(token: &Token, endpoint: u16) -> Rejection {
 }
 
 /// A rejection of the replay that followed "alive".
-pub fn rejected_again(token: &Token, endpoint: u16) -> Rejection {
+pub(crate) fn rejected_again(token: &Token, endpoint: u16) -> Rejection {
     Rejection { replayed_alive: true, ..rejection(token, endpoint) }
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 /// How a token endpoint answers.
 #[derive(Clone, Debug)]
-pub enum Script {
+pub(crate) enum Script {
     Tokens,
     Error(i64, &'static str),
     Raw(u16, String),
@@ -25,7 +25,7 @@ pub enum Script {
 
 /// How the probe answers.
 #[derive(Clone, Copy, Debug)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// By the token that it carries.
     Honest,
     Error(i64),
@@ -33,18 +33,18 @@ pub enum Probe {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub fetches: u32,
     pub forces: u32,
     pub probes: u32,
 }
 
 /// The counts of a ladder, as the specification lists them.
-pub fn counts(fetches: u32, forces: u32, probes: u32) -> Counts {
+pub(crate) fn counts(fetches: u32, forces: u32, probes: u32) -> Counts {
     Counts { fetches, forces, probes }
 }
 
-pub struct State {
+pub(crate) struct State {
     pub script: Script,
     pub probe: Probe,
     pub expires_in: i64,
@@ -59,7 +59,7 @@ pub struct State {
 }
 
 #[derive(Clone)]
-pub struct Fake {
+pub(crate) struct Fake {
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
     /// How many token calls since the start may be answered.
@@ -68,7 +68,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let fake = Self {
             address: listener.local_addr().expect("bound"),
@@ -104,48 +104,48 @@ impl Fake {
         fake
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds this")
     }
 
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.state().counts
     }
 
     /// The counts begin anew.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.state().counts = Counts::default();
     }
 
     /// Somebody else fetched: the token changes, the one before it is dead.
-    pub fn rotate(&self) {
+    pub(crate) fn rotate(&self) {
         self.state().serial += 1;
     }
 
     /// WeChat goes on handing out the present token but rejects it.
-    pub fn poison(&self) {
+    pub(crate) fn poison(&self) {
         let mut state = self.state();
         let token = state.token();
         state.poisoned.insert(token);
     }
 
     /// Token calls wait until the gate is opened.
-    pub fn shut_gate(&self) {
+    pub(crate) fn shut_gate(&self) {
         self.open_gate_for(0);
     }
 
     /// Answers this many more of the token calls that have arrived or will.
-    pub fn open_gate_for(&self, calls: u32) {
+    pub(crate) fn open_gate_for(&self, calls: u32) {
         let answered = *self.fetches.borrow() - self.state().busy as u32;
         self.gate.send_replace(answered + calls);
     }
 
-    pub fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         self.gate.send_replace(u32::MAX);
     }
 
     /// Waits until that many token calls have arrived since the start.
-    pub async fn fetches_reach(&self, number: u32) {
+    pub(crate) async fn fetches_reach(&self, number: u32) {
         let mut fetches = self.fetches.subscribe();
         tokio::time::timeout(Duration::from_secs(20), fetches.wait_for(|seen| *seen >= number))
             .await

@@ -14,5 +14,7 @@ mod failures;
 mod fake;
 #[path = "token/ladder.rs"]
 mod ladder;
+#[path = "token/sharing.rs"]
+mod sharing;
 #[path = "token/time.rs"]
 mod time;

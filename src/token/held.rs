@@ -20,12 +20,16 @@ pub(super) struct Held {
     adopted: Moment,
     /// The age at which it is refreshed ahead of time.
     ahead_at: Duration,
+    /// The age before which asking WeChat for another one is no use.
+    again_at: Duration,
 }
 
 impl Held {
     pub(super) fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
-        let mut held = Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO };
+        let mut held =
+            Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO, again_at: Duration::ZERO };
         held.ahead_at = ahead_age(mode, held.lifetime(), held.age(now), chance);
+        held.again_at = again_age(held.age(now));
         held
     }
 
@@ -51,7 +55,13 @@ impl Held {
 
     /// WeChat has not renewed it yet: ask again a little later.
     pub(super) fn not_yet(&mut self, now: Moment) {
-        self.ahead_at = self.ahead_at.max(again_age(self.age(now)));
+        self.again_at = again_age(self.age(now));
+        self.ahead_at = self.ahead_at.max(self.again_at);
+    }
+
+    /// Whether it is in its last minutes and WeChat was not asked for another one just now.
+    pub(super) fn renewable(&self, now: Moment) -> bool {
+        self.remaining(now) <= last_minutes(self.lifetime()) && self.age(now) >= self.again_at
     }
 
     /// Whether `lifetime` from `now` tells of another end than the one known: then a clock was moved.
@@ -81,6 +91,21 @@ pub(super) struct View {
 }
 
 impl View {
+    /// Whether requests would see a difference; times that differ by less than a second are none.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        let apart = |a: Option<Instant>, b: Option<Instant>| match (a, b) {
+            (Some(a), Some(b)) => a.max(b) - a.min(b) > Duration::from_secs(1),
+            (a, b) => a.is_some() != b.is_some(),
+        };
+        let same_token = match (&self.token, &other.token) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        !same_token
+            || apart(self.usable_until, other.usable_until)
+            || apart(self.fresh_until, other.fresh_until)
+    }
+
     pub(super) fn usable(&self) -> Option<&Arc<Token>> {
         self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| Instant::now() < until))
     }

@@ -123,13 +123,13 @@ impl Keeper {
         };
         let mut asked = Instant::now();
         let mut pulse = Pulse::Undecided;
-        if self.shared.evidence.last_sent_at().is_none() {
+        if self.shared.evidence.last_sent_at(token.generation).is_none() {
             let settings = self.settings();
             let timeout = settings.options.fetch_timeout;
             pulse = probe(&self.tools.control, &settings.app.probe, &token.value, timeout).await;
         }
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no force.
-        if let Some(sent_at) = self.shared.evidence.last_sent_at() {
+        if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {
             (asked, pulse) = (sent_at, Pulse::Alive);
         }
         match pulse {

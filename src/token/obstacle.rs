@@ -63,8 +63,7 @@ mod tests {
     fn pauses_grow_with_failures_in_a_row_and_a_success_starts_anew() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
         let mut obstacle = Obstacle::default();
-        let fail =
-            |obstacle: &mut Obstacle| obstacle.fail(Failure::transient("busy"), now, 0.5).as_secs();
+        let fail = |obstacle: &mut Obstacle| obstacle.fail(Failure::transient("busy"), now, 0.5).as_secs();
         assert_eq!([fail(&mut obstacle), fail(&mut obstacle), fail(&mut obstacle)], [1, 2, 4]);
         assert!(obstacle.bars(now));
         obstacle.clear();

@@ -52,14 +52,14 @@ impl Keeper {
     /// Makes WeChat replace the token, if the budget allows. Not barred by a backoff: the budget is slower.
     pub(super) async fn force(&mut self, reason: Reason, limits: Limits) -> Renewal {
         let dead = self.verdicts.dead();
-        if limits == Limits::Kept {
-            if self.settings().app.mode == TokenMode::Classic {
-                self.fail(Failure::transient("WeChat handed out the token that it rejects"));
-                return Renewal::Failed;
-            }
-            if !self.below_ceilings() {
-                return Renewal::Failed;
-            }
+        if self.settings().app.mode == TokenMode::Classic {
+            self.fail(Failure::transient(
+                "WeChat hands out the token that it rejects; classic mode knows no force",
+            ));
+            return Renewal::Failed;
+        }
+        if limits == Limits::Kept && !self.below_ceilings() {
+            return Renewal::Failed;
         }
         let renewal = self.fetch_alone(reason, true).await;
         match renewal {

@@ -23,17 +23,19 @@ struct Seen {
 
 impl Evidence {
     /// Begins to watch for calls sent after `after` with `generation`.
-    pub fn watch(&self, generation: u64, after: Instant) {
+    pub(super) fn watch(&self, generation: u64, after: Instant) {
         *self.seen() = Seen { generation, after: Some(after), last_sent_at: None };
         self.watched.store(generation, Ordering::Relaxed);
     }
 
-    pub fn unwatch(&self) {
+    /// What was seen is forgotten too: the next look into a token must not find it.
+    pub(super) fn unwatch(&self) {
         self.watched.store(0, Ordering::Relaxed);
+        *self.seen() = Seen::default();
     }
 
     /// A call that was sent at `sent_at` with `generation` was let in by WeChat.
-    pub fn report(&self, generation: u64, sent_at: Instant) {
+    pub(super) fn report(&self, generation: u64, sent_at: Instant) {
         if self.watched.load(Ordering::Relaxed) != generation {
             return;
         }
@@ -43,9 +45,10 @@ impl Evidence {
         }
     }
 
-    /// When the latest call was sent that shows that the watched token lives.
-    pub fn last_sent_at(&self) -> Option<Instant> {
-        self.seen().last_sent_at
+    /// When the latest call was sent that shows that the token of this generation lives.
+    pub(super) fn last_sent_at(&self, generation: u64) -> Option<Instant> {
+        let seen = self.seen();
+        seen.last_sent_at.filter(|_| seen.generation == generation)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -68,14 +71,14 @@ mod tests {
         let later = rejected + Duration::from_millis(1);
         evidence.report(7, later);
         evidence.watch(7, rejected);
-        assert_eq!(evidence.last_sent_at(), None, "reported before anybody watched");
+        assert_eq!(evidence.last_sent_at(7), None, "reported before anybody watched");
         evidence.report(7, rejected);
         evidence.report(6, later);
-        assert_eq!(evidence.last_sent_at(), None);
+        assert_eq!(evidence.last_sent_at(7), None);
         evidence.report(7, later);
-        assert_eq!(evidence.last_sent_at(), Some(later));
+        assert_eq!(evidence.last_sent_at(7), Some(later));
+        assert_eq!(evidence.last_sent_at(8), None, "of another generation");
         evidence.unwatch();
-        evidence.watch(7, later);
-        assert_eq!(evidence.last_sent_at(), None);
+        assert_eq!(evidence.last_sent_at(7), None, "the ladder is over");
     }
 }

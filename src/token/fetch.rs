@@ -6,11 +6,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::vocabulary::{errcode, placeholder, verdict::scan};
 use super::{AppOptions, Failure};
 use crate::secret::Secret;
 use crate::upstream::control::{Answer, Call, CallError, Control};
-use crate::wechat::TokenMode;
+use crate::wechat::verdict::scan;
+use crate::wechat::{TokenMode, errcode, placeholder};
 
 /// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for garbage.
 const LONGEST_LIFETIME: i64 = 86_400;

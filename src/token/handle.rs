@@ -68,7 +68,7 @@ enum Silence {
 }
 
 impl Shared {
-    pub fn new(settings: Settings, clock: Clock) -> (Self, mpsc::UnboundedReceiver<Message>) {
+    pub(super) fn new(settings: Settings, clock: Clock) -> (Self, mpsc::UnboundedReceiver<Message>) {
         let (messages, inbox) = mpsc::unbounded_channel();
         let shared = Self {
             view: ArcSwap::default(),
@@ -81,12 +81,12 @@ impl Shared {
         (shared, inbox)
     }
 
-    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves a message that expects no answer; one for a keeper that has stopped is dropped.
-    pub fn tell(&self, message: Message) {
+    pub(super) fn tell(&self, message: Message) {
         let _ = self.messages.send(message);
     }
 }

@@ -20,16 +20,20 @@ pub(super) struct Held {
     adopted: Moment,
     /// The age at which it is refreshed ahead of time.
     ahead_at: Duration,
+    /// The age before which asking WeChat for another one is no use.
+    again_at: Duration,
 }
 
 impl Held {
-    pub fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
-        let mut held = Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO };
+    pub(super) fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
+        let mut held =
+            Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO, again_at: Duration::ZERO };
         held.ahead_at = ahead_age(mode, held.lifetime(), held.age(now), chance);
+        held.again_at = again_age(held.age(now));
         held
     }
 
-    pub fn lifetime(&self) -> Duration {
+    pub(super) fn lifetime(&self) -> Duration {
         self.token.expires_at.since(self.token.fetched_at)
     }
 
@@ -40,26 +44,32 @@ impl Held {
     }
 
     /// Until it ends.
-    pub fn remaining(&self, now: Moment) -> Duration {
+    pub(super) fn remaining(&self, now: Moment) -> Duration {
         self.lifetime().saturating_sub(self.age(now))
     }
 
     /// Until it is to be refreshed ahead of time.
-    pub fn until_ahead(&self, now: Moment) -> Duration {
+    pub(super) fn until_ahead(&self, now: Moment) -> Duration {
         self.ahead_at.saturating_sub(self.age(now))
     }
 
     /// WeChat has not renewed it yet: ask again a little later.
-    pub fn not_yet(&mut self, now: Moment) {
-        self.ahead_at = self.ahead_at.max(again_age(self.age(now)));
+    pub(super) fn not_yet(&mut self, now: Moment) {
+        self.again_at = again_age(self.age(now));
+        self.ahead_at = self.ahead_at.max(self.again_at);
+    }
+
+    /// Whether it is in its last minutes and WeChat was not asked for another one just now.
+    pub(super) fn renewable(&self, now: Moment) -> bool {
+        self.remaining(now) <= last_minutes(self.lifetime()) && self.age(now) >= self.again_at
     }
 
     /// Whether `lifetime` from `now` tells of another end than the one known: then a clock was moved.
-    pub fn contradicts(&self, lifetime: Duration, now: Moment) -> bool {
+    pub(super) fn contradicts(&self, lifetime: Duration, now: Moment) -> bool {
         self.remaining(now).abs_diff(lifetime) > Duration::from_secs(60)
     }
 
-    pub fn view(&self, now: Moment, dead: bool) -> View {
+    pub(super) fn view(&self, now: Moment, dead: bool) -> View {
         let remaining = self.remaining(now);
         let until = |left: Duration| (!dead && !left.is_zero()).then(|| now.steady + left);
         View {
@@ -81,11 +91,26 @@ pub(super) struct View {
 }
 
 impl View {
-    pub fn usable(&self) -> Option<&Arc<Token>> {
+    /// Whether requests would see a difference; times that differ by less than a second are none.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        let apart = |a: Option<Instant>, b: Option<Instant>| match (a, b) {
+            (Some(a), Some(b)) => a.max(b) - a.min(b) > Duration::from_secs(1),
+            (a, b) => a.is_some() != b.is_some(),
+        };
+        let same_token = match (&self.token, &other.token) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        !same_token
+            || apart(self.usable_until, other.usable_until)
+            || apart(self.fresh_until, other.fresh_until)
+    }
+
+    pub(super) fn usable(&self) -> Option<&Arc<Token>> {
         self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| Instant::now() < until))
     }
 
-    pub fn fresh(&self) -> Option<&Arc<Token>> {
+    pub(super) fn fresh(&self) -> Option<&Arc<Token>> {
         self.token.as_ref().filter(|_| self.fresh_until.is_some_and(|until| Instant::now() < until))
     }
 }

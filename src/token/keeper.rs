@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use super::handle::{Message, Settings, Shared};
 use super::held::Held;
+use super::obstacle::Obstacle;
 use super::renewal::{Limits, Renewal};
-use super::schedule::{Ceilings, Moment, Pause, backoff, circuit};
+use super::schedule::{Ceilings, Moment, Pause};
 use super::status::Reason;
 use super::verdicts::Verdicts;
 use super::{Failure, RefreshReport, RefreshResult, Token, Unavailable};
@@ -22,7 +23,7 @@ use crate::wechat::TokenMode;
 const LONGEST_NAP: Duration = Duration::from_secs(15);
 
 /// What keepers work with.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Tools {
     pub store: Store,
     pub control: Control,
@@ -45,10 +46,7 @@ pub(super) struct Keeper {
     pub(super) verdicts: Verdicts,
     /// The highest generation seen.
     pub(super) generation: u64,
-    /// What stands in the way of a fetch, until it is over.
-    obstacle: Option<Obstacle>,
-    /// In a row.
-    failures: u32,
+    pub(super) obstacle: Obstacle,
     /// When the budget allows the force that a dead token needs.
     pub(super) force_due: Option<Pause>,
     pub(super) forces: ForceBudget,
@@ -65,11 +63,6 @@ pub(super) struct Keeper {
     pub(super) interfered: u64,
 }
 
-struct Obstacle {
-    pause: Pause,
-    failure: Failure,
-}
-
 /// What a keeper does of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -82,14 +75,10 @@ enum Step {
 }
 
 impl Keeper {
-    pub fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
         let settings = shared.settings.load();
         let mode = settings.app.mode;
-        let family = match mode {
-            TokenMode::Stable => "stable",
-            TokenMode::Classic => "classic",
-        };
-        let key = format!("access_token:{family}:{}", settings.app.appid);
+        let key = format!("access_token:{}:{}", mode.as_str(), settings.app.appid);
         drop(settings);
         Self {
             shared,
@@ -99,8 +88,7 @@ impl Keeper {
             held: None,
             verdicts: Verdicts::default(),
             generation: 0,
-            obstacle: None,
-            failures: 0,
+            obstacle: Obstacle::default(),
             force_due: None,
             forces: ForceBudget::default(),
             ceilings: Ceilings::of(mode),
@@ -113,7 +101,7 @@ impl Keeper {
     }
 
     /// Works until told to stop. Called again after a panic, it goes on with what it knew.
-    pub async fn run(&mut self) {
+    pub(super) async fn run(&mut self) {
         self.shared.evidence.unwatch();
         if self.held.is_none() {
             self.adopt_newer().await;
@@ -163,7 +151,7 @@ impl Keeper {
                 let report = self.refresh(force).await;
                 let _ = reply.send(report);
             }
-            Message::SecretChanged => self.clear_obstacle(),
+            Message::SecretChanged => self.obstacle.clear(),
             Message::Stop => {}
             #[cfg(test)]
             Message::Panic => panic!("asked to"),
@@ -171,8 +159,8 @@ impl Keeper {
     }
 
     fn next_step(&self, now: Moment) -> (Step, Duration) {
-        let fetch = match (&self.obstacle, &self.held) {
-            (Some(obstacle), _) => (Step::Retry, obstacle.pause.left(now)),
+        let fetch = match (self.obstacle.left(now), &self.held) {
+            (Some(left), _) => (Step::Retry, left),
             (None, Some(held)) if !self.verdicts.dead() => (Step::Ahead, held.until_ahead(now)),
             (None, _) => (Step::Retry, Duration::ZERO),
         };
@@ -216,14 +204,14 @@ impl Keeper {
 
     async fn freshen(&mut self, generation: u64) {
         let now = self.now();
-        let due = |held: &Held| held.token.generation == generation && held.until_ahead(now).is_zero();
+        let due = |held: &Held| held.token.generation == generation && held.renewable(now);
         if self.held.as_ref().is_some_and(due) && !self.barred() {
             self.recover(Reason::Ahead).await;
         }
     }
 
     async fn refresh(&mut self, force: bool) -> RefreshReport {
-        self.clear_obstacle();
+        self.obstacle.clear();
         let mode = self.settings().app.mode;
         let renewal = if force && mode == TokenMode::Stable {
             self.force(Reason::Admin, Limits::Passed).await
@@ -257,42 +245,25 @@ impl Keeper {
 
     /// Remembers a failure, and bars fetches for a while.
     pub(super) fn fail(&mut self, failure: Failure) {
-        self.failures = self.failures.saturating_add(1);
-        let lasts = if failure.permanent {
-            self.force_due = None;
-            circuit(fastrand::f64())
-        } else {
-            backoff(self.failures, fastrand::f64())
-        };
-        let app = &self.settings().app.name.clone();
-        if failure.permanent {
-            tracing::error!(%app, retry_in = ?lasts, "no token: {failure}");
-        } else {
-            tracing::warn!(%app, retry_in = ?lasts, "no token: {failure}");
-        }
-        self.bar(lasts, failure);
-    }
-
-    /// Bars fetches without counting a failure.
-    pub(super) fn bar(&mut self, lasts: Duration, failure: Failure) {
         let now = self.now();
-        self.shared.journal().last_failure = Some((now.wall, failure.clone()));
-        self.obstacle = Some(Obstacle { pause: Pause::new(now, lasts), failure });
-    }
-
-    /// WeChat hands out tokens: nothing stands in the way.
-    pub(super) fn clear_obstacle(&mut self) {
-        self.obstacle = None;
-        self.failures = 0;
+        let app = Arc::clone(&self.settings().app.name);
+        let retry_in = self.obstacle.fail(failure.clone(), now, fastrand::f64());
+        if failure.permanent {
+            self.force_due = None;
+            tracing::error!(%app, ?retry_in, "no token, and no request causes a fetch: {failure}");
+        } else {
+            tracing::warn!(%app, ?retry_in, "no token: {failure}");
+        }
+        self.shared.journal().last_failure = Some((now.wall, failure));
     }
 
     pub(super) fn barred(&self) -> bool {
-        self.obstacle.as_ref().is_some_and(|obstacle| !obstacle.pause.over(self.now()))
+        self.obstacle.bars(self.now())
     }
 
     pub(super) fn unavailable(&self) -> Unavailable {
         let failure = self.failure();
-        let left = self.obstacle.as_ref().map_or(Duration::ZERO, |obstacle| obstacle.pause.left(self.now()));
+        let left = self.obstacle.left(self.now()).unwrap_or_default();
         Unavailable {
             cause: format!("{failure}; next try in {} s", left.as_secs().max(1)),
             errcode: failure.errcode,
@@ -300,10 +271,10 @@ impl Keeper {
     }
 
     fn failure(&self) -> Failure {
-        match &self.obstacle {
-            Some(obstacle) => obstacle.failure.clone(),
-            None if self.held.is_some() => Failure::transient("the token held has expired"),
-            None => Failure::transient("no token is held yet"),
+        match (self.obstacle.failure(), &self.held) {
+            (Some(failure), _) => failure.clone(),
+            (None, Some(_)) => Failure::transient("the token held has expired"),
+            (None, None) => Failure::transient("no token is held yet"),
         }
     }
 
@@ -327,9 +298,12 @@ impl Keeper {
     pub(super) fn publish(&self) {
         let now = self.now();
         let view = self.held.as_ref().map(|held| held.view(now, self.verdicts.dead())).unwrap_or_default();
-        self.shared.view.store(Arc::new(view));
+        // A store makes every reader fetch the pointer anew, so it is done only when something changed.
+        if view.differs(&self.shared.view.load()) {
+            self.shared.view.store(Arc::new(view));
+        }
         let mut journal = self.shared.journal();
-        journal.obstacle = self.obstacle.as_ref().map(|obstacle| obstacle.failure.clone());
+        journal.obstacle = self.obstacle.failure().cloned();
         journal.dead = self.verdicts.dead();
         journal.forces = self.forces;
         journal.next_refresh_at = Some(now.wall.plus(self.next_step(now).1));

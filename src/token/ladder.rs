@@ -19,13 +19,11 @@ const REPLAY_DELAY: Duration = Duration::from_millis(500);
 impl Keeper {
     /// What becomes of a request whose token was rejected.
     pub(super) async fn settle(&mut self, rejection: &Rejection) -> Verdict {
-        // Step 1: another token than the rejected one is held.
-        let token = match &self.held {
-            Some(held) if held.token.generation == rejection.generation => Arc::clone(&held.token),
-            _ => return self.replay().await,
+        // Step 1: another token than the rejected one is held, or that one is known to be of no use.
+        let Some(token) = self.usable().filter(|token| token.generation == rejection.generation) else {
+            return self.replay().await;
         };
         match self.verdicts.recall(rejection, self.now()) {
-            Recall::Dead => self.replay().await,
             Recall::PassOn => Verdict::PassOn,
             Recall::Alive => Verdict::ReplayAfter(token, REPLAY_DELAY),
             Recall::Confirm => self.watched(rejection, Self::confirm).await,
@@ -68,7 +66,7 @@ impl Keeper {
         }
         // Step 4: the same token came, or none could be fetched. Is it dead, or is it the endpoint?
         match self.pulse().await {
-            Pulse::Alive => self.replay_after(),
+            Pulse::Alive => self.replay_after().await,
             Pulse::Undecided => Verdict::PassOn,
             Pulse::Dead => {
                 if renewal == Renewal::Same {
@@ -87,7 +85,7 @@ impl Keeper {
         }
         // Step 4 before step 3.
         match self.pulse().await {
-            Pulse::Alive => self.replay_after(),
+            Pulse::Alive => self.replay_after().await,
             Pulse::Undecided => Verdict::PassOn,
             Pulse::Dead => {
                 self.recover(Reason::Rejected).await;
@@ -125,13 +123,13 @@ impl Keeper {
         };
         let mut asked = Instant::now();
         let mut pulse = Pulse::Undecided;
-        if self.shared.evidence.last_sent_at().is_none() {
+        if self.shared.evidence.last_sent_at(token.generation).is_none() {
             let settings = self.settings();
             let timeout = settings.options.fetch_timeout;
             pulse = probe(&self.tools.control, &settings.app.probe, &token.value, timeout).await;
         }
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no force.
-        if let Some(sent_at) = self.shared.evidence.last_sent_at() {
+        if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {
             (asked, pulse) = (sent_at, Pulse::Alive);
         }
         match pulse {
@@ -154,10 +152,10 @@ impl Keeper {
         }
     }
 
-    fn replay_after(&self) -> Verdict {
+    async fn replay_after(&mut self) -> Verdict {
         match self.usable() {
             Some(token) => Verdict::ReplayAfter(token, REPLAY_DELAY),
-            None => Verdict::Unavailable(self.unavailable()),
+            None => self.replay().await,
         }
     }
 

@@ -23,9 +23,10 @@ const STARTS: usize = 20;
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Keeps the tokens of all apps. Clones share them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Manager(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     tools: Tools,
     runtime: runtime::Handle,
@@ -33,7 +34,7 @@ struct Inner {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Kept {
     apps: Vec<App>,
     /// Keepers told to stop that may not have done so yet.
@@ -41,6 +42,7 @@ struct Kept {
     fetch_timeout: Duration,
 }
 
+#[derive(Debug)]
 struct App {
     shared: Arc<Shared>,
     supervisor: JoinHandle<()>,
@@ -195,5 +197,79 @@ async fn supervise(keeper: Keeper) {
             }
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::Manager;
+    use crate::observe::clock::Clock;
+    use crate::secret::Secret;
+    use crate::store::{Record, Store};
+    use crate::token::handle::Message;
+    use crate::token::{AppOptions, Options};
+    use crate::upstream::control::Control;
+    use crate::upstream::{self, Origin};
+    use crate::wechat::{AppKind, TokenMode};
+
+    fn app() -> AppOptions {
+        AppOptions {
+            name: "shop".into(),
+            appid: "wx1".into(),
+            secret: Arc::new(Secret::new("s")),
+            kind: AppKind::MiniProgram,
+            mode: TokenMode::Stable,
+            probe: "/probe".into(),
+        }
+    }
+
+    /// Leads nowhere: nothing may be fetched.
+    fn control() -> Control {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring knows TLS")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let second = Duration::from_secs(1);
+        let options = upstream::Options {
+            origin: Origin { tls: false, host: "127.0.0.1".into(), port: 1 },
+            connect_timeout: second,
+            response_timeout: second,
+            body_timeout: second,
+            pool_idle: second,
+            ca_file: None,
+            resolve: HashMap::new(),
+        };
+        Control::new(&options, tls).expect("a client")
+    }
+
+    #[tokio::test]
+    async fn a_keeper_that_panics_goes_on_with_the_token_it_held() {
+        let clock = Clock::default();
+        let store = Store::memory();
+        let now = clock.now();
+        let record = Record {
+            value: Arc::new(Secret::new("t")),
+            generation: 7,
+            fetched_at: now,
+            expires_at: now.plus(Duration::from_secs(7200)),
+        };
+        store.save("access_token:stable:wx1", &record).await.expect("memory never fails");
+        let second = Duration::from_secs(10);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let manager = Manager::start(vec![app()], options, store, control(), clock);
+        let handle = manager.handle("shop").expect("configured");
+        assert_eq!(handle.obtain().await.expect("stored").generation, 7);
+        handle.shared.tell(Message::Panic);
+        assert_eq!(handle.read(|token| token.generation), Some(7), "published all the while");
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        handle.shared.tell(Message::Obtain(reply));
+        assert_eq!(answer.await.expect("answered by the next run").expect("held").generation, 7);
+        manager.stop().await;
     }
 }

@@ -12,7 +12,10 @@
 //! | `keeper` | the loop: messages, and what is due without anybody asking |
 //! | `ladder` | what follows from a rejection, in five steps |
 //! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
+//! | `sharing` | what passes between a keeper and the store |
 //! | `fetch` | calls to WeChat, and what their answers mean |
+//! | `obstacle` | what is remembered of failures: backoff, circuit, ceiling |
+//! | `interference` | that somebody else has the secret |
 //! | `verdicts`, `evidence` | what is known about the token that was rejected |
 //! | `held`, `schedule` | ages, backoff, ceilings: pure functions of the time |
 //! | `status` | what there is to see: status and metrics |
@@ -31,14 +34,16 @@ mod evidence;
 mod fetch;
 mod handle;
 mod held;
+mod interference;
 mod keeper;
 mod ladder;
 mod manager;
+mod obstacle;
 mod renewal;
 mod schedule;
+mod sharing;
 mod status;
 mod verdicts;
-mod vocabulary;
 
 pub use handle::Handle;
 pub use manager::Manager;

@@ -3,28 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::{Instant, interval_at};
 
-use super::fetch::{FetchError, Issued, Pulse, fetch};
+use super::fetch::{FetchError, Issued, fetch};
 use super::held::Held;
 use super::keeper::Keeper;
 use super::schedule::{Moment, Pause};
+use super::sharing::{Claim, LEASE};
 use super::status::{Outcome, Reason, Refresh};
 use super::verdicts::Verdicts;
 use super::{Failure, Token};
 use crate::observe::clock::Timestamp;
-use crate::store::{ForceRefused, Lease, Record, Saved};
+use crate::store::Lease;
 use crate::wechat::TokenMode;
 
-/// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
-const LEASE: Duration = Duration::from_secs(4);
 const LEASE_RENEWAL: Duration = Duration::from_secs(1);
-/// How often those who wait for another replica's fetch look at the store.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How often a token is offered to a store that was down.
-const SAVE_AGAIN: Duration = Duration::from_secs(1);
-/// WeChat itself replaces a stable token only in its last five minutes.
-const OWN_RENEWAL: Duration = Duration::from_secs(300);
 
 /// What came of trying to get another token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +40,6 @@ pub(super) enum Limits {
     Passed,
 }
 
-enum Claim {
-    /// `None` without a store: then each replica is its own single flight.
-    Granted(Option<Lease>),
-    /// Another replica fetched meanwhile.
-    Adopted,
-    Busy,
-}
-
 impl Keeper {
     /// Fetches a token without force.
     pub(super) async fn renew(&mut self, reason: Reason, limits: Limits) -> Renewal {
@@ -67,14 +52,14 @@ impl Keeper {
     /// Makes WeChat replace the token, if the budget allows. Not barred by a backoff: the budget is slower.
     pub(super) async fn force(&mut self, reason: Reason, limits: Limits) -> Renewal {
         let dead = self.verdicts.dead();
-        if limits == Limits::Kept {
-            if self.settings().app.mode == TokenMode::Classic {
-                self.fail(Failure::transient("WeChat handed out the token that it rejects"));
-                return Renewal::Failed;
-            }
-            if !self.below_ceilings() {
-                return Renewal::Failed;
-            }
+        if self.settings().app.mode == TokenMode::Classic {
+            self.fail(Failure::transient(
+                "WeChat hands out the token that it rejects; classic mode knows no force",
+            ));
+            return Renewal::Failed;
+        }
+        if limits == Limits::Kept && !self.below_ceilings() {
+            return Renewal::Failed;
         }
         let renewal = self.fetch_alone(reason, true).await;
         match renewal {
@@ -94,11 +79,12 @@ impl Keeper {
     }
 
     fn below_ceilings(&mut self) -> bool {
-        let wait = self.ceilings.wait(self.now());
+        let now = self.now();
+        let wait = self.ceilings.wait(now);
         if !wait.is_zero() {
             let text =
                 "too many token calls brought nothing new; the proxy holds back to spare WeChat's quota";
-            self.bar(wait, Failure::transient(text));
+            self.obstacle.bar(Failure::transient(text), now, wait);
         }
         wait.is_zero()
     }
@@ -118,21 +104,6 @@ impl Keeper {
             let _ = self.tools.store.release(&lease).await;
         }
         renewal
-    }
-
-    async fn claim(&mut self) -> Claim {
-        let give_up = Instant::now() + self.settings().options.refresh_wait;
-        loop {
-            match self.tools.store.lease(&self.key, &self.tools.owner, LEASE).await {
-                Ok(None) if Instant::now() >= give_up => return Claim::Busy,
-                Ok(None) => sleep(LOOK_AGAIN).await,
-                Ok(lease) => return Claim::Granted(lease),
-                Err(_) => return Claim::Granted(None),
-            }
-            if self.adopt_newer().await {
-                return Claim::Adopted;
-            }
-        }
     }
 
     async fn fetch_leased(&mut self, reason: Reason, force: bool, lease: Option<&Lease>) -> Renewal {
@@ -194,7 +165,7 @@ impl Keeper {
                 held.not_yet(asked);
             }
             if !self.verdicts.dead() {
-                self.clear_obstacle();
+                self.obstacle.clear();
             }
             return (Outcome::Same, Renewal::Same);
         }
@@ -202,9 +173,9 @@ impl Keeper {
             self.suspect_interference_in_stable_mode(asked);
         }
         let token = Token { generation: self.generation + 1, ..token_of(issued, asked) };
-        let (token, lost_race) = self.save(token).await;
+        let (token, in_doubt) = self.save(token).await;
         self.hold(token);
-        self.suspect = lost_race;
+        self.suspect = in_doubt;
         (Outcome::Replaced, Renewal::New)
     }
 
@@ -219,76 +190,8 @@ impl Keeper {
         (Outcome::Failed, Renewal::Failed)
     }
 
-    /// Saves a new token before it is used. Gives back the one to hold, which may be another replica's, and
-    /// whether ours lost a race that leaves that one in doubt.
-    async fn save(&mut self, mut token: Token) -> (Token, bool) {
-        loop {
-            match self.tools.store.save(&self.key, &Record::from(&token)).await {
-                Ok(Saved::Saved) => {
-                    self.unsaved = None;
-                    return (token, false);
-                }
-                Err(_) => {
-                    self.unsaved = Some(Pause::new(self.now(), SAVE_AGAIN));
-                    return (token, false);
-                }
-                Ok(Saved::Superseded(other)) => {
-                    self.generation = self.generation.max(other.generation);
-                    let same = other.value.matches(&token.value);
-                    let other = Token::from(other);
-                    if same || !self.aging(other.clone(), self.now()).remaining(self.now()).is_zero() {
-                        let classic = self.settings().app.mode == TokenMode::Classic;
-                        return (other, classic && !same);
-                    }
-                    // An expired record only fixes what number comes next, and that can't happen for ever:
-                    // each round takes a higher one.
-                    token.generation = self.generation + 1;
-                }
-            }
-        }
-    }
-
-    /// Offers the token held to the store again.
-    pub(super) async fn save_again(&mut self) {
-        self.unsaved = None;
-        let Some(held) = &self.held else { return };
-        let token = Token::clone(&held.token);
-        let generation = token.generation;
-        let (token, lost_race) = self.save(token).await;
-        if token.generation != generation {
-            self.hold(token);
-            self.suspect = lost_race;
-        }
-    }
-
-    /// Takes a newer token from the store, if there is one that has not expired.
-    pub(super) async fn adopt_newer(&mut self) -> bool {
-        let Ok(Some(record)) = self.tools.store.load(&self.key).await else { return false };
-        self.generation = self.generation.max(record.generation);
-        if let Some(held) = &self.held {
-            let own = Record::from(&*held.token);
-            if record.same_token(&own) || !record.supersedes(&own) {
-                return false;
-            }
-        }
-        let token = Token::from(record);
-        if self.aging(token.clone(), self.now()).remaining(self.now()).is_zero() {
-            return false;
-        }
-        self.hold(token);
-        true
-    }
-
-    /// A token that lost a race in classic mode may be dead from the start.
-    pub(super) async fn probe_suspect(&mut self) {
-        self.suspect = false;
-        if self.pulse().await == Pulse::Dead {
-            self.recover(Reason::Rejected).await;
-        }
-    }
-
     /// From now on this token is the one; what was known of the one before it is void.
-    fn hold(&mut self, token: Token) {
+    pub(super) fn hold(&mut self, token: Token) {
         self.generation = self.generation.max(token.generation);
         self.held = Some(self.aging(token, self.now()));
         self.verdicts = Verdicts::default();
@@ -296,68 +199,12 @@ impl Keeper {
         self.suspect = false;
         self.answer_lost = false;
         self.started = true;
-        self.clear_obstacle();
+        self.obstacle.clear();
         self.publish();
     }
 
-    fn aging(&self, token: Token, now: Moment) -> Held {
+    pub(super) fn aging(&self, token: Token, now: Moment) -> Held {
         Held::new(token, now, self.settings().app.mode, fastrand::f64())
-    }
-
-    pub(super) async fn learn_forces(&mut self) {
-        if let Ok(forces) = self.tools.store.forces(&self.force_key()).await {
-            self.forces = forces;
-        }
-    }
-
-    /// Without a store the process's own count must do.
-    async fn spend_force(&mut self) -> Result<u32, ForceRefused> {
-        let now = self.now().wall;
-        let spent = match self.tools.store.spend_force(&self.force_key(), now).await {
-            Ok(Ok(left)) => self.forces.spend(now).or(Ok(left)),
-            Ok(Err(refused)) => Err(refused),
-            Err(_) => self.forces.spend(now),
-        };
-        self.learn_forces().await;
-        spent
-    }
-
-    fn force_key(&self) -> String {
-        format!("force:{}", self.settings().app.appid)
-    }
-
-    /// A plain fetch brought another token long before WeChat renews by itself: unless a force of ours did it,
-    /// somebody else has the secret.
-    fn suspect_interference_in_stable_mode(&mut self, now: Moment) {
-        let Some(held) = &self.held else { return };
-        let ours = self.forces.last_at.is_some_and(|last| last >= held.token.fetched_at);
-        if self.settings().app.mode == TokenMode::Stable && held.remaining(now) > OWN_RENEWAL && !ours {
-            self.report_interference("WeChat replaced a stable token long before its end");
-        }
-    }
-
-    /// A classic token died long before its end: unless a fetch of ours did it whose answer was lost, somebody
-    /// else fetched.
-    pub(super) fn suspect_interference_in_classic_mode(&mut self) {
-        let Some(held) = &self.held else { return };
-        let classic = self.settings().app.mode == TokenMode::Classic;
-        if classic && held.remaining(self.now()) > OWN_RENEWAL && !self.answer_lost {
-            self.report_interference("a classic token died long before its end");
-        }
-    }
-
-    fn report_interference(&mut self, what: &str) {
-        let generation = self.held.as_ref().map_or(0, |held| held.token.generation);
-        if self.interfered == generation {
-            return;
-        }
-        self.interfered = generation;
-        self.shared.journal().interference += 1;
-        tracing::warn!(
-            app = %self.settings().app.name,
-            generation,
-            "{what}: somebody else fetches tokens with this app's secret"
-        );
     }
 }
 

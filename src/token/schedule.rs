@@ -27,13 +27,13 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub fn now(clock: &Clock) -> Self {
+    pub(super) fn now(clock: &Clock) -> Self {
         Self { wall: clock.now(), steady: Instant::now() }
     }
 
     /// How long ago `earlier` was, by whichever clock says longer: a wall clock set back never stretches a
     /// wait or a token's life.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(super) fn since(self, earlier: Self) -> Duration {
         self.wall.since(earlier.wall).max(self.steady.saturating_duration_since(earlier.steady))
     }
 }
@@ -46,15 +46,15 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    pub fn new(from: Moment, lasts: Duration) -> Self {
+    pub(super) fn new(from: Moment, lasts: Duration) -> Self {
         Self { from, lasts }
     }
 
-    pub fn left(&self, now: Moment) -> Duration {
+    pub(super) fn left(&self, now: Moment) -> Duration {
         self.lasts.saturating_sub(now.since(self.from))
     }
 
-    pub fn over(&self, now: Moment) -> bool {
+    pub(super) fn over(&self, now: Moment) -> bool {
         self.left(now).is_zero()
     }
 }
@@ -110,7 +110,7 @@ struct Ceiling {
 }
 
 impl Ceilings {
-    pub fn of(mode: TokenMode) -> Self {
+    pub(super) fn of(mode: TokenMode) -> Self {
         let minute = Duration::from_secs(60);
         let all = match mode {
             TokenMode::Stable => Ceiling::new(300, minute),
@@ -120,12 +120,12 @@ impl Ceilings {
     }
 
     /// How long until a call is allowed; zero if one is.
-    pub fn wait(&self, now: Moment) -> Duration {
+    pub(super) fn wait(&self, now: Moment) -> Duration {
         self.all.wait(now).max(self.fruitless.wait(now))
     }
 
     /// Counts a call, once its outcome is known.
-    pub fn count(&mut self, now: Moment, fruitless: bool) {
+    pub(super) fn count(&mut self, now: Moment, fruitless: bool) {
         self.all.count(now);
         if fruitless {
             self.fruitless.count(now);

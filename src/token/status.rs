@@ -155,12 +155,12 @@ impl State {
 }
 
 impl Journal {
-    pub fn refreshed(&mut self, refresh: Refresh) {
+    pub(super) fn refreshed(&mut self, refresh: Refresh) {
         self.refreshes[refresh.reason as usize][refresh.outcome as usize] += 1;
         self.last_refresh = Some(refresh);
     }
 
-    pub fn state(&self, usable: bool, held: bool) -> State {
+    pub(super) fn state(&self, usable: bool, held: bool) -> State {
         match &self.obstacle {
             _ if usable => State::Ready,
             Some(failure) if failure.permanent => State::CircuitOpen,
@@ -190,7 +190,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub fn new(app: AppOptions, token: Option<(u64, Duration)>, journal: &Journal) -> Self {
+    pub(super) fn new(app: AppOptions, token: Option<(u64, Duration)>, journal: &Journal) -> Self {
         Self {
             app,
             generation: token.map(|(generation, _)| generation),

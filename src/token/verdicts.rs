@@ -35,8 +35,6 @@ struct Alive {
 /// What the verdicts say about a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recall {
-    /// The token is dead; there is nothing to find out.
-    Dead,
     /// The endpoint is at fault, or the last ladder could not tell.
     PassOn,
     /// The token was found alive: replay with it.
@@ -48,35 +46,32 @@ pub(super) enum Recall {
 }
 
 impl Verdicts {
-    pub fn dead(&self) -> bool {
+    pub(super) fn dead(&self) -> bool {
         self.dead
     }
 
-    pub fn found_dead(&mut self) {
+    pub(super) fn found_dead(&mut self) {
         self.dead = true;
     }
 
     /// A call sent at `asked` showed that the token lives.
-    pub fn found_alive(&mut self, asked: Instant, now: Instant) {
+    pub(super) fn found_alive(&mut self, asked: Instant, now: Instant) {
         self.alive = Some(Alive { asked, reached: now });
         self.undecided = None;
     }
 
-    pub fn undecided(&mut self, now: Moment) {
+    pub(super) fn undecided(&mut self, now: Moment) {
         self.undecided = Some(Pause::new(now, UNDECIDED));
     }
 
     /// The endpoint rejects a token that lives.
-    pub fn hold(&mut self, endpoint: u16, now: Moment) {
+    pub(super) fn hold(&mut self, endpoint: u16, now: Moment) {
         self.holds.retain(|_, hold| !hold.over(now));
         self.holds.insert(endpoint, Pause::new(now, HOLD));
     }
 
-    /// What is known of a rejection of this generation.
-    pub fn recall(&mut self, rejection: &Rejection, now: Moment) -> Recall {
-        if self.dead {
-            return Recall::Dead;
-        }
+    /// What is known of a rejection of this generation, while it isn't known to be dead.
+    pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> Recall {
         if self.holds.get(&rejection.endpoint).is_some_and(|hold| !hold.over(now)) {
             return Recall::PassOn;
         }
@@ -167,14 +162,5 @@ mod tests {
         verdicts.undecided(times.moment(0));
         assert_eq!(verdicts.recall(&times.rejection(1, 10, false), times.moment(4_999)), Recall::PassOn);
         assert_eq!(verdicts.recall(&times.rejection(1, 10, false), times.moment(5_000)), Recall::Unknown);
-    }
-
-    #[test]
-    fn a_dead_token_stays_dead() {
-        let times = Times(Instant::now());
-        let mut verdicts = Verdicts::default();
-        verdicts.found_alive(times.at(0), times.at(0));
-        verdicts.found_dead();
-        assert_eq!(verdicts.recall(&times.rejection(1, 0, false), times.moment(1)), Recall::Dead);
     }
 }

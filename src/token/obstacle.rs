@@ -1,0 +1,80 @@
+//! What stands in the way of a fetch: a backoff, an open circuit, a ceiling.
+
+use std::time::Duration;
+
+use super::Failure;
+use super::schedule::{Moment, Pause, backoff, circuit};
+
+/// Remembers failures. Nobody's request shortens the pause that follows one.
+#[derive(Debug, Default)]
+pub(super) struct Obstacle {
+    present: Option<(Pause, Failure)>,
+    /// In a row.
+    failures: u32,
+}
+
+impl Obstacle {
+    /// A fetch failed. Gives back how long none is made now; `chance` in 0..1 spreads that.
+    pub(super) fn fail(&mut self, failure: Failure, now: Moment, chance: f64) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let lasts = if failure.permanent { circuit(chance) } else { backoff(self.failures, chance) };
+        self.bar(failure, now, lasts);
+        lasts
+    }
+
+    /// Bars fetches although none failed.
+    pub(super) fn bar(&mut self, failure: Failure, now: Moment, lasts: Duration) {
+        self.present = Some((Pause::new(now, lasts), failure));
+    }
+
+    /// Nothing stands in the way any more.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The failure that has not been followed by a success; a new try is due once its pause is over.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.present.as_ref().map(|(_, failure)| failure)
+    }
+
+    /// Until the next try, if there is an obstacle.
+    pub(super) fn left(&self, now: Moment) -> Option<Duration> {
+        self.present.as_ref().map(|(pause, _)| pause.left(now))
+    }
+
+    /// Whether a fetch has to wait.
+    pub(super) fn bars(&self, now: Moment) -> bool {
+        self.left(now).is_some_and(|left| !left.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::Obstacle;
+    use crate::observe::clock::Timestamp;
+    use crate::token::Failure;
+    use crate::token::schedule::Moment;
+
+    #[test]
+    fn pauses_grow_with_failures_in_a_row_and_a_success_starts_anew() {
+        let now = Moment { wall: Timestamp(0), steady: Instant::now() };
+        let mut obstacle = Obstacle::default();
+        let fail = |obstacle: &mut Obstacle| obstacle.fail(Failure::transient("busy"), now, 0.5).as_secs();
+        assert_eq!([fail(&mut obstacle), fail(&mut obstacle), fail(&mut obstacle)], [1, 2, 4]);
+        assert!(obstacle.bars(now));
+        obstacle.clear();
+        assert!(!obstacle.bars(now) && obstacle.failure().is_none());
+        assert_eq!(fail(&mut obstacle), 1);
+    }
+
+    #[test]
+    fn a_permanent_failure_waits_five_minutes_at_once() {
+        let now = Moment { wall: Timestamp(0), steady: Instant::now() };
+        let mut obstacle = Obstacle::default();
+        assert_eq!(obstacle.fail(Failure::looped(), now, 0.5), Duration::from_secs(300));
+    }
+}

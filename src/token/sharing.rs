@@ -1,0 +1,144 @@
+//! What passes between a keeper and the store: leases, records, the force budget.
+//!
+//! A store that fails costs nothing but sharing: each replica is its own single flight then, serves from
+//! memory, and offers its token again later.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::Token;
+use super::fetch::Pulse;
+use super::keeper::Keeper;
+use super::schedule::Pause;
+use super::status::Reason;
+use crate::store::{ForceRefused, Lease, Record, Saved};
+use crate::wechat::TokenMode;
+
+/// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
+pub(super) const LEASE: Duration = Duration::from_secs(4);
+/// How often those who wait for another replica's fetch look at the store.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a token is offered to a store that was down.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What came of asking to be the one who fetches.
+pub(super) enum Claim {
+    /// `None` without a store.
+    Granted(Option<Lease>),
+    /// Another replica fetched meanwhile.
+    Adopted,
+    /// Another replica has been at it for too long.
+    Busy,
+}
+
+impl Keeper {
+    pub(super) async fn claim(&mut self) -> Claim {
+        let give_up = Instant::now() + self.settings().options.refresh_wait;
+        loop {
+            match self.tools.store.lease(&self.key, &self.tools.owner, LEASE).await {
+                Ok(None) if Instant::now() >= give_up => return Claim::Busy,
+                Ok(None) => sleep(LOOK_AGAIN).await,
+                Ok(lease) => return Claim::Granted(lease),
+                Err(_) => return Claim::Granted(None),
+            }
+            if self.adopt_newer().await {
+                return Claim::Adopted;
+            }
+        }
+    }
+
+    /// Takes a newer token from the store, if there is one that has not expired.
+    pub(super) async fn adopt_newer(&mut self) -> bool {
+        let Ok(Some(record)) = self.tools.store.load(&self.key).await else { return false };
+        self.generation = self.generation.max(record.generation);
+        if let Some(held) = &self.held {
+            let own = Record::from(&*held.token);
+            if record.same_token(&own) || !record.supersedes(&own) {
+                return false;
+            }
+        }
+        let token = Token::from(record);
+        if self.expired(&token) {
+            return false;
+        }
+        self.hold(token);
+        true
+    }
+
+    /// Saves a new token before it is used. Gives back the one to hold, which may be another replica's, and
+    /// whether ours lost a race that leaves that one in doubt.
+    pub(super) async fn save(&mut self, mut token: Token) -> (Token, bool) {
+        loop {
+            let other = match self.tools.store.save(&self.key, &Record::from(&token)).await {
+                Ok(Saved::Saved) => {
+                    self.unsaved = None;
+                    return (token, false);
+                }
+                Err(_) => {
+                    self.unsaved = Some(Pause::new(self.now(), SAVE_AGAIN));
+                    return (token, false);
+                }
+                Ok(Saved::Superseded(other)) => Token::from(other),
+            };
+            self.generation = self.generation.max(other.generation);
+            let same = other.value.matches(&token.value);
+            if same || !self.expired(&other) {
+                // In classic mode every fetch rotates, and ours may have been the later one.
+                let in_doubt = !same && self.settings().app.mode == TokenMode::Classic;
+                return (other, in_doubt);
+            }
+            // An expired record settles only which number comes next.
+            token.generation = self.generation + 1;
+        }
+    }
+
+    /// Offers the token held to the store again.
+    pub(super) async fn save_again(&mut self) {
+        self.unsaved = None;
+        let Some(held) = &self.held else { return };
+        let own = Token::clone(&held.token);
+        let generation = own.generation;
+        let (token, in_doubt) = self.save(own).await;
+        if token.generation != generation {
+            self.hold(token);
+            self.suspect = in_doubt;
+        }
+    }
+
+    /// A token that won a race in classic mode may be dead from the start.
+    pub(super) async fn probe_suspect(&mut self) {
+        self.suspect = false;
+        if self.pulse().await == Pulse::Dead {
+            self.recover(Reason::Rejected).await;
+        }
+    }
+
+    pub(super) async fn learn_forces(&mut self) {
+        if let Ok(forces) = self.tools.store.forces(&self.force_key()).await {
+            self.forces = forces;
+        }
+    }
+
+    /// Without a store the process's own count must do.
+    pub(super) async fn spend_force(&mut self) -> Result<u32, ForceRefused> {
+        let now = self.now().wall;
+        let own = self.forces.spend(now);
+        match self.tools.store.spend_force(&self.force_key(), now).await {
+            Ok(spent) => {
+                self.learn_forces().await;
+                spent
+            }
+            Err(_) => own,
+        }
+    }
+
+    fn force_key(&self) -> String {
+        format!("force:{}", self.settings().app.appid)
+    }
+
+    fn expired(&self, token: &Token) -> bool {
+        let now = self.now();
+        self.aging(token.clone(), now).remaining(now).is_zero()
+    }
+}

@@ -1,6 +1,8 @@
 //! One way down: each module of `src/` uses only modules that stand below it. The table is the architecture's; the crate
 //! documentation shows it to readers.
 
+#![expect(clippy::expect_used, reason = "a test ends by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -115,7 +117,7 @@ fn unfold<'t>(text: &'t str, prefix: &mut Vec<String>, uses: &mut BTreeSet<Use>)
             rest = rest.trim_start();
             // `name as other`, and whatever else stands before the comma.
             let end = rest.find([',', '}']).unwrap_or(rest.len());
-            rest = rest[end..].strip_prefix(',').unwrap_or(&rest[end..]);
+            rest = rest[end..].trim_start_matches(',');
         }
     }
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());

@@ -23,6 +23,19 @@ pub(super) struct Directory {
     default: Option<usize>,
 }
 
+/// A worker's hold on a directory. Counted by an `Rc` of the worker's own, so that its requests write to no memory that
+/// other workers read.
+#[derive(Debug)]
+pub(super) struct Held(pub(super) Arc<Directory>);
+
+impl std::ops::Deref for Held {
+    type Target = Directory;
+
+    fn deref(&self) -> &Directory {
+        &self.0
+    }
+}
+
 /// An app as requests see it.
 #[derive(Debug)]
 pub(super) struct App {

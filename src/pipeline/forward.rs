@@ -1,11 +1,13 @@
 //! Step 4: the request as WeChat gets it: once, and again if it must be replayed.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
-use std::io::SeekFrom;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -16,7 +18,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::fs::File;
-use tokio::io::{AsyncRead as _, AsyncSeekExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinHandle;
 
 use super::error::Error;
 use super::{Options, ReplayOptions};
@@ -81,7 +84,7 @@ enum Source {
     /// From the caller, once.
     Passing(Option<Incoming>, u64),
     /// From the spool file.
-    Spooled(Rc<RefCell<File>>, u64),
+    Spooled(Arc<std::fs::File>, u64),
 }
 
 /// A body that is kept as it passes; a replay begins with what has passed and goes on with what is still to come.
@@ -141,7 +144,7 @@ impl Sending {
     }
 
     /// The request for `target`, a path and query; none if its body is gone.
-    pub(super) async fn request(&mut self, target: Bytes) -> Result<Option<Request<Outgoing>>, Error> {
+    pub(super) fn request(&mut self, target: Bytes) -> Result<Option<Request<Outgoing>>, Error> {
         let body = match &mut self.body {
             Source::Empty => Outgoing::Empty,
             Source::Full { bytes, .. } => Outgoing::Full(bytes.clone()),
@@ -156,8 +159,7 @@ impl Sending {
                 None => return Ok(None),
             },
             Source::Spooled(file, length) => {
-                rewind(file).await.map_err(Error::Spool)?;
-                Outgoing::Spooled { file: Rc::clone(file), left: *length }
+                Outgoing::Spooled { file: Arc::clone(file), length: *length, sent: 0, reading: None }
             }
         };
         let bad_target = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
@@ -206,7 +208,7 @@ pub(super) async fn send(
     endpoint: &Endpoint,
 ) -> Result<Answer<Outgoing>, Error> {
     let lost = || Error::BadRequest("the request's body is gone".into());
-    let request = sending.request(target.clone()).await?.ok_or_else(lost)?;
+    let request = sending.request(target.clone())?.ok_or_else(lost)?;
     let error = match pool.send(request, patience, false).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
@@ -222,7 +224,7 @@ pub(super) async fn send(
     if !repeatable || !sending.is_replayable() {
         return Err(error.into());
     }
-    let request = sending.request(target).await?.ok_or_else(lost)?;
+    let request = sending.request(target)?.ok_or_else(lost)?;
     Ok(pool.send(request, patience, true).await?)
 }
 
@@ -295,7 +297,7 @@ async fn spool(
     match file {
         Some((mut file, written)) => {
             file.flush().await.map_err(Error::Spool)?;
-            Ok(Source::Spooled(Rc::new(RefCell::new(file)), written))
+            Ok(Source::Spooled(Arc::new(file.into_std().await), written))
         }
         None if collected.is_empty() => Ok(Source::Empty),
         None => Ok(Source::Full { bytes: collected.freeze(), _memory: reservation }),
@@ -303,23 +305,45 @@ async fn spool(
 }
 
 /// An unlinked file of mode 0600: gone with the process, whatever ends it.
-fn create(folder: &Path) -> std::io::Result<File> {
+fn create(folder: &Path) -> io::Result<File> {
     tempfile::tempfile_in(folder).map(File::from_std)
 }
 
-async fn rewind(file: &Rc<RefCell<File>>) -> std::io::Result<()> {
-    // A clone shares the file's position, and no borrow is held while it waits.
-    let mut file = file.borrow().try_clone().await?;
-    file.seek(SeekFrom::Start(0)).await.map(drop)
+/// A piece of the spool file. By position: an attempt that was given up may still be reading.
+fn read_at(file: &std::fs::File, at: u64) -> io::Result<Bytes> {
+    let mut chunk = vec![0; SPOOL_CHUNK];
+    let count = file.read_at(&mut chunk, at)?;
+    if count == 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the spool file is shorter than what was written",
+        ));
+    }
+    chunk.truncate(count);
+    Ok(chunk.into())
 }
 
 /// A request's body on its way to WeChat.
 pub(super) enum Outgoing {
     Empty,
     Full(Bytes),
-    Kept { kept: Rc<RefCell<Kept>>, next: usize, sent: u64, progress: Rc<Progress> },
-    Passing { body: Incoming, left: u64, progress: Rc<Progress> },
-    Spooled { file: Rc<RefCell<File>>, left: u64 },
+    Kept {
+        kept: Rc<RefCell<Kept>>,
+        next: usize,
+        sent: u64,
+        progress: Rc<Progress>,
+    },
+    Passing {
+        body: Incoming,
+        left: u64,
+        progress: Rc<Progress>,
+    },
+    Spooled {
+        file: Arc<std::fs::File>,
+        length: u64,
+        sent: u64,
+        reading: Option<JoinHandle<io::Result<Bytes>>>,
+    },
 }
 
 impl http_body::Body for Outgoing {
@@ -359,20 +383,19 @@ impl http_body::Body for Outgoing {
                 }
                 Poll::Ready(data.map(|data| data.map(Frame::data)))
             }
-            Self::Spooled { file, left } => {
-                let mut chunk = vec![0; SPOOL_CHUNK.min(usize::try_from(*left).unwrap_or(SPOOL_CHUNK))];
-                let mut buffer = ReadBuf::new(&mut chunk);
-                if *left == 0 {
+            Self::Spooled { file, length, sent, reading } => {
+                if sent == length {
                     return Poll::Ready(None);
                 }
-                ready!(Pin::new(&mut *file.borrow_mut()).poll_read(context, &mut buffer))?;
-                let count = buffer.filled().len();
-                if count == 0 {
-                    return Poll::Ready(Some(Err("the spool file is shorter than what was written".into())));
-                }
-                chunk.truncate(count);
-                *left = left.saturating_sub(count as u64);
-                Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
+                let task = reading.get_or_insert_with(|| {
+                    let (file, at) = (Arc::clone(file), *sent);
+                    tokio::task::spawn_blocking(move || read_at(&file, at))
+                });
+                let read = ready!(Pin::new(task).poll(context));
+                *reading = None;
+                let data = read.map_err(io::Error::other).flatten()?;
+                *sent += data.len() as u64;
+                Poll::Ready(Some(Ok(Frame::data(data))))
             }
         }
     }
@@ -382,7 +405,8 @@ impl http_body::Body for Outgoing {
             Self::Empty => true,
             Self::Full(_) => false,
             Self::Kept { kept, sent, .. } => kept.borrow().length == *sent,
-            Self::Passing { left, .. } | Self::Spooled { left, .. } => *left == 0,
+            Self::Passing { left, .. } => *left == 0,
+            Self::Spooled { length, sent, .. } => length == sent,
         }
     }
 
@@ -391,7 +415,8 @@ impl http_body::Body for Outgoing {
             Self::Empty => 0,
             Self::Full(bytes) => bytes.len() as u64,
             Self::Kept { kept, sent, .. } => kept.borrow().length - sent,
-            Self::Passing { left, .. } | Self::Spooled { left, .. } => *left,
+            Self::Passing { left, .. } => *left,
+            Self::Spooled { length, sent, .. } => length - sent,
         })
     }
 }

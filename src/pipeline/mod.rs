@@ -24,7 +24,7 @@ use http::{HeaderValue, Response as HttpResponse, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use self::directory::{App, Directory};
+use self::directory::{App, Directory, Held};
 use self::error::Error;
 use self::forward::{Memory, Outgoing, Sending};
 use self::inspect::Finding;
@@ -156,8 +156,7 @@ impl Gate {
 #[derive(Debug)]
 pub struct Pipeline {
     gate: Arc<Gate>,
-    /// This worker's hold on the directory, so that a request counts no reference that others count too.
-    current: RefCell<Rc<Arc<Directory>>>,
+    current: RefCell<Rc<Held>>,
     pool: Rc<Pool<Outgoing>>,
     authority: HeaderValue,
     memory: Rc<Memory>,
@@ -190,7 +189,7 @@ impl Pipeline {
             clock: gate.clock.clone(),
         };
         Self {
-            current: RefCell::new(Rc::new(directory)),
+            current: RefCell::new(Rc::new(Held(directory))),
             pool: Pool::new(Arc::clone(&upstream.options), Arc::clone(&upstream.tls), gauges),
             authority: HeaderValue::try_from(authority)
                 .unwrap_or(HeaderValue::from_static("api.weixin.qq.com")),
@@ -201,11 +200,11 @@ impl Pipeline {
     }
 
     /// The directory in force.
-    fn directory(&self) -> Rc<Arc<Directory>> {
+    fn directory(&self) -> Rc<Held> {
         let latest = self.gate.directory.load();
         let mut current = self.current.borrow_mut();
-        if !Arc::ptr_eq(&latest, &current) {
-            *current = Rc::new(Arc::clone(&latest));
+        if !Arc::ptr_eq(&latest, &current.0) {
+            *current = Rc::new(Held(Arc::clone(&latest)));
         }
         Rc::clone(&current)
     }

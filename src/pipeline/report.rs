@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::directory::{App, Caller, Directory};
+use super::directory::{App, Caller, Held};
 use super::error::Error;
 use crate::message::body::{Body, Broken};
 use crate::message::headers;
@@ -281,7 +281,7 @@ impl Reporter {
 /// What is known of one request so far. Reported once: when its answer has ended, or when it is dropped.
 pub(super) struct Report {
     reporter: Rc<Reporter>,
-    directory: Rc<Arc<Directory>>,
+    directory: Rc<Held>,
     started: Instant,
     method: Method,
     uri: Uri,
@@ -307,7 +307,7 @@ pub(super) struct Report {
 
 impl Report {
     /// Opens the report of `request`.
-    pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Arc<Directory>>, request: &Request) -> Self {
+    pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Held>, request: &Request) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
         Self {
             reporter: Rc::clone(reporter),

@@ -106,11 +106,14 @@ fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Iss
     if answer.status != StatusCode::OK {
         return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));
     }
-    let parsed: TokenAnswer = serde_json::from_slice(&answer.body)
-        .map_err(|_| garbage("an answer that is no JSON object".into()))?;
-    if let Some(code) = scan(&answer.body).errcode.filter(|code| *code != 0) {
-        return Err(refusal(code, parsed.errmsg.as_str().unwrap_or_default(), secret));
+    let body = without_mark(&answer.body);
+    let parsed = serde_json::from_slice::<TokenAnswer>(body);
+    if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
+        // The code counts even if the text around it is no valid JSON.
+        let message = parsed.as_ref().ok().and_then(|answer| answer.errmsg.as_str()).unwrap_or_default();
+        return Err(refusal(code, message, secret));
     }
+    let parsed = parsed.map_err(|_| garbage("an answer that is no JSON object".into()))?;
     let value = match parsed.access_token {
         Some(value) if well_formed(&value) => Secret::new(value),
         _ => return Err(garbage("an answer without a well-formed access_token".into())),
@@ -127,7 +130,8 @@ fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Iss
 }
 
 fn judge_probe(status: StatusCode, body: &[u8]) -> Pulse {
-    if status != StatusCode::OK || !body.trim_ascii_start().starts_with(b"{") {
+    let body = without_mark(body).trim_ascii_start();
+    if status != StatusCode::OK || !body.starts_with(b"{") {
         return Pulse::Undecided;
     }
     match scan(body).errcode {
@@ -136,6 +140,11 @@ fn judge_probe(status: StatusCode, body: &[u8]) -> Pulse {
         None | Some(0 | 45009 | 48001) => Pulse::Alive,
         Some(_) => Pulse::Undecided,
     }
+}
+
+/// A body without the byte order mark that some of WeChat's answers begin with.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// What may stand in a query as it is; a token with anything else would change the request around it.
@@ -204,6 +213,7 @@ mod tests {
         let issued = judge(200, r#"{"access_token":"abc_-1","expires_in":345}"#).expect("a token");
         assert_eq!((issued.value.expose(), issued.lifetime.as_secs()), ("abc_-1", 345));
         assert!(judge(200, r#"{"errcode":0,"errmsg":"ok","access_token":"a","expires_in":1}"#).is_ok());
+        assert!(judge(200, "\u{feff}{\"access_token\":\"a\",\"expires_in\":1}").is_ok());
     }
 
     #[test]
@@ -261,6 +271,7 @@ mod tests {
             (200, r#"{"errcode":40001}"#, Pulse::Dead),
             (200, r#"{"errcode":40014}"#, Pulse::Dead),
             (200, r#"{"errcode":42001}"#, Pulse::Dead),
+            (200, "\u{feff}{ \"errcode\" : \"40001\" }", Pulse::Dead),
             (200, r#"{"errcode":-1}"#, Pulse::Undecided),
             (200, "<html>", Pulse::Undecided),
             (200, "", Pulse::Undecided),

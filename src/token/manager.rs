@@ -202,7 +202,6 @@ async fn supervise(keeper: Keeper) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -213,7 +212,6 @@ mod tests {
     use crate::token::handle::Message;
     use crate::token::{AppOptions, Options};
     use crate::upstream::control::Control;
-    use crate::upstream::{self, Origin};
     use crate::wechat::{AppKind, TokenMode};
 
     fn app() -> AppOptions {
@@ -225,27 +223,6 @@ mod tests {
             mode: TokenMode::Stable,
             probe: "/probe".into(),
         }
-    }
-
-    /// Leads nowhere: nothing may be fetched.
-    fn control() -> Control {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring knows TLS")
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let second = Duration::from_secs(1);
-        let options = upstream::Options {
-            origin: Origin { tls: false, host: "127.0.0.1".into(), port: 1 },
-            connect_timeout: second,
-            response_timeout: second,
-            body_timeout: second,
-            pool_idle: second,
-            ca_file: None,
-            resolve: HashMap::new(),
-        };
-        Control::new(&options, tls).expect("a client")
     }
 
     #[tokio::test]
@@ -262,7 +239,7 @@ mod tests {
         store.save("access_token:stable:wx1", &record).await.expect("memory never fails");
         let second = Duration::from_secs(10);
         let options = Options { fetch_timeout: second, refresh_wait: second };
-        let manager = Manager::start(vec![app()], options, store, control(), clock);
+        let manager = Manager::start(vec![app()], options, store, Control::nowhere(), clock);
         let handle = manager.handle("shop").expect("configured");
         assert_eq!(handle.obtain().await.expect("stored").generation, 7);
         handle.shared.tell(Message::Panic);

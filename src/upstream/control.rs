@@ -113,3 +113,18 @@ impl From<reqwest::Error> for CallError {
         Self::Exchange(error.without_url())
     }
 }
+
+#[cfg(test)]
+impl Control {
+    /// For tests in which nothing may be called: no call arrives anywhere.
+    pub(crate) fn nowhere() -> Self {
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring knows TLS 1.2 and 1.3")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build();
+        Self { client: client.expect("a client"), base: "http://127.0.0.1:0".into() }
+    }
+}

@@ -1,7 +1,7 @@
 //! One line for each request, written behind the workers' backs.
 //!
 //! A worker formats its line straight into a buffer of its own. One thread swaps the buffers and writes them out; it is
-//! woken by the first line after a quiet time and then collects for [`BATCH`], so that a busy proxy pays for twenty
+//! woken by the first line after a quiet time and then collects for `BATCH`, so that a busy proxy pays for twenty
 //! wake-ups a second and an idle one for none. A sink that blocks costs lines, which are counted, and never a worker.
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! A request's way through the proxy. [`Pipeline::run`] is the one to read first.
+//! A request's way through the proxy. `Pipeline::run` is the one to read first.
 
 mod access;
 mod credential;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Method, Version};
 
 use super::directory::{App, Caller, Directory, Known};
 use super::error::Error;
@@ -32,6 +32,10 @@ pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
     let uri = &parts.uri;
     if uri.scheme().is_some() || uri.authority().is_some() || !uri.path().starts_with('/') {
         return Err(Error::BadRequest("the request target must be a path such as /cgi-bin/user/info".into()));
+    }
+    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        // TRACE would echo the token.
+        return Err(Error::BadRequest("this method is not for WeChat's API".into()));
     }
     check_host(&parts.headers, parts.version)?;
     let (prefix, path) = split_prefix(uri.path());

@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::OwnCredential;
-use super::directory::App;
+use super::directory::{App, Directory};
 use super::error::Error;
 use super::route::Target;
 use crate::message::query::{self, CredentialParam};
@@ -25,6 +25,24 @@ pub(super) fn check_own(app: &App, target: &Target<'_>) -> Result<(), Error> {
             "the request brings a token of its own, which this app rejects (own_credential): leave it out"
                 .into(),
         ));
+    }
+    Ok(())
+}
+
+/// A service whose SDK knows its API key as `secret` would hand that key to WeChat on the endpoints that want the
+/// AppSecret in the query.
+pub(super) fn check_secret(directory: &Directory, target: &Target<'_>) -> Result<(), Error> {
+    if target.endpoint.class != CredentialClass::AppSecret {
+        return Ok(());
+    }
+    let secret = |name| target.query.and_then(|query| query::get(query, name));
+    for value in [secret("secret"), secret("appsecret")].into_iter().flatten() {
+        if directory.caller_with_key(&value).is_some() {
+            return Err(Error::BadRequest(
+                "this endpoint wants the AppSecret, but `secret` is an API key of wxgate's, which WeChat must not get"
+                    .into(),
+            ));
+        }
     }
     Ok(())
 }

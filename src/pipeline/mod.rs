@@ -235,6 +235,7 @@ impl Pipeline {
         report.name_app(app);
         access::permit(caller, &parts.method, &target)?;
         credential::check_own(app, &target)?;
+        credential::check_secret(directory, &target)?;
 
         let declared = forward::declared_length(&parts, &body);
         let headers = headers::request(parts.headers.clone(), &self.authority);

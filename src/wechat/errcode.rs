@@ -62,8 +62,8 @@ pub fn explain(code: i64) -> Option<Meaning> {
         ),
         40164 => (
             "this machine's address is not in the account's IP whitelist",
-            "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), or send calls through an \
-             address that is in it: upstream.egress_proxy.",
+            "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), or run wxgate on a \
+             machine whose address is in it.",
         ),
         40243 => (
             "the app secret is frozen",
@@ -86,11 +86,11 @@ pub fn explain(code: i64) -> Option<Meaning> {
         45009 => (
             "the daily limit of calls is used up",
             "Wait for midnight in Beijing, or clear the quota (ten times a month) on mp.weixin.qq.com. See \
-             wxgate_calls_today for who spent it.",
+             wxgate_caller_requests_total for who spent it.",
         ),
         45011 => (
             "too many calls in a minute",
-            "Nothing to do: it is tried again later. Set rate for the caller that sends the most.",
+            "Nothing to do: it is tried again later. See wxgate_caller_requests_total for who sends the most.",
         ),
         48001 => (
             "the account has no permission for this endpoint",

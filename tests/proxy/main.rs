@@ -4,5 +4,6 @@
 
 mod harness;
 
+mod app_secret;
 mod replay;
 mod token_life;

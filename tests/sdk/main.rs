@@ -1,0 +1,13 @@
+//! Unmodified SDKs behind the proxy: what they get, and what WeChat gets to see.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test relies on is asserted, outside test functions too"
+)]
+
+mod events;
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests of the proxy, which look at more")]
+#[path = "../proxy/harness.rs"]
+mod harness;
+mod venv;
+mod wechatpy;

@@ -1,7 +1,11 @@
 //! The composition root: the one place that knows all parts. Configuration in, a running proxy out.
 
+mod explain;
+pub mod layout;
+mod online;
 mod reload;
 mod serve;
+mod signals;
 mod views;
 mod watch;
 
@@ -11,8 +15,11 @@ use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
 
+pub use self::explain::explain;
+pub use self::online::{Online, OnlineError, online};
 pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
+pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
 use crate::config::{Config, StoreUrl};
 use crate::observe::access_log::AccessLog;

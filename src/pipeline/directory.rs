@@ -10,7 +10,7 @@ use super::report::Names;
 use super::{Allow, Options, OwnCredential};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::token::{Handle, Manager};
+use crate::token::Handle;
 
 /// What a request is routed by. Never changes; a reload makes a new one.
 #[derive(Debug)]
@@ -74,15 +74,16 @@ pub(super) struct Known<'d> {
 const FORMER_SECRET_SECONDS: i64 = 7200;
 
 impl Directory {
-    /// Indexes `options`. `former` is what was in force until now; apps that `manager` doesn't keep are left out.
+    /// Indexes `options`. `former` is what was in force until now; apps that `handle` has no token handle for are left
+    /// out.
     pub(super) fn new(
         options: Options,
-        manager: &Manager,
+        handle: impl Fn(&str) -> Option<Handle>,
         names: &Names,
         former: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let kept = options.apps.iter().filter_map(|app| Some((app, manager.handle(&app.token.name)?)));
+        let kept = options.apps.iter().filter_map(|app| Some((app, handle(&app.token.name)?)));
         let apps: Vec<App> = kept
             .enumerate()
             .map(|(index, (app, token))| App {

@@ -4,6 +4,7 @@ mod access;
 mod credential;
 mod directory;
 mod error;
+pub mod explain;
 mod forward;
 mod inspect;
 mod replay;
@@ -134,7 +135,8 @@ impl Gate {
     /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`.
     pub fn new(options: Options, manager: Manager, clock: Clock, workers: usize) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers));
-        let directory = Directory::new(options, &manager, &metrics.names, None, clock.now());
+        let directory =
+            Directory::new(options, |name| manager.handle(name), &metrics.names, None, clock.now());
         Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, manager, clock })
     }
 
@@ -142,7 +144,8 @@ impl Gate {
     pub fn reload(&self, options: Options) {
         let former = self.directory.load();
         let now = self.clock.now();
-        let directory = Directory::new(options, &self.manager, &self.metrics.names, Some(&**former), now);
+        let handle = |name: &str| self.manager.handle(name);
+        let directory = Directory::new(options, handle, &self.metrics.names, Some(&**former), now);
         self.directory.store(Arc::new(directory));
     }
 

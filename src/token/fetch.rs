@@ -74,6 +74,15 @@ pub(super) async fn fetch(
     judge_fetch(answer, &app.secret)
 }
 
+/// Fetches a token without force and forgets it: whether WeChat would give one, and how long that would live. In
+/// classic mode the live token is replaced.
+///
+/// # Errors
+/// Why WeChat gave none, with the remedy.
+pub async fn trial(control: &Control, app: &AppOptions, timeout: Duration) -> Result<Duration, Failure> {
+    fetch(control, app, false, timeout).await.map(|issued| issued.lifetime).map_err(|error| error.failure)
+}
+
 /// Makes the call that tells a live token from a dead one.
 pub(super) async fn probe(control: &Control, probe: &str, token: &Secret, timeout: Duration) -> Pulse {
     let (path, own) = probe.split_once('?').unwrap_or((probe, ""));
@@ -101,7 +110,11 @@ struct TokenAnswer {
 fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Issued, FetchError> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) => return Err(garbage(describe(&error))),
+        Err(error) => {
+            let mut failed = garbage(describe(&error));
+            failed.failure.remedy = error.remedy().map(str::to_owned);
+            return Err(failed);
+        }
     };
     if answer.status != StatusCode::OK {
         return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));

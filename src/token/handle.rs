@@ -92,6 +92,11 @@ impl Shared {
 }
 
 impl Handle {
+    /// A handle that no keeper stands behind: it never has a token. For saying what would be done.
+    pub fn unkept(app: AppOptions, options: Options, clock: Clock) -> Self {
+        Self { shared: Arc::new(Shared::new(Settings { app, options }, clock).0) }
+    }
+
     /// The usable token, if there is one.
     pub fn current(&self) -> Option<Arc<Token>> {
         self.shared.view.load().usable().cloned()

@@ -45,6 +45,7 @@ mod sharing;
 mod status;
 mod verdicts;
 
+pub use fetch::trial;
 pub use handle::Handle;
 pub use manager::Manager;
 pub use status::{Outcome, Reason, Refresh, State, Status};

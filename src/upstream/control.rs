@@ -1,5 +1,7 @@
 //! Calls of the control plane: token fetches and probes.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,6 +65,69 @@ pub enum CallError {
 pub struct SetupError(#[from] reqwest::Error);
 
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+impl CallError {
+    /// What ends it, as far as the error shows.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Timeout(_) => Some(
+                "See that this machine may reach the host (firewall, routes), and that token.fetch_timeout leaves time enough.",
+            ),
+            Self::TooLong => Some("See that upstream.base_urls leads to WeChat and not to a web page."),
+            Self::Exchange(error) => remedy_of(error),
+        }
+    }
+}
+
+fn remedy_of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        // An `io::Error` hands on the source of what it wraps, and so hides the wrapped error itself.
+        let wrapped = io.and_then(io::Error::get_ref).map(|wrapped| wrapped as &(dyn StdError + 'static));
+        if let Some(tls) = [Some(error), wrapped].into_iter().flatten().find_map(|e| e.downcast_ref()) {
+            return Some(remedy_of_tls(tls));
+        }
+        if error.to_string() == "dns error" {
+            return Some(
+                "See that the host in upstream.base_urls is spelled right and that this machine's DNS knows it; \
+                 upstream.resolve sets addresses without DNS.",
+            );
+        }
+        if let Some(remedy) = io.and_then(|error| remedy_of_io(error.kind())) {
+            return Some(remedy);
+        }
+        cause = wrapped.or_else(|| error.source());
+    }
+    None
+}
+
+fn remedy_of_tls(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            "The server's certificate isn't trusted: check the machine's clock, and set upstream.ca_file if a proxy of \
+             your own stands between."
+        }
+        _ => {
+            "The server doesn't speak TLS as expected: see that upstream.base_urls has the right scheme and port."
+        }
+    }
+}
+
+fn remedy_of_io(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::ConnectionRefused => {
+            Some("Nothing listens there: check host and port in upstream.base_urls, and the firewall.")
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some("This machine has no route there: check its network and firewall.")
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Some(
+            "Something between here and WeChat ended the connection: check firewall and upstream.base_urls.",
+        ),
+        _ => None,
+    }
+}
 
 impl Control {
     /// A client for `options.origin`.

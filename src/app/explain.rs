@@ -1,0 +1,287 @@
+//! `wxgate explain`: how a request would be handled, for people.
+
+use http::Method;
+
+use super::layout::Sheet;
+use crate::config::{Config, Problems};
+use crate::pipeline::explain::{Explanation, MOST_REPLAYS, NamedBy, Refused, Settled, explain as decide};
+use crate::wechat::catalogue::CredentialClass;
+
+/// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
+fn defaults(target: &str) -> Result<Config, Problems> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let plain =
+        |appid: &str| (1..=64).contains(&appid.len()) && appid.bytes().all(|b| b.is_ascii_alphanumeric());
+    let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "appid");
+    let appid = named.map(|(_, appid)| appid).filter(|appid| plain(appid));
+    let appid = appid.as_deref().unwrap_or("wx0000000000000000");
+    let text = format!("[[app]]\nname = 'app'\nappid = '{appid}'\nsecret = '-'\ndefault = true\n");
+    Config::parse(&text, "defaults", &|_| None)
+}
+
+/// How `method` on `target`, a path with or without query, would be handled under `config`; without one the defaults
+/// hold and no app and no caller is known. Lines of at most 80 columns.
+///
+/// # Errors
+/// Never: the problems would be those of the built-in defaults.
+pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result<String, Problems> {
+    let built_in;
+    let (known, target_there) = match config {
+        Some(config) => (config, target.to_owned()),
+        None => {
+            built_in = defaults(target)?;
+            (&built_in, without_prefix(target))
+        }
+    };
+    let mut sheet = Sheet::new(2, 12);
+    match decide(&known.pipeline, &known.token, method, &target_there) {
+        Err(refused) => sheet.row("refused", &refusal(&refused, known)),
+        Ok(told) => {
+            let told = Told { config: known, method, told, blank: config.is_none() };
+            told.app(&mut sheet, prefix(target));
+            told.endpoint(&mut sheet);
+            told.credential(&mut sheet);
+            told.callers(&mut sheet);
+            if told.anybody_gets_through() {
+                told.limits(&mut sheet);
+                told.replay(&mut sheet);
+                told.answer(&mut sheet);
+            }
+        }
+    }
+    let mut headline = Sheet::new(0, 0);
+    let shown = target.split_once('?').map_or(target, |(path, _)| path);
+    headline.row("", &format!("{method} {shown}"));
+    Ok(format!("{}{}", headline.finish(), sheet.finish()))
+}
+
+/// The app that `/@NAME/` names.
+fn prefix(target: &str) -> Option<&str> {
+    target.strip_prefix("/@").and_then(|rest| rest.split(['/', '?']).next())
+}
+
+/// There is no app to look a prefix up among, and it changes nothing else.
+fn without_prefix(target: &str) -> String {
+    match prefix(target) {
+        Some(name) => match &target[2 + name.len()..] {
+            rest if rest.starts_with('/') => rest.to_owned(),
+            rest => format!("/{rest}"),
+        },
+        None => target.to_owned(),
+    }
+}
+
+fn refusal(refused: &Refused, config: &Config) -> String {
+    let status = if config.pipeline.errors_as_200 { 200 } else { refused.status };
+    match refused.code {
+        Some(code) => format!("{status} {code}: {}", refused.reason),
+        None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
+    }
+}
+
+/// An explanation, and what it is explained with.
+struct Told<'a> {
+    config: &'a Config,
+    method: &'a Method,
+    told: Explanation,
+    /// There is no configuration.
+    blank: bool,
+}
+
+impl Told<'_> {
+    fn anybody_gets_through(&self) -> bool {
+        self.told.visits.iter().any(|visit| visit.outcome.is_ok())
+    }
+
+    fn app(&self, sheet: &mut Sheet, prefix: Option<&str>) {
+        let text = match (self.blank, prefix) {
+            (true, Some(name)) => format!("{name}, named by the path's prefix (--config FILE to look it up)"),
+            (true, None) => "the one that the request names; --config FILE tells which".to_owned(),
+            (false, _) => {
+                let mut outcomes = self.told.visits.iter().map(|visit| visit.outcome.as_ref().ok());
+                match outcomes.next().flatten() {
+                    Some(first) if outcomes.all(|other| other == Some(first)) => {
+                        format!("{} ({}), {}", first.app, first.appid, named_by(first))
+                    }
+                    _ if self.anybody_gets_through() => "depends on the caller, see there".to_owned(),
+                    _ => "none, see callers".to_owned(),
+                }
+            }
+        };
+        sheet.row("app", &text);
+    }
+
+    fn endpoint(&self, sheet: &mut Sheet) {
+        let endpoint = self.told.endpoint;
+        if endpoint.id == 0 {
+            sheet.row(
+                "endpoint",
+                "other: not in the catalogue, so it is taken to want what its name suggests",
+            );
+        } else {
+            sheet.row("endpoint", endpoint.path);
+        }
+        if let Some(method) = endpoint.method.filter(|method| *method != self.method.as_str()) {
+            sheet.row("", &format!("WeChat's SDKs call it by {method}; {} is sent on as it is", self.method));
+        }
+        if endpoint.guarded {
+            sheet.row(
+                "guarded",
+                "yes: it can harm the account, so only callers whose `allow` names it exactly get through",
+            );
+        } else {
+            sheet.row("guarded", "no");
+        }
+    }
+
+    fn credential(&self, sheet: &mut Sheet) {
+        sheet.row("credential", wanted(self.told.endpoint.class));
+        if !self.anybody_gets_through() {
+            sheet.row("sent", "nothing");
+            return;
+        }
+        if let Some(parameter) = self.told.injected {
+            sheet.row("injected", &format!("{parameter}, the app's token, kept fresh by wxgate"));
+        }
+        if !self.told.removed.is_empty() {
+            sheet.row("removed", &format!("{}, which the request brought", self.told.removed.join(", ")));
+        }
+        match &self.told.sent {
+            Some(sent) => {
+                sheet.row("sent", &format!("{} {sent}", self.method));
+                if !self.blank {
+                    sheet.row("", &format!("to {}", self.config.upstream.origin.url()));
+                }
+            }
+            None => sheet.row("sent", "nothing: wxgate answers by itself, with a placeholder token"),
+        }
+    }
+
+    fn callers(&self, sheet: &mut Sheet) {
+        let name = |caller: &Option<std::sync::Arc<str>>| match caller {
+            Some(name) => name.to_string(),
+            None if self.config.pipeline.callers.is_empty() => "anybody".to_owned(),
+            None => "anybody without a key".to_owned(),
+        };
+        let mut label = "callers";
+        let several = self.told.visits.iter().any(|visit| visit.outcome != self.told.visits[0].outcome);
+        for visit in &self.told.visits {
+            let text = match &visit.outcome {
+                Ok(_) if self.blank => {
+                    "anybody from this machine; with [[caller]]s, whose `allow` permits".into()
+                }
+                Ok(settled) if several => {
+                    format!("{}: yes, for {}, {}", name(&visit.caller), settled.app, named_by(settled))
+                }
+                Ok(_) => format!("{}: yes", name(&visit.caller)),
+                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused, self.config)),
+            };
+            sheet.row(std::mem::take(&mut label), &text);
+        }
+    }
+
+    fn limits(&self, sheet: &mut Sheet) {
+        if self.told.sent.is_none() {
+            return;
+        }
+        let pipeline = &self.config.pipeline;
+        let request = humantime::format_duration(pipeline.request_timeout);
+        let response = humantime::format_duration(self.config.upstream.response_timeout);
+        sheet.row(
+            "limits",
+            &format!(
+                "body up to {} (server.max_body); {request} for all attempts together (server.request_timeout), \
+                 {response} from the request's end to WeChat's answer (upstream.response_timeout)",
+                size(pipeline.max_body)
+            ),
+        );
+    }
+
+    fn replay(&self, sheet: &mut Sheet) {
+        let endpoint = self.told.endpoint;
+        if self.told.sent.is_none() {
+            return;
+        }
+        if self.told.injected.is_some() {
+            sheet.row(
+                "replay",
+                &format!(
+                    "yes: if WeChat rejects the token (40001, 40014, 42001) it is replaced and the same bytes go out \
+                     again, at most {MOST_REPLAYS} times; not a body over {} (replay.max_body), which streams on",
+                    size(self.config.pipeline.replay.max_body)
+                ),
+            );
+        } else if endpoint.class == CredentialClass::None {
+            sheet.row("replay", "no: there is no token that WeChat could reject");
+        } else {
+            sheet.row("replay", "no: the credential is the caller's own, which wxgate can't replace");
+        }
+        let repeat = if endpoint.one_time_code {
+            "no: it takes a code that is good once"
+        } else if self.method == Method::GET {
+            "once, if a connection that had served before closes without an answer"
+        } else {
+            "no: what WeChat may have seen is sent again only if it rejected the token"
+        };
+        sheet.row("repeat", repeat);
+        if endpoint.evidence {
+            sheet.row("evidence", "yes: a success here proves that the app's token lives");
+        } else {
+            sheet.row("evidence", "no: a success here says nothing about the app's token");
+        }
+    }
+
+    fn answer(&self, sheet: &mut Sheet) {
+        if self.told.sent.is_none() {
+            sheet.row("answer", "access_token, a placeholder that names app and caller, and expires_in");
+            return;
+        }
+        let shape = "the top-level errcode of a JSON object of up to 4 KiB, status 200";
+        if self.told.endpoint.binary {
+            sheet.row(
+                "errors",
+                &format!("{shape}, if an errmsg stands beside it: a file may be the answer here"),
+            );
+        } else {
+            sheet.row("errors", shape);
+        }
+    }
+}
+
+fn named_by(settled: &Settled) -> &'static str {
+    match settled.by {
+        NamedBy::Prefix => "named by the path's prefix",
+        NamedBy::Appid => "named by the query's appid",
+        NamedBy::Placeholder => "named by the placeholder token",
+        NamedBy::OnlyApp => "the caller's only app",
+        NamedBy::Default => "the default app",
+    }
+}
+
+/// What an endpoint wants, in words.
+fn wanted(class: CredentialClass) -> &'static str {
+    match class {
+        CredentialClass::AppToken => "the app's access token",
+        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
+            "a third-party platform's token, which wxgate does not hold"
+        }
+        CredentialClass::UserOauth => {
+            "the user's own OAuth token or code, which the caller sends; nothing is changed"
+        }
+        CredentialClass::AppSecret => "appid and secret in the query, which the caller sends",
+        CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
+        CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
+        CredentialClass::SuiteToken => "a WeCom suite's token, which wxgate does not hold",
+        CredentialClass::ProviderToken => "a WeCom provider's token, which wxgate does not hold",
+        CredentialClass::None => "none",
+    }
+}
+
+/// A size as the configuration spells it.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} bytes"),
+    }
+}

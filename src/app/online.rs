@@ -1,0 +1,103 @@
+//! `wxgate check --online`: does WeChat give each app a token, and if not, what helps?
+
+use tokio::task::JoinSet;
+
+use super::layout::Sheet;
+use crate::config::Config;
+use crate::token::{AppOptions, Failure, trial};
+use crate::upstream::control::{Control, SetupError};
+use crate::upstream::tls;
+use crate::wechat::{TokenMode, errcode};
+
+/// Token calls at once.
+const AT_ONCE: usize = 20;
+
+/// The column of the apps' names.
+const NAME: usize = 20;
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Online {
+    /// For people, lines of at most 80 columns.
+    pub text: String,
+    /// How many apps got no token.
+    pub failed: usize,
+}
+
+/// Why WeChat can't even be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OnlineError {
+    /// TLS towards WeChat can't be set up.
+    #[error("upstream.ca_file")]
+    Tls(#[from] tls::TlsError),
+    /// The client for token calls can't be set up.
+    #[error(transparent)]
+    Control(#[from] SetupError),
+}
+
+/// Fetches a token for each app and forgets it; never by force, and in classic mode, where a fetch replaces the live
+/// token, only with `rotate`.
+///
+/// # Errors
+/// If no call can be made at all; what WeChat refuses is in the answer.
+pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
+    let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
+    let control = Control::new(&config.upstream, tls)?;
+    let apps: Vec<_> = config.pipeline.apps.iter().map(|app| &app.token).collect();
+    let asked = |app: &AppOptions| rotate || app.mode == TokenMode::Stable;
+
+    let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
+    for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
+        let mut calls = JoinSet::new();
+        for &index in chunk.iter().filter(|index| asked(apps[**index])) {
+            let (control, app, timeout) = (control.clone(), apps[index].clone(), config.token.fetch_timeout);
+            calls.spawn(async move { (index, trial(&control, &app, timeout).await) });
+        }
+        while let Some(called) = calls.join_next().await {
+            if let Ok((index, outcome)) = called {
+                outcomes[index] = Some(outcome);
+            }
+        }
+    }
+
+    let mut sheet = Sheet::new(0, NAME);
+    let mut failed = 0;
+    for (app, outcome) in apps.iter().zip(outcomes) {
+        match outcome {
+            Some(Ok(left)) => {
+                let left = humantime::format_duration(left);
+                sheet.row(&app.name, &format!("ok, WeChat gives a token, good for {left}"));
+            }
+            Some(Err(failure)) => {
+                failed += 1;
+                explain(&mut sheet, &app.name, &failure);
+            }
+            None if asked(app) => {
+                failed += 1;
+                sheet.row(&app.name, "FAILED: the call was broken off");
+            }
+            None => sheet.row(
+                &app.name,
+                "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would give one \
+                 can't be known; --rotate asks all the same",
+            ),
+        }
+    }
+    Ok(Online { text: sheet.finish(), failed })
+}
+
+fn explain(sheet: &mut Sheet, name: &str, failure: &Failure) {
+    let meaning = failure.errcode.and_then(errcode::explain);
+    let what = match (failure.errcode, &meaning) {
+        (Some(code), Some(meaning)) => format!("{code}, {}", meaning.meaning),
+        (Some(code), None) => format!("WeChat answered {code}"),
+        (None, _) => failure.message.clone(),
+    };
+    sheet.row(name, &format!("FAILED: {what}"));
+    if failure.errcode.is_some() && !failure.message.is_empty() {
+        sheet.row("", &format!("WeChat says: {}", failure.message));
+    }
+    if let Some(remedy) = failure.remedy.as_deref().or_else(|| meaning.map(|meaning| meaning.remedy)) {
+        sheet.row("", &format!("remedy: {remedy}"));
+    }
+}

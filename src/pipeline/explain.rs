@@ -1,0 +1,222 @@
+//! What the pipeline would do with a request, told without sending it: the same decisions, by the same functions.
+
+use std::sync::Arc;
+
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Version};
+
+use super::directory::{App, Caller, Directory};
+use super::error::Error;
+use super::report::Metrics;
+use super::route::{Named, Placeholder, Target};
+use super::{Options, access, credential, replay, route};
+use crate::message::query;
+use crate::observe::clock::Clock;
+use crate::secret::Secret;
+use crate::token::{self, Handle, Token};
+use crate::wechat::catalogue::{CredentialClass, Endpoint};
+
+/// How often one request is sent again at most, after its token was rejected.
+pub const MOST_REPLAYS: u32 = replay::MOST;
+
+/// What stands where a credential would.
+const MASK: &str = "***";
+
+/// How a request would be handled.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The app that the path's prefix names.
+    pub prefix: Option<String>,
+    /// WeChat's path, as sent.
+    pub path: String,
+    /// As catalogued; its path is `other` where it isn't.
+    pub endpoint: &'static Endpoint,
+    /// Names of the credentials that are taken out of the query, in their order.
+    pub removed: Vec<&'static str>,
+    /// The parameter that the app's token is put into.
+    pub injected: Option<&'static str>,
+    /// Path and query as they would reach WeChat, credentials masked; none if the proxy answers itself.
+    pub sent: Option<String>,
+    /// What comes of it, caller by caller.
+    pub visits: Vec<Visit>,
+}
+
+/// The request, sent by one caller.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Who; none is anybody without a key.
+    pub caller: Option<Arc<str>>,
+    /// For which app it is sent on, or why it isn't.
+    pub outcome: Result<Settled, Refused>,
+}
+
+/// An app, and why this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its name.
+    pub app: Arc<str>,
+    /// Its appid.
+    pub appid: Arc<str>,
+    /// What named it.
+    pub by: NamedBy,
+}
+
+/// What named an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `/@NAME/`
+    Prefix,
+    /// The `appid` of a token call.
+    Appid,
+    /// A placeholder token.
+    Placeholder,
+    /// It is the only one that the caller may use.
+    OnlyApp,
+    /// `default = true`
+    Default,
+}
+
+/// The proxy's own answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// HTTP status, unless `server.errors_as_200` is set.
+    pub status: u16,
+    /// The proxy's word for it; none where the answer poses as WeChat's.
+    pub code: Option<&'static str>,
+    /// As `errcode` in the body.
+    pub errcode: i64,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        let face = error.face();
+        Self {
+            status: face.status.as_u16(),
+            code: face.code,
+            errcode: face.errcode,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// What would become of `method` on `target` (path and query) under `options`. The request is taken to come from this
+/// machine, with no header but `Host: localhost`.
+///
+/// # Errors
+/// Where nobody's request of this kind is let through, whatever the key.
+pub fn explain(
+    options: &Options,
+    tokens: &token::Options,
+    method: &Method,
+    target: &str,
+) -> Result<Explanation, Refused> {
+    let directory = directory(options, tokens);
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .version(Version::HTTP_11)
+        .header(HOST, HeaderValue::from_static("localhost"))
+        .body(());
+    let not_http = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
+    let (parts, ()) = request.map_err(not_http)?.into_parts();
+    let target = route::target(&parts)?;
+    let placeholder = route::placeholder(&directory, target.query, Clock::default().now());
+    route::check_confusion(&target, &placeholder)?;
+
+    let token_call = target.endpoint.class == CredentialClass::TokenEndpoint;
+    let appid = target.query.filter(|_| token_call).and_then(|query| query::get(query, "appid"));
+    let placeholder = if token_call { Placeholder::Absent } else { placeholder };
+    let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };
+
+    let injects = credential::injects(target.endpoint.class);
+    let untouched = target.endpoint.class == CredentialClass::UserOauth;
+    let brought = target.query.filter(|_| !untouched && !token_call).into_iter();
+    Ok(Explanation {
+        prefix: target.prefix.map(str::to_owned),
+        path: target.path.to_owned(),
+        endpoint: target.endpoint,
+        removed: brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name()).collect(),
+        injected: injects.then(|| query::CredentialParam::AccessToken.name()),
+        sent: (!token_call).then(|| sent(&target, injects)),
+        visits: visitors(&directory, &named)
+            .map(|caller| Visit {
+                caller: caller.map(|caller| Arc::clone(&caller.name)),
+                outcome: visit(&directory, caller, method, &target, &named).map_err(Refused::from),
+            })
+            .collect(),
+    })
+}
+
+/// The directory of a proxy that doesn't run.
+fn directory(options: &Options, tokens: &token::Options) -> Directory {
+    let clock = Clock::default();
+    let handle = |name: &str| {
+        let app = options.apps.iter().find(|app| &*app.token.name == name)?;
+        Some(Handle::unkept(app.token.clone(), tokens.clone(), clock.clone()))
+    };
+    Directory::new(options.clone(), handle, &Metrics::new(1).names, None, clock.now())
+}
+
+/// Who may be asking: everybody, or the one whom a placeholder names.
+fn visitors<'d>(directory: &'d Directory, named: &Named<'d, '_>) -> impl Iterator<Item = Option<&'d Caller>> {
+    let known = match &named.placeholder {
+        Placeholder::Holds { caller, .. } => Some(*caller),
+        Placeholder::Absent | Placeholder::Void(_) => None,
+    };
+    let anonymous = directory.admits_anonymous().then_some(None);
+    let all = directory.callers.iter().map(Some).chain(anonymous).filter(move |_| known.is_none());
+    known.into_iter().chain(all)
+}
+
+fn visit<'d>(
+    directory: &'d Directory,
+    caller: Option<&'d Caller>,
+    method: &Method,
+    target: &Target<'_>,
+    named: &Named<'d, '_>,
+) -> Result<Settled, Error> {
+    let app = route::settle_app(directory, caller, named)?;
+    if target.endpoint.class != CredentialClass::TokenEndpoint {
+        access::permit(caller, method, target)?;
+        credential::check_own(app, target)?;
+    }
+    Ok(Settled {
+        app: Arc::clone(&app.name),
+        appid: Arc::clone(&app.appid),
+        by: named_by(directory, caller, named, app),
+    })
+}
+
+fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_>, app: &App) -> NamedBy {
+    let only = caller.and_then(|caller| caller.only_app(directory));
+    match named {
+        Named { prefix: Some(_), .. } => NamedBy::Prefix,
+        Named { appid: Some(_), .. } => NamedBy::Appid,
+        Named { placeholder: Placeholder::Holds { .. }, .. } => NamedBy::Placeholder,
+        _ if only.is_some_and(|only| std::ptr::eq(only, app)) => NamedBy::OnlyApp,
+        _ => NamedBy::Default,
+    }
+}
+
+/// What reaches WeChat, fit to be printed.
+fn sent(target: &Target<'_>, injects: bool) -> String {
+    let now = Clock::default().now();
+    let token = Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
+    let bytes = credential::inject(target, injects.then_some(&token));
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((path, query)) = text.split_once('?') else { return text.into_owned() };
+    let mask = |parameter: &str| {
+        let secret = query::credentials(parameter).next().is_some()
+            || ["secret", "appsecret", "refresh_token"]
+                .iter()
+                .any(|name| query::get(parameter, name).is_some());
+        match parameter.split_once('=') {
+            Some((name, _)) if secret => format!("{name}={MASK}"),
+            _ => parameter.to_owned(),
+        }
+    };
+    let query: Vec<_> = query.split('&').map(mask).collect();
+    format!("{path}?{}", query.join("&"))
+}

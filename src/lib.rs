@@ -18,7 +18,7 @@
 //!
 //! Layers, top to bottom; a file uses only those below its own (`tests/layers.rs`):
 //!
-//! - [`app`], the composition root, knows all parts; the demo and the command line stand above it.
+//! - [`app`], the composition root, knows all parts; [`demo`], the tour, and the command line stand above it.
 //! - [`config`] reads the file and builds the options that each module owns. Nobody imports it from below.
 //! - [`sandbox`] is the fake WeChat; [`admin`] the status page, API and metrics; [`pipeline`] the seven steps, a file
 //!   each. They answer requests for [`server`], whose [`server::Handler`] and message types are all they know of it.
@@ -35,6 +35,7 @@
 pub mod admin;
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod message;
 pub mod observe;
 pub mod pipeline;

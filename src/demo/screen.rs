@@ -1,0 +1,101 @@
+//! The tour on a terminal of 80 columns.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::Show;
+use crate::app::layout::{WIDTH, wrap};
+
+/// Where the text of a step begins.
+const INDENT: usize = 3;
+/// The column of labels.
+const LABEL: usize = 14;
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const GREEN: &str = "32";
+const RED: &str = "31";
+
+/// Writes the tour to stdout as it goes.
+pub(super) struct Screen {
+    show: Show,
+    steps: usize,
+    claims: usize,
+    failures: usize,
+}
+
+impl Screen {
+    pub(super) fn new(show: Show) -> Self {
+        Self { show, steps: 0, claims: 0, failures: 0 }
+    }
+
+    /// Claims that turned out false so far.
+    pub(super) fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// Time to read.
+    pub(super) fn pause(&self) -> Duration {
+        self.show.pause
+    }
+
+    /// Begins a step.
+    pub(super) fn step(&mut self, title: &str) {
+        self.steps += 1;
+        self.line("");
+        self.bold(&format!("{}. {title}", self.steps));
+    }
+
+    /// A headline.
+    pub(super) fn bold(&self, text: &str) {
+        self.line(&self.painted(BOLD, text));
+    }
+
+    /// What happens, in a sentence.
+    pub(super) fn say(&self, text: &str) {
+        for line in wrap(text, WIDTH - INDENT) {
+            self.line(&format!("{:INDENT$}{line}", ""));
+        }
+    }
+
+    /// A label, and what was seen; an empty label goes on with the one before.
+    pub(super) fn show(&self, label: &str, text: &str) {
+        let mut label = self.painted(DIM, &format!("{label:LABEL$}"));
+        for line in wrap(text, WIDTH - INDENT - LABEL) {
+            self.line(&format!("{:INDENT$}{label}{line}", ""));
+            label = " ".repeat(LABEL);
+        }
+    }
+
+    /// A claim, and whether it held.
+    pub(super) fn check(&mut self, holds: bool, claim: &str) {
+        let (mark, colour) = if holds { ("✓", GREEN) } else { ("✗ NOT SO:", RED) };
+        self.claims += 1;
+        self.failures += usize::from(!holds);
+        let lead = mark.chars().count() + 1;
+        let mut mark = format!("{} ", self.painted(colour, mark));
+        for line in wrap(claim, WIDTH - INDENT - lead) {
+            self.line(&format!("{:INDENT$}{mark}{line}", ""));
+            mark = " ".repeat(lead);
+        }
+    }
+
+    /// How many claims there were, and whether all held.
+    pub(super) fn sum_up(&self) {
+        self.line("");
+        let held = self.claims - self.failures;
+        let (all, colour) = if self.failures == 0 { ("All held", GREEN) } else { ("NOT ALL HELD", RED) };
+        self.line(&format!("{}: {held} of {} claims.", self.painted(colour, all), self.claims));
+    }
+
+    /// A line as it is: something to paste.
+    pub(super) fn line(&self, text: &str) {
+        let mut stdout = std::io::stdout().lock();
+        // A reader that left early is no reason to stop serving.
+        let _ = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        if self.show.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,141 @@
+//! Sandbox and proxy, set up for the tour.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use super::screen::Screen;
+use crate::app::{self, Running, StartError, Surroundings};
+use crate::config::{Config, Problems};
+use crate::observe::clock::Clock;
+use crate::sandbox::{self, Entry, Sandbox};
+use crate::server::Address;
+
+/// The account of the tour.
+pub(super) const APPID: &str = "wx00000000demoshop";
+
+/// Where the proxy, its status page and the fake WeChat are while the demo serves, if nothing else is there.
+const PORTS: [u16; 3] = [8080, 9090, 9080];
+
+/// Why the tour can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The fake WeChat doesn't start.
+    #[error("cannot start the fake WeChat")]
+    Sandbox(#[source] std::io::Error),
+    /// The demo's own configuration is wrong.
+    #[error("the demo's configuration: {0}")]
+    Config(Problems),
+    /// The proxy doesn't start.
+    #[error("cannot start the proxy")]
+    Proxy(#[from] StartError),
+}
+
+/// What the tour plays on.
+pub(super) struct Stage {
+    pub(super) sandbox: Sandbox,
+    proxy: Running,
+    /// `host:port` of the proxy.
+    pub(super) address: String,
+}
+
+impl Stage {
+    /// Starts both, on ports that are easy to remember unless the tour is all (`once`).
+    pub(super) async fn set(once: bool) -> Result<Self, StageError> {
+        let [proxy, admin, wechat] = PORTS.map(|port| if once { 0 } else { free(port) });
+        // Made up anew each time, so that nobody takes it for something to keep.
+        let secret = format!("{:032x}", fastrand::u128(..));
+        let sandbox = Sandbox::start(sandbox::Options {
+            listen: Address::Tcp(format!("127.0.0.1:{wechat}")),
+            apps: vec![sandbox::App::new(APPID, secret.as_str(), sandbox::AppKind::OfficialAccount)],
+            ..sandbox::Options::default()
+        })
+        .map_err(StageError::Sandbox)?;
+        let text = format!(
+            "[server]\nlisten = [\"127.0.0.1:{proxy}\"]\nworkers = 2\ndrain_timeout = \"2s\"\n\
+             [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+             [upstream]\nbase_urls = [\"{}\"]\n\
+             [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n",
+            sandbox.url()
+        );
+        let source: app::Source = Arc::new(move || {
+            Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()))
+        });
+        let config = source().map_err(StageError::Config)?;
+        let surroundings = Surroundings {
+            clock: Clock::default(),
+            access_log: Box::new(std::io::sink()),
+            json: true,
+            source,
+        };
+        let proxy = app::start(&config, surroundings).await?;
+        let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
+        Ok(Self { sandbox, proxy, address })
+    }
+
+    /// Says what was started.
+    pub(super) fn introduce(&self, screen: &mut Screen) {
+        screen.bold("wxgate, a reverse proxy for WeChat's API that holds the credentials");
+        screen.line("");
+        screen.say("Two servers were started on this machine; nothing leaves it:");
+        screen.show("WeChat", &format!("{} (a fake one, to be broken on purpose)", self.sandbox.url()));
+        screen.show("wxgate", &format!("http://{} (alone knows secret and token)", self.address));
+    }
+
+    /// What to do now that the tour is over.
+    pub(super) fn invite(&self, screen: &mut Screen) {
+        let admin = self.proxy.admin_address().map(ToString::to_string).unwrap_or_default();
+        let (proxy, wechat) = (&self.address, self.sandbox.url());
+        screen.line("");
+        screen.bold("Your turn: paste these into another terminal");
+        for (what, command) in [
+            ("A call without credentials:", format!("curl 'http://{proxy}/cgi-bin/user/info?openid=you'")),
+            ("Kill the token, then call again:", format!("curl {wechat}/sandbox/rotate -d '{{}}'")),
+            (
+                "How often was it replayed? See X-Wxgate-Replays:",
+                format!("curl -i -H 'X-Wxgate-Explain: 1' http://{proxy}/cgi-bin/menu/get"),
+            ),
+            ("What reached WeChat:", format!("curl '{wechat}/sandbox/journal?limit=5'")),
+            ("How the tokens are doing:", format!("wxgate status --admin http://{admin}")),
+        ] {
+            screen.line("");
+            screen.say(what);
+            screen.line(&format!("   {command}"));
+        }
+        screen.line("");
+        screen.say(&format!("Status page: http://{admin}/"));
+        screen.say("Ctrl-C ends the demo.");
+    }
+
+    /// Ends both, the proxy first: it may still be asking WeChat.
+    pub(super) async fn strike(self) {
+        self.proxy.drain().await;
+        self.sandbox.stop().await;
+    }
+
+    /// The number of the latest request that WeChat saw.
+    pub(super) fn seen(&self) -> u64 {
+        self.sandbox.journal(None).last().map_or(0, |entry| entry.seq)
+    }
+
+    /// What WeChat saw since.
+    pub(super) fn since(&self, seen: u64) -> Vec<Entry> {
+        let mut entries = self.sandbox.journal(None);
+        entries.retain(|entry| entry.seq > seen);
+        entries
+    }
+
+    /// How many tokens were fetched from WeChat.
+    pub(super) fn fetches(&self) -> u64 {
+        self.sandbox.counts().fetches
+    }
+
+    /// Somebody else, with the same secret, makes WeChat issue another token: the one in use is dead at once.
+    pub(super) fn kill_token(&self) {
+        self.sandbox.rotate(APPID);
+    }
+}
+
+/// The port if nobody listens on it, else 0, which takes any free one.
+fn free(port: u16) -> u16 {
+    TcpListener::bind(("127.0.0.1", port)).map_or(0, |_| port)
+}

@@ -1,0 +1,54 @@
+//! Many callers at once, and the token is dead.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::super::caller::{self, CallError};
+use super::super::screen::Screen;
+use super::super::stage::Stage;
+use super::{USER_INFO, is_user};
+
+/// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at first.
+const CALLERS: usize = 50;
+/// Calls of each, one after another.
+const CALLS: usize = 4;
+
+pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
+    screen.say(&format!("{CALLERS} services make {CALLS} calls each, all at the same time."));
+    let fetches = stage.fetches();
+    let seen = stage.seen();
+    stage.kill_token();
+    let address: Arc<str> = stage.address.as_str().into();
+    let mut callers = JoinSet::new();
+    for number in 0..CALLERS {
+        callers.spawn(calls(Arc::clone(&address), number));
+    }
+    let mut right = 0;
+    while let Some(ended) = callers.join_next().await {
+        right += ended.unwrap_or(0);
+    }
+    let fetched = stage.fetches() - fetches;
+    let entries = stage.since(seen);
+    let rejected = entries.iter().filter(|entry| entry.errcode == Some(40001)).count();
+
+    screen.show("right answers", &format!("{right} of {}", CALLERS * CALLS));
+    screen.show("WeChat saw", &format!("{rejected} calls with the dead token, which it rejected"));
+    screen.show("", &format!("{fetched} fetch of a token"));
+    screen.check(
+        right == CALLERS * CALLS && fetched == 1 && rejected > 0,
+        "everybody was answered, and all of them together caused one fetch",
+    );
+    Ok(())
+}
+
+/// How many of one caller's calls brought the right user.
+async fn calls(address: Arc<str>, caller: usize) -> usize {
+    let mut right = 0;
+    for call in 0..CALLS {
+        let openid = format!("user-{caller}-{call}");
+        let answer = caller::get(&address, &format!("{USER_INFO}?openid={openid}")).await;
+        right += usize::from(answer.is_ok_and(|answer| is_user(&answer, &openid)));
+    }
+    right
+}

@@ -1,0 +1,32 @@
+//! The token dies between two calls.
+
+use tokio::time::Instant;
+
+use super::super::caller::{self, CallError};
+use super::super::screen::Screen;
+use super::super::stage::Stage;
+use super::{USER_INFO, is_replay_of, is_user, show_seen, user};
+
+pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
+    screen.say(
+        "Another program fetched a token with the same secret, so WeChat no longer takes ours. wxgate can't know yet.",
+    );
+    stage.kill_token();
+    let seen = stage.seen();
+    let began = Instant::now();
+    let answer = caller::get(&stage.address, &format!("{USER_INFO}?openid=bob")).await?;
+    let took = began.elapsed();
+    let entries = stage.since(seen);
+
+    screen.show("service sent", &format!("GET {USER_INFO}?openid=bob"));
+    show_seen(screen, &entries);
+    screen.show("service got", &user(&answer));
+    screen.check(
+        is_user(&answer, "bob") && is_replay_of(USER_INFO, &entries),
+        &format!(
+            "rejected, fetched, replayed: the service noticed nothing but {:.1} ms",
+            took.as_secs_f64() * 1000.0
+        ),
+    );
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! An upload whose token is dead: the bytes go out twice, and must be the same.
+
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+
+use super::super::caller::{self, CallError};
+use super::super::screen::Screen;
+use super::super::stage::Stage;
+use super::{is_replay_of, show_seen};
+
+const UPLOAD: &str = "/cgi-bin/media/upload";
+const BOUNDARY: &str = "wxgate-demo";
+const FILE_BYTES: usize = 1024 * 1024;
+
+pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
+    screen.say("1 MiB, sent once by the service; WeChat rejects the token only when it has all of it.");
+    let file: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(FILE_BYTES).collect();
+    let body = multipart(&file);
+    let sent = hex(&body);
+    stage.kill_token();
+    let seen = stage.seen();
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let answer = caller::post(&stage.address, &format!("{UPLOAD}?type=image"), &content_type, body).await?;
+    let entries = stage.since(seen);
+    let media_id = answer.text("media_id");
+    let download = caller::get(&stage.address, &format!("/cgi-bin/media/get?media_id={media_id}")).await?;
+
+    show_seen(screen, &entries);
+    let uploads: Vec<_> = entries.iter().filter(|entry| entry.path == UPLOAD).collect();
+    screen.show("SHA-256 sent", &head(&sent));
+    let mut label = "SHA-256 seen";
+    for upload in &uploads {
+        screen.show(std::mem::take(&mut label), &head(upload.body_sha256.as_deref().unwrap_or("none")));
+    }
+    let same = uploads.iter().all(|upload| upload.body_sha256.as_deref() == Some(&sent));
+    screen.check(
+        is_replay_of(UPLOAD, &entries) && same,
+        "replayed byte for byte: the service sent its file once",
+    );
+    screen.check(
+        !media_id.is_empty() && download.body == file,
+        "downloaded again, it is the file that was sent",
+    );
+    Ok(())
+}
+
+fn multipart(file: &[u8]) -> Bytes {
+    let mut body = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"media\"; filename=\"photo.jpg\"\r\n\
+         Content-Type: image/jpeg\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(file);
+    body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+    body.into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn head(digest: &str) -> String {
+    format!("{}...", digest.get(..16).unwrap_or(digest))
+}

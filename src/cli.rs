@@ -1,6 +1,6 @@
 //! The command line: arguments, output and exit codes.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,22 +10,25 @@ use wxgate::server::Address;
 
 mod admin;
 mod failure;
+mod sandbox;
 mod status;
 
 use failure::Failure;
 
 /// The parts that commands run, each called in one place.
 mod parts {
+    use std::io::IsTerminal as _;
     use std::path::Path;
+    use std::time::Duration;
 
     use wxgate::config::Config;
+    use wxgate::demo::Show;
     use wxgate::server::Address;
 
     use super::failure::Failure;
 
-    fn not_wired(part: &str) -> Failure {
-        Failure::Run(format!("{part} is not wired yet").into())
-    }
+    /// Between two steps of the tour, for whoever watches it.
+    const READING: Duration = Duration::from_millis(450);
 
     /// Serves until a signal ends it; `path` is read again on SIGHUP.
     pub(super) async fn serve(config: Config, path: &Path) -> Result<(), Failure> {
@@ -33,27 +36,40 @@ mod parts {
     }
 
     /// Serves the fake WeChat; the accounts are those of `config`, else made-up ones.
-    pub(super) async fn sandbox(_listen: Address, _config: Option<Config>) -> Result<(), Failure> {
-        Err(not_wired("sandbox"))
+    pub(super) async fn sandbox(listen: Address, config: Option<Config>) -> Result<(), Failure> {
+        super::sandbox::run(listen, config.as_ref()).await
     }
 
     /// Runs the tour; goes on serving unless `once`.
-    pub(super) async fn demo(_once: bool) -> Result<(), Failure> {
-        Err(not_wired("demo"))
+    pub(super) async fn demo(once: bool) -> Result<(), Failure> {
+        let pause = if std::io::stdout().is_terminal() { READING } else { Duration::ZERO };
+        let held = wxgate::demo::run(once, Show { colour: super::colour(), pause }).await;
+        match held.map_err(|error| Failure::Run(error.into()))? {
+            wxgate::demo::Outcome::Held => Ok(()),
+            wxgate::demo::Outcome::Failed(steps) => {
+                Err(Failure::Run(format!("{steps} of the tour's steps did not hold").into()))
+            }
+        }
     }
 
     /// How a request would be handled, as text to print.
     pub(super) fn explain(
-        _method: &http::Method,
-        _path: &str,
-        _config: Option<&Config>,
+        method: &http::Method,
+        path: &str,
+        config: Option<&Config>,
     ) -> Result<String, Failure> {
-        Err(not_wired("explain"))
+        Ok(wxgate::app::explain(method, path, config)?)
     }
 
-    /// Fetches a token for each app and says what came of it, as text to print.
-    pub(super) async fn check_online(_config: Config, _rotate: bool) -> Result<String, Failure> {
-        Err(not_wired("check --online"))
+    /// Fetches a token for each app and prints what came of it; a failure if one got none.
+    pub(super) async fn check_online(config: Config, rotate: bool) -> Result<(), Failure> {
+        let told = wxgate::app::online(&config, rotate).await.map_err(|error| Failure::Run(error.into()))?;
+        super::print(&told.text)?;
+        match told.failed {
+            0 => Ok(()),
+            1 => Err(Failure::Run("1 app got no token".into())),
+            failed => Err(Failure::Run(format!("{failed} apps got no token").into())),
+        }
     }
 }
 
@@ -230,7 +246,7 @@ fn check(path: &Path, online: bool, rotate: bool) -> Result<(), Failure> {
         count(config.pipeline.apps.len(), "app"),
         count(config.pipeline.callers.len(), "caller"),
     ))?;
-    if online { print(&block_on(parts::check_online(config, rotate))?) } else { Ok(()) }
+    if online { block_on(parts::check_online(config, rotate)) } else { Ok(()) }
 }
 
 /// Runs the control plane on this thread; what serves requests has threads of its own.
@@ -240,6 +256,11 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
         .build()
         .map_err(|error| Failure::Run(error.into()))?
         .block_on(future)
+}
+
+/// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 /// Writes to stdout; a reader that left early (`| head`) is no failure.

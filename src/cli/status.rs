@@ -1,7 +1,6 @@
 //! The status of a running proxy as a table of 80 columns.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -58,9 +57,7 @@ struct Problem {
 
 /// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
 pub(super) fn render(json: &str) -> Result<String, Failure> {
-    let colour =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    table(json, SystemTime::now(), colour)
+    table(json, SystemTime::now(), super::colour())
         .map_err(|_| Failure::Run("the admin address answered something else than a status".into()))
 }
 

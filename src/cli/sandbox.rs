@@ -1,0 +1,69 @@
+//! `wxgate sandbox`: the fake WeChat on its own.
+
+use wxgate::app::Termination;
+use wxgate::config::Config;
+use wxgate::sandbox::{App, AppKind, Options, SECRET, Sandbox};
+use wxgate::server::Address;
+
+use super::failure::Failure;
+
+/// Serves the accounts of `config`, else made-up ones, until a signal ends it.
+pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Run(error.into());
+    let mut options = Options { listen, ..Options::default() };
+    if let Some(config) = config {
+        let account = config.pipeline.apps.iter().map(|app| {
+            let kind = match app.token.kind.as_str() {
+                "mini_program" => AppKind::MiniProgram,
+                _ => AppKind::OfficialAccount,
+            };
+            App::new(&*app.token.appid, app.token.secret.expose(), kind)
+        });
+        options.apps = account.collect();
+    }
+    let apps = options.apps.clone();
+    let sandbox = Sandbox::start(options).map_err(failed)?;
+    let mut termination = Termination::catch().map_err(failed)?;
+    super::print(&introduction(sandbox.address(), &apps, config.is_some()))?;
+    termination.wait().await;
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// What there is, and lines to paste. Secrets of a configuration are not shown.
+fn introduction(address: &Address, apps: &[App], configured: bool) -> String {
+    let (curl, base) = match address {
+        Address::Tcp(authority) => ("curl".to_owned(), format!("http://{authority}")),
+        Address::Unix(path) => {
+            (format!("curl --unix-socket {}", path.display()), "http://localhost".to_owned())
+        }
+    };
+    let shown = |app: &App| if configured { "(as configured)".to_owned() } else { app.secret.clone() };
+    let mut text = format!("A fake WeChat API listens on {address}\n\n  {:24}{:18}KIND\n", "APPID", "SECRET");
+    for app in apps {
+        let kind = match app.kind {
+            AppKind::OfficialAccount => "official_account",
+            AppKind::MiniProgram => "mini_program",
+            AppKind::Component => "component",
+            AppKind::Wecom => "wecom",
+        };
+        text += &format!("  {:24}{:18}{kind}\n", app.appid, shown(app));
+    }
+    if let Some(app) = apps.first() {
+        let secret = if configured { "\"$SECRET\"" } else { SECRET };
+        text += &format!(
+            "\nA token:\n  {curl} -G {base}/cgi-bin/token -d grant_type=client_credential \\\n    \
+             -d appid={} -d secret={secret}\n",
+            app.appid
+        );
+    }
+    text += &format!(
+        "\nKill all tokens, as somebody else's fetch does:\n  {curl} {base}/sandbox/rotate -d '{{}}'\n\
+         \nWhat it saw, and what else can be broken:\n  {curl} {base}/sandbox/journal\n  {curl} {base}/sandbox/\n"
+    );
+    if let Address::Tcp(_) = address {
+        text += &format!("\nFor wxgate:\n  [upstream]\n  base_urls = [\"{base}\"]\n");
+    }
+    text.push_str("\nCtrl-C ends it.\n");
+    text
+}

@@ -1,0 +1,153 @@
+//! `wxgate explain`: what it says is what the pipeline does.
+#![expect(clippy::expect_used, reason = "a test ends where its setting fails")]
+
+use std::process::Command;
+
+use http::Method;
+use wxgate::app;
+use wxgate::config::Config;
+
+/// What a planted secret looks like; must show up in no output.
+const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
+
+fn config(text: &str) -> Config {
+    let secret = |_: &str| Some(CANARY.to_owned());
+    Config::parse(text, "test.toml", &secret).expect("a configuration")
+}
+
+fn two_apps() -> Config {
+    let digest = |digit: &str| digit.repeat(64);
+    config(&format!(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\n\
+         [[app]]\nname = 'cafe'\nappid = 'wx1123456789abcdef'\nsecret = {{ env = 'S' }}\nown_credential = 'reject'\n\
+         [[caller]]\nname = 'orders'\nkey_sha256 = '{}'\napps = ['shop']\nallow = ['**', '/cgi-bin/clear_quota']\n\
+         [[caller]]\nname = 'reports'\nkey_sha256 = '{}'\napps = ['shop', 'cafe']\nallow = ['GET /cgi-bin/user/**']\n",
+        digest("a"),
+        digest("b"),
+    ))
+}
+
+/// The explanation with its line breaks undone, so that a test finds a sentence.
+fn explain(method: Method, target: &str, config: Option<&Config>) -> String {
+    let text = app::explain(&method, target, config).expect("an explanation");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(!text.contains(CANARY), "{text}");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn says(text: &str, part: &str) {
+    assert!(text.contains(part), "{part:?} is not in {text}");
+}
+
+#[test]
+fn a_plain_call_gets_the_apps_token_in_place_of_its_own() {
+    let text = explain(Method::GET, "/cgi-bin/user/info?access_token=mine&openid=O", None);
+    says(&text, "endpoint /cgi-bin/user/info guarded no credential the app's access token");
+    says(&text, "removed access_token, which the request brought");
+    says(&text, "sent GET /cgi-bin/user/info?access_token=***&openid=O");
+    says(&text, "replay yes:");
+    says(&text, "evidence yes:");
+    assert!(!text.contains("mine"), "{text}");
+}
+
+#[test]
+fn callers_are_told_apart() {
+    let text = explain(Method::POST, "/@shop/cgi-bin/clear_quota", Some(&two_apps()));
+    says(&text, "app depends on the caller");
+    says(&text, "guarded yes");
+    says(&text, "orders: yes, for shop, named by the path's prefix");
+    says(&text, "reports: no, 404 endpoint_forbidden: ");
+}
+
+#[test]
+fn the_app_and_what_named_it_are_told() {
+    let only = config(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\ndefault = true\n",
+    );
+    let text = explain(Method::GET, "/cgi-bin/menu/get", Some(&only));
+    says(&text, "app shop (wx0123456789abcdef), the default app");
+    says(&text, "callers anybody: yes");
+    let text = explain(Method::GET, "/@wx0123456789abcdef/cgi-bin/menu/get", Some(&only));
+    says(&text, "named by the path's prefix");
+    let text = explain(Method::GET, "/cgi-bin/token?appid=wx0123456789abcdef&secret=x", Some(&only));
+    says(&text, "named by the query's appid");
+    says(&text, "wxgate answers by itself, with a placeholder token");
+    let text = explain(Method::GET, "/@bakery/cgi-bin/menu/get", Some(&only));
+    says(&text, "app none, see callers");
+    says(&text, "anybody: no, 400 app_unknown: no app is named bakery");
+}
+
+#[test]
+fn an_app_that_rejects_own_tokens_says_so() {
+    let text = explain(Method::GET, "/@cafe/cgi-bin/user/info?access_token=mine", Some(&two_apps()));
+    says(&text, "reports: no, 400 bad_request: the request brings a token of its own");
+    says(&text, "orders: no, 403 caller_forbidden: ");
+    says(&text, "sent nothing");
+}
+
+#[test]
+fn a_users_token_stays_and_is_not_printed() {
+    let text = explain(Method::GET, "/sns/userinfo?access_token=theirs&openid=O", None);
+    says(&text, "the user's own OAuth token");
+    says(&text, "sent GET /sns/userinfo?access_token=***&openid=O");
+    says(&text, "replay no:");
+    assert!(!text.contains("theirs") && !text.contains("injected"), "{text}");
+}
+
+#[test]
+fn a_code_that_is_good_once_is_never_sent_twice() {
+    let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=hush&js_code=C", None);
+    says(&text, "repeat no: it takes a code that is good once");
+    says(&text, "secret=***");
+    assert!(!text.contains("hush"), "{text}");
+}
+
+#[test]
+fn an_endpoint_that_answers_with_files_needs_an_errmsg() {
+    says(&explain(Method::GET, "/cgi-bin/media/get?media_id=1", None), "if an errmsg stands beside it");
+    assert!(!explain(Method::GET, "/cgi-bin/user/info", None).contains("errmsg stands"));
+}
+
+#[test]
+fn an_unknown_path_is_other() {
+    says(&explain(Method::POST, "/not/listed", None), "endpoint other: not in the catalogue");
+}
+
+#[test]
+fn limits_are_those_of_the_configuration() {
+    let config = config(
+        "[server]\nmax_body = '3MiB'\n[replay]\nmax_body = '512KiB'\n\
+         [[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\ndefault = true\n",
+    );
+    let text = explain(Method::POST, "/cgi-bin/media/upload", Some(&config));
+    says(&text, "body up to 3 MiB (server.max_body)");
+    says(&text, "not a body over 512 KiB (replay.max_body)");
+}
+
+#[test]
+fn a_path_that_could_be_read_two_ways_is_told_as_refused() {
+    for (path, reason) in [
+        ("/cgi-bin/%75ser/info", "a `%`"),
+        ("/cgi-bin/../sns/userinfo", "`..` segment"),
+        ("/cgi-bin/user;x/info", "a `;`"),
+        ("/@shop//cgi-bin", "an empty segment"),
+    ] {
+        let text = explain(Method::GET, path, None);
+        says(&text, "refused 400 bad_request: ");
+        says(&text, reason);
+    }
+}
+
+#[test]
+fn the_command_ends_with_0_even_for_a_refusal() {
+    for arguments in [["GET", "/cgi-bin/user/info"], ["get", "/a%2fb"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_wxgate"))
+            .arg("explain")
+            .args(arguments)
+            .output()
+            .expect("the program runs");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(output.stdout.starts_with(b"GET /") && output.stderr.is_empty(), "{output:?}");
+    }
+}

@@ -87,6 +87,17 @@ fn an_app_that_rejects_own_tokens_says_so() {
 }
 
 #[test]
+fn an_api_key_in_place_of_the_app_secret_is_told_as_refused() {
+    // SHA-256 of "k".
+    let config = config(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\n[[caller]]\nname = 'orders'\n\
+         key_sha256 = '8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a'\napps = ['shop']\n",
+    );
+    let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=k&js_code=C", Some(&config));
+    says(&text, "orders: no, 400 bad_request: this endpoint wants the AppSecret");
+}
+
+#[test]
 fn a_users_token_stays_and_is_not_printed() {
     let text = explain(Method::GET, "/sns/userinfo?access_token=theirs&openid=O", None);
     says(&text, "the user's own OAuth token");

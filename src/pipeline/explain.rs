@@ -9,7 +9,7 @@ use super::directory::{App, Caller, Directory};
 use super::error::Error;
 use super::report::Metrics;
 use super::route::{Named, Placeholder, Target};
-use super::{Options, access, credential, replay, route};
+use super::{Options, credential, replay, route};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
@@ -179,8 +179,7 @@ fn visit<'d>(
 ) -> Result<Settled, Error> {
     let app = route::settle_app(directory, caller, named)?;
     if target.endpoint.class != CredentialClass::TokenEndpoint {
-        access::permit(caller, method, target)?;
-        credential::check_own(app, target)?;
+        super::check(directory, caller, app, method, target)?;
     }
     Ok(Settled {
         app: Arc::clone(&app.name),

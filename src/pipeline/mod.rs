@@ -21,7 +21,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response as HttpResponse, StatusCode};
+use http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -112,7 +112,7 @@ pub struct CallerOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     /// Only this method; any if none.
-    pub method: Option<http::Method>,
+    pub method: Option<Method>,
     /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
     pub pattern: String,
 }
@@ -236,9 +236,7 @@ impl Pipeline {
         route::check_confusion(&target, &placeholder)?;
         let app = route::settle_app(directory, caller, &Named::new(&target, &parts.headers, placeholder)?)?;
         report.name_app(app);
-        access::permit(caller, &parts.method, &target)?;
-        credential::check_own(app, &target)?;
-        credential::check_secret(directory, &target)?;
+        check(directory, caller, app, &parts.method, &target)?;
 
         let declared = forward::declared_length(&parts, &body);
         let headers = headers::request(parts.headers.clone(), &self.authority);
@@ -361,6 +359,19 @@ impl Pipeline {
         let finding = inspect::inspect(&mut answer, target.endpoint).await?;
         Ok((answer, finding))
     }
+}
+
+/// Everything that a request can be refused for once caller and app are settled.
+fn check(
+    directory: &Directory,
+    caller: Option<&directory::Caller>,
+    app: &App,
+    method: &Method,
+    target: &Target<'_>,
+) -> Result<(), Error> {
+    access::permit(caller, method, target)?;
+    credential::check_own(app, target)?;
+    credential::check_secret(directory, target)
 }
 
 /// WeChat's answer for the caller.

@@ -37,7 +37,7 @@ pub(super) fn check_secret(directory: &Directory, target: &Target<'_>) -> Result
     }
     let secret = |name| target.query.and_then(|query| query::get(query, name));
     for value in [secret("secret"), secret("appsecret")].into_iter().flatten() {
-        if directory.caller_with_key(&value).is_some() {
+        if directory.caller_with_key(value.as_bytes()).is_some() {
             return Err(Error::BadRequest(
                 "this endpoint wants the AppSecret, but `secret` is an API key of wxgate's, which WeChat must not get"
                     .into(),

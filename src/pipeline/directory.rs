@@ -151,8 +151,8 @@ impl Directory {
     }
 
     /// The caller with this API key. Digests are compared in constant time.
-    pub(super) fn caller_with_key(&self, key: &str) -> Option<Known<'_>> {
-        let digest = digest(&SHA256, key.as_bytes());
+    pub(super) fn caller_with_key(&self, key: &[u8]) -> Option<Known<'_>> {
+        let digest = digest(&SHA256, key);
         let mut known = self.callers.iter().filter_map(|caller| {
             let key = caller.keys.iter().find(|key| key.ct_eq(digest.as_ref()).into())?;
             Some(Known { caller, key })

@@ -96,22 +96,24 @@ pub(super) fn caller_by_key<'d>(
     Ok(shown)
 }
 
-/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, `X-Wxgate-Key`.
-fn keys(headers: &HeaderMap) -> impl Iterator<Item = String> {
+/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, `X-Wxgate-Key`. What has the
+/// place of a key but can't be one counts as a wrong key, never as none: its sender means to be known.
+fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
     let authorization = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
-        let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(rest.trim().to_owned());
+        let value = value.as_bytes().trim_ascii();
+        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+        let (scheme, rest) = value.split_at(end);
+        if scheme.eq_ignore_ascii_case(b"bearer") {
+            return Some(rest.trim_ascii().to_vec());
         }
-        if scheme.eq_ignore_ascii_case("basic") {
-            let plain = STANDARD.decode(rest.trim()).unwrap_or_default();
-            let plain = String::from_utf8(plain).unwrap_or_default();
-            return Some(plain.split_once(':').map_or("", |(_, password)| password).to_owned());
+        if scheme.eq_ignore_ascii_case(b"basic") {
+            let plain = STANDARD.decode(rest.trim_ascii()).unwrap_or_default();
+            let colon = plain.iter().position(|byte| *byte == b':').unwrap_or(plain.len());
+            return Some(plain.get(colon + 1..).unwrap_or_default().to_vec());
         }
         None
     });
-    let own =
-        headers.get_all(KEY_HEADER).iter().map(|value| value.to_str().unwrap_or_default().trim().to_owned());
+    let own = headers.get_all(KEY_HEADER).iter().map(|value| value.as_bytes().trim_ascii().to_vec());
     authorization.chain(own)
 }
 

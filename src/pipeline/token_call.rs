@@ -63,7 +63,7 @@ pub(super) fn caller<'d>(
     if directory.callers.is_empty() {
         return Ok(None);
     }
-    let by_secret = call.secret.as_deref().map(|secret| directory.caller_with_key(secret));
+    let by_secret = call.secret.as_deref().map(|secret| directory.caller_with_key(secret.as_bytes()));
     match (by_key, by_secret) {
         (Some(known), Some(Some(other))) if !std::ptr::eq(known.caller, other.caller) => {
             Err(Error::BadRequest("the API key and the secret are keys of different callers".into()))

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wxgate::app::{Running, Surroundings};
 use wxgate::config::Config;
 use wxgate::observe::clock::Clock;
-use wxgate::sandbox::{App, AppKind, Counts, Entry, Options, Sandbox};
+use wxgate::sandbox::{App, AppKind, Counts, Entry, Kind, Options, Sandbox};
 
 pub const APPID: &str = "wx0000000000000001";
 pub const OTHER_APPID: &str = "wx0000000000000002";
@@ -24,6 +25,33 @@ appid = "wx0000000000000001"
 secret = { env = "SHOP_SECRET" }
 default = true
 "#;
+
+/// Two apps, neither of them the default; the second one claims a host.
+pub const SHOP_AND_GAME: &str = r#"
+[[app]]
+name = "shop"
+appid = "wx0000000000000001"
+secret = { env = "SHOP_SECRET" }
+
+[[app]]
+name = "game"
+appid = "wx0000000000000002"
+secret = { env = "OTHER_SECRET" }
+kind = "mini_program"
+hosts = ["game.internal"]
+"#;
+
+/// A `[[caller]]` table; `more` is TOML that goes into it.
+pub fn caller(name: &str, keys: &[&str], apps: &[&str], more: &str) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| sha256(key.as_bytes())).collect();
+    format!("\n[[caller]]\nname = {name:?}\nkey_sha256 = {keys:?}\napps = {apps:?}\n{more}\n")
+}
+
+/// In hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// What is configured; each field is TOML that goes into its table.
 #[derive(Clone, Debug)]
@@ -151,16 +179,21 @@ impl Gate {
         Self { sandbox, running, clock, log, client, setup }
     }
 
+    /// Waits until every configured app holds a token, then forgets how it got there.
+    pub async fn settled(self) -> Self {
+        while Answer::of(self.client.get(self.admin_url("/readyz?all"))).await.status != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        self.sandbox.reset();
+        self
+    }
+
     /// Waits until the shop app holds a token, then forgets how it got there.
     pub async fn warm(self) -> Self {
         let answer = self.get("/cgi-bin/user/info?openid=warm").await;
         assert_eq!(answer.errcode(), 0, "{answer:?}");
         self.sandbox.reset();
         self
-    }
-
-    pub fn setup(&self) -> &Setup {
-        &self.setup
     }
 
     pub fn authority(&self) -> String {
@@ -181,6 +214,35 @@ impl Gate {
 
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         Answer::of(self.client.post(self.url(path)).header("X-Wxgate-Explain", "1").body(body)).await
+    }
+
+    /// A GET with these headers, as any HTTP client sends it.
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.client.get(self.url(path));
+        Answer::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    }
+
+    /// Sends these very bytes on a connection of their own; a `Connection: close` is theirs to send.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
+        raw(&self.authority(), request.as_ref()).await
+    }
+
+    /// Puts another `[server]` and other `[[app]]` and `[[caller]]` tables in force.
+    pub fn reload(&self, server: &str, apps: &str) {
+        let setup = Setup { server: server.into(), apps: apps.into(), ..self.setup.clone() };
+        self.running.reload(&config(&setup, &self.sandbox.url()));
+    }
+
+    /// What the sandbox takes as an app's token now.
+    pub fn token(&self, appid: &str) -> String {
+        self.sandbox.token(appid, Kind::Stable).expect("a token")
+    }
+
+    /// The one request for `path` that reached WeChat.
+    pub fn only(&self, path: &str) -> Entry {
+        let mut entries = self.journal(path);
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        entries.remove(0)
     }
 
     pub async fn metrics(&self) -> String {
@@ -248,9 +310,32 @@ impl Answer {
         self.json()["errcode"].as_i64().unwrap_or(0)
     }
 
+    /// (status, the contract's code, errcode) of an answer that the proxy made itself.
+    pub fn refusal(&self) -> (u16, &str, i64) {
+        (self.status, self.header("x-wxgate-error").unwrap_or("none"), self.errcode())
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+}
+
+/// An HTTP/1.1 exchange with nothing between its bytes and the test.
+pub async fn raw(authority: &str, request: &[u8]) -> Answer {
+    let mut stream = tokio::net::TcpStream::connect(authority).await.expect("connects");
+    stream.write_all(request).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let head = memchr::memmem::find(&answer, b"\r\n\r\n").expect("a head");
+    let text = String::from_utf8_lossy(&answer[..head]).into_owned();
+    let mut lines = text.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+    let mut headers = reqwest::header::HeaderMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let name = reqwest::header::HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        headers.append(name, value.trim().parse().expect("a value"));
+    }
+    Answer { status: status.expect("a status"), headers, body: answer[head + 4..].to_vec() }
 }
 
 /// Makes `count` calls at once.

@@ -5,5 +5,6 @@
 mod harness;
 
 mod app_secret;
+mod callers;
 mod replay;
 mod token_life;

@@ -250,21 +250,27 @@ pub(super) fn settle_app<'d>(
             ))?,
     };
     match caller {
-        Some(caller) if !caller.may_use(app) => {
-            Err(Error::CallerForbidden(format!("caller {} may not use this app", caller.name).into()))
-        }
+        Some(caller) if !caller.may_use(app) => Err(forbidden_app()),
         _ => Ok(app),
     }
 }
 
 /// Where callers are configured, strangers don't learn which apps exist.
 fn unknown_app(directory: &Directory, name: &str) -> Error {
-    if directory.callers.is_empty() {
-        let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    if !directory.callers.is_empty() {
+        return forbidden_app();
+    }
+    // Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32 characters.
+    if name.len() < 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) {
         Error::AppUnknown(format!("no app is named {name}").into())
     } else {
-        Error::CallerForbidden("this caller may not use this app".into())
+        Error::AppUnknown("no app has the name that the request gives".into())
     }
+}
+
+/// In the same words whether or not the app exists.
+fn forbidden_app() -> Error {
+    Error::CallerForbidden("this caller may not use this app".into())
 }
 
 /// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.

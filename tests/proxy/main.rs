@@ -7,4 +7,5 @@ mod harness;
 mod app_secret;
 mod callers;
 mod replay;
+mod routing;
 mod token_life;

@@ -6,7 +6,6 @@ mod harness;
 
 mod app_secret;
 mod callers;
-mod placeholder;
 mod replay;
 mod routing;
 mod token_life;

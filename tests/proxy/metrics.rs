@@ -1,0 +1,159 @@
+//! What is counted, under which labels, and that no caller can make labels up.
+
+use std::sync::Arc;
+
+use wxgate::sandbox::{Action, Fault};
+
+use crate::harness::{APPID, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller};
+
+const KEY: &str = "canary-key-of-orders-5d1c";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_counted_by_app_endpoint_status_and_wechats_code() {
+    let gate = Gate::start().await.settled().await;
+    let requests = async |labels: &str| gate.metric(&format!("wxgate_requests_total{{{labels}}}")).await;
+    gate.get("/cgi-bin/user/info?openid=o").await;
+    gate.get("/cgi-bin/user/info/?openid=o").await;
+    gate.get("/cgi-bin/user/info").await;
+    gate.get("/wxa/no/such/path").await;
+    gate.get("/cgi-bin/user/made/up/by/a/caller").await;
+    gate.get("/cgi-bin/gettoken").await;
+    gate.get(&format!("/cgi-bin/token?appid={APPID}&secret=x")).await;
+    gate.get("/cgi-bin//x").await;
+    gate.sandbox
+        .fault(Fault::new(Action::Errcode { errcode: 45009, errmsg: None }).path("/cgi-bin/user/get"));
+    gate.get("/cgi-bin/user/get").await;
+    gate.sandbox
+        .fault(Fault::new(Action::Errcode { errcode: 123_456, errmsg: None }).path("/cgi-bin/menu/get"));
+    gate.get("/cgi-bin/menu/get").await;
+    gate.sandbox.fault(Fault::new(Action::Status { status: 503 }).path("/wxa/getwxacode"));
+    gate.post("/wxa/getwxacode", "{}").await;
+    for (labels, count) in [
+        ("app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"0\"", 2.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"40003\"", 1.0),
+        ("app=\"shop\",endpoint=\"other\",status=\"200\",errcode=\"0\"", 2.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/gettoken\",status=\"404\",errcode=\"0\"", 1.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/token\",status=\"200\",errcode=\"0\"", 1.0),
+        ("app=\"other\",endpoint=\"other\",status=\"400\",errcode=\"0\"", 1.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/user/get\",status=\"200\",errcode=\"45009\"", 1.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/menu/get\",status=\"200\",errcode=\"other\"", 1.0),
+        ("app=\"shop\",endpoint=\"/wxa/getwxacode\",status=\"503\",errcode=\"0\"", 1.0),
+    ] {
+        assert_eq!(requests(labels).await, count, "{labels}");
+    }
+    let text = gate.metrics().await;
+    let total: f64 = text
+        .lines()
+        .filter(|line| line.starts_with("wxgate_requests_total{"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum();
+    assert_eq!(total, 11.0, "{text}");
+    // What never went to WeChat took no time there.
+    assert!(
+        text.contains("wxgate_request_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/token\"} 1\n")
+    );
+    assert!(
+        !text.contains("wxgate_upstream_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/token\"}")
+    );
+    assert!(text.contains(
+        "wxgate_upstream_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/user/info\"} 3\n"
+    ));
+    assert!(text.contains("\nwxgate_inflight_requests 0\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_caller_has_its_outcomes() {
+    let callers = caller("orders", &[KEY], &["shop"], "allow = [\"/cgi-bin/**\"]");
+    let apps = format!("{SHOP_AND_GAME}{callers}");
+    let setup = Setup { server: "anonymous = true".into(), apps, ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    let key = ("x-wxgate-key", KEY);
+    gate.get_with("/cgi-bin/user/info?openid=o", &[key]).await;
+    gate.get_with("/cgi-bin/user/info", &[key]).await;
+    gate.get_with("/wxa/getwxacode", &[key]).await;
+    gate.get_with("/@game/cgi-bin/user/get", &[key]).await;
+    gate.get_with("/cgi-bin/clear_quota", &[key]).await;
+    gate.get_with(&format!("/cgi-bin/token?appid={APPID}&secret={KEY}"), &[]).await;
+    gate.get_with(&format!("/cgi-bin/token?appid={APPID}&secret=wrong"), &[]).await;
+    gate.get_with("/cgi-bin/user/get", &[]).await;
+    gate.get_with("/@game/cgi-bin/user/get", &[]).await;
+    gate.get_with("/cgi-bin/user/get", &[("x-wxgate-key", "wrong")]).await;
+    gate.sandbox.fault(Fault::new(Action::Status { status: 500 }).path("/cgi-bin/menu/get"));
+    gate.get_with("/cgi-bin/menu/get", &[key]).await;
+    gate.sandbox.fault(Fault::new(Action::Reset { when: Default::default() }).path("/cgi-bin/user/get"));
+    gate.get_with("/cgi-bin/user/get", &[key]).await;
+    for (app, caller, outcome, count) in [
+        ("shop", "orders", "ok", 2.0),
+        ("shop", "orders", "wechat_error", 2.0),
+        ("shop", "orders", "refused", 2.0),
+        ("shop", "orders", "failed", 1.0),
+        ("other", "orders", "refused", 1.0),
+        ("game", "anonymous", "ok", 1.0),
+        ("other", "anonymous", "refused", 3.0),
+    ] {
+        let labels = format!("app=\"{app}\",caller=\"{caller}\",outcome=\"{outcome}\"");
+        let counted = gate.metric(&format!("wxgate_caller_requests_total{{{labels}}}")).await;
+        assert_eq!(counted, count, "{labels}\n{}", gate.metrics().await);
+    }
+    for (app, caller, code, count) in [
+        ("shop", "orders", "caller_forbidden", 1.0),
+        ("shop", "orders", "endpoint_forbidden", 1.0),
+        ("other", "orders", "caller_forbidden", 1.0),
+        ("other", "anonymous", "caller_unknown", 1.0),
+        ("other", "anonymous", "app_unknown", 1.0),
+    ] {
+        let labels = format!("app=\"{app}\",caller=\"{caller}\",code=\"{code}\"");
+        assert_eq!(gate.metric(&format!("wxgate_refused_total{{{labels}}}")).await, count, "{labels}");
+    }
+}
+
+/// How many series there are.
+async fn series(gate: &Gate) -> usize {
+    gate.metrics().await.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_cannot_make_series_up() {
+    let callers = caller("orders", &[KEY], &["shop"], "");
+    let setup =
+        Setup { server: "anonymous = true".into(), apps: format!("{SHOP}{callers}"), ..Setup::default() };
+    let gate = Arc::new(Gate::with(setup).await.settled().await);
+    let round = |number: usize| {
+        let gate = Arc::clone(&gate);
+        async move {
+            for (path, headers) in [
+                (format!("/cgi-bin/made-up-{number}?k{number}=v{number}"), vec![]),
+                (format!("/cgi-bin/made-up-{number}"), vec![("x-wxgate-key", format!("key-{number}"))]),
+                ("/cgi-bin/user/get".to_owned(), vec![("x-wxgate-key", format!("key-{number}"))]),
+                (format!("/@app-{number}/cgi-bin/user/get"), vec![("x-wxgate-key", KEY.to_owned())]),
+                (format!("/sns/x{number}"), vec![("x-request-id", format!("id-{number}"))]),
+                (format!("/cgi-bin/token?appid=wx{number}&secret={KEY}"), vec![]),
+                (format!("/cgi-bin/user/get?access_token=wxgate-{number}"), vec![]),
+                ("/cgi-bin/user/get".to_owned(), vec![("host", format!("h{number}.example"))]),
+            ] {
+                let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                gate.get_with(&path, &headers).await;
+            }
+            let method = format!("M{number}").parse().expect("a method");
+            let _ = gate.client.request(method, gate.url("/cgi-bin/user/get")).send().await;
+        }
+    };
+    at_once(8, round).await;
+    let before = series(&gate).await;
+    at_once(16, |task| {
+        let gate = Arc::clone(&gate);
+        async move {
+            for number in 0..625 {
+                let number = task * 10_000 + number;
+                let path = format!("/cgi-bin/made-up-{number}?k{number}=v{number}");
+                gate.get_with(&path, &[("x-wxgate-key", &format!("key-{number}"))]).await;
+                gate.get_with(&path, &[]).await;
+            }
+        }
+    })
+    .await;
+    at_once(8, |number| round(1_000_000 + number)).await;
+    assert_eq!(series(&gate).await, before, "{}", gate.metrics().await);
+    let text = gate.metrics().await;
+    assert!(!text.contains("made-up") && !text.contains("key-") && !text.contains("example"), "{text}");
+}

@@ -1,7 +1,6 @@
 //! An upstream that answers with the very bytes that a test gives it, where the sandbox would be too polite.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,8 +4,17 @@
 
 mod harness;
 
+mod answers;
 mod app_secret;
 mod callers;
+mod canaries;
+mod canned;
+mod headers;
+mod metrics;
+mod placeholder;
+mod process;
+mod query;
 mod replay;
 mod routing;
+mod streaming;
 mod token_life;

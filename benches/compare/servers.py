@@ -206,12 +206,7 @@ class Scene:
             wait_for(port, process, patience, log)
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=patience)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, patience)
 
     def check(self, proxy):
         """Both must do the job before either is measured: the first answer shows that the token went in."""
@@ -224,6 +219,19 @@ class Scene:
                 return
             time.sleep(0.1)
         raise BenchError(f"{proxy.name} answers {answer!r}\n{tail(proxy.log)}")
+
+
+def end(process, patience):
+    """Ends what was started here, gently if possible."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        # More than once: nginx sleeps on if the signal comes just before it waits for events.
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+            return
+    process.kill()
+    process.wait()
 
 
 def free_ports(count):

@@ -298,15 +298,15 @@ impl Pipeline {
             let (answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
-            let Some(used) = &token else { return Ok(respond(answer, finding.start).await) };
+            let Some(used) = &token else { return Ok(respond(answer, finding.start)) };
             if !finding.rejects_token() {
                 if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
                     app.token.succeeded(used.generation, sent_at);
                 }
-                return Ok(respond(answer, finding.start).await);
+                return Ok(respond(answer, finding.start));
             }
             let rejection = replay::rejection(used, target.endpoint, &finding, sent_at, replayed_alive);
-            let wechats_own = respond(answer, finding.start).await;
+            let wechats_own = respond(answer, finding.start);
             if report.replays > 0 {
                 report.rejected();
             }
@@ -361,7 +361,7 @@ impl Pipeline {
 }
 
 /// WeChat's answer for the caller.
-async fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
+fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
     let mut response = HttpResponse::new(Body::Empty);
     *response.status_mut() = answer.status;
     let mut answer = answer;
@@ -370,7 +370,7 @@ async fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
     *response.headers_mut() = headers;
     *response.body_mut() = match start {
         Start::Whole(bytes) => {
-            answer.finish().await;
+            answer.finish();
             Body::from(bytes)
         }
         Start::Part(bytes) => Body::stream(answer.into_stream(bytes)),

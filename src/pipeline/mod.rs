@@ -237,11 +237,8 @@ impl Pipeline {
         credential::check_own(app, &target)?;
         credential::check_secret(directory, &target)?;
 
-        let declared = forward::declared_length(&parts, &body);
-        let headers = headers::request(parts.headers.clone(), &self.authority);
-        let method = parts.method.clone();
         let sending =
-            Sending::prepare(method, headers, body, declared, &directory.options, &self.memory).await?;
+            Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
         self.exchange(directory, app, &target, sending, report).await
     }
@@ -280,7 +277,7 @@ impl Pipeline {
         directory: &Directory,
         app: &App,
         target: &Target<'_>,
-        mut sending: Sending,
+        mut sending: Sending<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let patience = Patience {
@@ -328,7 +325,7 @@ impl Pipeline {
         &self,
         app: &App,
         target: &Target<'_>,
-        sending: &Sending,
+        sending: &Sending<'_>,
     ) -> Result<Option<Arc<Token>>, Error> {
         if !credential::injects(target.endpoint.class) {
             return Ok(None);
@@ -346,7 +343,7 @@ impl Pipeline {
         &self,
         target: &Target<'_>,
         token: Option<&Token>,
-        sending: &mut Sending,
+        sending: &mut Sending<'_>,
         patience: &Patience,
     ) -> Result<(Answer<Outgoing>, Finding), Error> {
         let path_and_query = credential::inject(target, token);

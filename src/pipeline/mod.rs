@@ -11,7 +11,7 @@ mod report;
 mod route;
 mod token_call;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -282,7 +282,7 @@ impl Pipeline {
     ) -> Result<Response, Error> {
         let patience = Patience {
             progress: Rc::clone(&sending.progress),
-            deadline: Rc::default(),
+            deadline: Cell::default(),
             request_timeout: directory.options.request_timeout,
         };
         let mut token = self.token(app, target, &sending).await?;

@@ -70,12 +70,12 @@ impl Progress {
 }
 
 /// How long an answer is awaited.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Patience {
     /// The request's body.
     pub progress: Rc<Progress>,
     /// All attempts of the request together, from the end of its body on.
-    pub deadline: Rc<Cell<Option<Instant>>>,
+    pub deadline: Cell<Option<Instant>>,
     /// Sets `deadline` when the body has ended.
     pub request_timeout: Duration,
 }
@@ -133,7 +133,6 @@ impl<B: Payload> Pool<B> {
         };
         let options = self.options();
         let mut response = pin!(connection.sender.send_request(request));
-        let mut timer: Option<Pin<Box<Sleep>>> = None;
         let mut begun = false;
         let outcome = poll_fn(|context| {
             // What the driver reads it hands to `response` within the same poll: no waker is needed there.
@@ -152,8 +151,8 @@ impl<B: Payload> Pool<B> {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            poll_limit(&mut timer, context, || patience.limit(options.response_timeout, options.body_timeout))
-                .map(Err)
+            let limit = patience.limit(options.response_timeout, options.body_timeout);
+            poll_limit(&mut connection.timer, context, limit).map(Err)
         })
         .await?;
         match outcome {
@@ -172,31 +171,24 @@ impl<B: Payload> Pool<B> {
     }
 }
 
-/// Ready with the error when the limit has passed; the limit may have moved since the timer was set.
+/// Ready with the error when the limit has passed. The timer may still be set for an earlier one: it is set anew only
+/// when it goes off, so that a busy connection touches the timer wheel once in many exchanges.
 fn poll_limit<E>(
     timer: &mut Option<Pin<Box<Sleep>>>,
     context: &mut Context<'_>,
-    limit: impl Fn() -> (Instant, E),
+    (at, error): (Instant, E),
 ) -> Poll<E> {
-    if let Some(sleep) = timer
-        && sleep.as_mut().poll(context).is_pending()
-    {
-        return Poll::Pending;
+    let sleep = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+    if sleep.deadline() > at {
+        sleep.as_mut().reset(at);
     }
-    loop {
-        let (at, error) = limit();
-        let sleep = match timer {
-            Some(sleep) if sleep.deadline() >= at => return Poll::Ready(error),
-            Some(sleep) => {
-                sleep.as_mut().reset(at);
-                sleep
-            }
-            None => timer.insert(Box::pin(sleep_until(at))),
-        };
-        if sleep.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
+    while sleep.as_mut().poll(context).is_ready() {
+        if sleep.deadline() >= at {
+            return Poll::Ready(error);
         }
+        sleep.as_mut().reset(at);
     }
+    Poll::Pending
 }
 
 /// The beginning of a body.
@@ -233,7 +225,6 @@ impl<B: Payload> Answer<B> {
         let mut joined = Vec::new();
         let mut ended = false;
         loop {
-            let mut timer = None;
             let mut began = None;
             let frame = poll_fn(|context| {
                 let mut quiet = Context::from_waker(Waker::noop());
@@ -248,7 +239,8 @@ impl<B: Payload> Answer<B> {
                     return Poll::Ready(Ok(frame));
                 }
                 let began = *began.get_or_insert_with(Instant::now);
-                poll_limit(&mut timer, context, || (began + silence, BodyError::Silent(silence))).map(Err)
+                let limit = (began + silence, BodyError::Silent(silence));
+                poll_limit(&mut connection.timer, context, limit).map(Err)
             })
             .await?;
             // Nearly every answer is a single frame: it is handed on without a copy.
@@ -350,8 +342,8 @@ impl http_body::Body for Stream {
         }
         let silence = this.silence;
         let since = *this.since.get_or_insert_with(Instant::now);
-        poll_limit(&mut this.timer, context, || (since + silence, BodyError::Silent(silence)))
-            .map(|error| Some(Err(error.into())))
+        let limit = (since + silence, BodyError::Silent(silence));
+        poll_limit(&mut this.timer, context, limit).map(|error| Some(Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsConnector;
 
 use super::Options;
@@ -51,6 +51,8 @@ pub(super) struct Connection<B: Payload> {
     driver: http1::Connection<TokioIo<Transport>, B>,
     pub(super) meter: Rc<Meter>,
     pub(super) reused: bool,
+    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
     parked_at: Option<Instant>,
     gauges: Arc<Gauges>,
 }
@@ -139,7 +141,15 @@ impl<B: Payload> Pool<B> {
             .map_err(|source| SendError::broken(source, false, false))?;
         self.gauges.open.fetch_add(1, Ordering::Relaxed);
         let gauges = Arc::clone(&self.gauges);
-        Ok(Box::new(Connection { sender, driver, meter, reused: false, parked_at: None, gauges }))
+        Ok(Box::new(Connection {
+            sender,
+            driver,
+            meter,
+            reused: false,
+            timer: None,
+            parked_at: None,
+            gauges,
+        }))
     }
 
     /// Takes back a connection whose exchange is over.

@@ -3,8 +3,6 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// Longest `X-Request-Id` that is taken from a caller.
@@ -13,23 +11,17 @@ const MAX_REQUEST_ID: usize = 64;
 /// The headers that go to WeChat: the caller's own without those that end here, with `Host` naming `authority`.
 ///
 /// Framing (`Content-Length`) is left to whoever sends the body.
-pub fn request(headers: HeaderMap, authority: &HeaderValue) -> HeaderMap {
-    let gzip = takes_gzip(&headers);
-    let named = named_in_connection(&headers);
+pub fn request(headers: &HeaderMap, authority: &HeaderValue) -> HeaderMap {
+    let gzip = takes_gzip(headers);
+    let named = named_in_connection(headers);
     let mut out = HeaderMap::with_capacity(headers.len() + 2);
     out.insert(header::HOST, authority.clone());
     if gzip {
         out.insert(header::ACCEPT_ENCODING, GZIP.clone());
     }
-    let mut kept = None;
     for (name, value) in headers {
-        // Only the first of several values comes with the name.
-        if let Some(name) = name {
-            let ends_here = never_sent(name.as_str()) || is_named(&named, &name);
-            kept = (!ends_here).then_some(name);
-        }
-        if let Some(name) = &kept {
-            out.append(name, value);
+        if !never_sent(name.as_str()) && !is_named(&named, name) {
+            out.append(name, value.clone());
         }
     }
     out
@@ -47,19 +39,25 @@ pub fn response(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in [
-        &header::CONNECTION,
-        &KEEP_ALIVE,
-        &PROXY_CONNECTION,
-        &header::PROXY_AUTHENTICATE,
-        &header::PROXY_AUTHORIZATION,
-        &header::TE,
-        &header::TRAILER,
-        &header::TRANSFER_ENCODING,
-        &header::UPGRADE,
-    ] {
+    // The few that there are cost less to look through than nine look-ups, most of them in vain.
+    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name.as_str())).cloned() {
         headers.remove(name);
     }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 /// The caller's own `X-Request-Id`, if it can stand in a log line and a header: 1 to 64 of `A-Za-z0-9._-:`.
@@ -166,7 +164,7 @@ mod tests {
     }
 
     fn sent(headers: HeaderMap) -> Vec<(String, String)> {
-        request(headers, &HeaderValue::from_static("api.weixin.qq.com"))
+        request(&headers, &HeaderValue::from_static("api.weixin.qq.com"))
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
             .collect()

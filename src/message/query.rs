@@ -83,7 +83,8 @@ pub fn credentials(query: &str) -> impl Iterator<Item = (CredentialParam, Cow<'_
 pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam, &str)>) -> Bytes {
     let query = query.unwrap_or_default();
     let parts = Parts::of(query, inject.is_some());
-    let injected_len = inject.map_or(0, |(param, value)| param.name().len() + 1 + encoded_len(value));
+    let mut inject = inject.map(|(param, value)| (param, encoded(value)));
+    let injected_len = inject.as_ref().map_or(0, |(param, value)| param.name().len() + 1 + value.len());
     // The length is exact so that the conversion to `Bytes` needs no second allocation.
     let query_len = parts.kept_len + injected_len + parts.separators();
     let mut out = Vec::with_capacity(path.len() + usize::from(query_len > 0) + query_len);
@@ -100,11 +101,10 @@ pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam,
             Piece::Injected(param, value) => {
                 out.extend_from_slice(param.name().as_bytes());
                 out.push(b'=');
-                encode(value, out);
+                out.extend_from_slice(value.as_bytes());
             }
         }
     };
-    let mut inject = inject;
     if parts.removed == 0 {
         if !query.is_empty() {
             put(&mut out, Piece::Kept(query));
@@ -126,7 +126,7 @@ pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam,
 
 enum Piece<'a> {
     Kept(&'a str),
-    Injected(CredentialParam, &'a str),
+    Injected(CredentialParam, Cow<'a, str>),
 }
 
 /// What a query is made of, counted before it is rewritten.
@@ -259,26 +259,24 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~')
 }
 
-fn encoded_len(value: &str) -> usize {
-    value.bytes().map(|byte| if is_unreserved(byte) { 1 } else { 3 }).sum()
-}
-
-fn encode(value: &str, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    if value.bytes().all(is_unreserved) {
-        out.extend_from_slice(value.as_bytes());
-        return;
+fn encoded(value: &str) -> Cow<'_, str> {
+    // Every byte is looked at, whatever the first ones are: so the compiler can compare many at once.
+    if value.bytes().fold(true, |plain, byte| plain & is_unreserved(byte)) {
+        return Cow::Borrowed(value);
     }
+    let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble)]);
+    let mut out = String::with_capacity(value.len() * 3);
     for byte in value.bytes() {
         if is_unreserved(byte) {
-            out.push(byte);
+            out.push(char::from(byte));
         } else {
-            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

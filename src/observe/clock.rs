@@ -1,6 +1,7 @@
 //! The wall clock of token life, movable by tests.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -27,34 +28,40 @@ impl Timestamp {
 }
 
 /// Tells the wall-clock time; clones share an offset that a test may move.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Clock {
-    offset: Arc<watch::Sender<i64>>,
+    offset: Arc<Offset>,
 }
 
-impl Default for Clock {
-    fn default() -> Self {
-        Self { offset: Arc::new(watch::Sender::new(0)) }
-    }
+/// Read with every request, so it takes no lock that workers share.
+#[derive(Debug, Default)]
+struct Offset {
+    milliseconds: AtomicI64,
+    moved: watch::Sender<()>,
 }
 
 impl Clock {
     /// The present time.
     pub fn now(&self) -> Timestamp {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        Timestamp(i64::try_from(real).unwrap_or(i64::MAX).saturating_add(*self.offset.borrow()))
+        Timestamp(
+            i64::try_from(real)
+                .unwrap_or(i64::MAX)
+                .saturating_add(self.offset.milliseconds.load(Ordering::Acquire)),
+        )
     }
 
     /// Moves the clock by `milliseconds`, either way; whoever sleeps until a timestamp looks again.
     pub fn advance(&self, milliseconds: i64) {
-        self.offset.send_modify(|offset| *offset += milliseconds);
+        self.offset.milliseconds.fetch_add(milliseconds, Ordering::AcqRel);
+        self.offset.moved.send_replace(());
     }
 
     /// Waits until the clock reads `deadline`, however it gets there.
     ///
     /// Looks again every 15 s of real time, since the machine's clock may be stepped.
     pub async fn sleep_until(&self, deadline: Timestamp) {
-        let mut moved = self.offset.subscribe();
+        let mut moved = self.offset.moved.subscribe();
         loop {
             let left = deadline.since(self.now());
             if left.is_zero() {

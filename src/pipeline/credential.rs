@@ -47,13 +47,29 @@ pub(super) fn check_secret(directory: &Directory, target: &Target<'_>) -> Result
     Ok(())
 }
 
-/// The path and query for WeChat; `token` is the app's, where the class wants it.
-pub(super) fn inject(target: &Target<'_>, token: Option<&Token>) -> Bytes {
-    if target.endpoint.class == CredentialClass::UserOauth {
-        return as_sent(target);
+/// What WeChat gets for a path and query.
+pub(super) struct Injected {
+    pub(super) path_and_query: Bytes,
+    /// Of the app's token in it, where the class wants one.
+    pub(super) generation: Option<u64>,
+}
+
+/// The path and query for WeChat, with the app's token.
+pub(super) fn inject(target: &Target<'_>, token: &Token) -> Injected {
+    let credential = (CredentialParam::AccessToken, token.value.expose());
+    Injected {
+        path_and_query: query::rewrite(target.path, target.query, Some(credential)),
+        generation: Some(token.generation),
     }
-    let credential = token.map(|token| (CredentialParam::AccessToken, token.value.expose()));
-    query::rewrite(target.path, target.query, credential)
+}
+
+/// The path and query for WeChat where the class wants no token of the app.
+pub(super) fn without(target: &Target<'_>) -> Injected {
+    let path_and_query = match target.endpoint.class {
+        CredentialClass::UserOauth => as_sent(target),
+        _ => query::rewrite(target.path, target.query, None),
+    };
+    Injected { path_and_query, generation: None }
 }
 
 /// The user's token is the caller's business: not a byte is touched.

@@ -54,6 +54,7 @@ pub(super) struct App {
 /// A configured caller.
 #[derive(Debug)]
 pub(super) struct Caller {
+    pub(super) index: usize,
     pub(super) name: Arc<str>,
     keys: Vec<[u8; 32]>,
     apps: Vec<usize>,
@@ -116,7 +117,9 @@ impl Directory {
         let callers = options
             .callers
             .iter()
-            .map(|caller| Caller {
+            .enumerate()
+            .map(|(index, caller)| Caller {
+                index,
                 name: Arc::clone(&caller.name),
                 keys: caller.keys.clone(),
                 apps: caller.apps.iter().filter_map(|name| position(name)).collect(),

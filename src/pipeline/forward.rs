@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::fs::File;
@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use super::error::Error;
 use super::{Options, ReplayOptions};
 use crate::message::body::Broken;
+use crate::message::headers;
 use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
 use crate::wechat::catalogue::Endpoint;
 
@@ -64,9 +65,11 @@ impl Drop for Reservation {
 }
 
 /// A request ready to be sent, as often as needed.
-pub(super) struct Sending {
-    method: Method,
-    headers: HeaderMap,
+pub(super) struct Sending<'r> {
+    /// As the caller sent it: the headers for WeChat are made of them for each attempt, since nearly all need just one.
+    parts: &'r Parts,
+    authority: &'r HeaderValue,
+    has_length: bool,
     body: Source,
     pub(super) progress: Rc<Progress>,
 }
@@ -95,17 +98,17 @@ pub(super) struct Kept {
     _memory: Reservation,
 }
 
-impl Sending {
-    /// Prepares a request. `headers` are those that go to WeChat, without framing.
+impl<'r> Sending<'r> {
+    /// Prepares a caller's request for `authority`.
     pub(super) async fn prepare(
-        method: Method,
-        mut headers: HeaderMap,
+        parts: &'r Parts,
+        authority: &'r HeaderValue,
         body: Incoming,
-        declared: Option<u64>,
         options: &Options,
         memory: &Rc<Memory>,
     ) -> Result<Self, Error> {
         let limit = options.max_body;
+        let declared = declared_length(parts, &body);
         if declared.is_some_and(|length| length > limit) {
             return Err(Error::BodyTooLarge { limit });
         }
@@ -125,12 +128,10 @@ impl Sending {
             // WeChat answers 412 to chunked requests: the length must be known first.
             None => spool(body, limit, &options.replay, memory).await?,
         };
-        let length = body.length();
-        if length > 0 || declared.is_some() || method == Method::POST || method == Method::PUT {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
+        let bodyless = body.length() == 0 && declared.is_none();
+        let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(!matches!(body, Source::Kept(_) | Source::Passing(..)));
-        Ok(Self { method, headers, body, progress })
+        Ok(Self { parts, authority, has_length, body, progress })
     }
 
     /// Whether the same bytes can be sent again.
@@ -165,9 +166,12 @@ impl Sending {
         let bad_target = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
         let target = PathAndQuery::from_maybe_shared(target).map_err(bad_target)?;
         let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
+        *request.method_mut() = self.parts.method.clone();
         *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers::request(&self.parts.headers, self.authority);
+        if self.has_length {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.length()));
+        }
         self.progress.moved(!matches!(self.body, Source::Kept(_) | Source::Passing(..)));
         Ok(Some(request))
     }
@@ -189,7 +193,7 @@ fn broke_off(source: &hyper::Error) -> Error {
 }
 
 /// The body's length, where the caller gave one. A chunked request has none, and one without either has no body.
-pub(super) fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
+fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
     if parts.headers.contains_key(TRANSFER_ENCODING) {
         return None;
     }
@@ -202,7 +206,7 @@ pub(super) fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
 /// WeChat's idle close may have crossed the request. A message must not go out twice.
 pub(super) async fn send(
     pool: &Rc<Pool<Outgoing>>,
-    sending: &mut Sending,
+    sending: &mut Sending<'_>,
     target: Bytes,
     patience: &Patience,
     endpoint: &Endpoint,
@@ -215,7 +219,9 @@ pub(super) async fn send(
     };
     let repeatable = match &error {
         SendError::Broken { sent: false, .. } => true,
-        SendError::Broken { stale, .. } => *stale && sending.method == Method::GET && !endpoint.one_time_code,
+        SendError::Broken { stale, .. } => {
+            *stale && sending.parts.method == Method::GET && !endpoint.one_time_code
+        }
         SendError::Connect(_) | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
     if is_callers_doing(&error) {

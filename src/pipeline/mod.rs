@@ -12,7 +12,7 @@ mod report;
 mod route;
 mod token_call;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use self::credential::Injected;
 use self::directory::{App, Directory, Held};
 use self::error::Error;
 use self::forward::{Memory, Outgoing, Sending};
@@ -37,7 +38,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
-use crate::token::{self, Manager, Token};
+use crate::token::{self, Manager};
 use crate::upstream::{Answer, Patience, Pool, Start};
 use crate::wechat::catalogue::CredentialClass;
 
@@ -227,7 +228,7 @@ impl Pipeline {
         if target.endpoint.class == CredentialClass::TokenEndpoint {
             return self.answer_token_call(directory, &parts, &target, by_key, body, peer, report).await;
         }
-        let placeholder = route::placeholder(directory, target.query, self.gate.clock.now());
+        let placeholder = route::placeholder(directory, target.query, &self.gate.clock);
         let caller = route::settle_caller(directory, by_key, &placeholder)?;
         report.admit(caller);
         if caller.is_none() {
@@ -238,11 +239,8 @@ impl Pipeline {
         report.name_app(app);
         check(directory, caller, app, &parts.method, &target)?;
 
-        let declared = forward::declared_length(&parts, &body);
-        let headers = headers::request(parts.headers.clone(), &self.authority);
-        let method = parts.method.clone();
         let sending =
-            Sending::prepare(method, headers, body, declared, &directory.options, &self.memory).await?;
+            Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
         self.exchange(directory, app, &target, sending, report).await
     }
@@ -281,33 +279,34 @@ impl Pipeline {
         directory: &Directory,
         app: &App,
         target: &Target<'_>,
-        mut sending: Sending,
+        mut sending: Sending<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let patience = Patience {
             progress: Rc::clone(&sending.progress),
-            deadline: Rc::default(),
+            deadline: Cell::default(),
             request_timeout: directory.options.request_timeout,
         };
-        let mut token = self.token(app, target, &sending).await?;
+        let mut injected = self.inject(app, target, &sending).await?;
         let mut replayed_alive = false;
         loop {
-            report.generation = token.as_ref().map(|token| token.generation);
+            let generation = injected.generation;
+            report.generation = generation;
             let sent_at = Instant::now();
-            let attempt = self.attempt(target, token.as_deref(), &mut sending, &patience).await;
+            let attempt = self.attempt(target, injected.path_and_query, &mut sending, &patience).await;
             report.upstream += sent_at.elapsed();
             let (answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
-            let Some(used) = &token else { return Ok(respond(answer, finding.start).await) };
+            let Some(generation) = generation else { return Ok(respond(answer, finding.start)) };
             if !finding.rejects_token() {
                 if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
-                    app.token.succeeded(used.generation, sent_at);
+                    app.token.succeeded(generation, sent_at);
                 }
-                return Ok(respond(answer, finding.start).await);
+                return Ok(respond(answer, finding.start));
             }
-            let rejection = replay::rejection(used, target.endpoint, &finding, sent_at, replayed_alive);
-            let wechats_own = respond(answer, finding.start).await;
+            let rejection = replay::rejection(generation, target.endpoint, &finding, sent_at, replayed_alive);
+            let wechats_own = respond(answer, finding.start);
             if report.replays > 0 {
                 report.rejected();
             }
@@ -317,45 +316,39 @@ impl Pipeline {
                 replay::Decision::PassOn => return Ok(wechats_own),
                 replay::Decision::Again { with, alive } => {
                     replayed_alive = alive;
-                    token = Some(with);
+                    injected = credential::inject(target, &with);
                     report.replay();
                 }
             }
         }
     }
 
-    /// The app's token, where the endpoint wants it.
-    async fn token(
-        &self,
-        app: &App,
-        target: &Target<'_>,
-        sending: &Sending,
-    ) -> Result<Option<Arc<Token>>, Error> {
+    /// The path and query for WeChat, with the app's token where the endpoint wants it.
+    async fn inject(&self, app: &App, target: &Target<'_>, sending: &Sending<'_>) -> Result<Injected, Error> {
         if !credential::injects(target.endpoint.class) {
-            return Ok(None);
+            return Ok(credential::without(target));
         }
-        let token = match app.token.current() {
-            Some(token) => token,
-            None => app.token.obtain().await?,
-        };
+        if sending.is_replayable() {
+            if let Some(injected) = app.token.read(|token| credential::inject(target, token)) {
+                return Ok(injected);
+            }
+            return Ok(credential::inject(target, &*app.token.obtain().await?));
+        }
         // What can't be sent twice must not begin with a token that is about to end.
-        Ok(Some(if sending.is_replayable() { token } else { app.token.freshen(token).await }))
+        let token = app.token.obtain().await?;
+        Ok(credential::inject(target, &*app.token.freshen(token).await))
     }
 
     /// One attempt: sends the request and finds out what the answer is.
     async fn attempt(
         &self,
         target: &Target<'_>,
-        token: Option<&Token>,
-        sending: &mut Sending,
+        path_and_query: Bytes,
+        sending: &mut Sending<'_>,
         patience: &Patience,
     ) -> Result<(Answer<Outgoing>, Finding), Error> {
-        let path_and_query = credential::inject(target, token);
         let mut answer =
-            match forward::send(&self.pool, sending, path_and_query, patience, target.endpoint).await {
-                Ok(answer) => answer,
-                Err(error) => return Err(error),
-            };
+            forward::send(&self.pool, sending, path_and_query, patience, target.endpoint).await?;
         let finding = inspect::inspect(&mut answer, target.endpoint).await?;
         Ok((answer, finding))
     }
@@ -375,7 +368,7 @@ fn check(
 }
 
 /// WeChat's answer for the caller.
-async fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
+fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
     let mut response = HttpResponse::new(Body::Empty);
     *response.status_mut() = answer.status;
     let mut answer = answer;
@@ -384,7 +377,7 @@ async fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
     *response.headers_mut() = headers;
     *response.body_mut() = match start {
         Start::Whole(bytes) => {
-            answer.finish().await;
+            answer.finish();
             Body::from(bytes)
         }
         Start::Part(bytes) => Body::stream(answer.into_stream(bytes)),

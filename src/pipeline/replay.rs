@@ -27,14 +27,14 @@ pub(super) enum Decision {
 
 /// What the token manager is told.
 pub(super) fn rejection(
-    used: &Token,
+    generation: u64,
     endpoint: &'static Endpoint,
     finding: &Finding,
     sent_at: Instant,
     replayed_alive: bool,
 ) -> Rejection {
     Rejection {
-        generation: used.generation,
+        generation,
         endpoint: endpoint.id,
         endpoint_path: endpoint.path,
         errcode: finding.errcode.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! Step 7: the one place where a request is counted and logged, however it ended.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -288,7 +289,7 @@ pub(super) struct Report {
     request_id: HeaderValue,
     explains: bool,
     app: Option<usize>,
-    caller: Option<(u16, Arc<str>)>,
+    caller: Option<usize>,
     admitted: bool,
     pub(super) endpoint: Option<&'static Endpoint>,
     pub(super) errcode: Option<i64>,
@@ -301,7 +302,7 @@ pub(super) struct Report {
     status: u16,
     outcome: Outcome,
     code: Option<&'static str>,
-    cause: Option<String>,
+    cause: Option<Cow<'static, str>>,
     replay_rejected: bool,
 }
 
@@ -339,7 +340,7 @@ impl Report {
     /// The caller is settled; none is anonymous.
     pub(super) fn admit(&mut self, caller: Option<&Caller>) {
         self.admitted = true;
-        self.caller = caller.map(|caller| (caller.label, Arc::clone(&caller.name)));
+        self.caller = caller.map(|caller| caller.index);
     }
 
     /// The app is settled.
@@ -373,7 +374,7 @@ impl Report {
                 self.errcode = None;
                 self.code = face.code;
                 self.outcome = if face.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
-                self.cause = Some(error.chain());
+                self.cause = Some(error.chain().into());
                 error.answer(errors_as_200).map(Body::from)
             }
         };
@@ -393,6 +394,10 @@ impl Report {
             }
         }
         response
+    }
+
+    fn caller(&self) -> Option<&Caller> {
+        self.caller.and_then(|index| self.directory.callers.get(index))
     }
 
     fn app(&self) -> Option<&App> {
@@ -420,7 +425,7 @@ impl Report {
 
     fn count(&self, taken: Duration) {
         let app = self.app().map_or(OTHER, |app| app.label);
-        let caller = self.caller.as_ref().map_or(ANONYMOUS, |(label, _)| *label);
+        let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
         let errcode = match self.errcode {
             None => 0,
@@ -461,8 +466,8 @@ impl Report {
     }
 
     fn log(&self, taken: Duration) {
-        let caller = match &self.caller {
-            Some((_, name)) => Some(&**name),
+        let caller = match self.caller() {
+            Some(caller) => Some(&*caller.name),
             None => self.admitted.then_some("anonymous"),
         };
         self.reporter.log.write(&Entry {
@@ -535,7 +540,7 @@ impl http_body::Body for Reported {
             Poll::Ready(Some(Err(error))) => {
                 self.ended = true;
                 self.report.outcome = Outcome::Failed;
-                self.report.cause = Some(error.to_string());
+                self.report.cause = Some(error.to_string().into());
             }
             Poll::Pending => {}
         }

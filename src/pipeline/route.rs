@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Version};
 use super::directory::{App, Caller, Directory, Known};
 use super::error::Error;
 use crate::message::{path, query};
-use crate::observe::clock::Timestamp;
+use crate::observe::clock::Clock;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 use crate::wechat::placeholder;
 
@@ -132,7 +132,7 @@ pub(super) enum Placeholder<'d> {
 pub(super) fn placeholder<'d>(
     directory: &'d Directory,
     query: Option<&str>,
-    now: Timestamp,
+    clock: &Clock,
 ) -> Placeholder<'d> {
     let mut found = query
         .into_iter()
@@ -147,6 +147,7 @@ pub(super) fn placeholder<'d>(
     let Some(app) = directory.app(&claims.appid).filter(|app| *app.appid == *claims.appid) else {
         return Placeholder::Void("its app is not configured here");
     };
+    let now = clock.now();
     let former = app.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
     if !unverified.verify(&app.secret) && !former.is_some_and(|secret| unverified.verify(secret)) {
         return Placeholder::Void("its signature does not hold");

@@ -126,9 +126,11 @@ pub(super) fn run<H: Handler>(
     let local = LocalSet::new();
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
-        serve(handler, Rc::new(options), assignments, connections, stage).await
+        let serving = serve(handler, Rc::new(options), assignments, connections, stage);
+        // A task of its own, since `block_on` polls what it is given whenever any task of the worker was woken.
+        tokio::task::spawn_local(serving).await
     });
-    if finished {
+    if finished.unwrap_or(false) {
         let _ = ended.send(());
     }
 }

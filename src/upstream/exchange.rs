@@ -70,12 +70,12 @@ impl Progress {
 }
 
 /// How long an answer is awaited.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Patience {
     /// The request's body.
     pub progress: Rc<Progress>,
     /// All attempts of the request together, from the end of its body on.
-    pub deadline: Rc<Cell<Option<Instant>>>,
+    pub deadline: Cell<Option<Instant>>,
     /// Sets `deadline` when the body has ended.
     pub request_timeout: Duration,
 }
@@ -126,19 +126,24 @@ impl<B: Payload> Pool<B> {
         patience: &Patience,
         fresh: bool,
     ) -> Result<Answer<B>, SendError> {
-        let parked = if fresh { None } else { self.reuse().await };
+        let parked = if fresh { None } else { self.reuse() };
         let mut connection = match parked {
             Some(connection) => connection,
             None => self.fresh().await?,
         };
         let options = self.options();
         let mut response = pin!(connection.sender.send_request(request));
-        let mut timer: Option<Pin<Box<Sleep>>> = None;
-        let driver = &mut connection.driver;
+        let mut begun = false;
         let outcome = poll_fn(|context| {
             // What the driver reads it hands to `response` within the same poll: no waker is needed there.
-            let ended = Pin::new(&mut *driver).poll(context).is_ready();
-            if let Poll::Ready(outcome) = response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            let mut quiet = Context::from_waker(Waker::noop());
+            // The first poll writes the request; what comes later is mostly the answer, and then nobody waits any more.
+            let mut ended = std::mem::replace(&mut begun, true) && connection.advance().is_ready();
+            if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
+                return Poll::Ready(Ok(outcome));
+            }
+            ended = ended || connection.poll(context).is_ready();
+            if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
                 return Poll::Ready(Ok(outcome));
             }
             if ended {
@@ -146,8 +151,8 @@ impl<B: Payload> Pool<B> {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            poll_limit(&mut timer, context, || patience.limit(options.response_timeout, options.body_timeout))
-                .map(Err)
+            let limit = patience.limit(options.response_timeout, options.body_timeout);
+            poll_limit(&mut connection.timer, context, limit).map(Err)
         })
         .await?;
         match outcome {
@@ -166,31 +171,24 @@ impl<B: Payload> Pool<B> {
     }
 }
 
-/// Ready with the error when the limit has passed; the limit may have moved since the timer was set.
+/// Ready with the error when the limit has passed. The timer may still be set for an earlier one: it is set anew only
+/// when it goes off, so that a busy connection touches the timer wheel once in many exchanges.
 fn poll_limit<E>(
     timer: &mut Option<Pin<Box<Sleep>>>,
     context: &mut Context<'_>,
-    limit: impl Fn() -> (Instant, E),
+    (at, error): (Instant, E),
 ) -> Poll<E> {
-    if let Some(sleep) = timer
-        && sleep.as_mut().poll(context).is_pending()
-    {
-        return Poll::Pending;
+    let sleep = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+    if sleep.deadline() > at {
+        sleep.as_mut().reset(at);
     }
-    loop {
-        let (at, error) = limit();
-        let sleep = match timer {
-            Some(sleep) if sleep.deadline() >= at => return Poll::Ready(error),
-            Some(sleep) => {
-                sleep.as_mut().reset(at);
-                sleep
-            }
-            None => timer.insert(Box::pin(sleep_until(at))),
-        };
-        if sleep.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
+    while sleep.as_mut().poll(context).is_ready() {
+        if sleep.deadline() >= at {
+            return Poll::Ready(error);
         }
+        sleep.as_mut().reset(at);
     }
+    Poll::Pending
 }
 
 /// The beginning of a body.
@@ -222,21 +220,27 @@ impl<B: Payload> Answer<B> {
     /// Reads the body until it ends, `enough` says so of what there is, or `most` bytes are there.
     pub async fn read(&mut self, most: usize, enough: impl Fn(&[u8]) -> bool) -> Result<Start, BodyError> {
         let silence = self.pool.options().body_timeout;
-        let (driver, body) = (&mut self.connection.driver, &mut self.body);
+        let (connection, body) = (&mut self.connection, &mut self.body);
         let mut first = Bytes::new();
         let mut joined = Vec::new();
         let mut ended = false;
         loop {
-            let mut timer = None;
-            let began = Instant::now();
+            let mut began = None;
             let frame = poll_fn(|context| {
-                if !ended {
-                    ended = Pin::new(&mut *driver).poll(context).is_ready();
-                }
-                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(context) {
+                let mut quiet = Context::from_waker(Waker::noop());
+                // A small body came with its head: no driving, no clock.
+                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut quiet) {
                     return Poll::Ready(Ok(frame));
                 }
-                poll_limit(&mut timer, context, || (began + silence, BodyError::Silent(silence))).map(Err)
+                if !ended {
+                    ended = connection.poll(context).is_ready();
+                }
+                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut quiet) {
+                    return Poll::Ready(Ok(frame));
+                }
+                let began = *began.get_or_insert_with(Instant::now);
+                let limit = (began + silence, BodyError::Silent(silence));
+                poll_limit(&mut connection.timer, context, limit).map(Err)
             })
             .await?;
             // Nearly every answer is a single frame: it is handed on without a copy.
@@ -269,20 +273,18 @@ impl<B: Payload> Answer<B> {
     ///
     /// Unless WeChat answered before it had the whole request: then the connection is dropped, so that the rest of the
     /// request's body is left for a replay.
-    pub async fn finish(self) {
+    pub fn finish(self) {
         let Self { body, request, mut connection, pool, .. } = self;
         drop(body);
         if !request.done.get() {
             return;
         }
-        if !connection.sender.is_ready() {
-            poll_fn(|context| Poll::Ready(Pin::new(&mut connection.driver).poll(context).is_ready())).await;
-        }
-        if connection.sender.is_ready() {
+        if connection.sender.is_ready() || (connection.advance().is_pending() && connection.sender.is_ready())
+        {
             pool.park(connection);
-            return;
+        } else {
+            drive_apart(connection, pool);
         }
-        drive_apart(connection, pool);
     }
 
     /// The rest of the body as a stream; from here on the connection is driven by a task of its own, since polling it
@@ -300,7 +302,7 @@ impl<B: Payload> Answer<B> {
 fn drive_apart<B: Payload>(mut connection: Box<Connection<B>>, pool: Rc<Pool<B>>) {
     tokio::task::spawn_local(async move {
         let reusable = poll_fn(|context| {
-            if Pin::new(&mut connection.driver).poll(context).is_ready() {
+            if connection.poll(context).is_ready() {
                 return Poll::Ready(false);
             }
             connection.sender.poll_ready(context).map(|ready| ready.is_ok())
@@ -340,8 +342,8 @@ impl http_body::Body for Stream {
         }
         let silence = this.silence;
         let since = *this.since.get_or_insert_with(Instant::now);
-        poll_limit(&mut this.timer, context, || (since + silence, BodyError::Silent(silence)))
-            .map(|error| Some(Err(error.into())))
+        let limit = (since + silence, BodyError::Silent(silence));
+        poll_limit(&mut this.timer, context, limit).map(|error| Some(Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {

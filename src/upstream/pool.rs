@@ -1,18 +1,18 @@
 //! One worker's connections to WeChat.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future as _, poll_fn};
+use std::future::Future as _;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsConnector;
 
 use super::Options;
@@ -48,11 +48,28 @@ impl Gauges {
 /// A connection and the future that drives it, which whoever holds it must poll.
 pub(super) struct Connection<B: Payload> {
     pub(super) sender: SendRequest<B>,
-    pub(super) driver: http1::Connection<TokioIo<Transport>, B>,
+    driver: http1::Connection<TokioIo<Transport>, B>,
     pub(super) meter: Rc<Meter>,
     pub(super) reused: bool,
+    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
     parked_at: Option<Instant>,
     gauges: Arc<Gauges>,
+}
+
+impl<B: Payload> Connection<B> {
+    /// Drives the connection without asking to be woken; ready when it has ended.
+    ///
+    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read wakes it again. Where
+    /// one task is both halves it would wake itself, and be polled twice more for each request.
+    pub(super) fn advance(&mut self) -> Poll<hyper::Result<()>> {
+        self.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Drives the connection; ready when it has ended.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        Pin::new(&mut self.driver).poll(context)
+    }
 }
 
 impl<B: Payload> Drop for Connection<B> {
@@ -96,7 +113,7 @@ impl<B: Payload> Pool<B> {
     }
 
     /// A parked connection that is still good.
-    pub(super) async fn reuse(&self) -> Option<Box<Connection<B>>> {
+    pub(super) fn reuse(&self) -> Option<Box<Connection<B>>> {
         let idle_limit = self.options().pool_idle;
         loop {
             let mut connection = self.parked.borrow_mut().pop()?;
@@ -105,10 +122,7 @@ impl<B: Payload> Pool<B> {
                 continue;
             }
             // Nobody polls a parked connection: one poll notices that WeChat has closed it meanwhile.
-            let alive =
-                poll_fn(|context| Poll::Ready(Pin::new(&mut connection.driver).poll(context).is_pending()))
-                    .await;
-            if alive && connection.sender.is_ready() {
+            if connection.advance().is_pending() && connection.sender.is_ready() {
                 connection.reused = true;
                 connection.meter.written.set(false);
                 connection.meter.read.set(false);
@@ -127,7 +141,15 @@ impl<B: Payload> Pool<B> {
             .map_err(|source| SendError::broken(source, false, false))?;
         self.gauges.open.fetch_add(1, Ordering::Relaxed);
         let gauges = Arc::clone(&self.gauges);
-        Ok(Box::new(Connection { sender, driver, meter, reused: false, parked_at: None, gauges }))
+        Ok(Box::new(Connection {
+            sender,
+            driver,
+            meter,
+            reused: false,
+            timer: None,
+            parked_at: None,
+            gauges,
+        }))
     }
 
     /// Takes back a connection whose exchange is over.

@@ -52,18 +52,25 @@ pub struct Entry<'a> {
     pub cause: Option<&'a str>,
 }
 
+/// A key of the line, with what stands before and behind it.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":").as_bytes()
+    };
+}
+
 impl Entry<'_> {
     /// Appends the entry as a line of JSON.
     pub(super) fn json(&self, time: &[u8; 24], out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"timestamp\":\"");
         out.extend_from_slice(time);
         out.extend_from_slice(b"\",\"level\":\"INFO\",\"kind\":\"access\"");
-        text(b"app", self.app, out);
-        text(b"caller", self.caller, out);
-        text(b"method", Some(self.method), out);
-        text(b"path", Some(self.path), out);
+        text(key!("app"), self.app, out);
+        text(key!("caller"), self.caller, out);
+        text(key!("method"), Some(self.method), out);
+        text(key!("path"), Some(self.path), out);
         if let Some(query) = self.query {
-            key(b"query_keys", out);
+            out.extend_from_slice(key!("query_keys"));
             out.push(b'[');
             for (position, name) in query_keys(query).enumerate() {
                 out.extend_from_slice(if position == 0 { b"\"" } else { b",\"" });
@@ -72,22 +79,22 @@ impl Entry<'_> {
             }
             out.push(b']');
         }
-        text(b"endpoint", self.endpoint, out);
-        number(b"status", Some(self.status), out);
-        number(b"errcode", self.errcode, out);
-        text(b"rid", self.rid, out);
-        text(b"request_id", Some(self.request_id), out);
-        number(b"replays", Some(self.replays), out);
-        key(b"duration_ms", out);
+        text(key!("endpoint"), self.endpoint, out);
+        number(key!("status"), Some(self.status), out);
+        number(key!("errcode"), self.errcode, out);
+        text(key!("rid"), self.rid, out);
+        text(key!("request_id"), Some(self.request_id), out);
+        number(key!("replays"), Some(self.replays), out);
+        out.extend_from_slice(key!("duration_ms"));
         milliseconds(self.duration, out);
         if let Some(upstream) = self.upstream {
-            key(b"upstream_ms", out);
+            out.extend_from_slice(key!("upstream_ms"));
             milliseconds(upstream, out);
         }
-        number(b"bytes_in", self.bytes_in, out);
-        number(b"bytes_out", self.bytes_out, out);
-        text(b"code", self.code, out);
-        text(b"cause", self.cause, out);
+        number(key!("bytes_in"), self.bytes_in, out);
+        number(key!("bytes_out"), self.bytes_out, out);
+        text(key!("code"), self.code, out);
+        text(key!("cause"), self.cause, out);
         out.extend_from_slice(b"}\n");
     }
 
@@ -129,24 +136,18 @@ impl Entry<'_> {
     }
 }
 
-fn key(name: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name);
-    out.extend_from_slice(b"\":");
-}
-
-fn text(name: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
+fn text(key: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
     if let Some(value) = value {
-        key(name, out);
+        out.extend_from_slice(key);
         out.push(b'"');
         escaped(shortened(value), out);
         out.push(b'"');
     }
 }
 
-fn number(name: &[u8], value: Option<impl itoa::Integer>, out: &mut Vec<u8>) {
+fn number(key: &[u8], value: Option<impl itoa::Integer>, out: &mut Vec<u8>) {
     if let Some(value) = value {
-        key(name, out);
+        out.extend_from_slice(key);
         decimal(value, out);
     }
 }
@@ -184,6 +185,12 @@ fn shortened(value: &str) -> &str {
 
 /// JSON's escapes, which keep control characters from a terminal as well. C1 ones too: some terminals obey them.
 fn escaped(value: &str, out: &mut Vec<u8>) {
+    // Nearly every text is plain. Each byte is looked at, whatever the others are: so the compiler can compare many at once.
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    if value.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
     let mut rest = value;
     while let Some(position) = rest.find(|c: char| c == '"' || c == '\\' || c.is_control()) {
         let (clean, special) = rest.split_at(position);

@@ -5,5 +5,6 @@
 mod harness;
 
 mod app_secret;
+mod bad_input;
 mod replay;
 mod token_life;

@@ -10,12 +10,14 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use http::header::CONNECTION;
 use http_body::{Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::framing::Place;
 use super::listener::Accepted;
 use super::stream::{Guarded, Progress, Socket};
 use super::worker::Drain;
@@ -93,13 +95,15 @@ async fn dispatch<H: Handler>(
     } else {
         None
     };
-    let response = match refusal.and_then(|refusal| handler.refuse(refusal, peer)) {
-        Some(mut answer) => {
-            answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-            answer.map(Body::from)
-        }
+    let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
+    let last = refused.is_some();
+    let mut response = match refused {
+        Some(answer) => answer.map(Body::from),
         None => handler.handle(request, peer).await,
     };
+    if last || progress.framing.borrow().place() == Place::Lost {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.map(|body| Outgoing { body, progress: Rc::clone(progress) })
 }
 

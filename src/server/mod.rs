@@ -71,7 +71,8 @@ pub enum Refusal {
     HeadTooLarge,
     /// The request target is longer than 65,534 bytes.
     TargetTooLong,
-    /// Several Content-Lengths, or one beside Transfer-Encoding (RFC 9112, 6.3: request smuggling).
+    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC 9112, 6.3: request
+    /// smuggling).
     AmbiguousFraming,
     /// More connections than [`Options::max_connections`].
     Overloaded,

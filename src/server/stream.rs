@@ -191,7 +191,9 @@ impl AsyncWrite for Guarded {
         if self.substitute.is_none()
             && let Some(refusal) = own_answer(bytes)
         {
-            self.substitute = (self.refuse)(refusal);
+            // hyper refuses by itself what it can't frame at all.
+            let ambiguous = self.progress.framing.borrow().is_ambiguous(self.progress.dispatched.get());
+            self.substitute = (self.refuse)(if ambiguous { Refusal::AmbiguousFraming } else { refusal });
         }
         while let Some(mut rest) = self.substitute.take() {
             match self.poll_socket_write(context, &rest) {

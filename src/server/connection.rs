@@ -88,6 +88,7 @@ async fn dispatch<H: Handler>(
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.answering.set(true);
+    progress.writing.set(true);
     let refusal = if progress.framing.borrow().is_ambiguous(index) {
         Some(Refusal::AmbiguousFraming)
     } else if overloaded {

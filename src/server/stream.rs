@@ -22,6 +22,8 @@ pub(super) struct Progress {
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
     pub(super) dispatched: Cell<u64>,
+    /// From a request's dispatch until the last byte of its answer is with the kernel.
+    pub(super) writing: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
 }
 
@@ -137,13 +139,9 @@ impl Guarded {
     }
 }
 
-/// Recognises the answer that hyper gives by itself to what it can't parse: an empty one. A handler's answers are told
-/// from it by their `x-request-id`.
+/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that belongs to no request.
 fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
-    if bytes.len() > 256 || memchr::memmem::find(bytes, b"x-request-id").is_some() {
-        return None;
-    }
     Some(match status {
         b"14" => Refusal::TargetTooLong,
         b"31" => Refusal::HeadTooLarge,
@@ -189,6 +187,7 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.substitute.is_none()
+            && !self.progress.writing.get()
             && let Some(refusal) = own_answer(bytes)
         {
             // hyper refuses by itself what it can't frame at all.
@@ -215,10 +214,15 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
+        let flushed = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_flush(context),
             Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
+        };
+        // hyper flushes when its own buffer is empty.
+        if flushed.is_ready() && !self.progress.answering.get() {
+            self.progress.writing.set(false);
         }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -141,7 +141,9 @@ impl From<SendError> for Error {
             SendError::Connect(crate::upstream::ConnectError::Timeout { .. }) => {
                 Self::UpstreamTimeout(Box::new(error))
             }
-            SendError::Connect(_) | SendError::Broken { .. } => Self::UpstreamFailed(error),
+            SendError::Connect(_) | SendError::Broken { .. } | SendError::Switched => {
+                Self::UpstreamFailed(error)
+            }
         }
     }
 }

@@ -216,7 +216,7 @@ pub(super) async fn send(
     let repeatable = match &error {
         SendError::Broken { sent: false, .. } => true,
         SendError::Broken { stale, .. } => *stale && sending.method == Method::GET && !endpoint.one_time_code,
-        SendError::Connect(_) | SendError::Timeout(_) | SendError::Stalled(_) => false,
+        SendError::Connect(_) | SendError::Switched | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
     if is_callers_doing(&error) {
         return Err(Error::BadRequest("the request's body broke off".into()));

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -17,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::framing::Place;
 use super::listener::Accepted;
 use super::stream::{Guarded, Progress, Socket};
 use super::worker::Drain;
@@ -50,7 +49,7 @@ pub(super) async fn serve<H: Handler>(
         let (handler, progress) = (Rc::clone(&handler), Rc::clone(&progress));
         async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, overloaded).await) }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The socket's own deadlines tell an idle connection from a slow head; hyper's timer can't.
         .header_read_timeout(None)
@@ -59,22 +58,24 @@ pub(super) async fn serve<H: Handler>(
         .writev(false)
         .serve_connection(TokioIo::new(guarded), service);
 
-    let mut connection = pin!(connection);
     let registration = drain.register();
     let mut told = false;
     let ended = poll_fn(|context| {
         registration.remember(context);
+        let mut connection = Pin::new(&mut connection);
         if drain.begun() && !told {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(context)
+        connection.poll(context)
     })
     .await;
+    let guarded = connection.into_parts().io.into_inner();
     if let Err(error) = ended {
         // A caller's doing, not ours; the pipeline has logged what concerns a request.
         tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
     }
+    guarded.linger().await;
     Ok(())
 }
 
@@ -97,12 +98,13 @@ async fn dispatch<H: Handler>(
         None
     };
     let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
-    let last = refused.is_some();
+    let refusing = refused.is_some();
     let mut response = match refused {
         Some(answer) => answer.map(Body::from),
         None => handler.handle(request, peer).await,
     };
-    if last || progress.framing.borrow().place() == Place::Lost {
+    // What has not come of the body by now is not waited for.
+    if refusing || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| Outgoing { body, progress: Rc::clone(progress) })

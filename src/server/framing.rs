@@ -60,6 +60,11 @@ impl Framing {
         self.ambiguous.is_some_and(|first| first <= index)
     }
 
+    /// Whether the body of the `index`th request has not come whole, or its end can't be told.
+    pub(super) fn is_within_body_of(&self, index: u64) -> bool {
+        self.heads == index + 1 && !matches!(self.place, Place::Between | Place::Head)
+    }
+
     /// Takes note of bytes just read.
     pub(super) fn observe(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

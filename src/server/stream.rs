@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::framing::{Framing, Place};
 use super::{Options, Refusal};
@@ -51,7 +51,12 @@ pub(super) struct Guarded {
     writing: Patience<()>,
     refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
     substitute: Option<Bytes>,
+    /// The caller has ended its side, or is given up.
+    ended: bool,
 }
+
+/// How long a caller that was refused may go on sending, in all and with pauses.
+const LINGER: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
 /// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer that goes off early
 /// is set anew, so that a busy connection touches the timer wheel once in many requests.
@@ -110,7 +115,32 @@ impl Guarded {
             writing: Patience::new(),
             refuse,
             substitute: None,
+            ended: false,
         }
+    }
+
+    /// Takes what the caller still sends of a request that was answered already. Closing with unread bytes would reset the
+    /// connection, and the reset would overtake the answer.
+    pub(super) async fn linger(mut self) {
+        if self.ended || self.progress.framing.borrow().place() == Place::Between {
+            return;
+        }
+        let (in_all, pause) = LINGER;
+        let discard = async {
+            self.shutdown().await?;
+            let mut scratch = vec![0; 64 * 1024];
+            loop {
+                let read = match &mut self.socket {
+                    Socket::Tcp(stream) => timeout(pause, stream.read(&mut scratch)).await,
+                    Socket::Unix(stream) => timeout(pause, stream.read(&mut scratch)).await,
+                };
+                if !matches!(read, Ok(Ok(1..))) {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        // However it ends, the connection is over.
+        let _ = timeout(in_all, discard).await;
     }
 
     /// What is awaited from the caller, if anything.
@@ -135,6 +165,7 @@ impl Guarded {
             return written;
         }
         ready!(self.writing.poll_lost((), self.options.write_timeout, context));
+        self.ended = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller stopped reading")))
     }
 }
@@ -162,6 +193,7 @@ impl AsyncRead for Guarded {
         };
         if read.is_ready() {
             let fresh = buffer.filled().get(before..).unwrap_or_default();
+            self.ended |= fresh.is_empty();
             self.progress.framing.borrow_mut().observe(fresh);
             // A head has one deadline from its first byte, however its bytes trickle in.
             if !matches!(&self.reading.since, Some((Silence::Head, _)))
@@ -176,6 +208,7 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         };
         ready!(self.reading.poll_lost(silence, limit, context));
+        self.ended = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")))
     }
 }

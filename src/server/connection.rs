@@ -70,10 +70,13 @@ pub(super) async fn serve<H: Handler>(
         connection.poll(context)
     })
     .await;
-    let guarded = connection.into_parts().io.into_inner();
+    let mut guarded = connection.into_parts().io.into_inner();
     if let Err(error) = ended {
         // A caller's doing, not ours; the pipeline has logged what concerns a request.
         tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
+        if error.is_parse() {
+            guarded.refuse_if_hyper_did_not().await?;
+        }
     }
     guarded.linger().await;
     Ok(())

@@ -51,6 +51,8 @@ pub(super) struct Guarded {
     writing: Patience<()>,
     refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
     substitute: Option<Bytes>,
+    /// What couldn't be parsed has its answer.
+    refused: bool,
     /// The caller has ended its side, or is given up.
     ended: bool,
 }
@@ -115,7 +117,19 @@ impl Guarded {
             writing: Patience::new(),
             refuse,
             substitute: None,
+            refused: false,
             ended: false,
+        }
+    }
+
+    /// Answers what hyper gives up without a word, such as HTTP/2.
+    pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
+        if self.refused {
+            return Ok(());
+        }
+        match (self.refuse)(Refusal::Malformed) {
+            Some(answer) => self.write_all(&answer).await,
+            None => Ok(()),
         }
     }
 

@@ -123,7 +123,6 @@ async fn a_short_answer_cut_within_is_502() {
         let wechat = closing_after(bytes.into()).await;
         let gate = wechat.gate(Setup::default()).await;
         for request in [GET, POST] {
-            eprintln!("{bytes:?}");
             ask(&gate, request).await.assert_refused(502, "upstream_failed", "broke off");
         }
         assert_eq!(wechat.requests(), 2, "{bytes:?}");
@@ -195,7 +194,6 @@ async fn silence_is_504_and_nothing_is_sent_twice() {
     ] {
         let wechat = silent_after(bytes.into()).await;
         let gate = wechat.gate(impatient()).await;
-        eprintln!("{bytes:?}");
         ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
         assert_eq!(wechat.requests(), 1);
         wechat.assert_over(&gate).await;

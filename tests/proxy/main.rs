@@ -6,5 +6,6 @@ mod harness;
 
 mod app_secret;
 mod bad_input;
+mod lifecycle;
 mod replay;
 mod token_life;

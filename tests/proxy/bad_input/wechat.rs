@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::wire::{Caller, Raw, Scripted, answer, assert_sound, logged, read_body, send};
+use super::wire::{Caller, Raw, Scripted, answer, assert_sound, logged, read_body, read_head, send};
 use crate::harness::{Gate, Setup};
 use wxgate::sandbox::{Action, Fault};
 
@@ -93,6 +93,62 @@ async fn a_reused_connection_that_is_closed_repeats_a_get_and_never_a_post() {
         assert_eq!(wechat.requests(), if repeated { 3 } else { 2 });
         wechat.assert_over(&gate).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_closed_while_parked_is_not_used() {
+    let (closed, has_closed) = std::sync::mpsc::channel();
+    let wechat = Scripted::start(move |_, head, mut stream: TcpStream| {
+        let closed = closed.clone();
+        async move {
+            read_body(&mut stream, &head).await;
+            answer(&mut stream, "{\"errcode\":0}").await;
+            drop(stream);
+            let _ = closed.send(());
+            None
+        }
+    })
+    .await;
+    let gate = wechat.gate(Setup::default()).await;
+    let mut caller = Caller::of(&gate).await;
+    for number in 1..=3 {
+        caller.send(POST).await;
+        assert_eq!(caller.answer().await.expect("an answer").status, 200);
+        has_closed.recv().expect("closed");
+        assert_eq!(wechat.requests(), number);
+    }
+    wechat.assert_over(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_a_body_may_name_the_length_of_one() {
+    for (request, status) in [(GET.replace("GET", "HEAD"), "200 OK"), (GET.into(), "304 Not Modified")] {
+        let wechat = Scripted::start(move |_, _, mut stream| async move {
+            let _ =
+                stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 27\r\n\r\n").as_bytes()).await;
+            Some(stream)
+        })
+        .await;
+        let gate = wechat.gate(Setup::default()).await;
+        let mut caller = Caller::of(&gate).await;
+        for _ in 0..2 {
+            caller.send(&request).await;
+            let head = read_head(&mut caller.0).await.expect("an answer");
+            assert!(head.contains(status), "{head}");
+        }
+        assert_eq!(wechat.requests(), 2);
+        wechat.assert_over(&gate).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_attempts_together_end_with_the_request_timeout() {
+    let setup = Setup { server: "request_timeout = \"300ms\"".into(), ..Setup::default() };
+    let gate = Gate::with(setup).await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path("/wxa/anything"));
+    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
+    assert_eq!(gate.journal("/wxa/anything").len(), 1);
+    assert_sound(&gate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

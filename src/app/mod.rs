@@ -191,11 +191,28 @@ impl Running {
 
     /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin address, the log.
     pub async fn drain(self) -> Drained {
+        let (_never, hurry) = tokio::sync::watch::channel(false);
+        self.drain_unless(hurry).await
+    }
+
+    /// The same, but what still runs when `hurry` becomes true is cut off then.
+    pub async fn drain_unless(self, hurry: tokio::sync::watch::Receiver<bool>) -> Drained {
+        let hurried = || {
+            let mut hurry = hurry.clone();
+            async move {
+                if hurry.wait_for(|now| *now).await.is_err() {
+                    std::future::pending().await
+                }
+            }
+        };
         let Self { core, proxy, admin } = self;
         core.admin.state.draining.store(true, Ordering::Relaxed);
-        let drained = proxy.drain().await;
-        core.manager.stop().await;
-        admin.drain().await;
+        let drained = proxy.drain_unless(hurried()).await;
+        tokio::select! {
+            () = core.manager.stop() => {}
+            () = hurried() => {}
+        }
+        admin.drain_unless(hurried()).await;
         core.access_log.close();
         drained
     }

@@ -67,11 +67,19 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
         }
     }
     tracing::info!("draining");
+    let (hurry, hurried) = tokio::sync::watch::channel(false);
+    let impatient = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("a second signal: what still runs is cut off");
+        hurry.send_replace(true);
+        std::future::pending().await
+    };
     let drained = tokio::select! {
-        drained = running.drain() => drained,
-        // The second signal of an operator who won't wait.
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+        drained = running.drain_unless(hurried) => drained,
+        never = impatient => never,
     };
     tracing::info!(cut_off = drained.cut_off, "stopped");
     Ok(())

@@ -29,6 +29,10 @@ pub fn request(headers: &HeaderMap, authority: &HeaderValue) -> HeaderMap {
 
 /// Takes out of WeChat's answer what concerns the connection to WeChat alone.
 pub fn response(headers: &mut HeaderMap) {
+    // RFC 9112, 6.3: the chunks count, and the length may be wrong.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let mut named = Vec::new();
     for value in named_in_connection(headers) {
         named.extend(tokens(&value).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()));

@@ -141,7 +141,9 @@ impl From<SendError> for Error {
             SendError::Connect(crate::upstream::ConnectError::Timeout { .. }) => {
                 Self::UpstreamTimeout(Box::new(error))
             }
-            SendError::Connect(_) | SendError::Broken { .. } => Self::UpstreamFailed(error),
+            SendError::Connect(_) | SendError::Broken { .. } | SendError::Switched => {
+                Self::UpstreamFailed(error)
+            }
         }
     }
 }
@@ -165,7 +167,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::BadRequest(Cow::Borrowed(match refusal {
             Refusal::Malformed => "this is no HTTP/1.1 request",
-            Refusal::HeadTooLarge => "the request's head is longer than 128 KiB",
+            Refusal::HeadTooLarge => "the request's head is longer than 128 KiB or has more than 100 fields",
             Refusal::TargetTooLong => "the path and query are longer than 65,534 bytes",
             Refusal::AmbiguousFraming => {
                 "ambiguous framing: send one Content-Length, or Transfer-Encoding: chunked, not both"

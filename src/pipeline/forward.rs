@@ -32,6 +32,8 @@ use crate::wechat::catalogue::Endpoint;
 const SMALL: u64 = 64 * 1024;
 /// A body without a length stays in memory up to here, then goes to the spool file.
 const SPOOL_FROM: usize = 1024 * 1024;
+/// The longest target that a request can have.
+const LONGEST_TARGET: usize = 65_534;
 /// How much of a spool file is read at a time.
 const SPOOL_CHUNK: usize = 64 * 1024;
 
@@ -163,6 +165,10 @@ impl<'r> Sending<'r> {
                 Outgoing::Spooled { file: Arc::clone(file), length: *length, sent: 0, reading: None }
             }
         };
+        if target.len() > LONGEST_TARGET {
+            let text = "the path and query are longer than 65,534 bytes with the token in them";
+            return Err(Error::BadRequest(text.into()));
+        }
         let bad_target = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
         let target = PathAndQuery::from_maybe_shared(target).map_err(bad_target)?;
         let mut request = Request::new(body);
@@ -222,7 +228,7 @@ pub(super) async fn send(
         SendError::Broken { stale, .. } => {
             *stale && sending.parts.method == Method::GET && !endpoint.one_time_code
         }
-        SendError::Connect(_) | SendError::Timeout(_) | SendError::Stalled(_) => false,
+        SendError::Connect(_) | SendError::Switched | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
     if is_callers_doing(&error) {
         return Err(Error::BadRequest("the request's body broke off".into()));

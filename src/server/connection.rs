@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use http::header::CONNECTION;
 use http_body::{Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -48,7 +49,7 @@ pub(super) async fn serve<H: Handler>(
         let (handler, progress) = (Rc::clone(&handler), Rc::clone(&progress));
         async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, overloaded).await) }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The socket's own deadlines tell an idle connection from a slow head; hyper's timer can't.
         .header_read_timeout(None)
@@ -57,22 +58,27 @@ pub(super) async fn serve<H: Handler>(
         .writev(false)
         .serve_connection(TokioIo::new(guarded), service);
 
-    let mut connection = pin!(connection);
     let registration = drain.register();
     let mut told = false;
     let ended = poll_fn(|context| {
         registration.remember(context);
+        let mut connection = Pin::new(&mut connection);
         if drain.begun() && !told {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(context)
+        connection.poll(context)
     })
     .await;
+    let mut guarded = connection.into_parts().io.into_inner();
     if let Err(error) = ended {
         // A caller's doing, not ours; the pipeline has logged what concerns a request.
         tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
+        if error.is_parse() {
+            guarded.refuse_if_hyper_did_not().await?;
+        }
     }
+    guarded.linger().await;
     Ok(())
 }
 
@@ -86,6 +92,7 @@ async fn dispatch<H: Handler>(
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.answering.set(true);
+    progress.writing.set(true);
     let refusal = if progress.framing.borrow().is_ambiguous(index) {
         Some(Refusal::AmbiguousFraming)
     } else if overloaded {
@@ -93,13 +100,16 @@ async fn dispatch<H: Handler>(
     } else {
         None
     };
-    let response = match refusal.and_then(|refusal| handler.refuse(refusal, peer)) {
-        Some(mut answer) => {
-            answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-            answer.map(Body::from)
-        }
+    let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
+    let refusing = refused.is_some();
+    let mut response = match refused {
+        Some(answer) => answer.map(Body::from),
         None => handler.handle(request, peer).await,
     };
+    // What has not come of the body by now is not waited for.
+    if refusing || progress.framing.borrow().is_within_body_of(index) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.map(|body| Outgoing { body, progress: Rc::clone(progress) })
 }
 

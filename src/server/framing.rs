@@ -2,7 +2,8 @@
 //!
 //! hyper drops a Content-Length that stands beside a Transfer-Encoding, and one of two equal Content-Lengths, before a
 //! handler can see them. Both are the stuff of request smuggling (RFC 9112, 6.3), so the bytes are watched on their way
-//! in: just enough to find each head, count its framing headers and skip its body.
+//! in: just enough to find each head, count its framing headers and skip its body. A transfer coding other than `chunked`
+//! is ambiguous too: hyper would take the coded bytes for the body.
 
 use memchr::memchr;
 
@@ -42,9 +43,11 @@ struct Head {
     lengths: u32,
     length: u64,
     encodings: u32,
+    /// A framing header has a value that others may read differently.
+    odd: bool,
 }
 
-/// No framing header is longer; a longer line is cut here.
+/// No framing header and no chunk's size is longer; a longer line is cut here.
 const LONGEST_LINE: usize = 256;
 
 impl Framing {
@@ -55,6 +58,11 @@ impl Framing {
     /// Whether the `index`th request of the connection, counted from 0, or one before it, was framed ambiguously.
     pub(super) fn is_ambiguous(&self, index: u64) -> bool {
         self.ambiguous.is_some_and(|first| first <= index)
+    }
+
+    /// Whether the body of the `index`th request has not come whole, or its end can't be told.
+    pub(super) fn is_within_body_of(&self, index: u64) -> bool {
+        self.heads == index + 1 && !matches!(self.place, Place::Between | Place::Head)
     }
 
     /// Takes note of bytes just read.
@@ -113,7 +121,11 @@ impl Framing {
                 self.place = match chunk_size(line) {
                     Some(0) => Place::Trailers,
                     Some(size) => Place::Chunk(size.saturating_add(2)),
-                    None => Place::Lost,
+                    None => {
+                        // Where the next head begins is unknown, so none can be vouched for.
+                        self.ambiguous.get_or_insert(self.heads);
+                        Place::Lost
+                    }
                 }
             }
             Place::Trailers if line.is_empty() => self.place = Place::Between,
@@ -123,7 +135,7 @@ impl Framing {
 
     fn end_of_head(&mut self) {
         let head = std::mem::take(&mut self.head);
-        self.place = if head.lengths + head.encodings > 1 {
+        self.place = if head.odd || head.lengths + head.encodings > 1 {
             self.ambiguous.get_or_insert(self.heads);
             Place::Lost
         } else if head.encodings == 1 {
@@ -143,12 +155,18 @@ impl Head {
             Some(b'c' | b'C') => {
                 if let Some(value) = value_of(line, b"content-length") {
                     self.lengths += 1;
-                    // What is no number is refused by hyper.
-                    self.length =
-                        std::str::from_utf8(value).ok().and_then(|v| v.trim().parse().ok()).unwrap_or(0);
+                    match number(value) {
+                        Some(length) if line.len() < LONGEST_LINE => self.length = length,
+                        _ => self.odd = true,
+                    }
                 }
             }
-            Some(b't' | b'T') if value_of(line, b"transfer-encoding").is_some() => self.encodings += 1,
+            Some(b't' | b'T') => {
+                if let Some(value) = value_of(line, b"transfer-encoding") {
+                    self.encodings += 1;
+                    self.odd |= !value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                }
+            }
             _ => {}
         }
     }
@@ -159,7 +177,16 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     if head.eq_ignore_ascii_case(name) { tail.strip_prefix(b":") } else { None }
 }
 
+/// Digits alone: no sign, no list.
+fn number(value: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(value.trim_ascii()).ok()?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
 fn chunk_size(line: &[u8]) -> Option<u64> {
+    if line.len() >= LONGEST_LINE {
+        return None;
+    }
     let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next()?;
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
@@ -194,6 +221,22 @@ mod tests {
     }
 
     #[test]
+    fn a_framing_header_with_an_odd_value_is_ambiguous() {
+        let padded = format!("Content-Length:{}12", " ".repeat(super::LONGEST_LINE - 16));
+        for line in [
+            "Content-Length: +3",
+            "Content-Length: 3, 3",
+            "Content-Length:",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: identity",
+            &padded,
+        ] {
+            assert!(watch(format!("POST / HTTP/1.1\r\n{line}\r\n\r\n").as_bytes()).is_ambiguous(0), "{line}");
+        }
+        assert!(!watch(b"POST / HTTP/1.1\r\nTransfer-Encoding:\tChunked \r\n\r\n").is_ambiguous(0));
+    }
+
+    #[test]
     fn pipelined_requests_are_told_apart() {
         let framing = watch(
             b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n\
@@ -216,8 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_size_that_is_no_number_loses_the_thread() {
-        let framing = watch(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
-        assert_eq!(framing.place(), Place::Lost);
+    fn after_a_chunk_size_that_cannot_be_read_no_request_is_vouched_for() {
+        let long = format!("5;{}", "x".repeat(super::LONGEST_LINE));
+        for size in ["zz", "", &long] {
+            let framing =
+                watch(format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\n").as_bytes());
+            assert_eq!(framing.place(), Place::Lost);
+            assert!(!framing.is_ambiguous(0) && framing.is_ambiguous(1), "{size}");
+        }
     }
 }

@@ -71,7 +71,8 @@ pub enum Refusal {
     HeadTooLarge,
     /// The request target is longer than 65,534 bytes.
     TargetTooLong,
-    /// Several Content-Lengths, or one beside Transfer-Encoding (RFC 9112, 6.3: request smuggling).
+    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC 9112, 6.3: request
+    /// smuggling).
     AmbiguousFraming,
     /// More connections than [`Options::max_connections`].
     Overloaded,
@@ -176,7 +177,12 @@ impl Server {
     }
 
     /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off what is left.
-    pub async fn drain(mut self) -> Drained {
+    pub async fn drain(self) -> Drained {
+        self.drain_unless(std::future::pending()).await
+    }
+
+    /// The same, but what still runs when `hurry` resolves is cut off then.
+    pub async fn drain_unless(mut self, hurry: impl Future<Output = ()>) -> Drained {
         self.stage.send_replace(Stage::Draining);
         let ended = std::mem::take(&mut self.ended);
         let all = async {
@@ -184,7 +190,11 @@ impl Server {
                 let _ = ended.await;
             }
         };
-        let in_time = tokio::time::timeout(self.drain_timeout, all).await.is_ok();
+        let in_time = tokio::select! {
+            () = all => true,
+            () = tokio::time::sleep(self.drain_timeout) => false,
+            () = hurry => false,
+        };
         let cut_off = if in_time { 0 } else { self.connections() };
         self.stage.send_replace(Stage::Stopped);
         let threads = std::mem::take(&mut self.threads);

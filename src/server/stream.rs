@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::framing::{Framing, Place};
 use super::{Options, Refusal};
@@ -22,6 +22,8 @@ pub(super) struct Progress {
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
     pub(super) dispatched: Cell<u64>,
+    /// From a request's dispatch until the last byte of its answer is with the kernel.
+    pub(super) writing: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
 }
 
@@ -49,7 +51,14 @@ pub(super) struct Guarded {
     writing: Patience<()>,
     refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
     substitute: Option<Bytes>,
+    /// What couldn't be parsed has its answer.
+    refused: bool,
+    /// The caller has ended its side, or is given up.
+    ended: bool,
 }
+
+/// How long a caller that was refused may go on sending, in all and with pauses.
+const LINGER: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
 /// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer that goes off early
 /// is set anew, so that a busy connection touches the timer wheel once in many requests.
@@ -108,7 +117,44 @@ impl Guarded {
             writing: Patience::new(),
             refuse,
             substitute: None,
+            refused: false,
+            ended: false,
         }
+    }
+
+    /// Answers what hyper gives up without a word, such as HTTP/2.
+    pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
+        if self.refused {
+            return Ok(());
+        }
+        match (self.refuse)(Refusal::Malformed) {
+            Some(answer) => self.write_all(&answer).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what the caller still sends of a request that was answered already. Closing with unread bytes would reset the
+    /// connection, and the reset would overtake the answer.
+    pub(super) async fn linger(mut self) {
+        if self.ended || self.progress.framing.borrow().place() == Place::Between {
+            return;
+        }
+        let (in_all, pause) = LINGER;
+        let discard = async {
+            self.shutdown().await?;
+            let mut scratch = vec![0; 64 * 1024];
+            loop {
+                let read = match &mut self.socket {
+                    Socket::Tcp(stream) => timeout(pause, stream.read(&mut scratch)).await,
+                    Socket::Unix(stream) => timeout(pause, stream.read(&mut scratch)).await,
+                };
+                if !matches!(read, Ok(Ok(1..))) {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        // However it ends, the connection is over.
+        let _ = timeout(in_all, discard).await;
     }
 
     /// What is awaited from the caller, if anything.
@@ -133,17 +179,14 @@ impl Guarded {
             return written;
         }
         ready!(self.writing.poll_lost((), self.options.write_timeout, context));
+        self.ended = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller stopped reading")))
     }
 }
 
-/// Recognises the answer that hyper gives by itself to what it can't parse: an empty one. A handler's answers are told
-/// from it by their `x-request-id`.
+/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that belongs to no request.
 fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
-    if bytes.len() > 256 || memchr::memmem::find(bytes, b"x-request-id").is_some() {
-        return None;
-    }
     Some(match status {
         b"14" => Refusal::TargetTooLong,
         b"31" => Refusal::HeadTooLarge,
@@ -164,6 +207,7 @@ impl AsyncRead for Guarded {
         };
         if read.is_ready() {
             let fresh = buffer.filled().get(before..).unwrap_or_default();
+            self.ended |= fresh.is_empty();
             self.progress.framing.borrow_mut().observe(fresh);
             // A head has one deadline from its first byte, however its bytes trickle in.
             if !matches!(&self.reading.since, Some((Silence::Head, _)))
@@ -178,6 +222,7 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         };
         ready!(self.reading.poll_lost(silence, limit, context));
+        self.ended = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")))
     }
 }
@@ -189,9 +234,12 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.substitute.is_none()
+            && !self.progress.writing.get()
             && let Some(refusal) = own_answer(bytes)
         {
-            self.substitute = (self.refuse)(refusal);
+            // hyper refuses by itself what it can't frame at all.
+            let ambiguous = self.progress.framing.borrow().is_ambiguous(self.progress.dispatched.get());
+            self.substitute = (self.refuse)(if ambiguous { Refusal::AmbiguousFraming } else { refusal });
         }
         while let Some(mut rest) = self.substitute.take() {
             match self.poll_socket_write(context, &rest) {
@@ -213,10 +261,15 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
+        let flushed = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_flush(context),
             Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
+        };
+        // hyper flushes when its own buffer is empty.
+        if flushed.is_ready() && !self.progress.answering.get() {
+            self.progress.writing.set(false);
         }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

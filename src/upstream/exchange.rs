@@ -35,6 +35,9 @@ pub enum SendError {
         /// the request.
         stale: bool,
     },
+    /// 101, although no upgrade is ever asked for: what follows would not be HTTP.
+    #[error("WeChat switched to another protocol unasked")]
+    Switched,
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -156,6 +159,7 @@ impl<B: Payload> Pool<B> {
         })
         .await?;
         match outcome {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 let pool = Rc::clone(self);

@@ -57,6 +57,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub listen: String,
+    pub workers: usize,
     pub server: String,
     pub upstream: String,
     pub token: String,
@@ -70,6 +71,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:0".into(),
+            workers: 2,
             server: String::new(),
             upstream: String::new(),
             token: String::new(),
@@ -134,9 +136,9 @@ pub fn sandbox() -> Sandbox {
 
 /// The configuration that a setup describes.
 pub fn config(setup: &Setup, upstream_url: &str) -> Config {
-    let Setup { listen, server, upstream, token, replay, apps, .. } = setup;
+    let Setup { listen, workers, server, upstream, token, replay, apps, .. } = setup;
     let text = format!(
-        "[server]\nlisten = [\"{listen}\"]\nworkers = 2\n{server}\n\
+        "[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{server}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\ntoken = {{ env = \"ADMIN_TOKEN\" }}\n\
          [upstream]\nbase_urls = [\"{upstream_url}\"]\n{upstream}\n\
          [token]\n{token}\n[replay]\n{replay}\n{apps}"

@@ -6,10 +6,12 @@ mod harness;
 
 mod answers;
 mod app_secret;
+mod bad_input;
 mod callers;
 mod canaries;
 mod canned;
 mod headers;
+mod lifecycle;
 mod metrics;
 mod placeholder;
 mod process;

@@ -1,0 +1,149 @@
+//! Callers that are too slow, too many, or gone; names that nobody knows.
+
+use super::wire::{Caller, assert_sound, logged, send};
+use crate::harness::{APPID, Answer, Gate, OTHER_SECRET, Setup, client, sandbox};
+use wxgate::sandbox::{Action, App, AppKind, Fault};
+
+fn server(keys: &str) -> Setup {
+    Setup { server: keys.into(), ..Setup::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let gate = Gate::with(server("head_timeout = \"300ms\"")).await.warm().await;
+    let mut caller = Caller::of(&gate).await;
+    caller.send("GET /cgi-bin/user/info?openid=slow HTTP/1.1\r\n").await;
+    // Each byte comes long before the timeout: only one that counts from the first byte ends this.
+    let (mut read, mut write) = caller.0.split();
+    let trickle = async {
+        use tokio::io::AsyncWriteExt as _;
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let end = async {
+        use tokio::io::AsyncReadExt as _;
+        let mut rest = Vec::new();
+        let _ = read.read_to_end(&mut rest).await;
+        rest
+    };
+    tokio::select! {
+        () = trickle => {}
+        rest = end => assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest)),
+    }
+    assert!(gate.sandbox.journal(None).is_empty());
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_is_closed_and_a_slow_answer_is_no_idleness() {
+    let gate = Gate::with(server("idle_timeout = \"200ms\"\nhead_timeout = \"200ms\"")).await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 700 }));
+    let mut caller = Caller::of(&gate).await;
+    caller.send("GET /cgi-bin/user/info?openid=slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(caller.answer().await.expect("an answer").json()["openid"], "slow");
+    assert!(caller.closed().await.is_empty());
+    let mut silent = Caller::of(&gate).await;
+    assert!(silent.closed().await.is_empty());
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_stops_reading_is_cut_off() {
+    let gate = Gate::with(server("write_timeout = \"300ms\"")).await.warm().await;
+    let mut caller = Caller::of(&gate).await;
+    let path = "/cgi-bin/media/get?media_id=blob-67108864";
+    caller.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+    let line = logged(&gate, |line| line["path"] == "/cgi-bin/media/get").await;
+    assert!(line["bytes_out"].as_u64().is_some_and(|bytes| bytes < 67_108_864), "{line}");
+    assert!(line["error"].is_string() || line["cause"].is_string(), "{line}");
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_hangs_up_ends_its_request() {
+    let gate = Gate::start().await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path("/cgi-bin/user/get"));
+    let mut caller = Caller::of(&gate).await;
+    caller.send("GET /cgi-bin/user/get HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    gate.sandbox.arrived("/cgi-bin/user/get", 1).await;
+    drop(caller);
+    let line = logged(&gate, |line| line["path"] == "/cgi-bin/user/get").await;
+    assert_eq!(line["status"], 499, "{line}");
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_told_so() {
+    let gate = Gate::with(server("max_connections = 2")).await.warm().await;
+    let get = "GET /cgi-bin/user/info?openid=o1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    // The harness's own client holds the first connection.
+    let mut second = Caller::of(&gate).await;
+    second.send(get).await;
+    assert_eq!(second.answer().await.expect("an answer").status, 200);
+    for body in ["", "Content-Length: 1000000\r\n"] {
+        let mut third = Caller::of(&gate).await;
+        third.send(format!("POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\n{body}\r\n")).await;
+        third.send(vec![b'x'; if body.is_empty() { 0 } else { 1_000_000 }]).await;
+        let answer = third.answer().await.expect("an answer");
+        answer.assert_refused(503, "overloaded", "server.max_connections");
+        assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    }
+    drop(second);
+    loop {
+        let answer = send(&gate, get).await.expect("an answer");
+        if answer.status == 200 {
+            break;
+        }
+        assert_eq!(answer.status, 503, "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_names_get_a_clear_answer() {
+    let gate = Gate::start().await.warm().await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    send(&gate, get("/@nobody/cgi-bin/user/get")).await.expect("an answer").assert_refused(
+        400,
+        "app_unknown",
+        "no app is named nobody",
+    );
+    send(&gate, get("/@/cgi-bin/user/get")).await.expect("an answer").assert_refused(400, "app_unknown", "");
+    let header = "GET /cgi-bin/user/get HTTP/1.1\r\nHost: localhost\r\nX-Wxgate-App: nobody\r\n\r\n";
+    send(&gate, header).await.expect("an answer").assert_refused(
+        400,
+        "app_unknown",
+        "no app is named nobody",
+    );
+    send(&gate, get("/cgi-bin/clear_quota")).await.expect("an answer").assert_refused(
+        404,
+        "endpoint_forbidden",
+        "`allow` names it exactly",
+    );
+    assert!(gate.sandbox.journal(None).is_empty());
+    // What isn't in the catalogue is WeChat's to judge.
+    let answer = send(&gate, get("/nowhere/at/all")).await.expect("an answer");
+    assert!(answer.header("x-wxgate-error").is_none(), "{answer:?}");
+    let answer =
+        send(&gate, get("/cgi-bin/message/template/send").replace("GET", "BREW")).await.expect("an answer");
+    assert!(answer.header("x-wxgate-error").is_none(), "{answer:?}");
+    assert_eq!(gate.journal("/cgi-bin/message/template/send")[0].method, "BREW");
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_is_named_with_wechats_code() {
+    let sandbox = sandbox();
+    sandbox.put(App::new(APPID, OTHER_SECRET, AppKind::OfficialAccount));
+    let gate = Gate::before(sandbox, Setup::default()).await;
+    for _ in 0..3 {
+        let answer = Answer::of(client().get(gate.url("/cgi-bin/user/get"))).await;
+        assert_eq!((answer.status, answer.errcode()), (502, -70502), "{}", answer.text());
+        assert_eq!(answer.header("x-wxgate-error"), Some("token_unavailable"));
+        let errmsg = answer.json()["errmsg"].as_str().unwrap_or_default().to_owned();
+        assert!(errmsg.contains("40125") && errmsg.contains("secret"), "{errmsg}");
+    }
+    let (fetches, forces, _) = gate.counts();
+    assert_eq!((fetches, forces), (1, 0), "a wrong secret isn't tried again by requests");
+    assert!(gate.journal("/cgi-bin/user/get").is_empty());
+}

@@ -122,7 +122,7 @@ pub fn explain(
     let not_http = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
     let (parts, ()) = request.map_err(not_http)?.into_parts();
     let target = route::target(&parts)?;
-    let placeholder = route::placeholder(&directory, target.query, Clock::default().now());
+    let placeholder = route::placeholder(&directory, target.query, &Clock::default());
     route::check_confusion(&target, &placeholder)?;
 
     let token_call = target.endpoint.class == CredentialClass::TokenEndpoint;
@@ -203,8 +203,8 @@ fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_
 fn sent(target: &Target<'_>, injects: bool) -> String {
     let now = Clock::default().now();
     let token = Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
-    let bytes = credential::inject(target, injects.then_some(&token));
-    let text = String::from_utf8_lossy(&bytes);
+    let injected = if injects { credential::inject(target, &token) } else { credential::without(target) };
+    let text = String::from_utf8_lossy(&injected.path_and_query);
     let Some((path, query)) = text.split_once('?') else { return text.into_owned() };
     let mask = |parameter: &str| {
         let secret = query::credentials(parameter).next().is_some()

@@ -4,16 +4,17 @@ mod explain;
 pub mod layout;
 mod online;
 mod reload;
+mod secret_files;
 mod serve;
 mod signals;
 mod views;
-mod watch;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
 
 pub use self::explain::explain;
 pub use self::online::{Online, OnlineError, online};
@@ -21,7 +22,7 @@ pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, SecretFile, StoreUrl, is_local};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
@@ -75,6 +76,12 @@ struct Core {
     admin: Arc<Admin>,
     access_log: Arc<AccessLog>,
     fixed: reload::Fixed,
+    /// Other machines reach a listener of the proxy.
+    exposed: bool,
+    source: Source,
+    reloading: Mutex<()>,
+    /// What the secrets in force were read from.
+    secret_files: watch::Sender<Vec<SecretFile>>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -119,7 +126,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             token: ArcSwapOption::new(config.admin.token.clone()),
             apps: views::apps(manager.clone(), clock),
             refresh: views::refresh(manager.clone()),
-            reload: reload::on_demand(core.clone(), source),
+            reload: reload::on_demand(core.clone()),
             exposers: exposers(&gate, &manager, &gauges, &access_log),
             state: Arc::clone(&state),
         }),
@@ -127,6 +134,10 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         manager,
         access_log: Arc::clone(&access_log),
         fixed: reload::Fixed::of(config),
+        exposed: !addresses.iter().all(is_local),
+        source,
+        reloading: Mutex::default(),
+        secret_files: watch::Sender::new(config.secret_files.clone()),
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
@@ -184,19 +195,35 @@ impl Running {
         self.proxy.connections_by_worker()
     }
 
-    /// Puts another configuration in force; what can't change without a restart is named in the log.
-    pub fn reload(&self, config: &Config) {
-        self.core.reload(config);
+    /// Reads the configuration again and puts it in force; what can't change without a restart is named in the log.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for the operator; then the one in force stays.
+    pub fn reload(&self) -> Result<(), String> {
+        self.core.reload()
+    }
+
+    /// Waits until a secret in force has changed in its file.
+    pub async fn secret_changed(&self) {
+        let mut files = self.core.secret_files.subscribe();
+        loop {
+            let watched = files.borrow_and_update().clone();
+            tokio::select! {
+                () = secret_files::changed(&watched) => return,
+                // The core holds the sender.
+                _ = files.changed() => {}
+            }
+        }
     }
 
     /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin address, the log.
     pub async fn drain(self) -> Drained {
-        let (_never, hurry) = tokio::sync::watch::channel(false);
+        let (_never, hurry) = watch::channel(false);
         self.drain_unless(hurry).await
     }
 
     /// The same, but what still runs when `hurry` becomes true is cut off then.
-    pub async fn drain_unless(self, hurry: tokio::sync::watch::Receiver<bool>) -> Drained {
+    pub async fn drain_unless(self, hurry: watch::Receiver<bool>) -> Drained {
         let hurried = || {
             let mut hurry = hurry.clone();
             async move {

@@ -1,10 +1,10 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::{Core, views};
 use crate::admin;
-use crate::config::{Config, Problems};
+use crate::config::{Config, LogConfig, Problems, StoreUrl};
 use crate::server::{self, Address};
 use crate::upstream;
 
@@ -19,6 +19,9 @@ pub(super) struct Fixed {
     server: server::Options,
     admin: Address,
     upstream: upstream::Options,
+    store: StoreUrl,
+    log: LogConfig,
+    replay_memory: u64,
 }
 
 impl Fixed {
@@ -29,53 +32,62 @@ impl Fixed {
             server: config.server.options.clone(),
             admin: config.admin.listen.clone(),
             upstream: config.upstream.clone(),
+            store: config.store.clone(),
+            log: config.log,
+            replay_memory: config.pipeline.replay.memory,
         }
     }
 }
 
 impl Core {
-    /// Tokens first: a request must find a keeper for every app that the directory names.
-    pub(super) fn reload(&self, config: &Config) {
-        if Fixed::of(config) != self.fixed {
-            tracing::warn!(
-                "[server], [admin] listen and [upstream] take a restart to change; all else of the new configuration is in force"
+    /// Reads the configuration and puts it in force. A bad one is refused, and the one in force stays.
+    pub(super) fn reload(&self) -> Result<(), String> {
+        // Whoever read first applies first: an older file must not come last.
+        let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = (self.source)().map_err(|problems| problems.to_string());
+        let applied = read.and_then(|config| self.apply(&config));
+        if let Err(problems) = &applied {
+            tracing::error!("configuration refused, the old one stays in force: {problems}");
+        }
+        applied
+    }
+
+    fn apply(&self, config: &Config) -> Result<(), String> {
+        if self.exposed && config.pipeline.callers.is_empty() && !config.pipeline.anonymous {
+            // The file's own listeners may be local, but those that are bound are not.
+            return Err(
+                "a listener that other machines reach is bound, so [[caller]] or `server.anonymous = true` \
+                        is needed; to listen elsewhere, restart"
+                    .to_owned(),
             );
         }
+        if Fixed::of(config) != self.fixed {
+            tracing::warn!(
+                "[server] addresses, workers and limits, [admin] listen, [upstream], [store], [log] and replay.memory \
+                 take a restart to change; all else of the new configuration is in force"
+            );
+        }
+        // Tokens first: a request must find a keeper for every app that the directory names.
         let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
         self.manager.reconfigure(apps, config.token.clone());
         self.gate.reload(config.pipeline.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
+        self.secret_files.send_replace(config.secret_files.clone());
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
-    }
-
-    /// Reads and applies; a bad file is refused and the configuration in force stays.
-    pub(super) fn reload_from(&self, source: &Source) -> Result<(), String> {
-        match source() {
-            Ok(config) => {
-                self.reload(&config);
-                Ok(())
-            }
-            Err(problems) => {
-                tracing::error!("configuration refused, the old one stays in force: {problems}");
-                Err(problems.to_string())
-            }
-        }
+        Ok(())
     }
 }
 
 /// The admin API's reload.
-pub(super) fn on_demand(core: Weak<Core>, source: Source) -> admin::Reload {
+pub(super) fn on_demand(core: Weak<Core>) -> admin::Reload {
     Arc::new(move || {
-        let (core, source) = (core.clone(), Arc::clone(&source));
+        let core = core.clone();
         Box::pin(async move {
-            match core.upgrade() {
-                Some(core) => core.reload_from(&source),
-                None => Err("the proxy ends".to_owned()),
-            }
+            core.upgrade().map_or_else(|| Err("the proxy ends".to_owned()), |core| core.reload())
         })
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{StartError, Surroundings, start, watch};
+use super::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
@@ -36,12 +36,11 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
-    let source = Arc::new(move || Config::load(&path));
     let surroundings = Surroundings {
         clock: Clock::default(),
         access_log: Box::new(io::stdout()),
         json,
-        source: source.clone(),
+        source: Arc::new(move || Config::load(&path)),
     };
     let running = start(&config, surroundings).await?;
     for address in running.addresses() {
@@ -50,21 +49,15 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "admin listening");
     }
-    let mut secret_files = config.secret_files;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {}
-            () = watch::changed(&secret_files) => tracing::info!("a secret file changed"),
+            () = running.secret_changed() => tracing::info!("a secret file changed"),
         }
-        match source() {
-            Ok(config) => {
-                running.reload(&config);
-                secret_files = config.secret_files;
-            }
-            Err(problems) => tracing::error!("configuration refused, the old one stays in force: {problems}"),
-        }
+        // What is wrong with it is in the log.
+        let _ = running.reload();
     }
     tracing::info!("draining");
     let (hurry, hurried) = tokio::sync::watch::channel(false);

@@ -2,7 +2,7 @@
 //!
 //! Every problem is collected, and what can be settled here is never looked at again while requests run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
@@ -26,6 +26,7 @@ mod upstream_table;
 
 pub use address::{is_local, parse_address};
 pub use problem::{Problem, Problems, Severity};
+pub use secrets::{SecretFile, digest};
 
 use problem::{Place, Report};
 use reader::Read;
@@ -49,7 +50,7 @@ pub struct Config {
     /// What is logged, and how.
     pub log: LogConfig,
     /// Files that secrets were read from, to be watched for changes.
-    pub secret_files: Vec<PathBuf>,
+    pub secret_files: Vec<SecretFile>,
     /// What is worth a change although it works.
     pub warnings: Vec<Problem>,
 }

@@ -14,12 +14,21 @@ use crate::secret::Secret;
 /// A file longer than this is no secret.
 const LONGEST: u64 = 4096;
 
+/// A file that a secret was read from, and what was in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its contents, line end and all.
+    pub digest: [u8; 32],
+}
+
 /// The places that secrets come from.
 pub(super) struct Secrets<'a> {
     folder: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Files that were read.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<SecretFile>,
 }
 
 impl<'a> Secrets<'a> {
@@ -75,13 +84,14 @@ impl<'a> Secrets<'a> {
                 return None;
             }
         };
+        let digest = digest(plain.as_bytes());
         if plain.ends_with('\n') {
             plain.pop();
             if plain.ends_with('\r') {
                 plain.pop();
             }
         }
-        self.files.push(full);
+        self.files.push(SecretFile { path: full, digest });
         Some(plain)
     }
 }
@@ -96,6 +106,13 @@ pub(super) fn unreadable(error: &io::Error) -> String {
         io::ErrorKind::FileTooLarge => format!("is longer than {LONGEST} bytes, so it is no secret"),
         _ => format!("cannot be read: {error}"),
     }
+}
+
+/// What a secret file is told by, without being kept.
+pub fn digest(contents: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, contents).as_ref());
+    digest
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<String>> {

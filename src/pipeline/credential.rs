@@ -1,6 +1,8 @@
 //! Step 3: the query gets the token that the endpoint wants, and loses what the caller brought.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue};
 
 use super::OwnCredential;
 use super::directory::{App, Directory};
@@ -70,6 +72,25 @@ pub(super) fn without(target: &Target<'_>) -> Injected {
         _ => query::rewrite(target.path, target.query, None),
     };
     Injected { path_and_query, generation: None }
+}
+
+/// A redirect may repeat the query that it answers, with the app's token in it.
+pub(super) fn conceal(headers: &mut HeaderMap) {
+    let Some(location) = headers.get(LOCATION) else { return };
+    let clean = location.to_str().ok().and_then(|text| {
+        let (path, query) = text.split_once('?')?;
+        let rewritten = query::rewrite(path, Some(query), None);
+        (rewritten.len() < text.len()).then(|| HeaderValue::from_maybe_shared(rewritten).ok())
+    });
+    match clean {
+        None => {}
+        Some(Some(clean)) => {
+            headers.insert(LOCATION, clean);
+        }
+        Some(None) => {
+            headers.remove(LOCATION);
+        }
+    }
 }
 
 /// The user's token is the caller's business: not a byte is touched.

@@ -1,6 +1,6 @@
 //! Step 4: the request as WeChat gets it: once, and again if it must be replayed.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -34,35 +35,38 @@ const SMALL: u64 = 64 * 1024;
 const SPOOL_FROM: usize = 1024 * 1024;
 /// The longest target that a request can have.
 const LONGEST_TARGET: usize = 65_534;
+/// Short pieces of a kept body share pages of this size.
+const PAGE: usize = 64 * 1024;
 /// How much of a spool file is read at a time.
 const SPOOL_CHUNK: usize = 64 * 1024;
 
-/// A worker's share of `replay.memory`.
+/// What is left of `replay.memory`, for all workers. Bodies up to [`SMALL`] don't count, so that most requests leave it
+/// alone.
 #[derive(Debug)]
-pub(super) struct Memory(Cell<u64>);
+pub(super) struct Memory(AtomicU64);
 
 impl Memory {
-    pub(super) fn new(share: u64) -> Rc<Self> {
-        Rc::new(Self(Cell::new(share)))
+    pub(super) fn new(bytes: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(bytes)))
     }
 
-    fn reserve(self: &Rc<Self>, bytes: u64) -> Option<Reservation> {
-        let left = self.0.get().checked_sub(bytes)?;
-        self.0.set(left);
-        Some(Reservation { memory: Rc::clone(self), bytes })
+    fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Reservation> {
+        let take = |left: u64| left.checked_sub(bytes);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        Some(Reservation { memory: Arc::clone(self), bytes })
     }
 }
 
 /// Part of the replay memory, given back on drop.
 #[derive(Debug)]
 struct Reservation {
-    memory: Rc<Memory>,
+    memory: Arc<Memory>,
     bytes: u64,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.memory.0.set(self.memory.0.get() + self.bytes);
+        self.memory.0.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -96,8 +100,27 @@ enum Source {
 pub(super) struct Kept {
     rest: Incoming,
     passed: Vec<Bytes>,
+    /// Where short pieces are kept together.
+    page: BytesMut,
     length: u64,
     _memory: Reservation,
+}
+
+impl Kept {
+    /// Keeps a piece. Each that hyper hands out holds on to a read buffer of at least 8 KiB: a short one is copied, or a
+    /// caller that sends byte by byte would hold a thousand times what it sent.
+    fn keep(&mut self, piece: Bytes) {
+        let piece = if piece.len() >= PAGE / 4 {
+            piece
+        } else {
+            if self.page.capacity() < piece.len() {
+                self.page = BytesMut::with_capacity(PAGE);
+            }
+            self.page.extend_from_slice(&piece);
+            self.page.split().freeze()
+        };
+        self.passed.push(piece);
+    }
 }
 
 impl<'r> Sending<'r> {
@@ -107,7 +130,7 @@ impl<'r> Sending<'r> {
         authority: &'r HeaderValue,
         body: Incoming,
         options: &Options,
-        memory: &Rc<Memory>,
+        memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
         let limit = options.max_body;
         let declared = declared_length(parts, &body);
@@ -121,7 +144,13 @@ impl<'r> Sending<'r> {
             }
             Some(length) if length <= options.replay.max_body => match memory.reserve(length) {
                 Some(memory) => {
-                    let kept = Kept { rest: body, passed: Vec::new(), length, _memory: memory };
+                    let kept = Kept {
+                        rest: body,
+                        passed: Vec::new(),
+                        page: BytesMut::new(),
+                        length,
+                        _memory: memory,
+                    };
                     Source::Kept(Rc::new(RefCell::new(kept)))
                 }
                 None => Source::Passing(Some(body), length),
@@ -132,7 +161,7 @@ impl<'r> Sending<'r> {
         };
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
-        let progress = Progress::new(!matches!(body, Source::Kept(_) | Source::Passing(..)));
+        let progress = Progress::new(body.is_at_hand());
         Ok(Self { parts, authority, has_length, body, progress })
     }
 
@@ -162,7 +191,14 @@ impl<'r> Sending<'r> {
                 None => return Ok(None),
             },
             Source::Spooled(file, length) => {
-                Outgoing::Spooled { file: Arc::clone(file), length: *length, sent: 0, reading: None }
+                let progress = Rc::clone(&self.progress);
+                Outgoing::Spooled {
+                    file: Arc::clone(file),
+                    length: *length,
+                    sent: 0,
+                    reading: None,
+                    progress,
+                }
             }
         };
         if target.len() > LONGEST_TARGET {
@@ -178,12 +214,17 @@ impl<'r> Sending<'r> {
         if self.has_length {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.length()));
         }
-        self.progress.moved(!matches!(self.body, Source::Kept(_) | Source::Passing(..)));
+        self.progress.restart(self.body.is_at_hand());
         Ok(Some(request))
     }
 }
 
 impl Source {
+    /// Whether the body goes out with the head, rather than piece by piece.
+    fn is_at_hand(&self) -> bool {
+        matches!(self, Self::Empty | Self::Full { .. })
+    }
+
     fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
@@ -275,7 +316,7 @@ async fn spool(
     mut body: Incoming,
     limit: u64,
     options: &ReplayOptions,
-    memory: &Rc<Memory>,
+    memory: &Arc<Memory>,
 ) -> Result<Source, Error> {
     let mut collected = BytesMut::new();
     let mut reservation = None;
@@ -355,6 +396,7 @@ pub(super) enum Outgoing {
         length: u64,
         sent: u64,
         reading: Option<JoinHandle<io::Result<Bytes>>>,
+        progress: Rc<Progress>,
     },
 }
 
@@ -378,7 +420,7 @@ impl http_body::Body for Outgoing {
                     match ready!(poll_data(&mut kept.rest, context)) {
                         None => return Poll::Ready(None),
                         Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                        Some(Ok(data)) => kept.passed.push(data),
+                        Some(Ok(data)) => kept.keep(data),
                     }
                 }
                 let data = kept.passed.get(*next).cloned().unwrap_or_default();
@@ -395,7 +437,7 @@ impl http_body::Body for Outgoing {
                 }
                 Poll::Ready(data.map(|data| data.map(Frame::data)))
             }
-            Self::Spooled { file, length, sent, reading } => {
+            Self::Spooled { file, length, sent, reading, progress } => {
                 if sent == length {
                     return Poll::Ready(None);
                 }
@@ -407,6 +449,7 @@ impl http_body::Body for Outgoing {
                 *reading = None;
                 let data = read.map_err(io::Error::other).flatten()?;
                 *sent += data.len() as u64;
+                progress.moved(sent == length);
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
         }

@@ -22,6 +22,8 @@ pub(super) struct Finding {
     pub(super) start: Start,
     /// The top-level errcode, if there is one that means something here.
     pub(super) errcode: Option<i64>,
+    /// The answer was looked at and begins as a JSON object.
+    is_object: bool,
     /// WeChat's id of the request, from the error text.
     pub(super) rid: Option<String>,
 }
@@ -32,9 +34,10 @@ impl Finding {
         self.errcode.is_some_and(errcode::rejects_token)
     }
 
-    /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission.
+    /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission. What isn't
+    /// WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
     pub(super) fn proves_token(&self) -> bool {
-        matches!(self.errcode, None | Some(0 | 45009 | 48001))
+        self.is_object && matches!(self.errcode, None | Some(0 | 45009 | 48001))
     }
 }
 
@@ -45,7 +48,7 @@ pub(super) async fn inspect(answer: &mut Answer<Outgoing>, endpoint: &Endpoint) 
     let candidate =
         small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
     if !candidate {
-        return Ok(Finding { start: Start::Part(Bytes::new()), errcode: None, rid: None });
+        return Ok(Finding { start: Start::Part(Bytes::new()), errcode: None, is_object: false, rid: None });
     }
     let gzip = is_gzip(&answer.headers);
     let decided = |bytes: &[u8]| !gzip && !may_be_json(bytes);
@@ -57,7 +60,8 @@ pub(super) async fn inspect(answer: &mut Answer<Outgoing>, endpoint: &Endpoint) 
     // A user may have uploaded a text file that says {"errcode":40014}: WeChat's own errors bring their errmsg.
     let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
-    Ok(Finding { start, errcode, rid })
+    let is_object = !text.is_empty() && may_be_json(text);
+    Ok(Finding { start, errcode, is_object, rid })
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {

@@ -12,7 +12,7 @@ mod report;
 mod route;
 mod token_call;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -122,6 +122,7 @@ pub struct Allow {
 pub struct Gate {
     directory: ArcSwap<Directory>,
     metrics: Arc<Metrics>,
+    memory: Arc<Memory>,
     manager: Manager,
     clock: Clock,
 }
@@ -136,9 +137,10 @@ impl Gate {
     /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`.
     pub fn new(options: Options, manager: Manager, clock: Clock, workers: usize) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers));
+        let memory = Memory::new(options.replay.memory);
         let directory =
             Directory::new(options, |name| manager.handle(name), &metrics.names, None, clock.now());
-        Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, manager, clock })
+        Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, memory, manager, clock })
     }
 
     /// Puts other options in force, for requests that come from now on.
@@ -163,7 +165,7 @@ pub struct Pipeline {
     current: RefCell<Rc<Held>>,
     pool: Rc<Pool<Outgoing>>,
     authority: HeaderValue,
-    memory: Rc<Memory>,
+    memory: Arc<Memory>,
     reporter: Rc<Reporter>,
 }
 
@@ -182,8 +184,6 @@ impl Pipeline {
     /// The pipeline of `worker`. Made on the worker's own thread.
     pub fn new(gate: Arc<Gate>, upstream: &Upstream, log: &AccessLog, worker: usize) -> Self {
         let directory = gate.directory.load_full();
-        let workers = upstream.gauges.len().max(1) as u64;
-        let share = directory.options.replay.memory / workers;
         let gauges = upstream.gauges.get(worker).map(Arc::clone).unwrap_or_default();
         let authority = upstream.options.origin.authority();
         let reporter = Reporter {
@@ -197,7 +197,7 @@ impl Pipeline {
             pool: Pool::new(Arc::clone(&upstream.options), Arc::clone(&upstream.tls), gauges),
             authority: HeaderValue::try_from(authority)
                 .unwrap_or(HeaderValue::from_static("api.weixin.qq.com")),
-            memory: Memory::new(share),
+            memory: Arc::clone(&gate.memory),
             reporter: Rc::new(reporter),
             gate,
         }
@@ -282,11 +282,7 @@ impl Pipeline {
         mut sending: Sending<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let patience = Patience {
-            progress: Rc::clone(&sending.progress),
-            deadline: Cell::default(),
-            request_timeout: directory.options.request_timeout,
-        };
+        let patience = Patience::new(Rc::clone(&sending.progress), directory.options.request_timeout);
         let mut injected = self.inject(app, target, &sending).await?;
         let mut replayed_alive = false;
         loop {
@@ -295,17 +291,20 @@ impl Pipeline {
             let sent_at = Instant::now();
             let attempt = self.attempt(target, injected.path_and_query, &mut sending, &patience).await;
             report.upstream += sent_at.elapsed();
-            let (answer, finding) = attempt?;
+            let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
             let Some(generation) = generation else { return Ok(respond(answer, finding.start)) };
+            if answer.status.is_redirection() {
+                credential::conceal(&mut answer.headers);
+            }
             if !finding.rejects_token() {
                 if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
                     app.token.succeeded(generation, sent_at);
                 }
                 return Ok(respond(answer, finding.start));
             }
-            let rejection = replay::rejection(generation, target.endpoint, &finding, sent_at, replayed_alive);
+            let rejection = replay::rejection(generation, target, &finding, sent_at, replayed_alive);
             let wechats_own = respond(answer, finding.start);
             if report.replays > 0 {
                 report.rejected();
@@ -368,10 +367,9 @@ fn check(
 }
 
 /// WeChat's answer for the caller.
-fn respond(answer: Answer<Outgoing>, start: Start) -> Response {
+fn respond(mut answer: Answer<Outgoing>, start: Start) -> Response {
     let mut response = HttpResponse::new(Body::Empty);
     *response.status_mut() = answer.status;
-    let mut answer = answer;
     let mut headers = std::mem::take(&mut answer.headers);
     headers::response(&mut headers);
     *response.headers_mut() = headers;

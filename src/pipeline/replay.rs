@@ -1,14 +1,16 @@
 //! Step 6: WeChat rejected the token. Send the same bytes again, or let its answer pass?
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
 use super::error::Error;
 use super::inspect::Finding;
+use super::route::Target;
 use crate::token::{Rejection, Token, Verdict};
 use crate::upstream::Patience;
-use crate::wechat::catalogue::Endpoint;
+use crate::wechat::catalogue;
 
 /// How often one request is replayed at most: after a lagging node, and after a new token.
 pub(super) const MOST: u32 = 2;
@@ -28,20 +30,30 @@ pub(super) enum Decision {
 /// What the token manager is told.
 pub(super) fn rejection(
     generation: u64,
-    endpoint: &'static Endpoint,
+    target: &Target<'_>,
     finding: &Finding,
     sent_at: Instant,
     replayed_alive: bool,
 ) -> Rejection {
     Rejection {
         generation,
-        endpoint: endpoint.id,
-        endpoint_path: endpoint.path,
+        endpoint: key(target),
+        endpoint_path: target.endpoint.path,
         errcode: finding.errcode.unwrap_or_default(),
         sent_at,
         received_at: Instant::now(),
         replayed_alive,
     }
+}
+
+/// What holds tell endpoints by. Paths that the catalogue doesn't list share an id, but not a fate.
+fn key(target: &Target<'_>) -> u64 {
+    if target.endpoint.id != 0 {
+        return u64::from(target.endpoint.id);
+    }
+    let mut hasher = DefaultHasher::new();
+    catalogue::normalise(target.path).hash(&mut hasher);
+    hasher.finish() | 1 << 63
 }
 
 /// Turns the manager's verdict into what this request can still do. A replay never begins past the request's deadline:
@@ -51,13 +63,14 @@ pub(super) async fn decide(
     may_replay: bool,
     patience: &Patience,
 ) -> Result<Decision, Error> {
-    let in_time = || patience.deadline.get().is_none_or(|deadline| Instant::now() < deadline);
     match verdict {
         Verdict::Unavailable(cause) => Err(Error::TokenUnavailable(cause)),
-        Verdict::Replay(with) if may_replay && in_time() => Ok(Decision::Again { with, alive: false }),
-        Verdict::ReplayAfter(with, delay) if may_replay && in_time() => {
+        Verdict::Replay(with) if may_replay && patience.is_left() => {
+            Ok(Decision::Again { with, alive: false })
+        }
+        Verdict::ReplayAfter(with, delay) if may_replay && patience.is_left() => {
             sleep(delay).await;
-            Ok(if in_time() { Decision::Again { with, alive: true } } else { Decision::PassOn })
+            Ok(if patience.is_left() { Decision::Again { with, alive: true } } else { Decision::PassOn })
         }
         Verdict::Replay(_) | Verdict::ReplayAfter(..) | Verdict::PassOn => Ok(Decision::PassOn),
     }

@@ -475,7 +475,8 @@ impl Report {
             app: self.app().map(|app| &*app.name),
             caller,
             method: self.method.as_str(),
-            path: self.uri.path(),
+            // A `&` typed for the `?` would put a credential into the path.
+            path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
             query: self.uri.query(),
             endpoint: self.endpoint.map(|endpoint| endpoint.path),
             status: self.status,

@@ -94,8 +94,8 @@ pub struct AppOptions {
 pub struct Rejection {
     /// Of the token that the request carried.
     pub generation: u64,
-    /// The endpoint's place in the catalogue.
-    pub endpoint: u16,
+    /// What tells the endpoint from others.
+    pub endpoint: u64,
     /// Its path, for log lines.
     pub endpoint_path: &'static str,
     /// WeChat's code.

@@ -22,7 +22,7 @@ pub(super) struct Verdicts {
     alive: Option<Alive>,
     undecided: Option<Pause>,
     /// By endpoint.
-    holds: HashMap<u16, Pause>,
+    holds: HashMap<u64, Pause>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl Verdicts {
     }
 
     /// The endpoint rejects a token that lives.
-    pub(super) fn hold(&mut self, endpoint: u16, now: Moment) {
+    pub(super) fn hold(&mut self, endpoint: u64, now: Moment) {
         self.holds.retain(|_, hold| !hold.over(now));
         self.holds.insert(endpoint, Pause::new(now, HOLD));
     }
@@ -114,7 +114,7 @@ mod tests {
             Moment { wall: Timestamp(ms as i64), steady: self.at(ms) }
         }
 
-        fn rejection(&self, endpoint: u16, sent_ms: u64, replayed_alive: bool) -> Rejection {
+        fn rejection(&self, endpoint: u64, sent_ms: u64, replayed_alive: bool) -> Rejection {
             Rejection {
                 generation: 1,
                 endpoint,

@@ -78,7 +78,11 @@ impl Connector {
         let addresses =
             self.resolve().await.map_err(|source| ConnectError::Resolve { host: host(), source })?;
         let refused = |source| ConnectError::Refused { host: host(), source };
-        let tcp = dial(&addresses, self.options.connect_timeout).await.map_err(refused)?;
+        let limit = self.options.connect_timeout;
+        let tcp = dial(&addresses, limit).await.map_err(|source| match source.kind() {
+            io::ErrorKind::TimedOut => ConnectError::Timeout { host: host(), limit },
+            _ => refused(source),
+        })?;
         tcp.set_nodelay(true).map_err(refused)?;
         let socket = if origin.tls {
             let name = ServerName::try_from(host()).map_err(|_| ConnectError::Name(host()))?;

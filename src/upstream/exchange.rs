@@ -65,6 +65,11 @@ impl Progress {
         Rc::new(Self { moved: Cell::new(Instant::now()), done: Cell::new(done) })
     }
 
+    /// Another attempt takes the body from its beginning; `done` if it is in memory.
+    pub fn restart(&self, done: bool) {
+        self.done.set(done);
+    }
+
     /// A piece of the body was taken; `last` if it was the end.
     pub fn moved(&self, last: bool) {
         self.moved.set(Instant::now());
@@ -75,15 +80,37 @@ impl Progress {
 /// How long an answer is awaited.
 #[derive(Debug)]
 pub struct Patience {
-    /// The request's body.
-    pub progress: Rc<Progress>,
-    /// All attempts of the request together, from the end of its body on.
-    pub deadline: Cell<Option<Instant>>,
-    /// Sets `deadline` when the body has ended.
-    pub request_timeout: Duration,
+    progress: Rc<Progress>,
+    /// Of the request timeout, what is left for waiting; bodies on their way cost nothing.
+    left: Cell<Duration>,
+    /// Since the request's body has ended: when `left` will be used up.
+    deadline: Cell<Option<Instant>>,
+    request_timeout: Duration,
 }
 
 impl Patience {
+    /// For a request whose body reports its `progress`; `request_timeout` is for all its attempts together.
+    pub fn new(progress: Rc<Progress>, request_timeout: Duration) -> Self {
+        Self { progress, left: Cell::new(request_timeout), deadline: Cell::default(), request_timeout }
+    }
+
+    /// Whether there is time for another attempt.
+    pub fn is_left(&self) -> bool {
+        self.deadline.get().is_none_or(|deadline| Instant::now() < deadline)
+    }
+
+    /// An attempt begins to be sent: what it took to connect is no silence of WeChat's.
+    fn begin(&self) {
+        let now = Instant::now();
+        self.progress.moved.set(now);
+        if let Some(deadline) = self.deadline.get()
+            && !self.progress.done.get()
+        {
+            self.left.set(deadline.saturating_duration_since(now));
+            self.deadline.set(None);
+        }
+    }
+
     /// When to give up, as things stand, and what that would mean.
     fn limit(&self, response_timeout: Duration, body_timeout: Duration) -> (Instant, SendError) {
         let moved = self.progress.moved.get();
@@ -91,7 +118,7 @@ impl Patience {
             return (moved + body_timeout, SendError::Stalled(body_timeout));
         }
         let deadline = self.deadline.get().unwrap_or_else(|| {
-            let deadline = moved + self.request_timeout;
+            let deadline = moved + self.left.get();
             self.deadline.set(Some(deadline));
             deadline
         });
@@ -134,6 +161,7 @@ impl<B: Payload> Pool<B> {
             Some(connection) => connection,
             None => self.fresh().await?,
         };
+        patience.begin();
         let options = self.options();
         let mut response = pin!(connection.sender.send_request(request));
         let mut begun = false;
@@ -150,14 +178,26 @@ impl<B: Payload> Pool<B> {
                 return Poll::Ready(Ok(outcome));
             }
             if ended {
-                // The request was dropped with the connection; its future says so at the next poll.
-                context.waker().wake_by_ref();
-                return Poll::Pending;
+                return Poll::Ready(Err(Interrupted::Ended));
             }
             let limit = patience.limit(options.response_timeout, options.body_timeout);
-            poll_limit(&mut connection.timer, context, limit).map(Err)
+            poll_limit(&mut connection.timer, context, limit).map(|error| Err(Interrupted::Limit(error)))
         })
-        .await?;
+        .await;
+        let meter = Rc::clone(&connection.meter);
+        let stale = connection.reused && !meter.read.get();
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(Interrupted::Limit(error)) => return Err(error),
+            Err(Interrupted::Ended) => {
+                // The request may still lie in the channel of a driver that will never look: dropping that gives it back.
+                drop(connection);
+                return Err(match response.await {
+                    Err(source) => SendError::broken(source, meter.written.get(), stale),
+                    Ok(_) => SendError::Switched,
+                });
+            }
+        };
         match outcome {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
             Ok(response) => {
@@ -166,13 +206,17 @@ impl<B: Payload> Pool<B> {
                 let request = Rc::clone(&patience.progress);
                 Ok(Answer { status: head.status, headers: head.headers, body, request, connection, pool })
             }
-            Err(source) => {
-                let meter = &connection.meter;
-                let stale = connection.reused && !meter.read.get();
-                Err(SendError::broken(source, meter.written.get(), stale))
-            }
+            Err(source) => Err(SendError::broken(source, meter.written.get(), stale)),
         }
     }
+}
+
+/// Why the wait for an answer ended without hyper's word.
+enum Interrupted {
+    /// The connection has ended.
+    Ended,
+    /// Patience has.
+    Limit(SendError),
 }
 
 /// Ready with the error when the limit has passed. The timer may still be set for an earlier one: it is set anew only

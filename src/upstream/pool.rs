@@ -78,6 +78,12 @@ impl<B: Payload> Drop for Connection<B> {
     }
 }
 
+/// Dead connections that one request clears away before it takes a fresh one. Each look costs a unit of the task's budget;
+/// with none left tokio would call a dead connection pending, that is alive.
+const MOST_DISCARDED: usize = 16;
+/// hyper's default would let each slow reader of a download hold 400 KiB.
+const READ_BUFFER: usize = 128 * 1024;
+
 /// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is closed.
 pub struct Pool<B: Payload> {
     connector: Connector,
@@ -115,7 +121,7 @@ impl<B: Payload> Pool<B> {
     /// A parked connection that is still good.
     pub(super) fn reuse(&self) -> Option<Box<Connection<B>>> {
         let idle_limit = self.options().pool_idle;
-        loop {
+        for _ in 0..MOST_DISCARDED {
             let mut connection = self.parked.borrow_mut().pop()?;
             self.count_idle();
             if connection.parked_at.take().is_none_or(|at| at.elapsed() >= idle_limit) {
@@ -129,6 +135,7 @@ impl<B: Payload> Pool<B> {
                 return Some(connection);
             }
         }
+        None
     }
 
     pub(super) async fn fresh(&self) -> Result<Box<Connection<B>>, SendError> {
@@ -136,6 +143,7 @@ impl<B: Payload> Pool<B> {
         let meter = Rc::clone(&transport.meter);
         let (sender, driver) = http1::Builder::new()
             .writev(false)
+            .max_buf_size(READ_BUFFER)
             .handshake(TokioIo::new(transport))
             .await
             .map_err(|source| SendError::broken(source, false, false))?;

@@ -115,7 +115,7 @@ pub struct Gate {
     pub clock: Clock,
     pub log: Log,
     pub client: reqwest::Client,
-    setup: Setup,
+    setup: Arc<Mutex<Setup>>,
 }
 
 /// A caller's HTTP client.
@@ -169,12 +169,15 @@ impl Gate {
         let url = setup.upstream_url.clone().unwrap_or_else(|| sandbox.url());
         let config = config(&setup, &url);
         let (clock, log) = (Clock::default(), Log::default());
-        let again = (setup.clone(), url);
+        let setup = Arc::new(Mutex::new(setup));
+        let again = (Arc::clone(&setup), url);
         let surroundings = Surroundings {
             clock: clock.clone(),
             access_log: Box::new(log.clone()),
             json: true,
-            source: Arc::new(move || Ok(self::config(&again.0, &again.1))),
+            source: Arc::new(move || {
+                Ok(self::config(&again.0.lock().unwrap_or_else(PoisonError::into_inner), &again.1))
+            }),
         };
         let running = wxgate::app::start(&config, surroundings).await.expect("the proxy starts");
         let client = client();
@@ -231,8 +234,11 @@ impl Gate {
 
     /// Puts another `[server]` and other `[[app]]` and `[[caller]]` tables in force.
     pub fn reload(&self, server: &str, apps: &str) {
-        let setup = Setup { server: server.into(), apps: apps.into(), ..self.setup.clone() };
-        self.running.reload(&config(&setup, &self.sandbox.url()));
+        {
+            let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+            (setup.server, setup.apps) = (server.into(), apps.into());
+        }
+        self.running.reload().expect("the new configuration is taken");
     }
 
     /// What the sandbox takes as an app's token now.

@@ -141,7 +141,7 @@ pub(crate) fn rejection(token: &Token, endpoint: u16) -> Rejection {
     let now = Instant::now();
     Rejection {
         generation: token.generation,
-        endpoint,
+        endpoint: endpoint.into(),
         endpoint_path: "/cgi-bin/user/info",
         errcode: 40001,
         sent_at: now,

@@ -1,0 +1,43 @@
+//! Notices that a secret's file changed: Kubernetes swaps them without a signal.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::config::{SecretFile, digest};
+
+/// How often the files are read. Kubernetes itself takes up to a minute to bring a change.
+const PACE: Duration = Duration::from_secs(2);
+
+/// Waits until one of `files` has other contents than those that were used. A file that can't be read counts as unchanged:
+/// it is most likely being replaced.
+pub(super) async fn changed(files: &[SecretFile]) {
+    if files.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(PACE).await;
+        for file in files {
+            // Contents, not times: a swapped symlink may keep them.
+            if let Ok(contents) = tokio::fs::read(&file.path).await.map(Zeroizing::new)
+                && digest(&contents) != file.digest
+            {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SecretFile, changed, digest};
+
+    #[tokio::test]
+    async fn a_swapped_symlink_is_noticed_even_if_it_was_swapped_before_anybody_looked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("secret");
+        std::fs::write(folder.path().join("two"), "second").expect("written");
+        std::os::unix::fs::symlink(folder.path().join("two"), &link).expect("linked");
+        changed(&[SecretFile { path: link, digest: digest(b"first") }]).await;
+    }
+}

@@ -159,7 +159,8 @@ impl<B: Payload> Pool<B> {
         let parked = if fresh { None } else { self.reuse() };
         let mut connection = match parked {
             Some(connection) => connection,
-            None => self.fresh().await?,
+            // Boxed where it is rare: a future is as large as its largest step, and is copied when it is made.
+            None => Box::pin(self.fresh()).await?,
         };
         patience.begin();
         let options = self.options();

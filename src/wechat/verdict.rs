@@ -49,6 +49,10 @@ impl<'a> Cursor<'a> {
         let mut own = Scan::default();
         let mut nested = Scan::default();
         self.skip();
+        if self.peek() == Some(b'}') {
+            self.skip();
+            return (own, nested);
+        }
         while self.peek() == Some(b'"') {
             let Some(key) = self.string() else { break };
             if self.peek() != Some(b':') {
@@ -241,6 +245,7 @@ mod tests {
             (r#"{"errcode":"-40001"}"#, -40001),
             (r#"{"errcode":0}"#, 0),
             ("\u{feff}{\"errcode\":40014}", 40014),
+            (r#"{"base_resp":{},"errcode":40001}"#, 40001),
             (" \r\n\t{ \"errcode\"\n:\t42001\r\n}", 42001),
             (r#"{"a":[1,{"b":"}"}],"c":"\\","errcode":40001}"#, 40001),
             (r#"{"errcode":0,"errcode":40001}"#, 40001),

@@ -234,11 +234,13 @@ impl Gate {
 
     /// Puts another `[server]` and other `[[app]]` and `[[caller]]` tables in force.
     pub fn reload(&self, server: &str, apps: &str) {
-        {
-            let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
-            (setup.server, setup.apps) = (server.into(), apps.into());
-        }
+        self.change(|setup| (setup.server, setup.apps) = (server.into(), apps.into()));
         self.running.reload().expect("the new configuration is taken");
+    }
+
+    /// Changes what the next reload reads.
+    pub fn change(&self, change: impl FnOnce(&mut Setup)) {
+        change(&mut self.setup.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What the sandbox takes as an app's token now.
@@ -357,4 +359,19 @@ where
         calls.spawn(call(number));
     }
     calls.join_all().await
+}
+
+/// A request body without a length, in these pieces.
+pub fn chunked(pieces: Vec<Vec<u8>>) -> reqwest::Body {
+    struct Pieces(std::vec::IntoIter<Vec<u8>>);
+    impl futures_core::Stream for Pieces {
+        type Item = std::io::Result<Vec<u8>>;
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Self::Item>> {
+            std::task::Poll::Ready(self.0.next().map(Ok))
+        }
+    }
+    reqwest::Body::wrap_stream(Pieces(pieces.into_iter()))
 }

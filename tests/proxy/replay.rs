@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wxgate::sandbox::{Lag, Sandbox, VARIANTS};
 
-use crate::harness::{APPID, Answer, Gate, Setup, at_once};
+use crate::harness::{APPID, Answer, Gate, Setup, at_once, chunked};
 
 /// Callers at once.
 const CALLERS: usize = 300;
@@ -150,9 +150,7 @@ async fn an_upload_of_2_mb_is_replayed_byte_for_byte_with_and_without_a_length()
             let sent = if with_length {
                 reqwest::Body::from(body.clone())
             } else {
-                let pieces: Vec<_> =
-                    body.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
-                reqwest::Body::wrap_stream(futures_stream(pieces))
+                chunked(body.chunks(50_000).map(<[u8]>::to_vec).collect())
             };
             let answer = gate.post("/wxa/anything", sent).await;
             assert_eq!((answer.status, answer.errcode()), (200, 0), "{mishap:?}: {}", answer.text());
@@ -165,21 +163,6 @@ async fn an_upload_of_2_mb_is_replayed_byte_for_byte_with_and_without_a_length()
             }
         }
     }
-}
-
-fn futures_stream<T>(items: Vec<T>) -> impl futures_core::Stream<Item = T> {
-    struct Items<T>(std::vec::IntoIter<T>);
-    impl<T> Unpin for Items<T> {}
-    impl<T> futures_core::Stream for Items<T> {
-        type Item = T;
-        fn poll_next(
-            mut self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<T>> {
-            std::task::Poll::Ready(self.0.next())
-        }
-    }
-    Items(items.into_iter())
 }
 
 #[tokio::test(flavor = "multi_thread")]

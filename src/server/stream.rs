@@ -124,7 +124,7 @@ impl Guarded {
 
     /// Answers what hyper gives up without a word, such as HTTP/2.
     pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
-        if self.refused {
+        if std::mem::replace(&mut self.refused, true) {
             return Ok(());
         }
         match (self.refuse)(Refusal::Malformed) {
@@ -234,9 +234,11 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.substitute.is_none()
+            && !self.refused
             && !self.progress.writing.get()
             && let Some(refusal) = own_answer(bytes)
         {
+            self.refused = true;
             // hyper refuses by itself what it can't frame at all.
             let ambiguous = self.progress.framing.borrow().is_ambiguous(self.progress.dispatched.get());
             self.substitute = (self.refuse)(if ambiguous { Refusal::AmbiguousFraming } else { refusal });

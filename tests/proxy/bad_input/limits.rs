@@ -2,7 +2,7 @@
 
 use super::wire::{Caller, assert_sound, logged, send};
 use crate::harness::{APPID, Answer, Gate, OTHER_SECRET, Setup, client, sandbox};
-use wxgate::sandbox::{Action, App, AppKind, Fault};
+use wxgate::sandbox::{Action, App, AppKind, Fault, When};
 
 fn server(keys: &str) -> Setup {
     Setup { server: keys.into(), ..Setup::default() }
@@ -146,4 +146,38 @@ async fn a_wrong_secret_is_named_with_wechats_code() {
     let (fetches, forces, _) = gate.counts();
     assert_eq!((fetches, forces), (1, 0), "a wrong secret isn't tried again by requests");
     assert!(gate.journal("/cgi-bin/user/get").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_has_one_access_line_however_it_ended() {
+    let gate = Gate::start().await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path("/cgi-bin/user/get"));
+    gate.sandbox.fault(Fault::new(Action::Reset { when: When::AfterBody }).path("/wxa/anything"));
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut hung_up = Caller::of(&gate).await;
+    hung_up.send(get("/cgi-bin/user/get")).await;
+    gate.sandbox.arrived("/cgi-bin/user/get", 1).await;
+    drop(hung_up);
+    logged(&gate, |line| line["path"] == "/cgi-bin/user/get").await;
+    for (request, status) in [
+        (get("/cgi-bin/user/info?openid=o1"), 200),
+        (get("/wxa/anything"), 502),
+        (get("/cgi-bin//user/get"), 400),
+        (get("/cgi-bin/token?grant_type=client_credential&appid=wx0000000000000001&secret=none"), 200),
+        ("GARBAGE\r\n\r\n".into(), 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 400),
+        (get(&format!("/cgi-bin/user/get?{}", "x".repeat(70_000))), 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n".into(), 400),
+    ] {
+        assert_eq!(send(&gate, &request).await.expect("an answer").status, status, "{request}");
+    }
+    let lines = gate.end().await;
+    for l in &lines {
+        eprintln!("{l}");
+    }
+    let mut statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();
+    statuses.sort();
+    // With the one that warmed up the proxy.
+    let expected = [200, 200, 200, 400, 400, 400, 400, 400, 499, 502].map(Some);
+    assert_eq!(statuses, expected);
 }

@@ -49,6 +49,29 @@ async fn an_idle_connection_is_closed_and_a_slow_answer_is_no_idleness() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_that_served_are_closed_when_idle_too() {
+    let gate = Gate::with(server("idle_timeout = \"300ms\"")).await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 700 }).path("/cgi-bin/user/get"));
+    let mut callers = Vec::new();
+    // A request that is refused at once, one that waits for WeChat longer than the timeout, a download.
+    for path in ["/@nobody/cgi-bin/user/get", "/cgi-bin/user/get", "/cgi-bin/media/get?media_id=blob-300000"]
+    {
+        for _ in 0..50 {
+            let mut caller = Caller::of(&gate).await;
+            caller.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+            callers.push(caller);
+        }
+    }
+    for caller in &mut callers {
+        caller.answer().await.expect("an answer");
+    }
+    for caller in &mut callers {
+        assert!(caller.closed().await.is_empty());
+    }
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_stops_reading_is_cut_off() {
     let gate = Gate::with(server("write_timeout = \"300ms\"")).await.warm().await;
     let mut caller = Caller::of(&gate).await;
@@ -171,11 +194,7 @@ async fn every_request_has_one_access_line_however_it_ended() {
     ] {
         assert_eq!(send(&gate, &request).await.expect("an answer").status, status, "{request}");
     }
-    let lines = gate.end().await;
-    for l in &lines {
-        eprintln!("{l}");
-    }
-    let mut statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64()).collect();
+    let mut statuses: Vec<_> = gate.end().await.iter().map(|line| line["status"].as_u64()).collect();
     statuses.sort();
     // With the one that warmed up the proxy.
     let expected = [200, 200, 200, 400, 400, 400, 400, 400, 499, 502].map(Some);

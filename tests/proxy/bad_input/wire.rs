@@ -111,16 +111,9 @@ async fn read_answer(stream: &mut TcpStream) -> Option<Raw> {
         return Some(raw);
     }
     if let Some(length) = raw.header("content-length") {
-        let length: usize = length.parse().expect("a length");
-        while raw.body.len() < length {
-            match stream.read_u8().await {
-                Ok(byte) => raw.body.push(byte),
-                Err(_) => {
-                    raw.whole = false;
-                    break;
-                }
-            }
-        }
+        let length: u64 = length.parse().expect("a length");
+        let _ = stream.take(length).read_to_end(&mut raw.body).await;
+        raw.whole = raw.body.len() as u64 == length;
     } else if raw.header("transfer-encoding").is_some() {
         raw.whole = read_chunks(stream, &mut raw.body).await.is_some();
     } else {

@@ -294,8 +294,18 @@ mod tests {
         response(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["content-length", "content-type", "logicret", "set-cookie"]);
+        assert_eq!(left, ["content-type", "logicret", "set-cookie"]);
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn an_answer_keeps_its_length_unless_it_is_chunked() {
+        let mut headers = appended(&[("connection", "content-length"), ("content-length", "81")]);
+        response(&mut headers);
+        assert_eq!(headers["content-length"], "81");
+        let mut headers = appended(&[("content-length", "81"), ("transfer-encoding", "chunked")]);
+        response(&mut headers);
+        assert!(headers.is_empty());
     }
 
     #[test]

@@ -45,8 +45,9 @@ pub(super) async fn serve<H: Handler>(
         Box::new(move |refusal| handler.refuse(refusal, peer).map(|answer| on_the_wire(&answer)))
     };
     let guarded = Guarded::new(socket, Rc::clone(&progress), options, refuse);
+    let shared = Rc::clone(&progress);
     let service = service_fn(move |request: Request| {
-        let (handler, progress) = (Rc::clone(&handler), Rc::clone(&progress));
+        let (handler, progress) = (Rc::clone(&handler), Rc::clone(&shared));
         async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, overloaded).await) }
     });
     let mut connection = http1::Builder::new()
@@ -67,7 +68,12 @@ pub(super) async fn serve<H: Handler>(
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.poll(context)
+        let polled = connection.as_mut().poll(context);
+        if polled.is_pending() && progress.flushed.take() {
+            // hyper doesn't read again where a read blocked while the answer was awaited: nobody would notice idleness.
+            return connection.poll(context);
+        }
+        polled
     })
     .await;
     let mut guarded = connection.into_parts().io.into_inner();

@@ -18,12 +18,14 @@ use super::{Options, Refusal};
 /// What the socket, the service and the answer's body of one connection know together.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Between a request's dispatch and the end of its answer: silence is no idleness then.
+    /// Between a request's dispatch and the end of its answer's body.
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
     pub(super) dispatched: Cell<u64>,
-    /// From a request's dispatch until the last byte of its answer is with the kernel.
+    /// From a request's dispatch until the last byte of its answer is with the kernel: silence is no idleness then.
     pub(super) writing: Cell<bool>,
+    /// An answer has ended since this was last looked at.
+    pub(super) flushed: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
 }
 
@@ -124,7 +126,7 @@ impl Guarded {
 
     /// Answers what hyper gives up without a word, such as HTTP/2.
     pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
-        if self.refused {
+        if std::mem::replace(&mut self.refused, true) {
             return Ok(());
         }
         match (self.refuse)(Refusal::Malformed) {
@@ -163,7 +165,7 @@ impl Guarded {
             Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
                 Some((Silence::Body, self.options.body_timeout))
             }
-            _ if self.progress.answering.get() => None,
+            _ if self.progress.writing.get() => None,
             Place::Head => Some((Silence::Head, self.options.head_timeout)),
             Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
         }
@@ -234,9 +236,11 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.substitute.is_none()
+            && !self.refused
             && !self.progress.writing.get()
             && let Some(refusal) = own_answer(bytes)
         {
+            self.refused = true;
             // hyper refuses by itself what it can't frame at all.
             let ambiguous = self.progress.framing.borrow().is_ambiguous(self.progress.dispatched.get());
             self.substitute = (self.refuse)(if ambiguous { Refusal::AmbiguousFraming } else { refusal });
@@ -266,8 +270,8 @@ impl AsyncWrite for Guarded {
             Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
         };
         // hyper flushes when its own buffer is empty.
-        if flushed.is_ready() && !self.progress.answering.get() {
-            self.progress.writing.set(false);
+        if flushed.is_ready() && !self.progress.answering.get() && self.progress.writing.replace(false) {
+            self.progress.flushed.set(true);
         }
         flushed
     }

@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT.
 
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use wxgate::sandbox::{Action, Fault};
 
 use crate::process::{Place, client, get};
@@ -18,7 +19,8 @@ async fn an_answer_in_progress_is_finished_and_nobody_new_is_let_in() {
         assert_eq!(get(&idle, &process.url(INFO).await).await.0, 200);
         place.sandbox.fault(Fault::new(Action::Latency { milliseconds: 1000 }).path(SLOW));
         let url = process.url(SLOW).await;
-        let slow = tokio::spawn(async move { get(&client(), &url).await });
+        let mut slow = JoinSet::new();
+        slow.spawn(async move { get(&client(), &url).await });
         place.sandbox.arrived(SLOW, 1).await;
 
         process.signal(signal);
@@ -33,7 +35,7 @@ async fn an_answer_in_progress_is_finished_and_nobody_new_is_let_in() {
             }
         };
         assert!(refused);
-        let (status, body) = slow.await.expect("the call ended");
+        let (status, body) = slow.join_next().await.expect("a call").expect("it ended");
         assert_eq!((status, &body["total"]), (200, &2.into()), "{body}");
         assert_eq!(process.ended().await.code(), Some(0));
         assert_eq!(process.logged("stopped").await["cut_off"], 0);
@@ -52,10 +54,11 @@ async fn what_outlasts_the_drain_is_cut_off_and_the_exit_is_a_good_one() {
     let mut process = place.serve().await;
     place.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
     let url = process.url(SLOW).await;
-    let stuck = tokio::spawn(async move { client().get(&url).send().await });
+    let mut stuck = JoinSet::new();
+    stuck.spawn(async move { client().get(&url).send().await });
     place.sandbox.arrived(SLOW, 1).await;
     process.signal("TERM");
-    assert!(stuck.await.expect("the call ended").is_err());
+    assert!(stuck.join_next().await.expect("a call").expect("it ended").is_err());
     assert_eq!(process.ended().await.code(), Some(0));
     assert_eq!(process.logged("stopped").await["cut_off"], 1);
     let lines = process.access_lines();
@@ -75,13 +78,14 @@ async fn a_second_signal_ends_the_drain() {
     let mut process = place.serve().await;
     place.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
     let url = process.url(SLOW).await;
-    let stuck = tokio::spawn(async move { client().get(&url).send().await });
+    let mut stuck = JoinSet::new();
+    stuck.spawn(async move { client().get(&url).send().await });
     place.sandbox.arrived(SLOW, 1).await;
     process.signal("TERM");
     process.logged("draining").await;
     process.signal("TERM");
     assert_eq!(process.ended().await.code(), Some(0));
-    assert!(stuck.await.expect("the call ended").is_err());
+    assert!(stuck.join_next().await.expect("a call").expect("it ended").is_err());
     assert!(!place.path("sock").exists());
     let lines = process.access_lines();
     assert_eq!(

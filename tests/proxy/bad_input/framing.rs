@@ -15,6 +15,10 @@ async fn assert_all_refused(rows: Vec<(String, &str)>) {
         let shown: String = bytes.chars().take(200).collect();
         let answer = caller.answer().await.unwrap_or_else(|| panic!("no answer to {shown:?}"));
         answer.assert_refused(400, "bad_request", remedy);
+        // A head that is only wrong leaves the connection open.
+        if answer.header("connection") == Some("close") {
+            assert!(caller.closed().await.is_empty(), "more than one answer to {shown:?}");
+        }
     }
     assert!(gate.sandbox.journal(None).is_empty(), "{:?}", gate.sandbox.journal(None));
     assert_sound(&gate).await;

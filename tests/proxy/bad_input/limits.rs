@@ -2,7 +2,7 @@
 
 use super::wire::{Caller, assert_sound, logged, send};
 use crate::harness::{APPID, Answer, Gate, OTHER_SECRET, Setup, client, sandbox};
-use wxgate::sandbox::{Action, App, AppKind, Fault};
+use wxgate::sandbox::{Action, App, AppKind, Fault, When};
 
 fn server(keys: &str) -> Setup {
     Setup { server: keys.into(), ..Setup::default() }
@@ -45,6 +45,29 @@ async fn an_idle_connection_is_closed_and_a_slow_answer_is_no_idleness() {
     assert!(caller.closed().await.is_empty());
     let mut silent = Caller::of(&gate).await;
     assert!(silent.closed().await.is_empty());
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_served_are_closed_when_idle_too() {
+    let gate = Gate::with(server("idle_timeout = \"300ms\"")).await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 700 }).path("/cgi-bin/user/get"));
+    let mut callers = Vec::new();
+    // A request that is refused at once, one that waits for WeChat longer than the timeout, a download.
+    for path in ["/@nobody/cgi-bin/user/get", "/cgi-bin/user/get", "/cgi-bin/media/get?media_id=blob-300000"]
+    {
+        for _ in 0..50 {
+            let mut caller = Caller::of(&gate).await;
+            caller.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+            callers.push(caller);
+        }
+    }
+    for caller in &mut callers {
+        caller.answer().await.expect("an answer");
+    }
+    for caller in &mut callers {
+        assert!(caller.closed().await.is_empty());
+    }
     assert_sound(&gate).await;
 }
 
@@ -146,4 +169,34 @@ async fn a_wrong_secret_is_named_with_wechats_code() {
     let (fetches, forces, _) = gate.counts();
     assert_eq!((fetches, forces), (1, 0), "a wrong secret isn't tried again by requests");
     assert!(gate.journal("/cgi-bin/user/get").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_has_one_access_line_however_it_ended() {
+    let gate = Gate::start().await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path("/cgi-bin/user/get"));
+    gate.sandbox.fault(Fault::new(Action::Reset { when: When::AfterBody }).path("/wxa/anything"));
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut hung_up = Caller::of(&gate).await;
+    hung_up.send(get("/cgi-bin/user/get")).await;
+    gate.sandbox.arrived("/cgi-bin/user/get", 1).await;
+    drop(hung_up);
+    logged(&gate, |line| line["path"] == "/cgi-bin/user/get").await;
+    for (request, status) in [
+        (get("/cgi-bin/user/info?openid=o1"), 200),
+        (get("/wxa/anything"), 502),
+        (get("/cgi-bin//user/get"), 400),
+        (get("/cgi-bin/token?grant_type=client_credential&appid=wx0000000000000001&secret=none"), 200),
+        ("GARBAGE\r\n\r\n".into(), 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 400),
+        (get(&format!("/cgi-bin/user/get?{}", "x".repeat(70_000))), 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n".into(), 400),
+    ] {
+        assert_eq!(send(&gate, &request).await.expect("an answer").status, status, "{request}");
+    }
+    let mut statuses: Vec<_> = gate.end().await.iter().map(|line| line["status"].as_u64()).collect();
+    statuses.sort();
+    // With the one that warmed up the proxy.
+    let expected = [200, 200, 200, 400, 400, 400, 400, 400, 499, 502].map(Some);
+    assert_eq!(statuses, expected);
 }

@@ -2,6 +2,7 @@
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::wire::{Caller, Raw, Scripted, answer, assert_sound, logged, read_body, read_head, send};
 use crate::harness::{Gate, Setup};
@@ -418,14 +419,15 @@ async fn a_wechat_that_takes_no_byte_of_an_upload_is_504() {
     let mut caller = Caller::of(&gate).await;
     caller.send("POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11000000\r\n\r\n").await;
     let (mut read, mut write) = caller.0.into_split();
-    let upload = tokio::spawn(async move {
+    let mut upload = JoinSet::new();
+    upload.spawn(async move {
         let _ = write.write_all(&vec![b'x'; 11_000_000]).await;
         write
     });
     let mut head = vec![0; 12];
     tokio::io::AsyncReadExt::read_exact(&mut read, &mut head).await.expect("an answer");
     assert_eq!(head, b"HTTP/1.1 504");
-    upload.abort();
+    drop(upload);
     wechat.assert_over(&gate).await;
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::harness::{Gate, SECRET, Setup, sandbox};
 
@@ -110,16 +111,9 @@ async fn read_answer(stream: &mut TcpStream) -> Option<Raw> {
         return Some(raw);
     }
     if let Some(length) = raw.header("content-length") {
-        let length: usize = length.parse().expect("a length");
-        while raw.body.len() < length {
-            match stream.read_u8().await {
-                Ok(byte) => raw.body.push(byte),
-                Err(_) => {
-                    raw.whole = false;
-                    break;
-                }
-            }
-        }
+        let length: u64 = length.parse().expect("a length");
+        let _ = stream.take(length).read_to_end(&mut raw.body).await;
+        raw.whole = raw.body.len() as u64 == length;
     } else if raw.header("transfer-encoding").is_some() {
         raw.whole = read_chunks(stream, &mut raw.body).await.is_some();
     } else {
@@ -212,7 +206,9 @@ pub async fn logged(gate: &Gate, wanted: impl Fn(&Value) -> bool) -> Value {
 pub struct Scripted {
     pub url: String,
     /// The heads of the requests but for token calls and probes.
-    pub heads: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<String>>>,
+    /// Ends with this value.
+    _server: JoinSet<()>,
 }
 
 /// The one token that it gives out.
@@ -229,10 +225,12 @@ impl Scripted {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (heads, script, number) = (Arc::default(), Arc::new(script), Arc::new(AtomicUsize::new(0)));
         let seen: Arc<Mutex<Vec<String>>> = Arc::clone(&heads);
-        tokio::spawn(async move {
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, script, number) = (Arc::clone(&seen), Arc::clone(&script), Arc::clone(&number));
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let mut next = Some(stream);
                     while let Some(mut stream) = next.take() {
                         let Some(head) = read_head(&mut stream).await else { return };
@@ -252,7 +250,7 @@ impl Scripted {
                 });
             }
         });
-        Self { url, heads }
+        Self { url, heads, _server: server }
     }
 
     pub fn requests(&self) -> usize {

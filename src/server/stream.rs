@@ -268,6 +268,13 @@ impl AsyncWrite for Guarded {
         // hyper flushes when its own buffer is empty.
         if flushed.is_ready() && !self.progress.answering.get() {
             self.progress.writing.set(false);
+            // hyper, which was told that there is nothing to read, doesn't ask again: the wait for the next request
+            // begins here.
+            if self.reading.since.is_none()
+                && let Some((silence, limit)) = self.awaited()
+            {
+                let _ = self.reading.poll_lost(silence, limit, context);
+            }
         }
         flushed
     }

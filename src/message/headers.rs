@@ -281,7 +281,6 @@ mod tests {
         let mut headers = appended(&[
             ("connection", "close, X-Hop, content-length, bad name"),
             ("keep-alive", "timeout=5"),
-            ("transfer-encoding", "chunked"),
             ("proxy-authenticate", "Basic"),
             ("upgrade", "h2c"),
             ("x-hop", "1"),
@@ -296,6 +295,14 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, ["content-length", "content-type", "logicret", "set-cookie"]);
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_length_that_stands_beside_chunks_goes_with_them() {
+        let mut headers =
+            map(&[("transfer-encoding", "chunked"), ("content-length", "81"), ("logicret", "0")]);
+        response(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["logicret"]);
     }
 
     #[test]

@@ -281,7 +281,6 @@ mod tests {
         let mut headers = appended(&[
             ("connection", "close, X-Hop, content-length, bad name"),
             ("keep-alive", "timeout=5"),
-            ("transfer-encoding", "chunked"),
             ("proxy-authenticate", "Basic"),
             ("upgrade", "h2c"),
             ("x-hop", "1"),

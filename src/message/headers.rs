@@ -293,7 +293,7 @@ mod tests {
         response(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["content-type", "logicret", "set-cookie"]);
+        assert_eq!(left, ["content-length", "content-type", "logicret", "set-cookie"]);
         assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
-use super::report::Names;
+use super::metrics::Names;
 use super::{Allow, Options, OwnCredential};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;

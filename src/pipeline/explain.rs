@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Version};
 
 use super::directory::{App, Caller, Directory};
 use super::error::Error;
-use super::report::Metrics;
+use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
 use super::{Options, credential, replay, route};
 use crate::message::query;

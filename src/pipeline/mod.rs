@@ -1,122 +1,50 @@
 //! A request's way through the proxy. `Pipeline::run` is the one to read first.
 
 mod access;
+mod body;
 mod credential;
 mod directory;
 mod error;
 pub mod explain;
 mod forward;
 mod inspect;
+mod metrics;
+mod options;
 mod replay;
 mod report;
 mod route;
 mod token_call;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use self::body::{Memory, Outgoing};
 use self::credential::Injected;
-use self::directory::{App, Directory, Held};
+use self::directory::{App, Directory, Held, Known};
 use self::error::Error;
-use self::forward::{Memory, Outgoing, Sending};
+use self::forward::Sending;
 use self::inspect::Finding;
-use self::report::{Metrics, Report, Reporter};
+use self::metrics::Metrics;
+pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
+use self::report::{Report, Reporter};
 use self::route::{Named, Placeholder, Target};
+use self::token_call::TokenCall;
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
-use crate::token::{self, Manager};
+use crate::token::Manager;
 use crate::upstream::{Answer, Patience, Pool, Start};
 use crate::wechat::catalogue::CredentialClass;
-
-/// What a request's way depends on; replaced whole when the configuration is reloaded.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// In the order of the configuration.
-    pub apps: Vec<AppOptions>,
-    /// Empty: everybody is anonymous.
-    pub callers: Vec<CallerOptions>,
-    /// Callers without a key are let in although callers are configured or a listener isn't local.
-    pub anonymous: bool,
-    /// A longer request body is refused.
-    pub max_body: u64,
-    /// All attempts of a request together; bodies in progress excepted.
-    pub request_timeout: Duration,
-    /// Status of the proxy's own 45009/45011 refusals.
-    pub limit_status: StatusCode,
-    /// The proxy's other answers with status 200 too.
-    pub errors_as_200: bool,
-    /// Replay buffers.
-    pub replay: ReplayOptions,
-}
-
-/// How much is kept for a replay, and where.
-#[derive(Clone, Debug)]
-pub struct ReplayOptions {
-    /// A longer request body streams on and is not replayed.
-    pub max_body: u64,
-    /// For all replay buffers of the process together.
-    pub memory: u64,
-    /// Where long bodies without a length are collected.
-    pub spool_dir: PathBuf,
-}
-
-/// An app as requests see it.
-#[derive(Clone, Debug)]
-pub struct AppOptions {
-    /// Identity and credential.
-    pub token: token::AppOptions,
-    /// The app of a request that names none.
-    pub default: bool,
-    /// Requests with this `Host` are for this app; lower case, without port.
-    pub hosts: Vec<String>,
-    /// What becomes of a caller's own access_token.
-    pub own_credential: OwnCredential,
-}
-
-/// What becomes of a caller's own access_token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OwnCredential {
-    /// The app's token takes its place.
-    Replace,
-    /// `bad_request`.
-    Reject,
-}
-
-/// A configured caller.
-#[derive(Clone, Debug)]
-pub struct CallerOptions {
-    /// The label in metrics and logs.
-    pub name: Arc<str>,
-    /// SHA-256 of each of its API keys.
-    pub keys: Vec<[u8; 32]>,
-    /// Names of the apps that it may use.
-    pub apps: Vec<Arc<str>>,
-    /// What it may call.
-    pub allow: Vec<Allow>,
-}
-
-/// One rule of a caller's `allow`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allow {
-    /// Only this method; any if none.
-    pub method: Option<Method>,
-    /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
-    pub pattern: String,
-}
 
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
@@ -180,6 +108,14 @@ pub struct Upstream {
     pub gauges: Vec<Arc<crate::upstream::Gauges>>,
 }
 
+/// A request before anything is settled about it.
+struct Asked<'r> {
+    directory: &'r Directory,
+    parts: &'r Parts,
+    peer: Peer,
+    target: Target<'r>,
+}
+
 impl Pipeline {
     /// The pipeline of `worker`. Made on the worker's own thread.
     pub fn new(gate: Arc<Gate>, upstream: &Upstream, log: &AccessLog, worker: usize) -> Self {
@@ -226,7 +162,9 @@ impl Pipeline {
         report.endpoint = Some(target.endpoint);
         let by_key = route::caller_by_key(directory, &parts.headers)?;
         if target.endpoint.class == CredentialClass::TokenEndpoint {
-            return self.answer_token_call(directory, &parts, &target, by_key, body, peer, report).await;
+            let call = token_call::read(target.query, body).await?;
+            let asked = Asked { directory, parts: &parts, peer, target };
+            return self.answer_token_call(&asked, by_key, &call, report);
         }
         let placeholder = route::placeholder(directory, target.query, &self.gate.clock);
         let caller = route::settle_caller(directory, by_key, &placeholder)?;
@@ -246,28 +184,22 @@ impl Pipeline {
     }
 
     /// Answers a token endpoint with a placeholder.
-    #[expect(clippy::too_many_arguments, reason = "one step of `run`, apart for its length")]
-    async fn answer_token_call(
+    fn answer_token_call(
         &self,
-        directory: &Directory,
-        parts: &Parts,
-        target: &Target<'_>,
-        by_key: Option<directory::Known<'_>>,
-        body: Incoming,
-        peer: Peer,
+        asked: &Asked<'_>,
+        by_key: Option<Known<'_>>,
+        call: &TokenCall,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let call = token_call::read(target.query, body).await?;
-        let known = token_call::caller(directory, by_key, &call)?;
+        let Asked { directory, parts, peer, target } = asked;
+        let known = token_call::caller(directory, by_key, call)?;
         let caller = known.map(|known| known.caller);
         report.admit(caller);
         if caller.is_none() {
-            access::refuse_web_page(directory, &parts.headers, peer)?;
+            access::refuse_web_page(directory, &parts.headers, *peer)?;
         }
-        let named = Named {
-            appid: call.appid.as_deref(),
-            ..Named::new(target, &parts.headers, Placeholder::Absent)?
-        };
+        let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
+        let named = Named { appid: call.appid.as_deref(), ..named };
         let app = route::settle_app(directory, caller, &named)?;
         report.name_app(app);
         Ok(token_call::answer(app, known, self.gate.clock.now()))

@@ -1,0 +1,216 @@
+//! What the pipeline counts. Each worker has counts of its own; a scrape adds them up.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::observe::exposition::Exposition;
+use crate::observe::metrics::{Histogram, Map, Sharded};
+use crate::wechat::catalogue;
+
+/// What a worker counts apart; what comes beyond is counted as `other`.
+pub(super) const MOST_SERIES: usize = 10_000;
+/// Stands for an error code that WeChat doesn't publish.
+pub(super) const OTHER_CODE: i32 = i32::MIN;
+
+/// Numbers for the names of apps and callers, so that a series costs a request no text. A name keeps its number over
+/// reloads.
+#[derive(Debug)]
+pub(super) struct Names(RwLock<Vec<Arc<str>>>);
+
+/// The label of what has no name here.
+pub(super) const OTHER: u16 = 0;
+/// The label of callers without a name.
+pub(super) const ANONYMOUS: u16 = 1;
+
+impl Names {
+    fn new() -> Self {
+        Self(RwLock::new(vec!["other".into(), "anonymous".into()]))
+    }
+
+    /// The number of `name`, a new one if it is new.
+    pub(super) fn label(&self, name: &Arc<str>) -> u16 {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let position = names.iter().skip(2).position(|known| known == name).map(|at| at + 2);
+        let label = position.unwrap_or_else(|| {
+            names.push(Arc::clone(name));
+            names.len() - 1
+        });
+        u16::try_from(label).unwrap_or(OTHER)
+    }
+
+    fn all(&self) -> Vec<Arc<str>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a request meant for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    Ok,
+    WechatError,
+    Refused,
+    Failed,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::WechatError => "wechat_error",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a replay ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Replayed {
+    Ok,
+    Rejected,
+    Failed,
+}
+
+/// What tells series of requests apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct RequestKey {
+    pub(super) app: u16,
+    pub(super) endpoint: u16,
+    pub(super) status: u16,
+    pub(super) errcode: i32,
+}
+
+/// One worker's counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) requests: Map<RequestKey, u64>,
+    pub(super) callers: Map<(u16, u16, u8), (Outcome, u64)>,
+    pub(super) durations: Map<(u16, u16), Durations>,
+    pub(super) replays: Map<(u16, u8), (Replayed, u64)>,
+    pub(super) refused: Map<(u16, u16, usize), (&'static str, u64)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Durations {
+    pub(super) request: Histogram,
+    pub(super) upstream: Histogram,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct InFlight(AtomicU64);
+
+/// The pipeline's metrics.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    pub(super) names: Names,
+    pub(super) counts: Sharded<Counts>,
+    in_flight: Vec<InFlight>,
+}
+
+impl Metrics {
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            names: Names::new(),
+            counts: Sharded::new(workers),
+            in_flight: (0..workers.max(1)).map(|_| InFlight::default()).collect(),
+        }
+    }
+
+    /// Changes a worker's own gauge; nobody else writes it.
+    pub(super) fn in_flight(&self, worker: usize, change: impl FnOnce(u64) -> u64) {
+        if let Some(InFlight(gauge)) = self.in_flight.get(worker) {
+            gauge.store(change(gauge.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
+    }
+
+    /// Adds all families of the pipeline to a scrape.
+    pub(super) fn expose(&self, out: &mut Exposition) {
+        let names = self.names.all();
+        let name = |label: u16| names.get(usize::from(label)).map_or("other", |name| &**name);
+        let endpoint =
+            |id: u16| catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path);
+        let totals = self.counts.fold(Totals::default(), Totals::add);
+
+        out.counter("wxgate_requests_total", "Requests answered, by WeChat's last answer to each.");
+        for (key, count) in &totals.requests {
+            let code = if key.errcode == OTHER_CODE { "other".to_owned() } else { key.errcode.to_string() };
+            let status = key.status.to_string();
+            let labels = [
+                ("app", name(key.app)),
+                ("endpoint", endpoint(key.endpoint)),
+                ("status", status.as_str()),
+                ("errcode", code.as_str()),
+            ];
+            out.sample(&labels, *count as f64);
+        }
+        out.counter("wxgate_caller_requests_total", "Requests answered, by caller and outcome.");
+        for ((app, caller, outcome), count) in &totals.callers {
+            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", outcome.label())];
+            out.sample(&labels, *count as f64);
+        }
+        out.histogram("wxgate_request_duration_seconds", "From a request's head to the end of its answer.");
+        for ((app, id), durations) in &totals.durations {
+            durations.request.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+        }
+        out.histogram(
+            "wxgate_upstream_duration_seconds",
+            "Of it, waiting for WeChat, all attempts together.",
+        );
+        for ((app, id), durations) in &totals.durations {
+            if durations.upstream.count() > 0 {
+                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+            }
+        }
+        out.counter("wxgate_replays_total", "Requests sent again after WeChat rejected their token.");
+        for ((app, outcome), count) in &totals.replays {
+            let outcome = match outcome {
+                Replayed::Ok => "ok",
+                Replayed::Rejected => "rejected",
+                Replayed::Failed => "failed",
+            };
+            out.sample(&[("app", name(*app)), ("outcome", outcome)], *count as f64);
+        }
+        out.counter("wxgate_refused_total", "Requests that the proxy refused.");
+        for ((app, caller, code), count) in &totals.refused {
+            out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
+        }
+        out.gauge("wxgate_inflight_requests", "Requests whose answer has not ended.");
+        let in_flight: u64 = self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum();
+        out.sample(&[], in_flight as f64);
+    }
+}
+
+/// All workers' counts together, in the order of the exposition.
+#[derive(Default)]
+struct Totals {
+    requests: BTreeMap<RequestKey, u64>,
+    callers: BTreeMap<(u16, u16, Outcome), u64>,
+    durations: BTreeMap<(u16, u16), Durations>,
+    replays: BTreeMap<(u16, Replayed), u64>,
+    refused: BTreeMap<(u16, u16, &'static str), u64>,
+}
+
+impl Totals {
+    fn add(mut self, counts: &Counts) -> Self {
+        for (key, count) in &counts.requests {
+            *self.requests.entry(*key).or_default() += count;
+        }
+        for ((app, caller, _), (outcome, count)) in &counts.callers {
+            *self.callers.entry((*app, *caller, *outcome)).or_default() += count;
+        }
+        for (key, durations) in &counts.durations {
+            let sum = self.durations.entry(*key).or_default();
+            sum.request.merge(&durations.request);
+            sum.upstream.merge(&durations.upstream);
+        }
+        for ((app, _), (outcome, count)) in &counts.replays {
+            *self.replays.entry((*app, *outcome)).or_default() += count;
+        }
+        for ((app, caller, _), (code, count)) in &counts.refused {
+            *self.refused.entry((*app, *caller, *code)).or_default() += count;
+        }
+        self
+    }
+}

@@ -1,0 +1,85 @@
+//! What the configuration decides for requests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+
+use crate::token;
+
+/// What a request's way depends on; replaced whole when the configuration is reloaded.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// In the order of the configuration.
+    pub apps: Vec<AppOptions>,
+    /// Empty: everybody is anonymous.
+    pub callers: Vec<CallerOptions>,
+    /// Callers without a key are let in although callers are configured or a listener isn't local.
+    pub anonymous: bool,
+    /// A longer request body is refused.
+    pub max_body: u64,
+    /// All attempts of a request together; bodies in progress excepted.
+    pub request_timeout: Duration,
+    /// Status of the proxy's own 45009/45011 refusals.
+    pub limit_status: StatusCode,
+    /// The proxy's other answers with status 200 too.
+    pub errors_as_200: bool,
+    /// Replay buffers.
+    pub replay: ReplayOptions,
+}
+
+/// How much is kept for a replay, and where.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// A longer request body streams on and is not replayed.
+    pub max_body: u64,
+    /// For all replay buffers of the process together.
+    pub memory: u64,
+    /// Where long bodies without a length are collected.
+    pub spool_dir: PathBuf,
+}
+
+/// An app as requests see it.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// Identity and credential.
+    pub token: token::AppOptions,
+    /// The app of a request that names none.
+    pub default: bool,
+    /// Requests with this `Host` are for this app; lower case, without port.
+    pub hosts: Vec<String>,
+    /// What becomes of a caller's own access_token.
+    pub own_credential: OwnCredential,
+}
+
+/// What becomes of a caller's own access_token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnCredential {
+    /// The app's token takes its place.
+    Replace,
+    /// `bad_request`.
+    Reject,
+}
+
+/// A configured caller.
+#[derive(Clone, Debug)]
+pub struct CallerOptions {
+    /// The label in metrics and logs.
+    pub name: Arc<str>,
+    /// SHA-256 of each of its API keys.
+    pub keys: Vec<[u8; 32]>,
+    /// Names of the apps that it may use.
+    pub apps: Vec<Arc<str>>,
+    /// What it may call.
+    pub allow: Vec<Allow>,
+}
+
+/// One rule of a caller's `allow`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    /// Only this method; any if none.
+    pub method: Option<Method>,
+    /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
+    pub pattern: String,
+}

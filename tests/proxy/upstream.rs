@@ -20,6 +20,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    // Accepted sockets inherit it: a kernel that took whole uploads at once would hide how slowly they are read.
+    socket2::SockRef::from(&listener).set_recv_buffer_size(256 * 1024).expect("set");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
     tokio::spawn(async move {
@@ -116,8 +118,8 @@ async fn a_slow_upload_outlasts_the_response_timeout_while_it_moves() {
                 answer(&mut stream, TOKEN).await;
                 continue;
             }
-            // Ten pauses of 300 ms within a body of 40 MB: longer than the timeouts, though not at its end, which the
-            // kernel holds already.
+            // Ten pauses of 300 ms within a body of 40 MB: longer than the timeouts in all, though not at its end, of
+            // which the sender's kernel holds 4 MB.
             let mut seen = rest.len();
             let mut pauses = 0;
             while seen < BODY {

@@ -19,7 +19,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "observe", "secret",
         ],
     ),
-    ("config", &["pipeline", "server", "token", "upstream", "wechat", "message", "observe", "secret"]),
+    (
+        "config",
+        &["pipeline", "server", "token", "store", "upstream", "wechat", "message", "observe", "secret"],
+    ),
     ("sandbox", &["server", "message"]),
     ("admin", &["server", "token", "message", "observe", "secret"]),
     ("pipeline", &["server", "token", "upstream", "wechat", "message", "observe", "secret"]),

@@ -22,13 +22,13 @@ pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
-use crate::config::{Config, SecretFile, StoreUrl, is_local};
+use crate::config::{Config, SecretFile, is_local};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::pipeline::{self, Gate, Pipeline};
 use crate::server::{Address, BindError, Drained, Listener, Server};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::token::Manager;
 use crate::upstream::control::{Control, SetupError};
 use crate::upstream::{Gauges, tls};
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The client for token calls can't be set up.
     #[error(transparent)]
     Control(#[from] SetupError),
+    /// The store's folder can't be used.
+    #[error("store.url")]
+    Store(#[from] StoreError),
     /// The machine refused a thread or a file descriptor.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -110,11 +113,9 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let control = Control::new(&config.upstream, tls.clone())?;
     let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
 
-    let store = match config.store {
-        StoreUrl::Memory => Store::memory(),
-    };
+    let store = Store::open(&config.store).await?;
     let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
-    let manager = Manager::start(apps, config.token.clone(), store, control, clock.clone());
+    let manager = Manager::start(apps, config.token.clone(), store.clone(), control, clock.clone());
     let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
@@ -127,7 +128,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             apps: views::apps(manager.clone(), clock),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            exposers: exposers(&gate, &manager, &gauges, &access_log),
+            exposers: exposers(&gate, &manager, &store, &gauges, &access_log),
             state: Arc::clone(&state),
         }),
         gate: Arc::clone(&gate),
@@ -158,14 +159,16 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
 fn exposers(
     gate: &Arc<Gate>,
     manager: &Manager,
+    store: &Store,
     gauges: &[Arc<Gauges>],
     access_log: &Arc<AccessLog>,
 ) -> Vec<admin::Exposer> {
-    let (gate, manager, gauges, access_log) =
-        (Arc::clone(gate), manager.clone(), gauges.to_vec(), Arc::clone(access_log));
+    let (gate, manager, store) = (Arc::clone(gate), manager.clone(), store.clone());
+    let (gauges, access_log) = (gauges.to_vec(), Arc::clone(access_log));
     vec![
         Arc::new(move |out| gate.expose(out)),
         Arc::new(move |out| manager.expose(out)),
+        Arc::new(move |out| store.expose(out)),
         Arc::new(move |out| upstream_connections(&gauges, out)),
         Arc::new(move |out| access_log.expose(out)),
     ]

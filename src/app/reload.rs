@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use super::{Core, views};
 use crate::admin;
-use crate::config::{Config, LogConfig, Problems, StoreUrl};
+use crate::config::{Config, LogConfig, Problems};
 use crate::server::{self, Address};
+use crate::store;
 use crate::upstream;
 
 /// Reads the configuration anew.
@@ -19,7 +20,7 @@ pub(super) struct Fixed {
     server: server::Options,
     admin: Address,
     upstream: upstream::Options,
-    store: StoreUrl,
+    store: store::Options,
     log: LogConfig,
     replay_memory: u64,
 }

@@ -27,17 +27,17 @@ struct Seen {
 
 pub(super) fn options(
     raw: &[Item<file::App>],
-    allow_unshared: bool,
+    unshared: bool,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Vec<AppOptions> {
     let mut seen = Seen::default();
-    raw.iter().filter_map(|item| app(item, allow_unshared, &mut seen, secrets, report)).collect()
+    raw.iter().filter_map(|item| app(item, unshared, &mut seen, secrets, report)).collect()
 }
 
 fn app(
     table: &Item<file::App>,
-    allow_unshared: bool,
+    unshared: bool,
     seen: &mut Seen,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
@@ -77,7 +77,7 @@ fn app(
     }
     let hosts = hosts(raw, seen, report);
     let kind = kind(&raw.kind, report);
-    let mode = mode(&raw.token_mode, allow_unshared, report);
+    let mode = mode(&raw.token_mode, unshared, report);
     let own_credential = one_of(
         &raw.own_credential,
         &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
@@ -176,17 +176,18 @@ fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
     )
 }
 
-fn mode(field: &Field<String>, allow_unshared: bool, report: &mut Report<'_>) -> TokenMode {
+fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> TokenMode {
     let mode = one_of(field, &[("stable", TokenMode::Stable), ("classic", TokenMode::Classic)], report);
     if let Some(item) = field.item()
         && mode == TokenMode::Classic
-        && !allow_unshared
+        && unshared
     {
         report.error(
             &item.place,
             "\"classic\" with a memory: store would end the live token at every start and between replicas, since \
-             each fetch of /cgi-bin/token makes a new one and the store is not shared, expected \"stable\", or \
-             token.allow_unshared = true if nobody else uses this account's token",
+             each fetch of /cgi-bin/token makes a new one and the store is not shared, expected \"stable\", a store.url \
+             that is kept, like \"file:/var/lib/wxgate\", or token.allow_unshared = true if nobody else uses this \
+             account's token",
         );
     }
     mode

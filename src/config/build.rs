@@ -9,8 +9,8 @@ use super::problem::{Place, Report};
 use super::reader::{Field, Item};
 use super::secrets::Secrets;
 use super::units::{Size, positive};
-use super::{Config, LogConfig, LogFormat, ServerConfig, StoreUrl};
-use super::{apps, callers, file, listeners, upstream_table};
+use super::{Config, LogConfig, LogFormat, ServerConfig};
+use super::{apps, callers, file, listeners, store_table, upstream_table};
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
 
@@ -38,7 +38,9 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let names: Vec<_> =
         apps.iter().filter_map(|app| app.value.name.item()).map(|name| name.value.as_str()).collect();
     let callers = callers::options(callers, &names, report);
-    let apps = apps::options(apps, token.allow_unshared.or(false), secrets, report);
+    let store = store_table::options(&file.store.or_default(), secrets, report);
+    let unshared = !store.location.shared() && !token.allow_unshared.or(false);
+    let apps = apps::options(apps, unshared, secrets, report);
 
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
@@ -56,7 +58,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
             errors_as_200: server.errors_as_200.or(false),
             replay: replay_options(&file.replay.or_default(), secrets, report),
         },
-        store: store(&file.store.or_default(), report),
+        store,
         log: log(&file.log.or_default(), report),
         secret_files: Vec::new(),
         warnings: Vec::new(),
@@ -119,23 +121,6 @@ fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report
         }
     };
     ReplayOptions { max_body, memory, spool_dir }
-}
-
-fn store(raw: &file::Store, report: &mut Report<'_>) -> StoreUrl {
-    const SCHEMES: [&str; 4] = ["file", "redis", "rediss", "redis+sentinel"];
-    if let Some(item) = raw.url.item()
-        && item.value != "memory:"
-    {
-        // The URL isn't repeated: it may hold a password.
-        let scheme = item.value.split(':').next().unwrap_or_default();
-        if SCHEMES.contains(&scheme) {
-            report
-                .error(&item.place, format!("\"{scheme}:\" stores are not built yet, expected \"memory:\""));
-        } else {
-            report.error(&item.place, "is no store, expected \"memory:\"");
-        }
-    }
-    StoreUrl::Memory
 }
 
 fn log(raw: &file::Log, report: &mut Report<'_>) -> LogConfig {

@@ -131,6 +131,10 @@ section! {
     /// `[store]`
     Store {
         url: String,
+        username: String,
+        password: SecretSource,
+        seal_key: SecretSource,
+        former_seal_key: SecretSource,
     }
     refused {}
 }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::{pipeline, server, token, upstream};
+use crate::{pipeline, server, store, token, upstream};
 
 mod address;
 mod apps;
@@ -21,6 +21,7 @@ mod names;
 mod problem;
 mod reader;
 mod secrets;
+mod store_table;
 mod units;
 mod upstream_table;
 
@@ -46,7 +47,7 @@ pub struct Config {
     /// Apps, callers and limits.
     pub pipeline: pipeline::Options,
     /// Where tokens are kept beyond this process.
-    pub store: StoreUrl,
+    pub store: store::Options,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Files that secrets were read from, to be watched for changes.
@@ -73,13 +74,6 @@ pub struct AdminConfig {
     pub listen: server::Address,
     /// Sent as `Authorization: Bearer`; always there if `listen` isn't local.
     pub token: Option<Arc<Secret>>,
-}
-
-/// Where tokens are kept beyond this process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// Nowhere: each process has its own.
-    Memory,
 }
 
 /// What is logged, and how.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::observe::clock::Timestamp;
 
 /// Forced refreshes that WeChat grants an account in a day.
@@ -10,7 +12,7 @@ pub const FORCES_A_DAY: u32 = 20;
 pub const FORCE_SPACING: Duration = Duration::from_secs(30);
 
 /// What has been spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForceBudget {
     /// The day that `used` counts, see [`Timestamp::beijing_day`].
     pub day: i64,
@@ -35,6 +37,14 @@ impl ForceBudget {
         if self.day == now.beijing_day() { FORCES_A_DAY.saturating_sub(self.used) } else { FORCES_A_DAY }
     }
 
+    /// The one of the two that leaves less: what one holder knows of, another may not.
+    #[must_use]
+    pub fn or_more(self, other: Self) -> Self {
+        let (newer, older) = if self.day >= other.day { (self, other) } else { (other, self) };
+        let used = if newer.day == older.day { newer.used.max(older.used) } else { newer.used };
+        Self { day: newer.day, used, last_at: newer.last_at.max(older.last_at) }
+    }
+
     /// Takes one force, and says how many are left.
     pub fn spend(&mut self, now: Timestamp) -> Result<u32, ForceRefused> {
         let left = self.left(now);
@@ -51,6 +61,19 @@ impl ForceBudget {
         *self = Self { day: now.beijing_day(), used: FORCES_A_DAY - left + 1, last_at: Some(now) };
         Ok(left - 1)
     }
+}
+
+/// The text form; what can't be read counts as nothing spent, since WeChat's own budget bounds it.
+pub(super) fn parse(key: &str, text: Option<&[u8]>) -> ForceBudget {
+    let Some(text) = text else { return ForceBudget::default() };
+    serde_json::from_slice(text).unwrap_or_else(|_| {
+        tracing::warn!(key, "a damaged force budget in the store counts as nothing spent");
+        ForceBudget::default()
+    })
+}
+
+pub(super) fn encode(budget: &ForceBudget) -> Vec<u8> {
+    serde_json::to_vec(budget).unwrap_or_default()
 }
 
 #[cfg(test)]

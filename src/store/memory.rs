@@ -1,106 +1,101 @@
-//! The store of a single process that keeps nothing over a restart.
+//! The engine of a single process that keeps nothing over a restart.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ForceBudget, ForceRefused, Lease, Record, Saved};
-use crate::observe::clock::Timestamp;
+use super::changes::{Announcer, Change};
+use super::engine::{Entry, Swap};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    held: Arc<Mutex<Held>>,
+#[derive(Debug)]
+pub(super) struct Memory {
+    held: Mutex<Held>,
+    announcer: Announcer,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Held {
-    records: HashMap<String, Record>,
-    leases: HashMap<String, (String, Instant)>,
-    forces: HashMap<String, ForceBudget>,
+    entries: BTreeMap<String, (Vec<u8>, Option<Instant>)>,
+    counters: HashMap<String, (BTreeMap<String, u64>, Instant)>,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    fn get(&self, key: &str, now: Instant) -> Option<&[u8]> {
+        let (value, until) = self.entries.get(key)?;
+        until.is_none_or(|until| now < until).then_some(value.as_slice())
+    }
 }
 
 impl Memory {
+    pub(super) fn new(announcer: Announcer) -> Self {
+        Self { held: Mutex::default(), announcer }
+    }
+
+    pub(super) fn get(&self, keys: &[&str]) -> Vec<Option<Vec<u8>>> {
+        let (held, now) = (self.held(), Instant::now());
+        keys.iter().map(|key| held.get(key, now).map(<[u8]>::to_vec)).collect()
+    }
+
+    pub(super) fn swap(&self, swap: Swap<'_>) -> bool {
+        let (mut held, now) = (self.held(), Instant::now());
+        if held.get(swap.key, now) != swap.expected {
+            return false;
+        }
+        match swap.value {
+            Some(value) => {
+                let until = swap.lasts.map(|lasts| now + lasts);
+                held.entries.insert(swap.key.to_owned(), (value.to_vec(), until));
+            }
+            None => drop(held.entries.remove(swap.key)),
+        }
+        drop(held);
+        if swap.announced {
+            self.announcer.announce(Change::Key(swap.key.into()));
+        }
+        true
+    }
+
+    pub(super) fn add(&self, key: &str, counts: &[(&str, u64)], lasts: Duration) -> Vec<u64> {
+        let (mut held, now) = (self.held(), Instant::now());
+        held.counters.retain(|_, (_, until)| now < *until);
+        let (counters, until) = held.counters.entry(key.to_owned()).or_insert_with(|| (BTreeMap::new(), now));
+        *until = now + lasts;
+        let add = |(name, by): &(&str, u64)| {
+            let count = counters.entry((*name).to_owned()).or_default();
+            *count += by;
+            *count
+        };
+        counts.iter().map(add).collect()
+    }
+
+    pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {
+        let (held, now) = (self.held(), Instant::now());
+        let counters = held.counters.get(key).filter(|(_, until)| now < *until);
+        counters.into_iter().flat_map(|(counts, _)| counts.clone()).collect()
+    }
+
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let (held, now) = (self.held(), Instant::now());
+        let live = held.entries.iter().filter(|(_, (_, until))| until.is_none_or(|until| now < until));
+        live.map(|(key, (value, until))| Entry {
+            key: key.clone(),
+            value: value.clone(),
+            lasts: until.map(|until| until - now),
+        })
+        .collect()
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // No operation leaves the maps half-changed, so a panic elsewhere takes nothing from them.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn load(&self, key: &str) -> Option<Record> {
-        self.held().records.get(key).cloned()
-    }
-
-    pub(super) fn save(&self, key: &str, record: &Record) -> Saved {
-        let mut held = self.held();
-        match held.records.get(key) {
-            Some(present) if present.supersedes(record) => Saved::Superseded(present.clone()),
-            _ => {
-                held.records.insert(key.to_owned(), record.clone());
-                Saved::Saved
-            }
-        }
-    }
-
-    pub(super) fn lease(&self, key: &str, owner: &str, lasts: Duration, now: Instant) -> Option<Lease> {
-        let mut held = self.held();
-        match held.leases.get(key) {
-            Some((holder, until)) if holder != owner && *until > now => None,
-            _ => {
-                held.leases.insert(key.to_owned(), (owner.to_owned(), now + lasts));
-                Some(Lease { key: key.to_owned(), owner: owner.to_owned() })
-            }
-        }
-    }
-
-    pub(super) fn release(&self, lease: &Lease) {
-        let mut held = self.held();
-        if held.leases.get(&lease.key).is_some_and(|(holder, _)| *holder == lease.owner) {
-            held.leases.remove(&lease.key);
-        }
-    }
-
-    pub(super) fn forces(&self, key: &str) -> ForceBudget {
-        self.held().forces.get(key).copied().unwrap_or_default()
-    }
-
-    pub(super) fn spend_force(&self, key: &str, now: Timestamp) -> Result<u32, ForceRefused> {
-        self.held().forces.entry(key.to_owned()).or_default().spend(now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::time::Instant;
-
-    use super::Memory;
-    use crate::store::record::record;
-    use crate::store::{Saved, Store};
-
-    #[tokio::test]
-    async fn an_older_token_never_replaces_a_newer_one() {
-        let store = Store::memory();
-        assert!(matches!(store.save("k", &record("new", 2, 0)).await, Ok(Saved::Saved)));
-        let older = store.save("k", &record("old", 1, 9)).await;
-        assert!(matches!(older, Ok(Saved::Superseded(present)) if present.generation == 2));
-        assert_eq!(store.load("k").await.expect("memory never fails").expect("kept").generation, 2);
-    }
-
-    #[test]
-    fn a_lease_has_one_owner_until_it_ends() {
-        let memory = Memory::default();
-        let lasts = Duration::from_secs(4);
-        let start = Instant::now();
-        let later = |seconds| start + Duration::from_secs(seconds);
-        let lease = memory.lease("k", "a", lasts, start).expect("free");
-        assert!(memory.lease("k", "b", lasts, start).is_none());
-        assert!(memory.lease("k", "a", lasts, later(3)).is_some(), "its owner renews it");
-        assert!(memory.lease("k", "b", lasts, later(6)).is_none());
-        assert!(memory.lease("k", "b", lasts, later(7)).is_some(), "it has ended");
-        memory.release(&lease);
-        assert!(memory.lease("k", "c", lasts, later(8)).is_none(), "a lost lease can't be released");
     }
 }

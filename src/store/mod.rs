@@ -1,27 +1,88 @@
-//! What outlives a process or is shared by replicas: token records with compare-and-set, leases, force budgets.
+//! What outlives a process or is shared by replicas: token records with compare-and-set, leases, force budgets, day
+//! counters.
 //!
-//! No operation takes longer than [`PATIENCE`]; a store that fails costs nothing but sharing, so its users
-//! treat [`StoreError`] as "the store holds nothing" and serve from memory.
+//! No operation takes longer than [`PATIENCE`]. A store that fails costs nothing but sharing: it is down then, its
+//! operations fail at once, and a task of its own tries it again each second. Its users treat [`StoreError`] as "the
+//! store holds nothing" and serve from memory.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `engine` | the few operations that each of the engines `memory`, `file` and `redis` offers |
+//! | `record`, `seal` | a token's text form, and how its value is sealed |
+//! | `force` | the budget of forced refreshes |
+//! | `changes` | word of what others wrote |
+//! | `health`, `operations` | whether the store is up, and what is counted |
+//! | `location` | where a store is, as its URL says |
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
 use crate::observe::clock::Timestamp;
+use crate::observe::exposition::Exposition;
 
+mod changes;
+mod engine;
+mod file;
 pub mod force;
-pub mod memory;
-pub mod record;
+mod health;
+mod location;
+mod memory;
+mod operations;
+mod record;
+pub mod redis;
+mod seal;
 
+pub use changes::{Change, Changes};
+pub use engine::Entry;
 pub use force::{ForceBudget, ForceRefused};
+pub use location::Location;
 pub use record::Record;
+pub use seal::{Seal, SealError};
 
-/// The longest that anybody waits for an operation; a slower one counts as failed.
+use changes::Announcer;
+use engine::{Engine, Swap};
+use health::Health;
+use operations::{Operation, Operations};
+use record::Text;
+
+/// The longest that anybody waits for an operation; a slower one counts as failed, and the store as down.
 pub const PATIENCE: Duration = Duration::from_millis(300);
+/// The longest that a start waits for the store.
+const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+/// How often a store that is down is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Longer than any token lives, so that the count of generations goes on after a long rest; shorter than for ever,
+/// so that an app that is gone leaves nothing behind.
+const RECORDS_LAST: Duration = Duration::from_secs(30 * 86_400);
+/// The day that a budget or counter is for has ended everywhere by then.
+const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
 
-/// An engine. Clones share what it holds.
+/// Where a store is and how its values are sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The engine.
+    pub location: Location,
+    /// `None`: values are written in clear.
+    pub seal: Option<Arc<Seal>>,
+}
+
+/// A store. Clones share it.
 #[derive(Clone, Debug)]
-pub enum Store {
-    /// Nothing outlives the process, nothing is shared.
-    Memory(memory::Memory),
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Arc<Engine>,
+    location: Location,
+    seal: Option<Arc<Seal>>,
+    announcer: Announcer,
+    health: Arc<Health>,
+    operations: Arc<Operations>,
+    /// Looks after the engine; ends with the store.
+    tender: Option<AbortHandle>,
 }
 
 /// What became of a compare-and-set.
@@ -48,29 +109,143 @@ pub enum StoreError {
     /// Nothing came back in time.
     #[error("no answer from the store within {0:?}")]
     Timeout(Duration),
+    /// It failed before and hasn't been found well since.
+    #[error("the store is down")]
+    Down,
+    /// What is stored can't be read.
+    #[error("the entry {key} is damaged")]
+    Damaged {
+        /// Its key.
+        key: String,
+    },
+    /// A later version of wxgate wrote it.
+    #[error("the entry {key} has the format {format}, which a later version of wxgate wrote")]
+    Format {
+        /// Its key.
+        key: String,
+        /// The number of the format.
+        format: u32,
+    },
+    /// What is stored can't be sealed or opened.
+    #[error("the entry {key} can't be opened")]
+    Sealed {
+        /// Its key.
+        key: String,
+        /// Why not.
+        source: SealError,
+    },
+}
+
+impl StoreError {
+    /// Whether it tells of the store as a whole and not of one entry.
+    fn means_down(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Down => true,
+            Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
+        }
+    }
+
+    /// The error and its causes in one line.
+    fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
 }
 
 impl Store {
     /// An empty store in memory.
     pub fn memory() -> Self {
-        Self::Memory(memory::Memory::default())
+        let announcer = Announcer::default();
+        let engine = Engine::Memory(memory::Memory::new(announcer.clone()));
+        let options = Options { location: Location::Memory, seal: None };
+        Self(Arc::new(Inner::new(engine, &options, announcer)))
+    }
+
+    /// Opens the store that `options` describe, on the runtime that this is called in; a task there looks after it
+    /// until the last clone is dropped.
+    ///
+    /// # Errors
+    /// The folder can't be used. A Redis that doesn't answer is no error: it is down, and tried again.
+    pub async fn open(options: &Options) -> Result<Self, StoreError> {
+        let announcer = Announcer::default();
+        let engine = match &options.location {
+            Location::Memory => return Ok(Self::memory()),
+            Location::File(folder) => Engine::File(file::File::open(folder, announcer.clone()).await?),
+            Location::Redis(target) => Engine::Redis(redis::Redis::new(target, announcer.clone())),
+        };
+        let mut inner = Inner::new(engine, options, announcer);
+        // A start may wait longer than a running proxy: what it finds now it need not fetch.
+        match timeout(FIRST_PATIENCE, inner.engine.probe()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => inner.health.fell(&error),
+            Err(_) => inner.health.fell(&StoreError::Timeout(FIRST_PATIENCE)),
+        }
+        inner.tend();
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The newest record under `key`.
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => Ok(memory.load(key)),
+        Ok(self.load_all(&[key]).await?.pop().flatten())
+    }
+
+    /// The newest record under each of `keys`. One that can't be read fails a look-up of it alone, and is named in
+    /// the log and left out among others.
+    pub async fn load_all(&self, keys: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.run(Operation::Load, async {
+            let found = self.0.engine.get(keys).await?;
+            let mut records = Vec::with_capacity(keys.len());
+            for (key, bytes) in keys.iter().zip(found) {
+                let record = match bytes {
+                    None => Ok(None),
+                    Some(bytes) => self.open_record(key, &bytes).await.map(Some),
+                };
+                match record {
+                    Ok(record) => records.push(record),
+                    Err(error) if keys.len() == 1 => return Err(error),
+                    Err(error) => {
+                        tracing::warn!("{}", error.chain());
+                        records.push(None);
+                    }
+                }
             }
+            Ok(records)
         })
         .await
     }
 
     /// Writes `record` if it supersedes what is there ([`Record::supersedes`]) or is the same.
     pub async fn save(&self, key: &str, record: &Record) -> Result<Saved, StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => Ok(memory.save(key, record)),
+        self.run(Operation::Save, async {
+            let encoded = record.encode(key, self.seal())?;
+            loop {
+                let present = self.get(key).await?;
+                if let Some(bytes) = &present {
+                    match Text::parse(key, bytes) {
+                        Ok(text) if text.rank(key)? > record.rank() => {
+                            return Ok(Saved::Superseded(text.open(key, self.seal())?.0));
+                        }
+                        Ok(_) => {}
+                        // What can't be read can't be trusted: the next token takes its place.
+                        Err(error @ StoreError::Damaged { .. }) => tracing::warn!("{}", error.chain()),
+                        Err(error) => return Err(error),
+                    }
+                }
+                let swap = Swap {
+                    key,
+                    expected: present.as_deref(),
+                    value: Some(&encoded),
+                    lasts: Some(RECORDS_LAST),
+                    announced: true,
+                };
+                if self.0.engine.swap(swap).await? {
+                    return Ok(Saved::Saved);
+                }
             }
         })
         .await
@@ -78,9 +253,23 @@ impl Store {
 
     /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may take it again.
     pub async fn lease(&self, key: &str, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => Ok(memory.lease(key, owner, lasts, tokio::time::Instant::now())),
+        let entry = lease_entry(key);
+        self.run(Operation::Lease, async {
+            loop {
+                let holder = self.get(&entry).await?;
+                if holder.as_ref().is_some_and(|holder| holder != owner.as_bytes()) {
+                    return Ok(None);
+                }
+                let swap = Swap {
+                    key: &entry,
+                    expected: holder.as_deref(),
+                    value: Some(owner.as_bytes()),
+                    lasts: Some(lasts),
+                    announced: false,
+                };
+                if self.0.engine.swap(swap).await? {
+                    return Ok(Some(Lease { key: key.to_owned(), owner: owner.to_owned() }));
+                }
             }
         })
         .await
@@ -93,43 +282,179 @@ impl Store {
 
     /// Gives the lease back, if it is still held.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => {
-                    memory.release(lease);
-                    Ok(())
+        let entry = lease_entry(&lease.key);
+        let owner = Some(lease.owner.as_bytes());
+        let swap = Swap { key: &entry, expected: owner, value: None, lasts: None, announced: false };
+        self.run(Operation::Release, async { self.0.engine.swap(swap).await.map(drop) }).await
+    }
+
+    /// How much of the budget of forced refreshes under `key` has been spent.
+    pub async fn forces(&self, key: &str) -> Result<ForceBudget, StoreError> {
+        self.run(Operation::Force, async { Ok(force::parse(key, self.get(key).await?.as_deref())) }).await
+    }
+
+    /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the refresh: one whose
+    /// answer is lost counts at WeChat all the same. `own` is what this process knows of, which a store that was down
+    /// or flushed may not.
+    pub async fn spend_force(
+        &self,
+        key: &str,
+        own: ForceBudget,
+        now: Timestamp,
+    ) -> Result<Result<ForceBudget, ForceRefused>, StoreError> {
+        self.run(Operation::Force, async {
+            loop {
+                let present = self.get(key).await?;
+                let mut budget = force::parse(key, present.as_deref()).or_more(own);
+                if let Err(refused) = budget.spend(now) {
+                    return Ok(Err(refused));
+                }
+                let swap = Swap {
+                    key,
+                    expected: present.as_deref(),
+                    value: Some(&force::encode(&budget)),
+                    lasts: Some(DAYS_LAST),
+                    announced: false,
+                };
+                if self.0.engine.swap(swap).await? {
+                    return Ok(Ok(budget));
                 }
             }
         })
         .await
     }
 
-    /// How much of `key`'s budget of forced refreshes has been spent.
-    pub async fn forces(&self, key: &str) -> Result<ForceBudget, StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => Ok(memory.forces(key)),
-            }
-        })
-        .await
+    /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
+    pub async fn add(&self, day: i64, counts: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
+        let key = count_entry(day);
+        self.run(Operation::Count, self.0.engine.add(&key, counts, DAYS_LAST)).await
     }
 
-    /// Spends one forced refresh of `key`, and says how many are left today. To be called before the refresh:
-    /// one whose answer is lost counts at WeChat all the same.
-    pub async fn spend_force(
+    /// The counters of a day.
+    pub async fn counts(&self, day: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        let key = count_entry(day);
+        self.run(Operation::Count, self.0.engine.counts(&key)).await
+    }
+
+    /// Word of what is written from now on, by whomever.
+    pub fn changes(&self) -> Changes {
+        self.0.announcer.changes()
+    }
+
+    /// Why the store is down, if it is.
+    pub fn problem(&self) -> Option<String> {
+        self.0.health.problem()
+    }
+
+    /// Where it is, without secrets.
+    pub fn location(&self) -> &Location {
+        &self.0.location
+    }
+
+    /// Adds the store's metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        self.0.operations.expose(out);
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.engine.get(&[key]).await?.pop().flatten())
+    }
+
+    /// Opens a record, and writes it anew if it isn't sealed with the present key.
+    async fn open_record(&self, key: &str, bytes: &[u8]) -> Result<Record, StoreError> {
+        let (record, stale) = Text::parse(key, bytes)?.open(key, self.seal())?;
+        if stale {
+            let encoded = record.encode(key, self.seal())?;
+            let swap = Swap {
+                key,
+                expected: Some(bytes),
+                value: Some(&encoded),
+                lasts: Some(RECORDS_LAST),
+                announced: false,
+            };
+            // Whoever was faster wrote it with the present key too.
+            self.0.engine.swap(swap).await?;
+        }
+        Ok(record)
+    }
+
+    fn seal(&self) -> Option<&Seal> {
+        self.0.seal.as_deref()
+    }
+
+    async fn run<T>(
         &self,
-        key: &str,
-        now: Timestamp,
-    ) -> Result<Result<u32, ForceRefused>, StoreError> {
-        bounded(async {
-            match self {
-                Self::Memory(memory) => Ok(memory.spend_force(key, now)),
-            }
-        })
-        .await
+        operation: Operation,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let result = if self.0.health.up() {
+            timeout(PATIENCE, work).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)))
+        } else {
+            Err(StoreError::Down)
+        };
+        self.0.operations.count(operation, &result);
+        if let Err(error) = &result
+            && error.means_down()
+        {
+            self.0.health.fell(error);
+        }
+        result
     }
 }
 
-async fn bounded<T>(operation: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(PATIENCE, operation).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)))
+impl Inner {
+    fn new(engine: Engine, options: &Options, announcer: Announcer) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            location: options.location.clone(),
+            seal: options.seal.clone(),
+            announcer,
+            health: Arc::default(),
+            operations: Arc::default(),
+            tender: None,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "ends when the last clone of the store is dropped")]
+    fn tend(&mut self) {
+        let (engine, health) = (Arc::clone(&self.engine), Arc::clone(&self.health));
+        let (operations, announcer) = (Arc::clone(&self.operations), self.announcer.clone());
+        let tender = tokio::spawn(async move {
+            tokio::join!(engine.watch(), revive(&engine, &health, &operations, &announcer));
+        });
+        self.tender = Some(tender.abort_handle());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(tender) = &self.tender {
+            tender.abort();
+        }
+    }
+}
+
+/// Tries the store each second while it is down.
+async fn revive(engine: &Engine, health: &Health, operations: &Operations, announcer: &Announcer) {
+    loop {
+        health.down().await;
+        sleep(TRY_AGAIN).await;
+        let result = timeout(PATIENCE, engine.probe()).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
+        operations.count(Operation::Probe, &result);
+        match result {
+            Ok(()) => {
+                health.rose();
+                announcer.announce(Change::Any);
+            }
+            Err(error) => health.fell(&error),
+        }
+    }
+}
+
+fn lease_entry(key: &str) -> String {
+    format!("lease:{key}")
+}
+
+fn count_entry(day: i64) -> String {
+    format!("count:{day}")
 }

@@ -1,12 +1,19 @@
 //! A token as the store keeps it.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
+use super::StoreError;
+use super::seal::{Seal, SealError};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
+
+/// Of the text form; a higher one is not read.
+const FORMAT: u32 = 1;
 
 /// One generation of a token.
 #[derive(Clone, Debug)]
@@ -21,17 +28,37 @@ pub struct Record {
     pub expires_at: Timestamp,
 }
 
+/// Where a record stands among others of its token: the higher one holds.
+///
+/// The digest settles the order of two tokens that the sides of a split numbered alike, so that all holders come to
+/// agree on the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    generation: u64,
+    fetched_at: Timestamp,
+    digest: [u8; 32],
+}
+
+/// A record's text form: JSON, of which only the value may be sealed, so that ranks can be compared without the key.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Text<'a> {
+    format: u32,
+    generation: u64,
+    /// Milliseconds since the epoch.
+    fetched_at: i64,
+    expires_at: i64,
+    /// SHA-256 of the value in base64url.
+    digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
 impl Record {
     /// Whether this record takes the place of `other`, by (generation, fetched_at, digest).
-    ///
-    /// The digest settles the order of two tokens that the sides of a split numbered alike, so that all
-    /// holders come to agree on the same one.
     pub fn supersedes(&self, other: &Self) -> bool {
-        self.generation
-            .cmp(&other.generation)
-            .then(self.fetched_at.cmp(&other.fetched_at))
-            .then_with(|| self.compare_digests(other))
-            == Ordering::Greater
+        self.rank() > other.rank()
     }
 
     /// Whether both hold the same token.
@@ -39,10 +66,96 @@ impl Record {
         self.value.matches(&other.value)
     }
 
-    fn compare_digests(&self, other: &Self) -> Ordering {
-        let of = |record: &Self| digest(&SHA256, record.value.expose().as_bytes());
-        of(self).as_ref().cmp(of(other).as_ref())
+    pub(super) fn rank(&self) -> Rank {
+        Rank { generation: self.generation, fetched_at: self.fetched_at, digest: digest_of(&self.value) }
     }
+
+    /// The text form of the record of `key`.
+    pub(super) fn encode(&self, key: &str, seal: Option<&Seal>) -> Result<Vec<u8>, StoreError> {
+        let mut text = Text {
+            format: FORMAT,
+            generation: self.generation,
+            fetched_at: self.fetched_at.0,
+            expires_at: self.expires_at.0,
+            digest: URL_SAFE_NO_PAD.encode(digest_of(&self.value)),
+            value: None,
+            sealed: None,
+        };
+        match seal {
+            Some(seal) => {
+                let sealed = seal.seal(&text.beside(key), &self.value);
+                text.sealed = Some(sealed.map_err(|source| sealed_error(key, source))?);
+            }
+            None => text.value = Some(self.value.expose()),
+        }
+        serde_json::to_vec(&text).map_err(|_| damaged(key))
+    }
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn parse(key: &str, bytes: &'a [u8]) -> Result<Self, StoreError> {
+        let text: Self = serde_json::from_slice(bytes).map_err(|_| damaged(key))?;
+        if text.format > FORMAT {
+            return Err(StoreError::Format { key: key.to_owned(), format: text.format });
+        }
+        Ok(text)
+    }
+
+    pub(super) fn rank(&self, key: &str) -> Result<Rank, StoreError> {
+        let digest = URL_SAFE_NO_PAD.decode(&self.digest).ok().and_then(|digest| digest.try_into().ok());
+        Ok(Rank {
+            generation: self.generation,
+            fetched_at: Timestamp(self.fetched_at),
+            digest: digest.ok_or_else(|| damaged(key))?,
+        })
+    }
+
+    /// The record, and whether it should be written anew: in clear although there is a key, or with the former one.
+    pub(super) fn open(self, key: &str, seal: Option<&Seal>) -> Result<(Record, bool), StoreError> {
+        let rank = self.rank(key)?;
+        let (value, stale) = match (&self.value, &self.sealed, seal) {
+            (Some(value), None, seal) => (Secret::new(*value), seal.is_some()),
+            (None, Some(sealed), Some(seal)) => {
+                let opened = seal.open(&self.beside(key), sealed);
+                let opened = opened.map_err(|source| sealed_error(key, source))?;
+                (opened.value, opened.stale)
+            }
+            (None, Some(sealed), None) => {
+                let id = sealed.split('.').next().unwrap_or_default().to_owned();
+                return Err(sealed_error(key, SealError::UnknownKey(id)));
+            }
+            _ => return Err(damaged(key)),
+        };
+        if digest_of(&value) != rank.digest {
+            return Err(damaged(key));
+        }
+        let record = Record {
+            value: Arc::new(value),
+            generation: self.generation,
+            fetched_at: Timestamp(self.fetched_at),
+            expires_at: Timestamp(self.expires_at),
+        };
+        Ok((record, stale))
+    }
+
+    /// What the seal vouches for beside the value.
+    fn beside(&self, key: &str) -> String {
+        format!("{key} {} {} {}", self.generation, self.fetched_at, self.expires_at)
+    }
+}
+
+fn damaged(key: &str) -> StoreError {
+    StoreError::Damaged { key: key.to_owned() }
+}
+
+fn sealed_error(key: &str, source: SealError) -> StoreError {
+    StoreError::Sealed { key: key.to_owned(), source }
+}
+
+fn digest_of(value: &Secret) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, value.expose().as_bytes()).as_ref());
+    bytes
 }
 
 #[cfg(test)]
@@ -57,7 +170,8 @@ pub(super) fn record(value: &str, generation: u64, fetched_at: i64) -> Record {
 
 #[cfg(test)]
 mod tests {
-    use super::record;
+    use super::{Text, record};
+    use crate::store::StoreError;
 
     #[test]
     fn the_generation_counts_before_the_time_of_the_fetch() {
@@ -71,5 +185,27 @@ mod tests {
         let (a, b) = (record("a", 1, 0), record("b", 1, 0));
         assert_ne!(a.supersedes(&b), b.supersedes(&a));
         assert!(!a.supersedes(&a));
+    }
+
+    #[test]
+    fn a_record_survives_its_text_form() {
+        let bytes = record("t-1", 7, 5).encode("k", None).expect("encoded");
+        let (read, stale) = Text::parse("k", &bytes).and_then(|text| text.open("k", None)).expect("reads");
+        assert!(read.same_token(&record("t-1", 0, 0)) && !stale);
+        assert_eq!((read.generation, read.fetched_at.0, read.expires_at.0), (7, 5, 7_200_005));
+    }
+
+    #[test]
+    fn what_is_damaged_or_newer_than_us_is_not_believed() {
+        let good = String::from_utf8(record("t-1", 7, 5).encode("k", None).expect("encoded")).expect("JSON");
+        let read = |text: &str| Text::parse("k", text.as_bytes()).and_then(|text| text.open("k", None));
+        for (from, to) in
+            [("t-1", "t-2"), ("\"value\"", "\"velue\""), ("}", ""), ("\"digest\":\"", "\"digest\":\"x")]
+        {
+            let bad = good.replace(from, to);
+            assert!(matches!(read(&bad), Err(StoreError::Damaged { .. })), "{bad}");
+        }
+        let newer = good.replace("\"format\":1", "\"format\":2");
+        assert!(matches!(read(&newer), Err(StoreError::Format { format: 2, .. })));
     }
 }

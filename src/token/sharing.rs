@@ -116,21 +116,22 @@ impl Keeper {
 
     pub(super) async fn learn_forces(&mut self) {
         if let Ok(forces) = self.tools.store.forces(&self.force_key()).await {
-            self.forces = forces;
+            self.forces = self.forces.or_more(forces);
         }
     }
 
     /// Without a store the process's own count must do.
-    pub(super) async fn spend_force(&mut self) -> Result<u32, ForceRefused> {
-        let now = self.now().wall;
-        let own = self.forces.spend(now);
-        match self.tools.store.spend_force(&self.force_key(), now).await {
-            Ok(spent) => {
-                self.learn_forces().await;
+    pub(super) async fn spend_force(&mut self) -> Result<(), ForceRefused> {
+        let (now, own) = (self.now().wall, self.forces);
+        self.forces = match self.tools.store.spend_force(&self.force_key(), own, now).await {
+            Ok(spent) => spent?,
+            Err(_) => {
+                let mut spent = own;
+                spent.spend(now)?;
                 spent
             }
-            Err(_) => own,
-        }
+        };
+        Ok(())
     }
 
     fn force_key(&self) -> String {

@@ -1,0 +1,116 @@
+//! What an engine can do: hold entries of bytes under keys, and swap one for another if nobody else was faster.
+//!
+//! Records, leases and budgets are made of these few operations in one place, so that they mean the same on every
+//! engine.
+
+use std::time::Duration;
+
+use super::StoreError;
+use super::file::File;
+use super::memory::Memory;
+use super::redis::Redis;
+
+/// Where entries are kept.
+#[derive(Debug)]
+pub(super) enum Engine {
+    Memory(Memory),
+    File(File),
+    Redis(Redis),
+}
+
+/// A compare-and-swap of one entry.
+#[derive(Clone, Copy)]
+pub(super) struct Swap<'a> {
+    pub key: &'a str,
+    /// What must be there; `None`: nothing.
+    pub expected: Option<&'a [u8]>,
+    /// What takes its place; `None` removes it.
+    pub value: Option<&'a [u8]>,
+    /// When the engine forgets it, by its own clock; `None`: never.
+    pub lasts: Option<Duration>,
+    /// Whether the users of the store are told.
+    pub announced: bool,
+}
+
+/// An entry as the engine holds it.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "the value may be a token")]
+pub struct Entry {
+    /// Its key.
+    pub key: String,
+    /// What is in it.
+    pub value: Vec<u8>,
+    /// How long until it is forgotten; `None`: never.
+    pub lasts: Option<Duration>,
+}
+
+impl Engine {
+    /// Each as `Some` if it is there and was not damaged.
+    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.get(keys)),
+            Self::File(file) => file.get(keys).await,
+            Self::Redis(redis) => redis.get(keys).await,
+        }
+    }
+
+    /// Whether it was done: not if something else than expected is there.
+    pub(super) async fn swap(&self, swap: Swap<'_>) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.swap(swap)),
+            Self::File(file) => file.swap(swap).await,
+            Self::Redis(redis) => redis.swap(swap).await,
+        }
+    }
+
+    /// Adds to counters that live together under `key`, and tells their new values. They are forgotten together,
+    /// `lasts` after the last addition.
+    pub(super) async fn add(
+        &self,
+        key: &str,
+        counts: &[(&str, u64)],
+        lasts: Duration,
+    ) -> Result<Vec<u64>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.add(key, counts, lasts)),
+            Self::File(file) => file.add(key, counts, lasts).await,
+            Self::Redis(redis) => redis.add(key, counts, lasts).await,
+        }
+    }
+
+    /// The counters under `key`.
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.counts(key)),
+            Self::File(file) => file.counts(key).await,
+            Self::Redis(redis) => redis.counts(key).await,
+        }
+    }
+
+    /// All entries but the counters, in the order of their keys.
+    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.entries()),
+            Self::File(file) => file.entries().await,
+            Self::Redis(redis) => redis.entries().await,
+        }
+    }
+
+    /// Whether it takes writes, for a store that was down. Connects anew if need be.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::File(file) => file.probe().await,
+            Self::Redis(redis) => redis.probe().await,
+        }
+    }
+
+    /// Announces what others write, for as long as it is polled.
+    pub(super) async fn watch(&self) {
+        match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::File(file) => file.watch().await,
+            Self::Redis(redis) => redis.watch().await,
+        }
+    }
+}

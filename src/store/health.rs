@@ -1,0 +1,54 @@
+//! Whether the store is up, so that nobody waits for one that is down.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::StoreError;
+
+/// A store that failed is down until a probe in the background succeeds.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// Why it is down. Locked for a look or a change, never over an await.
+    problem: Mutex<Option<String>>,
+    fell: Notify,
+}
+
+impl Health {
+    /// Why the store is down, if it is.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.held().clone()
+    }
+
+    pub(super) fn up(&self) -> bool {
+        self.held().is_none()
+    }
+
+    /// An operation failed, or another probe did.
+    pub(super) fn fell(&self, error: &StoreError) {
+        let text = error.chain();
+        let before = self.held().replace(text.clone());
+        if before.is_none() {
+            tracing::warn!("the store is down, tokens are served from memory: {text}");
+            self.fell.notify_one();
+        }
+    }
+
+    /// A probe succeeded.
+    pub(super) fn rose(&self) {
+        if self.held().take().is_some() {
+            tracing::info!("the store is back");
+        }
+    }
+
+    /// Waits until the store is down.
+    pub(super) async fn down(&self) {
+        while self.up() {
+            self.fell.notified().await;
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<String>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

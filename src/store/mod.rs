@@ -14,6 +14,7 @@
 //! | `health`, `operations` | whether the store is up, and what is counted |
 //! | `location` | where a store is, as its URL says |
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,28 +192,22 @@ impl Store {
 
     /// The newest record under `key`.
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        Ok(self.load_all(&[key]).await?.pop().flatten())
+        self.load_all(&[key]).await?.pop().unwrap_or(Ok(None))
     }
 
-    /// The newest record under each of `keys`. One that can't be read fails a look-up of it alone, and is named in
-    /// the log and left out among others.
-    pub async fn load_all(&self, keys: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+    /// The newest record under each of `keys`, or why that one can't be read.
+    pub async fn load_all(
+        &self,
+        keys: &[&str],
+    ) -> Result<Vec<Result<Option<Record>, StoreError>>, StoreError> {
         self.run(Operation::Load, async {
             let found = self.0.engine.get(keys).await?;
             let mut records = Vec::with_capacity(keys.len());
             for (key, bytes) in keys.iter().zip(found) {
-                let record = match bytes {
+                records.push(match bytes {
                     None => Ok(None),
                     Some(bytes) => self.open_record(key, &bytes).await.map(Some),
-                };
-                match record {
-                    Ok(record) => records.push(record),
-                    Err(error) if keys.len() == 1 => return Err(error),
-                    Err(error) => {
-                        tracing::warn!("{}", error.chain());
-                        records.push(None);
-                    }
-                }
+                });
             }
             Ok(records)
         })
@@ -227,10 +222,13 @@ impl Store {
                 let present = self.get(key).await?;
                 if let Some(bytes) = &present {
                     match Text::parse(key, bytes) {
-                        Ok(text) if text.rank(key)? > record.rank() => {
-                            return Ok(Saved::Superseded(text.open(key, self.seal())?.0));
-                        }
-                        Ok(_) => {}
+                        Ok(text) => match text.rank(key)?.cmp(&record.rank()) {
+                            Ordering::Greater => {
+                                return Ok(Saved::Superseded(text.open(key, self.seal())?.0));
+                            }
+                            Ordering::Equal => return Ok(Saved::Saved),
+                            Ordering::Less => {}
+                        },
                         // What can't be read can't be trusted: the next token takes its place.
                         Err(error @ StoreError::Damaged { .. }) => tracing::warn!("{}", error.chain()),
                         Err(error) => return Err(error),
@@ -387,11 +385,11 @@ impl Store {
         operation: Operation,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let result = if self.0.health.up() {
-            timeout(PATIENCE, work).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)))
-        } else {
-            Err(StoreError::Down)
-        };
+        if !self.0.health.up() {
+            self.0.operations.skipped(operation);
+            return Err(StoreError::Down);
+        }
+        let result = timeout(PATIENCE, work).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
         self.0.operations.count(operation, &result);
         if let Err(error) = &result
             && error.means_down()

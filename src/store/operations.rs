@@ -66,9 +66,16 @@ impl Operations {
         let outcome = match result {
             Ok(_) => Outcome::Ok,
             Err(StoreError::Timeout(_)) => Outcome::Timeout,
-            Err(StoreError::Down) => Outcome::Skipped,
             Err(_) => Outcome::Error,
         };
+        self.add(operation, outcome);
+    }
+
+    pub(super) fn skipped(&self, operation: Operation) {
+        self.add(operation, Outcome::Skipped);
+    }
+
+    fn add(&self, operation: Operation, outcome: Outcome) {
         self.0[operation as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 

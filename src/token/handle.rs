@@ -13,6 +13,7 @@ use super::status::Journal;
 use super::{AppOptions, Failure, Options, RefreshReport, RefreshResult, Rejection, Status, Token};
 use super::{Unavailable, Verdict};
 use crate::observe::clock::Clock;
+use crate::store::Record;
 
 /// Asks about one app's token. Cheap to clone; usable from any thread and runtime.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub(super) enum Message {
         force: bool,
         reply: oneshot::Sender<RefreshReport>,
     },
+    /// What the store holds, which isn't what the keeper published.
+    Stored(Option<Record>),
     SecretChanged,
     Stop,
     #[cfg(test)]

@@ -37,6 +37,10 @@ impl Keeper {
             return;
         }
         self.interfered = generation;
+        // Without the store another replica of ours may have been the one.
+        if self.tools.store.problem().is_some() {
+            return;
+        }
         self.shared.journal().interference += 1;
         tracing::warn!(
             app = %self.settings().app.name,

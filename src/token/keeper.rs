@@ -11,6 +11,7 @@ use super::held::Held;
 use super::obstacle::Obstacle;
 use super::renewal::{Limits, Renewal};
 use super::schedule::{Ceilings, Moment, Pause};
+use super::sharing::record_key;
 use super::status::Reason;
 use super::verdicts::Verdicts;
 use super::{Failure, RefreshReport, RefreshResult, Token, Unavailable};
@@ -53,8 +54,6 @@ pub(super) struct Keeper {
     pub(super) ceilings: Ceilings,
     /// Whether a first fetch was made, or none was needed.
     pub(super) started: bool,
-    /// The store could not be given the token held.
-    pub(super) unsaved: Option<Pause>,
     /// The token held lost a compare-and-set race in classic mode, where the loser may hold the only live one.
     pub(super) suspect: bool,
     /// A classic fetch whose answer was lost may have rotated the token held.
@@ -70,7 +69,6 @@ enum Step {
     Retry,
     Force,
     Ahead,
-    Save,
     ProbeSuspect,
 }
 
@@ -78,7 +76,7 @@ impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
         let settings = shared.settings.load();
         let mode = settings.app.mode;
-        let key = format!("access_token:{}:{}", mode.as_str(), settings.app.appid);
+        let key = record_key(&settings.app);
         drop(settings);
         Self {
             shared,
@@ -93,7 +91,6 @@ impl Keeper {
             forces: ForceBudget::default(),
             ceilings: Ceilings::of(mode),
             started: false,
-            unsaved: None,
             suspect: false,
             answer_lost: false,
             interfered: 0,
@@ -151,6 +148,7 @@ impl Keeper {
                 let report = self.refresh(force).await;
                 let _ = reply.send(report);
             }
+            Message::Stored(record) => self.compare(record).await,
             Message::SecretChanged => self.obstacle.clear(),
             Message::Stop => {}
             #[cfg(test)]
@@ -165,9 +163,8 @@ impl Keeper {
             (None, _) => (Step::Retry, Duration::ZERO),
         };
         let force = self.force_due.map(|pause| (Step::Force, pause.left(now)));
-        let save = self.unsaved.map(|pause| (Step::Save, pause.left(now)));
         let suspect = self.suspect.then_some((Step::ProbeSuspect, Duration::ZERO));
-        [force, save, suspect]
+        [force, suspect]
             .into_iter()
             .flatten()
             .fold(fetch, |soonest, other| if other.1 < soonest.1 { other } else { soonest })
@@ -188,7 +185,6 @@ impl Keeper {
                     self.force(Reason::Forced, Limits::Kept).await;
                 }
             }
-            Step::Save => self.save_again().await,
             Step::ProbeSuspect => self.probe_suspect().await,
         }
     }

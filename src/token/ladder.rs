@@ -136,7 +136,6 @@ impl Keeper {
             Pulse::Alive => self.verdicts.found_alive(asked, Instant::now()),
             Pulse::Undecided => self.verdicts.undecided(self.now()),
             Pulse::Dead => {
-                self.suspect_interference_in_classic_mode();
                 self.verdicts.found_dead();
                 self.publish();
             }

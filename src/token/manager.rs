@@ -1,6 +1,6 @@
 //! Which apps are kept, and that their keepers never end unasked.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
@@ -10,11 +10,12 @@ use tokio::time::{sleep, timeout};
 
 use super::handle::{Message, Settings, Shared};
 use super::keeper::{Keeper, Tools};
+use super::sharing::record_key;
 use super::status::{Sample, expose};
 use super::{AppOptions, Handle, Options, Status};
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::store::Store;
+use crate::store::{Change, Changes, Record, Store};
 use crate::upstream::control::Control;
 
 /// First fetches at once when many apps start.
@@ -39,6 +40,8 @@ struct Kept {
     apps: Vec<App>,
     /// Keepers told to stop that may not have done so yet.
     stopping: Vec<JoinHandle<()>>,
+    /// Tells keepers what others write to the store.
+    follower: Option<JoinHandle<()>>,
     fetch_timeout: Duration,
 }
 
@@ -70,7 +73,11 @@ impl Manager {
         };
         let manager =
             Self(Arc::new(Inner { tools, runtime: runtime::Handle::current(), kept: Mutex::default() }));
+        // Before the keepers look at the store for the first time, so that nothing falls between.
+        let changes = manager.0.tools.store.changes();
         manager.reconfigure(apps, options);
+        let follower = manager.0.runtime.spawn(follow(changes, Arc::downgrade(&manager.0)));
+        manager.kept().follower = Some(follower);
         manager
     }
 
@@ -127,6 +134,9 @@ impl Manager {
     pub async fn stop(&self) {
         let (supervisors, patience) = {
             let mut kept = self.kept();
+            if let Some(follower) = kept.follower.take() {
+                follower.abort();
+            }
             let apps = std::mem::take(&mut kept.apps);
             for app in &apps {
                 app.shared.tell(Message::Stop);
@@ -155,7 +165,56 @@ impl Manager {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept()
+    }
+}
+
+impl Inner {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has keepers look at what the store holds now, where it isn't what they published.
+    async fn compare(&self, change: &Change) {
+        let apps: Vec<_> = {
+            let kept = self.kept();
+            let keyed =
+                kept.apps.iter().map(|app| (record_key(&app.shared.settings.load().app), &app.shared));
+            let concerned = keyed.filter(|(key, _)| match change {
+                Change::Key(changed) => **changed == **key,
+                Change::Any => true,
+            });
+            concerned.map(|(key, shared)| (key, Arc::clone(shared))).collect()
+        };
+        let keys: Vec<_> = apps.iter().map(|(key, _)| key.as_str()).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let Ok(records) = self.tools.store.load_all(&keys).await else { return };
+        for ((_, shared), record) in apps.iter().zip(records) {
+            // What can't be read is told by the keeper when it saves.
+            let Ok(record) = record else { continue };
+            if differs(record.as_ref(), shared) {
+                shared.tell(Message::Stored(record));
+            }
+        }
+    }
+}
+
+fn differs(record: Option<&Record>, shared: &Shared) -> bool {
+    match (record, &shared.view.load().token) {
+        (Some(record), Some(token)) => {
+            record.generation != token.generation || !record.value.matches(&token.value)
+        }
+        (record, token) => record.is_some() || token.is_some(),
+    }
+}
+
+/// Listens to the store for as long as both live.
+async fn follow(mut changes: Changes, manager: Weak<Inner>) {
+    while let Some(change) = changes.next().await {
+        let Some(manager) = manager.upgrade() else { return };
+        manager.compare(&change).await;
     }
 }
 

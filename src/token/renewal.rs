@@ -111,6 +111,9 @@ impl Keeper {
         if self.adopt_newer().await && !(force && reason == Reason::Admin) {
             return Renewal::New;
         }
+        if self.verdicts.dead() {
+            self.suspect_interference_in_classic_mode();
+        }
         self.learn_forces().await;
         if force && let Err(refused) = self.spend_force().await {
             return Renewal::Refused { next_at: refused.next_at };
@@ -160,7 +163,7 @@ impl Keeper {
             if held.contradicts(issued.lifetime, asked) {
                 let token = Token { generation: held.token.generation, ..token_of(issued, asked) };
                 self.held = Some(self.aging(token, asked));
-                self.save_again().await;
+                self.publish_anew().await;
             } else {
                 held.not_yet(asked);
             }

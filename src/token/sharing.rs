@@ -7,20 +7,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Token;
 use super::fetch::Pulse;
 use super::keeper::Keeper;
-use super::schedule::Pause;
 use super::status::Reason;
-use crate::store::{ForceRefused, Lease, Record, Saved};
+use super::{AppOptions, Token};
+use crate::store::{ForceRefused, Lease, Record, Saved, StoreError};
 use crate::wechat::TokenMode;
 
 /// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
 /// How often those who wait for another replica's fetch look at the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How often a token is offered to a store that was down.
-const SAVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What came of asking to be the one who fetches.
 pub(super) enum Claim {
@@ -30,6 +27,11 @@ pub(super) enum Claim {
     Adopted,
     /// Another replica has been at it for too long.
     Busy,
+}
+
+/// Under which the store keeps an app's token.
+pub(super) fn record_key(app: &AppOptions) -> String {
+    format!("access_token:{}:{}", app.mode.as_str(), app.appid)
 }
 
 impl Keeper {
@@ -50,20 +52,50 @@ impl Keeper {
 
     /// Takes a newer token from the store, if there is one that has not expired.
     pub(super) async fn adopt_newer(&mut self) -> bool {
-        let Ok(Some(record)) = self.tools.store.load(&self.key).await else { return false };
-        self.generation = self.generation.max(record.generation);
-        if let Some(held) = &self.held {
-            let own = Record::from(&*held.token);
-            if record.same_token(&own) || !record.supersedes(&own) {
-                return false;
+        match self.tools.store.load(&self.key).await {
+            Ok(Some(record)) => self.adopt(record),
+            Ok(None) => false,
+            Err(error) => {
+                self.store_failed(&error);
+                false
             }
         }
+    }
+
+    fn adopt(&mut self, record: Record) -> bool {
+        self.generation = self.generation.max(record.generation);
         let token = Token::from(record);
+        let mut in_doubt = false;
+        if let Some(held) = &self.held {
+            if held.token.value.matches(&token.value)
+                || !Record::from(&token).supersedes(&Record::from(&*held.token))
+            {
+                return false;
+            }
+            // In classic mode the later fetch ended the other token, whatever the generations say after a split.
+            in_doubt =
+                self.settings().app.mode == TokenMode::Classic && held.token.fetched_at > token.fetched_at;
+        }
         if self.expired(&token) {
             return false;
         }
         self.hold(token);
+        self.suspect = in_doubt;
         true
+    }
+
+    /// The store holds this now, by another replica's doing or because it lost what it had: the higher record is
+    /// published anew.
+    pub(super) async fn compare(&mut self, stored: Option<Record>) {
+        if let Some(record) = &stored
+            && self.adopt(record.clone())
+        {
+            return;
+        }
+        let Some(own) = self.usable().map(|token| Record::from(&*token)) else { return };
+        if stored.is_none_or(|stored| own.supersedes(&stored)) {
+            self.publish_anew().await;
+        }
     }
 
     /// Saves a new token before it is used. Gives back the one to hold, which may be another replica's, and
@@ -71,12 +103,10 @@ impl Keeper {
     pub(super) async fn save(&mut self, mut token: Token) -> (Token, bool) {
         loop {
             let other = match self.tools.store.save(&self.key, &Record::from(&token)).await {
-                Ok(Saved::Saved) => {
-                    self.unsaved = None;
-                    return (token, false);
-                }
-                Err(_) => {
-                    self.unsaved = Some(Pause::new(self.now(), SAVE_AGAIN));
+                Ok(Saved::Saved) => return (token, false),
+                // Once the store is back it is compared with what is held.
+                Err(error) => {
+                    self.store_failed(&error);
                     return (token, false);
                 }
                 Ok(Saved::Superseded(other)) => Token::from(other),
@@ -94,8 +124,7 @@ impl Keeper {
     }
 
     /// Offers the token held to the store again.
-    pub(super) async fn save_again(&mut self) {
-        self.unsaved = None;
+    pub(super) async fn publish_anew(&mut self) {
         let Some(held) = &self.held else { return };
         let own = Token::clone(&held.token);
         let generation = own.generation;
@@ -132,6 +161,14 @@ impl Keeper {
             }
         };
         Ok(())
+    }
+
+    /// That the store as a whole is down it tells itself, once; what concerns this app is told here.
+    fn store_failed(&self, error: &StoreError) {
+        if !matches!(error, StoreError::Down | StoreError::Timeout(_)) {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(app = %self.settings().app.name, source, "the token is not shared: {error}");
+        }
     }
 
     fn force_key(&self) -> String {

@@ -102,7 +102,12 @@ impl Bench {
 
     /// That many callers, rejected at once with the token now held.
     pub(crate) async fn rejected_at_once(&self, callers: usize) -> Vec<Verdict> {
-        let rejection = rejection(&self.token(), 1);
+        self.rejected_with(&self.token(), callers).await
+    }
+
+    /// That many callers, rejected at once with `token`.
+    pub(crate) async fn rejected_with(&self, token: &Token, callers: usize) -> Vec<Verdict> {
+        let rejection = rejection(token, 1);
         let asked: Vec<_> = (0..callers)
             .map(|_| {
                 let (handle, rejection) = (self.handle.clone(), rejection.clone());
@@ -114,6 +119,17 @@ impl Bench {
             verdicts.push(asked.await.expect("no panic"));
         }
         verdicts
+    }
+
+    /// Another process on the same store.
+    pub(crate) fn replica(&self, mode: TokenMode) -> Manager {
+        Manager::start(
+            vec![app("shop", mode, "s3cret")],
+            self.options.clone(),
+            self.store.clone(),
+            control(&self.fake),
+            self.clock.clone(),
+        )
     }
 
     /// Moves the clock, and waits until the keeper has seen it.

@@ -30,8 +30,9 @@ async fn saved_elsewhere(bench: &Bench, key: &str, value: &str, generation: u64)
 #[tokio::test]
 async fn a_newer_token_in_the_store_is_taken_without_a_fetch() {
     let bench = Bench::ready(Stable).await;
+    let before = bench.token();
     saved_elsewhere(&bench, STABLE, "ELSEWHERE", 5).await;
-    let verdict = bench.rejected_at_once(20).await;
+    let verdict = bench.rejected_with(&before, 20).await;
     assert!(verdict.iter().all(|verdict| matches!(verdict, Verdict::Replay(token) if token.generation == 5)));
     assert_eq!(bench.fake.counts(), counts(0, 0, 0));
     assert_eq!(bench.status().interference, 0);
@@ -41,7 +42,7 @@ async fn a_newer_token_in_the_store_is_taken_without_a_fetch() {
 async fn the_next_generation_is_higher_than_any_in_the_store() {
     let bench = Bench::ready(Stable).await;
     saved_elsewhere(&bench, STABLE, "ELSEWHERE", 5).await;
-    bench.rejected_at_once(1).await;
+    bench.until("the other's token", |bench| bench.token().generation == 5).await;
     bench.rejected_at_once(1).await;
     assert_eq!(bench.token().generation, 6);
     let stored = bench.store.load(STABLE).await.expect("memory never fails").expect("saved");
@@ -81,4 +82,26 @@ async fn a_classic_token_that_won_a_race_is_probed_and_replaced_if_it_is_dead() 
         .until("a live one", |bench| bench.handle.current().is_some_and(|token| token.generation == 10))
         .await;
     assert_eq!(bench.fake.counts(), counts(2, 0, 2));
+}
+
+#[tokio::test]
+async fn what_another_replica_saves_is_used_at_once_without_a_request() {
+    let bench = Bench::ready(Stable).await;
+    saved_elsewhere(&bench, STABLE, "ELSEWHERE", 5).await;
+    bench.until("the other's token", |bench| bench.token().generation == 5).await;
+    assert_eq!(bench.fake.counts(), counts(0, 0, 0));
+}
+
+#[tokio::test]
+async fn replicas_on_one_store_take_over_what_the_first_of_them_fetched() {
+    let bench = Bench::ready(Stable).await;
+    let replica = bench.replica(Stable);
+    let other = replica.handle("shop").expect("configured");
+    assert_eq!(other.obtain().await.expect("stored").generation, 1);
+    bench.fake.rotate();
+    let verdicts = bench.rejected_at_once(1).await;
+    assert!(matches!(&verdicts[..], [Verdict::Replay(token)] if token.generation == 2));
+    let at_two = |token: Arc<wxgate::token::Token>| token.generation == 2;
+    bench.until("the first's token", |_| other.current().is_some_and(at_two)).await;
+    assert_eq!(bench.fake.counts(), counts(1, 0, 0));
 }

@@ -12,6 +12,7 @@ mod admin;
 mod failure;
 mod sandbox;
 mod status;
+mod store;
 
 use failure::Failure;
 
@@ -153,6 +154,11 @@ enum Command {
         #[command(flatten)]
         admin: admin::Endpoint,
     },
+    /// Look into a store, or move to another
+    Store {
+        #[command(subcommand)]
+        action: store::Action,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -225,6 +231,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Refresh { app, force, admin } => {
             block_on(async { print(&admin::Client::new(&admin)?.refresh(&app, force).await?) })
         }
+        Command::Store { action } => block_on(store::run(action)),
     }
 }
 

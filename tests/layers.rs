@@ -10,7 +10,7 @@ use std::path::Path;
 /// Module, and which others it may use. Listed from top to bottom: a module may only name those further down.
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["demo", "app", "config", "sandbox", "server", "upstream", "observe", "secret"]),
+    ("cli", &["demo", "app", "config", "sandbox", "server", "store", "upstream", "observe", "secret"]),
     ("demo", &["app", "config", "sandbox", "server", "observe", "secret"]),
     (
         "app",

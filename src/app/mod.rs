@@ -7,6 +7,7 @@ mod reload;
 mod secret_files;
 mod serve;
 mod signals;
+pub mod store_tool;
 mod views;
 
 use std::io::{self, Write};

@@ -33,12 +33,8 @@ pub(super) struct Swap<'a> {
 }
 
 /// An entry as the engine holds it.
-#[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "the value may be a token")]
-pub struct Entry {
-    /// Its key.
+pub(super) struct Entry {
     pub key: String,
-    /// What is in it.
     pub value: Vec<u8>,
     /// How long until it is forgotten; `None`: never.
     pub lasts: Option<Duration>,

@@ -12,6 +12,7 @@
 //! | `force` | the budget of forced refreshes |
 //! | `changes` | word of what others wrote |
 //! | `health`, `operations` | whether the store is up, and what is counted |
+//! | `inspect` | what a store holds, and moving to another |
 //! | `location` | where a store is, as its URL says |
 
 use std::cmp::Ordering;
@@ -29,6 +30,7 @@ mod engine;
 mod file;
 pub mod force;
 mod health;
+mod inspect;
 mod location;
 mod memory;
 mod operations;
@@ -37,10 +39,10 @@ pub mod redis;
 mod seal;
 
 pub use changes::{Change, Changes};
-pub use engine::Entry;
 pub use force::{ForceBudget, ForceRefused};
+pub use inspect::{Content, Copied, Listed};
 pub use location::Location;
-pub use record::Record;
+pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
 
 use changes::Announcer;
@@ -147,7 +149,7 @@ impl StoreError {
     }
 
     /// The error and its causes in one line.
-    fn chain(&self) -> String {
+    pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
@@ -376,7 +378,8 @@ impl Store {
         Ok(record)
     }
 
-    fn seal(&self) -> Option<&Seal> {
+    /// The key that seals what is written.
+    pub fn seal(&self) -> Option<&Seal> {
         self.0.seal.as_deref()
     }
 

@@ -55,6 +55,15 @@ pub(super) struct Text<'a> {
     sealed: Option<String>,
 }
 
+/// How a token's value is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Readable by whoever reads the store.
+    Clear,
+    /// Encrypted with the key of this identifier ([`Seal::key_id`]).
+    Sealed(String),
+}
+
 impl Record {
     /// Whether this record takes the place of `other`, by (generation, fetched_at, digest).
     pub fn supersedes(&self, other: &Self) -> bool {
@@ -110,6 +119,18 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// Generation, time of the fetch, end.
+    pub(super) fn times(&self) -> (u64, Timestamp, Timestamp) {
+        (self.generation, Timestamp(self.fetched_at), Timestamp(self.expires_at))
+    }
+
+    pub(super) fn protection(&self) -> Protection {
+        match &self.sealed {
+            Some(sealed) => Protection::Sealed(key_id(sealed)),
+            None => Protection::Clear,
+        }
+    }
+
     /// The record, and whether it should be written anew: in clear although there is a key, or with the former one.
     pub(super) fn open(self, key: &str, seal: Option<&Seal>) -> Result<(Record, bool), StoreError> {
         let rank = self.rank(key)?;
@@ -121,8 +142,7 @@ impl<'a> Text<'a> {
                 (opened.value, opened.stale)
             }
             (None, Some(sealed), None) => {
-                let id = sealed.split('.').next().unwrap_or_default().to_owned();
-                return Err(sealed_error(key, SealError::UnknownKey(id)));
+                return Err(sealed_error(key, SealError::UnknownKey(key_id(sealed))));
             }
             _ => return Err(damaged(key)),
         };
@@ -142,6 +162,10 @@ impl<'a> Text<'a> {
     fn beside(&self, key: &str) -> String {
         format!("{key} {} {} {}", self.generation, self.fetched_at, self.expires_at)
     }
+}
+
+fn key_id(sealed: &str) -> String {
+    sealed.split('.').next().unwrap_or_default().to_owned()
 }
 
 fn damaged(key: &str) -> StoreError {

@@ -1,0 +1,174 @@
+//! `wxgate store`: looking into a store, and moving to another.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layout::Sheet;
+use crate::observe::clock::{Clock, Timestamp};
+use crate::store::{Content, Copied, Listed, Location, Options, Protection, Store, StoreError};
+
+/// The column of the keys.
+const KEY: usize = 18;
+/// Days whose counters are moved: today's and, until all clocks agree on it, yesterday's.
+const DAYS: i64 = 2;
+
+/// Why a store can't be looked into.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreToolError {
+    /// It lives in the process that uses it.
+    #[error("a memory: store is seen by its own process alone, see `wxgate status`")]
+    Memory,
+    /// There is no such folder; none is created for looking.
+    #[error("{} is no folder", .0.display())]
+    NoFolder(PathBuf),
+    /// It doesn't answer.
+    #[error("{location} does not answer: {problem}")]
+    Down {
+        /// Which.
+        location: Location,
+        /// Why.
+        problem: String,
+    },
+    /// It failed on the way.
+    #[error("{location}")]
+    Store {
+        /// Which.
+        location: Location,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// For people, lines of at most 80 columns.
+    pub text: String,
+    /// Entries that can't be used.
+    pub bad: usize,
+}
+
+/// Every entry of a store, without secrets.
+pub async fn show(options: &Options) -> Result<String, StoreToolError> {
+    let store = open(options).await?;
+    let listed = list(&store).await?;
+    let now = Clock::default().now();
+    let mut sheet = Sheet::new(0, KEY);
+    sheet.row("store", &store.location().to_string());
+    sheet.row("seal key", store.seal().map_or("none", |seal| seal.key_id()));
+    for entry in &listed {
+        sheet.row(&entry.key, &describe(&entry.content, now));
+    }
+    if listed.is_empty() {
+        sheet.row("(empty)", "");
+    }
+    let counters = count(&store, now).await?;
+    if counters > 0 {
+        sheet.row("counters", &format!("{counters} of today"));
+    }
+    Ok(sheet.finish())
+}
+
+/// Opens every entry with the keys at hand, and names those that can't be used.
+pub async fn verify(options: &Options) -> Result<Verified, StoreToolError> {
+    let store = open(options).await?;
+    let listed = list(&store).await?;
+    let mut sheet = Sheet::new(0, KEY);
+    let (mut bad, mut stale) = (0, 0);
+    for Listed { key, content } in &listed {
+        match content {
+            Content::Unreadable(error) | Content::Token { problem: Some(error), .. } => {
+                bad += 1;
+                sheet.row(key, &format!("BAD: {}", error.chain()));
+            }
+            Content::Token { protection, .. } if *protection != present(&store) => stale += 1,
+            Content::Token { .. } | Content::Lease { .. } | Content::Forces(_) => {}
+        }
+    }
+    let total = listed.len();
+    sheet.row("checked", &format!("{total} entries of {}, {bad} bad", store.location()));
+    if stale > 0 {
+        let text =
+            format!("{stale} not sealed with the present key; each is written anew when it is read next");
+        sheet.row("stale", &text);
+    }
+    Ok(Verified { text: sheet.finish(), bad })
+}
+
+/// Moves what `from` holds to `to`, where that has nothing newer.
+pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError> {
+    let (from, to) = (open(from).await?, open_or_create(to).await?);
+    let today = Clock::default().now().beijing_day();
+    let days: Vec<_> = (0..DAYS).map(|ago| today - ago).collect();
+    let copied = from.copy(&to, &days).await;
+    let Copied { written, kept, unreadable } =
+        copied.map_err(|source| StoreToolError::Store { location: to.location().clone(), source })?;
+    let mut text = format!("{written} copied, {kept} left as they were in {}", to.location());
+    if unreadable > 0 {
+        text += &format!("; {unreadable} could not be read, see `wxgate store verify`");
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+async fn open(options: &Options) -> Result<Store, StoreToolError> {
+    match &options.location {
+        Location::File(folder) if !folder.is_dir() => Err(StoreToolError::NoFolder(folder.clone())),
+        _ => open_or_create(options).await,
+    }
+}
+
+async fn open_or_create(options: &Options) -> Result<Store, StoreToolError> {
+    if options.location == Location::Memory {
+        return Err(StoreToolError::Memory);
+    }
+    let location = || options.location.clone();
+    let store = Store::open(options).await;
+    let store = store.map_err(|source| StoreToolError::Store { location: location(), source })?;
+    match store.problem() {
+        Some(problem) => Err(StoreToolError::Down { location: location(), problem }),
+        None => Ok(store),
+    }
+}
+
+async fn list(store: &Store) -> Result<Vec<Listed>, StoreToolError> {
+    let listed = store.list().await;
+    listed.map_err(|source| StoreToolError::Store { location: store.location().clone(), source })
+}
+
+async fn count(store: &Store, now: Timestamp) -> Result<usize, StoreToolError> {
+    let counts = store.counts(now.beijing_day()).await;
+    let counts =
+        counts.map_err(|source| StoreToolError::Store { location: store.location().clone(), source })?;
+    Ok(counts.len())
+}
+
+fn present(store: &Store) -> Protection {
+    store.seal().map_or(Protection::Clear, |seal| Protection::Sealed(seal.key_id().to_owned()))
+}
+
+fn describe(content: &Content, now: Timestamp) -> String {
+    match content {
+        Content::Token { generation, expires_at, protection, problem, .. } => {
+            let left = expires_at.since(now);
+            let end = if left.is_zero() { "expired".to_owned() } else { format!("good for {}", short(left)) };
+            let protection = match protection {
+                Protection::Clear => "in clear".to_owned(),
+                Protection::Sealed(key) => format!("sealed with {key}"),
+            };
+            let problem =
+                problem.as_ref().map(|error| format!("; BAD: {}", error.chain())).unwrap_or_default();
+            format!("generation {generation}, {end}, {protection}{problem}")
+        }
+        Content::Lease { owner, lasts } => {
+            let left = lasts.map(|lasts| format!(" for {} ms", lasts.as_millis())).unwrap_or_default();
+            format!("held by {owner}{left}")
+        }
+        Content::Forces(budget) => format!("{} forced refreshes left today", budget.left(now)),
+        Content::Unreadable(error) => format!("BAD: {}", error.chain()),
+    }
+}
+
+fn short(left: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(left.as_secs())).to_string()
+}

@@ -1,0 +1,91 @@
+//! `wxgate store`: which store is meant, and what is done with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use wxgate::app::store_tool::{self, Verified};
+use wxgate::store::{Location, Options};
+
+use super::failure::Failure;
+
+/// What `copy` takes in place of a URL.
+const CONFIGURED: &str = "config";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// List what the store holds, without secrets
+    Show(Which),
+    /// Open every entry, and name those that can't be used
+    ///
+    /// The exit code is 1 if there are any.
+    Verify(Which),
+    /// Move tokens, force budgets and counters to another store
+    ///
+    /// What the other store holds that is as new or newer stays, so that it does no harm to copy twice. A token that is
+    /// sealed can be copied without its key.
+    Copy {
+        /// A URL as in store.url, or "config" for the one of the configuration file
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// A URL as in store.url, or "config" for the one of the configuration file
+        #[arg(long, value_name = "URL")]
+        to: String,
+        /// Where the seal keys are, and the store that "config" means
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// A store: the configured one, or another with the same seal keys.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The configuration file: its store and its seal keys
+    #[arg(long, value_name = "FILE", required_unless_present = "url")]
+    config: Option<PathBuf>,
+    /// A URL as in store.url, in place of the configured one
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Does it, and prints what came of it.
+pub(super) async fn run(action: Action) -> Result<(), Failure> {
+    match action {
+        Action::Show(which) => {
+            let text = store_tool::show(&options(which.url.as_deref(), which.config.as_ref())?).await;
+            super::print(&text.map_err(failed)?)
+        }
+        Action::Verify(which) => {
+            let verified = store_tool::verify(&options(which.url.as_deref(), which.config.as_ref())?).await;
+            let Verified { text, bad } = verified.map_err(failed)?;
+            super::print(&text)?;
+            match bad {
+                0 => Ok(()),
+                1 => Err(Failure::Run("1 entry can't be used".into())),
+                bad => Err(Failure::Run(format!("{bad} entries can't be used").into())),
+            }
+        }
+        Action::Copy { from, to, config } => {
+            let end = |url: &str| options(Some(url).filter(|url| *url != CONFIGURED), config.as_ref());
+            let text = store_tool::copy(&end(&from)?, &end(&to)?).await;
+            super::print(&text.map_err(failed)?)
+        }
+    }
+}
+
+fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failure> {
+    let configured = config.map(|path| super::load(path)).transpose()?.map(|config| config.store);
+    match (url, configured) {
+        (Some(url), configured) => Ok(Options {
+            // The URL isn't repeated: it may hold a password.
+            location: Location::parse(url)
+                .map_err(|wrong| Failure::Usage(format!("the URL {wrong}").into()))?,
+            seal: configured.and_then(|options| options.seal),
+        }),
+        (None, Some(configured)) => Ok(configured),
+        (None, None) => Err(Failure::Usage("\"config\" needs --config FILE".into())),
+    }
+}
+
+fn failed(error: store_tool::StoreToolError) -> Failure {
+    Failure::Run(error.into())
+}

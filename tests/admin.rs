@@ -93,6 +93,11 @@ async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> S
             let done = if turn == 0 { Ok(()) } else { Err("a.toml:1:1: app: missing".to_owned()) };
             Box::pin(std::future::ready(done))
         }),
+        store: Arc::new(|| view::Store {
+            url: "redis://r:6379/0".into(),
+            up: false,
+            problem: Some("refused".into()),
+        }),
         exposers: vec![Arc::new(|out| {
             out.counter("wxgate_test_total", "For the test.");
             out.sample(&[], 1.0);
@@ -189,6 +194,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                     "forces_left_today": 20, "interference": 0,
                 },
             ],
+            "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused"},
             "callers": [{"name": "orders", "apps": ["shop"]}],
         })
     );

@@ -31,6 +31,8 @@ pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
 pub type Exposer = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
 /// What each app's token is doing.
 pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
+/// Where tokens are kept, and whether that works.
+pub type Store = Arc<dyn Fn() -> view::Store + Send + Sync>;
 /// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
 pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
@@ -44,6 +46,8 @@ pub struct Admin {
     pub token: ArcSwapOption<Secret>,
     /// See [`Apps`].
     pub apps: Apps,
+    /// See [`Store`].
+    pub store: Store,
     /// See [`Refresh`].
     pub refresh: Refresh,
     /// See [`Reload`].
@@ -173,6 +177,7 @@ impl Admin {
             started_at: view::time(self.state.started_at),
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
+            store: (self.store)(),
             apps: (self.apps)(),
             callers: self.state.callers.load().to_vec(),
         }

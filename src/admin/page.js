@@ -12,7 +12,9 @@ const TEXTS = {
     wrongToken: "That is not the admin token.", open: "Show",
     unreachable: "wxgate does not answer. What you see is from before.",
     refused: "wxgate refused to answer: ",
-    draining: "draining", since: "since", noApps: "No app is configured.",
+    draining: "draining", store: "store", since: "since",
+    storeDown: "The store is down. Tokens are served from memory and not shared: ",
+    noApps: "No app is configured.",
     lastFailure: "Last problem", permanent: "it will not pass by itself",
     interference: "Somebody else fetches tokens with this app's secret. Times seen: ",
     howToRefresh: "To refresh a token, use the command line:",
@@ -30,7 +32,9 @@ const TEXTS = {
     wrongToken: "管理令牌不正确。", open: "查看",
     unreachable: "wxgate 没有响应，以下为之前的状态。",
     refused: "wxgate 拒绝了请求：",
-    draining: "正在退出", since: "启动于", noApps: "尚未配置任何应用。",
+    draining: "正在退出", store: "存储", since: "启动于",
+    noApps: "尚未配置任何应用。",
+    storeDown: "存储不可用，令牌仅保存在内存中，不与其他实例共享：",
     lastFailure: "最近的问题", permanent: "不会自行恢复",
     interference: "有其他程序正在用该应用的密钥获取令牌，次数：",
     howToRefresh: "如需刷新令牌，请使用命令行：",
@@ -135,8 +139,10 @@ function renderCallers(callers) {
 function render() {
   if (status === null) return;
   set(find("#version"), status.version);
-  const facts = [status.draining ? texts.draining : null, ...status.listeners, `${texts.since} ${moment(status.started_at)}`];
+  const facts = [status.draining ? texts.draining : null, ...status.listeners, `${texts.store} ${status.store.url}`, `${texts.since} ${moment(status.started_at)}`];
   set(find("#process"), facts.filter((fact) => fact !== null).join(" · "));
+  set(find("#store"), texts.storeDown + (status.store.problem ?? ""));
+  show(find("#store"), !status.store.up);
   const articles = status.apps.map(renderApp);
   const names = new Set(status.apps.map((app) => app.name));
   for (const name of cards.keys()) if (!names.has(name)) cards.delete(name);
@@ -170,6 +176,7 @@ function askForToken(refused) {
   status = null;
   cards.clear();
   find("#apps").replaceChildren();
+  show(find("#store"), false);
   show(find("#callers"), false);
   show(find("#login"), true);
   notice(refused ? texts.wrongToken : "");

@@ -17,10 +17,23 @@ pub struct Status {
     pub listeners: Vec<String>,
     /// The proxy takes no new requests and ends.
     pub draining: bool,
+    /// Where tokens are kept.
+    pub store: Store,
     /// In the order of the configuration.
     pub apps: Vec<App>,
     /// In the order of the configuration.
     pub callers: Vec<Caller>,
+}
+
+/// Where tokens are kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Store {
+    /// Its URL, without secrets.
+    pub url: String,
+    /// Whether what is written to it is shared.
+    pub up: bool,
+    /// Why not; tokens are served from memory then.
+    pub problem: Option<String>,
 }
 
 /// A configured app and its token.

@@ -127,6 +127,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
             apps: views::apps(manager.clone(), clock),
+            store: views::store(store.clone()),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
             exposers: exposers(&gate, &manager, &store, &gauges, &access_log),

@@ -3,13 +3,22 @@
 use std::sync::Arc;
 
 use crate::admin::view::{
-    App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time,
+    self, App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time,
 };
-use crate::admin::{Apps, Refresh};
+use crate::admin::{self, Apps, Refresh};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
+use crate::store::Store;
 use crate::token::{Manager, RefreshReport, RefreshResult, State, Status};
 use crate::wechat::{AppKind, TokenMode};
+
+/// The store as it is when asked.
+pub(super) fn store(store: Store) -> admin::Store {
+    Arc::new(move || {
+        let problem = store.problem();
+        view::Store { url: store.location().to_string(), up: problem.is_none(), problem }
+    })
+}
 
 /// All apps as they are when asked.
 pub(super) fn apps(manager: Manager, clock: Clock) -> Apps {

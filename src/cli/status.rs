@@ -21,7 +21,14 @@ struct Status {
     listeners: Vec<String>,
     #[serde(default)]
     draining: bool,
+    store: Option<Store>,
     apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct Store {
+    url: String,
+    problem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +38,8 @@ struct App {
     token: Option<Token>,
     last_refresh: Option<Refresh>,
     last_failure: Option<Problem>,
+    #[serde(default)]
+    interference: u64,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +82,14 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
     if !status.listeners.is_empty() {
         headline += &format!(", on {}", printable(&status.listeners.join(", ")));
     }
+    if let Some(store) = &status.store {
+        headline += &format!(", store {}", printable(&store.url));
+    }
     let mut out = wrapped(&headline, "");
+    if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
+        let text = format!("the store is down, tokens are served from memory: {problem}");
+        out += &wrapped(&printable(&text), "  ");
+    }
     out += &row(["APP", "STATE", "AGE", "EXPIRES", "GEN", "LAST REFRESH"], |state| state);
     for app in &status.apps {
         out += &line(app, now, colour);
@@ -112,6 +128,13 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
         };
         if colour { format!("\x1b[{code}m{cell}\x1b[0m") } else { cell }
     });
+    if app.interference > 0 {
+        let text = format!(
+            "interference: somebody else fetches tokens with this app's secret, seen {} times",
+            app.interference
+        );
+        out += &wrapped(&text, "  ");
+    }
     if let Some(problem) = &app.last_failure {
         let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
         let text = format!("problem, {}: {code}{}", ago(&problem.at, now), problem.message);
@@ -199,11 +222,11 @@ mod tests {
     use super::*;
 
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
-        "draining":false,"apps":[
+        "draining":false,"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},"apps":[
         {"name":"shop","appid":"wx1","kind":"official_account","token_mode":"stable","state":"ready",
          "token":{"generation":42,"age_seconds":725,"expires_in_seconds":6475},"next_refresh_in_seconds":6175,
          "last_refresh":{"at":"2026-11-22T09:47:55.000Z","reason":"ahead","outcome":"replaced"},
-         "last_failure":null,"forces_left_today":20,"interference":0},
+         "last_failure":null,"forces_left_today":20,"interference":3},
         {"name":"a-mini-program-with-a-long-name","appid":"wx2","kind":"mini_program","token_mode":"stable",
          "state":"unavailable","token":null,"next_refresh_in_seconds":null,"last_refresh":null,
          "last_failure":{"at":"2026-11-22T09:59:30Z","errcode":40164,
@@ -218,9 +241,12 @@ mod tests {
     #[test]
     fn the_table_says_it_all_in_80_columns() {
         let expected = "\
-wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080
+wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
+  the store is down, tokens are served from memory: refused
 APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
 shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced
+  interference: somebody else fetches tokens with this app's secret, seen 3
+  times
 a-mini-program-with-a-long-name
                   unavailable -       -       -     -
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in

@@ -4,7 +4,9 @@ use tokio::task::JoinSet;
 
 use super::layout::Sheet;
 use crate::config::Config;
-use crate::token::{AppOptions, Failure, trial};
+use crate::observe::clock::Clock;
+use crate::store::{Location, Store, StoreError};
+use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
 use crate::upstream::control::{Control, SetupError};
 use crate::upstream::tls;
 use crate::wechat::{TokenMode, errcode};
@@ -33,24 +35,32 @@ pub enum OnlineError {
     /// The client for token calls can't be set up.
     #[error(transparent)]
     Control(#[from] SetupError),
+    /// The store's folder can't be used.
+    #[error("store.url")]
+    Store(#[from] StoreError),
 }
 
 /// Fetches a token for each app and forgets it; never by force, and in classic mode, where a fetch replaces the live
-/// token, only with `rotate`.
+/// token, only with `rotate`: else the token in the store is probed, if there is one.
 ///
 /// # Errors
 /// If no call can be made at all; what WeChat refuses is in the answer.
 pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
     let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
     let control = Control::new(&config.upstream, tls)?;
+    let timeout = config.token.fetch_timeout;
     let apps: Vec<_> = config.pipeline.apps.iter().map(|app| &app.token).collect();
+    let store = match &config.store.location {
+        Location::Memory => None,
+        Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),
+    };
     let asked = |app: &AppOptions| rotate || app.mode == TokenMode::Stable;
 
     let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
     for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
         let mut calls = JoinSet::new();
         for &index in chunk.iter().filter(|index| asked(apps[**index])) {
-            let (control, app, timeout) = (control.clone(), apps[index].clone(), config.token.fetch_timeout);
+            let (control, app) = (control.clone(), apps[index].clone());
             calls.spawn(async move { (index, trial(&control, &app, timeout).await) });
         }
         while let Some(called) = calls.join_next().await {
@@ -76,14 +86,35 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
                 failed += 1;
                 sheet.row(&app.name, "FAILED: the call was broken off");
             }
-            None => sheet.row(
-                &app.name,
-                "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would give one \
-                 can't be known; --rotate asks all the same",
-            ),
+            None => {
+                let stored = match &store {
+                    Some(store) => probe_stored(store, &control, app, Clock::default().now(), timeout).await,
+                    None => Ok(Stored::Missing),
+                };
+                let (text, bad) = classic(&stored);
+                failed += usize::from(bad);
+                sheet.row(&app.name, &text);
+            }
         }
     }
     Ok(Online { text: sheet.finish(), failed })
+}
+
+/// What is known of a classic app without a fetch, and whether that is a failure.
+fn classic(stored: &Result<Stored, StoreError>) -> (String, bool) {
+    const NOT_ASKED: &str = "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would \
+                             give one can't be known; --rotate asks all the same";
+    match stored {
+        Ok(Stored::Alive) => ("ok, WeChat takes the token in the store".to_owned(), false),
+        Ok(Stored::Dead) => (
+            "FAILED: WeChat rejects the token in the store; wxgate replaces it with the next request, --rotate now"
+                .to_owned(),
+            true,
+        ),
+        Ok(Stored::Undecided) => (format!("{NOT_ASKED}, and the token in the store could not be probed"), false),
+        Ok(Stored::Missing) => (NOT_ASKED.to_owned(), false),
+        Err(error) => (format!("{NOT_ASKED}; the store has no answer: {}", error.chain()), false),
+    }
 }
 
 fn explain(sheet: &mut Sheet, name: &str, failure: &Failure) {

@@ -48,6 +48,7 @@ mod verdicts;
 pub use fetch::trial;
 pub use handle::Handle;
 pub use manager::Manager;
+pub use sharing::{Stored, probe_stored};
 pub use status::{Outcome, Reason, Refresh, State, Status};
 
 /// An access token. Ordered by generation: a larger one is newer.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::fetch::Pulse;
+use super::fetch::{Pulse, probe};
 use super::keeper::Keeper;
 use super::status::Reason;
 use super::{AppOptions, Token};
-use crate::store::{ForceRefused, Lease, Record, Saved, StoreError};
+use crate::observe::clock::Timestamp;
+use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError};
+use crate::upstream::control::Control;
 use crate::wechat::TokenMode;
 
 /// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
@@ -32,6 +34,39 @@ pub(super) enum Claim {
 /// Under which the store keeps an app's token.
 pub(super) fn record_key(app: &AppOptions) -> String {
     format!("access_token:{}:{}", app.mode.as_str(), app.appid)
+}
+
+/// What the store's token is worth, found out without a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// WeChat takes it.
+    Alive,
+    /// WeChat rejects it.
+    Dead,
+    /// WeChat could not be asked, or its answer doesn't tell.
+    Undecided,
+    /// There is none, or it has expired.
+    Missing,
+}
+
+/// Probes the token that the store holds for `app`.
+///
+/// # Errors
+/// The store failed.
+pub async fn probe_stored(
+    store: &Store,
+    control: &Control,
+    app: &AppOptions,
+    now: Timestamp,
+    timeout: Duration,
+) -> Result<Stored, StoreError> {
+    let record = store.load(&record_key(app)).await?;
+    let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(Stored::Missing) };
+    Ok(match probe(control, &app.probe, &record.value, timeout).await {
+        Pulse::Alive => Stored::Alive,
+        Pulse::Dead => Stored::Dead,
+        Pulse::Undecided => Stored::Undecided,
+    })
 }
 
 impl Keeper {

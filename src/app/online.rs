@@ -107,7 +107,7 @@ fn classic(stored: &Result<Stored, StoreError>) -> (String, bool) {
     match stored {
         Ok(Stored::Alive) => ("ok, WeChat takes the token in the store".to_owned(), false),
         Ok(Stored::Dead) => (
-            "FAILED: WeChat rejects the token in the store; wxgate replaces it with the next request, --rotate now"
+            "FAILED: WeChat rejects the token in the store; a running wxgate replaces it with the next request"
                 .to_owned(),
             true,
         ),

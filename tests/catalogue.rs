@@ -95,18 +95,10 @@ fn nothing_of_the_apps_goes_to_user_oauth_endpoints() {
 }
 
 #[test]
-fn the_secret_goes_into_four_endpoints_only() {
+fn the_secret_goes_into_three_endpoints_only() {
     let listed: Vec<&str> =
         all().iter().filter(|e| e.class == CredentialClass::AppSecret).map(|e| e.path).collect();
-    assert_eq!(
-        listed,
-        [
-            "/cgi-bin/clear_quota/v2",
-            "/cgi-bin/component/clear_quota/v2",
-            "/sns/jscode2session",
-            "/sns/oauth2/access_token"
-        ]
-    );
+    assert_eq!(listed, ["/cgi-bin/clear_quota/v2", "/sns/jscode2session", "/sns/oauth2/access_token"]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ CLASSES = {
     "none:appid+user_refresh_token": "user",
     "appid_secret_query": "secret",
     "appid_appsecret_query": "secret",
-    "appid_component_appid_appsecret_query": "secret",
+    "appid_component_appid_appsecret_query": "component_secret",
     "suite_access_token": "suite",
     "provider_access_token": "provider",
     "none:browser_page": "none",

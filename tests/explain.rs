@@ -87,14 +87,18 @@ fn an_app_that_rejects_own_tokens_says_so() {
 }
 
 #[test]
-fn an_api_key_in_place_of_the_app_secret_is_told_as_refused() {
+fn the_secret_that_an_endpoint_wants_is_the_apps_own_and_not_printed() {
     // SHA-256 of "k".
     let config = config(
         "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\n[[caller]]\nname = 'orders'\n\
          key_sha256 = '8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a'\napps = ['shop']\n",
     );
+    let text = explain(Method::GET, "/sns/jscode2session?secret=k&js_code=C", Some(&config));
+    says(&text, "injected secret and appid, the app's own");
+    says(&text, "sent GET /sns/jscode2session?secret=***&js_code=C&appid=wx0123456789abcdef");
+    says(&text, "repeat no: it takes a code that is good once");
     let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=k&js_code=C", Some(&config));
-    says(&text, "orders: no, 400 bad_request: this endpoint wants the AppSecret");
+    says(&text, "orders: no, 403 caller_forbidden");
 }
 
 #[test]

@@ -141,7 +141,11 @@ impl Told<'_> {
             return;
         }
         if let Some(parameter) = self.told.injected {
-            sheet.row("injected", &format!("{parameter}, the app's token, kept fresh by wxgate"));
+            let what = match self.told.endpoint.class {
+                CredentialClass::AppSecret => format!("{parameter} and appid, the app's own"),
+                _ => format!("{parameter}, the app's token, kept fresh by wxgate"),
+            };
+            sheet.row("injected", &what);
         }
         if !self.told.removed.is_empty() {
             sheet.row("removed", &format!("{}, which the request brought", self.told.removed.join(", ")));
@@ -202,7 +206,7 @@ impl Told<'_> {
         if self.told.sent.is_none() {
             return;
         }
-        if self.told.injected.is_some() {
+        if self.told.endpoint.class == CredentialClass::AppToken {
             sheet.row(
                 "replay",
                 &format!(
@@ -262,13 +266,14 @@ fn named_by(settled: &Settled) -> &'static str {
 fn wanted(class: CredentialClass) -> &'static str {
     match class {
         CredentialClass::AppToken => "the app's access token",
+        CredentialClass::ComponentSecret => "a third-party platform's secret, which wxgate does not hold",
         CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
             "a third-party platform's token, which wxgate does not hold"
         }
         CredentialClass::UserOauth => {
             "the user's own OAuth token or code, which the caller sends; nothing is changed"
         }
-        CredentialClass::AppSecret => "appid and secret in the query, which the caller sends",
+        CredentialClass::AppSecret => "the app's appid and secret in the query",
         CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
         CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
         CredentialClass::SuiteToken => "a WeCom suite's token, which wxgate does not hold",

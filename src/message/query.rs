@@ -124,6 +124,28 @@ pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam,
     Bytes::from(out)
 }
 
+/// `path?query` without the caller's credentials and with each of `params` set: where its first spelling stood, else at
+/// the end; further spellings go. For endpoints that are called once per login, not per request.
+pub fn set(path: &str, query: Option<&str>, params: &[(&str, &str)]) -> Bytes {
+    let mut missing = params.to_vec();
+    let mut pieces: Vec<Cow<'_, str>> = Vec::new();
+    for segment in query.into_iter().flat_map(|query| query.split('&')) {
+        let name = split(segment).0;
+        if CredentialParam::of_segment(segment).is_some() {
+            continue;
+        }
+        let named = |(known, _): &(&str, &str)| Decoded(name.as_bytes()).eq(known.bytes());
+        if let Some(at) = missing.iter().position(named) {
+            let (name, value) = missing.remove(at);
+            pieces.push(format!("{name}={}", encoded(value)).into());
+        } else if !params.iter().any(named) {
+            pieces.push(segment.into());
+        }
+    }
+    pieces.extend(missing.iter().map(|(name, value)| Cow::from(format!("{name}={}", encoded(value)))));
+    Bytes::from(format!("{path}?{}", pieces.join("&")))
+}
+
 enum Piece<'a> {
     Kept(&'a str),
     Injected(CredentialParam, Cow<'a, str>),
@@ -284,7 +306,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::CredentialParam::{AccessToken, ComponentAccessToken};
-    use super::{CredentialParam, credentials, get, keys, rewrite};
+    use super::{CredentialParam, credentials, get, keys, rewrite, set};
 
     fn with_token(query: &str) -> String {
         String::from_utf8(rewrite("/p", Some(query), Some((AccessToken, "NEW"))).to_vec()).expect("ASCII")
@@ -307,6 +329,19 @@ mod tests {
             ("&access_token=&", "/p?&access_token=NEW&"),
         ] {
             assert_eq!(with_token(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_set_parameter_stands_where_its_first_spelling_stood() {
+        let params = [("appid", "wx1"), ("secret", "s+1")];
+        for (query, expected) in [
+            (None, "/p?appid=wx1&secret=s%2B1"),
+            (Some("secret=K&js_code=%61&appid=A"), "/p?secret=s%2B1&js_code=%61&appid=wx1"),
+            (Some("%73ecret=K&a&&secret=L&access_token=T"), "/p?secret=s%2B1&a&&appid=wx1"),
+            (Some("Secret=K&my_secret=L"), "/p?Secret=K&my_secret=L&appid=wx1&secret=s%2B1"),
+        ] {
+            assert_eq!(set("/p", query, &params), expected, "{query:?}");
         }
     }
 

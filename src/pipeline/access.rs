@@ -26,6 +26,7 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
         }
         CredentialClass::ComponentToken
         | CredentialClass::ComponentTokenAsAccessToken
+        | CredentialClass::ComponentSecret
         | CredentialClass::SuiteToken
         | CredentialClass::ProviderToken => {
             return Err(Error::EndpointForbidden(

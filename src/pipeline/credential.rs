@@ -1,16 +1,19 @@
-//! Step 3: the query gets the token that the endpoint wants, and loses what the caller brought.
+//! Step 3: the query gets the token or the secret that the endpoint wants, and loses what the caller brought.
+
+use std::borrow::Cow;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 
 use super::OwnCredential;
-use super::directory::{App, Directory};
+use super::directory::App;
 use super::error::Error;
 use super::route::Target;
 use crate::message::query::{self, CredentialParam};
+use crate::secret::Secret;
 use crate::token::Token;
-use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::catalogue::{CredentialClass, Endpoint};
 use crate::wechat::placeholder;
 
 /// Whether requests of this class get the app's token.
@@ -31,22 +34,19 @@ pub(super) fn check_own(app: &App, target: &Target<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A service whose SDK knows its API key as `secret` would hand that key to WeChat on the endpoints that want the
-/// AppSecret in the query.
-pub(super) fn check_secret(directory: &Directory, target: &Target<'_>) -> Result<(), Error> {
-    if target.endpoint.class != CredentialClass::AppSecret {
-        return Ok(());
-    }
-    let secret = |name| target.query.and_then(|query| query::get(query, name));
-    for value in [secret("secret"), secret("appsecret")].into_iter().flatten() {
-        if directory.caller_with_key(value.as_bytes()).is_some() {
-            return Err(Error::BadRequest(
-                "this endpoint wants the AppSecret, but `secret` is an API key of wxgate's, which WeChat must not get"
-                    .into(),
-            ));
-        }
-    }
-    Ok(())
+/// The parameter in which an endpoint of this class wants the app's secret.
+pub(super) fn secret_param(endpoint: &Endpoint) -> Option<&'static str> {
+    let cleared = || endpoint.path.ends_with("/clear_quota/v2");
+    (endpoint.class == CredentialClass::AppSecret).then(|| if cleared() { "appsecret" } else { "secret" })
+}
+
+/// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that of an SDK that knows
+/// no other way: its API key, the real one from before, or nothing of worth.
+pub(super) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Cow<'r, str>>) {
+    let Some(secret) = secret_param(target.endpoint) else { return (None, None) };
+    let brought =
+        |name| target.query.and_then(|query| query::get(query, name)).filter(|value| !value.is_empty());
+    (brought("appid"), brought(secret))
 }
 
 /// What WeChat gets for a path and query.
@@ -65,21 +65,26 @@ pub(super) fn inject(target: &Target<'_>, token: &Token) -> Injected {
     }
 }
 
-/// The path and query for WeChat where the class wants no token of the app.
-pub(super) fn without(target: &Target<'_>) -> Injected {
-    let path_and_query = match target.endpoint.class {
-        CredentialClass::UserOauth => as_sent(target),
-        _ => query::rewrite(target.path, target.query, None),
+/// The path and query for WeChat where the class wants no token of the app, with its secret where it wants that.
+pub(super) fn without(target: &Target<'_>, appid: &str, secret: &Secret) -> Injected {
+    let path_and_query = match (target.endpoint.class, secret_param(target.endpoint)) {
+        (CredentialClass::UserOauth, _) => as_sent(target),
+        (_, Some(name)) => {
+            query::set(target.path, target.query, &[("appid", appid), (name, secret.expose())])
+        }
+        (_, None) => query::rewrite(target.path, target.query, None),
     };
     Injected { path_and_query, generation: None }
 }
 
-/// A redirect may repeat the query that it answers, with the app's token in it.
-pub(super) fn conceal(headers: &mut HeaderMap) {
+/// A redirect may repeat the query that it answers, with the app's token or secret in it.
+pub(super) fn conceal(headers: &mut HeaderMap, endpoint: &Endpoint) {
     let Some(location) = headers.get(LOCATION) else { return };
     let clean = location.to_str().ok().and_then(|text| {
         let (path, query) = text.split_once('?')?;
-        let rewritten = query::rewrite(path, Some(query), None);
+        // A login's query is of no use elsewhere.
+        let kept = if secret_param(endpoint).is_some() { None } else { Some(query) };
+        let rewritten = query::rewrite(path, kept, None);
         (rewritten.len() < text.len()).then(|| HeaderValue::from_maybe_shared(rewritten).ok())
     });
     match clean {

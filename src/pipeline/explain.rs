@@ -33,7 +33,7 @@ pub struct Explanation {
     pub endpoint: &'static Endpoint,
     /// Names of the credentials that are taken out of the query, in their order.
     pub removed: Vec<&'static str>,
-    /// The parameter that the app's token is put into.
+    /// The parameter that the app's token, or its secret, is put into.
     pub injected: Option<&'static str>,
     /// Path and query as they would reach WeChat, credentials masked; none if the proxy answers itself.
     pub sent: Option<String>,
@@ -126,26 +126,33 @@ pub fn explain(
     route::check_confusion(&target, &placeholder)?;
 
     let token_call = target.endpoint.class == CredentialClass::TokenEndpoint;
-    let appid = target.query.filter(|_| token_call).and_then(|query| query::get(query, "appid"));
+    let secret = credential::secret_param(target.endpoint);
+    let named_by_appid = token_call || secret.is_some();
+    let appid = target.query.filter(|_| named_by_appid).and_then(|query| query::get(query, "appid"));
+    let appid = appid.filter(|appid| !appid.is_empty());
     let placeholder = if token_call { Placeholder::Absent } else { placeholder };
     let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };
 
     let injects = credential::injects(target.endpoint.class);
     let untouched = target.endpoint.class == CredentialClass::UserOauth;
+    let visits: Vec<_> = visitors(&directory, &named)
+        .map(|caller| Visit {
+            caller: caller.map(|caller| Arc::clone(&caller.name)),
+            outcome: visit(&directory, caller, method, &target, &named).map_err(Refused::from),
+        })
+        .collect();
     let brought = target.query.filter(|_| !untouched && !token_call).into_iter();
     Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
         endpoint: target.endpoint,
         removed: brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name()).collect(),
-        injected: injects.then(|| query::CredentialParam::AccessToken.name()),
-        sent: (!token_call).then(|| sent(&target, injects)),
-        visits: visitors(&directory, &named)
-            .map(|caller| Visit {
-                caller: caller.map(|caller| Arc::clone(&caller.name)),
-                outcome: visit(&directory, caller, method, &target, &named).map_err(Refused::from),
-            })
-            .collect(),
+        injected: injects.then(|| query::CredentialParam::AccessToken.name()).or(secret),
+        sent: (!token_call).then(|| {
+            let settled = visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
+            sent(&target, injects, settled.map_or("APPID", |settled| &*settled.appid))
+        }),
+        visits,
     })
 }
 
@@ -179,7 +186,7 @@ fn visit<'d>(
 ) -> Result<Settled, Error> {
     let app = route::settle_app(directory, caller, named)?;
     if target.endpoint.class != CredentialClass::TokenEndpoint {
-        super::check(directory, caller, app, method, target)?;
+        super::check(caller, app, method, target)?;
     }
     Ok(Settled {
         app: Arc::clone(&app.name),
@@ -200,10 +207,14 @@ fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_
 }
 
 /// What reaches WeChat, fit to be printed.
-fn sent(target: &Target<'_>, injects: bool) -> String {
+fn sent(target: &Target<'_>, injects: bool, appid: &str) -> String {
     let now = Clock::default().now();
     let token = Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
-    let injected = if injects { credential::inject(target, &token) } else { credential::without(target) };
+    let injected = if injects {
+        credential::inject(target, &token)
+    } else {
+        credential::without(target, appid, &token.value)
+    };
     let text = String::from_utf8_lossy(&injected.path_and_query);
     let Some((path, query)) = text.split_once('?') else { return text.into_owned() };
     let mask = |parameter: &str| {

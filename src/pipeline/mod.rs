@@ -166,6 +166,8 @@ impl Pipeline {
             let asked = Asked { directory, parts: &parts, peer, target };
             return self.answer_token_call(&asked, by_key, &call, report);
         }
+        let (appid, secret) = credential::login(&target);
+        let by_key = route::caller_by_secret(directory, by_key, secret.as_deref())?;
         let placeholder = route::placeholder(directory, target.query, &self.gate.clock);
         let caller = route::settle_caller(directory, by_key, &placeholder)?;
         report.admit(caller);
@@ -173,9 +175,10 @@ impl Pipeline {
             access::refuse_web_page(directory, &parts.headers, peer)?;
         }
         route::check_confusion(&target, &placeholder)?;
-        let app = route::settle_app(directory, caller, &Named::new(&target, &parts.headers, placeholder)?)?;
+        let named = Named::new(&target, &parts.headers, placeholder)?;
+        let app = route::settle_app(directory, caller, &Named { appid: appid.as_deref(), ..named })?;
         report.name_app(app);
-        check(directory, caller, app, &parts.method, &target)?;
+        check(caller, app, &parts.method, &target)?;
 
         let sending =
             Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
@@ -226,10 +229,10 @@ impl Pipeline {
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
-            let Some(generation) = generation else { return Ok(respond(answer, finding.start)) };
-            if answer.status.is_redirection() {
-                credential::conceal(&mut answer.headers);
+            if answer.status.is_redirection() && target.endpoint.class != CredentialClass::UserOauth {
+                credential::conceal(&mut answer.headers, target.endpoint);
             }
+            let Some(generation) = generation else { return Ok(respond(answer, finding.start)) };
             if !finding.rejects_token() {
                 if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
                     app.token.succeeded(generation, sent_at);
@@ -257,7 +260,7 @@ impl Pipeline {
     /// The path and query for WeChat, with the app's token where the endpoint wants it.
     async fn inject(&self, app: &App, target: &Target<'_>, sending: &Sending<'_>) -> Result<Injected, Error> {
         if !credential::injects(target.endpoint.class) {
-            return Ok(credential::without(target));
+            return Ok(credential::without(target, &app.appid, &app.secret));
         }
         if sending.is_replayable() {
             if let Some(injected) = app.token.read(|token| credential::inject(target, token)) {
@@ -287,15 +290,13 @@ impl Pipeline {
 
 /// Everything that a request can be refused for once caller and app are settled.
 fn check(
-    directory: &Directory,
     caller: Option<&directory::Caller>,
     app: &App,
     method: &Method,
     target: &Target<'_>,
 ) -> Result<(), Error> {
     access::permit(caller, method, target)?;
-    credential::check_own(app, target)?;
-    credential::check_secret(directory, target)
+    credential::check_own(app, target)
 }
 
 /// WeChat's answer for the caller.

@@ -96,6 +96,22 @@ pub(super) fn caller_by_key<'d>(
     Ok(shown)
 }
 
+/// The caller by its key, which an SDK that logs users in may know as the AppSecret and send in its place. Any other secret
+/// says nothing about the caller.
+pub(super) fn caller_by_secret<'d>(
+    directory: &'d Directory,
+    by_key: Option<Known<'d>>,
+    secret: Option<&str>,
+) -> Result<Option<Known<'d>>, Error> {
+    let by_secret = secret.and_then(|secret| directory.caller_with_key(secret.as_bytes()));
+    match (by_key, by_secret) {
+        (Some(known), Some(other)) if !std::ptr::eq(known.caller, other.caller) => {
+            Err(Error::BadRequest("the API key and the secret are keys of different callers".into()))
+        }
+        (known, other) => Ok(known.or(other)),
+    }
+}
+
 /// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, `X-Wxgate-Key`. What has the
 /// place of a key but can't be one counts as a wrong key, never as none: its sender means to be known.
 fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
@@ -179,13 +195,13 @@ pub(super) struct Named<'d, 'r> {
     pub(super) prefix: Option<&'r str>,
     pub(super) header: Option<&'r str>,
     pub(super) placeholder: Placeholder<'d>,
-    /// `appid` of a token call.
+    /// `appid` of a token call, or of one that wants the AppSecret.
     pub(super) appid: Option<&'r str>,
     pub(super) host: Option<&'r str>,
 }
 
 impl<'d, 'r> Named<'d, 'r> {
-    /// What the request itself names; a token call adds its `appid`.
+    /// What the request itself names; calls that carry an `appid` add that.
     pub(super) fn new(
         target: &Target<'r>,
         headers: &'r HeaderMap,

@@ -21,6 +21,8 @@ pub enum CredentialClass {
     UserOauth,
     /// The appid and the app's secret in the query.
     AppSecret,
+    /// A third-party platform's appid and secret in the query.
+    ComponentSecret,
     /// `/cgi-bin/token` and `/cgi-bin/stable_token`.
     TokenEndpoint,
     /// Hands out credentials of another kind than the app's token.
@@ -229,6 +231,7 @@ fn class(wants: &str) -> Option<CredentialClass> {
         "component_as_access_token" => CredentialClass::ComponentTokenAsAccessToken,
         "user" => CredentialClass::UserOauth,
         "secret" => CredentialClass::AppSecret,
+        "component_secret" => CredentialClass::ComponentSecret,
         "token" => CredentialClass::TokenEndpoint,
         "issues" => CredentialClass::IssuesCredential,
         "suite" => CredentialClass::SuiteToken,

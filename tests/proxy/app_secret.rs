@@ -1,30 +1,71 @@
-//! Endpoints that want the AppSecret in the query.
+//! Endpoints that want the AppSecret in the query: services that log users in hold none.
 
-use crate::harness::{Gate, Setup};
+use crate::harness::{APPID, Answer, Gate, OTHER_APPID, SECRET, SHOP_AND_GAME, Setup, caller};
 
 const KEY: &str = "canary-api-key-3c55";
-/// The SHA-256 of [`KEY`].
-fn callers() -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, KEY.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("[[caller]]\nname = \"orders\"\nkey_sha256 = \"{hex}\"\napps = [\"shop\"]\n")
+const OTHER_KEY: &str = "canary-api-key-9a01";
+
+async fn gate() -> Gate {
+    let apps = [
+        SHOP_AND_GAME,
+        &caller("orders", &[KEY], &["shop", "game"], ""),
+        &caller("mails", &[OTHER_KEY], &["shop"], "allow = [\"POST /cgi-bin/clear_quota/v2\", \"/sns/**\"]"),
+    ]
+    .concat();
+    Gate::with(Setup { apps, ..Setup::default() }).await
+}
+
+async fn get(gate: &Gate, key: Option<&str>, path: &str) -> Answer {
+    let request = gate.client.get(gate.url(path));
+    Answer::of(key.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth)).await
 }
 
 #[tokio::test]
-async fn an_api_key_in_the_place_of_the_app_secret_is_not_handed_to_wechat() {
-    let apps = format!("{}{}", crate::harness::SHOP, callers());
-    let gate = Gate::with(Setup { apps, ..Setup::default() }).await;
-    for path in
-        ["/sns/jscode2session?appid=wx1&secret=KEY&js_code=1", "/sns/oauth2/access_token?%73ecret=KEY&code=1"]
-    {
-        let request = gate.client.get(gate.url(&path.replace("KEY", KEY))).bearer_auth(KEY);
-        let answer = crate::harness::Answer::of(request).await;
-        assert_eq!((answer.status, answer.header("x-wxgate-error")), (400, Some("bad_request")));
-        assert!(answer.text().contains("AppSecret") && !answer.text().contains(KEY), "{}", answer.text());
+async fn appid_and_secret_are_the_apps_own_whatever_the_caller_sends() {
+    let gate = gate().await;
+    for (sent, reached) in [
+        ("/@shop/sns/jscode2session?js_code=a", format!("js_code=a&appid={APPID}&secret={SECRET}")),
+        (
+            "/@shop/sns/jscode2session?secret=old&js_code=b&grant_type=authorization_code&access_token=T",
+            format!("secret={SECRET}&js_code=b&grant_type=authorization_code&appid={APPID}"),
+        ),
+        (
+            &format!(
+                "/@shop/sns/oauth2/access_token?appid={APPID}&%73ecret={KEY}&code=c&secret=&grant_type=authorization_code"
+            ),
+            format!("appid={APPID}&secret={SECRET}&code=c&grant_type=authorization_code"),
+        ),
+    ] {
+        let answer = get(&gate, Some(KEY), sent).await;
+        assert!(answer.json()["openid"].is_string(), "{sent}: {}", answer.text());
+        assert_eq!(gate.journal("/sns/*").last().map(|entry| entry.query.clone()), Some(reached), "{sent}");
     }
-    assert!(gate.journal("/sns/*").is_empty());
-    let real =
-        gate.client.get(gate.url("/sns/jscode2session?appid=wx1&secret=real&js_code=1")).bearer_auth(KEY);
-    crate::harness::Answer::of(real).await;
-    assert_eq!(gate.journal("/sns/jscode2session")[0].query, "appid=wx1&secret=real&js_code=1");
+    let clear = gate.client.post(gate.url("/@shop/cgi-bin/clear_quota/v2")).bearer_auth(OTHER_KEY);
+    assert_eq!(Answer::of(clear).await.errcode(), 0);
+    let reached = &gate.journal("/cgi-bin/clear_quota/v2")[0].query;
+    assert_eq!(*reached, format!("appid={APPID}&appsecret={SECRET}"));
+}
+
+#[tokio::test]
+async fn the_appid_names_the_app() {
+    let gate = gate().await;
+    let sent = |appid: &str| format!("/sns/jscode2session?appid={appid}&secret=x&js_code=1");
+    assert!(get(&gate, Some(KEY), &sent(OTHER_APPID)).await.json()["openid"].is_string());
+    assert!(gate.journal("/sns/*")[0].query.starts_with(&format!("appid={OTHER_APPID}&secret=")));
+    assert_eq!(get(&gate, Some(OTHER_KEY), &sent(OTHER_APPID)).await.refusal().1, "caller_forbidden");
+    let torn = format!("/@shop{}", sent(OTHER_APPID));
+    assert_eq!(get(&gate, Some(KEY), &torn).await.refusal().1, "bad_request");
+    assert_eq!(gate.journal("/sns/*").len(), 1);
+}
+
+#[tokio::test]
+async fn an_sdk_that_knows_its_key_as_secret_is_known_by_it_and_wechat_does_not_get_it() {
+    let gate = gate().await;
+    let sent = format!("/sns/jscode2session?appid={APPID}&secret={OTHER_KEY}&js_code=1");
+    assert!(get(&gate, None, &sent).await.json()["openid"].is_string());
+    assert_eq!(gate.journal("/sns/*")[0].query, format!("appid={APPID}&secret={SECRET}&js_code=1"));
+    assert_eq!(get(&gate, Some(KEY), &sent).await.refusal().1, "bad_request", "two callers' keys");
+    let real = format!("/sns/jscode2session?appid={APPID}&secret={SECRET}&js_code=2");
+    assert_eq!(get(&gate, None, &real).await.refusal().1, "caller_unknown", "the secret is no key");
+    assert_eq!(gate.journal("/sns/*").len(), 1);
 }

@@ -176,12 +176,22 @@ async fn the_empty_answer_to_a_head_is_no_evidence_that_a_dead_token_lives() {
 }
 
 #[tokio::test]
-async fn a_redirect_does_not_carry_the_token_to_the_caller() {
+async fn a_redirect_carries_neither_token_nor_secret_to_the_caller() {
     let (canned, gate) = Canned::gate(Setup::default()).await;
-    for (sent, handed_on) in [
-        ("https://a.example/cgi-bin/x?a=1&access_token=TOKEN&b=2", "https://a.example/cgi-bin/x?a=1&b=2"),
-        ("/cgi-bin/x?access_token=TOKEN", "/cgi-bin/x"),
-        ("https://a.example/elsewhere?a=1", "https://a.example/elsewhere?a=1"),
+    const CALL: &str = "/cgi-bin/user/info";
+    for (asked, sent, handed_on) in [
+        (
+            CALL,
+            "https://a.example/cgi-bin/x?a=1&access_token=TOKEN&b=2",
+            "https://a.example/cgi-bin/x?a=1&b=2",
+        ),
+        (CALL, "/cgi-bin/x?access_token=TOKEN", "/cgi-bin/x"),
+        (CALL, "https://a.example/elsewhere?a=1", "https://a.example/elsewhere?a=1"),
+        (
+            "/sns/jscode2session?js_code=1",
+            "https://a.example/x?secret=SECRET&js_code=1",
+            "https://a.example/x",
+        ),
     ] {
         canned.answer(format!(
             "HTTP/1.1 307 Moved\r\nLocation: {sent}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -191,7 +201,7 @@ async fn a_redirect_does_not_carry_the_token_to_the_caller() {
             .tls_backend_preconfigured(wxgate::upstream::tls::client_config(None).expect("roots"))
             .build()
             .expect("a client");
-        let answer = Answer::of(client.get(gate.url("/cgi-bin/user/info"))).await;
+        let answer = Answer::of(client.get(gate.url(asked))).await;
         assert_eq!((answer.status, answer.header("location")), (307, Some(handed_on)));
     }
 }

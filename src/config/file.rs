@@ -133,6 +133,8 @@ section! {
         url: String,
         username: String,
         password: SecretSource,
+        ca_file: String,
+        prefix: String,
         seal_key: SecretSource,
         former_seal_key: SecretSource,
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::file;
+use super::{file, upstream_table};
 use super::problem::Report;
 use super::secrets::Secrets;
 use crate::store::{Location, Options, Seal};
@@ -22,7 +22,6 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
             return Location::Memory;
         }
     };
-    let password = raw.password.item().and_then(|source| secrets.resolve(source, report));
     match location {
         Location::Redis(target) => {
             if let Some(url) = url.filter(|_| target.has_password()) {
@@ -31,20 +30,37 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
                     "holds a password in clear, move it to store.password = { env = \"NAME\" }",
                 );
             }
+            let ca_file = raw.ca_file.item();
+            if let Some(item) = ca_file.filter(|_| !target.has_tls()) {
+                report.error(&item.place, "is for rediss:// alone, store.url is without TLS");
+            }
+            let ca_file = ca_file.map(|item| upstream_table::ca_file(item, secrets, report));
             let username = raw.username.item().map(|username| username.value.clone());
-            Location::Redis(target.authenticated(username, password))
+            let password = raw.password.item().and_then(|source| secrets.resolve(source, report));
+            let target = target.authenticated(username, password);
+            Location::Redis(target.trusting(ca_file).prefixed(prefix(raw, report)))
         }
         other => {
-            for place in
-                [raw.username.item().map(|item| &item.place), raw.password.item().map(|item| &item.place)]
-                    .into_iter()
-                    .flatten()
-            {
+            let username = raw.username.item().map(|item| &item.place);
+            let password = raw.password.item().map(|item| &item.place);
+            let ca_file = raw.ca_file.item().map(|item| &item.place);
+            let prefix = raw.prefix.item().map(|item| &item.place);
+            for place in [username, password, ca_file, prefix].into_iter().flatten() {
                 report.error(place, "is for a Redis alone, store.url names none");
             }
             other
         }
     }
+}
+
+/// A hash tag of a cluster and part of a pattern, so without braces and wildcards.
+fn prefix(raw: &file::Store, report: &mut Report<'_>) -> Option<String> {
+    let item = raw.prefix.item()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if item.value.is_empty() || !item.value.chars().all(plain) {
+        report.error(&item.place, "is no prefix, expected letters, digits, _ - and . like \"wxgate\"");
+    }
+    Some(item.value.clone())
 }
 
 fn seal(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Option<Arc<Seal>> {

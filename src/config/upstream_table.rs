@@ -121,7 +121,7 @@ fn is_own(origin: &Origin, listener: &Address) -> bool {
     port == origin.port && same
 }
 
-fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
+pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
     let path = secrets.path(&item.value);
     match std::fs::read(&path) {
         Err(error) => report.error(&item.place, format!("the file {} {}", item.value, unreadable(&error))),

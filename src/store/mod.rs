@@ -53,8 +53,8 @@ use record::Text;
 
 /// The longest that anybody waits for an operation; a slower one counts as failed, and the store as down.
 pub const PATIENCE: Duration = Duration::from_millis(300);
-/// The longest that a start waits for the store.
-const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+/// The longest that a start waits for the store, and that one which is down is tried.
+const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(3);
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Longer than any token lives, so that the count of generations goes on after a long rest; shorter than for ever,
@@ -115,6 +115,9 @@ pub enum StoreError {
     /// It failed before and hasn't been found well since.
     #[error("the store is down")]
     Down,
+    /// Redis refused, or can't be reached.
+    #[error("Redis failed")]
+    Redis(#[from] ::redis::RedisError),
     /// What is stored can't be read.
     #[error("the entry {key} is damaged")]
     Damaged {
@@ -143,7 +146,7 @@ impl StoreError {
     /// Whether it tells of the store as a whole and not of one entry.
     fn means_down(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Down => true,
+            Self::Timeout(_) | Self::Down | Self::Redis(_) => true,
             Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
         }
     }
@@ -183,10 +186,10 @@ impl Store {
         };
         let mut inner = Inner::new(engine, options, announcer);
         // A start may wait longer than a running proxy: what it finds now it need not fetch.
-        match timeout(FIRST_PATIENCE, inner.engine.probe()).await {
+        match timeout(PATIENCE_TO_CONNECT, inner.engine.probe()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => inner.health.fell(&error),
-            Err(_) => inner.health.fell(&StoreError::Timeout(FIRST_PATIENCE)),
+            Err(_) => inner.health.fell(&StoreError::Timeout(PATIENCE_TO_CONNECT)),
         }
         inner.tend();
         Ok(Self(Arc::new(inner)))
@@ -440,7 +443,9 @@ async fn revive(engine: &Engine, health: &Health, operations: &Operations, annou
     loop {
         health.down().await;
         sleep(TRY_AGAIN).await;
-        let result = timeout(PATIENCE, engine.probe()).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
+        // It connects anew, which may take longer than an operation.
+        let result = timeout(PATIENCE_TO_CONNECT, engine.probe()).await;
+        let result = result.unwrap_or(Err(StoreError::Timeout(PATIENCE_TO_CONNECT)));
         operations.count(Operation::Probe, &result);
         match result {
             Ok(()) => {

@@ -1,0 +1,15 @@
+//! Several real processes of wxgate on one store: one token for all of them.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends where its setting fails"
+)]
+#![expect(unreachable_pub, reason = "a test program has no outside")]
+
+mod callers;
+mod fleet;
+mod outage;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
+mod rotation;

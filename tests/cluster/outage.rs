@@ -50,7 +50,8 @@ async fn one_more_rotation(fleet: &Fleet) {
 async fn the_death_of_the_replica_that_fetches_costs_one_fetch_and_the_rest_of_its_lease() {
     let redis = RedisServer::start().await;
     let mut fleet = fleet(&redis, 3).await;
-    let held_back = Fault { path: Some(FETCH.into()), times: Some(1), after: 0, action: Action::Silence };
+    let action = Action::Latency { milliseconds: 60_000 };
+    let held_back = Fault { path: Some(FETCH.into()), times: Some(1), after: 0, action };
     fleet.sandbox.fault(held_back);
     fleet.sandbox.rotate(Target::default());
     let first = Callers::start(&fleet, 0..1, 1);

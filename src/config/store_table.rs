@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{file, upstream_table};
 use super::problem::Report;
 use super::secrets::Secrets;
+use super::{file, upstream_table};
 use crate::store::{Location, Options, Seal};
 
 pub(super) fn options(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Options {

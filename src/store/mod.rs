@@ -16,6 +16,7 @@
 //! | `location` | where a store is, as its URL says |
 
 use std::cmp::Ordering;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,14 @@ pub enum StoreError {
     /// It failed before and hasn't been found well since.
     #[error("the store is down")]
     Down,
+    /// A file or folder can't be used.
+    #[error("cannot use {}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Redis refused, or can't be reached.
     #[error("Redis failed")]
     Redis(#[from] ::redis::RedisError),
@@ -146,7 +155,7 @@ impl StoreError {
     /// Whether it tells of the store as a whole and not of one entry.
     fn means_down(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Down | Self::Redis(_) => true,
+            Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Redis(_) => true,
             Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
         }
     }

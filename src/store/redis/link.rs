@@ -9,8 +9,8 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, Pipeline, RedisError, RedisFuture,
-    RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, Pipeline, RedisError,
+    RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
 };
 
 use super::target::{Shape, Target};
@@ -30,7 +30,8 @@ impl Link {
     /// Connects; sentinels are asked for the master of the moment.
     pub(super) async fn connect(target: &Target) -> RedisResult<Self> {
         // The store bounds what it waits for, and makes a new link after a failure.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
         match &target.shape {
             Shape::Single => {
                 let client = client(target, first(target)?)?;
@@ -41,7 +42,8 @@ impl Link {
                 Ok(Self::One(sentinel.get_async_connection_with_config(&config).await?))
             }
             Shape::Cluster => {
-                let mut builder = ClusterClientBuilder::new(target.addresses()).connection_timeout(CONNECT).retries(1);
+                let mut builder =
+                    ClusterClientBuilder::new(target.addresses()).connection_timeout(CONNECT).retries(1);
                 if let Some(username) = &target.username {
                     builder = builder.username(username);
                 }
@@ -64,7 +66,9 @@ impl Link {
 pub(super) async fn subscribe(target: &Target, channel: &str) -> RedisResult<PubSub> {
     let mut pubsub = match &target.shape {
         Shape::Single => client(target, first(target)?)?.get_async_pubsub().await?,
-        Shape::Sentinel(master) => sentinel(target, master)?.async_get_client().await?.get_async_pubsub().await?,
+        Shape::Sentinel(master) => {
+            sentinel(target, master)?.async_get_client().await?.get_async_pubsub().await?
+        }
         Shape::Cluster => {
             let mut failed = None;
             let mut found = None;

@@ -131,7 +131,9 @@ impl Redis {
             let mut command = self.script(SCAN, "");
             command.arg(&cursor).arg(&pattern).arg(SCANNED);
             let (next, found): (String, Vec<String>) = command.query_async(&mut link).await?;
-            keys.extend(found.into_iter().filter_map(|key| Some(key.strip_prefix(&self.key(""))?.to_owned())));
+            keys.extend(
+                found.into_iter().filter_map(|key| Some(key.strip_prefix(&self.key(""))?.to_owned())),
+            );
             if next == "0" {
                 break;
             }
@@ -142,7 +144,8 @@ impl Redis {
         keys.dedup();
         let mut entries = Vec::with_capacity(keys.len());
         for key in keys {
-            let (value, left): (Option<Vec<u8>>, i64) = self.script(ENTRY, &key).query_async(&mut link).await?;
+            let (value, left): (Option<Vec<u8>>, i64) =
+                self.script(ENTRY, &key).query_async(&mut link).await?;
             let lasts = u64::try_from(left).ok().map(Duration::from_millis);
             entries.extend(value.map(|value| Entry { key, value, lasts }));
         }
@@ -156,7 +159,8 @@ impl Redis {
         let mut command = redis::cmd("SET");
         command.arg(self.key("probe")).arg("").arg("PX").arg(1000);
         let written = timeout(PATIENCE, command.query_async::<()>(&mut link)).await;
-        written.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;
+        written
+            .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;
         *self.held() = Some(link);
         self.relinked.notify_one();
         Ok(())
@@ -178,7 +182,9 @@ impl Redis {
 
     async fn listen(&self) {
         loop {
-            if let Ok(Ok(subscription)) = timeout(SUBSCRIBE, link::subscribe(&self.target, &self.channel())).await {
+            if let Ok(Ok(subscription)) =
+                timeout(SUBSCRIBE, link::subscribe(&self.target, &self.channel())).await
+            {
                 // What was written until now was announced to nobody here.
                 self.announcer.announce(Change::Any);
                 tokio::select! {

@@ -60,10 +60,13 @@ impl Target {
             None => (scheme.strip_prefix("redis").ok_or_else(expected)?, false),
         };
         if rest.contains(['?', '#']) {
-            return Err("has a query, expected keys of [store] in its place: username, password, ca_file".into());
+            return Err(
+                "has a query, expected keys of [store] in its place: username, password, ca_file".into()
+            );
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, hosts) = authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
+        let (user, hosts) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, hosts)| (Some(user), hosts));
         let (shape, db, port) = match kind {
             "" => (Shape::Single, database(path)?, 6379),
             "-sentinel" => {
@@ -158,12 +161,17 @@ fn expected() -> String {
 fn database(text: &str) -> Result<i64, String> {
     match text {
         "" => Ok(0),
-        _ => text.parse::<u16>().map(i64::from).map_err(|_| "has no number as database, expected one like /0".into()),
+        _ => text
+            .parse::<u16>()
+            .map(i64::from)
+            .map_err(|_| "has no number as database, expected one like /0".into()),
     }
 }
 
 fn host(text: &str, default_port: u16) -> Result<(String, u16), String> {
-    let wrong = || "has no host, expected one like \"redis://HOST:6379/0\"; an @ in a password is written %40".to_owned();
+    let wrong = || {
+        "has no host, expected one like \"redis://HOST:6379/0\"; an @ in a password is written %40".to_owned()
+    };
     let (host, port) = match text.strip_prefix('[') {
         Some(v6) => {
             let (host, rest) = v6.split_once(']').ok_or_else(wrong)?;
@@ -230,9 +238,23 @@ mod tests {
     #[test]
     fn what_is_no_redis_is_refused_without_repeating_it() {
         for url in [
-            "redis:", "redis://", "redis:/r", "redis://:hunter2@", "redis://r/x", "redis://r:0", "redis://r:99999", "redis://a,b",
-            "redis-sentinel://r", "redis-cluster://r/1", "redis-else://r", "redis://r?db=1", "redis://a b", "redisx://r",
-            "redis://:hunter2@x@@r y", "redis://[::1", "redis://[::1]x",
+            "redis:",
+            "redis://",
+            "redis:/r",
+            "redis://:hunter2@",
+            "redis://r/x",
+            "redis://r:0",
+            "redis://r:99999",
+            "redis://a,b",
+            "redis-sentinel://r",
+            "redis-cluster://r/1",
+            "redis-else://r",
+            "redis://r?db=1",
+            "redis://a b",
+            "redisx://r",
+            "redis://:hunter2@x@@r y",
+            "redis://[::1",
+            "redis://[::1]x",
         ] {
             let wrong = Target::parse(url).expect_err(url);
             assert!(!wrong.contains("hunter2"), "{wrong}");

@@ -1,0 +1,284 @@
+//! The folder on disk: names, locks, and writes that happen as a whole or not at all. All of it blocks.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::entry::{Entry, Fault};
+use crate::observe::clock::Clock;
+use crate::store::StoreError;
+
+/// Entries whose change is worth being noticed by others.
+const ENTRIES: &str = "entries";
+/// Apart, since they come and go with each fetch.
+const LEASES: &str = "leases";
+const COUNTS: &str = "counts";
+const LOCKS: &str = "locks";
+
+/// A process that was stopped in the middle holds its lock; waiting for it must end before the store's patience does.
+const LOCK: Duration = Duration::from_millis(200);
+const LOCK_AGAIN: Duration = Duration::from_millis(2);
+/// Shorter-lived entries are worth nothing after a power cut, so they need not survive one.
+const DURABLE: Duration = Duration::from_secs(60);
+/// Files set aside that are kept of each entry.
+const KEPT_DAMAGED: usize = 5;
+
+/// A folder that processes of one machine share.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    clock: Clock,
+}
+
+/// The right to write an entry, across threads and processes.
+pub(super) struct Locked<'f> {
+    folder: &'f Folder,
+    key: &'f str,
+    /// Closing it ends the lock, as does the death of the process.
+    _lock: File,
+}
+
+impl Folder {
+    /// Creates what is missing; what has ended is removed.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        let folder = Self { root: root.to_owned(), clock: Clock::default() };
+        for name in ["", ENTRIES, LEASES, COUNTS, LOCKS] {
+            let path = if name.is_empty() { root.to_owned() } else { root.join(name) };
+            DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(at(&path))?;
+        }
+        let mode = fs::metadata(root).map_err(at(root))?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            tracing::warn!("{} has mode {mode:o}; tokens are in it, expected chmod 700", root.display());
+        }
+        folder.probe()?;
+        folder.sweep()?;
+        Ok(folder)
+    }
+
+    /// The entry of `key`, if it is there and hasn't ended. A damaged one is set aside.
+    pub(super) fn read(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        match self.parse(key) {
+            Err(StoreError::Damaged { .. }) => self.lock(key)?.read(),
+            other => other,
+        }
+    }
+
+    pub(super) fn lock<'f>(&'f self, key: &'f str) -> Result<Locked<'f>, StoreError> {
+        let path = self.root.join(LOCKS).join(name_of(key));
+        let lock = private().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
+        let began = SystemTime::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Locked { folder: self, key, _lock: lock }),
+                Err(TryLockError::WouldBlock) if began.elapsed().is_ok_and(|waited| waited < LOCK) => nap(),
+                Err(TryLockError::WouldBlock) => {
+                    let held = io::Error::new(io::ErrorKind::WouldBlock, "another process holds it");
+                    return Err(at(&path)(held));
+                }
+                Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
+            }
+        }
+    }
+
+    /// Keys and entries in the order of the keys, but for the counts.
+    pub(super) fn all(&self) -> Result<Vec<(String, Entry)>, StoreError> {
+        let mut all = Vec::new();
+        for folder in [ENTRIES, LEASES] {
+            for key in self.keys(folder)? {
+                let entry = self.read(&key)?;
+                all.extend(entry.map(|entry| (key, entry)));
+            }
+        }
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(all)
+    }
+
+    /// When an entry was last written, by whomever.
+    pub(super) fn changed_at(&self) -> Option<SystemTime> {
+        // Each write ends in a rename, which the folder's own time tells of.
+        fs::metadata(self.root.join(ENTRIES)).and_then(|metadata| metadata.modified()).ok()
+    }
+
+    /// Whether it takes writes.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        let path = self.root.join(format!("probe.{}", std::process::id()));
+        // Enough to need a block of its own: a full disk still takes an empty file.
+        let written = private().write(true).create(true).truncate(true).open(&path);
+        let written =
+            written.and_then(|mut file| file.write_all(&[b' '; 512]).and_then(|()| file.sync_all()));
+        let removed = fs::remove_file(&path);
+        written.and(removed).map_err(at(&path))
+    }
+
+    fn parse(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        let path = self.path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        match Entry::parse(&bytes) {
+            Ok(entry) => Ok(Some(entry).filter(|entry| !entry.is_over(self.clock.now()))),
+            Err(Fault::Damaged) => Err(StoreError::Damaged { key: key.to_owned() }),
+            Err(Fault::Later(format)) => Err(StoreError::Format { key: key.to_owned(), format }),
+        }
+    }
+
+    /// Removes what has ended: apps that are gone, days that are over.
+    fn sweep(&self) -> Result<(), StoreError> {
+        for folder in [ENTRIES, LEASES, COUNTS] {
+            for key in self.keys(folder)? {
+                let locked = self.lock(&key)?;
+                if let Ok(None) = self.parse(&key) {
+                    locked.remove()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keys(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.root.join(folder);
+        let mut keys = Vec::new();
+        for file in fs::read_dir(&path).map_err(at(&path))? {
+            let name = file.map_err(at(&path))?.file_name();
+            keys.extend(name.to_str().and_then(key_of));
+        }
+        Ok(keys)
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        let folder = match key.split(':').next() {
+            Some("lease") => LEASES,
+            Some("count") => COUNTS,
+            _ => ENTRIES,
+        };
+        self.root.join(folder).join(name_of(key))
+    }
+}
+
+impl Locked<'_> {
+    /// As [`Folder::read`].
+    pub(super) fn read(&self) -> Result<Option<Entry>, StoreError> {
+        match self.folder.parse(self.key) {
+            Err(StoreError::Damaged { .. }) => {
+                self.set_aside()?;
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// Writes a new file and renames it into place, so that the old one or the new one is there at any moment.
+    pub(super) fn write(&self, value: &[u8], lasts: Option<Duration>) -> Result<(), StoreError> {
+        let path = self.folder.path(self.key);
+        // One name, since there is one writer: what a killed process leaves is written over.
+        let new = path.with_extension("new");
+        let entry = Entry { value: value.to_vec(), written_at: self.folder.clock.now(), lasts };
+        let durable = lasts.is_none_or(|lasts| lasts > DURABLE);
+        let mut file = private().write(true).create(true).truncate(true).open(&new).map_err(at(&new))?;
+        file.write_all(&entry.encode()).map_err(at(&new))?;
+        if durable {
+            // Else a power cut may leave the name with an empty file.
+            file.sync_all().map_err(at(&new))?;
+        }
+        fs::rename(&new, &path).map_err(at(&path))?;
+        if durable { sync_parent(&path) } else { Ok(()) }
+    }
+
+    pub(super) fn remove(&self) -> Result<(), StoreError> {
+        let path = self.folder.path(self.key);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// For whoever wants to know how it came about; the entry is absent from now on.
+    fn set_aside(&self) -> Result<(), StoreError> {
+        let path = self.folder.path(self.key);
+        let aside = path.with_extension(format!("damaged-{}", self.folder.clock.now().0));
+        fs::rename(&path, &aside).map_err(at(&path))?;
+        tracing::error!("{} is damaged and not used; it was moved to {}", path.display(), aside.display());
+        self.forget_old_damage(&path);
+        sync_parent(&path)
+    }
+
+    fn forget_old_damage(&self, path: &Path) {
+        let Some(parent) = path.parent() else { return };
+        let begins = format!("{}.damaged-", name_of(self.key));
+        let names = fs::read_dir(parent).into_iter().flatten().flatten().map(|file| file.file_name());
+        let mut aside: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(&begins)).collect();
+        aside.sort();
+        for name in aside.iter().rev().skip(KEPT_DAMAGED) {
+            // Clutter is no reason to fail.
+            let _ = fs::remove_file(parent.join(name));
+        }
+    }
+}
+
+/// Files are for this user alone.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn sync_parent(path: &Path) -> Result<(), StoreError> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
+    |source| StoreError::File { path: path.to_owned(), source }
+}
+
+#[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, which nothing else waits for")]
+fn nap() {
+    std::thread::sleep(LOCK_AGAIN);
+}
+
+/// A file's name for a key: what is neither letter nor digit, nor `_` or `-`, is percent-encoded. So no key leaves the
+/// folder, and a `.` is always ours.
+fn name_of(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    key.bytes().map(encode).collect()
+}
+
+/// The key of a file; `None` if it isn't an entry's.
+fn key_of(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let (byte, after) = match (first, tail) {
+            (b'.', _) => return None,
+            (b'%', [high, low, tail @ ..]) => {
+                let digits = [*high, *low];
+                (u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?, tail)
+            }
+            (byte, tail) => (byte, tail),
+        };
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{key_of, name_of};
+
+    #[test]
+    fn no_key_leaves_the_folder_and_each_has_its_own_file() {
+        for key in ["access_token:stable:wx1", "../../etc/passwd", "a.new", "ä/%41", ".", ""] {
+            let name = name_of(key);
+            assert!(!name.contains(['/', '.']), "{name}");
+            assert_eq!(key_of(&name).as_deref(), Some(key));
+        }
+        assert_eq!(key_of("a.new"), None);
+        assert_eq!(key_of("a.damaged-1"), None);
+    }
+}

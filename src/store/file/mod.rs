@@ -1,0 +1,149 @@
+//! The engine of one machine: a folder that several processes share, a file for each entry.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+mod entry;
+mod folder;
+
+use self::folder::Folder;
+use super::StoreError;
+use super::changes::{Announcer, Change};
+use super::engine::{Entry, Swap};
+
+/// How often the folder is looked at for what other processes wrote.
+const LOOK: Duration = Duration::from_millis(100);
+/// A folder's time moves in steps of a few milliseconds: one that is younger may hide a second write.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// A folder of entries.
+#[derive(Debug)]
+pub(super) struct File {
+    folder: Arc<Folder>,
+    announcer: Announcer,
+}
+
+impl File {
+    pub(super) async fn open(root: &Path, announcer: Announcer) -> Result<Self, StoreError> {
+        let root = root.to_owned();
+        let folder = blocking(move || Folder::open(&root)).await?;
+        Ok(Self { folder: Arc::new(folder), announcer })
+    }
+
+    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let (folder, keys) = (Arc::clone(&self.folder), owned(keys));
+        blocking(move || {
+            let value = |key: &String| Ok(folder.read(key)?.map(|entry| entry.value));
+            keys.iter().map(value).collect()
+        })
+        .await
+    }
+
+    pub(super) async fn swap(&self, swap: Swap<'_>) -> Result<bool, StoreError> {
+        let (folder, key) = (Arc::clone(&self.folder), swap.key.to_owned());
+        let (expected, value) = (swap.expected.map(<[u8]>::to_vec), swap.value.map(<[u8]>::to_vec));
+        let lasts = swap.lasts;
+        let swapped = blocking(move || {
+            let locked = folder.lock(&key)?;
+            if locked.read()?.map(|entry| entry.value) != expected {
+                return Ok(false);
+            }
+            match value {
+                Some(value) => locked.write(&value, lasts)?,
+                None => locked.remove()?,
+            }
+            Ok(true)
+        })
+        .await?;
+        if swapped && swap.announced {
+            self.announcer.announce(Change::Key(swap.key.into()));
+        }
+        Ok(swapped)
+    }
+
+    pub(super) async fn add(
+        &self,
+        key: &str,
+        counts: &[(&str, u64)],
+        lasts: Duration,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
+        let counts: Vec<_> = counts.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
+        blocking(move || {
+            let locked = folder.lock(&key)?;
+            let mut counters = locked.read()?.map(|entry| counters(&entry.value)).unwrap_or_default();
+            let totals = counts.into_iter().map(|(name, by)| {
+                let counter = counters.entry(name).or_default();
+                *counter += by;
+                *counter
+            });
+            let totals = totals.collect();
+            locked.write(&serde_json::to_vec(&counters).unwrap_or_default(), Some(lasts))?;
+            Ok(totals)
+        })
+        .await
+    }
+
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
+        let entry = blocking(move || folder.read(&key)).await?;
+        Ok(entry.map(|entry| counters(&entry.value)).unwrap_or_default().into_iter().collect())
+    }
+
+    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        let folder = Arc::clone(&self.folder);
+        let all = blocking(move || folder.all()).await?;
+        let now = crate::observe::clock::Clock::default().now();
+        let entries =
+            all.into_iter().map(|(key, entry)| Entry { key, lasts: entry.left(now), value: entry.value });
+        Ok(entries.collect())
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        let folder = Arc::clone(&self.folder);
+        blocking(move || folder.probe()).await
+    }
+
+    /// Announces what others write, for as long as it is polled.
+    pub(super) async fn watch(&self) {
+        let (mut seen, mut settled) = (None, true);
+        loop {
+            let folder = Arc::clone(&self.folder);
+            let changed_at = spawn_blocking(move || folder.changed_at()).await.ok().flatten();
+            if changed_at != seen || !settled {
+                self.announcer.announce(Change::Any);
+            }
+            settled = changed_at.is_none_or(|at| age(at) > SETTLED);
+            seen = changed_at;
+            sleep(LOOK).await;
+        }
+    }
+}
+
+type Counters = std::collections::BTreeMap<String, u64>;
+
+/// The checksum has vouched for the text.
+fn counters(value: &[u8]) -> Counters {
+    serde_json::from_slice(value).unwrap_or_default()
+}
+
+/// Either way: the clock may have been set back.
+fn age(at: SystemTime) -> Duration {
+    at.elapsed().unwrap_or_else(|error| error.duration())
+}
+
+fn owned(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+/// Disks block. A swap whose future was dropped meanwhile goes on to its end: to its caller it is one whose answer was
+/// lost, which a compare-and-swap makes harmless.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work).await.unwrap_or(Err(StoreError::Down))
+}

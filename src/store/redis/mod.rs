@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_secs(1);
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 /// To be subscribed.
 const SUBSCRIBE: Duration = Duration::from_secs(3);
+/// What a probe writes; no entry.
+const PROBE: &str = "probe";
 /// Keys in one answer of a scan.
 const SCANNED: usize = 500;
 
@@ -131,9 +133,8 @@ impl Redis {
             let mut command = self.script(SCAN, "");
             command.arg(&cursor).arg(&pattern).arg(SCANNED);
             let (next, found): (String, Vec<String>) = command.query_async(&mut link).await?;
-            keys.extend(
-                found.into_iter().filter_map(|key| Some(key.strip_prefix(&self.key(""))?.to_owned())),
-            );
+            let own = found.iter().filter_map(|key| key.strip_prefix(&self.key("")));
+            keys.extend(own.filter(|key| *key != PROBE).map(str::to_owned));
             if next == "0" {
                 break;
             }
@@ -157,7 +158,7 @@ impl Redis {
         *self.held() = None;
         let mut link = Link::connect(&self.target).await?;
         let mut command = redis::cmd("SET");
-        command.arg(self.key("probe")).arg("").arg("PX").arg(1000);
+        command.arg(self.key(PROBE)).arg("").arg("PX").arg(1000);
         let written = timeout(PATIENCE, command.query_async::<()>(&mut link)).await;
         written
             .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;

@@ -103,7 +103,7 @@ impl Folder {
 
     /// Whether it takes writes.
     pub(super) fn probe(&self) -> Result<(), StoreError> {
-        let path = self.root.join(format!("probe.{}", std::process::id()));
+        let path = self.root.join(ENTRIES).join(format!("probe.{}", std::process::id()));
         // Enough to need a block of its own: a full disk still takes an empty file.
         let written = private().write(true).create(true).truncate(true).open(&path);
         let written =

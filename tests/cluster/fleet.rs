@@ -57,6 +57,12 @@ impl Fleet {
         self.replicas.push(Replica::start(self.folder.path(), log).await);
     }
 
+    /// Starts a replica that was killed anew.
+    pub async fn restart(&mut self, index: usize) {
+        let log = self.replicas[index].log.clone();
+        self.replicas[index] = Replica::start(self.folder.path(), log).await;
+    }
+
     /// The generation that each replica holds; `None` where it has no usable token or doesn't answer.
     pub async fn generations(&self) -> Vec<Option<u64>> {
         let mut generations = Vec::new();

@@ -9,6 +9,7 @@
 
 mod callers;
 mod fleet;
+mod kill;
 mod outage;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

@@ -7,7 +7,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
-use wxgate::store::{Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store, StoreError};
+use wxgate::store::{
+    Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store, StoreError,
+};
 
 use crate::redis_server::RedisServer;
 
@@ -36,7 +38,12 @@ pub struct Place {
 
 impl Place {
     fn memory() -> Self {
-        Self { location: Location::Memory, memory: Some(Store::memory()), _folder: None, _servers: Vec::new() }
+        Self {
+            location: Location::Memory,
+            memory: Some(Store::memory()),
+            _folder: None,
+            _servers: Vec::new(),
+        }
     }
 
     pub fn file() -> Self {
@@ -140,7 +147,8 @@ async fn a_lease_has_one_owner_until_it_ends(place: &Place) {
 async fn forces_are_counted_for_all_and_what_a_flush_lost_is_remembered(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let now = Timestamp(1_700_000_000_000);
-    let spent = store.spend_force("force:wx1", ForceBudget::default(), now).await.expect("asked").expect("left");
+    let spent =
+        store.spend_force("force:wx1", ForceBudget::default(), now).await.expect("asked").expect("left");
     assert_eq!(spent.left(now), 19);
     let soon = other.spend_force("force:wx1", ForceBudget::default(), now).await.expect("asked");
     assert_eq!(soon.expect_err("too soon").left, 19);

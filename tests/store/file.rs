@@ -70,7 +70,8 @@ async fn a_damaged_file_is_set_aside_and_not_used() {
     let mut flipped = good.clone();
     let last = flipped.len() - 3;
     flipped[last] ^= 4;
-    let damages = [&b""[..], &good[..good.len() - 1], &good[..20], &flipped, b"{\"access_token\":\"t\"}", &[0; 4096]];
+    let damages =
+        [&b""[..], &good[..good.len() - 1], &good[..20], &flipped, b"{\"access_token\":\"t\"}", &[0; 4096]];
     for (times, damaged) in damages.into_iter().enumerate() {
         std::fs::write(&path, damaged).expect("written");
         assert_eq!(load(&store).await, None, "{damaged:?}");

@@ -4,7 +4,6 @@
 
 mod contract;
 mod file;
-mod kill;
 mod redis;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

@@ -107,7 +107,8 @@ pub async fn cluster() -> Place {
     }
     let formed = async {
         for node in &nodes {
-            let whole = |info: &str| info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3");
+            let whole =
+                |info: &str| info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3");
             while !whole(&node.command(&["CLUSTER", "INFO"])) {
                 sleep(Duration::from_millis(50)).await;
             }
@@ -225,7 +226,8 @@ async fn a_wrong_password_is_told_without_being_repeated() {
     let Ok(location) = Location::parse(&format!("redis://:hunter3@127.0.0.1:{}/0", server.port())) else {
         panic!("a URL")
     };
-    let store = Store::open(&wxgate::store::Options { location, seal: None }).await.expect("opened, and down");
+    let store =
+        Store::open(&wxgate::store::Options { location, seal: None }).await.expect("opened, and down");
     let problem = store.problem().expect("down");
     assert!(problem.to_lowercase().contains("pass") && !problem.contains("hunter"), "{problem}");
 }

@@ -18,6 +18,8 @@ fn env(name: &str) -> Option<String> {
         "SHOP_APPID" => Some("wx0123456789abcdef".into()),
         "CANARY" => Some(CANARY.into()),
         "ADMIN_TOKEN" => Some("correct-horse-battery-staple".into()),
+        "SEAL_KEY" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
+        "FORMER_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         "EMPTY" => Some(String::new()),
         "NEWLINE" => Some(format!("{CANARY}\n")),
         _ => None,

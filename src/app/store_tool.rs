@@ -85,8 +85,8 @@ pub async fn verify(options: &Options) -> Result<Verified, StoreToolError> {
             Content::Token { .. } | Content::Lease { .. } | Content::Forces(_) => {}
         }
     }
-    let total = listed.len();
-    sheet.row("checked", &format!("{total} entries of {}, {bad} bad", store.location()));
+    let entries = if listed.len() == 1 { "entry" } else { "entries" };
+    sheet.row("checked", &format!("{} {entries} of {}, {bad} bad", listed.len(), store.location()));
     if stale > 0 {
         let text =
             format!("{stale} not sealed with the present key; each is written anew when it is read next");

@@ -72,7 +72,8 @@ impl Fleet {
         generations
     }
 
-    async fn generation(&self, replica: &Replica) -> Option<u64> {
+    /// The generation that a replica holds.
+    pub async fn generation(&self, replica: &Replica) -> Option<u64> {
         let status = self.status(replica).await?;
         let app = &status["apps"][0];
         (app["state"] == "ready").then(|| app["token"]["generation"].as_u64()).flatten()

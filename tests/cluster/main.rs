@@ -10,6 +10,7 @@
 mod callers;
 mod fleet;
 mod kill;
+mod latency;
 mod outage;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

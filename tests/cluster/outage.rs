@@ -7,7 +7,7 @@ use wxgate::sandbox::{Action, Fault, Target};
 
 use crate::callers::{Callers, Seen};
 use crate::fleet::{Fleet, LOST};
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, Watched};
 
 const FETCH: &str = "/cgi-bin/stable_token";
 
@@ -131,6 +131,22 @@ async fn after_flushall_the_token_is_published_anew() {
     timeout(LOST, published).await.expect("a replica publishes its token");
     fleet.add().await;
     assert_eq!(fleet.agreed().await, 1, "a new replica takes it from there");
+    unharmed(callers, &fleet).await;
+    assert_eq!(fleet.counts(), (1, 0), "{}", fleet.logs());
+    one_more_rotation(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_by_a_sentinel_is_not_noticed_by_callers() {
+    let mut watched = Watched::start().await;
+    let fleet = Fleet::start(2, "stable", &format!("url = \"{}\"", watched.url())).await;
+    let callers = Callers::start(&fleet, 0..2, 20);
+    watched.master.kill();
+    let began = Instant::now();
+    store_is(&fleet, false).await;
+    store_is(&fleet, true).await;
+    println!("on the new master {:?} after the old one's end", began.elapsed());
+    assert_eq!(fleet.agreed().await, 1);
     unharmed(callers, &fleet).await;
     assert_eq!(fleet.counts(), (1, 0), "{}", fleet.logs());
     one_more_rotation(&fleet).await;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than a start takes on a busy machine.
 const LOST: Duration = Duration::from_secs(30);
@@ -101,6 +101,42 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A master, its replica and their sentinel.
+pub struct Watched {
+    pub master: RedisServer,
+    pub replica: RedisServer,
+    pub sentinel: RedisServer,
+    _folder: tempfile::TempDir,
+}
+
+impl Watched {
+    pub async fn start() -> Self {
+        let master = RedisServer::start().await;
+        let port = master.port().to_string();
+        let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\n"
+        );
+        std::fs::write(&file, text).expect("written");
+        let sentinel = RedisServer::with(&[file.to_str().expect("UTF-8"), "--sentinel"]).await;
+        let watched = Self { master, replica, sentinel, _folder: folder };
+        let known = async {
+            while !watched.sentinel.command(&["SENTINEL", "master", "main"]).contains("num-slaves\n1") {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(LOST, known).await.expect("the sentinel finds the replica");
+        watched
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis-sentinel://127.0.0.1:{}/main/0", self.sentinel.port())
     }
 }
 

@@ -9,7 +9,7 @@ use wxgate::secret::Secret;
 use wxgate::store::{Change, Location, Store, StoreError};
 
 use crate::contract::{LOST, Place, load, record, save};
-use crate::redis_server::{RedisServer, free_port};
+use crate::redis_server::{RedisServer, Watched, free_port};
 
 pub async fn plain() -> Place {
     let server = RedisServer::start().await;
@@ -54,44 +54,10 @@ pub async fn with_tls() -> Place {
     Place::at(Location::Redis(target.trusting(Some(folder.keep().join("cert.pem")))), vec![server])
 }
 
-/// A master, its replica and their sentinel.
-struct Watched {
-    master: RedisServer,
-    replica: RedisServer,
-    sentinel: RedisServer,
-}
-
-impl Watched {
-    async fn start() -> Self {
-        let master = RedisServer::start().await;
-        let port = master.port().to_string();
-        let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
-        let folder = tempfile::tempdir().expect("a folder").keep();
-        let file = folder.join("sentinel.conf");
-        let text = format!(
-            "sentinel monitor main 127.0.0.1 {port} 1\nsentinel down-after-milliseconds main 500\n\
-             sentinel failover-timeout main 3000\n"
-        );
-        std::fs::write(&file, text).expect("written");
-        let sentinel = RedisServer::with(&[file.to_str().expect("UTF-8"), "--sentinel"]).await;
-        let watched = Self { master, replica, sentinel };
-        let known = async {
-            while !watched.sentinel.command(&["SENTINEL", "master", "main"]).contains("num-slaves\n1") {
-                sleep(Duration::from_millis(50)).await;
-            }
-        };
-        timeout(LOST, known).await.expect("the sentinel finds the replica");
-        watched
-    }
-
-    fn url(&self) -> String {
-        format!("redis-sentinel://127.0.0.1:{}/main/0", self.sentinel.port())
-    }
-}
-
 pub async fn behind_a_sentinel() -> Place {
-    let Watched { master, replica, sentinel } = Watched::start().await;
-    let url = format!("redis-sentinel://127.0.0.1:{}/main/0", sentinel.port());
+    let watched = Watched::start().await;
+    let url = watched.url();
+    let Watched { master, replica, sentinel, .. } = watched;
     Place::redis(&url, vec![master, replica, sentinel])
 }
 

@@ -37,7 +37,8 @@ fn told(output: &Output) -> (Option<i32>, String, String) {
 }
 
 fn configure(folder: &Path, store: &str) {
-    let app = "[[app]]\nname = \"shop\"\nappid = \"wx0123456789abcdef\"\nsecret = { env = \"SHOP_SECRET\" }\n";
+    let app =
+        "[[app]]\nname = \"shop\"\nappid = \"wx0123456789abcdef\"\nsecret = { env = \"SHOP_SECRET\" }\n";
     std::fs::write(folder.join("wxgate.toml"), format!("[store]\n{store}\n{app}")).expect("written");
 }
 
@@ -112,7 +113,11 @@ async fn a_store_that_is_not_there_is_named_and_none_is_created() {
         (vec!["show", "--url", &url], 1, "is no folder"),
         (vec!["copy", "--from", &url, "--to", "memory:"], 1, "is no folder"),
         (vec!["show", "--url", "memory:"], 1, "its own process"),
-        (vec!["show", "--url", "redis://:canary-password-55d1@127.0.0.1:1/0"], 1, "redis://127.0.0.1:1/0 does not answer"),
+        (
+            vec!["show", "--url", "redis://:canary-password-55d1@127.0.0.1:1/0"],
+            1,
+            "redis://127.0.0.1:1/0 does not answer",
+        ),
         (vec!["show", "--url", "etcd://x"], 64, "the URL is no store"),
         (vec!["show"], 64, "--config"),
         (vec!["copy", "--from", "config", "--to", &url], 64, "needs --config"),

@@ -163,7 +163,7 @@ impl Redis {
         written
             .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;
         *self.held() = Some(link);
-        self.relinked.notify_one();
+        self.relinked.notify_waiters();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Rates and daily budgets, and callers known by a client certificate, have their place here too.
 
-use http::header::{HOST, HeaderName, ORIGIN};
+use http::header::{HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
 use super::Allow;
@@ -86,7 +86,12 @@ impl Allow {
 
 /// Where anybody is let in without a key, a web page in the browser of somebody who can reach us would be too. A browser
 /// gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a foreign `Host` is a name that was rebound to us.
-pub(super) fn refuse_web_page(directory: &Directory, headers: &HeaderMap, peer: Peer) -> Result<(), Error> {
+pub(super) fn refuse_web_page(
+    directory: &Directory,
+    headers: &HeaderMap,
+    target: &Target<'_>,
+    peer: Peer,
+) -> Result<(), Error> {
     if headers.contains_key(ORIGIN) {
         return Err(Error::CallerForbidden("web pages may not call: the request has an Origin".into()));
     }
@@ -95,9 +100,9 @@ pub(super) fn refuse_web_page(directory: &Directory, headers: &HeaderMap, peer: 
     }
     if let Peer::Tcp(address) = peer
         && address.ip().to_canonical().is_loopback()
-        && let Some(host) = headers.get(HOST)
+        && let Some(host) = target.host
     {
-        let host = host_name(host.to_str().unwrap_or_default());
+        let host = host_name(host);
         if !is_local_name(host) && !is_wechat_name(host) && !directory.claims_host(&host.to_ascii_lowercase())
         {
             return Err(Error::CallerForbidden(
@@ -109,7 +114,7 @@ pub(super) fn refuse_web_page(directory: &Directory, headers: &HeaderMap, peer: 
     Ok(())
 }
 
-fn is_local_name(host: &str) -> bool {
+pub(super) fn is_local_name(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -122,6 +122,7 @@ pub fn explain(
     let not_http = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
     let (parts, ()) = request.map_err(not_http)?.into_parts();
     let target = route::target(&parts)?;
+    route::check_proxied(&directory, &target)?;
     let placeholder = route::placeholder(&directory, target.query, &Clock::default());
     route::check_confusion(&target, &placeholder)?;
 

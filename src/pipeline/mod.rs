@@ -159,6 +159,7 @@ impl Pipeline {
     ) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
         let target = route::target(&parts)?;
+        route::check_proxied(directory, &target)?;
         report.endpoint = Some(target.endpoint);
         let by_key = route::caller_by_key(directory, &parts.headers)?;
         if target.endpoint.class == CredentialClass::TokenEndpoint {
@@ -172,7 +173,7 @@ impl Pipeline {
         let caller = route::settle_caller(directory, by_key, &placeholder)?;
         report.admit(caller);
         if caller.is_none() {
-            access::refuse_web_page(directory, &parts.headers, peer)?;
+            access::refuse_web_page(directory, &parts.headers, &target, peer)?;
         }
         route::check_confusion(&target, &placeholder)?;
         let named = Named::new(&target, &parts.headers, placeholder)?;
@@ -199,7 +200,7 @@ impl Pipeline {
         let caller = known.map(|known| known.caller);
         report.admit(caller);
         if caller.is_none() {
-            access::refuse_web_page(directory, &parts.headers, *peer)?;
+            access::refuse_web_page(directory, &parts.headers, target, *peer)?;
         }
         let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
         let named = Named { appid: call.appid.as_deref(), ..named };

@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, HOST, HeaderName};
+use http::header::{AUTHORIZATION, HOST, HeaderName, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
-use super::directory::{App, Caller, Directory, Known};
+use super::access;
+use super::directory::{App, Caller, Directory, Known, host_name};
 use super::error::Error;
 use crate::message::{path, query};
 use crate::observe::clock::Clock;
@@ -24,23 +25,52 @@ pub(super) struct Target<'r> {
     /// WeChat's path.
     pub(super) path: &'r str,
     pub(super) query: Option<&'r str>,
+    /// Whom the request is for: `Host`, or what stands in the target of a request to a proxy.
+    pub(super) host: Option<&'r str>,
+    /// It came as to a proxy, with `http://HOST` before the path.
+    pub(super) proxied: bool,
     pub(super) endpoint: &'static Endpoint,
 }
 
 /// Reads the request line.
 pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
     let uri = &parts.uri;
-    if uri.scheme().is_some() || uri.authority().is_some() || !uri.path().starts_with('/') {
+    if parts.method == Method::CONNECT {
+        return Err(Error::BadRequest(
+            "no tunnels: wxgate must see a request to add the token, so use http:// in place of https://"
+                .into(),
+        ));
+    }
+    // RFC 9112, 3.2.2: a host in the target counts, and not the Host beside it.
+    let host = match (uri.scheme_str(), uri.authority()) {
+        (None, None) => parts.headers.get(HOST).map(|host| host.to_str().unwrap_or_default()),
+        (Some("http"), Some(authority)) => Some(authority.host()),
+        _ => None,
+    };
+    let proxied = uri.scheme().is_some() && host.is_some();
+    if uri.authority().is_some() != proxied || !uri.path().starts_with('/') {
         return Err(Error::BadRequest("the request target must be a path such as /cgi-bin/user/info".into()));
     }
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+    if parts.method == Method::TRACE {
         // TRACE would echo the token.
         return Err(Error::BadRequest("this method is not for WeChat's API".into()));
     }
     check_host(&parts.headers, parts.version)?;
     let (prefix, path) = split_prefix(uri.path());
     path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
-    Ok(Target { prefix, path, query: uri.query(), endpoint: catalogue::find(path) })
+    Ok(Target { prefix, path, query: uri.query(), host, proxied, endpoint: catalogue::find(path) })
+}
+
+/// As a proxy it is one for WeChat's API alone.
+pub(super) fn check_proxied(directory: &Directory, target: &Target<'_>) -> Result<(), Error> {
+    let Some(host) = target.host.filter(|_| target.proxied) else { return Ok(()) };
+    let host = host_name(host).to_ascii_lowercase();
+    let wechat =
+        matches!(&*host, "api.weixin.qq.com" | "api2.weixin.qq.com") || host.ends_with(".api.weixin.qq.com");
+    if wechat || directory.claims_host(&host) || access::is_local_name(&host) {
+        return Ok(());
+    }
+    Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))
 }
 
 /// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the request is for.
@@ -112,10 +142,12 @@ pub(super) fn caller_by_secret<'d>(
     }
 }
 
-/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, `X-Wxgate-Key`. What has the
+/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, the same in
+/// `Proxy-Authorization` for those whose proxy this is, `X-Wxgate-Key`. What has the
 /// place of a key but can't be one counts as a wrong key, never as none: its sender means to be known.
 fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
-    let authorization = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+    let shown = headers.get_all(AUTHORIZATION).iter().chain(headers.get_all(PROXY_AUTHORIZATION));
+    let authorization = shown.filter_map(|value| {
         let value = value.as_bytes().trim_ascii();
         let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
         let (scheme, rest) = value.split_at(end);
@@ -207,8 +239,8 @@ impl<'d, 'r> Named<'d, 'r> {
         headers: &'r HeaderMap,
         placeholder: Placeholder<'d>,
     ) -> Result<Self, Error> {
-        let host = headers.get(HOST).and_then(|value| value.to_str().ok());
-        Ok(Self { prefix: target.prefix, header: app_header(headers)?, placeholder, appid: None, host })
+        let header = app_header(headers)?;
+        Ok(Self { prefix: target.prefix, header, placeholder, appid: None, host: target.host })
     }
 }
 

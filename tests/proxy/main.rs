@@ -6,6 +6,7 @@ mod harness;
 
 mod answers;
 mod app_secret;
+mod as_proxy;
 mod bad_input;
 mod callers;
 mod canaries;

@@ -184,7 +184,11 @@ fn host(text: &str, default_port: u16) -> Result<(String, u16), String> {
     }
     let port = match port {
         "" => Ok(default_port),
-        _ => port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("has a port that is no number from 1 to 65535"),
+        _ => port
+            .parse::<u16>()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("has a port that is no number from 1 to 65535"),
     };
     Ok((host.to_owned(), port?))
 }

@@ -62,6 +62,7 @@ fn app(name: &str, state: AppState) -> view::App {
             permanent: true,
         }),
         forces_left_today: 20,
+        exports: Vec::new(),
         interference: 0,
     }
 }

@@ -15,17 +15,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "admin", "pipeline", "server", "token", "store", "upstream", "wechat", "message",
-            "observe", "secret",
+            "config", "admin", "pipeline", "export", "server", "token", "store", "upstream", "wechat",
+            "message", "observe", "secret",
         ],
     ),
     (
         "config",
-        &["pipeline", "server", "token", "store", "upstream", "wechat", "message", "observe", "secret"],
+        &["pipeline", "export", "server", "token", "store", "upstream", "wechat", "message", "observe", "secret"],
     ),
     ("sandbox", &["server", "message"]),
     ("admin", &["server", "token", "message", "observe", "secret"]),
     ("pipeline", &["server", "token", "upstream", "wechat", "message", "observe", "secret"]),
+    ("export", &["token", "store", "wechat", "observe", "secret"]),
     ("server", &["message", "observe", "secret"]),
     ("token", &["store", "upstream", "wechat", "observe", "secret"]),
     ("store", &["observe", "secret"]),
@@ -42,6 +43,8 @@ const NARROW: &[(&str, &str, &[&str])] = &[
     ("sandbox", "message", &["body"]),
     // `status` and `refresh` reach an admin address behind TLS.
     ("cli", "upstream", &["tls"]),
+    // Exports go to a Redis of their own; the store is the tokens'.
+    ("export", "store", &["redis"]),
     // Token calls go by the control client; the hot path's pool is not theirs.
     ("token", "upstream", &["control"]),
 ];

@@ -16,6 +16,8 @@ const TEXTS = {
     storeDown: "The store is down. Tokens are served from memory and not shared: ",
     noApps: "No app is configured.",
     lastFailure: "Last problem", permanent: "it will not pass by itself",
+    exported: (to, generation) => `Exported to ${to}, generation ${generation ?? "–"}`,
+    overwritten: (times) => `; somebody else wrote there, times seen: ${times}`,
     interference: "Somebody else fetches tokens with this app's secret. Times seen: ",
     howToRefresh: "To refresh a token, use the command line:",
     ago: (text) => `${text} ago`,
@@ -36,6 +38,8 @@ const TEXTS = {
     noApps: "尚未配置任何应用。",
     storeDown: "存储不可用，令牌仅保存在内存中，不与其他实例共享：",
     lastFailure: "最近的问题", permanent: "不会自行恢复",
+    exported: (to, generation) => `已导出到 ${to}，第 ${generation ?? "–"} 代`,
+    overwritten: (times) => `；有其他程序写过此处，次数：${times}`,
     interference: "有其他程序正在用该应用的密钥获取令牌，次数：",
     howToRefresh: "如需刷新令牌，请使用命令行：",
     ago: (text) => `${text}前`,
@@ -107,6 +111,7 @@ function renderApp(app) {
   put(".forces", String(app.forces_left_today));
   put(".interference", texts.interference + app.interference);
   show(find(".interference", article), app.interference > 0);
+  renderExports(find(".exports", article), app.exports);
   const failure = app.last_failure;
   show(find(".failure", article), failure !== null);
   if (failure !== null) {
@@ -118,6 +123,21 @@ function renderApp(app) {
     find(".failure", article).classList.toggle("past", app.state === "ready");
   }
   return article;
+}
+
+function renderExports(list, exports) {
+  show(list, exports.length > 0);
+  const lines = exports.map((target) => {
+    const line = document.createElement("li");
+    line.classList.toggle("bad", target.problem !== null || target.overwritten > 0);
+    line.textContent = texts.exported(target.to, target.generation)
+      + (target.overwritten > 0 ? texts.overwritten(target.overwritten) : "")
+      + (target.problem !== null ? ` · ${target.problem}` : "");
+    return line;
+  });
+  if (lines.map((line) => line.textContent).join() !== [...list.children].map((line) => line.textContent).join()) {
+    list.replaceChildren(...lines);
+  }
 }
 
 function renderCallers(callers) {

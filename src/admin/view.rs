@@ -61,6 +61,23 @@ pub struct App {
     pub forces_left_today: u32,
     /// How often somebody else was found to fetch with this app's secret.
     pub interference: u64,
+    /// Where else its token is written to.
+    pub exports: Vec<Export>,
+}
+
+/// A place that an app's token is written to for others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Export {
+    /// Which, without secrets.
+    pub to: String,
+    /// The token that is there.
+    pub generation: Option<u64>,
+    /// When it was last seen to be there.
+    pub checked_at: Option<String>,
+    /// Why the last try failed, if it did.
+    pub problem: Option<String>,
+    /// How often somebody else had written there.
+    pub overwritten: u64,
 }
 
 /// Whether an app's requests can be served.

@@ -24,6 +24,7 @@ pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
 use crate::config::{Config, SecretFile, is_local};
+use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
@@ -77,6 +78,7 @@ pub struct Running {
 struct Core {
     gate: Arc<Gate>,
     manager: Manager,
+    exporter: Exporter,
     admin: Arc<Admin>,
     access_log: Arc<AccessLog>,
     fixed: reload::Fixed,
@@ -117,6 +119,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let store = Store::open(&config.store).await?;
     let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
     let manager = Manager::start(apps, config.token.clone(), store.clone(), control, clock.clone());
+    let exporter = Exporter::new(clock.clone());
+    exporter.configure(config.exports.clone(), &manager);
     let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
@@ -126,15 +130,16 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
-            apps: views::apps(manager.clone(), clock),
+            apps: views::apps(manager.clone(), exporter.clone(), clock),
             store: views::store(store.clone()),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            exposers: exposers(&gate, &manager, &store, &gauges, &access_log),
+            exposers: exposers(&gate, &manager, &exporter, &store, &gauges, &access_log),
             state: Arc::clone(&state),
         }),
         gate: Arc::clone(&gate),
         manager,
+        exporter,
         access_log: Arc::clone(&access_log),
         fixed: reload::Fixed::of(config),
         exposed: !addresses.iter().all(is_local),
@@ -161,15 +166,18 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
 fn exposers(
     gate: &Arc<Gate>,
     manager: &Manager,
+    exporter: &Exporter,
     store: &Store,
     gauges: &[Arc<Gauges>],
     access_log: &Arc<AccessLog>,
 ) -> Vec<admin::Exposer> {
-    let (gate, manager, store) = (Arc::clone(gate), manager.clone(), store.clone());
+    let (gate, manager, exporter) = (Arc::clone(gate), manager.clone(), exporter.clone());
+    let store = store.clone();
     let (gauges, access_log) = (gauges.to_vec(), Arc::clone(access_log));
     vec![
         Arc::new(move |out| gate.expose(out)),
         Arc::new(move |out| manager.expose(out)),
+        Arc::new(move |out| exporter.expose(out)),
         Arc::new(move |out| store.expose(out)),
         Arc::new(move |out| upstream_connections(&gauges, out)),
         Arc::new(move |out| access_log.expose(out)),
@@ -244,6 +252,7 @@ impl Running {
             () = core.manager.stop() => {}
             () = hurried() => {}
         }
+        core.exporter.stop();
         admin.drain_unless(hurried()).await;
         core.access_log.close();
         drained

@@ -71,6 +71,7 @@ impl Core {
         // Tokens first: a request must find a keeper for every app that the directory names.
         let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
         self.manager.reconfigure(apps, config.token.clone());
+        self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));

@@ -6,6 +6,7 @@ use crate::admin::view::{
     self, App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time,
 };
 use crate::admin::{self, Apps, Refresh};
+use crate::export::{self, Exporter};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
 use crate::store::Store;
@@ -21,14 +22,16 @@ pub(super) fn store(store: Store) -> admin::Store {
 }
 
 /// All apps as they are when asked.
-pub(super) fn apps(manager: Manager, clock: Clock) -> Apps {
+pub(super) fn apps(manager: Manager, exporter: Exporter, clock: Clock) -> Apps {
     Arc::new(move || {
         let now = clock.now();
-        manager.statuses().into_iter().map(|status| app(&status, now)).collect()
+        let mut exports = exporter.statuses();
+        let mut exports_of = |name| exports.remove(name).unwrap_or_default();
+        manager.statuses().iter().map(|status| app(status, exports_of(&status.name), now)).collect()
     })
 }
 
-fn app(status: &Status, now: Timestamp) -> App {
+fn app(status: &Status, exports: Vec<export::Status>, now: Timestamp) -> App {
     let token = match (status.generation, status.fetched_at, status.expires_at) {
         (Some(generation), Some(fetched_at), Some(expires_at)) => Some(Token {
             generation,
@@ -71,6 +74,17 @@ fn app(status: &Status, now: Timestamp) -> App {
         }),
         forces_left_today: status.forces_left_today,
         interference: status.interference,
+        exports: exports.into_iter().map(exported).collect(),
+    }
+}
+
+fn exported(export: export::Status) -> view::Export {
+    view::Export {
+        to: export.to,
+        generation: export.generation,
+        checked_at: export.checked_at.map(time),
+        problem: export.problem,
+        overwritten: export.overwritten,
     }
 }
 

@@ -40,6 +40,8 @@ struct App {
     last_failure: Option<Problem>,
     #[serde(default)]
     interference: u64,
+    #[serde(default)]
+    exports: Vec<Export>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +56,13 @@ struct Refresh {
     at: String,
     reason: String,
     outcome: String,
+}
+
+#[derive(Deserialize)]
+struct Export {
+    to: String,
+    problem: Option<String>,
+    overwritten: u64,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +143,15 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
             app.interference
         );
         out += &wrapped(&text, "  ");
+    }
+    for export in &app.exports {
+        if let Some(problem) = &export.problem {
+            out += &wrapped(&printable(&format!("export to {} fails: {problem}", export.to)), "  ");
+        }
+        if export.overwritten > 0 {
+            let text = format!("export to {}: somebody else wrote there {} times", export.to, export.overwritten);
+            out += &wrapped(&printable(&text), "  ");
+        }
     }
     if let Some(problem) = &app.last_failure {
         let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
@@ -226,7 +244,8 @@ mod tests {
         {"name":"shop","appid":"wx1","kind":"official_account","token_mode":"stable","state":"ready",
          "token":{"generation":42,"age_seconds":725,"expires_in_seconds":6475},"next_refresh_in_seconds":6175,
          "last_refresh":{"at":"2026-11-22T09:47:55.000Z","reason":"ahead","outcome":"replaced"},
-         "last_failure":null,"forces_left_today":20,"interference":3},
+         "last_failure":null,"forces_left_today":20,"interference":3,
+         "exports":[{"to":"file:/run/shop","problem":"cannot use it","overwritten":2}]},
         {"name":"a-mini-program-with-a-long-name","appid":"wx2","kind":"mini_program","token_mode":"stable",
          "state":"unavailable","token":null,"next_refresh_in_seconds":null,"last_refresh":null,
          "last_failure":{"at":"2026-11-22T09:59:30Z","errcode":40164,
@@ -247,6 +266,8 @@ APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
 shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced
   interference: somebody else fetches tokens with this app's secret, seen 3
   times
+  export to file:/run/shop fails: cannot use it
+  export to file:/run/shop: somebody else wrote there 2 times
 a-mini-program-with-a-long-name
                   unavailable -       -       -     -
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in

@@ -10,7 +10,7 @@ use super::reader::{Field, Item};
 use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
-use super::{apps, callers, file, listeners, store_table, upstream_table};
+use super::{apps, callers, exports, file, listeners, store_table, upstream_table};
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
 
@@ -40,7 +40,9 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let callers = callers::options(callers, &names, report);
     let store = store_table::options(&file.store.or_default(), secrets, report);
     let unshared = !store.location.shared() && !token.allow_unshared.or(false);
-    let apps = apps::options(apps, unshared, secrets, report);
+    let raw_apps = apps;
+    let apps = apps::options(raw_apps, unshared, secrets, report);
+    let exports = exports::options(raw_apps, &apps, secrets, report);
 
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
@@ -58,6 +60,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
             errors_as_200: server.errors_as_200.or(false),
             replay: replay_options(&file.replay.or_default(), secrets, report),
         },
+        exports,
         store,
         log: log(&file.log.or_default(), report),
         secret_files: Vec::new(),

@@ -162,10 +162,28 @@ section! {
         hosts: Strings,
         own_credential: String,
         probe: String,
+        export: Vec<Item<Export>>,
     }
     refused {
         egress_proxy: "is not built yet, leave it out and route at the network level",
     }
+}
+
+section! {
+    /// `[[app.export]]`
+    Export {
+        file: String,
+        template: String,
+        mode: String,
+        redis: String,
+        username: String,
+        password: SecretSource,
+        ca_file: String,
+        format: String,
+        prefix: String,
+        key: String,
+    }
+    refused {}
 }
 
 section! {
@@ -183,7 +201,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 9] = [
+pub(super) const TABLES: [(&str, &[&str]); 10] = [
     ("[server]", Server::KEYS),
     ("[admin]", Admin::KEYS),
     ("[upstream]", Upstream::KEYS),
@@ -192,6 +210,7 @@ pub(super) const TABLES: [(&str, &[&str]); 9] = [
     ("[store]", Store::KEYS),
     ("[log]", Log::KEYS),
     ("[[app]]", App::KEYS),
+    ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
 ];
 

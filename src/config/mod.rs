@@ -9,12 +9,13 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::{pipeline, server, store, token, upstream};
+use crate::{export, pipeline, server, store, token, upstream};
 
 mod address;
 mod apps;
 mod build;
 mod callers;
+mod exports;
 mod file;
 mod listeners;
 mod names;
@@ -46,6 +47,8 @@ pub struct Config {
     pub token: token::Options,
     /// Apps, callers and limits.
     pub pipeline: pipeline::Options,
+    /// Where tokens are written for others.
+    pub exports: Vec<export::Options>,
     /// Where tokens are kept beyond this process.
     pub store: store::Options,
     /// What is logged, and how.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::evidence::Evidence;
@@ -25,6 +25,8 @@ pub struct Handle {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub view: ArcSwap<View>,
+    /// Told of each change of the view.
+    pub changes: watch::Sender<()>,
     pub evidence: Evidence,
     pub settings: ArcSwap<Settings>,
     pub clock: Clock,
@@ -75,6 +77,7 @@ impl Shared {
         let (messages, inbox) = mpsc::unbounded_channel();
         let shared = Self {
             view: ArcSwap::default(),
+            changes: watch::Sender::default(),
             evidence: Evidence::default(),
             settings: ArcSwap::from_pointee(settings),
             clock,
@@ -109,6 +112,16 @@ impl Handle {
     /// reference, so it writes to no memory that threads share.
     pub fn read<R>(&self, read: impl FnOnce(&Token) -> R) -> Option<R> {
         self.shared.view.load().usable().map(|token| read(token))
+    }
+
+    /// Told whenever another token is published, or the one that was is found dead.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Whether the same keeper stands behind both.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// A usable token. Where there is none, waits for a fetch in progress, or starts one unless a backoff, the

@@ -297,6 +297,7 @@ impl Keeper {
         // A store makes every reader fetch the pointer anew, so it is done only when something changed.
         if view.differs(&self.shared.view.load()) {
             self.shared.view.store(Arc::new(view));
+            self.shared.changes.send_replace(());
         }
         let mut journal = self.shared.journal();
         journal.obstacle = self.obstacle.failure().cloned();

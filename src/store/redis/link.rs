@@ -20,15 +20,22 @@ const CONNECT: Duration = Duration::from_secs(1);
 
 /// Commands go this way; clones share it.
 #[derive(Clone)]
-pub(super) enum Link {
+pub enum Link {
     /// The server itself, or the present master.
     One(MultiplexedConnection),
+    /// All nodes of a cluster.
     Cluster(ClusterConnection),
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Link")
+    }
 }
 
 impl Link {
     /// Connects; sentinels are asked for the master of the moment.
-    pub(super) async fn connect(target: &Target) -> RedisResult<Self> {
+    pub async fn connect(target: &Target) -> RedisResult<Self> {
         // The store bounds what it waits for, and makes a new link after a failure.
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);

@@ -17,9 +17,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 mod link;
 mod target;
 
+pub use link::Link;
 pub use target::Target;
 
-use self::link::Link;
 use super::changes::{Announcer, Change};
 use super::engine::{Entry, Swap};
 use super::{PATIENCE, StoreError};

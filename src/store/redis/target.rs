@@ -61,7 +61,7 @@ impl Target {
         };
         if rest.contains(['?', '#']) {
             return Err(
-                "has a query, expected keys of [store] in its place: username, password, ca_file".into()
+                "has a query, expected keys beside it in its place: username, password, ca_file".into()
             );
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -96,6 +96,11 @@ impl Target {
     /// Whether it is spoken to through TLS.
     pub fn has_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Whether keys are spread over several nodes.
+    pub fn is_cluster(&self) -> bool {
+        self.shape == Shape::Cluster
     }
 
     /// With what stands beside the URL, which counts before what stands in it.

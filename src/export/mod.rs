@@ -1,0 +1,184 @@
+//! Tokens handed to services that can't come through the proxy: written to a file, or to a Redis in the form in which an
+//! SDK's own cache keeps them.
+//!
+//! Each export follows its app's token and looks every [`CHECK`] whether its place still holds what was written, since
+//! whoever else writes there hands out a token of its own, or a placeholder that WeChat doesn't know.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `task` | the loop of one export |
+//! | `entries` | which keys and values an SDK's cache has |
+//! | `template` | a file's text |
+//! | `file`, `cache` | writing to a file or a Redis: whole, and never an older token over a newer one |
+//! | `status` | what there is to see |
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::task::AbortHandle;
+
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::store::redis::Target;
+use crate::token::{Handle, Manager};
+
+mod cache;
+mod entries;
+mod file;
+mod status;
+mod task;
+mod template;
+
+pub use entries::{Format, key_of};
+pub use status::Status;
+pub use template::{Template, TemplateError};
+
+use status::{Counts, Journal};
+use task::Task;
+
+/// How often an export looks at its place although the token is the same.
+pub const CHECK: Duration = Duration::from_secs(10);
+
+/// One place that an app's token is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The app's name.
+    pub app: Arc<str>,
+    /// WeChat's identifier of the account.
+    pub appid: Arc<str>,
+    /// Where to, and in which form.
+    pub destination: Destination,
+}
+
+/// Where a token is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A file, replaced as a whole.
+    File {
+        /// Its place.
+        path: PathBuf,
+        /// Its text.
+        template: Template,
+        /// Permissions, like 0o600.
+        mode: u32,
+    },
+    /// Keys of a Redis.
+    Redis {
+        /// Which Redis.
+        target: Target,
+        /// How the values look, and which keys there are beside the first.
+        format: Format,
+        /// The first key.
+        key: String,
+    },
+}
+
+/// The place, without secrets.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, .. } => write!(f, "file:{}", path.display()),
+            Self::Redis { target, format, .. } => write!(f, "{target} ({format})"),
+        }
+    }
+}
+
+/// Keeps all exports going. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Exporter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    runtime: runtime::Handle,
+    clock: Clock,
+    /// By app and kind of result; they outlive the exports that they count.
+    counts: Arc<Counts>,
+    /// Locked for a look or a reload, never over an await.
+    running: Mutex<Vec<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    options: Options,
+    token: Handle,
+    journal: Arc<Mutex<Journal>>,
+    task: AbortHandle,
+}
+
+impl Exporter {
+    /// With no exports yet; they will run on the runtime that this is called in.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn new(clock: Clock) -> Self {
+        let running = Mutex::default();
+        Self(Arc::new(Inner {
+            runtime: runtime::Handle::current(),
+            clock,
+            counts: Arc::default(),
+            running,
+        }))
+    }
+
+    /// Takes over a configuration: unchanged exports go on, others end or begin.
+    pub fn configure(&self, exports: Vec<Options>, tokens: &Manager) {
+        let mut running = self.running();
+        let mut before = std::mem::take(&mut *running);
+        for options in exports {
+            let Some(token) = tokens.handle(&options.app) else { continue };
+            let same = |old: &Running| old.options == options && old.token.is_same(&token);
+            let export = match before.iter().position(same) {
+                Some(index) => before.swap_remove(index),
+                None => self.start(options, token),
+            };
+            running.push(export);
+        }
+        for gone in before {
+            gone.task.abort();
+        }
+    }
+
+    /// Ends all exports; what they wrote stays.
+    pub fn stop(&self) {
+        for export in self.running().drain(..) {
+            export.task.abort();
+        }
+    }
+
+    /// How the exports of each app are doing, in the order of the configuration.
+    pub fn statuses(&self) -> BTreeMap<Arc<str>, Vec<Status>> {
+        let mut statuses = BTreeMap::<_, Vec<_>>::new();
+        for export in self.running().iter() {
+            let journal = export.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let status = journal.status(&export.options.destination);
+            statuses.entry(Arc::clone(&export.options.app)).or_default().push(status);
+        }
+        statuses
+    }
+
+    /// Adds the exports' metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        self.0.counts.expose(out);
+    }
+
+    fn start(&self, options: Options, token: Handle) -> Running {
+        let journal = Arc::<Mutex<Journal>>::default();
+        let task = Task {
+            options: options.clone(),
+            token: token.clone(),
+            clock: self.0.clock.clone(),
+            journal: Arc::clone(&journal),
+            counts: Arc::clone(&self.0.counts),
+        };
+        let task = self.0.runtime.spawn(task.run()).abort_handle();
+        Running { options, token, journal, task }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

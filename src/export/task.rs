@@ -1,0 +1,157 @@
+//! The loop of one export.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::cache::{Cache, CacheError};
+use super::file::{self, FileError};
+use super::status::{Counts, Journal};
+use super::{CHECK, Destination, Options};
+use crate::observe::clock::Clock;
+use crate::token::{Handle, Token};
+
+/// Between two tries where the place can't be written to.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// An export that runs.
+pub(super) struct Task {
+    pub options: Options,
+    pub token: Handle,
+    pub clock: Clock,
+    pub journal: Arc<Mutex<Journal>>,
+    pub counts: Arc<Counts>,
+}
+
+/// What somebody else had written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A token that is only good at wxgate's door.
+    Placeholder,
+    /// Anything else.
+    Other,
+}
+
+/// What came of writing.
+#[derive(Debug)]
+pub(super) enum Put {
+    /// It is there now, in the place of what somebody else wrote or not.
+    Written(Option<Found>),
+    /// It was there.
+    Unchanged,
+    /// A newer token is there, which another process wrote.
+    Newer,
+}
+
+/// Why a token could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExportError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl Task {
+    /// Follows the token until it is aborted.
+    pub(super) async fn run(self) {
+        let mut changes = self.token.changes();
+        let mut cache = match &self.options.destination {
+            Destination::Redis { target, format, key } => Some(Cache::new(target, *format, key)),
+            Destination::File { .. } => None,
+        };
+        loop {
+            changes.mark_unchanged();
+            // A token that was proven dead stays where it is until there is another.
+            let pause = match self.token.current() {
+                Some(token) => self.export(&mut cache, &token).await,
+                None => CHECK,
+            };
+            let due = self.clock.sleep_until(self.clock.now().plus(pause));
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = timeout(pause, due) => {}
+            }
+        }
+    }
+
+    /// Gives back how long to wait for the next look.
+    async fn export(&self, cache: &mut Option<Cache>, token: &Arc<Token>) -> Duration {
+        let put = match cache {
+            Some(cache) => cache.put(token, self.clock.now()).await.map_err(ExportError::from),
+            None => self.put_file(token).await.map_err(ExportError::from),
+        };
+        match put {
+            Ok(put) => {
+                self.succeeded(token.generation, &put);
+                CHECK
+            }
+            Err(error) => {
+                self.failed(&error);
+                TRY_AGAIN
+            }
+        }
+    }
+
+    async fn put_file(&self, token: &Arc<Token>) -> Result<Put, FileError> {
+        let Destination::File { path, template, mode } = &self.options.destination else {
+            return Ok(Put::Unchanged);
+        };
+        let text = template.render(&self.options.appid, token, self.clock.now());
+        file::put(path.clone(), *mode, text, Arc::clone(token)).await
+    }
+
+    fn succeeded(&self, generation: u64, put: &Put) {
+        let (app, to) = (&self.options.app, &self.options.destination);
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if journal.problem.take().is_some() {
+            tracing::info!(%app, "the token is exported to {to} again");
+        }
+        journal.checked_at = Some(self.clock.now());
+        match put {
+            Put::Newer => return,
+            Put::Unchanged => {}
+            Put::Written(found) => {
+                self.counts.written(app);
+                if let Some(found) = *found {
+                    journal.overwritten += 1;
+                    self.counts.foreign(app, found);
+                    warn(app, to, found);
+                }
+            }
+        }
+        journal.generation = Some(generation);
+    }
+
+    /// Told once for each outage.
+    fn failed(&self, error: &ExportError) {
+        let (app, to) = (&self.options.app, &self.options.destination);
+        self.counts.failed(app);
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        let before = self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
+        if before.is_none() {
+            tracing::warn!(%app, "the token can't be exported to {to}, trying again each second: {text}");
+        }
+    }
+}
+
+fn warn(app: &str, to: &Destination, found: Found) {
+    match found {
+        Found::Placeholder => tracing::warn!(
+            app,
+            "{to} held a placeholder of wxgate's: a service that fetches its token through wxgate shares this place \
+             with those that read the export; give it a cache of its own. The token was written again"
+        ),
+        Found::Other => tracing::warn!(
+            app,
+            "{to} held something that wxgate didn't write: somebody else writes there, perhaps a service that still \
+             fetches tokens. The token was written again"
+        ),
+    }
+}

@@ -21,7 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "config",
-        &["pipeline", "export", "server", "token", "store", "upstream", "wechat", "message", "observe", "secret"],
+        &[
+            "pipeline", "export", "server", "token", "store", "upstream", "wechat", "message", "observe",
+            "secret",
+        ],
     ),
     ("sandbox", &["server", "message"]),
     ("admin", &["server", "token", "message", "observe", "secret"]),

@@ -149,7 +149,8 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
             out += &wrapped(&printable(&format!("export to {} fails: {problem}", export.to)), "  ");
         }
         if export.overwritten > 0 {
-            let text = format!("export to {}: somebody else wrote there {} times", export.to, export.overwritten);
+            let text =
+                format!("export to {}: somebody else wrote there {} times", export.to, export.overwritten);
             out += &wrapped(&printable(&text), "  ");
         }
     }

@@ -32,7 +32,8 @@ pub(super) fn options(
     let mut seen = Seen::new();
     let mut exports = Vec::new();
     for raw in raw {
-        let named = |app: &&AppOptions| raw.value.name.item().is_some_and(|name| *name.value == *app.token.name);
+        let named =
+            |app: &&AppOptions| raw.value.name.item().is_some_and(|name| *name.value == *app.token.name);
         // One with a problem of its own has been reported.
         let Some(app) = apps.iter().find(named).map(|app| &app.token) else { continue };
         for table in raw.value.export.item().map_or(&[][..], |list| &list.value) {
@@ -85,7 +86,10 @@ fn destination(
         }
         (None, None) => {
             if matches!((&raw.file, &raw.redis), (Field::Missing, Field::Missing)) {
-                report.error(&table.place, "goes nowhere, expected file = \"PATH\" or redis = \"redis://HOST:6379/0\"");
+                report.error(
+                    &table.place,
+                    "goes nowhere, expected file = \"PATH\" or redis = \"redis://HOST:6379/0\"",
+                );
             }
             None
         }
@@ -114,7 +118,10 @@ fn to_file(
     if path.is_dir() || path.file_name().is_none() {
         report.error(place, "is a folder, expected a file in it");
     } else if !path.parent().is_some_and(std::path::Path::is_dir) {
-        report.error(place, "is in a folder that doesn't exist, create it with the rights that its reader needs");
+        report.error(
+            place,
+            "is in a folder that doesn't exist, create it with the rights that its reader needs",
+        );
     }
     unique(seen, format!("file {}", path.display()), place, report);
     let template = match raw.template.item() {
@@ -208,7 +215,8 @@ fn unique(seen: &mut Seen, target: String, place: &Place, report: &mut Report<'_
     match seen.get(&target) {
         Some(first) => {
             let line = report.line(first);
-            report.error(place, format!("is the place of the export on line {line} already, expected another"));
+            report
+                .error(place, format!("is the place of the export on line {line} already, expected another"));
         }
         None => {
             seen.insert(target, place.clone());

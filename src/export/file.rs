@@ -97,7 +97,8 @@ fn put_blocking(path: &Path, mode: u32, text: &str, token: &Token) -> Result<Put
         _ => None,
     };
 
-    let own = Mark { generation: token.generation, fetched_at: token.fetched_at.0, sum: sum(text.as_bytes()) };
+    let own =
+        Mark { generation: token.generation, fetched_at: token.fetched_at.0, sum: sum(text.as_bytes()) };
     let marks: String = written.into_iter().chain([&own]).map(Mark::line).collect();
     lock.set_len(0).and_then(|()| lock.rewind()).map_err(at(&beside))?;
     lock.write_all(marks.as_bytes()).map_err(at(&beside))?;

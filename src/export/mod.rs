@@ -116,12 +116,7 @@ impl Exporter {
     /// Outside of a tokio runtime.
     pub fn new(clock: Clock) -> Self {
         let running = Mutex::default();
-        Self(Arc::new(Inner {
-            runtime: runtime::Handle::current(),
-            clock,
-            counts: Arc::default(),
-            running,
-        }))
+        Self(Arc::new(Inner { runtime: runtime::Handle::current(), clock, counts: Arc::default(), running }))
     }
 
     /// Takes over a configuration: unchanged exports go on, others end or begin.

@@ -134,7 +134,8 @@ impl Task {
             text = format!("{text}: {error}");
             cause = error.source();
         }
-        let before = self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
+        let before =
+            self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
         if before.is_none() {
             tracing::warn!(%app, "the token can't be exported to {to}, trying again each second: {text}");
         }

@@ -166,9 +166,14 @@ impl Gate {
 
     /// A proxy before a sandbox that is prepared already.
     pub async fn before(sandbox: Sandbox, setup: Setup) -> Self {
+        Self::by(Clock::default(), sandbox, setup).await
+    }
+
+    /// A proxy with a clock that somebody has set.
+    pub async fn by(clock: Clock, sandbox: Sandbox, setup: Setup) -> Self {
         let url = setup.upstream_url.clone().unwrap_or_else(|| sandbox.url());
         let config = config(&setup, &url);
-        let (clock, log) = (Clock::default(), Log::default());
+        let log = Log::default();
         let setup = Arc::new(Mutex::new(setup));
         let again = (Arc::clone(&setup), url);
         let surroundings = Surroundings {

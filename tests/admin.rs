@@ -181,7 +181,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                     "state": "ready",
                     "token": {"generation": 3, "age_seconds": 60, "expires_in_seconds": 7140},
                     "next_refresh_in_seconds": 30, "last_refresh": null, "last_failure": null,
-                    "forces_left_today": 20, "interference": 0,
+                    "forces_left_today": 20, "interference": 0, "exports": [],
                 },
                 {
                     "name": "café", "appid": "wx-café", "kind": "official_account", "token_mode": "stable",
@@ -192,7 +192,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                         "message": "invalid ip 203.0.113.9, not in whitelist",
                         "remedy": "add 203.0.113.9 to the IP whitelist", "permanent": true,
                     },
-                    "forces_left_today": 20, "interference": 0,
+                    "forces_left_today": 20, "interference": 0, "exports": [],
                 },
             ],
             "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused"},

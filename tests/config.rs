@@ -119,6 +119,11 @@ fn the_shipped_file_shows_every_key_with_its_default() {
         let section = &shipped[start + table.len()..];
         let section = &section[..section.find("\n[").unwrap_or(section.len())];
         for name in names {
+            // A table within a table is looked for on its own.
+            let nested = format!("{}.{name}", table.replace(']', ""));
+            if known_keys().any(|(table, _)| table.replace(']', "") == nested) {
+                continue;
+            }
             keys += 1;
             let shown = section.lines().any(|line| {
                 line.trim_start_matches("# ").split(" = ").next().is_some_and(|key| key == *name)

@@ -78,6 +78,7 @@ fn caller(
         keys,
         apps: granted?.value.0.iter().map(|app| Arc::from(app.value.as_str())).collect(),
         allow,
+        lease_token: raw.lease_token.or(false),
     })
 }
 

@@ -193,6 +193,7 @@ section! {
         key_sha256: Strings,
         apps: Strings,
         allow: Strings,
+        lease_token: bool,
     }
     refused {
         rate: "is not built yet, leave it out",

@@ -115,7 +115,7 @@ fn replace(path: &Path, mode: u32, text: &[u8]) -> Result<(), FileError> {
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at(&new))?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(at(&new))?;
     fs::rename(&new, path).map_err(at(path))?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
 }
 

@@ -3,8 +3,6 @@
 use crate::observe::clock::Timestamp;
 use crate::token::Token;
 
-/// What old Java services read.
-const PROPERTIES: &str = "access_token={{access_token}}\n";
 /// What a template may name.
 const NAMES: [(&str, Name); 5] = [
     ("access_token", Name::AccessToken),
@@ -53,9 +51,11 @@ fn names() -> String {
     NAMES.map(|(name, _)| format!("{{{{{name}}}}}")).join(", ")
 }
 
+/// A line of a `.properties` file, as old Java services read it.
 impl Default for Template {
     fn default() -> Self {
-        Self::parse(PROPERTIES).unwrap_or(Self(vec![Part::Name(Name::AccessToken)]))
+        let text = |text: &str| Part::Text(text.to_owned());
+        Self(vec![text("access_token="), Part::Name(Name::AccessToken), text("\n")])
     }
 }
 

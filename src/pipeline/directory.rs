@@ -59,6 +59,7 @@ pub(super) struct Caller {
     keys: Vec<[u8; 32]>,
     apps: Vec<usize>,
     pub(super) allow: Vec<Allow>,
+    pub(super) lease_token: bool,
     /// Its label in metrics.
     pub(super) label: u16,
 }
@@ -124,6 +125,7 @@ impl Directory {
                 keys: caller.keys.clone(),
                 apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
                 allow: caller.allow.clone(),
+                lease_token: caller.lease_token,
                 label: names.label(&caller.name),
             })
             .collect();

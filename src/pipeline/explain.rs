@@ -9,7 +9,7 @@ use super::directory::{App, Caller, Directory};
 use super::error::Error;
 use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
-use super::{Options, credential, replay, route};
+use super::{Options, credential, lease, replay, route};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
@@ -123,6 +123,12 @@ pub fn explain(
     let (parts, ()) = request.map_err(not_http)?.into_parts();
     let target = route::target(&parts)?;
     route::check_proxied(&directory, &target)?;
+    if lease::is_asked_for(&target) {
+        return Err(Error::CallerForbidden(
+            "this is wxgate's lease endpoint: it hands the token to callers with lease_token = true".into(),
+        )
+        .into());
+    }
     let placeholder = route::placeholder(&directory, target.query, &Clock::default());
     route::check_confusion(&target, &placeholder)?;
 

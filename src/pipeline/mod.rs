@@ -8,6 +8,7 @@ mod error;
 pub mod explain;
 mod forward;
 mod inspect;
+mod lease;
 mod metrics;
 mod options;
 mod replay;
@@ -167,6 +168,9 @@ impl Pipeline {
             let asked = Asked { directory, parts: &parts, peer, target };
             return self.answer_token_call(&asked, by_key, &call, report);
         }
+        if lease::is_asked_for(&target) {
+            return self.lease_token(directory, &parts, &target, by_key, report).await;
+        }
         let (appid, secret) = credential::login(&target);
         let by_key = route::caller_by_secret(directory, by_key, secret.as_deref())?;
         let placeholder = route::placeholder(directory, target.query, &self.gate.clock);
@@ -207,6 +211,23 @@ impl Pipeline {
         let app = route::settle_app(directory, caller, &named)?;
         report.name_app(app);
         Ok(token_call::answer(app, known, self.gate.clock.now()))
+    }
+
+    /// Hands the app's token to a caller that may have it.
+    async fn lease_token(
+        &self,
+        directory: &Directory,
+        parts: &Parts,
+        target: &Target<'_>,
+        by_key: Option<Known<'_>>,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let known = lease::permit(by_key, &parts.method, !directory.callers.is_empty())?;
+        report.admit(Some(known.caller));
+        let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
+        let app = route::settle_app(directory, Some(known.caller), &named)?;
+        report.name_app(app);
+        lease::answer(app, target, self.gate.clock.now()).await
     }
 
     /// Sends the request, and again with another token where WeChat rejects the one it had.

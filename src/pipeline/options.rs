@@ -73,6 +73,8 @@ pub struct CallerOptions {
     pub apps: Vec<Arc<str>>,
     /// What it may call.
     pub allow: Vec<Allow>,
+    /// It may have the real token.
+    pub lease_token: bool,
 }
 
 /// One rule of a caller's `allow`.

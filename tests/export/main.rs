@@ -29,7 +29,7 @@ fn exporting(exports: &[String]) -> Setup {
 
 fn with(exports: &[String]) -> String {
     let exports = exports.iter().map(|export| format!("[[app.export]]\n{export}\n"));
-    exports.fold(SHOP.to_owned(), |apps, export| apps + &export)
+    format!("{SHOP}{}", exports.collect::<String>())
 }
 
 /// Waits until it holds.

@@ -12,6 +12,7 @@ mod callers;
 mod canaries;
 mod canned;
 mod headers;
+mod lease;
 mod lifecycle;
 mod metrics;
 mod placeholder;

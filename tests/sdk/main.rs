@@ -6,8 +6,12 @@
 )]
 
 mod events;
+mod exported;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests of the proxy, which look at more")]
 #[path = "../proxy/harness.rs"]
 mod harness;
+#[expect(unreachable_pub, reason = "a test program has no outside")]
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod venv;
 mod wechatpy;

@@ -89,7 +89,7 @@ fn every_configuration_loads() {
                 .replace("/run/secrets/shop", secret.to_str().unwrap())
                 .replace("/srv/shop", folder.path().to_str().unwrap())
                 .replace("PASTE", &"0123456789abcdef".repeat(4));
-            let toml = if toml.contains("[[app]]") { toml } else { toml + APP };
+            let toml = if toml.contains("[[app]]") { toml } else { format!("{toml}{APP}") };
             let config = Config::parse(&toml, name, &env).unwrap_or_else(|problems| panic!("{problems}"));
             assert!(config.warnings.is_empty(), "{:?}", config.warnings);
             seen += 1;

@@ -133,11 +133,12 @@ mod tests {
         assert_eq!(silenceper(MiniProgram, Classic), "gowechat_miniprogram__access_token_wx1");
         assert_eq!(silenceper(OfficialAccount, Stable), "gowechat_officialaccount__stable_access_token_wx1");
         assert_eq!(key(Format::Wechatpy, None, OfficialAccount, Stable), "wechatpy:wx1_access_token");
-        // The example of PowerWeChat's own documentation.
+        // The example of PowerWeChat's documentation; the digest there is that of the text with a line feed, which its
+        // code (`GetDefaultCacheKey`) doesn't append.
         let example = app("testappid", "testsecret", OfficialAccount, Stable);
         assert_eq!(
             key_of(Format::PowerWeChat, None, &example),
-            "powerwechat.access_token.edc5f6181730baffc0b88cf96658aeff"
+            "powerwechat.access_token.4ed6a2e3bfccdf98beb48489b94cf486"
         );
     }
 }

@@ -39,18 +39,32 @@ pub struct Clock {
 #[derive(Debug, Default)]
 struct Offset {
     milliseconds: AtomicI64,
+    /// Beginning with the epoch there, the clock follows the runtime's.
+    #[cfg(test)]
+    simulated_since: Option<tokio::time::Instant>,
     moved: watch::Sender<()>,
 }
 
 impl Clock {
     /// The present time.
     pub fn now(&self) -> Timestamp {
+        #[cfg(test)]
+        if let Some(since) = self.offset.simulated_since {
+            return Timestamp(0).plus(since.elapsed());
+        }
         let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
         Timestamp(
             i64::try_from(real)
                 .unwrap_or(i64::MAX)
                 .saturating_add(self.offset.milliseconds.load(Ordering::Acquire)),
         )
+    }
+
+    /// A clock that follows the runtime's, which a test may pause.
+    #[cfg(test)]
+    pub(crate) fn simulated() -> Self {
+        let simulated_since = Some(tokio::time::Instant::now());
+        Self { offset: Arc::new(Offset { simulated_since, ..Offset::default() }) }
     }
 
     /// Moves the clock by `milliseconds`, either way; whoever sleeps until a timestamp looks again.

@@ -16,6 +16,8 @@ pub(super) enum Engine {
     Memory(Memory),
     File(File),
     Redis(Redis),
+    #[cfg(test)]
+    Simulated(super::simulated::Client),
 }
 
 /// A compare-and-swap of one entry.
@@ -47,6 +49,8 @@ impl Engine {
             Self::Memory(memory) => Ok(memory.get(keys)),
             Self::File(file) => file.get(keys).await,
             Self::Redis(redis) => redis.get(keys).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.get(keys).await,
         }
     }
 
@@ -56,6 +60,8 @@ impl Engine {
             Self::Memory(memory) => Ok(memory.swap(swap)),
             Self::File(file) => file.swap(swap).await,
             Self::Redis(redis) => redis.swap(swap).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.swap(swap).await,
         }
     }
 
@@ -71,6 +77,8 @@ impl Engine {
             Self::Memory(memory) => Ok(memory.add(key, counts, lasts)),
             Self::File(file) => file.add(key, counts, lasts).await,
             Self::Redis(redis) => redis.add(key, counts, lasts).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.add(key, counts, lasts).await,
         }
     }
 
@@ -80,6 +88,8 @@ impl Engine {
             Self::Memory(memory) => Ok(memory.counts(key)),
             Self::File(file) => file.counts(key).await,
             Self::Redis(redis) => redis.counts(key).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.counts(key).await,
         }
     }
 
@@ -89,6 +99,8 @@ impl Engine {
             Self::Memory(memory) => Ok(memory.entries()),
             Self::File(file) => file.entries().await,
             Self::Redis(redis) => redis.entries().await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.entries().await,
         }
     }
 
@@ -98,6 +110,8 @@ impl Engine {
             Self::Memory(_) => Ok(()),
             Self::File(file) => file.probe().await,
             Self::Redis(redis) => redis.probe().await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.probe().await,
         }
     }
 
@@ -107,6 +121,8 @@ impl Engine {
             Self::Memory(_) => std::future::pending().await,
             Self::File(file) => file.watch().await,
             Self::Redis(redis) => redis.watch().await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.watch().await,
         }
     }
 }

@@ -38,6 +38,8 @@ mod operations;
 mod record;
 pub mod redis;
 mod seal;
+#[cfg(test)]
+pub(crate) mod simulated;
 
 pub use changes::{Change, Changes};
 pub use force::{ForceBudget, ForceRefused};

@@ -22,6 +22,7 @@ use crate::wechat::TokenMode;
 
 /// A wall clock that is stepped is noticed within this time.
 const LONGEST_NAP: Duration = Duration::from_secs(15);
+const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 /// What keepers work with.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ pub(super) struct Tools {
     pub starts: Arc<Semaphore>,
     /// This process among the replicas.
     pub owner: Arc<str>,
+    /// Off to see that its lack is found.
+    #[cfg(test)]
+    pub looks_again: bool,
 }
 
 /// The only one who decides about an app's token. Handles one thing at a time.
@@ -317,6 +321,7 @@ impl Keeper {
 
 /// Sleeps for `left`, less if the wall clock jumps ahead, and never long.
 async fn nap(clock: &Clock, left: Duration) {
-    let left = left.min(LONGEST_NAP);
+    // The wall clock counts whole milliseconds: for less it would be no sleep at all, and the loop would spin.
+    let left = if left.is_zero() { left } else { left.clamp(CLOCK_TICK, LONGEST_NAP) };
     let _ = timeout(left, clock.sleep_until(clock.now().plus(left))).await;
 }

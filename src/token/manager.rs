@@ -70,7 +70,13 @@ impl Manager {
             clock,
             starts: Arc::new(Semaphore::new(STARTS)),
             owner: format!("{:032x}", fastrand::u128(..)).into(),
+            #[cfg(test)]
+            looks_again: true,
         };
+        Self::with(tools, apps, options)
+    }
+
+    fn with(tools: Tools, apps: Vec<AppOptions>, options: Options) -> Self {
         let manager =
             Self(Arc::new(Inner { tools, runtime: runtime::Handle::current(), kept: Mutex::default() }));
         // Before the keepers look at the store for the first time, so that nothing falls between.
@@ -79,6 +85,29 @@ impl Manager {
         let follower = manager.0.runtime.spawn(follow(changes, Arc::downgrade(&manager.0)));
         manager.kept().follower = Some(follower);
         manager
+    }
+
+    /// One app, in a simulation.
+    #[cfg(test)]
+    pub(super) fn simulated(
+        app: AppOptions,
+        options: Options,
+        store: Store,
+        control: Control,
+        clock: Clock,
+        looks_again: bool,
+    ) -> Self {
+        let owner = format!("{:032x}", fastrand::u128(..)).into();
+        let starts = Arc::new(Semaphore::new(STARTS));
+        Self::with(Tools { store, control, clock, starts, owner, looks_again }, vec![app], options)
+    }
+
+    /// Ends as a killed process does.
+    #[cfg(test)]
+    pub(super) fn crash(&self) {
+        let mut kept = self.kept();
+        kept.follower.take().iter().for_each(JoinHandle::abort);
+        kept.apps.drain(..).for_each(|app| app.supervisor.abort());
     }
 
     /// Takes over a reloaded configuration. Keepers of unchanged apps go on untouched; a changed secret closes

@@ -42,6 +42,8 @@ mod obstacle;
 mod renewal;
 mod schedule;
 mod sharing;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod verdicts;
 

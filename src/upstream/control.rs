@@ -14,6 +14,8 @@ use super::Options;
 pub struct Control {
     client: reqwest::Client,
     base: String,
+    #[cfg(test)]
+    script: Option<Scripts>,
 }
 
 /// A call: what to ask for, with credentials in the query or the body.
@@ -144,11 +146,21 @@ impl Control {
                 addresses.iter().map(|ip| std::net::SocketAddr::new(*ip, options.origin.port)).collect();
             builder = builder.resolve_to_addrs(host, &addresses);
         }
-        Ok(Self { client: builder.build()?, base: options.origin.url() })
+        Ok(Self {
+            client: builder.build()?,
+            base: options.origin.url(),
+            #[cfg(test)]
+            script: None,
+        })
     }
 
     /// Makes one call; `timeout` bounds it from connecting to the answer's last byte.
     pub async fn call(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, CallError> {
+        #[cfg(test)]
+        if let Some(Scripts(script)) = &self.script {
+            let answer = tokio::time::timeout(timeout, script(call.into())).await;
+            return answer.unwrap_or(Err(CallError::Timeout(timeout)));
+        }
         let request = match call {
             Call::Get { path, query } => self.client.get(format!("{}{path}?{query}", self.base)),
             Call::Post { path, body } => self
@@ -190,6 +202,51 @@ impl Control {
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build();
-        Self { client: client.expect("a client"), base: "http://127.0.0.1:0".into() }
+        Self { client: client.expect("a client"), base: "http://127.0.0.1:0".into(), script: None }
+    }
+
+    /// With answers of a test's own, and no network.
+    pub(crate) fn scripted(script: std::sync::Arc<Script>) -> Self {
+        Self { script: Some(Scripts(script)), ..Self::nowhere() }
+    }
+}
+
+/// Answers a call.
+#[cfg(test)]
+pub(crate) type Script = dyn Fn(Scripted) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>
+    + Send
+    + Sync;
+
+#[cfg(test)]
+#[derive(Clone)]
+struct Scripts(std::sync::Arc<Script>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripts")
+    }
+}
+
+/// A call as a script sees it.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Scripted {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: String,
+}
+
+#[cfg(test)]
+impl From<Call<'_>> for Scripted {
+    fn from(call: Call<'_>) -> Self {
+        match call {
+            Call::Get { path, query } => {
+                Self { path: path.to_owned(), query: query.to_owned(), ..Self::default() }
+            }
+            Call::Post { path, body } => {
+                Self { path: path.to_owned(), body: body.to_owned(), ..Self::default() }
+            }
+        }
     }
 }

@@ -1,0 +1,82 @@
+//! The refresh protocol under thousands of schedules: real keepers, managers and stores over a simulated WeChat and a
+//! simulated store server, on a runtime with one thread and a clock that jumps from timer to timer.
+//!
+//! A seed settles all delays, rotations and faults. What must hold, whatever the schedule:
+//!
+//! - No fetch while the token lives, but for a while after a fault: a lost lease costs a fetch, never a wrong token.
+//! - No older token over a newer one, in the store as in each replica.
+//! - Nobody waits longer than `refresh_wait`, and once all is quiet, every replica holds the live token.
+//!
+//! `WXGATE_SIMULATION_SEEDS=FIRST..END` explores others than the usual ones.
+
+mod replica;
+mod wechat;
+mod world;
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use world::{Plan, World};
+
+/// Explored in each run of the tests.
+const USUAL: Range<u64> = 0..200;
+
+fn seeds() -> Range<u64> {
+    #[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+    let wanted = std::env::var("WXGATE_SIMULATION_SEEDS").ok();
+    let range = wanted.as_deref().and_then(|text| {
+        let (first, end) = text.split_once("..")?;
+        Some(first.parse().ok()?..end.parse().ok()?)
+    });
+    range.unwrap_or(USUAL)
+}
+
+/// What a seed's schedule violates.
+fn explore(plan: &Plan) -> Result<world::Figures, String> {
+    fastrand::seed(plan.seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let run = || runtime.block_on(async { World::new(plan).run().await });
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("a task panicked".into()))
+}
+
+/// For whoever runs it with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "figures of a test")]
+fn tell(text: &str) {
+    println!("{text}");
+}
+
+fn all_hold(name: &str, plan: impl Fn(u64) -> Plan) {
+    let mut total = world::Figures::default();
+    for seed in seeds() {
+        match explore(&plan(seed)) {
+            Ok(figures) => total.add(&figures),
+            Err(violation) => panic!("{name}, seed {seed}: {violation}"),
+        }
+    }
+    assert!(total.calls > 0 && total.rotations > 0, "nothing happened: {total:?}");
+    tell(&format!("{name}, {:?}: {total:?}", seeds()));
+}
+
+#[test]
+fn without_faults_each_rotation_is_one_fetch() {
+    all_hold("calm", Plan::calm);
+}
+
+#[test]
+fn with_faults_fetches_are_excused_by_one_and_all_agree_in_the_end() {
+    all_hold("rough", Plan::rough);
+}
+
+#[test]
+fn a_keeper_that_does_not_look_again_once_it_has_the_lease_is_found() {
+    let found = seeds().find_map(|seed| {
+        explore(&Plan { looks_again: false, ..Plan::calm(seed) }).err().map(|violation| (seed, violation))
+    });
+    let (seed, violation) = found.expect("some schedule shows it");
+    assert!(violation.contains("while the token lived"), "{violation}");
+    tell(&format!("found at seed {seed}: {violation}"));
+}

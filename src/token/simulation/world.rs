@@ -1,0 +1,232 @@
+//! A cluster, what befalls it, and what must hold.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::replica::{Replica, Seen};
+use super::wechat::WeChat;
+use crate::observe::clock::Clock;
+use crate::store::simulated::Server;
+use crate::wechat::TokenMode;
+
+/// From the start until nothing happens any more.
+const BUSY: Duration = Duration::from_secs(40);
+/// For backoffs and leases to run out.
+const QUIET: Duration = Duration::from_secs(30);
+/// At the very end no call may fail.
+const LAST: Duration = Duration::from_secs(5);
+/// Apart enough for a request to be replayed in between.
+const BETWEEN_ROTATIONS: Duration = Duration::from_secs(4);
+/// How long after a fault a fetch may be due to it: a lease, a wait for it, a backoff.
+const AFTERMATH: Duration = Duration::from_secs(10);
+
+/// What a schedule consists of.
+pub(super) struct Plan {
+    pub seed: u64,
+    pub mode: TokenMode,
+    pub replicas: usize,
+    /// Of each replica.
+    pub callers: usize,
+    pub faults: bool,
+    /// Whether keepers look at the store once more when they have the lease.
+    pub looks_again: bool,
+}
+
+impl Plan {
+    /// Delays and rotations alone.
+    pub(super) fn calm(seed: u64) -> Self {
+        let mode = if seed % 4 == 3 { TokenMode::Classic } else { TokenMode::Stable };
+        let replicas = 1 + usize::try_from(seed % 5).unwrap_or(0);
+        Self { seed, mode, replicas, callers: 4, faults: false, looks_again: true }
+    }
+
+    /// With crashes, outages, splits, flushes, and answers that are lost.
+    pub(super) fn rough(seed: u64) -> Self {
+        Self { faults: true, ..Self::calm(seed) }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub calls: u64,
+    pub failures: usize,
+    pub rotations: usize,
+    pub faults: usize,
+    pub fetches: usize,
+    pub forces: usize,
+    /// Fetches while the token lived.
+    pub needless: usize,
+}
+
+impl Figures {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.failures += other.failures;
+        self.rotations += other.rotations;
+        self.faults += other.faults;
+        self.fetches += other.fetches;
+        self.forces += other.forces;
+        self.needless += other.needless;
+    }
+}
+
+pub(super) struct World<'p> {
+    plan: &'p Plan,
+    began: Instant,
+    clock: Clock,
+    server: Arc<Server>,
+    wechat: Arc<WeChat>,
+    seen: Arc<Seen>,
+    replicas: Vec<Replica>,
+    rotations: usize,
+    /// When each fault began and ended.
+    faults: Vec<(Instant, Instant)>,
+}
+
+impl<'p> World<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            began: Instant::now(),
+            clock: Clock::simulated(),
+            server: Server::new(),
+            wechat: WeChat::new(plan.mode),
+            seen: Arc::default(),
+            replicas: Vec::new(),
+            rotations: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Figures, String> {
+        for id in 0..self.plan.replicas {
+            let replica = self.replica(id);
+            self.replicas.push(replica);
+        }
+        let mut rotation = self.began + Duration::from_millis(fastrand::u64(500..6000));
+        let mut fault = self.began + Duration::from_millis(fastrand::u64(1000..8000));
+        while self.began.elapsed() < BUSY {
+            if rotation < fault || !self.plan.faults {
+                sleep_until(rotation).await;
+                self.wechat.rotate();
+                self.rotations += 1;
+                rotation += BETWEEN_ROTATIONS + Duration::from_millis(fastrand::u64(0..6000));
+            } else {
+                sleep_until(fault).await;
+                self.befall().await;
+                fault += Duration::from_millis(fastrand::u64(1000..12_000));
+            }
+        }
+        self.wechat.lossy(0.0);
+        self.server.lossy(0.0);
+        sleep(QUIET).await;
+        self.judge()
+    }
+
+    fn replica(&self, id: usize) -> Replica {
+        let store = self.server.store(id);
+        Replica::start(id, self.plan, store, &self.wechat, &self.clock, &self.seen)
+    }
+
+    async fn befall(&mut self) {
+        let began = Instant::now();
+        let lasts = Duration::from_millis(fastrand::u64(50..5000));
+        let one = fastrand::usize(..self.replicas.len());
+        let mut ended = began;
+        match fastrand::u8(..6) {
+            0 => {
+                let dead = self.replicas.swap_remove(one);
+                dead.die();
+                sleep(Duration::from_millis(fastrand::u64(0..2000))).await;
+                let born = self.replica(self.replicas.len());
+                self.replicas.push(born);
+            }
+            1 => {
+                (0..=self.plan.replicas).for_each(|id| self.server.cut_off(id, lasts));
+                ended += lasts;
+            }
+            2 => {
+                self.server.cut_off(one, lasts);
+                ended += lasts;
+            }
+            3 => self.server.flush(),
+            4 => {
+                self.wechat.lossy(0.3);
+                sleep(lasts).await;
+                self.wechat.lossy(0.0);
+            }
+            _ => {
+                self.server.lossy(0.1);
+                sleep(lasts).await;
+                self.server.lossy(0.0);
+            }
+        }
+        self.faults.push((began, ended.max(Instant::now())));
+    }
+
+    fn judge(&self) -> Result<Figures, String> {
+        let at = |moment: Instant| moment.saturating_duration_since(self.began);
+        if let Some(violation) = self.seen.violations.lock().unwrap_or_else(PoisonError::into_inner).first() {
+            return Err(violation.clone());
+        }
+        if let Some(overwrite) = self.server.overwrites().first() {
+            return Err(format!("an older token went over a newer one: {overwrite}"));
+        }
+        let fetches = self.wechat.fetches();
+        for fetch in fetches.iter().filter(|fetch| !fetch.needed) {
+            if !self.excused(fetch.at) {
+                return Err(format!(
+                    "{:?} replica {} fetched while the token lived",
+                    at(fetch.at),
+                    fetch.replica
+                ));
+            }
+        }
+        for fetch in fetches.iter().filter(|fetch| fetch.forced) {
+            if !self.excused(fetch.at) {
+                return Err(format!("{:?} replica {} forced a token", at(fetch.at), fetch.replica));
+            }
+        }
+        let failures = self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        for (when, why) in failures.iter() {
+            if !self.excused(*when) || when.elapsed() < LAST {
+                return Err(format!("{:?} a call failed: {why}", at(*when)));
+            }
+        }
+        for (id, replica) in self.replicas.iter().enumerate() {
+            match replica.handle.current() {
+                Some(token) if self.wechat.lives(token.value.expose()) => {}
+                Some(token) => {
+                    return Err(format!("replica {id} holds a dead token, generation {}", token.generation));
+                }
+                None => return Err(format!("replica {id} holds no token")),
+            }
+        }
+        let mut generations =
+            self.replicas.iter().map(|replica| replica.handle.current().map(|t| t.generation));
+        let first = generations.next();
+        if !generations.all(|generation| Some(generation) == first) {
+            return Err("the replicas count generations differently".into());
+        }
+        Ok(Figures {
+            calls: self.seen.calls.load(Ordering::Relaxed),
+            failures: failures.len(),
+            rotations: self.rotations,
+            faults: self.faults.len(),
+            fetches: fetches.len(),
+            forces: fetches.iter().filter(|fetch| fetch.forced).count(),
+            needless: fetches.iter().filter(|fetch| !fetch.needed).count(),
+        })
+    }
+
+    /// Whether a fault was going on, or had been shortly before.
+    fn excused(&self, moment: Instant) -> bool {
+        let near = |began: Instant, ended: Instant| began <= moment && moment <= ended + AFTERMATH;
+        self.faults.iter().any(|(began, ended)| near(*began, *ended))
+            || self.wechat.lost().iter().any(|lost| near(*lost, *lost + Duration::from_secs(4)))
+    }
+}

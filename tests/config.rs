@@ -223,3 +223,12 @@ fn everything_that_was_set_arrives() {
     assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));
     assert_eq!(caller.keys[0][..2], [0xaa, 0x01]);
 }
+
+#[test]
+fn an_export_beside_a_configuration_named_without_a_folder_has_its_place() {
+    let text = "[[app]]\nname = \"shop\"\nappid = \"wx0123456789abcdef\"\nsecret = { env = \"SHOP_SECRET\" }\n\
+                [[app.export]]\nfile = \"shop.properties\"\n";
+    let config = Config::parse(text, "wxgate.toml", &env).unwrap();
+    let here = std::env::current_dir().unwrap().join("shop.properties");
+    assert_eq!(config.exports[0].destination.to_string(), format!("file:{}", here.display()));
+}

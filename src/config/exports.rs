@@ -115,6 +115,8 @@ fn to_file(
 ) -> Option<Destination> {
     let place = &path.place;
     let path = secrets.path(&path.value);
+    // One beside a configuration that was named without a folder has none either.
+    let path = std::path::absolute(&path).unwrap_or(path);
     if path.is_dir() || path.file_name().is_none() {
         report.error(place, "is a folder, expected a file in it");
     } else if !path.parent().is_some_and(std::path::Path::is_dir) {

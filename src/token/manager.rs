@@ -337,4 +337,29 @@ mod tests {
         assert_eq!(answer.await.expect("answered by the next run").expect("held").generation, 7);
         manager.stop().await;
     }
+
+    #[tokio::test]
+    async fn a_token_that_others_number_higher_takes_over_their_number() {
+        let clock = Clock::default();
+        let store = Store::memory();
+        let now = clock.now();
+        let record = |generation| Record {
+            value: Arc::new(Secret::new("t")),
+            generation,
+            fetched_at: now,
+            expires_at: now.plus(Duration::from_secs(7200)),
+        };
+        store.save("access_token:stable:wx1", &record(7)).await.expect("memory never fails");
+        let second = Duration::from_secs(10);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let manager = Manager::start(vec![app()], options, store.clone(), Control::nowhere(), clock);
+        let handle = manager.handle("shop").expect("configured");
+        assert_eq!(handle.obtain().await.expect("stored").generation, 7);
+        let mut changes = handle.changes();
+        store.save("access_token:stable:wx1", &record(9)).await.expect("memory never fails");
+        while handle.read(|token| token.generation) != Some(9) {
+            tokio::time::timeout(second, changes.changed()).await.expect("in time").expect("kept");
+        }
+        manager.stop().await;
+    }
 }

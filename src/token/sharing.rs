@@ -3,6 +3,7 @@
 //! A store that fails costs nothing but sharing: each replica is its own single flight then, serves from
 //! memory, and offers its token again later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -100,16 +101,20 @@ impl Keeper {
     fn adopt(&mut self, record: Record) -> bool {
         self.generation = self.generation.max(record.generation);
         let token = Token::from(record);
+        let classic = self.settings().app.mode == TokenMode::Classic;
         let mut in_doubt = false;
-        if let Some(held) = &self.held {
-            if held.token.value.matches(&token.value)
-                || !Record::from(&token).supersedes(&Record::from(&*held.token))
-            {
+        if let Some(held) = &mut self.held {
+            if !Record::from(&token).supersedes(&Record::from(&*held.token)) {
+                return false;
+            }
+            if held.token.value.matches(&token.value) {
+                // The sides of a split may have numbered it differently; what is known of it stays.
+                held.token = Arc::new(Token { generation: token.generation, ..Token::clone(&held.token) });
+                self.publish();
                 return false;
             }
             // In classic mode the later fetch ended the other token, whatever the generations say after a split.
-            in_doubt =
-                self.settings().app.mode == TokenMode::Classic && held.token.fetched_at > token.fetched_at;
+            in_doubt = classic && held.token.fetched_at > token.fetched_at;
         }
         if self.expired(&token) {
             return false;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::handle::{Message, Settings, Shared};
 use super::held::Held;
-use super::obstacle::Obstacle;
+use super::obstacle::{Obstacle, Storeless};
 use super::renewal::{Limits, Renewal};
 use super::schedule::{Ceilings, Moment, Pause};
 use super::sharing::record_key;
@@ -62,6 +62,8 @@ pub(super) struct Keeper {
     pub(super) suspect: bool,
     /// A classic fetch whose answer was lost may have rotated the token held.
     pub(super) answer_lost: bool,
+    /// Fetches in classic mode without the store, one after the other, and how long until the next.
+    pub(super) storeless: Storeless,
     /// The last generation for which interference was reported.
     pub(super) interfered: u64,
 }
@@ -97,6 +99,7 @@ impl Keeper {
             started: false,
             suspect: false,
             answer_lost: false,
+            storeless: Storeless::default(),
             interfered: 0,
         }
     }

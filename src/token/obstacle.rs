@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::Failure;
 use super::schedule::{Moment, Pause, backoff, circuit};
 
+const LONGEST_STORELESS: Duration = Duration::from_secs(60);
+
 /// Remembers failures. Nobody's request shortens the pause that follows one.
 #[derive(Debug, Default)]
 pub(super) struct Obstacle {
@@ -45,6 +47,33 @@ impl Obstacle {
     /// Whether a fetch has to wait.
     pub(super) fn bars(&self, now: Moment) -> bool {
         self.left(now).is_some_and(|left| !left.is_zero())
+    }
+}
+
+/// Spaces the fetches of classic mode while the store is down: replicas that don't know of each other end each other's
+/// token by each fetch, and the faster they fetch, the shorter any of them lives.
+#[derive(Debug, Default)]
+pub(super) struct Storeless {
+    fetches: u32,
+    pause: Option<Pause>,
+}
+
+impl Storeless {
+    /// How long the next fetch has to wait.
+    pub(super) fn left(&self, now: Moment) -> Duration {
+        self.pause.as_ref().map_or(Duration::ZERO, |pause| pause.left(now))
+    }
+
+    /// One was made; `chance` in 0..1 spreads the next ones of the replicas.
+    pub(super) fn fetched(&mut self, now: Moment, chance: f64) {
+        self.fetches = self.fetches.saturating_add(1);
+        let pause = backoff(self.fetches, chance).min(LONGEST_STORELESS);
+        self.pause = Some(Pause::new(now, pause));
+    }
+
+    /// The store is back. Whether there had been any.
+    pub(super) fn end(&mut self) -> bool {
+        std::mem::take(self).fetches > 0
     }
 }
 

@@ -99,11 +99,30 @@ impl Keeper {
                 return Renewal::Failed;
             }
         };
+        let storeless = lease.is_none() && self.settings().app.mode == TokenMode::Classic;
+        if storeless && self.must_wait_for_the_store() {
+            return Renewal::Failed;
+        }
         let renewal = self.fetch_leased(reason, force, lease.as_ref()).await;
+        if storeless {
+            self.storeless.fetched(self.now(), fastrand::f64());
+        }
         if let Some(lease) = lease {
+            self.storeless.end();
             let _ = self.tools.store.release(&lease).await;
         }
         renewal
+    }
+
+    /// Bars fetches for a while if one was made without the store just now.
+    fn must_wait_for_the_store(&mut self) -> bool {
+        let now = self.now();
+        let wait = self.storeless.left(now);
+        if !wait.is_zero() {
+            let text = "the store is down, and replicas that fetch without it end each other's token";
+            self.obstacle.bar(Failure::transient(text), now, wait);
+        }
+        !wait.is_zero()
     }
 
     async fn fetch_leased(&mut self, reason: Reason, force: bool, lease: Option<&Lease>) -> Renewal {

@@ -127,6 +127,9 @@ impl Keeper {
     /// The store holds this now, by another replica's doing or because it lost what it had: the higher record is
     /// published anew.
     pub(super) async fn compare(&mut self, stored: Option<Record>) {
+        if self.storeless.end() {
+            self.obstacle.clear();
+        }
         if let Some(record) = &stored
             && self.adopt(record.clone())
         {

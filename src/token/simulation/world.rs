@@ -23,6 +23,9 @@ const BETWEEN_ROTATIONS: Duration = Duration::from_secs(4);
 /// How long after a fault a fetch may be due to it: a lease, a wait for it, a backoff.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
+/// For each fault, all replicas together.
+const MOST_NEEDLESS: usize = 12;
+
 /// What a schedule consists of.
 pub(super) struct Plan {
     pub seed: u64,
@@ -85,6 +88,8 @@ pub(super) struct World<'p> {
     rotations: usize,
     /// When each fault began and ended.
     faults: Vec<(Instant, Instant)>,
+    /// Rotations and faults, in words.
+    events: Vec<(Instant, String)>,
 }
 
 impl<'p> World<'p> {
@@ -99,7 +104,28 @@ impl<'p> World<'p> {
             replicas: Vec::new(),
             rotations: 0,
             faults: Vec::new(),
+            events: Vec::new(),
         }
+    }
+
+    /// What happened, in order: for whoever looks into a violation.
+    fn story(&self) -> String {
+        let at = |moment: Instant| moment.saturating_duration_since(self.began).as_millis();
+        let mut lines: Vec<(u128, String)> = Vec::new();
+        for fetch in self.wechat.fetches() {
+            let why = if fetch.needed { "needed" } else { "needless" };
+            let how = if fetch.forced { ", forced" } else { "" };
+            lines.push((at(fetch.at), format!("replica {} fetched: {why}{how}", fetch.replica)));
+        }
+        lines.extend(
+            self.wechat.lost().iter().map(|lost| (at(*lost), "an answer was lost or late".to_owned())),
+        );
+        lines.extend(self.events.iter().map(|(when, what)| (at(*when), what.clone())));
+        for (when, why) in self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            lines.push((at(*when), format!("a call failed: {why}")));
+        }
+        lines.sort();
+        lines.iter().map(|(when, what)| format!("\n{when:>8} ms  {what}")).collect()
     }
 
     pub(super) async fn run(mut self) -> Result<Figures, String> {
@@ -113,6 +139,7 @@ impl<'p> World<'p> {
             if rotation < fault || !self.plan.faults {
                 sleep_until(rotation).await;
                 self.wechat.rotate();
+                self.happened("the token was ended from outside");
                 self.rotations += 1;
                 rotation += BETWEEN_ROTATIONS + Duration::from_millis(fastrand::u64(0..6000));
             } else {
@@ -124,12 +151,16 @@ impl<'p> World<'p> {
         self.wechat.lossy(0.0);
         self.server.lossy(0.0);
         sleep(QUIET).await;
-        self.judge()
+        self.judge().map_err(|violation| format!("{violation}{}", self.story()))
     }
 
     fn replica(&self, id: usize) -> Replica {
         let store = self.server.store(id);
         Replica::start(id, self.plan, store, &self.wechat, &self.clock, &self.seen)
+    }
+
+    fn happened(&mut self, what: &str) {
+        self.events.push((Instant::now(), what.to_owned()));
     }
 
     async fn befall(&mut self) {
@@ -139,6 +170,7 @@ impl<'p> World<'p> {
         let mut ended = began;
         match fastrand::u8(..6) {
             0 => {
+                self.happened(&format!("replica at {one} killed"));
                 let dead = self.replicas.swap_remove(one);
                 dead.die();
                 sleep(Duration::from_millis(fastrand::u64(0..2000))).await;
@@ -146,20 +178,27 @@ impl<'p> World<'p> {
                 self.replicas.push(born);
             }
             1 => {
+                self.happened(&format!("store down for {lasts:?}"));
                 (0..=self.plan.replicas).for_each(|id| self.server.cut_off(id, lasts));
                 ended += lasts;
             }
             2 => {
+                self.happened(&format!("replica {one} cut off from the store for {lasts:?}"));
                 self.server.cut_off(one, lasts);
                 ended += lasts;
             }
-            3 => self.server.flush(),
+            3 => {
+                self.happened("store flushed");
+                self.server.flush();
+            }
             4 => {
+                self.happened(&format!("answers of WeChat lost for {lasts:?}"));
                 self.wechat.lossy(0.3);
                 sleep(lasts).await;
                 self.wechat.lossy(0.0);
             }
             _ => {
+                self.happened(&format!("answers of the store lost for {lasts:?}"));
                 self.server.lossy(0.1);
                 sleep(lasts).await;
                 self.server.lossy(0.0);
@@ -191,6 +230,10 @@ impl<'p> World<'p> {
                 return Err(format!("{:?} replica {} forced a token", at(fetch.at), fetch.replica));
             }
         }
+        let needless = fetches.iter().filter(|fetch| !fetch.needed).count();
+        if needless > MOST_NEEDLESS * self.faults.len() {
+            return Err(format!("{needless} needless fetches for {} faults", self.faults.len()));
+        }
         let failures = self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner);
         for (when, why) in failures.iter() {
             if !self.excused(*when) || when.elapsed() < LAST {
@@ -219,7 +262,7 @@ impl<'p> World<'p> {
             faults: self.faults.len(),
             fetches: fetches.len(),
             forces: fetches.iter().filter(|fetch| fetch.forced).count(),
-            needless: fetches.iter().filter(|fetch| !fetch.needed).count(),
+            needless,
         })
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::Failure;
 use super::schedule::{Moment, Pause, backoff, circuit};
 
+/// As many may be due to others than replicas.
+const UNSPACED: u32 = 2;
 const LONGEST_STORELESS: Duration = Duration::from_secs(60);
 
 /// Remembers failures. Nobody's request shortens the pause that follows one.
@@ -67,8 +69,10 @@ impl Storeless {
     /// One was made; `chance` in 0..1 spreads the next ones of the replicas.
     pub(super) fn fetched(&mut self, now: Moment, chance: f64) {
         self.fetches = self.fetches.saturating_add(1);
-        let pause = backoff(self.fetches, chance).min(LONGEST_STORELESS);
-        self.pause = Some(Pause::new(now, pause));
+        if self.fetches > UNSPACED {
+            let pause = backoff(self.fetches - UNSPACED, chance).min(LONGEST_STORELESS);
+            self.pause = Some(Pause::new(now, pause));
+        }
     }
 
     /// The store is back. Whether there had been any.
@@ -83,7 +87,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::Obstacle;
+    use super::{Obstacle, Storeless};
     use crate::observe::clock::Timestamp;
     use crate::token::Failure;
     use crate::token::schedule::Moment;
@@ -98,6 +102,19 @@ mod tests {
         obstacle.clear();
         assert!(!obstacle.bars(now) && obstacle.failure().is_none());
         assert_eq!(fail(&mut obstacle), 1);
+    }
+
+    #[test]
+    fn fetches_without_the_store_are_spaced_until_it_is_back() {
+        let now = Moment { wall: Timestamp(0), steady: Instant::now() };
+        let mut storeless = Storeless::default();
+        let mut fetch = || {
+            storeless.fetched(now, 0.5);
+            storeless.left(now).as_secs()
+        };
+        assert_eq!([0; 10].map(|_| fetch()), [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(storeless.end() && storeless.left(now).is_zero());
+        assert!(!storeless.end());
     }
 
     #[test]

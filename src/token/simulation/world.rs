@@ -23,8 +23,9 @@ const BETWEEN_ROTATIONS: Duration = Duration::from_secs(4);
 /// How long after a fault a fetch may be due to it: a lease, a wait for it, a backoff.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// For each fault, all replicas together.
-const MOST_NEEDLESS: usize = 12;
+/// Needless fetches of each replica while the store is down: two at once, more with growing pauses.
+const FOR_AN_OUTAGE: usize = 6;
+const FOR_ANOTHER_FAULT: usize = 2;
 
 /// What a schedule consists of.
 pub(super) struct Plan {
@@ -88,6 +89,8 @@ pub(super) struct World<'p> {
     rotations: usize,
     /// When each fault began and ended.
     faults: Vec<(Instant, Instant)>,
+    /// How many of them took the store away.
+    outages: usize,
     /// Rotations and faults, in words.
     events: Vec<(Instant, String)>,
 }
@@ -104,6 +107,7 @@ impl<'p> World<'p> {
             replicas: Vec::new(),
             rotations: 0,
             faults: Vec::new(),
+            outages: 0,
             events: Vec::new(),
         }
     }
@@ -168,7 +172,9 @@ impl<'p> World<'p> {
         let lasts = Duration::from_millis(fastrand::u64(50..5000));
         let one = fastrand::usize(..self.replicas.len());
         let mut ended = began;
-        match fastrand::u8(..6) {
+        let kind = fastrand::u8(..6);
+        self.outages += usize::from(matches!(kind, 1 | 2 | 5));
+        match kind {
             0 => {
                 self.happened(&format!("replica at {one} killed"));
                 let dead = self.replicas.swap_remove(one);
@@ -231,8 +237,12 @@ impl<'p> World<'p> {
             }
         }
         let needless = fetches.iter().filter(|fetch| !fetch.needed).count();
-        if needless > MOST_NEEDLESS * self.faults.len() {
-            return Err(format!("{needless} needless fetches for {} faults", self.faults.len()));
+        let others = self.faults.len() - self.outages;
+        if needless > self.plan.replicas * (FOR_AN_OUTAGE * self.outages + FOR_ANOTHER_FAULT * others) {
+            let outages = self.outages;
+            return Err(format!(
+                "{needless} needless fetches for {outages} outages and {others} other faults"
+            ));
         }
         let failures = self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner);
         for (when, why) in failures.iter() {

@@ -45,8 +45,8 @@ pub struct App {
     pub appid: String,
     /// As in the configuration: `official_account`, `mini_program`, ...
     pub kind: String,
-    /// `stable` or `classic`.
-    pub token_mode: String,
+    /// `stable` or `classic`, of official accounts and mini programs.
+    pub token_mode: Option<String>,
     /// Whether requests can be served.
     pub state: AppState,
     /// The token held, if one is.
@@ -63,6 +63,35 @@ pub struct App {
     pub interference: u64,
     /// Where else its token is written to.
     pub exports: Vec<Export>,
+    /// What else of the app's was used: tickets, a suite's token.
+    #[serde(default)]
+    pub credentials: Vec<Credential>,
+    /// Of a third-party platform: the accounts that it was asked to act for.
+    pub authorizers: Option<Authorizers>,
+}
+
+/// A credential beside an app's token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Credential {
+    /// As in the metrics: `jsapi_ticket`, ...
+    pub kind: String,
+    /// Whether there is one.
+    pub state: AppState,
+    /// Counts them.
+    pub generation: Option<u64>,
+    /// Seconds until it ends.
+    pub expires_in_seconds: Option<u64>,
+    /// The latest fetch that failed.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// The accounts that a third-party platform was asked to act for since the start.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Authorizers {
+    /// Their token is held.
+    pub in_use: usize,
+    /// Their latest fetch failed.
+    pub failing: usize,
 }
 
 /// A place that an app's token is written to for others.

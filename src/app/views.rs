@@ -10,8 +10,7 @@ use crate::export::{self, Exporter};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
 use crate::store::Store;
-use crate::token::{Manager, RefreshReport, RefreshResult, State, Status};
-use crate::wechat::{AppKind, TokenMode};
+use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
 
 /// The store as it is when asked.
 pub(super) fn store(store: Store) -> admin::Store {
@@ -43,21 +42,9 @@ fn app(status: &Status, exports: Vec<export::Status>, now: Timestamp) -> App {
     App {
         name: status.name.to_string(),
         appid: status.appid.to_string(),
-        kind: match status.kind {
-            AppKind::OfficialAccount => "official_account",
-            AppKind::MiniProgram => "mini_program",
-        }
-        .to_owned(),
-        token_mode: match status.mode {
-            TokenMode::Stable => "stable",
-            TokenMode::Classic => "classic",
-        }
-        .to_owned(),
-        state: match status.state {
-            State::Ready => AppState::Ready,
-            State::Starting => AppState::Starting,
-            State::Failing | State::CircuitOpen | State::Rejected | State::Expired => AppState::Unavailable,
-        },
+        kind: status.kind.as_str().to_owned(),
+        token_mode: status.kind.has_token_modes().then(|| status.mode.as_str().to_owned()),
+        state: app_state(status.state),
         token,
         next_refresh_in_seconds: status.next_refresh_at.map(|at| at.since(now).as_secs()),
         last_refresh: status.last_refresh.as_ref().map(|refresh| LastRefresh {
@@ -65,16 +52,43 @@ fn app(status: &Status, exports: Vec<export::Status>, now: Timestamp) -> App {
             reason: refresh.reason.as_str().to_owned(),
             outcome: refresh.outcome.as_str().to_owned(),
         }),
-        last_failure: status.last_failure.as_ref().map(|(at, failure)| LastFailure {
-            at: time(*at),
-            errcode: failure.errcode,
-            message: failure.message.clone(),
-            remedy: failure.remedy.clone(),
-            permanent: failure.permanent,
-        }),
+        last_failure: status.last_failure.as_ref().map(last_failure),
         forces_left_today: status.forces_left_today,
         interference: status.interference,
         exports: exports.into_iter().map(exported).collect(),
+        credentials: status.further.iter().map(|further| credential(further, now)).collect(),
+        authorizers: status.authorizers.map(|authorizers| view::Authorizers {
+            in_use: authorizers.in_use,
+            failing: authorizers.failing,
+        }),
+    }
+}
+
+fn app_state(state: State) -> AppState {
+    match state {
+        State::Ready => AppState::Ready,
+        State::Starting => AppState::Starting,
+        State::Failing | State::CircuitOpen | State::Rejected | State::Expired => AppState::Unavailable,
+    }
+}
+
+fn last_failure((at, failure): &(Timestamp, Failure)) -> LastFailure {
+    LastFailure {
+        at: time(*at),
+        errcode: failure.errcode,
+        message: failure.message.clone(),
+        remedy: failure.remedy.clone(),
+        permanent: failure.permanent,
+    }
+}
+
+fn credential(further: &Further, now: Timestamp) -> view::Credential {
+    view::Credential {
+        kind: further.credential.to_owned(),
+        state: app_state(further.state),
+        generation: further.generation,
+        expires_in_seconds: further.expires_at.map(|at| at.since(now).as_secs()),
+        last_failure: further.last_failure.as_ref().map(last_failure),
     }
 }
 

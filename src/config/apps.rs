@@ -61,9 +61,13 @@ fn app(
     }
     if let Some(appid) = appid {
         check_appid(appid, report);
-        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`.
-        if name.is_none_or(|name| name.value != appid.value) {
-            unique(&mut seen.names, appid, &appid.value, report);
+        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`. A corporation's apps share its corpid.
+        let key = match raw.agent_id.item() {
+            Some(agent) => format!("{} {}", appid.value, agent.value),
+            None => appid.value.clone(),
+        };
+        if name.is_none_or(|name| name.value != key) {
+            unique(&mut seen.names, appid, &key, report);
         }
     }
     if let Some(item) = raw.default.item().filter(|item| item.value) {
@@ -78,6 +82,7 @@ fn app(
     let hosts = hosts(raw, seen, report);
     let kind = kind(&raw.kind, report);
     let mode = mode(&raw.token_mode, unshared, report);
+    let beside = beside(raw, kind, secrets, report);
     let own_credential = one_of(
         &raw.own_credential,
         &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
@@ -95,6 +100,9 @@ fn app(
             kind,
             mode,
             probe: Arc::from(probe),
+            agent: raw.agent_id.item().map(|agent| Arc::from(agent.value.as_str())),
+            suite: beside.suite,
+            provider_secret: beside.provider_secret,
         },
         default: raw.default.item().is_some_and(|item| item.value),
         hosts,
@@ -160,20 +168,56 @@ fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<Strin
 }
 
 fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
-    if let Some(item) = field.item()
-        && matches!(item.value.as_str(), "component" | "wecom")
+    let kinds = [AppKind::OfficialAccount, AppKind::MiniProgram, AppKind::Component, AppKind::Work];
+    one_of(field, &kinds.map(|kind| (kind.as_str(), kind)), report)
+}
+
+/// What apps of WeCom have beside.
+#[derive(Default)]
+struct Beside {
+    suite: Option<token::SuiteOptions>,
+    provider_secret: Option<Arc<Secret>>,
+}
+
+fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Beside {
+    if !kind.has_token_modes()
+        && let Some(item) = raw.token_mode.item()
     {
-        report.error(
-            &item.place,
-            format!("\"{}\" is not built yet, expected official_account or mini_program", item.value),
-        );
-        return AppKind::OfficialAccount;
+        report.error(&item.place, "is for official accounts and mini programs, leave it out");
     }
-    one_of(
-        field,
-        &[("official_account", AppKind::OfficialAccount), ("mini_program", AppKind::MiniProgram)],
-        report,
-    )
+    if kind != AppKind::Work {
+        let given = [
+            raw.agent_id.item().map(|item| &item.place),
+            raw.suite_id.item().map(|item| &item.place),
+            raw.suite_secret.item().map(|item| &item.place),
+            raw.provider_secret.item().map(|item| &item.place),
+        ];
+        for place in given.into_iter().flatten() {
+            report.error(place, "is for kind = \"wecom\" alone, leave it out");
+        }
+        return Beside::default();
+    }
+    if let Some(agent) = raw.agent_id.item()
+        && (agent.value.is_empty() || !agent.value.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        report.error(&agent.place, "is no AgentId, expected digits like \"1000002\"");
+    }
+    let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
+        (Some(id), Some(source)) => secrets
+            .resolve(source, report)
+            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
+        (Some(id), None) => {
+            report.error(&id.place, "needs suite_secret beside it");
+            None
+        }
+        (None, Some(source)) => {
+            report.error(&source.place, "needs suite_id beside it");
+            None
+        }
+        (None, None) => None,
+    };
+    let provider = raw.provider_secret.item().and_then(|source| secrets.resolve(source, report));
+    Beside { suite, provider_secret: provider }
 }
 
 fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> TokenMode {

@@ -162,6 +162,10 @@ section! {
         hosts: Strings,
         own_credential: String,
         probe: String,
+        agent_id: String,
+        suite_id: String,
+        suite_secret: SecretSource,
+        provider_secret: SecretSource,
         export: Vec<Item<Export>>,
     }
     refused {

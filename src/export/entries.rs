@@ -74,8 +74,8 @@ pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String 
     match format {
         Format::WxJava => {
             let prefix = prefix.unwrap_or(match app.kind {
-                AppKind::OfficialAccount => "wx",
                 AppKind::MiniProgram => "wa",
+                _ => "wx",
             });
             format!("{prefix}:access_token:{appid}")
         }
@@ -83,10 +83,12 @@ pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String 
             let prefix = prefix.unwrap_or(match app.kind {
                 AppKind::OfficialAccount => "gowechat_officialaccount_",
                 AppKind::MiniProgram => "gowechat_miniprogram_",
+                AppKind::Component => "gowechat_openplatform_",
+                AppKind::Work => "gowechat_work_",
             });
             let family = match app.mode {
-                TokenMode::Classic => "access_token",
-                TokenMode::Stable => "stable_access_token",
+                TokenMode::Stable if app.kind.has_token_modes() => "stable_access_token",
+                _ => "access_token",
             };
             format!("{prefix}_{family}_{appid}")
         }
@@ -116,6 +118,9 @@ mod tests {
             kind,
             mode,
             probe: "/p".into(),
+            agent: None,
+            suite: None,
+            provider_secret: None,
         }
     }
 

@@ -13,6 +13,9 @@ use tokio::sync::watch;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The end of what doesn't end by itself.
+    pub const NEVER: Self = Self(i64::MAX);
+
     /// This time plus `duration`.
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))

@@ -107,6 +107,7 @@ impl Store {
         }
         let text = Text::parse(key, &entry.value)?;
         // Without the key a sealed value moves as it is: its seal doesn't depend on the store.
+        let lasts = (text.times().2 != Timestamp::NEVER).then_some(RECORDS_LAST);
         let value = match (&to.0.seal, text.protection()) {
             (None, Protection::Sealed(_)) => entry.value.clone(),
             _ => text.open(key, self.seal())?.0.encode(key, to.seal())?,
@@ -122,7 +123,7 @@ impl Store {
             key,
             expected: present.as_deref(),
             value: Some(&value),
-            lasts: Some(RECORDS_LAST),
+            lasts,
             announced: true,
         };
         to.0.engine.swap(swap).await

@@ -254,7 +254,7 @@ impl Store {
                     key,
                     expected: present.as_deref(),
                     value: Some(&encoded),
-                    lasts: Some(RECORDS_LAST),
+                    lasts: record.lasts(),
                     announced: true,
                 };
                 if self.0.engine.swap(swap).await? {
@@ -383,7 +383,7 @@ impl Store {
                 key,
                 expected: Some(bytes),
                 value: Some(&encoded),
-                lasts: Some(RECORDS_LAST),
+                lasts: record.lasts(),
                 announced: false,
             };
             // Whoever was faster wrote it with the present key too.

@@ -1,13 +1,14 @@
 //! A token as the store keeps it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{RECORDS_LAST, StoreError};
 use super::seal::{Seal, SealError};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -77,6 +78,11 @@ impl Record {
 
     pub(super) fn rank(&self) -> Rank {
         Rank { generation: self.generation, fetched_at: self.fetched_at, digest: digest_of(&self.value) }
+    }
+
+    /// How long the store keeps it: what never ends must not be forgotten either.
+    pub(super) fn lasts(&self) -> Option<Duration> {
+        (self.expires_at != Timestamp::NEVER).then_some(RECORDS_LAST)
     }
 
     /// The text form of the record of `key`.

@@ -1,5 +1,6 @@
 //! What requests and the admin ask of an app's keeper.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+use super::credential::Credential;
 use super::evidence::Evidence;
 use super::held::View;
 use super::status::Journal;
@@ -30,6 +32,10 @@ pub(super) struct Shared {
     pub evidence: Evidence,
     pub settings: ArcSwap<Settings>,
     pub clock: Clock,
+    /// Fetched when somebody asks, and renewed while it is in use.
+    pub on_demand: bool,
+    /// Somebody has used it since it was last asked whether anybody does.
+    wanted: AtomicBool,
     /// Locked for a read or a write of its fields, never over an await.
     journal: Mutex<Journal>,
     /// Unbounded, so that asking never waits: what is in it are requests in flight, and those are limited.
@@ -40,6 +46,7 @@ pub(super) struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub app: AppOptions,
+    pub credential: Credential,
     pub options: Options,
 }
 
@@ -59,6 +66,8 @@ pub(super) enum Message {
     /// What the store holds, which isn't what the keeper published.
     Stored(Option<Record>),
     SecretChanged,
+    /// What WeChat handed over to fetch with.
+    Granted(Record),
     Stop,
     #[cfg(test)]
     Panic,
@@ -75,7 +84,10 @@ enum Silence {
 impl Shared {
     pub(super) fn new(settings: Settings, clock: Clock) -> (Self, mpsc::UnboundedReceiver<Message>) {
         let (messages, inbox) = mpsc::unbounded_channel();
+        let on_demand = settings.credential.is_on_demand();
         let shared = Self {
+            on_demand,
+            wanted: AtomicBool::new(!on_demand),
             view: ArcSwap::default(),
             changes: watch::Sender::default(),
             evidence: Evidence::default(),
@@ -91,6 +103,18 @@ impl Shared {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody has used it since this was asked last; always, of what isn't kept on demand.
+    pub(super) fn was_wanted(&self) -> bool {
+        !self.on_demand || self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Read before it is written: what all workers write to, each of them waits for.
+    fn want(&self) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            self.wanted.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Leaves a message that expects no answer; one for a keeper that has stopped is dropped.
     pub(super) fn tell(&self, message: Message) {
         let _ = self.messages.send(message);
@@ -100,7 +124,8 @@ impl Shared {
 impl Handle {
     /// A handle that no keeper stands behind: it never has a token. For saying what would be done.
     pub fn unkept(app: AppOptions, options: Options, clock: Clock) -> Self {
-        Self { shared: Arc::new(Shared::new(Settings { app, options }, clock).0) }
+        let credential = Credential::main(&app);
+        Self { shared: Arc::new(Shared::new(Settings { app, credential, options }, clock).0) }
     }
 
     /// The usable token, if there is one.
@@ -111,6 +136,7 @@ impl Handle {
     /// Reads the usable token, if there is one. For the hot path: unlike [`Handle::current`] it counts no
     /// reference, so it writes to no memory that threads share.
     pub fn read<R>(&self, read: impl FnOnce(&Token) -> R) -> Option<R> {
+        self.shared.want();
         self.shared.view.load().usable().map(|token| read(token))
     }
 
@@ -127,6 +153,7 @@ impl Handle {
     /// A usable token. Where there is none, waits for a fetch in progress, or starts one unless a backoff, the
     /// circuit or a ceiling forbids it; then the error comes at once. Takes at most `refresh_wait`.
     pub async fn obtain(&self) -> Result<Arc<Token>, Unavailable> {
+        self.shared.want();
         if let Some(token) = self.current() {
             return Ok(token);
         }
@@ -208,6 +235,8 @@ impl Handle {
             failing: journal.obstacle.is_some(),
             forces_left_today: journal.forces.left(self.shared.clock.now()),
             interference: journal.interference,
+            further: Vec::new(),
+            authorizers: None,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Token;
 use super::schedule::{Moment, again_age, ahead_age, last_minutes};
 use crate::store::Record;
-use crate::wechat::TokenMode;
+use crate::wechat::Issuer;
 
 /// A token and how it ages.
 ///
@@ -25,10 +25,10 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(token: Token, now: Moment, mode: TokenMode, chance: f64) -> Self {
+    pub(super) fn new(token: Token, now: Moment, issuer: Issuer, chance: f64) -> Self {
         let mut held =
             Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO, again_at: Duration::ZERO };
-        held.ahead_at = ahead_age(mode, held.lifetime(), held.age(now), chance);
+        held.ahead_at = ahead_age(issuer, held.lifetime(), held.age(now), chance);
         held.again_at = again_age(held.age(now));
         held
     }
@@ -141,7 +141,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::token::Token;
     use crate::token::schedule::Moment;
-    use crate::wechat::TokenMode;
+    use crate::wechat::{Issuer, TokenMode};
 
     const FETCHED: i64 = 100_000_000;
 
@@ -156,7 +156,7 @@ mod tests {
             fetched_at: Timestamp(FETCHED),
             expires_at: Timestamp(FETCHED + 7_200_000),
         };
-        Held::new(token, adopted, TokenMode::Stable, 0.0)
+        Held::new(token, adopted, Issuer::App(TokenMode::Stable), 0.0)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keeper::Keeper;
 use super::schedule::Moment;
-use crate::wechat::TokenMode;
+use crate::wechat::{Issuer, TokenMode};
 
 /// In its last five minutes a token may be replaced without anybody's doing.
 const OWN_RENEWAL: Duration = Duration::from_secs(300);
@@ -15,7 +15,7 @@ impl Keeper {
     pub(super) fn suspect_interference_in_stable_mode(&mut self, now: Moment) {
         let Some(held) = &self.held else { return };
         let ours = self.forces.last_at.is_some_and(|last| last >= held.token.fetched_at);
-        if self.settings().app.mode == TokenMode::Stable && held.remaining(now) > OWN_RENEWAL && !ours {
+        if self.issuer.forces() && held.remaining(now) > OWN_RENEWAL && !ours {
             self.report_interference("WeChat replaced a stable token long before its end");
         }
     }
@@ -24,8 +24,9 @@ impl Keeper {
     /// else fetched.
     pub(super) fn suspect_interference_in_classic_mode(&mut self) {
         let Some(held) = &self.held else { return };
-        let classic = self.settings().app.mode == TokenMode::Classic;
-        if classic && held.remaining(self.now()) > OWN_RENEWAL && !self.answer_lost {
+        // An authorizer's token also dies where the account takes its authorisation back.
+        let ours_alone = matches!(self.issuer, Issuer::App(TokenMode::Classic) | Issuer::Component);
+        if ours_alone && held.remaining(self.now()) > OWN_RENEWAL && !self.answer_lost {
             self.report_interference("a classic token died long before its end");
         }
     }

@@ -6,22 +6,23 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::grant::Grant;
 use super::handle::{Message, Settings, Shared};
 use super::held::Held;
 use super::obstacle::{Obstacle, Storeless};
 use super::renewal::{Limits, Renewal};
 use super::schedule::{Ceilings, Moment, Pause};
-use super::sharing::record_key;
 use super::status::Reason;
 use super::verdicts::Verdicts;
 use super::{Failure, RefreshReport, RefreshResult, Token, Unavailable};
 use crate::observe::clock::Clock;
-use crate::store::{ForceBudget, Store};
+use crate::store::{ForceBudget, Record, Store};
 use crate::upstream::control::Control;
-use crate::wechat::TokenMode;
+use crate::wechat::Issuer;
 
 /// A wall clock that is stepped is noticed within this time.
 const LONGEST_NAP: Duration = Duration::from_secs(15);
+const LONGEST_NAP_ON_DEMAND: Duration = Duration::from_secs(300);
 const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 /// What keepers work with.
@@ -43,6 +44,9 @@ pub(super) struct Tools {
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     pub(super) tools: Tools,
+    pub(super) issuer: Issuer,
+    /// What WeChat handed over to fetch with.
+    pub(super) grant: Grant,
     inbox: mpsc::UnboundedReceiver<Message>,
     /// Under which the store keeps this token.
     pub(super) key: String,
@@ -58,6 +62,8 @@ pub(super) struct Keeper {
     pub(super) ceilings: Ceilings,
     /// Whether a first fetch was made, or none was needed.
     pub(super) started: bool,
+    /// Nobody has used it since the last refresh, so that none is made before somebody asks.
+    idle: bool,
     /// The token held lost a compare-and-set race in classic mode, where the loser may hold the only live one.
     pub(super) suspect: bool,
     /// A classic fetch whose answer was lost may have rotated the token held.
@@ -76,17 +82,21 @@ enum Step {
     Force,
     Ahead,
     ProbeSuspect,
+    /// Nothing, until somebody asks.
+    Rest,
 }
 
 impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
         let settings = shared.settings.load();
-        let mode = settings.app.mode;
-        let key = record_key(&settings.app);
+        let issuer = settings.credential.issuer;
+        let key = settings.credential.key(&settings.app);
         drop(settings);
         Self {
             shared,
             tools,
+            issuer,
+            grant: Grant::default(),
             inbox,
             key,
             held: None,
@@ -95,8 +105,9 @@ impl Keeper {
             obstacle: Obstacle::default(),
             force_due: None,
             forces: ForceBudget::default(),
-            ceilings: Ceilings::of(mode),
+            ceilings: Ceilings::of(issuer),
             started: false,
+            idle: false,
             suspect: false,
             answer_lost: false,
             storeless: Storeless::default(),
@@ -116,6 +127,7 @@ impl Keeper {
             self.publish();
             let (step, left) = self.next_step(self.now());
             let first = step == Step::Retry && !self.started;
+            let longest = self.longest_nap();
             tokio::select! {
                 message = self.inbox.recv() => match message {
                     None | Some(Message::Stop) => return,
@@ -125,7 +137,7 @@ impl Keeper {
                     self.take(step).await;
                     drop(permit);
                 }
-                () = nap(&self.tools.clock, left), if !first => {
+                () = nap(&self.tools.clock, left, longest), if !first => {
                     let (step, left) = self.next_step(self.now());
                     if left.is_zero() {
                         self.publish();
@@ -137,6 +149,7 @@ impl Keeper {
     }
 
     async fn answer(&mut self, message: Message) {
+        self.idle = false;
         match message {
             Message::Obtain(reply) => {
                 let answer = self.obtain().await;
@@ -157,6 +170,7 @@ impl Keeper {
             }
             Message::Stored(record) => self.compare(record).await,
             Message::SecretChanged => self.obstacle.clear(),
+            Message::Granted(record) => self.granted(record),
             Message::Stop => {}
             #[cfg(test)]
             Message::Panic => panic!("asked to"),
@@ -164,6 +178,9 @@ impl Keeper {
     }
 
     fn next_step(&self, now: Moment) -> (Step, Duration) {
+        if self.idle {
+            return (Step::Rest, Duration::MAX);
+        }
         let fetch = match (self.obstacle.left(now), &self.held) {
             (Some(left), _) => (Step::Retry, left),
             (None, Some(held)) if !self.verdicts.dead() => (Step::Ahead, held.until_ahead(now)),
@@ -178,7 +195,12 @@ impl Keeper {
     }
 
     async fn take(&mut self, step: Step) {
+        self.idle = matches!(step, Step::Retry | Step::Ahead) && !self.shared.was_wanted();
+        if self.idle {
+            return;
+        }
         match step {
+            Step::Rest => {}
             Step::Retry => {
                 let reason = self.reason();
                 self.recover(reason).await;
@@ -193,6 +215,24 @@ impl Keeper {
                 }
             }
             Step::ProbeSuspect => self.probe_suspect().await,
+        }
+    }
+
+    /// A clock that was stepped may be noticed later by those of whom there are thousands.
+    fn longest_nap(&self) -> Duration {
+        if self.shared.on_demand { LONGEST_NAP_ON_DEMAND } else { LONGEST_NAP }
+    }
+
+    /// WeChat handed over another ticket or refresh token, or an account took its authorisation back.
+    fn granted(&mut self, record: Record) {
+        let taken_back = record.value.expose().is_empty();
+        if !self.grant.put(record) {
+            return;
+        }
+        self.obstacle.clear();
+        if taken_back {
+            self.verdicts.found_dead();
+            self.fail(Failure::unauthorized("the account took its authorisation back"));
         }
     }
 
@@ -215,8 +255,7 @@ impl Keeper {
 
     async fn refresh(&mut self, force: bool) -> RefreshReport {
         self.obstacle.clear();
-        let mode = self.settings().app.mode;
-        let renewal = if force && mode == TokenMode::Stable {
+        let renewal = if force && self.issuer.forces() {
             self.force(Reason::Admin, Limits::Passed).await
         } else {
             self.renew(Reason::Admin, Limits::Passed).await
@@ -310,7 +349,7 @@ impl Keeper {
         journal.obstacle = self.obstacle.failure().cloned();
         journal.dead = self.verdicts.dead();
         journal.forces = self.forces;
-        journal.next_refresh_at = Some(now.wall.plus(self.next_step(now).1));
+        journal.next_refresh_at = (!self.idle).then(|| now.wall.plus(self.next_step(now).1));
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -323,8 +362,8 @@ impl Keeper {
 }
 
 /// Sleeps for `left`, less if the wall clock jumps ahead, and never long.
-async fn nap(clock: &Clock, left: Duration) {
+async fn nap(clock: &Clock, left: Duration, longest: Duration) {
     // The wall clock counts whole milliseconds: for less it would be no sleep at all, and the loop would spin.
-    let left = if left.is_zero() { left } else { left.clamp(CLOCK_TICK, LONGEST_NAP) };
+    let left = if left.is_zero() { left } else { left.clamp(CLOCK_TICK, longest) };
     let _ = timeout(left, clock.sleep_until(clock.now().plus(left))).await;
 }

@@ -11,7 +11,6 @@ use super::renewal::{Limits, Renewal};
 use super::status::Reason;
 use super::verdicts::Recall;
 use super::{Rejection, Verdict};
-use crate::wechat::TokenMode;
 
 /// Long enough for WeChat's nodes to agree on a token, and short enough for the SDKs that give up after 2 s.
 const REPLAY_DELAY: Duration = Duration::from_millis(500);
@@ -27,10 +26,10 @@ impl Keeper {
             Recall::PassOn => Verdict::PassOn,
             Recall::Alive => Verdict::ReplayAfter(token, REPLAY_DELAY),
             Recall::Confirm => self.watched(rejection, Self::confirm).await,
-            Recall::Unknown => match self.settings().app.mode {
-                TokenMode::Stable => self.watched(rejection, Self::climb_stable).await,
-                TokenMode::Classic => self.watched(rejection, Self::climb_classic).await,
-            },
+            Recall::Unknown if self.issuer.rotates() => {
+                self.watched(rejection, Self::climb_rotating).await
+            }
+            Recall::Unknown => self.watched(rejection, Self::climb_steady).await,
         }
     }
 
@@ -53,8 +52,9 @@ impl Keeper {
         verdict
     }
 
-    /// Stable mode: a fetch without force costs little and settles most cases, so it comes before the probe.
-    async fn climb_stable(&mut self, _: &Rejection) -> Verdict {
+    /// Where WeChat hands out the same token again: a fetch costs little and settles most cases, so it comes before the
+    /// probe.
+    async fn climb_steady(&mut self, _: &Rejection) -> Verdict {
         // Step 2: another replica was first.
         if self.adopt_newer().await {
             return self.replay().await;
@@ -77,8 +77,8 @@ impl Keeper {
         }
     }
 
-    /// Classic mode: a fetch rotates the token for everybody, so only one that is proven dead is worth it.
-    async fn climb_classic(&mut self, _: &Rejection) -> Verdict {
+    /// Where a fetch rotates the token for everybody, only one that is proven dead is worth it.
+    async fn climb_rotating(&mut self, _: &Rejection) -> Verdict {
         // Step 2.
         if self.adopt_newer().await {
             return self.replay().await;
@@ -126,7 +126,8 @@ impl Keeper {
         if self.shared.evidence.last_sent_at(token.generation).is_none() {
             let settings = self.settings();
             let timeout = settings.options.fetch_timeout;
-            pulse = probe(&self.tools.control, &settings.app.probe, &token.value, timeout).await;
+            let (app, issuer) = (&settings.app, settings.credential.issuer);
+            pulse = probe(&self.tools.control, app, issuer, &token.value, timeout).await;
         }
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no force.
         if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {

@@ -1,5 +1,6 @@
 //! Which apps are kept, and that their keepers never end unasked.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,35 +10,39 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::handle::{Message, Settings, Shared};
+use super::credential::Credential;
 use super::keeper::{Keeper, Tools};
-use super::sharing::record_key;
-use super::status::{Sample, expose};
+use super::grant;
+use super::status::{Authorizers, Further, Sample, expose};
 use super::{AppOptions, Handle, Options, Status};
-use crate::observe::clock::Clock;
+use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
 use crate::store::{Change, Changes, Record, Store};
 use crate::upstream::control::Control;
+use crate::wechat::Issuer;
 
 /// First fetches at once when many apps start.
 const STARTS: usize = 20;
+/// Of so many looks at the whole store, one is at what is kept on demand too.
+const THOROUGH: u32 = 10;
 /// A keeper that failed is not started again sooner, so that a defect can't spin.
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Keeps the tokens of all apps. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Manager(Arc<Inner>);
+pub struct Manager(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    tools: Tools,
+pub(super) struct Inner {
+    pub(super) tools: Tools,
     runtime: runtime::Handle,
     /// In the order of the configuration. Locked for a look-up or a reload, never over an await.
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    apps: Vec<App>,
+pub(super) struct Kept {
+    pub(super) apps: Vec<App>,
     /// Keepers told to stop that may not have done so yet.
     stopping: Vec<JoinHandle<()>>,
     /// Tells keepers what others write to the store.
@@ -45,9 +50,25 @@ struct Kept {
     fetch_timeout: Duration,
 }
 
+/// An app's keepers.
 #[derive(Debug)]
-struct App {
-    shared: Arc<Shared>,
+pub(super) struct App {
+    /// Of the token that its requests carry.
+    pub(super) main: Keeping,
+    /// Of what else it has.
+    further: Vec<Keeping>,
+    /// Of the accounts that a third-party platform acts for, by their appids, as far as somebody has asked for them.
+    pub(super) authorizers: HashMap<Arc<str>, Keeping>,
+}
+
+/// A keeper at work.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) shared: Arc<Shared>,
+    /// Under which the store has the credential.
+    key: String,
+    /// Under which it has what that is fetched with.
+    grant: Option<String>,
     supervisor: JoinHandle<()>,
 }
 
@@ -107,7 +128,7 @@ impl Manager {
     pub(super) fn crash(&self) {
         let mut kept = self.kept();
         kept.follower.take().iter().for_each(JoinHandle::abort);
-        kept.apps.drain(..).for_each(|app| app.supervisor.abort());
+        kept.apps.drain(..).flat_map(App::into_all).for_each(|keeping| keeping.supervisor.abort());
     }
 
     /// Takes over a reloaded configuration. Keepers of unchanged apps go on untouched; a changed secret closes
@@ -116,45 +137,74 @@ impl Manager {
         let mut kept = self.kept();
         kept.fetch_timeout = options.fetch_timeout;
         let mut before = std::mem::take(&mut kept.apps);
+        let mut gone = Vec::new();
         for app in apps {
-            let settings = Settings { app, options: options.clone() };
-            let same = before.iter().position(|old| same_credential(&old.shared, &settings.app));
+            let same = before.iter().position(|old| old.main.goes_on_for(&app));
             let app = match same {
-                Some(index) => before.remove(index).reconfigured(settings),
-                None => self.keep(settings),
+                Some(index) => self.go_on(before.remove(index), app, &options, &mut gone),
+                None => self.begin(app, &options),
             };
             kept.apps.push(app);
         }
-        for gone in before {
-            gone.shared.tell(Message::Stop);
-            kept.stopping.push(gone.supervisor);
+        gone.extend(before.into_iter().flat_map(App::into_all));
+        for keeping in gone {
+            keeping.shared.tell(Message::Stop);
+            kept.stopping.push(keeping.supervisor);
         }
         kept.stopping.retain(|supervisor| !supervisor.is_finished());
     }
 
-    /// A handle to the app of that name. To be asked for once, not for each request.
+    fn begin(&self, app: AppOptions, options: &Options) -> App {
+        let settings = |credential| Settings { app: app.clone(), credential, options: options.clone() };
+        let main = self.keep(settings(Credential::main(&app)));
+        let further = Credential::further(&app, &main.handle());
+        let further = further.into_iter().map(|credential| self.keep(settings(credential))).collect();
+        App { main, further, authorizers: HashMap::new() }
+    }
+
+    fn go_on(&self, before: App, app: AppOptions, options: &Options, gone: &mut Vec<Keeping>) -> App {
+        let App { main, further: mut former, authorizers } = before;
+        let settings = |credential| Settings { app: app.clone(), credential, options: options.clone() };
+        let reconfigured = |keeping: Keeping| {
+            let credential = keeping.shared.settings.load().credential.clone();
+            keeping.reconfigured(settings(credential))
+        };
+        let main = reconfigured(main);
+        let mut further = Vec::new();
+        for credential in Credential::further(&app, &main.handle()) {
+            let same = |old: &Keeping| old.shared.settings.load().credential.is_same(&credential);
+            further.push(match former.iter().position(same) {
+                Some(index) => reconfigured(former.remove(index)),
+                None => self.keep(settings(credential)),
+            });
+        }
+        gone.append(&mut former);
+        let authorizers =
+            authorizers.into_iter().map(|(appid, keeping)| (appid, reconfigured(keeping))).collect();
+        App { main, further, authorizers }
+    }
+
+    /// A handle to the token of the app of that name. To be asked for once, not for each request.
     pub fn handle(&self, app: &str) -> Option<Handle> {
-        self.kept()
-            .apps
-            .iter()
-            .map(App::handle)
-            .find(|handle| *handle.shared.settings.load().app.name == *app)
+        self.kept().app(app).map(|app| app.main.handle())
+    }
+
+    /// A handle to another credential of the app of that name.
+    pub fn further(&self, app: &str, issuer: Issuer) -> Option<Handle> {
+        let kept = self.kept();
+        let mut further = kept.app(app)?.further.iter();
+        further.find(|keeping| keeping.shared.settings.load().credential.issuer == issuer).map(Keeping::handle)
     }
 
     /// How each app's credential is doing, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
-        self.kept().apps.iter().map(|app| app.handle().status()).collect()
+        self.kept().apps.iter().map(App::status).collect()
     }
 
     /// Adds the token metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         let now = self.0.tools.clock.now();
-        let sample = |app: &App| {
-            let token = app.shared.view.load().token.clone();
-            let token = token.map(|token| (token.generation, token.expires_at.since(now)));
-            Sample::new(app.shared.settings.load().app.clone(), token, &app.shared.journal())
-        };
-        let samples: Vec<_> = self.kept().apps.iter().map(sample).collect();
+        let samples: Vec<_> = self.kept().apps.iter().flat_map(|app| app.samples(now)).collect();
         expose(&samples, out);
     }
 
@@ -167,11 +217,11 @@ impl Manager {
                 follower.abort();
             }
             let apps = std::mem::take(&mut kept.apps);
-            for app in &apps {
-                app.shared.tell(Message::Stop);
-            }
             let mut supervisors = std::mem::take(&mut kept.stopping);
-            supervisors.extend(apps.into_iter().map(|app| app.supervisor));
+            for keeping in apps.into_iter().flat_map(App::into_all) {
+                keeping.shared.tell(Message::Stop);
+                supervisors.push(keeping.supervisor);
+            }
             (supervisors, kept.fetch_timeout * 4)
         };
         let aborts: Vec<_> = supervisors.iter().map(JoinHandle::abort_handle).collect();
@@ -186,14 +236,16 @@ impl Manager {
         }
     }
 
-    fn keep(&self, settings: Settings) -> App {
+    pub(super) fn keep(&self, settings: Settings) -> Keeping {
+        let (key, grant) =
+            (settings.credential.key(&settings.app), grant::key(&settings.app, &settings.credential));
         let (shared, inbox) = Shared::new(settings, self.0.tools.clock.clone());
         let shared = Arc::new(shared);
         let keeper = Keeper::new(Arc::clone(&shared), inbox, self.0.tools.clone());
-        App { shared, supervisor: self.0.runtime.spawn(supervise(keeper)) }
+        Keeping { shared, key, grant, supervisor: self.0.runtime.spawn(supervise(keeper)) }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.kept()
     }
 }
@@ -203,29 +255,44 @@ impl Inner {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has keepers look at what the store holds now, where it isn't what they published.
-    async fn compare(&self, change: &Change) {
-        let apps: Vec<_> = {
+    /// Has keepers look at what the store holds now, where it isn't what they published. What is kept on demand is
+    /// looked at only if it is named, or `thorough`ly: there may be thousands.
+    async fn compare(&self, change: &Change, thorough: bool) {
+        let concerned: Vec<_> = {
             let kept = self.kept();
-            let keyed =
-                kept.apps.iter().map(|app| (record_key(&app.shared.settings.load().app), &app.shared));
-            let concerned = keyed.filter(|(key, _)| match change {
-                Change::Key(changed) => **changed == **key,
+            let all = kept.apps.iter().flat_map(App::all);
+            let concerned = all.filter(|keeping| match change {
+                Change::Key(changed) => **changed == *keeping.key,
+                Change::Any if keeping.shared.on_demand => thorough && keeping.holds(),
                 Change::Any => true,
             });
-            concerned.map(|(key, shared)| (key, Arc::clone(shared))).collect()
+            concerned.map(|keeping| (keeping.key.clone(), Arc::clone(&keeping.shared))).collect()
         };
-        let keys: Vec<_> = apps.iter().map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<_> = concerned.iter().map(|(key, _)| key.as_str()).collect();
         if keys.is_empty() {
             return;
         }
         let Ok(records) = self.tools.store.load_all(&keys).await else { return };
-        for ((_, shared), record) in apps.iter().zip(records) {
+        for ((_, shared), record) in concerned.iter().zip(records) {
             // What can't be read is told by the keeper when it saves.
             let Ok(record) = record else { continue };
             if differs(record.as_ref(), shared) {
                 shared.tell(Message::Stored(record));
             }
+        }
+    }
+
+    /// Hands a ticket or refresh token that another replica took in to the keeper that fetches with it.
+    async fn hand_over(&self, key: &str) {
+        let keeper = {
+            let kept = self.kept();
+            let found = kept.apps.iter().flat_map(App::all).find(|keeping| keeping.grant.as_deref() == Some(key));
+            found.map(|keeping| Arc::clone(&keeping.shared))
+        };
+        if let Some(keeper) = keeper
+            && let Ok(Some(record)) = self.tools.store.load(key).await
+        {
+            keeper.tell(Message::Granted(record));
         }
     }
 }
@@ -241,31 +308,100 @@ fn differs(record: Option<&Record>, shared: &Shared) -> bool {
 
 /// Listens to the store for as long as both live.
 async fn follow(mut changes: Changes, manager: Weak<Inner>) {
+    let mut looks = 0_u32;
     while let Some(change) = changes.next().await {
         let Some(manager) = manager.upgrade() else { return };
-        manager.compare(&change).await;
+        looks = looks.wrapping_add(u32::from(change == Change::Any));
+        manager.compare(&change, looks.is_multiple_of(THOROUGH)).await;
+        if let Change::Key(key) = &change {
+            manager.hand_over(key).await;
+        }
+    }
+}
+
+impl Kept {
+    pub(super) fn app(&self, name: &str) -> Option<&App> {
+        self.apps.iter().find(|app| *app.main.shared.settings.load().app.name == *name)
+    }
+
+    pub(super) fn app_mut(&mut self, name: &str) -> Option<&mut App> {
+        self.apps.iter_mut().find(|app| *app.main.shared.settings.load().app.name == *name)
     }
 }
 
 impl App {
-    fn handle(&self) -> Handle {
+    fn all(&self) -> impl Iterator<Item = &Keeping> {
+        std::iter::once(&self.main).chain(&self.further).chain(self.authorizers.values())
+    }
+
+    fn into_all(self) -> impl Iterator<Item = Keeping> {
+        std::iter::once(self.main).chain(self.further).chain(self.authorizers.into_values())
+    }
+
+    fn status(&self) -> Status {
+        let used = self.further.iter().filter(|keeping| keeping.is_used());
+        let authorizers = self.main.is_component().then(|| Authorizers {
+            in_use: self.authorizers.values().filter(|keeping| keeping.holds()).count(),
+            failing: self.authorizers.values().filter(|keeping| keeping.shared.journal().obstacle.is_some()).count(),
+        });
+        Status {
+            further: used.map(Keeping::further).collect(),
+            authorizers,
+            ..self.main.handle().status()
+        }
+    }
+
+    /// Accounts that authorised a platform have no series of their own.
+    fn samples(&self, now: Timestamp) -> Vec<Sample> {
+        let own = std::iter::once(&self.main).chain(&self.further).map(|keeping| keeping.sample(now));
+        let authorizers = self.authorizers.values().map(|keeping| keeping.sample(now)).reduce(Sample::and);
+        own.chain(authorizers).collect()
+    }
+}
+
+impl Keeping {
+    pub(super) fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
     fn reconfigured(self, settings: Settings) -> Self {
-        let secret_changed = !self.shared.settings.load().app.secret.matches(&settings.app.secret);
+        let secret_changed = !self.shared.settings.load().app.same_secrets(&settings.app);
         self.shared.settings.store(Arc::new(settings));
         if secret_changed {
             self.shared.tell(Message::SecretChanged);
         }
         self
     }
-}
 
-/// Whether a keeper can go on for `app`: its token is that of the same account and family, under the same name.
-fn same_credential(kept: &Shared, app: &AppOptions) -> bool {
-    let kept = &kept.settings.load().app;
-    kept.name == app.name && kept.appid == app.appid && kept.mode == app.mode
+    /// Whether it can go on for `app`: its token is that of the same account and family, under the same name.
+    fn goes_on_for(&self, app: &AppOptions) -> bool {
+        let kept = self.shared.settings.load();
+        kept.app.name == app.name && kept.app.agent == app.agent && kept.credential.is_same(&Credential::main(app))
+    }
+
+    fn holds(&self) -> bool {
+        self.shared.view.load().token.is_some()
+    }
+
+    fn is_used(&self) -> bool {
+        self.holds() || self.shared.journal().last_failure.is_some()
+    }
+
+    fn is_component(&self) -> bool {
+        self.shared.settings.load().credential.issuer == Issuer::Component
+    }
+
+    fn further(&self) -> Further {
+        let Status { state, generation, expires_at, last_failure, .. } = self.handle().status();
+        let credential = self.shared.settings.load().credential.issuer.credential();
+        Further { credential, state, generation, expires_at, last_failure }
+    }
+
+    fn sample(&self, now: Timestamp) -> Sample {
+        let token = self.shared.view.load().token.clone();
+        let token = token.map(|token| (token.generation, token.expires_at.since(now)));
+        Sample::new(&self.shared.settings.load(), token, &self.shared.journal())
+    }
 }
 
 /// Runs a keeper until it is told to stop. A panic costs the question that caused it, not the app: what the
@@ -310,6 +446,9 @@ mod tests {
             kind: AppKind::MiniProgram,
             mode: TokenMode::Stable,
             probe: "/probe".into(),
+            agent: None,
+            suite: None,
+            provider_secret: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The life of a credential: fetched ahead of time, replaced when WeChat rejects it, once for everybody.
 //!
-//! Each app has one keeper, a task that alone decides about the app's token and handles one thing at a time:
+//! Each credential has one keeper, a task that alone decides about it and handles one thing at a time:
 //! that is what makes a refresh single-flight. Requests read the token that it publishes with one atomic load,
 //! and ask the keeper only when there is none or WeChat rejected it. A caller that hangs up leaves the
 //! keeper's work undisturbed.
@@ -11,9 +11,12 @@
 //! | `handle` | what requests and the admin ask of a keeper, each wait bounded |
 //! | `keeper` | the loop: messages, and what is due without anybody asking |
 //! | `ladder` | what follows from a rejection, in five steps |
+//! | `platform` | what a third-party platform's keepers are told |
 //! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
 //! | `sharing` | what passes between a keeper and the store |
+//! | `credential` | which of an app's credentials a keeper keeps |
 //! | `fetch` | calls to WeChat, and what their answers mean |
+//! | `grant` | tickets and refresh tokens that WeChat handed over |
 //! | `obstacle` | what is remembered of failures: backoff, circuit, ceiling |
 //! | `interference` | that somebody else has the secret |
 //! | `verdicts`, `evidence` | what is known about the token that was rejected |
@@ -28,10 +31,12 @@ use tokio::time::Instant;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::wechat::{AppKind, TokenMode};
+use crate::wechat::{AppKind, TokenMode, errcode};
 
+mod credential;
 mod evidence;
 mod fetch;
+mod grant;
 mod handle;
 mod held;
 mod interference;
@@ -39,6 +44,7 @@ mod keeper;
 mod ladder;
 mod manager;
 mod obstacle;
+mod platform;
 mod renewal;
 mod schedule;
 mod sharing;
@@ -51,7 +57,7 @@ pub use fetch::trial;
 pub use handle::Handle;
 pub use manager::Manager;
 pub use sharing::{Stored, probe_stored};
-pub use status::{Outcome, Reason, Refresh, State, Status};
+pub use status::{Authorizers, Further, Outcome, Reason, Refresh, State, Status};
 
 /// An access token. Ordered by generation: a larger one is newer.
 #[derive(Clone, Debug)]
@@ -86,10 +92,38 @@ pub struct AppOptions {
     pub secret: Arc<Secret>,
     /// Kind of account.
     pub kind: AppKind,
-    /// Which token endpoint is used.
+    /// Which token endpoint is used, where there are two.
     pub mode: TokenMode,
     /// The call that tells a live token from a dead one, a path with a leading `/`.
     pub probe: Arc<str>,
+    /// Which app of its corporation it is, in WeCom.
+    pub agent: Option<Arc<str>>,
+    /// What a WeCom provider has beside.
+    pub suite: Option<SuiteOptions>,
+    /// The secret of a WeCom provider.
+    pub provider_secret: Option<Arc<Secret>>,
+}
+
+impl AppOptions {
+    fn same_secrets(&self, other: &Self) -> bool {
+        let both = |own: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>| match (own, other) {
+            (Some(own), Some(other)) => own.matches(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        let suite = |app: &Self| app.suite.as_ref().map(|suite| Arc::clone(&suite.secret));
+        self.secret.matches(&other.secret)
+            && both(suite(self).as_ref(), suite(other).as_ref())
+            && both(self.provider_secret.as_ref(), other.provider_secret.as_ref())
+    }
+}
+
+/// A suite of a WeCom provider.
+#[derive(Clone, Debug)]
+pub struct SuiteOptions {
+    /// WeCom's identifier of the suite.
+    pub id: Arc<str>,
+    /// Its secret.
+    pub secret: Arc<Secret>,
 }
 
 /// WeChat rejected a request's token: 40001, 40014 or 42001 at the top level, on an endpoint that takes the app's.
@@ -177,6 +211,29 @@ pub enum RefreshResult {
 impl Failure {
     pub(self) fn transient(message: impl Into<String>) -> Self {
         Self { errcode: None, message: message.into(), remedy: None, permanent: false }
+    }
+
+    /// An account has to authorise the platform, or to do so again.
+    pub(self) fn unauthorized(message: &str) -> Self {
+        Self {
+            errcode: Some(61023),
+            message: message.into(),
+            remedy: errcode::explain(61023).map(|meaning| meaning.remedy.to_owned()),
+            permanent: true,
+        }
+    }
+
+    pub(self) fn ticketless() -> Self {
+        Self {
+            errcode: None,
+            message: "WeChat has pushed no ticket in the last twelve hours".into(),
+            remedy: Some(
+                "See that WeChat reaches the callback ([callback] listen) under the URL that is set on \
+                 open.weixin.qq.com; it pushes a ticket every ten minutes."
+                    .into(),
+            ),
+            permanent: false,
+        }
     }
 
     pub(self) fn looped() -> Self {

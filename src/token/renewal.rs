@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval_at};
 
-use super::fetch::{FetchError, Issued, fetch};
+use super::fetch::{self, FetchError, Issued};
 use super::held::Held;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Tools};
 use super::schedule::{Moment, Pause};
 use super::sharing::{Claim, LEASE};
 use super::status::{Outcome, Reason, Refresh};
@@ -15,9 +15,11 @@ use super::verdicts::Verdicts;
 use super::{Failure, Token};
 use crate::observe::clock::Timestamp;
 use crate::store::Lease;
-use crate::wechat::TokenMode;
 
 const LEASE_RENEWAL: Duration = Duration::from_secs(1);
+/// How long a credential is used on that WeChat goes on handing out after its life, where its word on that is worth
+/// nothing.
+const OVERDUE: Duration = Duration::from_secs(300);
 
 /// What came of trying to get another token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,9 @@ impl Keeper {
     /// Makes WeChat replace the token, if the budget allows. Not barred by a backoff: the budget is slower.
     pub(super) async fn force(&mut self, reason: Reason, limits: Limits) -> Renewal {
         let dead = self.verdicts.dead();
-        if self.settings().app.mode == TokenMode::Classic {
+        if !self.issuer.forces() {
             self.fail(Failure::transient(
-                "WeChat hands out the token that it rejects; classic mode knows no force",
+                "WeChat hands out the token that it rejects, and can't be made to replace it",
             ));
             return Renewal::Failed;
         }
@@ -99,7 +101,7 @@ impl Keeper {
                 return Renewal::Failed;
             }
         };
-        let storeless = lease.is_none() && self.settings().app.mode == TokenMode::Classic;
+        let storeless = lease.is_none() && self.issuer.rotates();
         if storeless && self.must_wait_for_the_store() {
             return Renewal::Failed;
         }
@@ -170,16 +172,18 @@ impl Keeper {
     }
 
     /// The call itself; the lease is kept alive meanwhile.
-    async fn call(&self, force: bool, lease: Option<&Lease>) -> Result<Issued, FetchError> {
-        let settings = self.settings();
-        let call = fetch(&self.tools.control, &settings.app, force, settings.options.fetch_timeout);
+    async fn call(&mut self, force: bool, lease: Option<&Lease>) -> Result<Issued, FetchError> {
+        let (settings, now) = (self.settings(), self.now().wall);
+        let Self { tools: Tools { control, store, .. }, grant, .. } = self;
+        let tools = fetch::Tools { control, store, now };
+        let call = Box::pin(fetch::fetch(&tools, &settings, grant, force));
         tokio::pin!(call);
         let mut renewals = interval_at(Instant::now() + LEASE_RENEWAL, LEASE_RENEWAL);
         loop {
             tokio::select! {
                 answer = &mut call => return answer,
                 _ = renewals.tick() => if let Some(lease) = lease {
-                    let _ = self.tools.store.renew(lease, LEASE).await;
+                    let _ = store.renew(lease, LEASE).await;
                 }
             }
         }
@@ -189,7 +193,11 @@ impl Keeper {
         if let Some(held) = self.held.as_mut()
             && held.token.value.matches(&issued.value)
         {
-            if held.contradicts(issued.lifetime, asked) {
+            let overstated = self.issuer.overstates_lifetime();
+            let over = held.remaining(asked).is_zero();
+            if over || !overstated && held.contradicts(issued.lifetime, asked) {
+                let lifetime = if overstated { OVERDUE } else { issued.lifetime };
+                let issued = Issued { lifetime: lifetime.min(issued.lifetime), ..issued };
                 let token = Token { generation: held.token.generation, ..token_of(issued, asked) };
                 self.held = Some(self.aging(token, asked));
                 self.publish_anew().await;
@@ -236,7 +244,7 @@ impl Keeper {
     }
 
     pub(super) fn aging(&self, token: Token, now: Moment) -> Held {
-        Held::new(token, now, self.settings().app.mode, fastrand::f64())
+        Held::new(token, now, self.issuer, fastrand::f64())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::observe::clock::{Clock, Timestamp};
-use crate::wechat::TokenMode;
+use crate::wechat::Issuer;
 
 /// WeChat itself renews a stable token only in its last five minutes; a classic one outlives its successor
 /// by as long.
@@ -66,15 +66,12 @@ pub(super) fn last_minutes(lifetime: Duration) -> Duration {
 
 /// The age at which a token is refreshed ahead of time; `age` is its present one, `chance` is in 0..1.
 ///
-/// In stable mode the jitter is added, since an earlier fetch returns the same token; in classic mode, where a
-/// fetch always brings a new one, it is taken off.
-pub(super) fn ahead_age(mode: TokenMode, lifetime: Duration, age: Duration, chance: f64) -> Duration {
+/// The jitter is added where an earlier fetch returns the same token; where a fetch always brings a new one, it is
+/// taken off.
+pub(super) fn ahead_age(issuer: Issuer, lifetime: Duration, age: Duration, chance: f64) -> Duration {
     let jitter = (lifetime / 20).min(Duration::from_secs(30)).mul_f64(chance);
     let due = lifetime.saturating_sub(last_minutes(lifetime));
-    let due = match mode {
-        TokenMode::Stable => due + jitter,
-        TokenMode::Classic => due.saturating_sub(jitter),
-    };
+    let due = if issuer.rotates() { due.saturating_sub(jitter) } else { due + jitter };
     due.max(again_age(age))
 }
 
@@ -110,12 +107,9 @@ struct Ceiling {
 }
 
 impl Ceilings {
-    pub(super) fn of(mode: TokenMode) -> Self {
+    pub(super) fn of(issuer: Issuer) -> Self {
         let minute = Duration::from_secs(60);
-        let all = match mode {
-            TokenMode::Stable => Ceiling::new(300, minute),
-            TokenMode::Classic => Ceiling::new(60, 60 * minute),
-        };
+        let all = if issuer.rotates() { Ceiling::new(60, 60 * minute) } else { Ceiling::new(300, minute) };
         Self { all, fruitless: Ceiling::new(10, minute) }
     }
 
@@ -161,8 +155,10 @@ mod tests {
 
     use super::{Ceilings, Moment, Pause, ahead_age, backoff};
     use crate::observe::clock::Timestamp;
-    use crate::wechat::TokenMode;
+    use crate::wechat::{Issuer, TokenMode};
 
+    const STABLE: Issuer = Issuer::App(TokenMode::Stable);
+    const CLASSIC: Issuer = Issuer::App(TokenMode::Classic);
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn seconds(n: u64) -> Duration {
@@ -176,16 +172,16 @@ mod tests {
     #[test]
     fn a_token_of_two_hours_is_refreshed_in_its_last_five_minutes() {
         let lifetime = seconds(7200);
-        assert_eq!(ahead_age(TokenMode::Stable, lifetime, Duration::ZERO, 0.0), seconds(6900));
-        assert_eq!(ahead_age(TokenMode::Stable, lifetime, Duration::ZERO, 1.0), seconds(6930));
-        assert_eq!(ahead_age(TokenMode::Classic, lifetime, Duration::ZERO, 1.0), seconds(6870));
+        assert_eq!(ahead_age(STABLE, lifetime, Duration::ZERO, 0.0), seconds(6900));
+        assert_eq!(ahead_age(STABLE, lifetime, Duration::ZERO, 1.0), seconds(6930));
+        assert_eq!(ahead_age(CLASSIC, lifetime, Duration::ZERO, 1.0), seconds(6870));
     }
 
     #[test]
     fn a_short_token_is_refreshed_in_its_last_fifth_but_never_within_thirty_seconds() {
-        assert_eq!(ahead_age(TokenMode::Stable, seconds(60), Duration::ZERO, 0.0), seconds(48));
-        assert_eq!(ahead_age(TokenMode::Stable, seconds(1), Duration::ZERO, 0.0), seconds(30));
-        assert_eq!(ahead_age(TokenMode::Classic, seconds(7200), seconds(7000), 0.5), seconds(7030));
+        assert_eq!(ahead_age(STABLE, seconds(60), Duration::ZERO, 0.0), seconds(48));
+        assert_eq!(ahead_age(STABLE, seconds(1), Duration::ZERO, 0.0), seconds(30));
+        assert_eq!(ahead_age(CLASSIC, seconds(7200), seconds(7000), 0.5), seconds(7030));
     }
 
     #[test]
@@ -208,7 +204,7 @@ mod tests {
     #[test]
     fn ten_fruitless_calls_a_minute_are_the_most() {
         let start = Instant::now();
-        let mut ceilings = Ceilings::of(TokenMode::Stable);
+        let mut ceilings = Ceilings::of(STABLE);
         for second in 0..10 {
             let now = moment(start, second, second as i64);
             assert_eq!(ceilings.wait(now), Duration::ZERO);
@@ -221,7 +217,7 @@ mod tests {
     #[test]
     fn classic_mode_rotates_sixty_times_an_hour_at_most_and_stable_mode_fetches_300_times_a_minute() {
         let start = Instant::now();
-        for (mode, most, window) in [(TokenMode::Classic, 60, HOUR), (TokenMode::Stable, 300, seconds(60))] {
+        for (mode, most, window) in [(CLASSIC, 60, HOUR), (STABLE, 300, seconds(60))] {
             let mut ceilings = Ceilings::of(mode);
             for _ in 0..most {
                 assert_eq!(ceilings.wait(moment(start, 0, 0)), Duration::ZERO);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::credential::Credential;
 use super::fetch::{Pulse, probe};
 use super::keeper::Keeper;
 use super::status::Reason;
@@ -15,7 +16,6 @@ use super::{AppOptions, Token};
 use crate::observe::clock::Timestamp;
 use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError};
 use crate::upstream::control::Control;
-use crate::wechat::TokenMode;
 
 /// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
@@ -30,11 +30,6 @@ pub(super) enum Claim {
     Adopted,
     /// Another replica has been at it for too long.
     Busy,
-}
-
-/// Under which the store keeps an app's token.
-pub(super) fn record_key(app: &AppOptions) -> String {
-    format!("access_token:{}:{}", app.mode.as_str(), app.appid)
 }
 
 /// What the store's token is worth, found out without a fetch.
@@ -61,9 +56,10 @@ pub async fn probe_stored(
     now: Timestamp,
     timeout: Duration,
 ) -> Result<Stored, StoreError> {
-    let record = store.load(&record_key(app)).await?;
+    let credential = Credential::main(app);
+    let record = store.load(&credential.key(app)).await?;
     let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(Stored::Missing) };
-    Ok(match probe(control, &app.probe, &record.value, timeout).await {
+    Ok(match probe(control, app, credential.issuer, &record.value, timeout).await {
         Pulse::Alive => Stored::Alive,
         Pulse::Dead => Stored::Dead,
         Pulse::Undecided => Stored::Undecided,
@@ -101,7 +97,7 @@ impl Keeper {
     fn adopt(&mut self, record: Record) -> bool {
         self.generation = self.generation.max(record.generation);
         let token = Token::from(record);
-        let classic = self.settings().app.mode == TokenMode::Classic;
+        let rotates = self.issuer.rotates();
         let mut in_doubt = false;
         if let Some(held) = &mut self.held {
             if !Record::from(&token).supersedes(&Record::from(&*held.token)) {
@@ -113,8 +109,8 @@ impl Keeper {
                 self.publish();
                 return false;
             }
-            // In classic mode the later fetch ended the other token, whatever the generations say after a split.
-            in_doubt = classic && held.token.fetched_at > token.fetched_at;
+            // Where fetches rotate, the later one ended the other token, whatever the generations say after a split.
+            in_doubt = rotates && held.token.fetched_at > token.fetched_at;
         }
         if self.expired(&token) {
             return false;
@@ -157,8 +153,8 @@ impl Keeper {
             self.generation = self.generation.max(other.generation);
             let same = other.value.matches(&token.value);
             if same || !self.expired(&other) {
-                // In classic mode every fetch rotates, and ours may have been the later one.
-                let in_doubt = !same && self.settings().app.mode == TokenMode::Classic;
+                // Where every fetch rotates, ours may have been the later one.
+                let in_doubt = !same && self.issuer.rotates();
                 return (other, in_doubt);
             }
             // An expired record settles only which number comes next.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AppOptions, Failure};
+use super::Failure;
+use super::handle::Settings;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 use crate::store::ForceBudget;
@@ -96,6 +97,34 @@ pub struct Status {
     pub forces_left_today: u32,
     /// How often somebody else fetched with this secret.
     pub interference: u64,
+    /// What else of the app's is in use.
+    pub further: Vec<Further>,
+    /// Of a third-party platform alone.
+    pub authorizers: Option<Authorizers>,
+}
+
+/// A credential beside an app's token.
+#[derive(Clone, Debug)]
+pub struct Further {
+    /// Its name, like `jsapi_ticket`.
+    pub credential: &'static str,
+    /// How it is doing.
+    pub state: State,
+    /// Of the one held.
+    pub generation: Option<u64>,
+    /// When that ends.
+    pub expires_at: Option<Timestamp>,
+    /// The last failure and when it happened.
+    pub last_failure: Option<(Timestamp, Failure)>,
+}
+
+/// The accounts that a third-party platform acts for, as far as this process was asked for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authorizers {
+    /// A token is held.
+    pub in_use: usize,
+    /// Their last fetch failed.
+    pub failing: usize,
 }
 
 /// What a keeper writes down; read by status and metrics.
@@ -182,7 +211,8 @@ impl Journal {
 
 /// One app's part of a scrape.
 pub(super) struct Sample {
-    pub app: AppOptions,
+    app: Arc<str>,
+    credential: &'static str,
     pub generation: Option<u64>,
     pub expires_in: Option<Duration>,
     pub refreshes: Vec<(Reason, Outcome, u64)>,
@@ -190,18 +220,34 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn new(app: AppOptions, token: Option<(u64, Duration)>, journal: &Journal) -> Self {
+    pub(super) fn new(settings: &Settings, token: Option<(u64, Duration)>, journal: &Journal) -> Self {
         Self {
-            app,
+            app: Arc::clone(&settings.app.name),
+            credential: settings.credential.issuer.credential(),
             generation: token.map(|(generation, _)| generation),
             expires_in: token.map(|(_, expires_in)| expires_in),
             refreshes: journal.refreshes().collect(),
             interference: journal.interference,
         }
     }
-}
 
-const KIND: (&str, &str) = ("kind", "access_token");
+    /// Both as one, of which there is no age and no generation.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        (self.generation, self.expires_in) = (None, None);
+        self.interference += other.interference;
+        for (reason, outcome, count) in other.refreshes {
+            match self.refreshes.iter_mut().find(|own| (own.0, own.1) == (reason, outcome)) {
+                Some(own) => own.2 += count,
+                None => self.refreshes.push((reason, outcome, count)),
+            }
+        }
+        self
+    }
+
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("app", &*self.app), ("kind", self.credential)]
+    }
+}
 
 /// Writes the families of all apps.
 pub(super) fn expose(samples: &[Sample], out: &mut Exposition) {
@@ -211,25 +257,21 @@ pub(super) fn expose(samples: &[Sample], out: &mut Exposition) {
     );
     for sample in samples {
         for (reason, outcome, count) in &sample.refreshes {
-            let labels = [
-                ("app", &*sample.app.name),
-                KIND,
-                ("reason", reason.as_str()),
-                ("outcome", outcome.as_str()),
-            ];
+            let [app, kind] = sample.labels();
+            let labels = [app, kind, ("reason", reason.as_str()), ("outcome", outcome.as_str())];
             out.sample(&labels, *count as f64);
         }
     }
     out.gauge("wxgate_token_expires_in_seconds", "Until the token held ends.");
     for sample in samples {
         if let Some(expires_in) = sample.expires_in {
-            out.sample(&[("app", &*sample.app.name), KIND], expires_in.as_secs_f64());
+            out.sample(&sample.labels(), expires_in.as_secs_f64());
         }
     }
     out.gauge("wxgate_token_generation", "Generation of the token held.");
     for sample in samples {
         if let Some(generation) = sample.generation {
-            out.sample(&[("app", &*sample.app.name), KIND], generation as f64);
+            out.sample(&sample.labels(), generation as f64);
         }
     }
     out.counter(
@@ -238,7 +280,7 @@ pub(super) fn expose(samples: &[Sample], out: &mut Exposition) {
     );
     for sample in samples {
         if sample.interference > 0 {
-            out.sample(&[("app", &*sample.app.name)], sample.interference as f64);
+            out.sample(&[("app", &*sample.app)], sample.interference as f64);
         }
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod catalogue;
 pub mod errcode;
+mod issuer;
 pub mod placeholder;
 pub mod verdict;
+
+pub use issuer::{Issuer, TicketKind};
 
 /// What an account is; decides which credentials it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +15,10 @@ pub enum AppKind {
     OfficialAccount,
     /// 小程序.
     MiniProgram,
+    /// 第三方平台: acts for the accounts that authorised it.
+    Component,
+    /// 企业微信: an app of a corporation.
+    Work,
 }
 
 /// Which of WeChat's two isolated families of tokens an app uses.
@@ -29,7 +36,14 @@ impl AppKind {
         match self {
             Self::OfficialAccount => "official_account",
             Self::MiniProgram => "mini_program",
+            Self::Component => "component",
+            Self::Work => "wecom",
         }
+    }
+
+    /// Whether WeChat has two token endpoints for it.
+    pub fn has_token_modes(self) -> bool {
+        matches!(self, Self::OfficialAccount | Self::MiniProgram)
     }
 }
 

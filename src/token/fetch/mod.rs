@@ -1,30 +1,45 @@
-//! Calls to WeChat about a token: fetches and probes, and what their answers mean.
+//! Calls to WeChat about a credential: fetches and probes, and what their answers mean.
+//!
+//! | file | fetches |
+//! | --- | --- |
+//! | `secret` | what a secret is enough for |
+//! | `granted` | what takes a ticket, a refresh token or another credential |
 
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::credential::Credential;
+use super::grant::Grant;
+use super::handle::Settings;
 use super::{AppOptions, Failure};
+use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
+use crate::store::Store;
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::verdict::scan;
-use crate::wechat::{TokenMode, errcode, placeholder};
+use crate::wechat::{Issuer, errcode, placeholder};
+
+mod granted;
+mod secret;
+
+pub(super) use granted::query_auth;
 
 /// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for garbage.
 const LONGEST_LIFETIME: i64 = 86_400;
 /// WeChat asks for room for 512 characters.
 const LONGEST_TOKEN: usize = 2048;
 
-/// A token as WeChat handed it out.
+/// A credential as WeChat handed it out.
 #[derive(Debug)]
 pub(super) struct Issued {
     pub value: Secret,
     pub lifetime: Duration,
 }
 
-/// A fetch that brought no token.
+/// A fetch that brought nothing.
 #[derive(Debug)]
 pub(super) struct FetchError {
     pub failure: Failure,
@@ -40,74 +55,88 @@ pub(super) enum Pulse {
     Undecided,
 }
 
-/// Fetches a token; `force` is for stable mode alone.
-pub(super) async fn fetch(
-    control: &Control,
-    app: &AppOptions,
-    force: bool,
-    timeout: Duration,
-) -> Result<Issued, FetchError> {
-    let answer = match app.mode {
-        TokenMode::Stable => {
-            let body = Zeroizing::new(
-                serde_json::json!({
-                    "grant_type": "client_credential",
-                    "appid": &*app.appid,
-                    "secret": app.secret.expose(),
-                    "force_refresh": force,
-                })
-                .to_string(),
-            );
-            control.call(Call::Post { path: "/cgi-bin/stable_token", body: &body }, timeout).await
-        }
-        TokenMode::Classic => {
-            let query = Zeroizing::new(
-                form_urlencoded::Serializer::new(String::new())
-                    .append_pair("grant_type", "client_credential")
-                    .append_pair("appid", &app.appid)
-                    .append_pair("secret", app.secret.expose())
-                    .finish(),
-            );
-            control.call(Call::Get { path: "/cgi-bin/token", query: &query }, timeout).await
-        }
-    };
-    judge_fetch(answer, &app.secret)
+/// What a fetch works with.
+pub(super) struct Tools<'k> {
+    pub control: &'k Control,
+    pub store: &'k Store,
+    pub now: Timestamp,
 }
 
-/// Fetches a token without force and forgets it: whether WeChat would give one, and how long that would live. In
-/// classic mode the live token is replaced.
+/// Fetches a credential; `force` is for what can be forced alone.
+pub(super) async fn fetch(
+    tools: &Tools<'_>,
+    settings: &Settings,
+    grant: &mut Grant,
+    force: bool,
+) -> Result<Issued, FetchError> {
+    let Settings { app, options, credential } = settings;
+    let timeout = options.fetch_timeout;
+    match credential.issuer {
+        Issuer::App(_) | Issuer::Work | Issuer::Provider => {
+            secret::fetch(tools.control, app, credential.issuer, force, timeout).await
+        }
+        Issuer::Component => granted::component(tools, settings, grant).await,
+        Issuer::Suite => granted::suite(tools, settings, grant).await,
+        Issuer::Authorizer => granted::authorizer(tools, settings, grant).await,
+        Issuer::Ticket(kind) => granted::ticket(tools, settings, kind).await,
+    }
+}
+
+/// Fetches an app's token without force and forgets it: whether WeChat would give one, and how long that would live.
+/// What rotates by a fetch is replaced.
 ///
 /// # Errors
-/// Why WeChat gave none, with the remedy.
+/// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a ticket.
 pub async fn trial(control: &Control, app: &AppOptions, timeout: Duration) -> Result<Duration, Failure> {
-    fetch(control, app, false, timeout).await.map(|issued| issued.lifetime).map_err(|error| error.failure)
+    let issued = match Credential::main(app).issuer {
+        issuer @ (Issuer::App(_) | Issuer::Work) => secret::fetch(control, app, issuer, false, timeout).await,
+        _ => return Err(Failure::ticketless()),
+    };
+    issued.map(|issued| issued.lifetime).map_err(|error| error.failure)
 }
 
-/// Makes the call that tells a live token from a dead one.
-pub(super) async fn probe(control: &Control, probe: &str, token: &Secret, timeout: Duration) -> Pulse {
-    let (path, own) = probe.split_once('?').unwrap_or((probe, ""));
-    let mut query = Zeroizing::new(own.to_owned());
-    if !query.is_empty() {
-        query.push('&');
-    }
-    query.push_str("access_token=");
-    query.push_str(token.expose());
-    match control.call(Call::Get { path, query: &query }, timeout).await {
-        Ok(answer) => judge_probe(answer.status, &answer.body),
+/// Makes the call that tells a live credential from a dead one.
+pub(super) async fn probe(
+    control: &Control,
+    app: &AppOptions,
+    issuer: Issuer,
+    value: &Secret,
+    timeout: Duration,
+) -> Pulse {
+    let answer = match issuer {
+        Issuer::App(_) | Issuer::Work | Issuer::Authorizer => {
+            let (path, own) = app.probe.split_once('?').unwrap_or((&app.probe, ""));
+            let query = with_credential(own, "access_token", value);
+            control.call(Call::Get { path, query: &query }, timeout).await
+        }
+        // A platform may ask for its own quota, which costs none of it and changes nothing.
+        Issuer::Component => {
+            let path = with_credential("/cgi-bin/openapi/quota/get?", "access_token", value);
+            let body = r#"{"cgi_path":"/cgi-bin/component/api_create_preauthcode"}"#;
+            control.call(Call::Post { path: &path, body }, timeout).await
+        }
+        // No call is known that is free of effects.
+        Issuer::Suite | Issuer::Provider | Issuer::Ticket(_) => return Pulse::Undecided,
+    };
+    match answer {
+        Ok(answer) => judge_probe(issuer, answer.status, &answer.body),
         Err(_) => Pulse::Undecided,
     }
 }
 
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: Option<Box<str>>,
-    #[serde(default)]
-    expires_in: serde_json::Value,
-    #[serde(default)]
-    errmsg: serde_json::Value,
+fn with_credential(before: &str, name: &str, value: &Secret) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(before.to_owned());
+    if !text.is_empty() && !text.ends_with('?') {
+        text.push('&');
+    }
+    text.push_str(name);
+    text.push('=');
+    text.push_str(value.expose());
+    text
 }
 
-fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Issued, FetchError> {
+/// What WeChat answered to a call about a credential: an object without an errcode but 0.
+fn judge_call(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Map<String, Value>, FetchError> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -120,21 +149,33 @@ fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Iss
         return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));
     }
     let body = without_mark(&answer.body);
-    let parsed = serde_json::from_slice::<TokenAnswer>(body);
+    let parsed = serde_json::from_slice::<Map<String, Value>>(body);
     if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
         // The code counts even if the text around it is no valid JSON.
-        let message = parsed.as_ref().ok().and_then(|answer| answer.errmsg.as_str()).unwrap_or_default();
-        return Err(refusal(code, message, secret));
+        let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
+        return Err(refusal(code, message.unwrap_or_default(), secret));
     }
-    let parsed = parsed.map_err(|_| garbage("an answer that is no JSON object".into()))?;
-    let value = match parsed.access_token {
-        Some(value) if well_formed(&value) => Secret::new(value),
-        _ => return Err(garbage("an answer without a well-formed access_token".into())),
+    parsed.map_err(|_| garbage("an answer that is no JSON object".into()))
+}
+
+/// The credential in WeChat's answer, under the name `field`.
+fn judge_fetch(
+    answer: Result<Answer, CallError>,
+    field: &str,
+    secret: &Secret,
+) -> Result<Issued, FetchError> {
+    issued(&judge_call(answer, secret)?, field)
+}
+
+fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued, FetchError> {
+    let value = match answer.get(field).and_then(Value::as_str) {
+        Some(value) if well_formed(value) => Secret::new(value),
+        _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
     };
     if placeholder::looks_like(value.expose()) {
         return Err(FetchError { failure: Failure::looped(), lost: false });
     }
-    match parsed.expires_in.as_i64() {
+    match answer.get("expires_in").and_then(Value::as_i64) {
         Some(seconds @ 1..=LONGEST_LIFETIME) => {
             Ok(Issued { value, lifetime: Duration::from_secs(seconds.unsigned_abs()) })
         }
@@ -142,15 +183,15 @@ fn judge_fetch(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Iss
     }
 }
 
-fn judge_probe(status: StatusCode, body: &[u8]) -> Pulse {
+fn judge_probe(issuer: Issuer, status: StatusCode, body: &[u8]) -> Pulse {
     let body = without_mark(body).trim_ascii_start();
     if status != StatusCode::OK || !body.starts_with(b"{") {
         return Pulse::Undecided;
     }
     match scan(body).errcode {
-        Some(code) if errcode::rejects_token(code) => Pulse::Dead,
-        // The token was checked before the quota and the permission were: it lives.
-        None | Some(0 | 45009 | 48001) => Pulse::Alive,
+        Some(code) if issuer.is_rejected_by(code) => Pulse::Dead,
+        // The token was checked before the quota, the permission and what was asked for were: it lives.
+        None | Some(0 | 45009 | 48001 | 76021 | 76022) => Pulse::Alive,
         Some(_) => Pulse::Undecided,
     }
 }
@@ -214,11 +255,12 @@ mod tests {
     use super::{FetchError, Issued, Pulse, judge_fetch, judge_probe};
     use crate::secret::Secret;
     use crate::upstream::control::Answer;
+    use crate::wechat::{Issuer, TokenMode};
 
     fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
         let status = StatusCode::from_u16(status).expect("a status");
         let answer = Answer { status, body: Bytes::from(body.to_owned()) };
-        judge_fetch(Ok(answer), &Secret::new("s3cret"))
+        judge_fetch(Ok(answer), "access_token", &Secret::new("s3cret"))
     }
 
     #[test]
@@ -291,7 +333,7 @@ mod tests {
             (500, r#"{"errcode":40001}"#, Pulse::Undecided),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(judge_probe(status, body.as_bytes()), pulse, "{body}");
+            assert_eq!(judge_probe(Issuer::App(TokenMode::Stable), status, body.as_bytes()), pulse, "{body}");
         }
     }
 }

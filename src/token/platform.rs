@@ -1,0 +1,119 @@
+//! What a third-party platform's keepers are told: tickets, and the accounts that authorise the platform.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::credential::Credential;
+use super::fetch::query_auth;
+use super::grant;
+use super::handle::{Message, Settings};
+use super::{Failure, Handle, Manager, Unavailable};
+use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
+use crate::store::StoreError;
+
+impl Manager {
+    /// A handle to the token by which `platform` acts for the account `appid`; none if that account never authorised
+    /// it. An account is looked up in the store when it is first asked for.
+    ///
+    /// # Errors
+    /// The store can't be asked.
+    pub async fn authorizer(&self, platform: &str, appid: &str) -> Result<Option<Handle>, Unavailable> {
+        let (settings, by) = {
+            let kept = self.kept();
+            let Some(app) = kept.app(platform) else { return Ok(None) };
+            if let Some(keeping) = app.authorizers.get(appid) {
+                return Ok(Some(keeping.handle()));
+            }
+            (app.main.shared.settings.load_full(), app.main.handle())
+        };
+        let key = grant::refresh_token_key(&settings.app.appid, appid);
+        let record = match self.0.tools.store.load(&key).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let cause = format!(
+                    "whether this account has authorised the platform can't be told: {}",
+                    error.chain()
+                );
+                return Err(Unavailable { cause, errcode: None });
+            }
+        };
+        let mut kept = self.kept();
+        let Some(app) = kept.app_mut(platform) else { return Ok(None) };
+        let keeping = app.authorizers.entry(appid.into()).or_insert_with_key(|appid| {
+            let credential = Credential::authorizer(Arc::clone(appid), by);
+            let keeping = self.keep(Settings { credential, ..Settings::clone(&settings) });
+            keeping.shared.tell(Message::Granted(record));
+            keeping
+        });
+        Ok(Some(keeping.handle()))
+    }
+
+    /// WeChat pushed a ticket for the platform of that name.
+    ///
+    /// # Errors
+    /// The store didn't take it; it is used from memory meanwhile.
+    pub async fn ticket_arrived(
+        &self,
+        platform: &str,
+        ticket: Secret,
+        created: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some((appid, keeper)) = self.platform(platform) else { return Ok(()) };
+        let record = grant::ticket(ticket, created);
+        keeper.shared.tell(Message::Granted(record.clone()));
+        self.0.tools.store.save(&grant::ticket_key(&appid), &record).await.map(drop)
+    }
+
+    /// Exchanges the code of an account that authorised the platform for its refresh token, and keeps that. Gives the
+    /// account's appid, and what WeChat told of it beside its tokens.
+    ///
+    /// # Errors
+    /// WeChat gave none, or the store didn't take it.
+    pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<(Arc<str>, Value), Failure> {
+        let unknown = || Failure::transient("the platform is not configured");
+        let (component, by) = self.platform(platform).ok_or_else(unknown)?;
+        let timeout = by.shared.settings.load().options.fetch_timeout;
+        let authorization = query_auth(&self.0.tools.control, &by, &component, code, timeout).await?;
+        let kept = self.granted(platform, &authorization.appid, authorization.refresh_token).await;
+        kept.map_err(|error| {
+            Failure::transient(format!("the store didn't take the refresh token: {}", error.chain()))
+        })?;
+        Ok((authorization.appid, authorization.info))
+    }
+
+    /// An account granted the platform this refresh token.
+    ///
+    /// # Errors
+    /// The store didn't take it.
+    pub async fn granted(
+        &self,
+        platform: &str,
+        appid: &str,
+        refresh_token: Secret,
+    ) -> Result<(), StoreError> {
+        let Some((component, _)) = self.platform(platform) else { return Ok(()) };
+        let (key, now) = (grant::refresh_token_key(&component, appid), self.0.tools.clock.now());
+        let record = grant::save_refresh_token(&self.0.tools.store, &key, refresh_token, now).await?;
+        if let Some(keeping) = self.kept().app(platform).and_then(|app| app.authorizers.get(appid)) {
+            keeping.shared.tell(Message::Granted(record));
+        }
+        Ok(())
+    }
+
+    /// An account took its authorisation back.
+    ///
+    /// # Errors
+    /// The store didn't take it.
+    pub async fn revoked(&self, platform: &str, appid: &str) -> Result<(), StoreError> {
+        self.granted(platform, appid, Secret::new("")).await
+    }
+
+    fn platform(&self, name: &str) -> Option<(Arc<str>, Handle)> {
+        let kept = self.kept();
+        let main = &kept.app(name)?.main;
+        Some((Arc::clone(&main.shared.settings.load().app.appid), main.handle()))
+    }
+}

@@ -28,13 +28,8 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
         | CredentialClass::ComponentTokenAsAccessToken
         | CredentialClass::ComponentSecret
         | CredentialClass::SuiteToken
-        | CredentialClass::ProviderToken => {
-            return Err(Error::EndpointForbidden(
-                "this endpoint wants the credential of a third-party platform or of WeCom, which this app does not have"
-                    .into(),
-            ));
-        }
-        CredentialClass::AppToken
+        | CredentialClass::ProviderToken
+        | CredentialClass::AppToken
         | CredentialClass::UserOauth
         | CredentialClass::AppSecret
         | CredentialClass::TokenEndpoint

@@ -7,23 +7,18 @@ use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 
 use super::OwnCredential;
+use super::account::Wanted;
 use super::directory::App;
 use super::error::Error;
 use super::route::Target;
 use crate::message::query::{self, CredentialParam};
-use crate::secret::Secret;
 use crate::token::Token;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
 use crate::wechat::placeholder;
 
-/// Whether requests of this class get the app's token.
-pub(super) fn injects(class: CredentialClass) -> bool {
-    class == CredentialClass::AppToken
-}
-
 /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
-pub(super) fn check_own(app: &App, target: &Target<'_>) -> Result<(), Error> {
-    let rejects = app.own_credential == OwnCredential::Reject && injects(target.endpoint.class);
+pub(super) fn check_own(app: &App, wanted: &Wanted<'_>, target: &Target<'_>) -> Result<(), Error> {
+    let rejects = app.own_credential == OwnCredential::Reject && matches!(wanted, Wanted::Token(_));
     let query = target.query.filter(|_| rejects).unwrap_or_default();
     if query::credentials(query).any(|(_, value)| !placeholder::looks_like(&value)) {
         return Err(Error::BadRequest(
@@ -52,27 +47,25 @@ pub(super) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Co
 /// What WeChat gets for a path and query.
 pub(super) struct Injected {
     pub(super) path_and_query: Bytes,
-    /// Of the app's token in it, where the class wants one.
+    /// Of the token in it, where one is wanted.
     pub(super) generation: Option<u64>,
 }
 
-/// The path and query for WeChat, with the app's token.
-pub(super) fn inject(target: &Target<'_>, token: &Token) -> Injected {
-    let credential = (CredentialParam::AccessToken, token.value.expose());
+/// The path and query for WeChat, with the token in `param`.
+pub(super) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token) -> Injected {
+    let credential = (param, token.value.expose());
     Injected {
         path_and_query: query::rewrite(target.path, target.query, Some(credential)),
         generation: Some(token.generation),
     }
 }
 
-/// The path and query for WeChat where the class wants no token of the app, with its secret where it wants that.
-pub(super) fn without(target: &Target<'_>, appid: &str, secret: &Secret) -> Injected {
-    let path_and_query = match (target.endpoint.class, secret_param(target.endpoint)) {
-        (CredentialClass::UserOauth, _) => as_sent(target),
-        (_, Some(name)) => {
-            query::set(target.path, target.query, &[("appid", appid), (name, secret.expose())])
-        }
-        (_, None) => query::rewrite(target.path, target.query, None),
+/// The path and query for WeChat where no token is wanted that is kept.
+pub(super) fn without(target: &Target<'_>, wanted: &Wanted<'_>) -> Injected {
+    let path_and_query = match wanted {
+        Wanted::AsSent => as_sent(target),
+        Wanted::Secret(params) => query::set(target.path, target.query, params),
+        Wanted::Token(_) | Wanted::Nothing => query::rewrite(target.path, target.query, None),
     };
     Injected { path_and_query, generation: None }
 }

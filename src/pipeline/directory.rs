@@ -11,6 +11,7 @@ use super::{Allow, Options, OwnCredential};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::token::Handle;
+use crate::wechat::{AppKind, Issuer};
 
 /// What a request is routed by. Never changes; a reload makes a new one.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Directory {
     by_name: HashMap<String, usize>,
     by_host: HashMap<String, usize>,
     default: Option<usize>,
+    platforms: bool,
 }
 
 /// A worker's hold on a directory. Counted by an `Rc` of the worker's own, so that its requests write to no memory that
@@ -42,10 +44,18 @@ pub(super) struct App {
     pub(super) index: usize,
     pub(super) name: Arc<str>,
     pub(super) appid: Arc<str>,
+    /// The appid, and the agent's number where a corporation has several apps.
+    pub(super) identity: Arc<str>,
     pub(super) secret: Arc<Secret>,
     /// The secret before the last change, which placeholders may still be signed with until then.
     pub(super) previous: Option<(Arc<Secret>, Timestamp)>,
+    pub(super) kind: AppKind,
+    /// Of `token`.
+    pub(super) issuer: Issuer,
     pub(super) token: Handle,
+    /// What it has beside.
+    further: Vec<(Issuer, Handle)>,
+    suite: Option<Arc<str>>,
     pub(super) own_credential: OwnCredential,
     /// Its label in metrics.
     pub(super) label: u16,
@@ -76,20 +86,31 @@ pub(super) struct Known<'d> {
 const FORMER_SECRET_SECONDS: i64 = 7200;
 
 impl Directory {
-    /// Indexes `options`. `former` is what was in force until now; apps that `handle` has no token handle for are left
-    /// out.
+    /// Indexes `options`. `former` is what was in force until now; `credentials` has the handles of an app's, the token
+    /// first, and apps of which it knows nothing are left out.
     pub(super) fn new(
         options: Options,
-        handle: impl Fn(&str) -> Option<Handle>,
+        credentials: impl Fn(&str) -> Option<Vec<(Issuer, Handle)>>,
         names: &Names,
         former: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let kept = options.apps.iter().filter_map(|app| Some((app, handle(&app.token.name)?)));
+        let kept = options.apps.iter().filter_map(|app| {
+            let mut further = credentials(&app.token.name)?;
+            if further.is_empty() {
+                return None;
+            }
+            Some((app, further.remove(0), further))
+        });
         let apps: Vec<App> = kept
             .enumerate()
-            .map(|(index, (app, token))| App {
+            .map(|(index, (app, (issuer, token), further))| App {
                 index,
+                kind: app.token.kind,
+                identity: app.token.identity(),
+                issuer,
+                further,
+                suite: app.token.suite.as_ref().map(|suite| Arc::clone(&suite.id)),
                 name: Arc::clone(&app.token.name),
                 appid: Arc::clone(&app.token.appid),
                 secret: Arc::clone(&app.token.secret),
@@ -102,7 +123,16 @@ impl Directory {
         let position = |name: &str| apps.iter().position(|app| &*app.name == name);
         let mut by_name = HashMap::new();
         for app in &apps {
-            by_name.insert(app.appid.to_string(), app.index);
+            by_name.insert(app.identity.to_string(), app.index);
+            // A corporation with several apps is none of them.
+            if apps.iter().filter(|other| other.appid == app.appid).count() == 1 {
+                by_name.insert(app.appid.to_string(), app.index);
+            }
+        }
+        for app in &options.apps {
+            if let (Some(suite), Some(index)) = (&app.token.suite, position(&app.token.name)) {
+                by_name.insert(suite.id.to_string(), index);
+            }
         }
         // A name comes last: it wins over another app's appid.
         for app in &apps {
@@ -129,12 +159,28 @@ impl Directory {
                 label: names.label(&caller.name),
             })
             .collect();
-        Self { apps, callers, by_name, by_host, default, options }
+        let platforms = apps.iter().any(|app| app.kind == AppKind::Component);
+        Self { apps, callers, by_name, by_host, default, platforms, options }
     }
 
     /// The app with this name or appid.
     pub(super) fn app(&self, name: &str) -> Option<&App> {
         self.by_name.get(name).and_then(|index| self.apps.get(*index))
+    }
+
+    /// Whether any app is a third-party platform.
+    pub(super) fn has_platforms(&self) -> bool {
+        self.platforms
+    }
+
+    /// The third-party platforms.
+    pub(super) fn platforms(&self) -> impl Iterator<Item = &App> {
+        self.apps.iter().filter(|app| app.kind == AppKind::Component)
+    }
+
+    /// Whether an app has this appid: the one that it names, or several of a corporation.
+    pub(super) fn has_appid(&self, appid: &str) -> bool {
+        self.apps.iter().any(|app| *app.appid == *appid)
     }
 
     /// The app that claims this `Host` header.
@@ -176,6 +222,23 @@ impl Directory {
     }
 }
 
+impl App {
+    /// Its handle to another credential than the token.
+    pub(super) fn further(&self, issuer: Issuer) -> Option<&Handle> {
+        self.further.iter().find(|(other, _)| *other == issuer).map(|(_, handle)| handle)
+    }
+
+    /// Whether a token call for `id` can be for it.
+    pub(super) fn is_meant_by(&self, id: &str) -> bool {
+        *self.appid == *id || self.suite.as_deref() == Some(id)
+    }
+
+    /// Whether `name` is its name or appid.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        *self.name == *name || *self.appid == *name
+    }
+}
+
 impl Caller {
     /// Whether this caller may use `app`.
     pub(super) fn may_use(&self, app: &App) -> bool {
@@ -190,9 +253,9 @@ impl Caller {
         }
     }
 
-    /// Whether one of its keys begins with `digest`.
-    pub(super) fn has_key(&self, digest: [u8; 8]) -> bool {
-        self.keys.iter().any(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
+    /// The key of it that begins with `digest`.
+    pub(super) fn key(&self, digest: [u8; 8]) -> Option<&[u8; 32]> {
+        self.keys.iter().find(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
     }
 }
 

@@ -1,15 +1,18 @@
 //! What the pipeline would do with a request, told without sending it: the same decisions, by the same functions.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Version};
 
+use super::account::{Authorizer, Wanted};
+use super::credential::Injected;
 use super::directory::{App, Caller, Directory};
 use super::error::Error;
 use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
-use super::{Options, credential, lease, replay, route};
+use super::{Options, credential, lease, replay, route, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
@@ -132,56 +135,71 @@ pub fn explain(
     let placeholder = route::placeholder(&directory, target.query, &Clock::default());
     route::check_confusion(&target, &placeholder)?;
 
-    let token_call = target.endpoint.class == CredentialClass::TokenEndpoint;
-    let secret = credential::secret_param(target.endpoint);
-    let named_by_appid = token_call || secret.is_some();
-    let appid = target.query.filter(|_| named_by_appid).and_then(|query| query::get(query, "appid"));
-    let appid = appid.filter(|appid| !appid.is_empty());
-    let placeholder = if token_call { Placeholder::Absent } else { placeholder };
+    let call = token_call::asked(&target);
+    let by_id =
+        call.map(|call| call.names().0).or(credential::secret_param(target.endpoint).map(|_| "appid"));
+    let appid = by_id.and_then(|name| query::get(target.query?, name)).filter(|appid| !appid.is_empty());
+    let placeholder = if call.is_some() { Placeholder::Absent } else { placeholder };
     let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };
+    let authorizer = Authorizer::assumed(&directory, &named, options, tokens);
 
-    let injects = credential::injects(target.endpoint.class);
-    let untouched = target.endpoint.class == CredentialClass::UserOauth;
     let visits: Vec<_> = visitors(&directory, &named)
-        .map(|caller| Visit {
-            caller: caller.map(|caller| Arc::clone(&caller.name)),
-            outcome: visit(&directory, caller, method, &target, &named).map_err(Refused::from),
+        .map(|caller| {
+            let seen = visit(&directory, caller, method, &target, &named, authorizer.clone());
+            (caller.map(|caller| Arc::clone(&caller.name)), seen)
         })
         .collect();
-    let brought = target.query.filter(|_| !untouched && !token_call).into_iter();
+    let first = visits.iter().find_map(|(_, seen)| seen.as_ref().ok());
+    let endpoint = first.map_or(target.endpoint, |seen| seen.endpoint);
+    let untouched = endpoint.class == CredentialClass::UserOauth;
+    let brought = target.query.filter(|_| !untouched && call.is_none()).into_iter();
     Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
-        endpoint: target.endpoint,
+        endpoint,
         removed: brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name()).collect(),
-        injected: injects.then(|| query::CredentialParam::AccessToken.name()).or(secret),
-        sent: (!token_call).then(|| {
-            let settled = visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
-            sent(&target, injects, settled.map_or("APPID", |settled| &*settled.appid))
-        }),
-        visits,
+        injected: first.and_then(|seen| seen.injected),
+        sent: match first {
+            Some(seen) => seen.sent.clone(),
+            None => call.is_none().then(|| masked(&credential::without(&target, &Wanted::Nothing))),
+        },
+        visits: visits
+            .into_iter()
+            .map(|(caller, seen)| Visit {
+                caller,
+                outcome: seen.map(|seen| seen.settled).map_err(Refused::from),
+            })
+            .collect(),
     })
 }
 
 /// The directory of a proxy that doesn't run.
 fn directory(options: &Options, tokens: &token::Options) -> Directory {
     let clock = Clock::default();
-    let handle = |name: &str| {
+    let credentials = |name: &str| {
         let app = options.apps.iter().find(|app| &*app.token.name == name)?;
-        Some(Handle::unkept(app.token.clone(), tokens.clone(), clock.clone()))
+        Some(Handle::unkept(&app.token, tokens, &clock))
     };
-    Directory::new(options.clone(), handle, &Metrics::new(1).names, None, clock.now())
+    Directory::new(options.clone(), credentials, &Metrics::new(1).names, None, clock.now())
 }
 
 /// Who may be asking: everybody, or the one whom a placeholder names.
 fn visitors<'d>(directory: &'d Directory, named: &Named<'d, '_>) -> impl Iterator<Item = Option<&'d Caller>> {
     let known = match &named.placeholder {
-        Placeholder::Holds { caller, .. } => Some(*caller),
+        Placeholder::Holds { known, .. } => Some(known.map(|known| known.caller)),
         Placeholder::Absent | Placeholder::Void(_) => None,
     };
     let anonymous = directory.admits_anonymous().then_some(None);
     let all = directory.callers.iter().map(Some).chain(anonymous).filter(move |_| known.is_none());
     known.into_iter().chain(all)
+}
+
+/// What becomes of one caller's request.
+struct Seen {
+    settled: Settled,
+    endpoint: &'static Endpoint,
+    injected: Option<&'static str>,
+    sent: Option<String>,
 }
 
 fn visit<'d>(
@@ -190,16 +208,31 @@ fn visit<'d>(
     method: &Method,
     target: &Target<'_>,
     named: &Named<'d, '_>,
-) -> Result<Settled, Error> {
-    let app = route::settle_app(directory, caller, named)?;
-    if target.endpoint.class != CredentialClass::TokenEndpoint {
-        super::check(caller, app, method, target)?;
-    }
-    Ok(Settled {
+    authorizer: Option<Rc<Authorizer>>,
+) -> Result<Seen, Error> {
+    let account = route::settle_account(directory, caller, named, authorizer)?;
+    let app = account.app;
+    let target = target.at(&account);
+    let settled = Settled {
         app: Arc::clone(&app.name),
-        appid: Arc::clone(&app.appid),
+        appid: account.authorizer.as_ref().map_or(&app.appid, |authorizer| &authorizer.appid).clone(),
         by: named_by(directory, caller, named, app),
-    })
+    };
+    if token_call::asked(&target).is_some() {
+        return Ok(Seen { settled, endpoint: target.endpoint, injected: None, sent: None });
+    }
+    let wanted = super::check(caller, &account, method, &target)?;
+    let (injected, request) = match &wanted {
+        Wanted::Token(kept) => {
+            let now = Clock::default().now();
+            let mask =
+                Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
+            (Some(kept.param.name()), credential::inject(&target, kept.param, &mask))
+        }
+        Wanted::Secret([_, (secret, _)]) => (Some(*secret), credential::without(&target, &wanted)),
+        Wanted::Nothing | Wanted::AsSent => (None, credential::without(&target, &wanted)),
+    };
+    Ok(Seen { settled, endpoint: target.endpoint, injected, sent: Some(masked(&request)) })
 }
 
 fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_>, app: &App) -> NamedBy {
@@ -214,14 +247,7 @@ fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_
 }
 
 /// What reaches WeChat, fit to be printed.
-fn sent(target: &Target<'_>, injects: bool, appid: &str) -> String {
-    let now = Clock::default().now();
-    let token = Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
-    let injected = if injects {
-        credential::inject(target, &token)
-    } else {
-        credential::without(target, appid, &token.value)
-    };
+fn masked(injected: &Injected) -> String {
     let text = String::from_utf8_lossy(&injected.path_and_query);
     let Some((path, query)) = text.split_once('?') else { return text.into_owned() };
     let mask = |parameter: &str| {

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use super::body::Outgoing;
 use super::error::Error;
 use crate::upstream::{Answer, Start};
+use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode;
 use crate::wechat::verdict::scan;
@@ -29,9 +30,9 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Whether WeChat rejected the token.
-    pub(super) fn rejects_token(&self) -> bool {
-        self.errcode.is_some_and(errcode::rejects_token)
+    /// Whether WeChat rejected a credential of this issuer's.
+    pub(super) fn rejects(&self, issuer: Issuer) -> bool {
+        self.errcode.is_some_and(|code| issuer.is_rejected_by(code))
     }
 
     /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission. What isn't

@@ -8,13 +8,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
-use super::directory::{App, Known};
+use super::directory::Known;
 use super::error::Error;
 use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
 use crate::server::Response;
-use crate::token::{Rejection, Verdict};
+use crate::token::{Handle, Rejection, Verdict};
 
 /// No path of WeChat's begins so.
 const PATH: &str = "/wxgate/token";
@@ -55,9 +55,9 @@ pub(super) fn permit<'d>(
 }
 
 /// The token in WeChat's shape, and its generation.
-pub(super) async fn answer(app: &App, target: &Target<'_>, now: Timestamp) -> Result<Response, Error> {
+pub(super) async fn answer(handle: &Handle, target: &Target<'_>, now: Timestamp) -> Result<Response, Error> {
     let token = match rejected(target)? {
-        None => app.token.obtain().await?,
+        None => handle.obtain().await?,
         Some(generation) => {
             let at = Instant::now();
             let rejection = Rejection {
@@ -69,9 +69,9 @@ pub(super) async fn answer(app: &App, target: &Target<'_>, now: Timestamp) -> Re
                 received_at: at,
                 replayed_alive: false,
             };
-            match app.token.rejected(rejection).await {
+            match handle.rejected(rejection).await {
                 Verdict::Replay(token) | Verdict::ReplayAfter(token, _) => token,
-                Verdict::PassOn => app.token.obtain().await?,
+                Verdict::PassOn => handle.obtain().await?,
                 Verdict::Unavailable(cause) => return Err(Error::TokenUnavailable(cause)),
             }
         }

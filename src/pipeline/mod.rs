@@ -1,6 +1,7 @@
 //! A request's way through the proxy. `Pipeline::run` is the one to read first.
 
 mod access;
+mod account;
 mod body;
 mod credential;
 mod directory;
@@ -26,9 +27,10 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
+use self::account::{Account, Authorizers, Kept, Wanted};
 use self::body::{Memory, Outgoing};
 use self::credential::Injected;
-use self::directory::{App, Directory, Held, Known};
+use self::directory::{Directory, Held, Known};
 use self::error::Error;
 use self::forward::Sending;
 use self::inspect::Finding;
@@ -36,7 +38,7 @@ use self::metrics::Metrics;
 pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
 use self::report::{Report, Reporter};
 use self::route::{Named, Placeholder, Target};
-use self::token_call::TokenCall;
+use self::token_call::{Asked, TokenCall};
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::observe::access_log::AccessLog;
@@ -45,7 +47,6 @@ use crate::observe::exposition::Exposition;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
 use crate::upstream::{Answer, Patience, Pool, Start};
-use crate::wechat::catalogue::CredentialClass;
 
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
@@ -68,7 +69,7 @@ impl Gate {
         let metrics = Arc::new(Metrics::new(workers));
         let memory = Memory::new(options.replay.memory);
         let directory =
-            Directory::new(options, |name| manager.handle(name), &metrics.names, None, clock.now());
+            Directory::new(options, |name| manager.credentials(name), &metrics.names, None, clock.now());
         Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, memory, manager, clock })
     }
 
@@ -76,8 +77,8 @@ impl Gate {
     pub fn reload(&self, options: Options) {
         let former = self.directory.load();
         let now = self.clock.now();
-        let handle = |name: &str| self.manager.handle(name);
-        let directory = Directory::new(options, handle, &self.metrics.names, Some(&**former), now);
+        let credentials = |name: &str| self.manager.credentials(name);
+        let directory = Directory::new(options, credentials, &self.metrics.names, Some(&**former), now);
         self.directory.store(Arc::new(directory));
     }
 
@@ -92,6 +93,7 @@ impl Gate {
 pub struct Pipeline {
     gate: Arc<Gate>,
     current: RefCell<Rc<Held>>,
+    authorizers: Authorizers,
     pool: Rc<Pool<Outgoing>>,
     authority: HeaderValue,
     memory: Arc<Memory>,
@@ -110,7 +112,7 @@ pub struct Upstream {
 }
 
 /// A request before anything is settled about it.
-struct Asked<'r> {
+struct Visit<'r> {
     directory: &'r Directory,
     parts: &'r Parts,
     peer: Peer,
@@ -131,6 +133,7 @@ impl Pipeline {
         };
         Self {
             current: RefCell::new(Rc::new(Held(directory))),
+            authorizers: Authorizers::default(),
             pool: Pool::new(Arc::clone(&upstream.options), Arc::clone(&upstream.tls), gauges),
             authority: HeaderValue::try_from(authority)
                 .unwrap_or(HeaderValue::from_static("api.weixin.qq.com")),
@@ -146,6 +149,7 @@ impl Pipeline {
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&latest, &current.0) {
             *current = Rc::new(Held(Arc::clone(&latest)));
+            self.authorizers.forget();
         }
         Rc::clone(&current)
     }
@@ -163,10 +167,10 @@ impl Pipeline {
         route::check_proxied(directory, &target)?;
         report.endpoint = Some(target.endpoint);
         let by_key = route::caller_by_key(directory, &parts.headers)?;
-        if target.endpoint.class == CredentialClass::TokenEndpoint {
-            let call = token_call::read(target.query, body).await?;
-            let asked = Asked { directory, parts: &parts, peer, target };
-            return self.answer_token_call(&asked, by_key, &call, report);
+        if let Some(asked) = token_call::asked(&target) {
+            let call = token_call::read(asked, target.query, body).await?;
+            let visit = Visit { directory, parts: &parts, peer, target };
+            return self.answer_token_call(&visit, by_key, asked, &call, report).await;
         }
         if lease::is_asked_for(&target) {
             return self.lease_token(directory, &parts, &target, by_key, report).await;
@@ -181,39 +185,67 @@ impl Pipeline {
         }
         route::check_confusion(&target, &placeholder)?;
         let named = Named::new(&target, &parts.headers, placeholder)?;
-        let app = route::settle_app(directory, caller, &Named { appid: appid.as_deref(), ..named })?;
-        report.name_app(app);
-        check(caller, app, &parts.method, &target)?;
+        let named = Named { appid: appid.as_deref(), ..named };
+        let account = self.settle_account(directory, caller, &named).await?;
+        let target = target.at(&account);
+        report.name_account(&account, target.endpoint);
+        let wanted = check(caller, &account, &parts.method, &target)?;
 
         let sending =
             Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
-        self.exchange(directory, app, &target, sending, report).await
+        self.exchange(directory, &wanted, &target, sending, report).await
     }
 
-    /// Answers a token endpoint with a placeholder.
-    fn answer_token_call(
+    /// Answers a call for a token with a placeholder.
+    async fn answer_token_call(
         &self,
-        asked: &Asked<'_>,
+        visit: &Visit<'_>,
         by_key: Option<Known<'_>>,
+        asked: Asked,
         call: &TokenCall,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let Asked { directory, parts, peer, target } = asked;
-        let known = token_call::caller(directory, by_key, call)?;
+        let Visit { directory, parts, peer, target } = visit;
+        let placeholder = match asked.is_by_token() {
+            true => route::placeholder(directory, target.query, &self.gate.clock),
+            false => Placeholder::Absent,
+        };
+        let known = match &placeholder {
+            Placeholder::Holds { known, .. } => by_key.or(*known),
+            Placeholder::Void(reason) if by_key.is_none() => return Err(Error::PlaceholderExpired(reason)),
+            _ => token_call::caller(directory, by_key, call)?,
+        };
         let caller = known.map(|known| known.caller);
         report.admit(caller);
         if caller.is_none() {
             access::refuse_web_page(directory, &parts.headers, target, *peer)?;
         }
-        let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
-        let named = Named { appid: call.appid.as_deref(), ..named };
-        let app = route::settle_app(directory, caller, &named)?;
-        report.name_app(app);
-        Ok(token_call::answer(app, known, self.gate.clock.now()))
+        let named = Named::new(target, &parts.headers, placeholder)?;
+        let several =
+            call.appid.as_deref().filter(|id| directory.app(id).is_none() && directory.has_appid(id));
+        let appid = call.authorizer.as_deref().or(call.appid.as_deref().filter(|_| several.is_none()));
+        let named = Named { appid, ..named };
+        let account = self.settle_account(directory, caller, &named).await?;
+        if call.appid.as_deref().is_some_and(|id| !account.app.is_meant_by(id)) {
+            return Err(Error::BadRequest("the call is for another app than the request names".into()));
+        }
+        report.name_account(&account, target.endpoint);
+        let now = self.gate.clock.now();
+        match &call.code {
+            Some(code) => match self.gate.manager.authorized(&account.app.name, code).await {
+                Ok((appid, info)) => {
+                    let named = Named { appid: Some(&appid), ..named };
+                    let account = self.settle_account(directory, caller, &named).await?;
+                    Ok(token_call::authorization(&account, known, info, now))
+                }
+                Err(failure) => Ok(token_call::refused(&failure)),
+            },
+            None => Ok(token_call::answer(asked, &account, known, now)),
+        }
     }
 
-    /// Hands the app's token to a caller that may have it.
+    /// Hands the account's token to a caller that may have it.
     async fn lease_token(
         &self,
         directory: &Directory,
@@ -225,22 +257,32 @@ impl Pipeline {
         let known = lease::permit(by_key, &parts.method, !directory.callers.is_empty())?;
         report.admit(Some(known.caller));
         let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
-        let app = route::settle_app(directory, Some(known.caller), &named)?;
-        report.name_app(app);
-        lease::answer(app, target, self.gate.clock.now()).await
+        let account = self.settle_account(directory, Some(known.caller), &named).await?;
+        report.name_account(&account, target.endpoint);
+        lease::answer(account.token(), target, self.gate.clock.now()).await
+    }
+
+    async fn settle_account<'d>(
+        &self,
+        directory: &'d Directory,
+        caller: Option<&'d directory::Caller>,
+        named: &Named<'d, '_>,
+    ) -> Result<Account<'d>, Error> {
+        let authorizer = self.authorizers.find(directory, &self.gate.manager, named).await?;
+        route::settle_account(directory, caller, named, authorizer)
     }
 
     /// Sends the request, and again with another token where WeChat rejects the one it had.
     async fn exchange(
         &self,
         directory: &Directory,
-        app: &App,
+        wanted: &Wanted<'_>,
         target: &Target<'_>,
         mut sending: Sending<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let patience = Patience::new(Rc::clone(&sending.progress), directory.options.request_timeout);
-        let mut injected = self.inject(app, target, &sending).await?;
+        let mut injected = self.inject(wanted, target, &sending).await?;
         let mut replayed_alive = false;
         loop {
             let generation = injected.generation;
@@ -251,13 +293,15 @@ impl Pipeline {
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
-            if answer.status.is_redirection() && target.endpoint.class != CredentialClass::UserOauth {
+            if answer.status.is_redirection() && !matches!(wanted, Wanted::AsSent) {
                 credential::conceal(&mut answer.headers, target.endpoint);
             }
-            let Some(generation) = generation else { return Ok(respond(answer, finding.start)) };
-            if !finding.rejects_token() {
+            let (Wanted::Token(kept), Some(generation)) = (wanted, generation) else {
+                return Ok(respond(answer, finding.start));
+            };
+            if !finding.rejects(kept.issuer) {
                 if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
-                    app.token.succeeded(generation, sent_at);
+                    kept.handle.succeeded(generation, sent_at);
                 }
                 return Ok(respond(answer, finding.start));
             }
@@ -266,33 +310,38 @@ impl Pipeline {
             if report.replays > 0 {
                 report.rejected();
             }
-            let verdict = app.token.rejected(rejection).await;
+            let verdict = kept.handle.rejected(rejection).await;
             let may = sending.is_replayable() && report.replays < replay::MOST;
             match replay::decide(verdict, may, &patience).await? {
                 replay::Decision::PassOn => return Ok(wechats_own),
                 replay::Decision::Again { with, alive } => {
                     replayed_alive = alive;
-                    injected = credential::inject(target, &with);
+                    injected = credential::inject(target, kept.param, &with);
                     report.replay();
                 }
             }
         }
     }
 
-    /// The path and query for WeChat, with the app's token where the endpoint wants it.
-    async fn inject(&self, app: &App, target: &Target<'_>, sending: &Sending<'_>) -> Result<Injected, Error> {
-        if !credential::injects(target.endpoint.class) {
-            return Ok(credential::without(target, &app.appid, &app.secret));
-        }
+    /// The path and query for WeChat, with the credential that the endpoint wants.
+    async fn inject(
+        &self,
+        wanted: &Wanted<'_>,
+        target: &Target<'_>,
+        sending: &Sending<'_>,
+    ) -> Result<Injected, Error> {
+        let Wanted::Token(Kept { handle, param, .. }) = *wanted else {
+            return Ok(credential::without(target, wanted));
+        };
         if sending.is_replayable() {
-            if let Some(injected) = app.token.read(|token| credential::inject(target, token)) {
+            if let Some(injected) = handle.read(|token| credential::inject(target, param, token)) {
                 return Ok(injected);
             }
-            return Ok(credential::inject(target, &*app.token.obtain().await?));
+            return Ok(credential::inject(target, param, &*handle.obtain().await?));
         }
         // What can't be sent twice must not begin with a token that is about to end.
-        let token = app.token.obtain().await?;
-        Ok(credential::inject(target, &*app.token.freshen(token).await))
+        let token = handle.obtain().await?;
+        Ok(credential::inject(target, param, &*handle.freshen(token).await))
     }
 
     /// One attempt: sends the request and finds out what the answer is.
@@ -310,15 +359,17 @@ impl Pipeline {
     }
 }
 
-/// Everything that a request can be refused for once caller and app are settled.
-fn check(
+/// Everything that a request can be refused for once caller and account are settled; else what it gets.
+fn check<'a>(
     caller: Option<&directory::Caller>,
-    app: &App,
+    account: &'a Account<'_>,
     method: &Method,
     target: &Target<'_>,
-) -> Result<(), Error> {
+) -> Result<Wanted<'a>, Error> {
     access::permit(caller, method, target)?;
-    credential::check_own(app, target)
+    let wanted = account.wanted(target.endpoint)?;
+    credential::check_own(account.app, &wanted, target)?;
+    Ok(wanted)
 }
 
 /// WeChat's answer for the caller.

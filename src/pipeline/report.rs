@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::account::Account;
 use super::directory::{App, Caller, Held};
 use super::error::Error;
 use super::metrics::{ANONYMOUS, MOST_SERIES, Metrics, OTHER, OTHER_CODE, Outcome, Replayed, RequestKey};
@@ -136,9 +137,10 @@ impl Report {
         self.caller = caller.map(|caller| caller.index);
     }
 
-    /// The app is settled.
-    pub(super) fn name_app(&mut self, app: &App) {
-        self.app = Some(app.index);
+    /// The account is settled, and with it the endpoint.
+    pub(super) fn name_account(&mut self, account: &Account<'_>, endpoint: &'static Endpoint) {
+        self.app = Some(account.app.index);
+        self.endpoint = Some(endpoint);
     }
 
     /// The last answer rejected the token once more.

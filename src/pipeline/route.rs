@@ -1,5 +1,7 @@
 //! Step 1: who calls, which app, which endpoint.
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HOST, HeaderName, PROXY_AUTHORIZATION};
@@ -7,10 +9,12 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
 use super::access;
+use super::account::{Account, Authorizer};
 use super::directory::{App, Caller, Directory, Known, host_name};
 use super::error::Error;
 use crate::message::{path, query};
 use crate::observe::clock::Clock;
+use crate::wechat::AppKind;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 use crate::wechat::placeholder;
 
@@ -59,6 +63,16 @@ pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
     let (prefix, path) = split_prefix(uri.path());
     path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
     Ok(Target { prefix, path, query: uri.query(), host, proxied, endpoint: catalogue::find(path) })
+}
+
+impl Target<'_> {
+    /// The endpoint as the hosts of this account know it: WeCom's have paths of the same names.
+    pub(super) fn at(self, account: &Account<'_>) -> Self {
+        match account.app.kind {
+            AppKind::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
+            AppKind::OfficialAccount | AppKind::MiniProgram | AppKind::Component => self,
+        }
+    }
 }
 
 /// As a proxy it is one for WeChat's API alone.
@@ -170,7 +184,9 @@ pub(super) enum Placeholder<'d> {
     Absent,
     Holds {
         app: &'d App,
-        caller: Option<&'d Caller>,
+        known: Option<Known<'d>>,
+        /// The account that a third-party platform is to act for.
+        authorizer: Option<String>,
     },
     /// Names nothing, for this reason.
     Void(&'static str),
@@ -192,7 +208,11 @@ pub(super) fn placeholder<'d>(
     }
     let Some(unverified) = placeholder::parse(&text) else { return Placeholder::Void("it is damaged") };
     let claims = unverified.claims();
-    let Some(app) = directory.app(&claims.appid).filter(|app| *app.appid == *claims.appid) else {
+    let (authorizer, identity) = match claims.appid.split_once('@') {
+        Some((_, platform)) => (Some(claims.appid.clone()), platform),
+        None => (None, claims.appid.as_str()),
+    };
+    let Some(app) = directory.app(identity).filter(|app| *app.identity == *identity) else {
         return Placeholder::Void("its app is not configured here");
     };
     let now = clock.now();
@@ -206,16 +226,15 @@ pub(super) fn placeholder<'d>(
     }
     if claims.caller.is_empty() {
         return if directory.admits_anonymous() {
-            Placeholder::Holds { app, caller: None }
+            Placeholder::Holds { app, known: None, authorizer }
         } else {
             Placeholder::Void("it names no caller")
         };
     }
-    match directory.caller(&claims.caller) {
-        Some(caller) if caller.has_key(claims.key_digest) && caller.may_use(app) => {
-            Placeholder::Holds { app, caller: Some(caller) }
-        }
-        _ => Placeholder::Void("its caller no longer has that key or app"),
+    let caller = directory.caller(&claims.caller).filter(|caller| caller.may_use(app));
+    match caller.and_then(|caller| Some(Known { caller, key: caller.key(claims.key_digest)? })) {
+        Some(known) => Placeholder::Holds { app, known: Some(known), authorizer },
+        None => Placeholder::Void("its caller no longer has that key or app"),
     }
 }
 
@@ -227,7 +246,7 @@ pub(super) struct Named<'d, 'r> {
     pub(super) prefix: Option<&'r str>,
     pub(super) header: Option<&'r str>,
     pub(super) placeholder: Placeholder<'d>,
-    /// `appid` of a token call, or of one that wants the AppSecret.
+    /// What a token call, or one that wants the AppSecret, says whose token or secret that is.
     pub(super) appid: Option<&'r str>,
     pub(super) host: Option<&'r str>,
 }
@@ -251,10 +270,14 @@ pub(super) fn settle_caller<'d>(
     placeholder: &Placeholder<'d>,
 ) -> Result<Option<&'d Caller>, Error> {
     match (by_key.map(|known| known.caller), placeholder) {
-        (Some(caller), Placeholder::Holds { caller: Some(other), .. }) if !std::ptr::eq(caller, *other) => {
+        (Some(caller), Placeholder::Holds { known: Some(other), .. })
+            if !std::ptr::eq(caller, other.caller) =>
+        {
             Err(Error::BadRequest("the API key and the placeholder token name different callers".into()))
         }
-        (Some(caller), _) | (None, &Placeholder::Holds { caller: Some(caller), .. }) => Ok(Some(caller)),
+        (Some(caller), _) | (None, &Placeholder::Holds { known: Some(Known { caller, .. }), .. }) => {
+            Ok(Some(caller))
+        }
         (None, Placeholder::Void(reason)) if !directory.callers.is_empty() => {
             Err(Error::PlaceholderExpired(reason))
         }
@@ -265,15 +288,17 @@ pub(super) fn settle_caller<'d>(
     }
 }
 
-/// Settles the app.
-pub(super) fn settle_app<'d>(
+/// Settles the account; `authorizer` is the one among the names that is no app of its own.
+pub(super) fn settle_account<'d>(
     directory: &'d Directory,
     caller: Option<&'d Caller>,
     named: &Named<'d, '_>,
-) -> Result<&'d App, Error> {
+    authorizer: Option<Rc<Authorizer>>,
+) -> Result<Account<'d>, Error> {
     let mut known: Option<&App> = None;
     for name in [named.prefix, named.header, named.appid].into_iter().flatten() {
-        let app = directory.app(name).ok_or_else(|| unknown_app(directory, name))?;
+        let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
+        let app = directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name))?;
         if known.is_some_and(|other| !std::ptr::eq(other, app)) {
             return Err(Error::BadRequest("the request names two different apps".into()));
         }
@@ -298,9 +323,16 @@ pub(super) fn settle_app<'d>(
                     .into(),
             ))?,
     };
+    if let Placeholder::Holds { authorizer: Some(claimed), .. } = &named.placeholder
+        && !authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(claimed))
+    {
+        return Err(Error::BadRequest(
+            "the placeholder token is of another account than the request names".into(),
+        ));
+    }
     match caller {
         Some(caller) if !caller.may_use(app) => Err(forbidden_app()),
-        _ => Ok(app),
+        _ => Ok(Account { app, authorizer }),
     }
 }
 

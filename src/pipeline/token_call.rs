@@ -1,5 +1,6 @@
-//! Token endpoints are answered here: an unmodified SDK gets a placeholder that says which app and caller it is.
+//! Calls for tokens are answered here: an unmodified SDK gets a placeholder that says which account and caller it is.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 
@@ -8,38 +9,125 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::directory::{App, Directory, Known};
+use super::account::Account;
+use super::directory::{Directory, Known};
 use super::error::Error;
+use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
 use crate::server::Response;
+use crate::token::Failure;
+use crate::wechat::catalogue;
 use crate::wechat::placeholder::{self, Claims};
 
 /// No token call is longer.
 const LONGEST_CALL: usize = 64 * 1024;
 
-/// What a token call says: in the query of `/cgi-bin/token`, in the JSON body of `/cgi-bin/stable_token`.
-#[derive(Default, Deserialize)]
+/// What a token call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// `/cgi-bin/token`, `/cgi-bin/stable_token`
+    App,
+    /// WeCom's `/cgi-bin/gettoken`
+    Work,
+    /// `/cgi-bin/component/api_component_token`
+    Component,
+    /// `/cgi-bin/component/api_authorizer_token`
+    Authorizer,
+    /// `/cgi-bin/component/api_query_auth`: what an account granted that has just authorised the platform
+    Authorization,
+    /// WeCom's `/cgi-bin/service/get_suite_token`
+    Suite,
+    /// WeCom's `/cgi-bin/service/get_provider_token`
+    Provider,
+}
+
+/// What a token call says, in its query or its JSON body.
+#[derive(Default)]
 pub(super) struct TokenCall {
+    /// Of the app that is to be acted for.
     pub(super) appid: Option<String>,
+    /// The caller's API key.
     pub(super) secret: Option<String>,
+    /// The account that a platform is to act for.
+    pub(super) authorizer: Option<String>,
+    /// By which an account that authorised a platform is known.
+    pub(super) code: Option<Secret>,
+}
+
+/// What a request asks for, if it is a token call.
+pub(super) fn asked(target: &Target<'_>) -> Option<Asked> {
+    if !target.endpoint.issues() {
+        return None;
+    }
+    Some(match &*catalogue::normalise(target.path) {
+        "/cgi-bin/token" | "/cgi-bin/stable_token" => Asked::App,
+        "/cgi-bin/gettoken" => Asked::Work,
+        "/cgi-bin/component/api_component_token" => Asked::Component,
+        "/cgi-bin/component/api_authorizer_token" => Asked::Authorizer,
+        "/cgi-bin/component/api_query_auth" => Asked::Authorization,
+        "/cgi-bin/service/get_suite_token" => Asked::Suite,
+        "/cgi-bin/service/get_provider_token" => Asked::Provider,
+        _ => return None,
+    })
+}
+
+impl Asked {
+    /// How WeChat calls the app's identifier and its secret here. The last two carry the platform's token in the place
+    /// of a secret.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::App => ("appid", "secret"),
+            Self::Work => ("corpid", "corpsecret"),
+            Self::Suite => ("suite_id", "suite_secret"),
+            Self::Provider => ("corpid", "provider_secret"),
+            Self::Component | Self::Authorizer | Self::Authorization => {
+                ("component_appid", "component_appsecret")
+            }
+        }
+    }
+
+    /// What the token is called in the answer.
+    fn field(self) -> &'static str {
+        match self {
+            Self::App | Self::Work => "access_token",
+            Self::Component => "component_access_token",
+            Self::Authorizer | Self::Authorization => "authorizer_access_token",
+            Self::Suite => "suite_access_token",
+            Self::Provider => "provider_access_token",
+        }
+    }
+
+    /// Whether the call carries a token, which then says who calls.
+    pub(super) fn is_by_token(self) -> bool {
+        matches!(self, Self::Authorizer | Self::Authorization)
+    }
 }
 
 /// Reads a token call from query and body.
-pub(super) async fn read(query: Option<&str>, body: Incoming) -> Result<TokenCall, Error> {
+pub(super) async fn read(asked: Asked, query: Option<&str>, body: Incoming) -> Result<TokenCall, Error> {
     let body = collect(body).await?;
-    let mut call = if body.iter().all(u8::is_ascii_whitespace) {
-        TokenCall::default()
+    let fields: Map<String, Value> = if body.iter().all(u8::is_ascii_whitespace) {
+        Map::new()
     } else {
         serde_json::from_slice(&body)
             .map_err(|_| Error::BadRequest("the body of a token call must be a JSON object".into()))?
     };
-    let from_query = |name| query.and_then(|query| query::get(query, name)).map(|value| value.into_owned());
-    call.appid = call.appid.or_else(|| from_query("appid")).filter(|appid| !appid.is_empty());
-    call.secret = call.secret.or_else(|| from_query("secret"));
-    Ok(call)
+    let said = |name: &str| {
+        let in_body = fields.get(name).and_then(Value::as_str).map(Cow::Borrowed);
+        in_body.or_else(|| query.and_then(|query| query::get(query, name))).map(Cow::into_owned)
+    };
+    let (id, secret) = asked.names();
+    let given = |name: &str| said(name).filter(|text| !text.is_empty());
+    Ok(TokenCall {
+        appid: given(id),
+        secret: said(secret).filter(|_| !asked.is_by_token()),
+        authorizer: given("authorizer_appid").filter(|_| asked == Asked::Authorizer),
+        code: given("authorization_code").filter(|_| asked == Asked::Authorization).map(Secret::new),
+    })
 }
 
 async fn collect(mut body: Incoming) -> Result<Vec<u8>, Error> {
@@ -54,7 +142,7 @@ async fn collect(mut body: Incoming) -> Result<Vec<u8>, Error> {
     Ok(collected)
 }
 
-/// The caller of a token call: by a key in the headers, else by the call's `secret`.
+/// The caller of a token call: by a key in the headers, else by the call's secret.
 pub(super) fn caller<'d>(
     directory: &'d Directory,
     by_key: Option<Known<'d>>,
@@ -74,21 +162,68 @@ pub(super) fn caller<'d>(
     }
 }
 
-/// The answer: a placeholder for this app and caller, in WeChat's shape.
-pub(super) fn answer(app: &App, known: Option<Known<'_>>, now: Timestamp) -> Response {
+/// The answer: a placeholder for this account and caller, in WeChat's shape.
+pub(super) fn answer(
+    asked: Asked,
+    account: &Account<'_>,
+    known: Option<Known<'_>>,
+    now: Timestamp,
+) -> Response {
+    let token = issue(account, known, now);
+    let mut body = json!({ (asked.field()): token, "expires_in": placeholder::EXPIRES_IN });
+    match asked {
+        // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
+        Asked::Authorizer => body["authorizer_refresh_token"] = token.into(),
+        Asked::Work | Asked::Suite | Asked::Provider => {
+            body["errcode"] = 0.into();
+            body["errmsg"] = "ok".into();
+        }
+        Asked::App | Asked::Component | Asked::Authorization => {}
+    }
+    respond(&body)
+}
+
+/// The answer to [`Asked::Authorization`]: what WeChat told of the account, with a placeholder for its tokens.
+pub(super) fn authorization(
+    account: &Account<'_>,
+    known: Option<Known<'_>>,
+    mut info: Value,
+    now: Timestamp,
+) -> Response {
+    let token = issue(account, known, now);
+    info["authorizer_appid"] = account.authorizer.as_ref().map(|account| &*account.appid).into();
+    info["authorizer_access_token"] = token.as_str().into();
+    info["authorizer_refresh_token"] = token.into();
+    info["expires_in"] = placeholder::EXPIRES_IN.into();
+    respond(&json!({ "authorization_info": info }))
+}
+
+/// WeChat's refusal of a code, in its own words.
+pub(super) fn refused(failure: &Failure) -> Response {
+    let code = failure.errcode.unwrap_or(-1);
+    respond(&json!({ "errcode": code, "errmsg": failure.message }))
+}
+
+fn issue(account: &Account<'_>, known: Option<Known<'_>>, now: Timestamp) -> String {
     let mut key_digest = [0; 8];
     if let Some(known) = known {
         key_digest.copy_from_slice(&known.key[..8]);
     }
+    let app = account.app;
     let claims = Claims {
-        appid: app.appid.to_string(),
+        appid: match &account.authorizer {
+            Some(authorizer) => format!("{}@{}", authorizer.appid, app.identity),
+            None => app.identity.to_string(),
+        },
         caller: known.map_or_else(String::new, |known| known.caller.name.to_string()),
         key_digest,
         issued_at: now.0 / 1000,
     };
-    let token = placeholder::issue(&app.secret, &claims);
-    let body = format!("{{\"access_token\":\"{token}\",\"expires_in\":{}}}", placeholder::EXPIRES_IN);
-    let mut response = Response::new(Bytes::from(body).into());
+    placeholder::issue(&app.secret, &claims)
+}
+
+fn respond(body: &Value) -> Response {
+    let mut response = Response::new(Bytes::from(body.to_string()).into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

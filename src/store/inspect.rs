@@ -119,13 +119,7 @@ impl Store {
         {
             return Ok(false);
         }
-        let swap = Swap {
-            key,
-            expected: present.as_deref(),
-            value: Some(&value),
-            lasts,
-            announced: true,
-        };
+        let swap = Swap { key, expected: present.as_deref(), value: Some(&value), lasts, announced: true };
         to.0.engine.swap(swap).await
     }
 

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{RECORDS_LAST, StoreError};
 use super::seal::{Seal, SealError};
+use super::{RECORDS_LAST, StoreError};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 

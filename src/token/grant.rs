@@ -118,9 +118,9 @@ impl Grant {
             Err(_) => {}
         }
         match &self.held {
-            Some(held) if self.refused == Some(held.generation) => Err(Failure::unauthorized(
-                "WeChat refused this refresh token for good (61023)",
-            )),
+            Some(held) if self.refused == Some(held.generation) => {
+                Err(Failure::unauthorized("WeChat refused this refresh token for good (61023)"))
+            }
             Some(held) if held.value.expose().is_empty() => {
                 Err(Failure::unauthorized("the account took its authorisation back"))
             }

@@ -16,6 +16,7 @@ use super::{AppOptions, Failure, Options, RefreshReport, RefreshResult, Rejectio
 use super::{Unavailable, Verdict};
 use crate::observe::clock::Clock;
 use crate::store::Record;
+use crate::wechat::Issuer;
 
 /// Asks about one app's token. Cheap to clone; usable from any thread and runtime.
 #[derive(Clone, Debug)]
@@ -122,10 +123,17 @@ impl Shared {
 }
 
 impl Handle {
-    /// A handle that no keeper stands behind: it never has a token. For saying what would be done.
-    pub fn unkept(app: AppOptions, options: Options, clock: Clock) -> Self {
-        let credential = Credential::main(&app);
-        Self { shared: Arc::new(Shared::new(Settings { app, credential, options }, clock).0) }
+    /// Handles as [`Manager::credentials`](super::Manager::credentials) gives them, but with no keeper behind: there is
+    /// never a token. For saying what would be done.
+    pub fn unkept(app: &AppOptions, options: &Options, clock: &Clock) -> Vec<(Issuer, Self)> {
+        let handle = |credential: Credential| {
+            let issuer = credential.issuer;
+            let settings = Settings { app: app.clone(), credential, options: options.clone() };
+            (issuer, Self { shared: Arc::new(Shared::new(settings, clock.clone()).0) })
+        };
+        let main = handle(Credential::main(app));
+        let further = Credential::further(app, &main.1).into_iter().map(handle);
+        std::iter::once(main.clone()).chain(further).collect()
     }
 
     /// The usable token, if there is one.

@@ -26,9 +26,7 @@ impl Keeper {
             Recall::PassOn => Verdict::PassOn,
             Recall::Alive => Verdict::ReplayAfter(token, REPLAY_DELAY),
             Recall::Confirm => self.watched(rejection, Self::confirm).await,
-            Recall::Unknown if self.issuer.rotates() => {
-                self.watched(rejection, Self::climb_rotating).await
-            }
+            Recall::Unknown if self.issuer.rotates() => self.watched(rejection, Self::climb_rotating).await,
             Recall::Unknown => self.watched(rejection, Self::climb_steady).await,
         }
     }

@@ -9,10 +9,10 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::handle::{Message, Settings, Shared};
 use super::credential::Credential;
-use super::keeper::{Keeper, Tools};
 use super::grant;
+use super::handle::{Message, Settings, Shared};
+use super::keeper::{Keeper, Tools};
 use super::status::{Authorizers, Further, Sample, expose};
 use super::{AppOptions, Handle, Options, Status};
 use crate::observe::clock::{Clock, Timestamp};
@@ -189,11 +189,13 @@ impl Manager {
         self.kept().app(app).map(|app| app.main.handle())
     }
 
-    /// A handle to another credential of the app of that name.
-    pub fn further(&self, app: &str, issuer: Issuer) -> Option<Handle> {
+    /// Handles to all credentials of the app of that name but those of accounts that it acts for; the token comes first.
+    pub fn credentials(&self, app: &str) -> Option<Vec<(Issuer, Handle)>> {
         let kept = self.kept();
-        let mut further = kept.app(app)?.further.iter();
-        further.find(|keeping| keeping.shared.settings.load().credential.issuer == issuer).map(Keeping::handle)
+        let app = kept.app(app)?;
+        let issuer = |keeping: &Keeping| keeping.shared.settings.load().credential.issuer;
+        let all = std::iter::once(&app.main).chain(&app.further);
+        Some(all.map(|keeping| (issuer(keeping), keeping.handle())).collect())
     }
 
     /// How each app's credential is doing, in the order of the configuration.
@@ -286,7 +288,8 @@ impl Inner {
     async fn hand_over(&self, key: &str) {
         let keeper = {
             let kept = self.kept();
-            let found = kept.apps.iter().flat_map(App::all).find(|keeping| keeping.grant.as_deref() == Some(key));
+            let found =
+                kept.apps.iter().flat_map(App::all).find(|keeping| keeping.grant.as_deref() == Some(key));
             found.map(|keeping| Arc::clone(&keeping.shared))
         };
         if let Some(keeper) = keeper
@@ -342,13 +345,13 @@ impl App {
         let used = self.further.iter().filter(|keeping| keeping.is_used());
         let authorizers = self.main.is_component().then(|| Authorizers {
             in_use: self.authorizers.values().filter(|keeping| keeping.holds()).count(),
-            failing: self.authorizers.values().filter(|keeping| keeping.shared.journal().obstacle.is_some()).count(),
+            failing: self
+                .authorizers
+                .values()
+                .filter(|keeping| keeping.shared.journal().obstacle.is_some())
+                .count(),
         });
-        Status {
-            further: used.map(Keeping::further).collect(),
-            authorizers,
-            ..self.main.handle().status()
-        }
+        Status { further: used.map(Keeping::further).collect(), authorizers, ..self.main.handle().status() }
     }
 
     /// Accounts that authorised a platform have no series of their own.
@@ -376,7 +379,9 @@ impl Keeping {
     /// Whether it can go on for `app`: its token is that of the same account and family, under the same name.
     fn goes_on_for(&self, app: &AppOptions) -> bool {
         let kept = self.shared.settings.load();
-        kept.app.name == app.name && kept.app.agent == app.agent && kept.credential.is_same(&Credential::main(app))
+        kept.app.name == app.name
+            && kept.app.agent == app.agent
+            && kept.credential.is_same(&Credential::main(app))
     }
 
     fn holds(&self) -> bool {

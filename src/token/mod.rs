@@ -105,6 +105,15 @@ pub struct AppOptions {
 }
 
 impl AppOptions {
+    /// What tells it from all other apps, by WeChat's names: the appid, and the agent's number where a corporation has
+    /// several apps.
+    pub fn identity(&self) -> Arc<str> {
+        match &self.agent {
+            Some(agent) => format!("{}.{agent}", self.appid).into(),
+            None => Arc::clone(&self.appid),
+        }
+    }
+
     fn same_secrets(&self, other: &Self) -> bool {
         let both = |own: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>| match (own, other) {
             (Some(own), Some(other)) => own.matches(other),

@@ -134,6 +134,18 @@ pub fn find(path: &str) -> &'static Endpoint {
     catalogue.get(&path).unwrap_or_else(|| unknown(&path))
 }
 
+/// The same for a path of WeCom's.
+pub fn find_work(path: &str) -> &'static Endpoint {
+    find(path)
+}
+
+impl Endpoint {
+    /// Whether it hands out a credential.
+    pub fn issues(&self) -> bool {
+        matches!(self.class, CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential)
+    }
+}
+
 /// Every endpoint that [`find`] can name, by [`Endpoint::id`]; the first is `other`.
 pub fn all() -> &'static [Endpoint] {
     &CATALOGUE.endpoints

@@ -32,6 +32,9 @@ pub(crate) fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
         kind: AppKind::OfficialAccount,
         mode,
         probe: "/probe".into(),
+        agent: None,
+        suite: None,
+        provider_secret: None,
     }
 }
 

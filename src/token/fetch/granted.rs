@@ -107,11 +107,7 @@ pub(super) async fn ticket(
     judge_fetch(call.make(tools.control, app, timeout).await?, "ticket", &settings.app.secret)
 }
 
-async fn look(
-    tools: &Tools<'_>,
-    settings: &Settings,
-    grant: &mut Grant,
-) -> Result<Arc<Secret>, FetchError> {
+async fn look(tools: &Tools<'_>, settings: &Settings, grant: &mut Grant) -> Result<Arc<Secret>, FetchError> {
     let key = grant::key(&settings.app, &settings.credential).unwrap_or_default();
     let looked = grant.look(tools.store, &key, tools.now).await;
     looked.map_err(|failure| FetchError { failure, lost: false })

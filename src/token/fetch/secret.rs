@@ -38,8 +38,7 @@ pub(super) async fn fetch(
         }
         Issuer::Provider => {
             let Some(secret) = &app.provider_secret else { return Err(unset("provider_secret")) };
-            let body =
-                body(&[("corpid", (&*app.appid).into()), ("provider_secret", secret.expose().into())]);
+            let body = body(&[("corpid", (&*app.appid).into()), ("provider_secret", secret.expose().into())]);
             let call = Call::Post { path: "/cgi-bin/service/get_provider_token", body: &body };
             return judge_fetch(control.call(call, timeout).await, field, secret);
         }

@@ -63,6 +63,9 @@ impl Replica {
             kind: AppKind::MiniProgram,
             mode: plan.mode,
             probe: "/probe".into(),
+            agent: None,
+            suite: None,
+            provider_secret: None,
         };
         let options = Options { fetch_timeout: Duration::from_secs(3), refresh_wait: REFRESH_WAIT };
         let control = Control::scripted(wechat.script(id));

@@ -107,6 +107,7 @@ fn app(
         default: raw.default.item().is_some_and(|item| item.value),
         hosts,
         own_credential,
+        jssdk_hosts: jssdk_hosts(raw, report),
     })
 }
 
@@ -161,6 +162,21 @@ fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<Strin
             report.error(&item.place, "is no host name, expected one like \"shop.wechat.internal\"");
         } else {
             unique(&mut seen.hosts, item, &host, report);
+        }
+        hosts.push(host);
+    }
+    hosts
+}
+
+fn jssdk_hosts(raw: &file::App, report: &mut Report<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in raw.jssdk_hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
+        let host = item.value.trim_end_matches('.').to_ascii_lowercase();
+        if !is_host_name(&host) {
+            report.error(
+                &item.place,
+                "is no host name, expected that of a web page, like \"shop.example.com\"",
+            );
         }
         hosts.push(host);
     }

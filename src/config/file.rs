@@ -162,6 +162,7 @@ section! {
         hosts: Strings,
         own_credential: String,
         probe: String,
+        jssdk_hosts: Strings,
         agent_id: String,
         suite_id: String,
         suite_secret: SecretSource,

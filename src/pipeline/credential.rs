@@ -11,20 +11,36 @@ use super::account::Wanted;
 use super::directory::App;
 use super::error::Error;
 use super::route::Target;
+use super::user_tokens::UserTokens;
 use crate::message::query::{self, CredentialParam};
 use crate::token::Token;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
 use crate::wechat::placeholder;
 
 /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
-pub(super) fn check_own(app: &App, wanted: &Wanted<'_>, target: &Target<'_>) -> Result<(), Error> {
-    let rejects = app.own_credential == OwnCredential::Reject && matches!(wanted, Wanted::Token(_));
-    let query = target.query.filter(|_| rejects).unwrap_or_default();
-    if query::credentials(query).any(|(_, value)| !placeholder::looks_like(&value)) {
-        return Err(Error::BadRequest(
-            "the request brings a token of its own, which this app rejects (own_credential): leave it out"
-                .into(),
-        ));
+pub(super) fn check_own(
+    app: &App,
+    wanted: &Wanted<'_>,
+    target: &Target<'_>,
+    user_tokens: &UserTokens,
+) -> Result<(), Error> {
+    let query = target.query.filter(|_| matches!(wanted, Wanted::Token(_))).unwrap_or_default();
+    let own = query::credentials(query).filter(|(_, value)| !placeholder::looks_like(value));
+    for (_, value) in own {
+        // The confusion of two kinds of access_token, the other way round than `route::check_confusion` has it.
+        if user_tokens.knows(&value) {
+            return Err(Error::BadRequest(
+                "this endpoint wants the app's token, which wxgate adds, but got a user's OAuth access_token (from \
+                 /sns/oauth2/access_token), which is for /sns/userinfo and /sns/auth: leave it out"
+                    .into(),
+            ));
+        }
+        if app.own_credential == OwnCredential::Reject {
+            return Err(Error::BadRequest(
+                "the request brings a token of its own, which this app rejects (own_credential): leave it out"
+                    .into(),
+            ));
+        }
     }
     Ok(())
 }

@@ -57,6 +57,8 @@ pub(super) struct App {
     further: Vec<(Issuer, Handle)>,
     suite: Option<Arc<str>>,
     pub(super) own_credential: OwnCredential,
+    /// Hosts of the web pages that are signed for it, in lower case.
+    pub(super) jssdk_hosts: Vec<String>,
     /// Its label in metrics.
     pub(super) label: u16,
 }
@@ -117,6 +119,7 @@ impl Directory {
                 previous: former_secret(&app.token.appid, &app.token.secret, former, now),
                 token,
                 own_credential: app.own_credential,
+                jssdk_hosts: app.jssdk_hosts.clone(),
                 label: names.label(&app.token.name),
             })
             .collect();

@@ -12,6 +12,7 @@ use super::directory::{App, Caller, Directory};
 use super::error::Error;
 use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
+use super::user_tokens::UserTokens;
 use super::{Options, credential, lease, replay, route, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
@@ -221,7 +222,7 @@ fn visit<'d>(
     if token_call::asked(&target).is_some() {
         return Ok(Seen { settled, endpoint: target.endpoint, injected: None, sent: None });
     }
-    let wanted = super::check(caller, &account, method, &target)?;
+    let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;
     let (injected, request) = match &wanted {
         Wanted::Token(kept) => {
             let now = Clock::default().now();

@@ -15,7 +15,9 @@ mod options;
 mod replay;
 mod report;
 mod route;
+mod ticket;
 mod token_call;
+mod user_tokens;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -39,6 +41,7 @@ pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential
 use self::report::{Report, Reporter};
 use self::route::{Named, Placeholder, Target};
 use self::token_call::{Asked, TokenCall};
+use self::user_tokens::UserTokens;
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::observe::access_log::AccessLog;
@@ -54,6 +57,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     memory: Arc<Memory>,
     manager: Manager,
+    user_tokens: UserTokens,
     clock: Clock,
 }
 
@@ -70,7 +74,14 @@ impl Gate {
         let memory = Memory::new(options.replay.memory);
         let directory =
             Directory::new(options, |name| manager.credentials(name), &metrics.names, None, clock.now());
-        Arc::new(Self { directory: ArcSwap::from_pointee(directory), metrics, memory, manager, clock })
+        Arc::new(Self {
+            directory: ArcSwap::from_pointee(directory),
+            metrics,
+            memory,
+            manager,
+            user_tokens: UserTokens::default(),
+            clock,
+        })
     }
 
     /// Puts other options in force, for requests that come from now on.
@@ -189,7 +200,10 @@ impl Pipeline {
         let account = self.settle_account(directory, caller, &named).await?;
         let target = target.at(&account);
         report.name_account(&account, target.endpoint);
-        let wanted = check(caller, &account, &parts.method, &target)?;
+        let wanted = check(caller, &account, &parts.method, &target, &self.gate.user_tokens)?;
+        if let Some(wish) = ticket::wish(&account, &parts.method, &target) {
+            return ticket::answer(wish, &account, &target, self.gate.clock.now()).await;
+        }
 
         let sending =
             Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
@@ -293,6 +307,11 @@ impl Pipeline {
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
+            if target.endpoint.is_of_users()
+                && let (Start::Whole(bytes), None | Some(0)) = (&finding.start, finding.errcode)
+            {
+                self.gate.user_tokens.learn(target.path, target.query, bytes);
+            }
             if answer.status.is_redirection() && !matches!(wanted, Wanted::AsSent) {
                 credential::conceal(&mut answer.headers, target.endpoint);
             }
@@ -365,10 +384,11 @@ fn check<'a>(
     account: &'a Account<'_>,
     method: &Method,
     target: &Target<'_>,
+    user_tokens: &UserTokens,
 ) -> Result<Wanted<'a>, Error> {
     access::permit(caller, method, target)?;
     let wanted = account.wanted(target.endpoint)?;
-    credential::check_own(account.app, &wanted, target)?;
+    credential::check_own(account.app, &wanted, target, user_tokens)?;
     Ok(wanted)
 }
 

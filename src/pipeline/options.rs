@@ -51,6 +51,8 @@ pub struct AppOptions {
     pub hosts: Vec<String>,
     /// What becomes of a caller's own access_token.
     pub own_credential: OwnCredential,
+    /// Hosts of the web pages that may get a signature for the JS-SDK; lower case, without port.
+    pub jssdk_hosts: Vec<String>,
 }
 
 /// What becomes of a caller's own access_token.

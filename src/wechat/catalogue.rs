@@ -140,6 +140,11 @@ pub fn find_work(path: &str) -> &'static Endpoint {
 }
 
 impl Endpoint {
+    /// Whether a user's OAuth token is in what it is sent or what it answers.
+    pub fn is_of_users(&self) -> bool {
+        self.one_time_code || self.class == CredentialClass::UserOauth
+    }
+
     /// Whether it hands out a credential.
     pub fn issues(&self) -> bool {
         matches!(self.class, CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential)

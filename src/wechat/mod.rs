@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod errcode;
 mod issuer;
+pub mod jssdk;
 pub mod placeholder;
 pub mod verdict;
 

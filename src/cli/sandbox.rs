@@ -15,6 +15,8 @@ pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), 
         let account = config.pipeline.apps.iter().map(|app| {
             let kind = match app.token.kind.as_str() {
                 "mini_program" => AppKind::MiniProgram,
+                "component" => AppKind::Component,
+                "wecom" => AppKind::Wecom,
                 _ => AppKind::OfficialAccount,
             };
             App::new(&*app.token.appid, app.token.secret.expose(), kind)
@@ -46,6 +48,8 @@ fn introduction(address: &Address, apps: &[App], configured: bool) -> String {
             AppKind::MiniProgram => "mini_program",
             AppKind::Component => "component",
             AppKind::Wecom => "wecom",
+            AppKind::Suite => "suite",
+            AppKind::Provider => "provider",
         };
         text += &format!("  {:24}{:18}{kind}\n", app.appid, shown(app));
     }

@@ -18,15 +18,19 @@ pub enum AppKind {
     Component,
     /// A WeCom corporation's app; `appid` is the corpid.
     Wecom,
+    /// A WeCom provider's suite; `appid` is the suite's id.
+    Suite,
+    /// A WeCom provider; `appid` is its corpid.
+    Provider,
 }
 
 /// An account and its secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
-    /// appid, component_appid or corpid.
+    /// appid, component_appid, corpid or suite_id.
     pub appid: String,
-    /// appsecret, component_appsecret or corpsecret.
+    /// appsecret, component_appsecret, corpsecret, suite_secret or provider_secret.
     pub secret: String,
     /// What sort of account it is.
     #[serde(default)]
@@ -34,12 +38,24 @@ pub struct App {
     /// Addresses that may fetch tokens; None: all.
     #[serde(default)]
     pub whitelist: Option<Vec<IpAddr>>,
+    /// Which app of its corporation it is, in WeCom.
+    #[serde(default)]
+    pub agent: Option<String>,
 }
 
 impl App {
     /// An app without a whitelist.
     pub fn new(appid: impl Into<String>, secret: impl Into<String>, kind: AppKind) -> Self {
-        Self { appid: appid.into(), secret: secret.into(), kind, whitelist: None }
+        Self { appid: appid.into(), secret: secret.into(), kind, whitelist: None, agent: None }
+    }
+
+    /// By which its tokens are told from others'.
+    pub(super) fn identity(&self) -> String {
+        match (self.kind, &self.agent) {
+            (AppKind::Provider, _) => format!("{}.provider", self.appid),
+            (_, Some(agent)) => format!("{}.{agent}", self.appid),
+            (_, None) => self.appid.clone(),
+        }
     }
 
     /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts as 127.0.0.1.
@@ -71,6 +87,25 @@ pub struct Authorizer {
     pub authorizer_appid: String,
     /// What its tokens are fetched with.
     pub refresh_token: String,
+    /// The one before, which is taken until this one was used.
+    #[serde(default)]
+    pub former_refresh_token: Option<String>,
+}
+
+impl Authorizer {
+    /// An account that authorised a component.
+    pub fn new(
+        component: impl Into<String>,
+        appid: impl Into<String>,
+        refresh_token: impl Into<String>,
+    ) -> Self {
+        Self {
+            component_appid: component.into(),
+            authorizer_appid: appid.into(),
+            refresh_token: refresh_token.into(),
+            former_refresh_token: None,
+        }
+    }
 }
 
 impl fmt::Debug for Authorizer {
@@ -89,16 +124,19 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// Adds an app, or replaces the one with its appid.
+    /// Adds an app, or replaces the one with its identity.
     pub(super) fn put(&mut self, app: App) {
-        match self.apps.iter_mut().find(|known| known.appid == app.appid) {
+        match self.apps.iter_mut().find(|known| known.identity() == app.identity()) {
             Some(known) => *known = app,
             None => self.apps.push(app),
         }
     }
 
     pub(super) fn authorize(&mut self, authorizer: Authorizer) {
-        self.authorizers.retain(|known| known.authorizer_appid != authorizer.authorizer_appid);
+        self.authorizers.retain(|known| {
+            (&known.authorizer_appid, &known.component_appid)
+                != (&authorizer.authorizer_appid, &authorizer.component_appid)
+        });
         self.authorizers.push(authorizer);
     }
 
@@ -114,9 +152,14 @@ impl Accounts {
         self.apps.iter().find(|app| app.appid == appid)
     }
 
-    pub(super) fn authorizer(&self, component: &str, appid: &str) -> Option<&Authorizer> {
+    /// Those of a corporation or provider.
+    pub(super) fn of(&self, appid: &str, kind: AppKind) -> impl Iterator<Item = &App> {
+        self.apps.iter().filter(move |app| app.appid == appid && app.kind == kind)
+    }
+
+    pub(super) fn authorizer(&mut self, component: &str, appid: &str) -> Option<&mut Authorizer> {
         self.authorizers
-            .iter()
+            .iter_mut()
             .find(|known| known.authorizer_appid == appid && known.component_appid == component)
     }
 }

@@ -20,6 +20,8 @@ const OPEN: &[Open] = &[
     ("/cgi-bin/token", issue::classic),
     ("/cgi-bin/stable_token", issue::stable),
     ("/cgi-bin/gettoken", issue::wecom),
+    ("/cgi-bin/service/get_suite_token", issue::suite),
+    ("/cgi-bin/service/get_provider_token", issue::provider),
     ("/cgi-bin/component/api_component_token", issue::component),
     ("/cgi-bin/component/api_authorizer_token", issue::authorizer),
     ("/cgi-bin/component/api_query_auth", issue::query_auth),
@@ -53,6 +55,8 @@ const GUARDED: &[Guarded] = &[
     ("/cgi-bin/qrcode/create", Class::App, true, business::qrcode_create),
     ("/cgi-bin/ticket/getticket", Class::App, false, business::ticket),
     ("/cgi-bin/get_jsapi_ticket", Class::App, false, business::ticket),
+    ("/cgi-bin/ticket/get", Class::App, false, business::ticket),
+    ("/cgi-bin/service/get_login_info", Class::Provider, true, business::fine),
     ("/wxa/getwxacode", Class::App, true, business::mini_program_code),
     ("/wxa/getwxacodeunlimit", Class::App, true, business::mini_program_code),
     ("/cgi-bin/wxaapp/createwxaqrcode", Class::App, true, business::mini_program_code),
@@ -80,6 +84,8 @@ const GUARDED: &[Guarded] = &[
 /// Where WeChat has more endpoints than this table: they say ok to a good token.
 const FAMILIES: &[(&str, Class)] = &[
     ("/cgi-bin/component/", Class::Component),
+    ("/cgi-bin/service/", Class::Suite),
+    ("/cgi-bin/license/", Class::Provider),
     ("/wxa/component/", Class::Component),
     ("/product/register/", Class::Component),
     ("/componenttcb/", Class::Either),
@@ -121,6 +127,8 @@ pub(super) fn issues_app_token(path: &str) -> bool {
             | "/cgi-bin/gettoken"
             | "/cgi-bin/component/api_component_token"
             | "/cgi-bin/component/api_authorizer_token"
+            | "/cgi-bin/service/get_suite_token"
+            | "/cgi-bin/service/get_provider_token"
     )
 }
 

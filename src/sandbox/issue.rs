@@ -8,7 +8,7 @@ use super::call::{Call, text};
 use super::credentials::{self, Class};
 use super::settings::ExpiresIn;
 use super::state::State;
-use super::tokens::{Family, Issued, Kind};
+use super::tokens::{Family, Issued, Kind, fresh};
 
 /// `GET /cgi-bin/token`
 pub(super) fn classic(state: &mut State, call: &Call) -> Answer {
@@ -57,21 +57,53 @@ pub(super) fn wecom(state: &mut State, call: &Call) -> Answer {
         let corpid = call.param("corpid").ok_or_else(|| Answer::error_with(41002, "corpid missing"))?;
         let secret =
             call.param("corpsecret").ok_or_else(|| Answer::error_with(41004, "corpsecret missing"))?;
-        let app = state.accounts.get(corpid).cloned();
-        let app = app.ok_or_else(|| Answer::error_with(40013, "invalid corpid"))?;
-        if app.secret != secret {
+        if state.accounts.of(corpid, AppKind::Wecom).next().is_none() {
+            return Err(Answer::error_with(40013, "invalid corpid"));
+        }
+        let Some(app) = holder(state, Some(corpid), Some(secret), AppKind::Wecom) else {
             let text = format!(
                 "invalid credential, hint: [{}], from ip: {}, more info at \
                  https://open.work.weixin.qq.com/devtool/query?e=40001",
                 call.now, call.from
             );
             return Err(Answer::error_with(40001, text));
-        }
-        let rules = state.settings.rules();
-        let token =
-            state.tokens.with(&app.appid, Kind::Wecom, |family| family.until_expiry(call.now, &rules));
-        Ok(Answer::ok(grant(state, call, "access_token", &token)))
+        };
+        Ok(until_expiry(state, call, &app, Kind::Wecom, "access_token"))
     })
+}
+
+/// WeCom's `POST /cgi-bin/service/get_suite_token`
+pub(super) fn suite(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        let (id, secret) = (text(&body, "suite_id"), text(&body, "suite_secret"));
+        let app = holder(state, id, secret, AppKind::Suite);
+        let app = app.ok_or_else(|| Answer::error_with(40084, "invalid suite_id or suite_secret"))?;
+        text(&body, "suite_ticket").ok_or_else(|| Answer::error_with(40085, "invalid suite_ticket"))?;
+        Ok(until_expiry(state, call, &app, Kind::Suite, "suite_access_token"))
+    })
+}
+
+/// WeCom's `POST /cgi-bin/service/get_provider_token`
+pub(super) fn provider(state: &mut State, call: &Call) -> Answer {
+    refusable(|| {
+        let body = call.json().ok_or_else(|| Answer::error(47001))?;
+        let (id, secret) = (text(&body, "corpid"), text(&body, "provider_secret"));
+        let app = holder(state, id, secret, AppKind::Provider);
+        let app = app.ok_or_else(|| Answer::error_with(40086, "invalid provider secret"))?;
+        Ok(until_expiry(state, call, &app, Kind::Provider, "provider_access_token"))
+    })
+}
+
+fn holder(state: &State, id: Option<&str>, secret: Option<&str>, kind: AppKind) -> Option<App> {
+    state.accounts.of(id?, kind).find(|app| Some(&*app.secret) == secret).cloned()
+}
+
+/// WeCom hands out the same token until it ends.
+fn until_expiry(state: &mut State, call: &Call, app: &App, kind: Kind, name: &'static str) -> Answer {
+    let rules = state.settings.rules();
+    let token = state.tokens.with(&app.identity(), kind, |family| family.until_expiry(call.now, &rules));
+    Answer::ok(grant(state, call, name, &token))
 }
 
 /// `POST /cgi-bin/component/api_component_token`
@@ -95,12 +127,19 @@ pub(super) fn authorizer(state: &mut State, call: &Call) -> Answer {
         let holder = credentials::demand(state, call, Class::Component)?;
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
         let appid = text(&body, "authorizer_appid").ok_or_else(|| Answer::error(40013))?;
-        let refresh_token = state
-            .accounts
-            .authorizer(&holder.appid, appid)
-            .filter(|known| text(&body, "authorizer_refresh_token") == Some(&known.refresh_token))
-            .map(|known| known.refresh_token.clone())
-            .ok_or_else(|| Answer::error(61023))?;
+        let shown = text(&body, "authorizer_refresh_token").unwrap_or_default();
+        let rotates = state.settings.rotate_refresh_tokens;
+        let known = state.accounts.authorizer(&holder.appid, appid).ok_or_else(|| Answer::error(61023))?;
+        if known.refresh_token == shown {
+            known.former_refresh_token = None;
+            if rotates {
+                let next = format!("refreshtoken@@@{}", fresh(call.now, 40));
+                known.former_refresh_token = Some(std::mem::replace(&mut known.refresh_token, next));
+            }
+        } else if known.former_refresh_token.as_deref() != Some(shown) {
+            return Err(Answer::error(61023));
+        }
+        let refresh_token = known.refresh_token.clone();
         let rules = state.settings.rules();
         let token = state.tokens.with(appid, Kind::Authorizer, |family| family.rotate(call.now, &rules));
         let mut fields = grant(state, call, "authorizer_access_token", &token);
@@ -109,13 +148,15 @@ pub(super) fn authorizer(state: &mut State, call: &Call) -> Answer {
     })
 }
 
-/// `POST /cgi-bin/component/api_query_auth`: any code stands for the first account that authorised the component.
+/// `POST /cgi-bin/component/api_query_auth`: an account's appid is its code; any other stands for the first account that
+/// authorised the component.
 pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
         let holder = credentials::demand(state, call, Class::Component)?;
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
-        text(&body, "authorization_code").ok_or_else(|| Answer::error(61010))?;
-        let known = state.accounts.authorizers().iter().find(|known| known.component_appid == holder.appid);
+        let code = text(&body, "authorization_code").ok_or_else(|| Answer::error(61010))?;
+        let all = state.accounts.authorizers().iter().filter(|known| known.component_appid == holder.appid);
+        let known = all.clone().find(|known| known.authorizer_appid == code).or(all.clone().next());
         let known = known.cloned().ok_or_else(|| Answer::error(61010))?;
         let rules = state.settings.rules();
         let rotate = |family: &mut Family| family.rotate(call.now, &rules);
@@ -136,7 +177,7 @@ pub(super) fn appid_of(call: &Call) -> Option<String> {
     let names = ["appid", "corpid"].iter().find_map(|name| call.param(name)).map(str::to_owned);
     names.or_else(|| {
         let body = call.json()?;
-        ["appid", "authorizer_appid", "component_appid"]
+        ["appid", "authorizer_appid", "component_appid", "suite_id", "corpid"]
             .iter()
             .find_map(|name| text(&body, name))
             .map(str::to_owned)

@@ -26,6 +26,8 @@ pub struct Settings {
     pub forces_per_day: u32,
     /// What token answers say in `expires_in`.
     pub expires_in: ExpiresIn,
+    /// Each fetch of an authorizer's token brings another refresh token; the one before is taken until that was used.
+    pub rotate_refresh_tokens: bool,
     /// Characters of a token, 20 to 512.
     pub token_length: usize,
     /// A longer upload is answered 40006, bytes.
@@ -58,6 +60,7 @@ impl Default for Settings {
             force_interval_ms: 30_000,
             forces_per_day: 20,
             expires_in: ExpiresIn::Real,
+            rotate_refresh_tokens: false,
             token_length: 140,
             media_limit: 20 * 1024 * 1024,
             journal_limit: 20_000,

@@ -24,11 +24,22 @@ pub enum Kind {
     Authorizer,
     /// `GET /cgi-bin/gettoken`
     Wecom,
+    /// `POST /cgi-bin/service/get_suite_token`
+    Suite,
+    /// `POST /cgi-bin/service/get_provider_token`
+    Provider,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Classic, Self::Stable, Self::Component, Self::Authorizer, Self::Wecom];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Classic,
+        Self::Stable,
+        Self::Component,
+        Self::Authorizer,
+        Self::Wecom,
+        Self::Suite,
+        Self::Provider,
+    ];
 }
 
 /// How long tokens live, in milliseconds of the sandbox's clock.

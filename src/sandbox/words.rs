@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::App;
 use super::state::State;
 use super::tokens::{Family, Kind};
 
@@ -43,7 +44,7 @@ pub(super) enum Word {
 impl State {
     /// Does it to every current token of the target; gives how many there were.
     pub(super) fn happen(&mut self, word: Word, target: &Target, now: i64) -> usize {
-        let apps = self.accounts.apps().iter().map(|app| app.appid.clone());
+        let apps = self.accounts.apps().iter().map(App::identity);
         let authorizers = self.accounts.authorizers().iter().map(|known| known.authorizer_appid.clone());
         let mut appids: Vec<String> = apps.chain(authorizers).collect();
         appids.sort();

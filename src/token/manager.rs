@@ -284,18 +284,30 @@ impl Inner {
         }
     }
 
-    /// Hands a ticket or refresh token that another replica took in to the keeper that fetches with it.
-    async fn hand_over(&self, key: &str) {
-        let keeper = {
+    /// Hands a ticket or refresh token that another replica took in to the keeper that fetches with it; where none is
+    /// named, to each that can't fetch now.
+    async fn hand_over(&self, change: &Change) {
+        let concerned: Vec<_> = {
             let kept = self.kept();
-            let found =
-                kept.apps.iter().flat_map(App::all).find(|keeping| keeping.grant.as_deref() == Some(key));
-            found.map(|keeping| Arc::clone(&keeping.shared))
+            let granted = kept.apps.iter().flat_map(App::all).filter_map(|keeping| {
+                let key = keeping.grant.as_ref()?;
+                let concerned = match change {
+                    Change::Key(changed) => **changed == **key,
+                    Change::Any => keeping.shared.journal().obstacle.is_some(),
+                };
+                concerned.then(|| (key.clone(), Arc::clone(&keeping.shared)))
+            });
+            granted.collect()
         };
-        if let Some(keeper) = keeper
-            && let Ok(Some(record)) = self.tools.store.load(key).await
-        {
-            keeper.tell(Message::Granted(record));
+        let keys: Vec<_> = concerned.iter().map(|(key, _)| key.as_str()).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let Ok(records) = self.tools.store.load_all(&keys).await else { return };
+        for ((_, shared), record) in concerned.iter().zip(records) {
+            if let Ok(Some(record)) = record {
+                shared.tell(Message::Granted(record));
+            }
         }
     }
 }
@@ -316,9 +328,7 @@ async fn follow(mut changes: Changes, manager: Weak<Inner>) {
         let Some(manager) = manager.upgrade() else { return };
         looks = looks.wrapping_add(u32::from(change == Change::Any));
         manager.compare(&change, looks.is_multiple_of(THOROUGH)).await;
-        if let Change::Key(key) = &change {
-            manager.hand_over(key).await;
-        }
+        manager.hand_over(&change).await;
     }
 }
 

@@ -183,7 +183,9 @@ impl Keeper {
     }
 
     pub(super) async fn learn_forces(&mut self) {
-        if let Ok(forces) = self.tools.store.forces(&self.force_key()).await {
+        if self.issuer.forces()
+            && let Ok(forces) = self.tools.store.forces(&self.force_key()).await
+        {
             self.forces = self.forces.or_more(forces);
         }
     }

@@ -16,11 +16,17 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod placeholder;
+mod platform;
 mod process;
 mod query;
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod reload;
 mod replay;
 mod routing;
 mod streaming;
+mod tickets;
 mod token_life;
 mod upstream;
+mod user_tokens;
+mod wecom;

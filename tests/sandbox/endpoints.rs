@@ -208,11 +208,7 @@ async fn a_users_token_is_no_apps_token() {
 async fn a_component_fetches_its_authorizers_tokens() {
     let caller = Caller::with(Options {
         apps: vec![App::new("wxcomponent", SECRET, AppKind::Component)],
-        authorizers: vec![Authorizer {
-            component_appid: "wxcomponent".to_owned(),
-            authorizer_appid: "wxauthorizer".to_owned(),
-            refresh_token: "refresh".to_owned(),
-        }],
+        authorizers: vec![Authorizer::new("wxcomponent", "wxauthorizer", "refresh")],
         ..Options::default()
     });
     let body = json!({"component_appid": "wxcomponent", "component_appsecret": SECRET, "component_verify_ticket": "t"});

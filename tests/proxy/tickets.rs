@@ -1,0 +1,105 @@
+//! Tickets and the signatures made with them.
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use crate::harness::{APPID, Answer, Gate, SHOP, Setup, at_once};
+
+const TICKET: &str = "/cgi-bin/ticket/getticket";
+
+async fn shop(more: &str) -> Gate {
+    let apps = format!("{SHOP}{more}");
+    Gate::with(Setup { apps, ..Setup::default() }).await.settled().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_fetched_once_and_its_life_is_not_stretched_by_being_asked_for() {
+    let gate = shop("").await;
+    let path = format!("{TICKET}?access_token=mine&type=jsapi");
+    let answers = at_once(50, |_| Answer::of(gate.client.get(gate.url(&path)))).await;
+    let first = answers[0].json();
+    assert_eq!(first["errmsg"], "ok", "{first}");
+    assert!(
+        first["ticket"].is_string()
+            && answers.iter().all(|answer| answer.json()["ticket"] == first["ticket"])
+    );
+    assert_eq!(gate.journal(TICKET).len(), 1);
+
+    // WeChat would say 7200 again.
+    gate.clock.advance(3_600_000);
+    gate.sandbox.advance(3_600_000);
+    let later = gate.get(&path).await.json();
+    assert_eq!(later["ticket"], first["ticket"]);
+    assert!(later["expires_in"].as_u64().is_some_and(|left| (3_590..=3_600).contains(&left)), "{later}");
+    assert_eq!(gate.journal(TICKET).len(), 1);
+
+    // Beyond its end there is another one.
+    gate.clock.advance(3_700_000);
+    gate.sandbox.advance(3_700_000);
+    assert_ne!(gate.get(&path).await.json()["ticket"], first["ticket"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_of_two_kinds_are_two() {
+    let gate = shop("").await;
+    let js = gate.get(&format!("{TICKET}?type=jsapi")).await.json()["ticket"].clone();
+    let card = gate.get(&format!("{TICKET}?type=wx_card")).await.json()["ticket"].clone();
+    assert!(js.is_string() && card.is_string() && js != card);
+    assert_eq!(gate.journal(TICKET).len(), 2);
+    // One that wxgate knows nothing of goes to WeChat.
+    assert_eq!(gate.get(&format!("{TICKET}?type=2")).await.errcode(), 0);
+    assert_eq!(gate.journal(TICKET).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_is_replaced_for_a_ticket_as_for_any_call() {
+    let gate = shop("").await;
+    gate.sandbox.rotate(APPID);
+    assert!(gate.get(&format!("{TICKET}?type=jsapi")).await.json()["ticket"].is_string());
+    assert_eq!(gate.counts(), (1, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_signed_with_the_ticket() {
+    let gate = shop("jssdk_hosts = [\"shop.example.com\"]\n").await;
+    let page = "https://shop.example.com/item?id=1%26";
+    let asked = format!(
+        "/wxgate/jssdk/signature?url={}%23top",
+        "https%3A%2F%2Fshop.example.com%2Fitem%3Fid%3D1%2526"
+    );
+    let answer = gate.get(&asked).await;
+    let said = answer.json();
+    assert_eq!((answer.status, &said["appId"]), (200, &APPID.into()), "{said}");
+    let ticket = gate.get(&format!("{TICKET}?type=jsapi")).await.json();
+    let (nonce, at) = (said["nonceStr"].as_str().expect("a nonce"), &said["timestamp"]);
+    let text = format!(
+        "jsapi_ticket={}&noncestr={nonce}&timestamp={at}&url={page}",
+        ticket["ticket"].as_str().expect("a ticket")
+    );
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(said["signature"], hex, "over {text}");
+    assert_eq!(gate.journal(TICKET).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_page_is_signed() {
+    let gate = shop("jssdk_hosts = [\"shop.example.com\"]\n").await;
+    let sign = |url: &str| format!("/wxgate/jssdk/signature?url={url}");
+    for (url, code) in [
+        ("", "bad_request"),
+        ("shop.example.com/", "bad_request"),
+        ("javascript:alert(1)", "bad_request"),
+        ("https://shop.example.com@evil.example/", "bad_request"),
+        ("https://shop.example.com%5C@evil.example/", "bad_request"),
+        ("https://evil.example/?shop.example.com", "caller_forbidden"),
+        ("https://shop.example.com.evil.example/", "caller_forbidden"),
+        ("https://evil.example%23@shop.example.com/", "caller_forbidden"),
+    ] {
+        let answer = gate.get(&sign(url)).await;
+        assert_eq!(answer.refusal().1, code, "{url}: {}", answer.text());
+    }
+    let off = shop("").await;
+    let answer = off.get(&sign("https://shop.example.com/")).await;
+    assert_eq!(answer.refusal(), (404, "endpoint_forbidden", -70404));
+    assert!(answer.text().contains("jssdk_hosts"), "{}", answer.text());
+}

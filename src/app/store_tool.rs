@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::layout::Sheet;
 use crate::observe::clock::{Clock, Timestamp};
+use crate::secret::Secret;
 use crate::store::{Content, Copied, Listed, Location, Options, Protection, Store, StoreError};
+use crate::token::import_refresh_token;
 
 /// The column of the keys.
 const KEY: usize = 18;
@@ -37,6 +39,9 @@ pub enum StoreToolError {
         /// Why.
         source: StoreError,
     },
+    /// A line of what is to be imported isn't as it should be; nothing was written.
+    #[error("line {0} is not an appid and a refresh token with a space between")]
+    Line(usize),
 }
 
 /// What was found.
@@ -111,6 +116,30 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     Ok(text)
 }
 
+/// Keeps the refresh tokens of accounts that authorised the platform `component`, one a line behind the account's appid.
+pub async fn import(options: &Options, component: &str, lines: &str) -> Result<String, StoreToolError> {
+    let mut accounts = Vec::new();
+    for (number, line) in lines.lines().enumerate() {
+        let mut words = line.split_ascii_whitespace();
+        match (words.next(), words.next(), words.next()) {
+            (None, ..) => {}
+            (Some(comment), ..) if comment.starts_with('#') => {}
+            (Some(appid), Some(token), None) if appid.starts_with("wx") => accounts.push((appid, token)),
+            _ => return Err(StoreToolError::Line(number + 1)),
+        }
+    }
+    let (store, now) = (open_or_create(options).await?, Clock::default().now());
+    let mut written = 0;
+    for (appid, token) in &accounts {
+        let kept = import_refresh_token(&store, component, appid, Secret::new(*token), now).await;
+        let location = || store.location().clone();
+        let kept = kept.map_err(|source| StoreToolError::Store { location: location(), source })?;
+        written += usize::from(kept);
+    }
+    let accounts = accounts.len();
+    Ok(format!("{written} refresh tokens of {accounts} accounts written to {}\n", store.location()))
+}
+
 async fn open(options: &Options) -> Result<Store, StoreToolError> {
     match &options.location {
         Location::File(folder) if !folder.is_dir() => Err(StoreToolError::NoFolder(folder.clone())),
@@ -151,7 +180,11 @@ fn describe(content: &Content, now: Timestamp) -> String {
     match content {
         Content::Token { generation, expires_at, protection, problem, .. } => {
             let left = expires_at.since(now);
-            let end = if left.is_zero() { "expired".to_owned() } else { format!("good for {}", short(left)) };
+            let end = match left {
+                _ if *expires_at == Timestamp::NEVER => "without an end".to_owned(),
+                left if left.is_zero() => "expired".to_owned(),
+                left => format!("good for {}", short(left)),
+            };
             let protection = match protection {
                 Protection::Clear => "in clear".to_owned(),
                 Protection::Sealed(key) => format!("sealed with {key}"),

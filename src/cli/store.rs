@@ -1,10 +1,11 @@
 //! `wxgate store`: which store is meant, and what is done with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use wxgate::app::store_tool::{self, Verified};
 use wxgate::store::{Location, Options};
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 
@@ -33,6 +34,21 @@ pub(super) enum Action {
         /// Where the seal keys are, and the store that "config" means
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+    },
+    /// Take over the refresh tokens that another server of a third-party platform holds
+    ///
+    /// Reads a line for each account, its appid and its refresh token with a space or tab between, and keeps those that
+    /// the store doesn't have. The other server must not go on using them. A proxy that runs takes them over at once.
+    Import {
+        /// The platform: the name of an app of kind "component"
+        #[arg(long, value_name = "NAME")]
+        app: String,
+        /// The configuration file, which has the platform and the store
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The lines; "-" is standard input
+        #[arg(value_name = "ACCOUNTS")]
+        accounts: PathBuf,
     },
 }
 
@@ -69,7 +85,26 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
             let text = store_tool::copy(&end(&from)?, &end(&to)?).await;
             super::print(&text.map_err(failed)?)
         }
+        Action::Import { app, config, accounts } => {
+            let config = super::load(&config)?;
+            let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
+            let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
+                let text = format!("no app named {app} of kind \"component\" is configured");
+                return Err(Failure::Usage(text.into()));
+            };
+            let lines = Zeroizing::new(read(&accounts)?);
+            let text = store_tool::import(&config.store, &platform.token.appid, &lines).await;
+            super::print(&text.map_err(failed)?)
+        }
     }
+}
+
+fn read(accounts: &Path) -> Result<String, Failure> {
+    let text = match accounts.to_str() {
+        Some("-") => std::io::read_to_string(std::io::stdin()),
+        _ => std::fs::read_to_string(accounts),
+    };
+    text.map_err(|error| Failure::Usage(format!("cannot read {}: {error}", accounts.display()).into()))
 }
 
 fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failure> {

@@ -82,6 +82,25 @@ pub(super) async fn save_refresh_token(
     }
 }
 
+/// Saves the refresh token by which the platform `component` acts for the account `authorizer`, unless it is there
+/// already. A proxy that runs on the store takes it over.
+///
+/// # Errors
+/// The store failed.
+pub async fn import_refresh_token(
+    store: &Store,
+    component: &str,
+    authorizer: &str,
+    value: Secret,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let key = refresh_token_key(component, authorizer);
+    if store.load(&key).await?.is_some_and(|present| present.value.matches(&value)) {
+        return Ok(false);
+    }
+    save_refresh_token(store, &key, value, now).await.map(|_| true)
+}
+
 impl Grant {
     /// Takes over a newer one.
     pub(super) fn put(&mut self, record: Record) -> bool {

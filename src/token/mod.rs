@@ -54,6 +54,7 @@ mod status;
 mod verdicts;
 
 pub use fetch::trial;
+pub use grant::import_refresh_token;
 pub use handle::Handle;
 pub use manager::Manager;
 pub use sharing::{Stored, probe_stored};

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use wxgate::sandbox::{App, AppKind, Options, Sandbox};
 
 const APPID: &str = "wx0000000000000001";
-const SECRET: &str = "app-secret-4f1d";
+pub const SECRET: &str = "app-secret-4f1d";
 /// Longer than anything takes here; what is still missing then will not come.
 pub const LOST: Duration = Duration::from_secs(60);
 
@@ -34,21 +34,26 @@ impl Fleet {
     pub async fn start(count: usize, mode: &str, store: &str) -> Self {
         let apps = vec![App::new(APPID, SECRET, AppKind::OfficialAccount)];
         let sandbox = Sandbox::start(Options { apps, ..Options::default() }).expect("the sandbox starts");
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = sandbox.url();
-        let config = format!(
-            "[server]\nworkers = 1\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             token = {{ env = \"ADMIN_TOKEN\" }}\n[upstream]\nbase_urls = [\"{url}\"]\n[store]\n{store}\n\
-             [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n\
-             token_mode = \"{mode}\"\n"
-        );
-        std::fs::write(folder.path().join("wxgate.toml"), config).expect("written");
-        let mut fleet = Self { sandbox, replicas: Vec::new(), folder, client: client() };
+        let app = format!("appid = \"{APPID}\"\ntoken_mode = \"{mode}\"\n");
+        let mut fleet = Self::before(sandbox, &app, store);
         for _ in 0..count {
             fleet.add().await;
         }
         fleet.agreed().await;
         fleet
+    }
+
+    /// None yet, for an app that `app` describes.
+    pub fn before(sandbox: Sandbox, app: &str, store: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = sandbox.url();
+        let config = format!(
+            "[server]\nworkers = 1\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             token = {{ env = \"ADMIN_TOKEN\" }}\n[upstream]\nbase_urls = [\"{url}\"]\n[store]\n{store}\n\
+             [[app]]\nname = \"shop\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n{app}"
+        );
+        std::fs::write(folder.path().join("wxgate.toml"), config).expect("written");
+        Self { sandbox, replicas: Vec::new(), folder, client: client() }
     }
 
     /// One more replica.

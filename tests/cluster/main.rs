@@ -9,6 +9,7 @@
 
 mod callers;
 mod fleet;
+mod grants;
 mod kill;
 mod latency;
 mod outage;

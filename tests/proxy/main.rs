@@ -22,5 +22,6 @@ mod reload;
 mod replay;
 mod routing;
 mod streaming;
+mod tls;
 mod token_life;
 mod upstream;

@@ -232,3 +232,59 @@ fn an_export_beside_a_configuration_named_without_a_folder_has_its_place() {
     let here = std::env::current_dir().unwrap().join("shop.properties");
     assert_eq!(config.exports[0].destination.to_string(), format!("file:{}", here.display()));
 }
+
+/// A folder with `cert.pem`, `key.pem` and `ca.pem`, and a configuration that names them.
+fn with_a_certificate() -> (tempfile::TempDir, PathBuf, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let text = "[server.tls]\ncert = 'cert.pem'\nkey = 'key.pem'\nclient_ca = 'ca.pem'\n\
+                [[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { env = 'SHOP_SECRET' }\n";
+    let file = folder.path().join("wxgate.toml");
+    (folder, file, text.to_owned())
+}
+
+#[test]
+fn a_certificate_and_its_key_are_read_and_watched_and_not_printed() {
+    let (folder, file, text) = with_a_certificate();
+    let config = Config::parse(&text, file.to_str().unwrap(), &env).unwrap_or_else(|p| panic!("{p}"));
+    assert!(config.server.tls.is_some());
+    let watched: Vec<_> = config.secret_files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(watched, ["cert.pem", "key.pem", "ca.pem"].map(|name| folder.path().join(name)));
+    assert!(config.warnings.is_empty());
+    let alone = format!("[server]\nlisten = 'unix:/run/wxgate.sock'\n{text}");
+    let warnings = Config::parse(&alone, file.to_str().unwrap(), &env).unwrap().warnings;
+    assert!(warnings[0].to_string().contains("server.tls: warning: has no effect"), "{warnings:?}");
+    let key = std::fs::read_to_string(folder.path().join("key.pem")).unwrap();
+    assert!(!format!("{config:?}").contains(key.lines().nth(1).unwrap()));
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_is_refused_at_its_place() {
+    let (folder, file, text) = with_a_certificate();
+    let refused = |name: &str, contents: &str| {
+        let path = folder.path().join(name);
+        let kept = std::fs::read(&path).unwrap();
+        std::fs::write(&path, contents).unwrap();
+        let problems = Config::parse(&text, file.to_str().unwrap(), &env).unwrap_err();
+        std::fs::write(&path, kept).unwrap();
+        problems.0[0].to_string().rsplit_once("wxgate.toml:").unwrap().1.to_owned()
+    };
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let mismatch = refused("key.pem", &other);
+    assert!(mismatch.starts_with("3:7: server.tls.key: the key does not belong"), "{mismatch}");
+    let encrypted = other.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let encrypted = refused("key.pem", &encrypted);
+    assert!(encrypted.contains("holds a key under a password"), "{encrypted}");
+    let empty = refused("cert.pem", "");
+    assert!(empty.starts_with("2:8: server.tls.cert: the file cert.pem holds no certificate"), "{empty}");
+    let broken = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let broken = refused("cert.pem", broken);
+    assert!(broken.contains("server.tls.cert: the first certificate cannot be used"), "{broken}");
+    let long = refused("cert.pem", &"-".repeat(2 << 20));
+    assert!(long.contains("is longer than 1048576 bytes"), "{long}");
+    let authority = refused("ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    assert!(authority.starts_with("4:13: server.tls.client_ca: a certificate cannot be used"), "{authority}");
+}

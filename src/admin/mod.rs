@@ -115,7 +115,9 @@ impl Handler for Endpoint {
         let (status, problem) = match refusal {
             Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
             Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
-            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong => return None,
+            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong | Refusal::NotTls => {
+                return None;
+            }
         };
         Some(answer::refusal(status, problem))
     }

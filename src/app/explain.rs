@@ -255,6 +255,7 @@ impl Told<'_> {
 fn named_by(settled: &Settled) -> &'static str {
     match settled.by {
         NamedBy::Prefix => "named by the path's prefix",
+        NamedBy::FromAppid => "named by the query's from_appid",
         NamedBy::Appid => "named by the query's appid",
         NamedBy::Placeholder => "named by the placeholder token",
         NamedBy::OnlyApp => "the caller's only app",

@@ -29,7 +29,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::pipeline::{self, Gate, Pipeline};
-use crate::server::{Address, BindError, Drained, Listener, Server};
+use crate::server::{Address, BindError, Drained, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::Manager;
 use crate::upstream::control::{Control, SetupError};
@@ -81,12 +81,14 @@ struct Core {
     exporter: Exporter,
     admin: Arc<Admin>,
     access_log: Arc<AccessLog>,
+    /// Of the proxy's listeners, if they speak it.
+    tls: Option<Tls>,
     fixed: reload::Fixed,
     /// Other machines reach a listener of the proxy.
     exposed: bool,
     source: Source,
     reloading: Mutex<()>,
-    /// What the secrets in force were read from.
+    /// What the secrets and certificates in force were read from.
     secret_files: watch::Sender<Vec<SecretFile>>,
 }
 
@@ -110,7 +112,9 @@ impl std::fmt::Debug for Running {
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
     let Surroundings { clock, access_log, json, source } = surroundings;
     let workers = config.server.workers;
-    let listeners = config.server.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+    let caller_tls = config.server.tls.clone().map(Tls::new);
+    let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
+    let listeners = config.server.listen.iter().map(bind).collect::<Result<Vec<_>, BindError>>()?;
     let admin_listener = Listener::bind(&config.admin.listen)?;
     let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
     let control = Control::new(&config.upstream, tls.clone())?;
@@ -141,6 +145,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         manager,
         exporter,
         access_log: Arc::clone(&access_log),
+        tls: caller_tls,
         fixed: reload::Fixed::of(config),
         exposed: !addresses.iter().all(is_local),
         source,
@@ -216,7 +221,7 @@ impl Running {
         self.core.reload()
     }
 
-    /// Waits until a secret in force has changed in its file.
+    /// Waits until a secret or certificate in force has changed in its file.
     pub async fn secret_changed(&self) {
         let mut files = self.core.secret_files.subscribe();
         loop {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use super::{Core, views};
+use super::{Core, secret_files, views};
 use crate::admin;
 use crate::config::{Config, LogConfig, Problems};
 use crate::server::{self, Address};
@@ -18,6 +18,7 @@ pub(super) struct Fixed {
     listen: Vec<Address>,
     workers: usize,
     server: server::Options,
+    tls: bool,
     admin: Address,
     upstream: upstream::Options,
     store: store::Options,
@@ -31,6 +32,7 @@ impl Fixed {
             listen: config.server.listen.clone(),
             workers: config.server.workers,
             server: config.server.options.clone(),
+            tls: config.server.tls.is_some(),
             admin: config.admin.listen.clone(),
             upstream: config.upstream.clone(),
             store: config.store.clone(),
@@ -45,10 +47,14 @@ impl Core {
     pub(super) fn reload(&self) -> Result<(), String> {
         // Whoever read first applies first: an older file must not come last.
         let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at before they are used: what changes while they are read must be noticed as a change.
+        let seen = secret_files::seen(&self.secret_files.borrow());
         let read = (self.source)().map_err(|problems| problems.to_string());
         let applied = read.and_then(|config| self.apply(&config));
         if let Err(problems) = &applied {
             tracing::error!("configuration refused, the old one stays in force: {problems}");
+            // The same contents would be refused again and again.
+            self.secret_files.send_replace(seen);
         }
         applied
     }
@@ -64,8 +70,8 @@ impl Core {
         }
         if Fixed::of(config) != self.fixed {
             tracing::warn!(
-                "[server] addresses, workers and limits, [admin] listen, [upstream], [store], [log] and replay.memory \
-                 take a restart to change; all else of the new configuration is in force"
+                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [upstream], [store], \
+                 [log] and replay.memory take a restart to change; all else of the new configuration is in force"
             );
         }
         // Tokens first: a request must find a keeper for every app that the directory names.
@@ -73,6 +79,9 @@ impl Core {
         self.manager.reconfigure(apps, config.token.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone());
+        if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
+            tls.replace(identity.clone());
+        }
         self.admin.token.store(config.admin.token.clone());
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());

@@ -1,4 +1,4 @@
-//! Notices that a secret's file changed: Kubernetes swaps them without a signal.
+//! Notices that a secret's or certificate's file changed: Kubernetes swaps them without a signal.
 
 use std::time::Duration;
 
@@ -28,9 +28,20 @@ pub(super) async fn changed(files: &[SecretFile]) {
     }
 }
 
+/// The files with what is in them now.
+pub(super) fn seen(files: &[SecretFile]) -> Vec<SecretFile> {
+    let look = |file: &SecretFile| match std::fs::read(&file.path).map(Zeroizing::new) {
+        Ok(contents) => SecretFile { path: file.path.clone(), digest: digest(&contents) },
+        Err(_) => file.clone(),
+    };
+    files.iter().map(look).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SecretFile, changed, digest};
+    use std::time::Duration;
+
+    use super::{SecretFile, changed, digest, seen};
 
     #[tokio::test]
     async fn a_swapped_symlink_is_noticed_even_if_it_was_swapped_before_anybody_looked() {
@@ -39,5 +50,18 @@ mod tests {
         std::fs::write(folder.path().join("two"), "second").expect("written");
         std::os::unix::fs::symlink(folder.path().join("two"), &link).expect("linked");
         changed(&[SecretFile { path: link, digest: digest(b"first") }]).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_seen_is_no_change_until_it_changes_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "refused").expect("written");
+        let gone = SecretFile { path: folder.path().join("gone"), digest: digest(b"used") };
+        let known = seen(&[SecretFile { path: path.clone(), digest: digest(b"used") }, gone.clone()]);
+        assert_eq!(known[1], gone);
+        tokio::time::timeout(Duration::from_secs(60), changed(&known)).await.expect_err("nothing changed");
+        std::fs::write(&path, "used").expect("written");
+        changed(&known).await;
     }
 }

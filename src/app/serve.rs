@@ -10,6 +10,7 @@ use super::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
+use crate::server::Address;
 
 /// Why `serve` ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +43,11 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
         json,
         source: Arc::new(move || Config::load(&path)),
     };
+    let has_tls = config.server.tls.is_some();
     let running = start(&config, surroundings).await?;
     for address in running.addresses() {
-        tracing::info!(%address, "listening");
+        let tls = has_tls && matches!(address, Address::Tcp(_));
+        tracing::info!(%address, tls, "listening");
     }
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "admin listening");
@@ -54,7 +57,7 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {}
-            () = running.secret_changed() => tracing::info!("a secret file changed"),
+            () = running.secret_changed() => tracing::info!("a secret file changed, or a certificate"),
         }
         // What is wrong with it is in the log.
         let _ = running.reload();

@@ -10,7 +10,7 @@ use super::reader::{Field, Item};
 use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
-use super::{apps, callers, exports, file, listeners, store_table, upstream_table};
+use super::{apps, callers, exports, file, listeners, store_table, tls_table, upstream_table};
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
 
@@ -29,6 +29,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         listeners::refuse_strangers(&listeners, report);
     }
     let listen: Vec<_> = listeners.into_iter().map(|(address, _)| address).collect();
+    let tls = tls_table::identity(&server.tls, &listen, secrets, report);
 
     let apps = file.app.item().map_or(&[][..], |item| &item.value);
     if apps.is_empty() && !matches!(file.app, Field::Wrong) {
@@ -47,7 +48,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
         upstream: upstream_table::options(file.upstream.or_default(), &listen, secrets, report),
-        server: ServerConfig { listen, workers, options },
+        server: ServerConfig { listen, workers, options, tls },
         admin,
         token: token_options(&token, request_timeout, report),
         pipeline: pipeline::Options {

@@ -76,10 +76,19 @@ section! {
         drain_timeout: Duration,
         limit_status: u64,
         errors_as_200: bool,
+        tls: Tls,
     }
-    refused {
-        tls: "is not built yet, leave it out and let a TLS terminator on this machine forward to a loopback or unix listener",
+    refused {}
+}
+
+section! {
+    /// `[server.tls]`
+    Tls {
+        cert: String,
+        key: String,
+        client_ca: String,
     }
+    refused {}
 }
 
 section! {
@@ -207,8 +216,9 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 10] = [
+pub(super) const TABLES: [(&str, &[&str]); 11] = [
     ("[server]", Server::KEYS),
+    ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
     ("[upstream]", Upstream::KEYS),
     ("[token]", Token::KEYS),

@@ -23,6 +23,7 @@ mod problem;
 mod reader;
 mod secrets;
 mod store_table;
+mod tls_table;
 mod units;
 mod upstream_table;
 
@@ -53,7 +54,7 @@ pub struct Config {
     pub store: store::Options,
     /// What is logged, and how.
     pub log: LogConfig,
-    /// Files that secrets were read from, to be watched for changes.
+    /// Files that secrets and certificates were read from, to be watched for changes.
     pub secret_files: Vec<SecretFile>,
     /// What is worth a change although it works.
     pub warnings: Vec<Problem>,
@@ -68,6 +69,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// How connections are treated.
     pub options: server::Options,
+    /// What TCP listeners show where they speak TLS.
+    pub tls: Option<server::Identity>,
 }
 
 /// Where operators come in.

@@ -13,8 +13,10 @@ use crate::secret::Secret;
 
 /// A file longer than this is no secret.
 const LONGEST: u64 = 4096;
+/// A file longer than this holds no certificates of any use.
+const LONGEST_PEM: u64 = 1 << 20;
 
-/// A file that a secret was read from, and what was in it.
+/// A file that a secret, or the certificate beside one, was read from, and what was in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile {
     /// Where it is.
@@ -75,24 +77,42 @@ impl<'a> Secrets<'a> {
     }
 
     fn file(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
-        let full = self.path(&path.value);
-        let mut plain = match read(&full) {
-            Ok(plain) => plain,
-            Err(error) => {
-                let reason = unreadable(&error);
-                report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
-                return None;
-            }
+        let bytes = self.bytes(path, LONGEST, report)?;
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            let reason = unreadable(&io::ErrorKind::InvalidData.into());
+            report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+            return None;
         };
-        let digest = digest(plain.as_bytes());
-        if plain.ends_with('\n') {
-            plain.pop();
-            if plain.ends_with('\r') {
-                plain.pop();
+        let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The contents of a file of keys or certificates; reports why there are none.
+    pub(super) fn pem(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<Vec<u8>>> {
+        self.bytes(path, LONGEST_PEM, report)
+    }
+
+    fn bytes(
+        &mut self,
+        path: &Item<String>,
+        longest: u64,
+        report: &mut Report<'_>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let full = self.path(&path.value);
+        match read(&full, longest) {
+            Ok(bytes) => {
+                self.files.push(SecretFile { path: full, digest: digest(&bytes) });
+                Some(bytes)
+            }
+            Err(error) => {
+                let reason = match error.kind() {
+                    io::ErrorKind::FileTooLarge => format!("is longer than {longest} bytes"),
+                    _ => unreadable(&error),
+                };
+                report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+                None
             }
         }
-        self.files.push(SecretFile { path: full, digest });
-        Some(plain)
     }
 }
 
@@ -103,7 +123,6 @@ pub(super) fn unreadable(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
         io::ErrorKind::IsADirectory => "is a directory".to_owned(),
         io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
-        io::ErrorKind::FileTooLarge => format!("is longer than {LONGEST} bytes, so it is no secret"),
         _ => format!("cannot be read: {error}"),
     }
 }
@@ -115,13 +134,13 @@ pub fn digest(contents: &[u8]) -> [u8; 32] {
     digest
 }
 
-fn read(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut plain = Zeroizing::new(String::new());
-    File::open(path)?.take(LONGEST + 1).read_to_string(&mut plain)?;
-    if plain.len() as u64 > LONGEST {
+fn read(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    Ok(plain)
+    Ok(bytes)
 }
 
 /// A secret is one word of visible ASCII: it must fit into a query and a header as it is.

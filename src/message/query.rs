@@ -197,6 +197,19 @@ pub fn get<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
         .map(|(_, value)| decode(value))
 }
 
+/// Takes the parameters with the name that `name` finds out of a query, by any spelling that decodes to it once: their
+/// decoded values, and what is left, byte for byte. None if there is no such parameter.
+pub fn take<'a>(query: &'a str, name: &Finder<'_>) -> Option<(Vec<Cow<'a, str>>, String)> {
+    let is_named = |segment: &str| Decoded(split(segment).0.as_bytes()).eq(name.needle().iter().copied());
+    let may_be_named =
+        name.find(query.as_bytes()).is_some() || memchr::memchr(b'%', query.as_bytes()).is_some();
+    if !may_be_named || !query.split('&').any(is_named) {
+        return None;
+    }
+    let (taken, kept): (Vec<_>, Vec<_>) = query.split('&').partition(|segment| is_named(segment));
+    Some((taken.into_iter().map(|segment| decode(split(segment).1)).collect(), kept.join("&")))
+}
+
 /// Most names that [`keys`] shows.
 const MAX_KEYS: usize = 20;
 /// Longest name that [`keys`] shows.
@@ -303,10 +316,11 @@ fn encoded(value: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use memchr::memmem::Finder;
     use proptest::prelude::*;
 
     use super::CredentialParam::{AccessToken, ComponentAccessToken};
-    use super::{CredentialParam, credentials, get, keys, rewrite, set};
+    use super::{CredentialParam, credentials, get, keys, rewrite, set, take};
 
     fn with_token(query: &str) -> String {
         String::from_utf8(rewrite("/p", Some(query), Some((AccessToken, "NEW"))).to_vec()).expect("ASCII")
@@ -404,6 +418,29 @@ mod tests {
         assert_eq!(get(query, "nothing"), None);
         let found: Vec<_> = credentials(query).collect();
         assert_eq!(found, [(AccessToken, "T+ x".into())]);
+    }
+
+    #[test]
+    fn a_taken_parameter_leaves_the_other_bytes_as_they_were() {
+        let name = Finder::new("from_appid");
+        for (query, values, left) in [
+            ("from_appid=wx1", &["wx1"][..], ""),
+            ("a=%61+&from_appid=w%781&b&&c=", &["wx1"], "a=%61+&b&&c="),
+            ("%66rom_appid=wx1&x=1&from_appid=wx2", &["wx1", "wx2"], "x=1"),
+            ("from_appid&a=1", &[""], "a=1"),
+        ] {
+            let (taken, kept) = take(query, &name).expect(query);
+            assert_eq!(
+                (taken, &*kept),
+                (values.iter().map(|value| (*value).into()).collect(), left),
+                "{query}"
+            );
+        }
+        for query in
+            ["", "a=from_appid", "my_from_appid=wx1", "From_appid=wx1", "%2566rom_appid=wx1", "a=%66"]
+        {
+            assert_eq!(take(query, &name), None, "{query}");
+        }
     }
 
     #[test]

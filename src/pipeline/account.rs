@@ -148,8 +148,7 @@ impl Authorizers {
             Placeholder::Holds { authorizer, .. } => authorizer.as_deref(),
             Placeholder::Absent | Placeholder::Void(_) => None,
         };
-        let names = [named.prefix, named.header, named.appid, claimed];
-        let Some(name) = names.into_iter().flatten().find(|name| directory.app(name).is_none()) else {
+        let Some(name) = named.names().chain(claimed).find(|name| directory.app(name).is_none()) else {
             return Ok(None);
         };
         if let Some(known) = self.0.borrow().get(name) {
@@ -199,8 +198,7 @@ impl Authorizer {
         options: &Options,
         tokens: &token::Options,
     ) -> Option<Rc<Self>> {
-        let names = [named.prefix, named.header, named.appid].into_iter().flatten();
-        let name = names.into_iter().find(|name| directory.app(name).is_none())?;
+        let name = named.names().find(|name| directory.app(name).is_none())?;
         let appid = name.split_once('@').map_or(name, |(appid, _)| appid);
         let platform = directory.platforms().next().filter(|_| is_appid(appid))?;
         let app = options.apps.iter().find(|app| app.token.name == platform.name)?;

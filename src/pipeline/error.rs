@@ -172,6 +172,7 @@ impl From<Refusal> for Error {
             Refusal::AmbiguousFraming => {
                 "ambiguous framing: send one Content-Length, or Transfer-Encoding: chunked, not both"
             }
+            Refusal::NotTls => "this port speaks TLS: write https:// in place of http://",
             Refusal::Overloaded => return Self::Overloaded,
         }))
     }

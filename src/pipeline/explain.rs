@@ -70,6 +70,8 @@ pub struct Settled {
 pub enum NamedBy {
     /// `/@NAME/`
     Prefix,
+    /// The query's `from_appid`.
+    FromAppid,
     /// The `appid` of a token call.
     Appid,
     /// A placeholder token.
@@ -125,7 +127,8 @@ pub fn explain(
         .body(());
     let not_http = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
     let (parts, ()) = request.map_err(not_http)?.into_parts();
-    let target = route::target(&parts)?;
+    let query = route::query(&parts.uri)?;
+    let target = route::target(&parts, &query)?;
     route::check_proxied(&directory, &target)?;
     if lease::is_asked_for(&target) {
         return Err(Error::CallerForbidden(
@@ -154,11 +157,12 @@ pub fn explain(
     let endpoint = first.map_or(target.endpoint, |seen| seen.endpoint);
     let untouched = endpoint.class == CredentialClass::UserOauth;
     let brought = target.query.filter(|_| !untouched && call.is_none()).into_iter();
+    let brought = brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name());
     Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
         endpoint,
-        removed: brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name()).collect(),
+        removed: target.from_appid.map(|_| route::CLOUD_RUN_APP).into_iter().chain(brought).collect(),
         injected: first.and_then(|seen| seen.injected),
         sent: match first {
             Some(seen) => seen.sent.clone(),
@@ -240,6 +244,7 @@ fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_
     let only = caller.and_then(|caller| caller.only_app(directory));
     match named {
         Named { prefix: Some(_), .. } => NamedBy::Prefix,
+        Named { from_appid: Some(_), .. } => NamedBy::FromAppid,
         Named { appid: Some(_), .. } => NamedBy::Appid,
         Named { placeholder: Placeholder::Holds { .. }, .. } => NamedBy::Placeholder,
         _ if only.is_some_and(|only| std::ptr::eq(only, app)) => NamedBy::OnlyApp,

@@ -174,7 +174,8 @@ impl Pipeline {
         report: &mut Report,
     ) -> Result<Response, Error> {
         let (parts, body) = request.into_parts();
-        let target = route::target(&parts)?;
+        let query = route::query(&parts.uri)?;
+        let target = route::target(&parts, &query)?;
         route::check_proxied(directory, &target)?;
         report.endpoint = Some(target.endpoint);
         let by_key = route::caller_by_key(directory, &parts.headers)?;

@@ -1,12 +1,15 @@
 //! Step 1: who calls, which app, which endpoint.
 
+use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HOST, HeaderName, PROXY_AUTHORIZATION};
 use http::request::Parts;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, Method, Uri, Version};
+use memchr::memmem::Finder;
 
 use super::access;
 use super::account::{Account, Authorizer};
@@ -20,6 +23,10 @@ use crate::wechat::placeholder;
 
 pub(super) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
+/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its appid. WeChat's gateway
+/// there keeps it to itself, and no endpoint of the API has a parameter of this name.
+pub(super) const CLOUD_RUN_APP: &str = "from_appid";
+static CLOUD_RUN_APP_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLOUD_RUN_APP));
 
 /// Where a request goes, before anybody asked whether it may.
 #[derive(Clone, Copy)]
@@ -28,7 +35,10 @@ pub(super) struct Target<'r> {
     pub(super) prefix: Option<&'r str>,
     /// WeChat's path.
     pub(super) path: &'r str,
+    /// WeChat's query.
     pub(super) query: Option<&'r str>,
+    /// App named by [`CLOUD_RUN_APP`].
+    pub(super) from_appid: Option<&'r str>,
     /// Whom the request is for: `Host`, or what stands in the target of a request to a proxy.
     pub(super) host: Option<&'r str>,
     /// It came as to a proxy, with `http://HOST` before the path.
@@ -36,8 +46,26 @@ pub(super) struct Target<'r> {
     pub(super) endpoint: &'static Endpoint,
 }
 
+/// A query without what is meant for wxgate.
+pub(super) struct Query<'r> {
+    rest: Option<Cow<'r, str>>,
+    from_appid: Option<Cow<'r, str>>,
+}
+
+/// Takes the app's name out of the query.
+pub(super) fn query(uri: &Uri) -> Result<Query<'_>, Error> {
+    let Some((names, rest)) = uri.query().and_then(|query| query::take(query, &CLOUD_RUN_APP_FINDER)) else {
+        return Ok(Query { rest: uri.query().map(Cow::from), from_appid: None });
+    };
+    if names.iter().any(|name| Some(name) != names.first()) {
+        return Err(Error::BadRequest("the query has several from_appid that differ".into()));
+    }
+    let rest = Some(rest).filter(|rest| !rest.is_empty()).map(Cow::from);
+    Ok(Query { rest, from_appid: names.into_iter().next() })
+}
+
 /// Reads the request line.
-pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
+pub(super) fn target<'r>(parts: &'r Parts, query: &'r Query<'_>) -> Result<Target<'r>, Error> {
     let uri = &parts.uri;
     if parts.method == Method::CONNECT {
         return Err(Error::BadRequest(
@@ -62,7 +90,15 @@ pub(super) fn target(parts: &Parts) -> Result<Target<'_>, Error> {
     check_host(&parts.headers, parts.version)?;
     let (prefix, path) = split_prefix(uri.path());
     path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
-    Ok(Target { prefix, path, query: uri.query(), host, proxied, endpoint: catalogue::find(path) })
+    Ok(Target {
+        prefix,
+        path,
+        query: query.rest.as_deref(),
+        from_appid: query.from_appid.as_deref(),
+        host,
+        proxied,
+        endpoint: catalogue::find(path),
+    })
 }
 
 impl Target<'_> {
@@ -245,6 +281,7 @@ const CLOCK_SKEW_SECONDS: i64 = 300;
 pub(super) struct Named<'d, 'r> {
     pub(super) prefix: Option<&'r str>,
     pub(super) header: Option<&'r str>,
+    pub(super) from_appid: Option<&'r str>,
     pub(super) placeholder: Placeholder<'d>,
     /// What a token call, or one that wants the AppSecret, says whose token or secret that is.
     pub(super) appid: Option<&'r str>,
@@ -259,7 +296,13 @@ impl<'d, 'r> Named<'d, 'r> {
         placeholder: Placeholder<'d>,
     ) -> Result<Self, Error> {
         let header = app_header(headers)?;
-        Ok(Self { prefix: target.prefix, header, placeholder, appid: None, host: target.host })
+        let Target { prefix, from_appid, host, .. } = *target;
+        Ok(Self { prefix, header, from_appid, placeholder, appid: None, host })
+    }
+
+    /// What names an app, or an account that a platform acts for, by name or appid.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        [self.prefix, self.header, self.from_appid, self.appid].into_iter().flatten()
     }
 }
 
@@ -296,7 +339,7 @@ pub(super) fn settle_account<'d>(
     authorizer: Option<Rc<Authorizer>>,
 ) -> Result<Account<'d>, Error> {
     let mut known: Option<&App> = None;
-    for name in [named.prefix, named.header, named.appid].into_iter().flatten() {
+    for name in named.names() {
         let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
         let app = directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name))?;
         if known.is_some_and(|other| !std::ptr::eq(other, app)) {

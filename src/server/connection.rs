@@ -18,9 +18,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::listener::Accepted;
-use super::stream::{Guarded, Progress, Socket};
+use super::socket::Socket;
+use super::stream::{Guarded, Progress};
 use super::worker::Drain;
-use super::{Handler, Options, Peer, Refusal, Request};
+use super::{Handler, Options, Peer, Refusal, Request, tls};
 use crate::message::body::{Body, Broken};
 
 /// A longer head is refused; the target alone may have 65,534 bytes.
@@ -35,9 +36,19 @@ pub(super) async fn serve<H: Handler>(
     overloaded: bool,
 ) -> io::Result<()> {
     let peer = accepted.peer();
+    let mut refusal = overloaded.then_some(Refusal::Overloaded);
     let socket = match accepted {
         Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
         Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+        Accepted::Tls(stream, _, identity) => {
+            let opening = tls::open(TcpStream::from_std(stream)?, identity, options.head_timeout);
+            // The largest part of what this task may have to keep.
+            let socket = Box::pin(opening).await?;
+            if matches!(socket, Socket::Tcp(_)) {
+                refusal = Some(Refusal::NotTls);
+            }
+            socket
+        }
     };
     let progress = Rc::new(Progress::default());
     let refuse = {
@@ -48,7 +59,7 @@ pub(super) async fn serve<H: Handler>(
     let shared = Rc::clone(&progress);
     let service = service_fn(move |request: Request| {
         let (handler, progress) = (Rc::clone(&handler), Rc::clone(&shared));
-        async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, overloaded).await) }
+        async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, refusal).await) }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -93,19 +104,14 @@ async fn dispatch<H: Handler>(
     progress: &Rc<Progress>,
     request: Request,
     peer: Peer,
-    overloaded: bool,
+    refusal: Option<Refusal>,
 ) -> http::Response<Outgoing> {
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.answering.set(true);
     progress.writing.set(true);
-    let refusal = if progress.framing.borrow().is_ambiguous(index) {
-        Some(Refusal::AmbiguousFraming)
-    } else if overloaded {
-        Some(Refusal::Overloaded)
-    } else {
-        None
-    };
+    let refusal =
+        if progress.framing.borrow().is_ambiguous(index) { Some(Refusal::AmbiguousFraming) } else { refusal };
     let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
     let refusing = refused.is_some();
     let mut response = match refused {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::tls::{Identity, Tls};
 use super::{Address, Peer};
 
 /// Connections that the kernel may hold ready while the acceptor is busy.
@@ -18,6 +19,7 @@ const BACKLOG: i32 = 4096;
 pub struct Listener {
     bound: Bound,
     address: Address,
+    tls: Option<Tls>,
 }
 
 #[derive(Debug)]
@@ -40,13 +42,14 @@ pub struct BindError {
 #[derive(Debug)]
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
+    Tls(TcpStream, SocketAddr, Identity),
     Unix(UnixStream),
 }
 
 impl Accepted {
     pub(super) fn peer(&self) -> Peer {
         match self {
-            Self::Tcp(_, address) => Peer::Tcp(*address),
+            Self::Tcp(_, address) | Self::Tls(_, address, _) => Peer::Tcp(*address),
             Self::Unix(_) => Peer::Unix,
         }
     }
@@ -85,7 +88,13 @@ impl Listener {
             Bound::Tcp(listener) => Address::Tcp(listener.local_addr().map_err(failed)?.to_string()),
             Bound::Unix { .. } => address.clone(),
         };
-        Ok(Self { bound, address })
+        Ok(Self { bound, address, tls: None })
+    }
+
+    /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it is.
+    #[must_use]
+    pub fn speaking(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The address that is bound, with the port that the kernel chose.
@@ -95,7 +104,7 @@ impl Listener {
 
     pub(super) fn into_accepting(self) -> io::Result<Accepting> {
         Ok(match self.bound {
-            Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, self.tls),
             Bound::Unix { listener, unlink } => {
                 Accepting::Unix { listener: tokio::net::UnixListener::from_std(listener)?, _unlink: unlink }
             }
@@ -105,7 +114,7 @@ impl Listener {
 
 /// A listener on the acceptor's runtime.
 pub(super) enum Accepting {
-    Tcp(tokio::net::TcpListener),
+    Tcp(tokio::net::TcpListener, Option<Tls>),
     Unix { listener: tokio::net::UnixListener, _unlink: UnlinkOnDrop },
 }
 
@@ -113,10 +122,14 @@ impl Accepting {
     /// Waits for a connection and takes it out of this runtime, since it will live on a worker's.
     pub(super) async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream.into_std()?, peer))
+                let stream = stream.into_std()?;
+                Ok(match tls {
+                    None => Accepted::Tcp(stream, peer),
+                    Some(tls) => Accepted::Tls(stream, peer, tls.identity()),
+                })
             }
             Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
         }

@@ -3,7 +3,9 @@
 mod connection;
 mod framing;
 mod listener;
+mod socket;
 mod stream;
+mod tls;
 mod worker;
 
 use std::future::Future;
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::listener::{Accepted, Accepting};
 pub use self::listener::{BindError, Listener};
+pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, Count, Stage, Worker};
 use crate::message::body::Body;
 
@@ -41,7 +44,7 @@ pub enum Address {
 pub struct Options {
     /// Connections open at once; what comes beyond is answered by [`Handler::refuse`] and closed.
     pub max_connections: usize,
-    /// From a request's first byte to the end of its head.
+    /// From a request's first byte to the end of its head; also for a TLS handshake.
     pub head_timeout: Duration,
     /// Between two requests of a connection.
     pub idle_timeout: Duration,
@@ -76,6 +79,8 @@ pub enum Refusal {
     AmbiguousFraming,
     /// More connections than [`Options::max_connections`].
     Overloaded,
+    /// Plain HTTP where TLS is spoken.
+    NotTls,
 }
 
 /// Answers requests; one instance for each worker, never shared between threads.

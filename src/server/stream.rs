@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, Sleep};
 
 use super::framing::{Framing, Place};
+use super::socket::{self, Socket};
 use super::{Options, Refusal};
 
 /// What the socket, the service and the answer's body of one connection know together.
@@ -27,13 +27,6 @@ pub(super) struct Progress {
     /// An answer has ended since this was last looked at.
     pub(super) flushed: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
-}
-
-/// Either kind of socket.
-#[derive(Debug)]
-pub(super) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 /// What a silence means.
@@ -58,9 +51,6 @@ pub(super) struct Guarded {
     /// The caller has ended its side, or is given up.
     ended: bool,
 }
-
-/// How long a caller that was refused may go on sending, in all and with pauses.
-const LINGER: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
 /// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer that goes off early
 /// is set anew, so that a busy connection touches the timer wheel once in many requests.
@@ -135,28 +125,11 @@ impl Guarded {
         }
     }
 
-    /// Takes what the caller still sends of a request that was answered already. Closing with unread bytes would reset the
-    /// connection, and the reset would overtake the answer.
+    /// Takes what the caller still sends of a request that was answered already.
     pub(super) async fn linger(mut self) {
-        if self.ended || self.progress.framing.borrow().place() == Place::Between {
-            return;
+        if !self.ended && self.progress.framing.borrow().place() != Place::Between {
+            socket::discard(&mut self.socket).await;
         }
-        let (in_all, pause) = LINGER;
-        let discard = async {
-            self.shutdown().await?;
-            let mut scratch = vec![0; 64 * 1024];
-            loop {
-                let read = match &mut self.socket {
-                    Socket::Tcp(stream) => timeout(pause, stream.read(&mut scratch)).await,
-                    Socket::Unix(stream) => timeout(pause, stream.read(&mut scratch)).await,
-                };
-                if !matches!(read, Ok(Ok(1..))) {
-                    return io::Result::Ok(());
-                }
-            }
-        };
-        // However it ends, the connection is over.
-        let _ = timeout(in_all, discard).await;
     }
 
     /// What is awaited from the caller, if anything.
@@ -172,10 +145,12 @@ impl Guarded {
     }
 
     fn poll_socket_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        };
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.in_time(written, context)
+    }
+
+    /// Gives up a caller that has taken no byte for too long.
+    fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.writing.progress();
             return written;
@@ -203,10 +178,7 @@ impl AsyncRead for Guarded {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        };
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
         if read.is_ready() {
             let fresh = buffer.filled().get(before..).unwrap_or_default();
             self.ended |= fresh.is_empty();
@@ -265,10 +237,9 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Socket::Unix(stream) => Pin::new(stream).poll_flush(context),
-        };
+        // TLS holds back what the kernel doesn't take.
+        let flushed = Pin::new(&mut self.socket).poll_flush(context);
+        let flushed = self.in_time(flushed, context);
         // hyper flushes when its own buffer is empty.
         if flushed.is_ready() && !self.progress.answering.get() && self.progress.writing.replace(false) {
             self.progress.flushed.set(true);
@@ -277,9 +248,7 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        let ended = Pin::new(&mut self.socket).poll_shutdown(context);
+        self.in_time(ended, context)
     }
 }

@@ -117,3 +117,37 @@ async fn a_changed_secret_file_is_used_for_the_next_fetch() {
     process.signal("TERM");
     assert_eq!(process.ended().await.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_certificate_is_shown_without_a_signal_and_one_without_its_key_is_refused() {
+    let make = || rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+    let place = Place::new();
+    let put = |made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        place.write("key.pem", &made.signing_key.serialize_pem());
+        place.write("cert.pem", &made.cert.pem());
+    };
+    let trusting = |made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        place.write("ca.pem", &made.cert.pem());
+        let tls = wxgate::upstream::tls::client_config(Some(&place.path("ca.pem"))).expect("a root");
+        let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls);
+        client.build().expect("a client")
+    };
+    let (first, second) = (make(), make());
+    put(&first);
+    place.configure("tls = { cert = \"cert.pem\", key = \"key.pem\" }", "");
+    let mut process = place.serve().await;
+    let url = format!("https://{}{INFO}", process.authority().await);
+    let before = trusting(&first);
+    assert_eq!(get(&before, &url).await.0, 200);
+
+    place.write("cert.pem", &second.cert.pem());
+    let refused = process.logged("configuration refused, the old one stays in force").await;
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("does not belong")), "{refused}");
+    assert_eq!(get(&trusting(&first), &url).await.0, 200);
+    put(&second);
+    process.logged("configuration reloaded").await;
+    assert_eq!(get(&trusting(&second), &url).await.0, 200);
+    assert_eq!(get(&before, &url).await.0, 200, "its connection stays");
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+}

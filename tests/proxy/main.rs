@@ -26,6 +26,7 @@ mod replay;
 mod routing;
 mod streaming;
 mod tickets;
+mod tls;
 mod token_life;
 mod upstream;
 mod user_tokens;

@@ -237,3 +237,43 @@ async fn a_unix_socket_takes_any_host() {
     assert_eq!(Answer::of(page).await.refusal(), CALLER_FORBIDDEN);
     assert_eq!(gate.journal(PATH).len(), 1);
 }
+
+/// As on WeChat Cloud Run: the parameter is for the proxy and goes no further.
+#[tokio::test(flavor = "multi_thread")]
+async fn from_appid_names_the_app_and_does_not_reach_wechat() {
+    let gate = two_apps().await;
+    for (name, appid) in [("shop", APPID), ("game", OTHER_APPID)] {
+        assert_eq!(account(&gate, &format!("{PATH}?from_appid={appid}"), &[]).await, name);
+        assert_eq!(account(&gate, &format!("{PATH}?%66rom_appid={name}&from_appid={name}"), &[]).await, name);
+        assert_eq!(account(&gate, &format!("/@{name}{PATH}?from_appid={appid}"), &[]).await, name);
+    }
+    let query = format!("a=%61+&&from_appid={OTHER_APPID}&access_token=mine&b");
+    assert_eq!(gate.get(&format!("{PATH}?{query}")).await.errcode(), 0);
+    let token = gate.token(OTHER_APPID);
+    assert_eq!(gate.only(PATH).query, format!("a=%61+&&access_token={token}&b"));
+    gate.sandbox.reset();
+    // Not a byte of a user's call is touched but for this.
+    let user = "/sns/userinfo?access_token=%75ser&openid=o";
+    gate.get(&format!("{user}&from_appid={APPID}")).await;
+    assert_eq!(gate.only("/sns/userinfo").query, "access_token=%75ser&openid=o");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_from_appid_that_names_no_app_or_another_one_is_refused() {
+    let apps = SHOP_AND_GAME.replacen("hosts", "default = true\nhosts", 1);
+    let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;
+    for (path, refusal) in [
+        (format!("{PATH}?from_appid=wx0000000000000009"), APP_UNKNOWN),
+        (format!("{PATH}?from_appid="), APP_UNKNOWN),
+        (format!("/@shop{PATH}?from_appid=game"), BAD_REQUEST),
+        (format!("{PATH}?from_appid=shop&from_appid=game"), BAD_REQUEST),
+        (format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&from_appid=game"), BAD_REQUEST),
+    ] {
+        let answer = gate.get_with(&path, &[]).await;
+        assert_eq!(answer.refusal(), refusal, "{path}: {}", answer.text());
+    }
+    let game = placeholder(&gate, OTHER_APPID, OTHER_SECRET).await;
+    let answer = gate.get_with(&format!("{PATH}?access_token={game}&from_appid=shop"), &[]).await;
+    assert_eq!(answer.refusal(), BAD_REQUEST);
+    assert!(gate.journal(PATH).is_empty());
+}

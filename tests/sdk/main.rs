@@ -7,11 +7,16 @@
 
 mod events;
 mod exported;
+mod guide;
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests of the proxy, which look at more")]
 #[path = "../proxy/harness.rs"]
 mod harness;
+mod installer;
+mod javascript;
+mod node;
 #[expect(unreachable_pub, reason = "a test program has no outside")]
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
+mod tour;
 mod venv;
 mod wechatpy;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use crate::installer::run;
+
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/requirements.txt");
 
 /// The interpreter; whatever kept it from being there fails each test that asks.
@@ -37,14 +39,4 @@ fn prepare() -> Result<PathBuf, String> {
         .map_err(|problem| format!("the SDK tests need packages from PyPI: {problem}"))?;
     fs::write(installed, wanted).expect("a note of what is installed");
     Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    Err(format!("{program}: {}: {}", output.status, String::from_utf8_lossy(&said)))
 }

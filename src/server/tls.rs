@@ -1,0 +1,128 @@
+//! TLS towards callers, for those that reach wxgate under WeChat's own name.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::socket::{self, Socket};
+
+/// What a listener shows of itself and demands of callers.
+#[derive(Clone)]
+pub struct Identity(Arc<ServerConfig>);
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}
+
+/// Why there can be no such identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The first certificate is not one of the key.
+    #[error("the key does not belong to the certificate")]
+    KeyMismatch,
+    /// The first certificate is none.
+    #[error("the certificate cannot be used")]
+    Certificate(#[source] rustls::Error),
+    /// A kind of key that can't sign.
+    #[error("the key cannot be used")]
+    Key(#[source] rustls::Error),
+    /// A certificate of the callers' authorities is none.
+    #[error("an authority of callers' certificates cannot be used")]
+    Authority(#[source] rustls::Error),
+    /// The callers' authorities are none.
+    #[error("callers' certificates cannot be checked")]
+    Authorities(#[source] VerifierBuilderError),
+    /// The cryptography lacks a protocol version.
+    #[error("no TLS version can be offered")]
+    Versions(#[source] rustls::Error),
+}
+
+impl Identity {
+    /// An identity of `chain`, the listener's own certificate first, with its `key`. With `authorities`, a caller must show
+    /// a certificate that one of them signed.
+    ///
+    /// # Errors
+    /// If these don't fit together.
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        authorities: Option<Vec<CertificateDer<'static>>>,
+    ) -> Result<Self, IdentityError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(IdentityError::Versions)?;
+        let builder = match authorities {
+            None => builder.with_no_client_auth(),
+            Some(authorities) => {
+                let mut roots = RootCertStore::empty();
+                for authority in authorities {
+                    roots.add(authority).map_err(IdentityError::Authority)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().map_err(IdentityError::Authorities)?)
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => IdentityError::KeyMismatch,
+            rustls::Error::InvalidCertificate(_) => IdentityError::Certificate(error),
+            _ => IdentityError::Key(error),
+        })?;
+        // Whoever offers h2 too is told what is spoken here.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+/// The identity in force on listeners; clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<ArcSwap<Identity>>);
+
+impl Tls {
+    /// Puts `identity` in force.
+    pub fn new(identity: Identity) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(identity)))
+    }
+
+    /// Puts another one in force, for connections that come from now on.
+    pub fn replace(&self, identity: Identity) {
+        self.0.store(Arc::new(identity));
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity::clone(&self.0.load())
+    }
+}
+
+/// Shakes hands with a caller, for at most `limit`. One that speaks plain HTTP gets no TLS, so that it can be told.
+pub(super) async fn open(stream: TcpStream, identity: Identity, limit: Duration) -> io::Result<Socket> {
+    let handshake = async {
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // A TLS record begins with its type, 22 here; an HTTP method is a word in capitals.
+        if first[0].is_ascii_uppercase() {
+            return Ok(Socket::Tcp(stream));
+        }
+        match TlsAcceptor::from(identity.0).accept(stream).into_fallible().await {
+            Ok(stream) => Ok(Socket::Tls(Box::new(stream))),
+            Err((error, mut stream)) => {
+                // Without it the alert, which says why, is lost to a reset.
+                socket::discard(&mut stream).await;
+                Err(error)
+            }
+        }
+    };
+    tokio::time::timeout(limit, handshake).await?
+}

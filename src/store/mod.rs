@@ -157,7 +157,9 @@ impl StoreError {
     /// Whether it tells of the store as a whole and not of one entry.
     fn means_down(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Redis(_) => true,
+            // One key that something else uses.
+            Self::Redis(error) => error.code() != Some("WRONGTYPE"),
+            Self::Timeout(_) | Self::Down | Self::File { .. } => true,
             Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
         }
     }
@@ -167,7 +169,11 @@ impl StoreError {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text = format!("{text}: {error}");
+            // A Redis error is its own cause.
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text = format!("{text}: {more}");
+            }
             cause = error.source();
         }
         text
@@ -237,14 +243,9 @@ impl Store {
             loop {
                 let present = self.get(key).await?;
                 if let Some(bytes) = &present {
-                    match Text::parse(key, bytes) {
-                        Ok(text) => match text.rank(key)?.cmp(&record.rank()) {
-                            Ordering::Greater => {
-                                return Ok(Saved::Superseded(text.open(key, self.seal())?.0));
-                            }
-                            Ordering::Equal => return Ok(Saved::Saved),
-                            Ordering::Less => {}
-                        },
+                    match self.ahead_of(key, record, bytes) {
+                        Ok(Some(saved)) => return Ok(saved),
+                        Ok(None) => {}
                         // What can't be read can't be trusted: the next token takes its place.
                         Err(error @ StoreError::Damaged { .. }) => tracing::warn!("{}", error.chain()),
                         Err(error) => return Err(error),
@@ -263,6 +264,16 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// What becomes of saving `record` where `present` is; `None`: it takes its place.
+    fn ahead_of(&self, key: &str, record: &Record, present: &[u8]) -> Result<Option<Saved>, StoreError> {
+        let text = Text::parse(key, present)?;
+        Ok(match text.rank(key)?.cmp(&record.rank()) {
+            Ordering::Greater => Some(Saved::Superseded(text.open(key, self.seal())?.0)),
+            Ordering::Equal => Some(Saved::Saved),
+            Ordering::Less => None,
+        })
     }
 
     /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may take it again.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::layout::Sheet;
 use crate::observe::clock::{Clock, Timestamp};
-use crate::store::{Content, Copied, Listed, Location, Options, Protection, Store, StoreError};
+use crate::store::{Content, Copied, CopyError, Listed, Location, Options, Protection, Store, StoreError};
 
 /// The column of the keys.
 const KEY: usize = 18;
@@ -29,6 +29,9 @@ pub enum StoreToolError {
         /// Why.
         problem: String,
     },
+    /// One of the two failed on the way.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// It failed on the way.
     #[error("{location}")]
     Store {
@@ -100,9 +103,7 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     let (from, to) = (open(from).await?, open_or_create(to).await?);
     let today = Clock::default().now().beijing_day();
     let days: Vec<_> = (0..DAYS).map(|ago| today - ago).collect();
-    let copied = from.copy(&to, &days).await;
-    let Copied { written, kept, unreadable } =
-        copied.map_err(|source| StoreToolError::Store { location: to.location().clone(), source })?;
+    let Copied { written, kept, unreadable } = from.copy(&to, &days).await?;
     let mut text = format!("{written} copied, {kept} left as they were in {}", to.location());
     if unreadable > 0 {
         text += &format!("; {unreadable} could not be read, see `wxgate store verify`");

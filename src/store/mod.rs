@@ -43,7 +43,7 @@ pub(crate) mod simulated;
 
 pub use changes::{Change, Changes};
 pub use force::{ForceBudget, ForceRefused};
-pub use inspect::{Content, Copied, Listed};
+pub use inspect::{Content, Copied, CopyError, Listed};
 pub use location::Location;
 pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
@@ -227,8 +227,9 @@ impl Store {
             let mut records = Vec::with_capacity(keys.len());
             for (key, bytes) in keys.iter().zip(found) {
                 records.push(match bytes {
-                    None => Ok(None),
-                    Some(bytes) => self.open_record(key, &bytes).await.map(Some),
+                    Ok(Some(bytes)) => self.open_record(key, &bytes).await.map(Some),
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(error),
                 });
             }
             Ok(records)
@@ -382,7 +383,7 @@ impl Store {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.engine.get(&[key]).await?.pop().flatten())
+        self.0.engine.get(&[key]).await?.pop().unwrap_or(Ok(None))
     }
 
     /// Opens a record, and writes it anew if it isn't sealed with the present key.

@@ -226,6 +226,18 @@ async fn a_record_whose_digest_or_value_is_wrong_is_replaced_however_high_its_nu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_to_a_server_that_hangs_ends() {
+    let server = RedisServer::start().await;
+    let place = Place::file();
+    let (from, to) = (place.open().await, open(&server.url()).await);
+    save(&from, &record("t", 1, 0)).await;
+    server.signal("STOP");
+    let copied = timeout(LOST, from.copy(&to, &[])).await.expect("it ends");
+    server.signal("CONT");
+    assert_eq!(copied.expect_err("it failed").location, *to.location());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_another_type_is_replaced() {
     let server = RedisServer::start().await;
     let store = open(&server.url()).await;

@@ -82,13 +82,17 @@ impl Folder {
         }
     }
 
-    /// Keys and entries in the order of the keys, but for the counts.
-    pub(super) fn all(&self) -> Result<Vec<(String, Entry)>, StoreError> {
+    /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they are: this is for
+    /// people who look.
+    pub(super) fn all(&self) -> Result<Vec<(String, Result<Entry, StoreError>)>, StoreError> {
         let mut all = Vec::new();
         for folder in [ENTRIES, LEASES] {
             for key in self.keys(folder)? {
-                let entry = self.read(&key)?;
-                all.extend(entry.map(|entry| (key, entry)));
+                match self.parse(&key) {
+                    Ok(entry) => all.extend(entry.map(|entry| (key, Ok(entry)))),
+                    Err(error) if error.means_down() => return Err(error),
+                    Err(error) => all.push((key, Err(error))),
+                }
             }
         }
         all.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -155,7 +155,7 @@ impl Redis {
             let (value, left): (Option<Vec<u8>>, i64) =
                 self.script(ENTRY, &key).query_async(&mut link).await?;
             let lasts = u64::try_from(left).ok().map(Duration::from_millis);
-            entries.extend(value.map(|value| Entry { key, value, lasts }));
+            entries.extend(value.map(|value| Entry { key, value: Ok(value), lasts }));
         }
         Ok(entries)
     }

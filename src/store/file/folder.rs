@@ -41,7 +41,8 @@ pub(super) struct Locked<'f> {
 }
 
 impl Folder {
-    /// Creates what is missing; what has ended is removed.
+    /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store that is down until it
+    /// takes writes, since a proxy that doesn't start helps nobody.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let folder = Self { root: root.to_owned(), clock: Clock::default() };
         for name in ["", ENTRIES, LEASES, COUNTS, LOCKS] {
@@ -52,8 +53,10 @@ impl Folder {
         if mode & 0o077 != 0 {
             tracing::warn!("{} has mode {mode:o}; tokens are in it, expected chmod 700", root.display());
         }
-        folder.probe()?;
-        folder.sweep()?;
+        match folder.probe() {
+            Err(error) if is_full(&error) => {}
+            probed => probed.and_then(|()| folder.sweep())?,
+        }
         Ok(folder)
     }
 
@@ -237,6 +240,11 @@ fn sync_parent(path: &Path) -> Result<(), StoreError> {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
+}
+
+fn is_full(error: &StoreError) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    matches!(error, StoreError::File { source, .. } if full.contains(&source.kind()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, which nothing else waits for")]

@@ -32,6 +32,9 @@ pub(super) struct Folder {
     clock: Clock,
 }
 
+/// What is under a key, or why it can't be read.
+pub(super) type Keyed = (String, Result<Entry, StoreError>);
+
 /// The right to write an entry, across threads and processes.
 pub(super) struct Locked<'f> {
     folder: &'f Folder,
@@ -87,7 +90,7 @@ impl Folder {
 
     /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they are: this is for
     /// people who look.
-    pub(super) fn all(&self) -> Result<Vec<(String, Result<Entry, StoreError>)>, StoreError> {
+    pub(super) fn all(&self) -> Result<Vec<Keyed>, StoreError> {
         let mut all = Vec::new();
         for folder in [ENTRIES, LEASES] {
             for key in self.keys(folder)? {

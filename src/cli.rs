@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use wxgate::config::{Config, parse_address};
@@ -257,12 +258,16 @@ fn check(path: &Path, online: bool, rotate: bool) -> Result<(), Failure> {
 }
 
 /// Runs the control plane on this thread; what serves requests has threads of its own.
+/// For files that are being written when all else has ended.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Run(error.into()))?
-        .block_on(future)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Run(error.into()))?;
+    let done = runtime.block_on(future);
+    // Dropped, it would wait without end for a disk that hangs.
+    runtime.shutdown_timeout(LAST_WRITES);
+    done
 }
 
 /// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).

@@ -49,7 +49,7 @@ fn app(name: &str, state: AppState) -> view::App {
         name: name.into(),
         appid: format!("wx-{name}"),
         kind: "official_account".into(),
-        token_mode: "stable".into(),
+        token_mode: Some("stable".into()),
         state,
         token: ready.then_some(view::Token { generation: 3, age_seconds: 60, expires_in_seconds: 7140 }),
         next_refresh_in_seconds: Some(30),
@@ -63,6 +63,8 @@ fn app(name: &str, state: AppState) -> view::App {
         }),
         forces_left_today: 20,
         exports: Vec::new(),
+        credentials: Vec::new(),
+        authorizers: None,
         interference: 0,
     }
 }

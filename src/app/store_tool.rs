@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::layout::Sheet;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::Secret;
-use crate::store::{Content, Copied, Listed, Location, Options, Protection, Store, StoreError};
+use crate::store::{Content, Copied, CopyError, Listed, Location, Options, Protection, Store, StoreError};
 use crate::token::import_refresh_token;
 
 /// The column of the keys.
@@ -31,6 +31,9 @@ pub enum StoreToolError {
         /// Why.
         problem: String,
     },
+    /// One of the two failed on the way.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// It failed on the way.
     #[error("{location}")]
     Store {
@@ -105,9 +108,7 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     let (from, to) = (open(from).await?, open_or_create(to).await?);
     let today = Clock::default().now().beijing_day();
     let days: Vec<_> = (0..DAYS).map(|ago| today - ago).collect();
-    let copied = from.copy(&to, &days).await;
-    let Copied { written, kept, unreadable } =
-        copied.map_err(|source| StoreToolError::Store { location: to.location().clone(), source })?;
+    let Copied { written, kept, unreadable } = from.copy(&to, &days).await?;
     let mut text = format!("{written} copied, {kept} left as they were in {}", to.location());
     if unreadable > 0 {
         text += &format!("; {unreadable} could not be read, see `wxgate store verify`");

@@ -22,7 +22,7 @@ const MARK: &str = "wxgate:export:";
 /// Compares with what was written last, by whichever replica, and writes.
 ///
 /// KEYS: the mark, then the entries. ARGV: generation, time of the fetch, milliseconds to live, what placeholders begin
-/// with, then the values. A token is older if neither its generation nor its time is higher: generations begin anew where
+/// with, whether to write where the same token stands, then the values. A token is older if neither its generation nor its time is higher: generations begin anew where
 /// a store is lost, and clocks of replicas differ.
 const PUT: &str = "
 local mark = redis.call('HMGET', KEYS[1], 'generation', 'fetched_at', 'sum')
@@ -37,13 +37,14 @@ local foreign = mark[3] and not missing and mark[3] ~= redis.sha1hex(table.conca
 local generation, fetched_at = tonumber(ARGV[1]), tonumber(ARGV[2])
 if mark[3] and not missing and not foreign then
     local written, at = tonumber(mark[1]), tonumber(mark[2])
-    if generation == written and fetched_at == at then return 'unchanged' end
-    if generation <= written and fetched_at <= at then return 'newer' end
+    local same = generation == written and fetched_at == at
+    if same and ARGV[5] == '0' then return 'unchanged' end
+    if not same and generation <= written and fetched_at <= at then return 'newer' end
 end
 local values = {}
 for index = 2, #KEYS do
-    values[index - 1] = ARGV[index + 3]
-    redis.call('SET', KEYS[index], ARGV[index + 3], 'PX', ARGV[3])
+    values[index - 1] = ARGV[index + 4]
+    redis.call('SET', KEYS[index], ARGV[index + 4], 'PX', ARGV[3])
 end
 local sum = redis.sha1hex(table.concat(values, ' '))
 redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'fetched_at', ARGV[2], 'sum', sum)
@@ -74,7 +75,8 @@ impl Cache {
         Self { target: target.clone(), format, key: key.to_owned(), link: None }
     }
 
-    pub(super) async fn put(&mut self, token: &Token, now: Timestamp) -> Result<Put, CacheError> {
+    /// Writes `token` unless it is there or a newer one is; with `anew` also where it is there.
+    pub(super) async fn put(&mut self, token: &Token, anew: bool, now: Timestamp) -> Result<Put, CacheError> {
         // Taken out, so that a failure leaves none behind.
         let mut link = match self.link.take() {
             Some(link) => link,
@@ -91,6 +93,7 @@ impl Cache {
             command.arg(&entry.key);
         }
         command.arg(token.generation).arg(token.fetched_at.0).arg(lasts.to_string()).arg(placeholder::PREFIX);
+        command.arg(u8::from(anew));
         for entry in &entries {
             command.arg(&entry.value);
         }

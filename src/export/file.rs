@@ -26,6 +26,8 @@ const LOCK_AGAIN: Duration = Duration::from_millis(10);
 pub(super) enum FileError {
     #[error("cannot use {}", .path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("{} is no regular file", .0.display())]
+    NoFile(PathBuf),
     #[error("another process holds the lock {}", .0.display())]
     Locked(PathBuf),
     #[error("the thread that writes was lost")]
@@ -41,12 +43,23 @@ struct Mark {
     sum: String,
 }
 
+/// A text to be written; a token is in it.
+#[derive(Clone)]
+pub(super) struct Text {
+    /// Permissions.
+    pub mode: u32,
+    /// What holds the token.
+    pub text: String,
+    /// Also where this token stands already: then the form or the mode may be another.
+    pub anew: bool,
+}
+
 /// Writes `text`, which holds `token`, unless it is there or a newer one is.
-pub(super) async fn put(path: PathBuf, mode: u32, text: String, token: Arc<Token>) -> Result<Put, FileError> {
+pub(super) async fn put(path: PathBuf, text: Text, token: Arc<Token>) -> Result<Put, FileError> {
     let give_up = Instant::now() + LOCK;
     loop {
         let (path, text, token) = (path.clone(), text.clone(), Arc::clone(&token));
-        let put = spawn_blocking(move || put_blocking(&path, mode, &text, &token)).await;
+        let put = spawn_blocking(move || put_blocking(&path, &text, &token)).await;
         match put.unwrap_or(Err(FileError::Lost)) {
             Err(FileError::Locked(_)) if Instant::now() < give_up => sleep(LOCK_AGAIN).await,
             done => return done,
@@ -54,7 +67,12 @@ pub(super) async fn put(path: PathBuf, mode: u32, text: String, token: Arc<Token
     }
 }
 
-fn put_blocking(path: &Path, mode: u32, text: &str, token: &Token) -> Result<Put, FileError> {
+fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileError> {
+    let Text { mode, text, anew } = text;
+    // Reading a pipe may never end, and a device is nothing to replace.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(FileError::NoFile(path.to_owned()));
+    }
     // The lock's file remembers the latest two texts: whoever is killed before it renames leaves the earlier one.
     let beside = beside(path, ".wxgate");
     let mut lock = OpenOptions::new();
@@ -79,11 +97,12 @@ fn put_blocking(path: &Path, mode: u32, text: &str, token: &Token) -> Result<Put
         marks.iter().find(|mark| mark.sum == present)
     });
     if let Some(mark) = written {
-        if (mark.generation, mark.fetched_at) == (token.generation, token.fetched_at.0) {
+        let same = (mark.generation, mark.fetched_at) == (token.generation, token.fetched_at.0);
+        if same && !anew {
             return Ok(Put::Unchanged);
         }
         // Generations begin anew where a store is lost, so both must be lower.
-        if token.generation <= mark.generation && token.fetched_at.0 <= mark.fetched_at {
+        if !same && token.generation <= mark.generation && token.fetched_at.0 <= mark.fetched_at {
             return Ok(Put::Newer);
         }
     }
@@ -102,15 +121,19 @@ fn put_blocking(path: &Path, mode: u32, text: &str, token: &Token) -> Result<Put
     let marks: String = written.into_iter().chain([&own]).map(Mark::line).collect();
     lock.set_len(0).and_then(|()| lock.rewind()).map_err(at(&beside))?;
     lock.write_all(marks.as_bytes()).map_err(at(&beside))?;
-    replace(path, mode, text.as_bytes())?;
+    replace(path, *mode, text.as_bytes())?;
     Ok(Put::Written(found))
 }
 
 fn replace(path: &Path, mode: u32, text: &[u8]) -> Result<(), FileError> {
     let new = beside(path, ".new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&new).map_err(at(&new))?;
+    // What a killed process left; or somebody else, whose link must not be followed in a folder that others write to.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new)(error)),
+        _ => {}
+    }
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(at(&new))?;
     // As given, whatever the umask; before there is anything to read.
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at(&new))?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(at(&new))?;

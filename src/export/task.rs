@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::cache::{Cache, CacheError};
-use super::file::{self, FileError};
+use super::file::{self, FileError, Text};
 use super::status::{Counts, Journal};
 use super::{CHECK, Destination, Options};
 use crate::observe::clock::Clock;
@@ -61,11 +61,19 @@ impl Task {
             Destination::Redis { target, format, key } => Some(Cache::new(target, *format, key)),
             Destination::File { .. } => None,
         };
+        // The configuration may want another form than that in which the token stands there.
+        let mut anew = true;
         loop {
             changes.mark_unchanged();
             // A token that was proven dead stays where it is until there is another.
             let pause = match self.token.current() {
-                Some(token) => self.export(&mut cache, &token).await,
+                Some(token) => match self.export(&mut cache, &token, anew).await {
+                    true => {
+                        anew = false;
+                        CHECK
+                    }
+                    false => TRY_AGAIN,
+                },
                 None => CHECK,
             };
             let due = self.clock.sleep_until(self.clock.now().plus(pause));
@@ -76,30 +84,25 @@ impl Task {
         }
     }
 
-    /// Gives back how long to wait for the next look.
-    async fn export(&self, cache: &mut Option<Cache>, token: &Arc<Token>) -> Duration {
+    /// Whether the token, or a newer one, is there now.
+    async fn export(&self, cache: &mut Option<Cache>, token: &Arc<Token>, anew: bool) -> bool {
         let put = match cache {
-            Some(cache) => cache.put(token, self.clock.now()).await.map_err(ExportError::from),
-            None => self.put_file(token).await.map_err(ExportError::from),
+            Some(cache) => cache.put(token, anew, self.clock.now()).await.map_err(ExportError::from),
+            None => self.put_file(token, anew).await.map_err(ExportError::from),
         };
-        match put {
-            Ok(put) => {
-                self.succeeded(token.generation, &put);
-                CHECK
-            }
-            Err(error) => {
-                self.failed(&error);
-                TRY_AGAIN
-            }
+        match &put {
+            Ok(put) => self.succeeded(token.generation, put),
+            Err(error) => self.failed(error),
         }
+        put.is_ok()
     }
 
-    async fn put_file(&self, token: &Arc<Token>) -> Result<Put, FileError> {
+    async fn put_file(&self, token: &Arc<Token>, anew: bool) -> Result<Put, FileError> {
         let Destination::File { path, template, mode } = &self.options.destination else {
             return Ok(Put::Unchanged);
         };
         let text = template.render(&self.options.appid, token, self.clock.now());
-        file::put(path.clone(), *mode, text, Arc::clone(token)).await
+        file::put(path.clone(), Text { mode: *mode, text, anew }, Arc::clone(token)).await
     }
 
     fn succeeded(&self, generation: u64, put: &Put) {
@@ -131,7 +134,11 @@ impl Task {
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
-            text = format!("{text}: {error}");
+            // A Redis error is its own cause.
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text = format!("{text}: {more}");
+            }
             cause = error.source();
         }
         let before =

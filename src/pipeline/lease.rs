@@ -69,8 +69,14 @@ pub(super) async fn answer(handle: &Handle, target: &Target<'_>, now: Timestamp)
                 received_at: at,
                 replayed_alive: false,
             };
-            match handle.rejected(rejection).await {
-                Verdict::Replay(token) | Verdict::ReplayAfter(token, _) => token,
+            match handle.rejected(rejection.clone()).await {
+                Verdict::Replay(token) => token,
+                // No replay follows that would show who is at fault. Without a hold, a service that is rejected for
+                // another reason would have the token fetched each two seconds, to the day's last call.
+                Verdict::ReplayAfter(token, _) => {
+                    handle.rejected(Rejection { replayed_alive: true, ..rejection }).await;
+                    token
+                }
                 Verdict::PassOn => handle.obtain().await?,
                 Verdict::Unavailable(cause) => return Err(Error::TokenUnavailable(cause)),
             }

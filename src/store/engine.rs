@@ -20,6 +20,9 @@ pub(super) enum Engine {
     Simulated(super::simulated::Client),
 }
 
+/// What is under a key.
+pub(super) type Found = Result<Option<Vec<u8>>, StoreError>;
+
 /// A compare-and-swap of one entry.
 #[derive(Clone, Copy)]
 pub(super) struct Swap<'a> {
@@ -37,21 +40,23 @@ pub(super) struct Swap<'a> {
 /// An entry as the engine holds it.
 pub(super) struct Entry {
     pub key: String,
-    pub value: Vec<u8>,
+    /// Or why it can't be read.
+    pub value: Result<Vec<u8>, StoreError>,
     /// How long until it is forgotten; `None`: never.
     pub lasts: Option<Duration>,
 }
 
 impl Engine {
-    /// Each as `Some` if it is there and was not damaged.
-    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        match self {
-            Self::Memory(memory) => Ok(memory.get(keys)),
-            Self::File(file) => file.get(keys).await,
-            Self::Redis(redis) => redis.get(keys).await,
+    /// Each as `Some` if it is there and was not damaged, or why that one can't be read.
+    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Found>, StoreError> {
+        let found = match self {
+            Self::Memory(memory) => memory.get(keys),
+            Self::File(file) => return file.get(keys).await,
+            Self::Redis(redis) => redis.get(keys).await?,
             #[cfg(test)]
-            Self::Simulated(client) => client.get(keys).await,
-        }
+            Self::Simulated(client) => client.get(keys).await?,
+        };
+        Ok(found.into_iter().map(Ok).collect())
     }
 
     /// Whether it was done: not if something else than expected is there.

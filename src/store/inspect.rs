@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::engine::{Entry, Swap};
 use super::record::{Protection, Text};
-use super::{DAYS_LAST, ForceBudget, RECORDS_LAST, Store, StoreError, force};
+use super::{DAYS_LAST, ForceBudget, Location, RECORDS_LAST, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
 
 /// A few thousand entries from a Redis far away take longer than one.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_FOR_ONE: Duration = Duration::from_secs(3);
 
 /// An entry as it may be shown.
 #[derive(Debug)]
@@ -60,6 +61,16 @@ pub struct Copied {
     pub unreadable: usize,
 }
 
+/// A store failed while its content was copied.
+#[derive(Debug, thiserror::Error)]
+#[error("{location}")]
+pub struct CopyError {
+    /// Which of the two.
+    pub location: Location,
+    /// Why.
+    pub source: StoreError,
+}
+
 impl Store {
     /// All there is but the day's counters, by key.
     pub async fn list(&self) -> Result<Vec<Listed>, StoreError> {
@@ -69,16 +80,21 @@ impl Store {
 
     /// Copies tokens, force budgets and the counters of `days` into `to`; what `to` holds that is as new or newer stays, so
     /// that doing it again does no harm. Leases stay behind. Values are sealed as `to` has it.
-    pub async fn copy(&self, to: &Self, days: &[i64]) -> Result<Copied, StoreError> {
+    ///
+    /// # Errors
+    /// One of the two failed.
+    pub async fn copy(&self, to: &Self, days: &[i64]) -> Result<Copied, CopyError> {
+        let here = |source| CopyError { location: self.location().clone(), source };
+        let there = |source| CopyError { location: to.location().clone(), source };
         let mut copied = Copied::default();
-        for entry in self.entries().await? {
+        for entry in self.entries().await.map_err(here)? {
             if entry.key.starts_with("lease:") {
                 continue;
             }
-            match self.copy_entry(&entry, to).await {
+            match within(PATIENCE_FOR_ONE, self.copy_entry(entry, to)).await {
                 Ok(true) => copied.written += 1,
                 Ok(false) => copied.kept += 1,
-                Err(error) if error.means_down() => return Err(error),
+                Err(error) if error.means_down() => return Err(there(error)),
                 Err(error) => {
                     tracing::warn!("{}", error.chain());
                     copied.unreadable += 1;
@@ -86,12 +102,12 @@ impl Store {
             }
         }
         for day in days {
-            let there: HashMap<_, _> = to.counts(*day).await?.into_iter().collect();
-            for (name, count) in self.counts(*day).await? {
-                match count.saturating_sub(there.get(&name).copied().unwrap_or_default()) {
+            let present: HashMap<_, _> = to.counts(*day).await.map_err(there)?.into_iter().collect();
+            for (name, count) in self.counts(*day).await.map_err(here)? {
+                match count.saturating_sub(present.get(&name).copied().unwrap_or_default()) {
                     0 => copied.kept += 1,
                     missing => {
-                        to.add(*day, &[(&name, missing)]).await?;
+                        to.add(*day, &[(&name, missing)]).await.map_err(there)?;
                         copied.written += 1;
                     }
                 }
@@ -100,24 +116,26 @@ impl Store {
         Ok(copied)
     }
 
-    async fn copy_entry(&self, entry: &Entry, to: &Self) -> Result<bool, StoreError> {
-        let key = entry.key.as_str();
+    async fn copy_entry(&self, entry: Entry, to: &Self) -> Result<bool, StoreError> {
+        let (key, value) = (entry.key.as_str(), entry.value?);
         if key.starts_with("force:") {
-            return to.merge_forces(key, force::parse(key, Some(&entry.value))).await;
+            return to.merge_forces(key, force::parse(key, Some(&value))).await;
         }
-        let text = Text::parse(key, &entry.value)?;
+        let text = Text::parse(key, &value)?;
         // Without the key a sealed value moves as it is: its seal doesn't depend on the store.
         let lasts = (text.times().2 != Timestamp::NEVER).then_some(RECORDS_LAST);
         let value = match (&to.0.seal, text.protection()) {
-            (None, Protection::Sealed(_)) => entry.value.clone(),
+            (None, Protection::Sealed(_)) => value,
             _ => text.open(key, self.seal())?.0.encode(key, to.seal())?,
         };
         let rank = Text::parse(key, &value)?.rank(key)?;
         let present = to.get(key).await?;
-        if let Some(present) = &present
-            && Text::parse(key, present).and_then(|text| text.rank(key)).is_ok_and(|there| there >= rank)
-        {
-            return Ok(false);
+        if let Some(present) = &present {
+            match Text::parse(key, present).and_then(|text| text.rank(key)) {
+                Ok(there) if there >= rank => return Ok(false),
+                Ok(_) | Err(StoreError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let swap = Swap { key, expected: present.as_deref(), value: Some(&value), lasts, announced: true };
         to.0.engine.swap(swap).await
@@ -141,13 +159,15 @@ impl Store {
     }
 
     async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        tokio::time::timeout(PATIENCE, self.0.engine.entries())
-            .await
-            .unwrap_or(Err(StoreError::Timeout(PATIENCE)))
+        within(PATIENCE, self.0.engine.entries()).await
     }
 
     fn listed(&self, entry: Entry) -> Listed {
         let Entry { key, value, lasts } = entry;
+        let value = match value {
+            Ok(value) => value,
+            Err(error) => return Listed { key, content: Content::Unreadable(error) },
+        };
         let content = if key.starts_with("lease:") {
             Content::Lease { owner: String::from_utf8_lossy(&value).into_owned(), lasts }
         } else if key.starts_with("force:") {
@@ -165,4 +185,11 @@ impl Store {
         };
         Listed { key, content }
     }
+}
+
+async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(patience, work).await.unwrap_or(Err(StoreError::Timeout(patience)))
 }

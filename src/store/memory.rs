@@ -88,7 +88,7 @@ impl Memory {
         let live = held.entries.iter().filter(|(_, (_, until))| until.is_none_or(|until| now < until));
         live.map(|(key, (value, until))| Entry {
             key: key.clone(),
-            value: value.clone(),
+            value: Ok(value.clone()),
             lasts: until.map(|until| until - now),
         })
         .collect()

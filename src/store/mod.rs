@@ -43,7 +43,7 @@ pub(crate) mod simulated;
 
 pub use changes::{Change, Changes};
 pub use force::{ForceBudget, ForceRefused};
-pub use inspect::{Content, Copied, Listed};
+pub use inspect::{Content, Copied, CopyError, Listed};
 pub use location::Location;
 pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
@@ -157,7 +157,9 @@ impl StoreError {
     /// Whether it tells of the store as a whole and not of one entry.
     fn means_down(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Redis(_) => true,
+            // One key that something else uses.
+            Self::Redis(error) => error.code() != Some("WRONGTYPE"),
+            Self::Timeout(_) | Self::Down | Self::File { .. } => true,
             Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
         }
     }
@@ -167,7 +169,11 @@ impl StoreError {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text = format!("{text}: {error}");
+            // A Redis error is its own cause.
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text = format!("{text}: {more}");
+            }
             cause = error.source();
         }
         text
@@ -221,8 +227,9 @@ impl Store {
             let mut records = Vec::with_capacity(keys.len());
             for (key, bytes) in keys.iter().zip(found) {
                 records.push(match bytes {
-                    None => Ok(None),
-                    Some(bytes) => self.open_record(key, &bytes).await.map(Some),
+                    Ok(Some(bytes)) => self.open_record(key, &bytes).await.map(Some),
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(error),
                 });
             }
             Ok(records)
@@ -237,14 +244,9 @@ impl Store {
             loop {
                 let present = self.get(key).await?;
                 if let Some(bytes) = &present {
-                    match Text::parse(key, bytes) {
-                        Ok(text) => match text.rank(key)?.cmp(&record.rank()) {
-                            Ordering::Greater => {
-                                return Ok(Saved::Superseded(text.open(key, self.seal())?.0));
-                            }
-                            Ordering::Equal => return Ok(Saved::Saved),
-                            Ordering::Less => {}
-                        },
+                    match self.ahead_of(key, record, bytes) {
+                        Ok(Some(saved)) => return Ok(saved),
+                        Ok(None) => {}
                         // What can't be read can't be trusted: the next token takes its place.
                         Err(error @ StoreError::Damaged { .. }) => tracing::warn!("{}", error.chain()),
                         Err(error) => return Err(error),
@@ -263,6 +265,16 @@ impl Store {
             }
         })
         .await
+    }
+
+    /// What becomes of saving `record` where `present` is; `None`: it takes its place.
+    fn ahead_of(&self, key: &str, record: &Record, present: &[u8]) -> Result<Option<Saved>, StoreError> {
+        let text = Text::parse(key, present)?;
+        Ok(match text.rank(key)?.cmp(&record.rank()) {
+            Ordering::Greater => Some(Saved::Superseded(text.open(key, self.seal())?.0)),
+            Ordering::Equal => Some(Saved::Saved),
+            Ordering::Less => None,
+        })
     }
 
     /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may take it again.
@@ -371,7 +383,7 @@ impl Store {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.engine.get(&[key]).await?.pop().flatten())
+        self.0.engine.get(&[key]).await?.pop().unwrap_or(Ok(None))
     }
 
     /// Opens a record, and writes it anew if it isn't sealed with the present key.

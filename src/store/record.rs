@@ -56,6 +56,12 @@ pub(super) struct Text<'a> {
     sealed: Option<String>,
 }
 
+/// What the text forms of all versions have in common.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 /// How a token's value is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protection {
@@ -109,11 +115,11 @@ impl Record {
 
 impl<'a> Text<'a> {
     pub(super) fn parse(key: &str, bytes: &'a [u8]) -> Result<Self, StoreError> {
-        let text: Self = serde_json::from_slice(bytes).map_err(|_| damaged(key))?;
-        if text.format > FORMAT {
-            return Err(StoreError::Format { key: key.to_owned(), format: text.format });
+        let Format { format } = serde_json::from_slice(bytes).map_err(|_| damaged(key))?;
+        if format > FORMAT {
+            return Err(StoreError::Format { key: key.to_owned(), format });
         }
-        Ok(text)
+        serde_json::from_slice(bytes).map_err(|_| damaged(key))
     }
 
     pub(super) fn rank(&self, key: &str) -> Result<Rank, StoreError> {
@@ -237,5 +243,6 @@ mod tests {
         }
         let newer = good.replace("\"format\":1", "\"format\":2");
         assert!(matches!(read(&newer), Err(StoreError::Format { format: 2, .. })));
+        assert!(matches!(read(r#"{"format":3,"else":[]}"#), Err(StoreError::Format { format: 3, .. })));
     }
 }

@@ -164,6 +164,19 @@ async fn a_redis_that_is_down_is_told_and_written_to_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_format_takes_effect_although_the_token_is_the_same() {
+    let redis = RedisServer::start().await;
+    let key = "key = \"k\"";
+    let gate =
+        Gate::with(exporting(&[to(&redis, &format!("format = \"wxjava\"\n{key}"))])).await.settled().await;
+    let token = gate.token(APPID);
+    until_exported(&redis, "k", &token).await;
+    gate.reload("", &with(&[to(&redis, &format!("format = \"wechatpy\"\n{key}"))]));
+    until_exported(&redis, "k", &format!("\"{token}\"")).await;
+    assert_eq!(status(&gate, 0).await["overwritten"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reload_begins_and_ends_exports_and_leaves_others_alone() {
     let redis = RedisServer::with(&["--requirepass", OTHER_SECRET]).await;
     let auth = "password = { env = \"OTHER_SECRET\" }\n";

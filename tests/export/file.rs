@@ -1,13 +1,14 @@
 //! Exports to files.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::harness::{APPID, Gate};
-use crate::{check_now, exporting, rotate, status, until};
+use crate::{check_now, exporting, rotate, status, until, with};
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
@@ -149,4 +150,44 @@ async fn a_folder_that_went_away_is_told_and_written_to_when_it_is_back() {
     })
     .await;
     until("the problem is gone", || async { status(&gate, 0).await["problem"].is_null() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_form_takes_effect_although_the_token_is_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.properties");
+    let open = format!("file = {path:?}\nmode = \"0640\"");
+    let gate = Gate::with(exporting(&[open])).await.settled().await;
+    let token = gate.token(APPID);
+    until_it_reads(&path, &format!("access_token={token}\n")).await;
+    assert_eq!(mode(&path), 0o640);
+    let closed = format!("file = {path:?}\nmode = \"0600\"\ntemplate = \"token: {{{{access_token}}}}\"");
+    gate.reload("", &with(&[closed]));
+    until_it_reads(&path, &format!("token: {token}")).await;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(status(&gate, 0).await["overwritten"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_told_and_neither_read_nor_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+    let gate = Gate::with(exporting(&[format!("file = {path:?}")])).await.settled().await;
+    until("the problem is told", || async {
+        status(&gate, 0).await["problem"].as_str().is_some_and(|problem| problem.contains("no regular file"))
+    })
+    .await;
+    assert!(fs::metadata(&path).expect("it is there").file_type().is_fifo());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_waits_under_the_name_of_the_new_file_is_not_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, victim) = (folder.path().join("shop.properties"), folder.path().join("victim"));
+    fs::write(&victim, "untouched").expect("writable");
+    symlink(&victim, folder.path().join(".shop.properties.new")).expect("linked");
+    let gate = Gate::with(exporting(&[format!("file = {path:?}")])).await.settled().await;
+    until_it_reads(&path, &format!("access_token={}\n", gate.token(APPID))).await;
+    assert_eq!(read(&victim), "untouched");
 }

@@ -169,7 +169,7 @@ async fn a_thousand_accounts_first_used_by_ten_callers_at_once_are_fetched_once_
 
 async fn first_use(accounts: usize) {
     let redis = RedisServer::start().await;
-    let location = Location::Redis(wxgate::store::redis::Target::parse(&redis.url()).expect("a Redis"));
+    let location = Location::Redis(store::redis::Target::parse(&redis.url()).expect("a Redis"));
     // Two cores are less than a platform with so many accounts has.
     let setup = Setup {
         token: "refresh_wait = \"40s\"".into(),

@@ -105,6 +105,19 @@ async fn what_a_later_version_wrote_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_cannot_be_read_hides_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    save(&store, &record("t", 7, 0)).await;
+    let later = folder.path().join("entries/access_token%3Astable%3Awx2");
+    std::fs::write(&later, "wxgate-store 2 of a later version\n").expect("written");
+    let keys = ["access_token:stable:wx2", "access_token:stable:wx1"];
+    let loaded = store.load_all(&keys).await.expect("the folder is well");
+    assert!(matches!(loaded[0], Err(StoreError::Format { format: 2, .. })), "{loaded:?}");
+    assert!(matches!(&loaded[1], Ok(Some(record)) if record.generation == 7), "{loaded:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");

@@ -212,6 +212,64 @@ async fn what_somebody_else_wrote_into_our_key_is_not_believed_and_is_replaced()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_digest_or_value_is_wrong_is_replaced_however_high_its_number() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    let key = "{wxgate}:access_token:stable:wx1";
+    for (from, to) in [("\"digest\":\"", "\"digest\":\"x"), ("\"value\":\"", "\"value\":\"x")] {
+        save(&store, &record("t", 9, 0)).await;
+        let text = server.command(&["GET", key]);
+        server.command(&["SET", key, &text.replace(from, to)]);
+        save(&store, &record("u", 2, 0)).await;
+        assert_eq!(load(&store).await, Some((2, "u".to_owned())), "{to}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_to_a_server_that_hangs_ends() {
+    let server = RedisServer::start().await;
+    let place = Place::file();
+    let (from, to) = (place.open().await, open(&server.url()).await);
+    save(&from, &record("t", 1, 0)).await;
+    server.signal("STOP");
+    let copied = timeout(LOST, from.copy(&to, &[])).await.expect("it ends");
+    server.signal("CONT");
+    assert_eq!(copied.expect_err("it failed").location, *to.location());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_is_replaced() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    server.command(&["RPUSH", "{wxgate}:access_token:stable:wx1", "not ours"]);
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    let day = 20_000;
+    server.command(&["SET", &format!("{{wxgate}}:count:{day}"), "not ours"]);
+    assert!(store.add(day, &[("a", 1)]).await.is_err());
+    assert_eq!(store.problem(), None, "one entry is no reason to do without all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_not_announce_saves_all_the_same() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "quiet", "on", ">pw", "~{wxgate}:*", "+@all", "resetchannels"]);
+    let store = open(&format!("redis://quiet:pw@127.0.0.1:{}/0", server.port())).await;
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    assert_eq!(store.problem(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_not_run_scripts_is_a_store_that_stays_down() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "idle", "on", ">pw", "~*", "&*", "+@all", "-eval"]);
+    let location = Location::parse(&format!("redis://idle:pw@127.0.0.1:{}/0", server.port())).expect("a URL");
+    let store = Store::open(&wxgate::store::Options { location, seal: None }).await.expect("opened");
+    assert!(store.problem().expect("down from the start").contains("eval"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn installations_with_prefixes_of_their_own_share_a_server() {
     let server = RedisServer::start().await;
     let Ok(Location::Redis(target)) = Location::parse(&server.url()) else { panic!("a URL") };

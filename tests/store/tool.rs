@@ -83,6 +83,54 @@ async fn show_and_verify_tell_all_but_the_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_or_of_a_later_version_is_named_beside_the_rest_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(Location::File(folder.path().to_owned()), None).await;
+    let url = format!("file:{}", folder.path().display());
+    let [damaged, later] = ["a", "b"].map(|name| folder.path().join("entries").join(name));
+    std::fs::write(&damaged, "what is this").expect("written");
+    std::fs::write(&later, "wxgate-store 2 of a later version\n").expect("written");
+    let (code, out, _) = told(&wxgate(folder.path(), &["verify", "--url", &url]));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("3 entries") && out.contains("2 bad"), "{out}");
+    let (code, out, _) = told(&wxgate(folder.path(), &["show", "--url", &url]));
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("is damaged") && out.contains("has the format 2"), "{out}");
+    assert!(out.contains("generation 42"), "{out}");
+    assert!(damaged.exists() && later.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_leaves_alone_what_a_later_version_wrote() {
+    let server = RedisServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(Location::File(folder.path().to_owned()), None).await;
+    let (key, text) = (
+        "{wxgate}:access_token:stable:wx0123456789abcdef",
+        r#"{"format":2,"generation":1,
+        "fetched_at":0,"expires_at":0,"digest":""}"#,
+    );
+    server.command(&["SET", key, text]);
+    let from = format!("file:{}", folder.path().display());
+    let (code, out, err) = told(&wxgate(folder.path(), &["copy", "--from", &from, "--to", &server.url()]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("1 could not be read"), "{out}");
+    assert!(server.command(&["GET", key]).starts_with(r#"{"format":2"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_names_the_store_that_failed() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "blind", "on", ">pw", "~*", "&*", "+@all", "-hgetall"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = format!("redis://blind:pw@127.0.0.1:{}/0", server.port());
+    let to = format!("file:{}", folder.path().join("store").display());
+    let (code, _, err) = told(&wxgate(folder.path(), &["copy", "--from", &from, "--to", &to]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains(&format!("wxgate: redis://127.0.0.1:{}/0: ", server.port())), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn copy_moves_from_a_folder_to_a_redis_with_a_password() {
     let server = RedisServer::with(&["--requirepass", PASSWORD]).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -32,6 +32,9 @@ pub(super) struct Folder {
     clock: Clock,
 }
 
+/// What is under a key, or why it can't be read.
+pub(super) type Keyed = (String, Result<Entry, StoreError>);
+
 /// The right to write an entry, across threads and processes.
 pub(super) struct Locked<'f> {
     folder: &'f Folder,
@@ -41,7 +44,8 @@ pub(super) struct Locked<'f> {
 }
 
 impl Folder {
-    /// Creates what is missing; what has ended is removed.
+    /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store that is down until it
+    /// takes writes, since a proxy that doesn't start helps nobody.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let folder = Self { root: root.to_owned(), clock: Clock::default() };
         for name in ["", ENTRIES, LEASES, COUNTS, LOCKS] {
@@ -52,8 +56,10 @@ impl Folder {
         if mode & 0o077 != 0 {
             tracing::warn!("{} has mode {mode:o}; tokens are in it, expected chmod 700", root.display());
         }
-        folder.probe()?;
-        folder.sweep()?;
+        match folder.probe() {
+            Err(error) if is_full(&error) => {}
+            probed => probed.and_then(|()| folder.sweep())?,
+        }
         Ok(folder)
     }
 
@@ -82,13 +88,17 @@ impl Folder {
         }
     }
 
-    /// Keys and entries in the order of the keys, but for the counts.
-    pub(super) fn all(&self) -> Result<Vec<(String, Entry)>, StoreError> {
+    /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they are: this is for
+    /// people who look.
+    pub(super) fn all(&self) -> Result<Vec<Keyed>, StoreError> {
         let mut all = Vec::new();
         for folder in [ENTRIES, LEASES] {
             for key in self.keys(folder)? {
-                let entry = self.read(&key)?;
-                all.extend(entry.map(|entry| (key, entry)));
+                match self.parse(&key) {
+                    Ok(entry) => all.extend(entry.map(|entry| (key, Ok(entry)))),
+                    Err(error) if error.means_down() => return Err(error),
+                    Err(error) => all.push((key, Err(error))),
+                }
             }
         }
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -233,6 +243,11 @@ fn sync_parent(path: &Path) -> Result<(), StoreError> {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
+}
+
+fn is_full(error: &StoreError) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    matches!(error, StoreError::File { source, .. } if full.contains(&source.kind()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, which nothing else waits for")]

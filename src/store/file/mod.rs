@@ -13,7 +13,7 @@ mod folder;
 use self::folder::Folder;
 use super::StoreError;
 use super::changes::{Announcer, Change};
-use super::engine::{Entry, Swap};
+use super::engine::{Entry, Found, Swap};
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -34,10 +34,13 @@ impl File {
         Ok(Self { folder: Arc::new(folder), announcer })
     }
 
-    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Found>, StoreError> {
         let (folder, keys) = (Arc::clone(&self.folder), owned(keys));
         blocking(move || {
-            let value = |key: &String| Ok(folder.read(key)?.map(|entry| entry.value));
+            let value = |key: &String| match folder.read(key) {
+                Err(error) if error.means_down() => Err(error),
+                read => Ok(read.map(|entry| Some(entry?.value))),
+            };
             keys.iter().map(value).collect()
         })
         .await
@@ -98,8 +101,11 @@ impl File {
         let folder = Arc::clone(&self.folder);
         let all = blocking(move || folder.all()).await?;
         let now = crate::observe::clock::Clock::default().now();
-        let entries =
-            all.into_iter().map(|(key, entry)| Entry { key, lasts: entry.left(now), value: entry.value });
+        let entries = all.into_iter().map(|(key, read)| Entry {
+            key,
+            lasts: read.as_ref().ok().and_then(|entry| entry.left(now)),
+            value: read.map(|entry| entry.value),
+        });
         Ok(entries.collect())
     }
 

@@ -35,8 +35,13 @@ const PROBE: &str = "probe";
 /// Keys in one answer of a scan.
 const SCANNED: usize = 500;
 
+/// A key of another type counts as absent, as it does for MGET. Who may write but not publish is heard by the polls.
 const SWAP: &str = "
-local present = redis.call('GET', KEYS[1])
+local present = redis.pcall('GET', KEYS[1])
+if type(present) == 'table' then
+    if not string.find(present.err, 'WRONGTYPE', 1, true) then return present end
+    present = false
+end
 if ARGV[1] == '1' then
     if present ~= ARGV[2] then return 0 end
 elseif present then
@@ -49,7 +54,7 @@ elseif ARGV[5] == '0' then
 else
     redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
 end
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
+if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
 return 1";
 
 const ADD: &str = "
@@ -60,6 +65,8 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
 
+/// In a script, as all that is written.
+const TRY: &str = "return redis.call('SET', KEYS[1], '', 'PX', 1000)";
 /// In a script, since a cluster's client would ask just any node.
 const SCAN: &str = "return redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3], 'TYPE', 'string')";
 const ENTRY: &str = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}";
@@ -148,17 +155,17 @@ impl Redis {
             let (value, left): (Option<Vec<u8>>, i64) =
                 self.script(ENTRY, &key).query_async(&mut link).await?;
             let lasts = u64::try_from(left).ok().map(Duration::from_millis);
-            entries.extend(value.map(|value| Entry { key, value, lasts }));
+            entries.extend(value.map(|value| Entry { key, value: Ok(value), lasts }));
         }
         Ok(entries)
     }
 
-    /// By a write: a replica, a full server and one that still loads answer reads.
+    /// By a write as all others: a replica, a full server and one that still loads answer reads, and a user may be
+    /// denied scripts.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         *self.held() = None;
         let mut link = Link::connect(&self.target).await?;
-        let mut command = redis::cmd("SET");
-        command.arg(self.key(PROBE)).arg("").arg("PX").arg(1000);
+        let command = self.script(TRY, PROBE);
         let written = timeout(PATIENCE, command.query_async::<()>(&mut link)).await;
         written
             .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;

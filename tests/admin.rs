@@ -69,6 +69,21 @@ fn app(name: &str, state: AppState) -> view::App {
     }
 }
 
+fn endpoint(path: &str) -> view::Endpoint {
+    view::Endpoint {
+        path: path.into(),
+        host: "api.weixin.qq.com".into(),
+        method: Some("POST".into()),
+        class: "app_token".into(),
+        injects: Some("access_token".into()),
+        binary: false,
+        guarded: false,
+        one_time_code: false,
+        evidence: true,
+        replay: true,
+    }
+}
+
 async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> Setup {
     let listener = Listener::bind(&address).expect("a free port");
     let state = Arc::new(State::new(Timestamp(0)));
@@ -80,6 +95,7 @@ async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> S
         scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
         token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
         apps: Arc::new(|| vec![app("shop", AppState::Ready), app("café", AppState::Unavailable)]),
+        endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
         refresh: Arc::new(move |name, force| {
             let known = ["shop", "café"].contains(&name);
             known.then(|| {
@@ -201,6 +217,35 @@ async fn the_status_has_every_promised_field_and_no_other() {
             "callers": [{"name": "orders", "apps": ["shop"]}],
         })
     );
+}
+
+#[tokio::test]
+async fn the_catalogue_is_listed_and_searched() {
+    let setup = on_loopback(None).await;
+    let paths = |answer: &Answer| -> Vec<Value> {
+        let body = answer.json();
+        body["endpoints"].as_array().expect("a list").iter().map(|e| e["path"].clone()).collect()
+    };
+    let all = setup.get("/api/v1/endpoints").await;
+    assert_eq!(
+        all.json()["endpoints"][0],
+        json!({
+            "path": "/cgi-bin/menu/create",
+            "host": "api.weixin.qq.com",
+            "method": "POST",
+            "class": "app_token",
+            "injects": "access_token",
+            "binary": false,
+            "guarded": false,
+            "one_time_code": false,
+            "evidence": true,
+            "replay": true,
+        })
+    );
+    assert_eq!(paths(&all), ["/cgi-bin/menu/create", "/bizwifi/device/List"]);
+    assert_eq!(paths(&setup.get("/api/v1/endpoints?q=MENU%2Fc").await), ["/cgi-bin/menu/create"]);
+    assert_eq!(paths(&setup.get("/api/v1/endpoints?q=device/list").await), ["/bizwifi/device/List"]);
+    assert_eq!(paths(&setup.get("/api/v1/endpoints?q=nothing").await), [Value::Null; 0]);
 }
 
 #[tokio::test]

@@ -102,6 +102,16 @@ fn the_secret_that_an_endpoint_wants_is_the_apps_own_and_not_printed() {
 }
 
 #[test]
+fn what_is_wecoms_is_told_so() {
+    let text = explain(Method::POST, "/cgi-bin/license/get_order", None);
+    says(&text, "endpoint /cgi-bin/license/get_order, which is qyapi.weixin.qq.com's");
+    says(&text, "404 endpoint_forbidden");
+    let text = explain(Method::POST, "/cgi-bin/menu/create", None);
+    says(&text, "endpoint /cgi-bin/menu/create guarded no");
+    says(&text, "replay yes: if WeChat rejects the token (40001, 40014, 42001)");
+}
+
+#[test]
 fn a_users_token_stays_and_is_not_printed() {
     let text = explain(Method::GET, "/sns/userinfo?access_token=theirs&openid=O", None);
     says(&text, "the user's own OAuth token");

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use wxgate::message::path::{check, normalise};
-use wxgate::wechat::catalogue::find;
+use wxgate::wechat::catalogue::{find, find_work};
 
 fuzz_target!(|path: &str| {
     let normal = normalise(path);
@@ -11,7 +11,9 @@ fuzz_target!(|path: &str| {
     if check(path).is_ok() {
         assert!(path.bytes().all(|byte| byte.is_ascii_graphic()));
         assert!(path.split('/').all(|segment| segment != "." && segment != ".."));
-        let (exact, folded) = (find(path), find(&normal));
-        assert_eq!((exact.class, exact.guarded), (folded.class, folded.guarded));
+        for find in [find, find_work] {
+            let (exact, folded) = (find(path), find(&normal));
+            assert_eq!((exact.class, exact.guarded), (folded.class, folded.guarded));
+        }
     }
 });

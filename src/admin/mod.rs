@@ -33,6 +33,8 @@ pub type Exposer = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
 pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
 /// Where tokens are kept, and whether that works.
 pub type Store = Arc<dyn Fn() -> view::Store + Send + Sync>;
+/// What is known of WeChat's endpoints.
+pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
 /// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
 pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
@@ -48,6 +50,8 @@ pub struct Admin {
     pub apps: Apps,
     /// See [`Store`].
     pub store: Store,
+    /// See [`Endpoints`].
+    pub endpoints: Endpoints,
     /// See [`Refresh`].
     pub refresh: Refresh,
     /// See [`Reload`].
@@ -135,6 +139,7 @@ impl Admin {
             Route::Ready => self.ready(request.uri().query().unwrap_or_default()),
             Route::Metrics => self.metrics(request.headers()),
             Route::Status => answer::json(StatusCode::OK, &self.status()),
+            Route::Endpoints => self.endpoints(request.uri().query().unwrap_or_default()),
             Route::Asset(asset) => page::answer(asset),
             Route::Refresh(app) => self.refresh(&app, request.uri().query().unwrap_or_default()).await,
             Route::Reload => self.reload().await,
@@ -183,6 +188,15 @@ impl Admin {
             apps: (self.apps)(),
             callers: self.state.callers.load().to_vec(),
         }
+    }
+
+    fn endpoints(&self, query: &str) -> Response {
+        let mut endpoints = (self.endpoints)();
+        for (_, wanted) in form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "q") {
+            let wanted = wanted.to_ascii_lowercase();
+            endpoints.retain(|endpoint| endpoint.path.to_ascii_lowercase().contains(&wanted));
+        }
+        answer::json(StatusCode::OK, &view::Endpoints { endpoints })
     }
 
     async fn refresh(&self, app: &str, query: &str) -> Response {

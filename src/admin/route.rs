@@ -14,6 +14,7 @@ pub(super) enum Route<'a> {
     Ready,
     Metrics,
     Status,
+    Endpoints,
     Asset(&'static Asset),
     /// With the app's name.
     Refresh(Cow<'a, str>),
@@ -34,6 +35,7 @@ impl<'a> Route<'a> {
             "/readyz" => Self::Ready,
             "/metrics" => Self::Metrics,
             "/api/v1/status" => Self::Status,
+            "/api/v1/endpoints" => Self::Endpoints,
             "/api/v1/reload" => Self::Reload,
             _ => {
                 let app = path.strip_prefix("/api/v1/apps/").and_then(|rest| rest.strip_suffix("/refresh"));
@@ -58,7 +60,7 @@ impl<'a> Route<'a> {
             // The page's own files show nothing: what they show comes from the status, and with them the browser can ask
             // for the token that the status needs.
             Self::Ready | Self::Asset(_) => Need::KnownHost,
-            Self::Metrics | Self::Status => Need::Read,
+            Self::Metrics | Self::Status | Self::Endpoints => Need::Read,
             Self::Refresh(_) | Self::Reload => Need::Change,
         }
     }

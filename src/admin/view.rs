@@ -167,6 +167,38 @@ pub struct Caller {
     pub apps: Vec<String>,
 }
 
+/// Answer of `GET /api/v1/endpoints`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// By host, then path.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What is known of one of WeChat's endpoints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// WeChat's path.
+    pub path: String,
+    /// On which of WeChat's hosts.
+    pub host: String,
+    /// `GET` or `POST`, if known.
+    pub method: Option<String>,
+    /// Which credential it wants or hands out: `app_token`, `component_token`, ...
+    pub class: String,
+    /// The query parameter that wxgate writes that credential into, if it is one that wxgate can hold.
+    pub injects: Option<String>,
+    /// It may answer with a file.
+    pub binary: bool,
+    /// Open only to callers whose `allow` names it exactly.
+    pub guarded: bool,
+    /// It takes a code that is good once.
+    pub one_time_code: bool,
+    /// A success proves that the app's token lives.
+    pub evidence: bool,
+    /// A request is sent again after WeChat rejected its token.
+    pub replay: bool,
+}
+
 /// Answer of `GET /readyz`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Readiness {

@@ -6,6 +6,7 @@ use super::layout::Sheet;
 use crate::config::{Config, Problems};
 use crate::pipeline::explain::{Explanation, MOST_REPLAYS, NamedBy, Refused, Settled, explain as decide};
 use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::{Family, errcode};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
 fn defaults(target: &str) -> Result<Config, Problems> {
@@ -119,7 +120,11 @@ impl Told<'_> {
                 "other: not in the catalogue, so it is taken to want what its name suggests",
             );
         } else {
-            sheet.row("endpoint", endpoint.path);
+            let shown = match endpoint.family {
+                Family::Api => endpoint.path.to_owned(),
+                family => format!("{}, which is {}'s", endpoint.path, family.host()),
+            };
+            sheet.row("endpoint", &shown);
         }
         if let Some(method) = endpoint.method.filter(|method| *method != self.method.as_str()) {
             sheet.row("", &format!("WeChat's SDKs call it by {method}; {} is sent on as it is", self.method));
@@ -206,11 +211,13 @@ impl Told<'_> {
         if self.told.sent.is_none() {
             return;
         }
-        if self.told.endpoint.class == CredentialClass::AppToken {
+        if endpoint.class.token_parameter().is_some() {
+            let codes = errcode::rejecting(endpoint.family, endpoint.class);
+            let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
             sheet.row(
                 "replay",
                 &format!(
-                    "yes: if WeChat rejects the token (40001, 40014, 42001) it is replaced and the same bytes go out \
+                    "yes: if WeChat rejects the token ({codes}) it is replaced and the same bytes go out \
                      again, at most {MOST_REPLAYS} times; not a body over {} (replay.max_body), which streams on",
                     size(self.config.pipeline.replay.max_body)
                 ),
@@ -266,7 +273,7 @@ fn named_by(settled: &Settled) -> &'static str {
 /// What an endpoint wants, in words.
 fn wanted(class: CredentialClass) -> &'static str {
     match class {
-        CredentialClass::AppToken => "the app's access token",
+        CredentialClass::AppToken | CredentialClass::AppOrComponentToken => "the app's access token",
         CredentialClass::ComponentSecret => "a third-party platform's secret, which wxgate does not hold",
         CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
             "a third-party platform's token, which wxgate does not hold"
@@ -278,7 +285,9 @@ fn wanted(class: CredentialClass) -> &'static str {
         CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
         CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
         CredentialClass::SuiteToken => "a WeCom suite's token, which wxgate does not hold",
-        CredentialClass::ProviderToken => "a WeCom provider's token, which wxgate does not hold",
+        CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
+            "a WeCom provider's token, which wxgate does not hold"
+        }
         CredentialClass::None => "none",
     }
 }

@@ -136,6 +136,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             token: ArcSwapOption::new(config.admin.token.clone()),
             apps: views::apps(manager.clone(), exporter.clone(), clock),
             store: views::store(store.clone()),
+            endpoints: Arc::new(views::endpoints),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
             exposers: exposers(&gate, &manager, &exporter, &store, &gauges, &access_log),

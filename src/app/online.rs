@@ -80,7 +80,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
             }
             Some(Err(failure)) => {
                 failed += 1;
-                explain(&mut sheet, &app.name, &failure);
+                explain(&mut sheet, app, &failure);
             }
             None if asked(app) => {
                 failed += 1;
@@ -117,14 +117,14 @@ fn classic(stored: &Result<Stored, StoreError>) -> (String, bool) {
     }
 }
 
-fn explain(sheet: &mut Sheet, name: &str, failure: &Failure) {
-    let meaning = failure.errcode.and_then(errcode::explain);
+fn explain(sheet: &mut Sheet, app: &AppOptions, failure: &Failure) {
+    let meaning = failure.errcode.and_then(|code| errcode::explain(app.kind.family(), code));
     let what = match (failure.errcode, &meaning) {
         (Some(code), Some(meaning)) => format!("{code}, {}", meaning.meaning),
         (Some(code), None) => format!("WeChat answered {code}"),
         (None, _) => failure.message.clone(),
     };
-    sheet.row(name, &format!("FAILED: {what}"));
+    sheet.row(&app.name, &format!("FAILED: {what}"));
     if failure.errcode.is_some() && !failure.message.is_empty() {
         sheet.row("", &format!("WeChat says: {}", failure.message));
     }

@@ -11,6 +11,7 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
 use crate::store::Store;
 use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
+use crate::wechat::catalogue::{self, Endpoint};
 
 /// The store as it is when asked.
 pub(super) fn store(store: Store) -> admin::Store {
@@ -100,6 +101,23 @@ fn exported(export: export::Status) -> view::Export {
         problem: export.problem,
         overwritten: export.overwritten,
     }
+}
+
+/// The whole catalogue.
+pub(super) fn endpoints() -> Vec<view::Endpoint> {
+    let endpoint = |endpoint: &Endpoint| view::Endpoint {
+        path: endpoint.path.to_owned(),
+        host: endpoint.family.host().to_owned(),
+        method: endpoint.method.map(str::to_owned),
+        class: endpoint.class.as_str().to_owned(),
+        injects: endpoint.parameter().map(str::to_owned),
+        binary: endpoint.binary,
+        guarded: endpoint.guarded,
+        one_time_code: endpoint.one_time_code,
+        evidence: endpoint.evidence,
+        replay: endpoint.class.token_parameter().is_some(),
+    };
+    catalogue::all().iter().filter(|listed| listed.id != 0).map(endpoint).collect()
 }
 
 /// The admin API's refresh.

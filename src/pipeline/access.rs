@@ -29,7 +29,9 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
         | CredentialClass::ComponentSecret
         | CredentialClass::SuiteToken
         | CredentialClass::ProviderToken
+        | CredentialClass::ProviderTokenAsAccessToken
         | CredentialClass::AppToken
+        | CredentialClass::AppOrComponentToken
         | CredentialClass::UserOauth
         | CredentialClass::AppSecret
         | CredentialClass::TokenEndpoint

@@ -56,9 +56,12 @@ impl Account<'_> {
         let app = self.app;
         let kept = |handle, param, issuer| Ok(Wanted::Token(Kept { handle, param, issuer }));
         match endpoint.class {
-            CredentialClass::AppToken => match (&self.authorizer, app.kind) {
+            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match (&self.authorizer, app.kind) {
                 (Some(authorizer), _) => {
                     kept(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
+                }
+                (None, AppKind::Component) if endpoint.class == CredentialClass::AppOrComponentToken => {
+                    kept(&app.token, CredentialParam::AccessToken, Issuer::Component)
                 }
                 (None, AppKind::Component) => Err(Error::BadRequest(
                     "this endpoint wants the token of an account that authorised the platform: name it by path \
@@ -80,6 +83,9 @@ impl Account<'_> {
             }
             CredentialClass::ProviderToken => {
                 kept(self.further(Issuer::Provider)?, CredentialParam::ProviderAccessToken, Issuer::Provider)
+            }
+            CredentialClass::ProviderTokenAsAccessToken => {
+                kept(self.further(Issuer::Provider)?, CredentialParam::AccessToken, Issuer::Provider)
             }
             CredentialClass::AppSecret if app.kind == AppKind::Component => Err(Error::BadRequest(
                 "this endpoint wants an account's own AppSecret, which a platform never has: call the one below \

@@ -14,7 +14,7 @@ use super::route::Target;
 use super::user_tokens::UserTokens;
 use crate::message::query::{self, CredentialParam};
 use crate::token::Token;
-use crate::wechat::catalogue::{CredentialClass, Endpoint};
+use crate::wechat::catalogue::Endpoint;
 use crate::wechat::placeholder;
 
 /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
@@ -47,8 +47,7 @@ pub(super) fn check_own(
 
 /// The parameter in which an endpoint of this class wants the app's secret.
 pub(super) fn secret_param(endpoint: &Endpoint) -> Option<&'static str> {
-    let cleared = || endpoint.path.ends_with("/clear_quota/v2");
-    (endpoint.class == CredentialClass::AppSecret).then(|| if cleared() { "appsecret" } else { "secret" })
+    endpoint.secret_parameter()
 }
 
 /// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that of an SDK that knows

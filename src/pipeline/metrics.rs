@@ -73,7 +73,7 @@ pub(super) enum Replayed {
 }
 
 /// What tells series of requests apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RequestKey {
     pub(super) app: u16,
     pub(super) endpoint: u16,
@@ -129,17 +129,15 @@ impl Metrics {
     pub(super) fn expose(&self, out: &mut Exposition) {
         let names = self.names.all();
         let name = |label: u16| names.get(usize::from(label)).map_or("other", |name| &**name);
-        let endpoint =
-            |id: u16| catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path);
         let totals = self.counts.fold(Totals::default(), Totals::add);
 
         out.counter("wxgate_requests_total", "Requests answered, by WeChat's last answer to each.");
-        for (key, count) in &totals.requests {
-            let code = if key.errcode == OTHER_CODE { "other".to_owned() } else { key.errcode.to_string() };
-            let status = key.status.to_string();
+        for ((app, endpoint, status, errcode), count) in &totals.requests {
+            let code = if *errcode == OTHER_CODE { "other".to_owned() } else { errcode.to_string() };
+            let status = status.to_string();
             let labels = [
-                ("app", name(key.app)),
-                ("endpoint", endpoint(key.endpoint)),
+                ("app", name(*app)),
+                ("endpoint", *endpoint),
                 ("status", status.as_str()),
                 ("errcode", code.as_str()),
             ];
@@ -151,16 +149,16 @@ impl Metrics {
             out.sample(&labels, *count as f64);
         }
         out.histogram("wxgate_request_duration_seconds", "From a request's head to the end of its answer.");
-        for ((app, id), durations) in &totals.durations {
-            durations.request.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+        for ((app, endpoint), durations) in &totals.durations {
+            durations.request.expose(&[("app", name(*app)), ("endpoint", endpoint)], out);
         }
         out.histogram(
             "wxgate_upstream_duration_seconds",
             "Of it, waiting for WeChat, all attempts together.",
         );
-        for ((app, id), durations) in &totals.durations {
+        for ((app, endpoint), durations) in &totals.durations {
             if durations.upstream.count() > 0 {
-                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint(*id))], out);
+                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint)], out);
             }
         }
         out.counter("wxgate_replays_total", "Requests sent again after WeChat rejected their token.");
@@ -182,26 +180,29 @@ impl Metrics {
     }
 }
 
-/// All workers' counts together, in the order of the exposition.
+/// All workers' counts together, in the order of the exposition; endpoints by path, since two hosts may have the same one
+/// and requests without an app ask for both.
 #[derive(Default)]
 struct Totals {
-    requests: BTreeMap<RequestKey, u64>,
+    requests: BTreeMap<(u16, &'static str, u16, i32), u64>,
     callers: BTreeMap<(u16, u16, Outcome), u64>,
-    durations: BTreeMap<(u16, u16), Durations>,
+    durations: BTreeMap<(u16, &'static str), Durations>,
     replays: BTreeMap<(u16, Replayed), u64>,
     refused: BTreeMap<(u16, u16, &'static str), u64>,
 }
 
 impl Totals {
     fn add(mut self, counts: &Counts) -> Self {
+        let path = |id: u16| catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path);
         for (key, count) in &counts.requests {
-            *self.requests.entry(*key).or_default() += count;
+            let key = (key.app, path(key.endpoint), key.status, key.errcode);
+            *self.requests.entry(key).or_default() += count;
         }
         for ((app, caller, _), (outcome, count)) in &counts.callers {
             *self.callers.entry((*app, *caller, *outcome)).or_default() += count;
         }
-        for (key, durations) in &counts.durations {
-            let sum = self.durations.entry(*key).or_default();
+        for ((app, endpoint), durations) in &counts.durations {
+            let sum = self.durations.entry((*app, path(*endpoint))).or_default();
             sum.request.merge(&durations.request);
             sum.upstream.merge(&durations.upstream);
         }
@@ -212,5 +213,34 @@ impl Totals {
             *self.refused.entry((*app, *caller, *code)).or_default() += count;
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metrics, OTHER, RequestKey};
+    use crate::observe::exposition::{Dialect, Exposition};
+    use crate::wechat::catalogue;
+
+    #[test]
+    fn two_hosts_endpoints_of_one_path_are_one_series() {
+        let metrics = Metrics::new(1);
+        let path = "/cgi-bin/menu/create";
+        for endpoint in [catalogue::find(path).id, catalogue::find_work(path).id] {
+            metrics.counts.with(0, |counts| {
+                let key = RequestKey { app: OTHER, endpoint, status: 401, errcode: 0 };
+                *counts.requests.entry(key).or_default() += 1;
+            });
+        }
+        let mut out = Exposition::new(Dialect::of_accept(None));
+        metrics.expose(&mut out);
+        let text = out.finish();
+        let series: Vec<&str> = text.lines().filter(|line| line.contains(path)).collect();
+        assert_eq!(
+            series,
+            [
+                r#"wxgate_requests_total{app="other",endpoint="/cgi-bin/menu/create",status="401",errcode="0"} 2"#
+            ]
+        );
     }
 }

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::wechat::{AppKind, TokenMode, errcode};
+use crate::wechat::{AppKind, Family, TokenMode, errcode};
 
 mod credential;
 mod evidence;
@@ -228,7 +228,7 @@ impl Failure {
         Self {
             errcode: Some(61023),
             message: message.into(),
-            remedy: errcode::explain(61023).map(|meaning| meaning.remedy.to_owned()),
+            remedy: errcode::explain(Family::Api, 61023).map(|meaning| meaning.remedy.to_owned()),
             permanent: true,
         }
     }

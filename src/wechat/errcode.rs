@@ -1,23 +1,50 @@
 //! WeChat's error codes: which of them concern the token, which are permanent, and what an operator does about them.
 
 mod known;
+mod meaning;
 
 use known::KNOWN;
+pub use meaning::{Meaning, explain};
 
-/// Whether a top-level `errcode` says that the app's access token was not accepted.
+use super::Family;
+use super::catalogue::CredentialClass;
+
+/// The top-level codes that say that the token was not accepted which an endpoint of this class wants.
 ///
-/// The same codes on user OAuth endpoints concern the user's token, and 40001 at a token endpoint the app secret.
-pub fn rejects_token(code: i64) -> bool {
-    matches!(code, 40001 | 40014 | 42001)
+/// The same codes on user OAuth endpoints concern the user's token, and 40001 at a token endpoint the app secret, as it
+/// does everywhere at WeCom.
+pub fn rejecting(family: Family, class: CredentialClass) -> &'static [i64] {
+    match (family, class) {
+        (
+            Family::Work,
+            CredentialClass::SuiteToken
+            | CredentialClass::ProviderToken
+            | CredentialClass::ProviderTokenAsAccessToken,
+        ) => &[40082, 42009],
+        (Family::Work, _) => &[40014, 42001],
+        (Family::Api | Family::Mp | Family::Open, _) => &[40001, 40014, 42001],
+    }
+}
+
+/// Whether `code` is one of [`rejecting`].
+pub fn rejects(family: Family, class: CredentialClass, code: i64) -> bool {
+    rejecting(family, class).contains(&code)
 }
 
 /// Whether a token endpoint that answers this will go on doing so until somebody changes something.
+///
+/// Not so a ticket that is too old or of no use (61005, 61006; WeCom's 40085): WeChat pushes another within minutes.
 pub fn permanent_at_token_endpoint(code: i64) -> bool {
+    // An account or a mini program.
     matches!(
         code,
         40001 | 40002 | 40013 | 40125 | 40164 | 40243 | 41002 | 41004 | 43002 | 48004 | 50007 | 89500
             ..=89599 | 45009
     )
+    // A third-party platform, and the accounts that authorised it.
+    || matches!(code, 61004 | 61011 | 61023)
+    // WeCom: an app, a suite, and the companies that authorised it.
+    || matches!(code, 40080 | 40083 | 40084 | 60020)
 }
 
 /// Whether WeChat has published this code, so that it may be a metric's label.
@@ -25,137 +52,11 @@ pub fn known(code: i64) -> bool {
     KNOWN.binary_search(&code).is_ok()
 }
 
-/// What a code means where the proxy meets it, and what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meaning {
-    /// What happened, in a clause.
-    pub meaning: &'static str,
-    /// What the operator should do, in a sentence.
-    pub remedy: &'static str,
-}
-
-/// Explains the codes that an operator meets at token endpoints and in budgets; none for the callers' own business.
-pub fn explain(code: i64) -> Option<Meaning> {
-    let (meaning, remedy) = match code {
-        -1 => ("WeChat is busy", "Nothing to do: it is tried again with growing pauses."),
-        40001 => (
-            "the app secret is wrong, or the token is not the latest one",
-            "At a token endpoint: put the secret of this appid into the configuration (mp.weixin.qq.com, developer \
-             settings). Elsewhere: find who else fetches tokens with this secret, and use token_mode = \"stable\".",
-        ),
-        40002 => (
-            "the grant_type is not accepted",
-            "Check that upstream.base_urls leads to WeChat and not to another proxy.",
-        ),
-        40013 => (
-            "the appid is not valid",
-            "Compare appid, case included, with the one on mp.weixin.qq.com; it begins with wx.",
-        ),
-        40014 => (
-            "the access token is malformed or of another account",
-            "Nothing to do if it is rare: the token is replaced. If not, find who else writes to the token store.",
-        ),
-        40125 => (
-            "the app secret is wrong",
-            "Put the current secret of this appid into the configuration; it changes when somebody resets it on \
-             mp.weixin.qq.com.",
-        ),
-        40164 => (
-            "this machine's address is not in the account's IP whitelist",
-            "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), or run wxgate on a \
-             machine whose address is in it.",
-        ),
-        40243 => (
-            "the app secret is frozen",
-            "Unfreeze or reset the app secret on mp.weixin.qq.com (developer settings).",
-        ),
-        41001 => (
-            "the request had no access token",
-            "The endpoint demands a token that was not sent: report the path, the catalogue has it wrong.",
-        ),
-        41002 => ("the appid is missing", "Set appid; see that nothing on the way to WeChat drops it."),
-        41004 => ("the app secret is missing", "Set secret; see that its file or variable isn't empty."),
-        42001 => (
-            "the access token has expired",
-            "Nothing to do: the token is replaced. Check the machine's clock.",
-        ),
-        43002 => (
-            "the call must be a POST",
-            "See that nothing on the way to WeChat turns POST into GET, such as a redirect.",
-        ),
-        45009 => (
-            "the daily limit of calls is used up",
-            "Wait for midnight in Beijing, or clear the quota (ten times a month) on mp.weixin.qq.com. See \
-             wxgate_caller_requests_total for who spent it.",
-        ),
-        45011 => (
-            "too many calls in a minute",
-            "Nothing to do: it is tried again later. See wxgate_caller_requests_total for who sends the most.",
-        ),
-        48001 => (
-            "the account has no permission for this endpoint",
-            "Check the account's kind and permissions on mp.weixin.qq.com, and that the call is for the right app.",
-        ),
-        48004 => (
-            "the endpoint is banned for this account",
-            "Log in to mp.weixin.qq.com and read the notice about the ban.",
-        ),
-        48006 => (
-            "the quota was cleared as often as is allowed this month",
-            "Wait for the next month, or for midnight in Beijing.",
-        ),
-        50002 => ("the account is restricted", "Log in to mp.weixin.qq.com and read the notice about it."),
-        50004 => ("the account may not use this endpoint", "Check the account's state on mp.weixin.qq.com."),
-        50007 => ("the account is frozen", "Log in to mp.weixin.qq.com and have the account unfrozen."),
-        61004 => (
-            "this machine's address is not in the third-party platform's IP whitelist",
-            "Add the address on open.weixin.qq.com.",
-        ),
-        61005 => (
-            "the component_verify_ticket has expired",
-            "See that the platform's callback is reachable; WeChat pushes a ticket every ten minutes.",
-        ),
-        61006 => (
-            "the component_verify_ticket is not valid",
-            "See that the newest pushed ticket is used, and of this platform.",
-        ),
-        61007 => (
-            "the account has not granted this permission to the third-party platform",
-            "Have the account's administrator authorise the platform again, with this permission.",
-        ),
-        61011 => ("the component_appid is not valid", "Compare it with the one on open.weixin.qq.com."),
-        61023 => (
-            "the authorizer's refresh token is not valid",
-            "Have the account's administrator authorise the platform again; it can't be repaired from here.",
-        ),
-        89501 => (
-            "the account's administrator must confirm this machine's address",
-            "Have the administrator confirm it in WeChat, or add the address to the IP whitelist.",
-        ),
-        89503 => (
-            "the call must be confirmed by the account's administrator",
-            "Have the administrator confirm the message that WeChat sent, or add the address to the IP whitelist.",
-        ),
-        89506 => (
-            "the administrator refused this machine's address; it may not be asked for again within 24 hours",
-            "Add the address to the IP whitelist on mp.weixin.qq.com, or wait a day.",
-        ),
-        89507 => (
-            "the administrator refused this machine's address; it may not be asked for again within an hour",
-            "Add the address to the IP whitelist on mp.weixin.qq.com, or wait an hour.",
-        ),
-        89500..=89599 => (
-            "WeChat wants the administrator's word on this machine's address",
-            "Add the address to the IP whitelist on mp.weixin.qq.com.",
-        ),
-        _ => return None,
-    };
-    Some(Meaning { meaning, remedy })
-}
-
-/// The address that WeChat refused, from the `errmsg` of a 40164 (`invalid ip 203.0.113.7 ipv6 ..., not in whitelist`).
+/// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ..., not in whitelist`, of a
+/// 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip: 203.0.113.7, ...`.
 pub fn whitelist_address(errmsg: &str) -> Option<&str> {
-    let rest = errmsg.split_once("invalid ip ")?.1;
+    let before = ["invalid ip ", "requestIP: ", "from ip: "];
+    let (_, rest) = before.iter().find_map(|before| errmsg.split_once(before))?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).unwrap_or(rest.len());
     let address = rest.get(..end)?;
     address.parse::<std::net::IpAddr>().is_ok().then_some(address)
@@ -181,12 +82,28 @@ pub fn rid(text: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::known::KNOWN;
-    use super::{explain, known, permanent_at_token_endpoint, rejects_token, rid, whitelist_address};
+    use super::{explain, known, permanent_at_token_endpoint, rejects, rid, whitelist_address};
+    use crate::wechat::Family;
+    use crate::wechat::catalogue::CredentialClass;
+
+    const FAMILIES: [Family; 4] = [Family::Api, Family::Mp, Family::Open, Family::Work];
 
     #[test]
-    fn three_codes_reject_a_token() {
-        let rejecting: Vec<i64> = (-100..100_000).filter(|code| rejects_token(*code)).collect();
-        assert_eq!(rejecting, [40001, 40014, 42001]);
+    fn each_kind_of_token_is_rejected_by_codes_of_its_own() {
+        for (family, class, codes) in [
+            (Family::Api, CredentialClass::AppToken, &[40001, 40014, 42001][..]),
+            (Family::Api, CredentialClass::AppOrComponentToken, &[40001, 40014, 42001]),
+            (Family::Api, CredentialClass::ComponentToken, &[40001, 40014, 42001]),
+            (Family::Api, CredentialClass::ComponentTokenAsAccessToken, &[40001, 40014, 42001]),
+            // 40001 is a wrong secret there.
+            (Family::Work, CredentialClass::AppToken, &[40014, 42001]),
+            (Family::Work, CredentialClass::SuiteToken, &[40082, 42009]),
+            (Family::Work, CredentialClass::ProviderToken, &[40082, 42009]),
+            (Family::Work, CredentialClass::ProviderTokenAsAccessToken, &[40082, 42009]),
+        ] {
+            let rejecting: Vec<i64> = (-100..100_000).filter(|code| rejects(family, class, *code)).collect();
+            assert_eq!(rejecting, codes, "{family:?} {class:?}");
+        }
     }
 
     #[test]
@@ -194,7 +111,10 @@ mod tests {
         let permanent: Vec<i64> = (-100..89_500).filter(|code| permanent_at_token_endpoint(*code)).collect();
         assert_eq!(
             permanent,
-            [40001, 40002, 40013, 40125, 40164, 40243, 41002, 41004, 43002, 45009, 48004, 50007]
+            [
+                40001, 40002, 40013, 40080, 40083, 40084, 40125, 40164, 40243, 41002, 41004, 43002, 45009,
+                48004, 50007, 60020, 61004, 61011, 61023
+            ]
         );
         assert!(permanent_at_token_endpoint(89500) && permanent_at_token_endpoint(89599));
         assert!(!permanent_at_token_endpoint(89600) && !permanent_at_token_endpoint(-1));
@@ -203,10 +123,33 @@ mod tests {
     #[test]
     fn every_permanent_failure_has_a_remedy() {
         for code in (0..100_000).filter(|code| permanent_at_token_endpoint(*code)) {
-            let explained = explain(code).expect("a remedy");
-            assert!(!explained.meaning.ends_with('.') && explained.remedy.ends_with('.'), "{code}");
+            for family in FAMILIES {
+                let explained = explain(family, code).expect("a remedy");
+                assert!(!explained.meaning.ends_with('.') && explained.remedy.ends_with('.'), "{code}");
+            }
         }
-        assert_eq!(explain(40003), None);
+        assert_eq!(explain(Family::Api, 40003), None);
+    }
+
+    #[test]
+    fn a_ticket_that_is_too_old_is_waited_out() {
+        for code in [61005, 61006, 40085] {
+            assert!(!permanent_at_token_endpoint(code), "{code}");
+            assert!(
+                explain(Family::Api, code).is_some_and(|meaning| meaning.remedy.contains("ticket")),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn wecom_is_explained_by_its_own_console() {
+        for code in [40001, 40013, 40125, 45033, 60020] {
+            let remedy = explain(Family::Work, code).expect("a remedy").remedy;
+            assert!(!remedy.contains("mp.weixin.qq.com"), "{code}: {remedy}");
+        }
+        assert_ne!(explain(Family::Work, 40001), explain(Family::Api, 40001));
+        assert_eq!(explain(Family::Work, 42001), explain(Family::Api, 42001));
     }
 
     #[test]
@@ -218,10 +161,11 @@ mod tests {
         for code in [-40001, 1, 12345, 49999, 99999, i64::MAX, i64::MIN] {
             assert!(!known(code), "{code}");
         }
-        for code in
-            (-100..10_000_000).filter(|code| explain(*code).is_some() && !(89500..89600).contains(code))
-        {
-            assert!(known(code), "{code}");
+        for family in [Family::Api, Family::Work] {
+            let explained = |code: &i64| explain(family, *code).is_some() && !(89500..89600).contains(code);
+            for code in (-100..1_000_000).filter(explained) {
+                assert!(known(code), "{code}");
+            }
         }
     }
 
@@ -237,6 +181,12 @@ mod tests {
         assert_eq!(whitelist_address(errmsg), Some("114.221.21.30"));
         assert_eq!(whitelist_address("invalid ip 2001:db8::7, not in whitelist"), Some("2001:db8::7"));
         assert_eq!(whitelist_address("invalid ip 203.0.113.7"), Some("203.0.113.7"));
+        let platform =
+            "access clientip is not registered requestIP: 203.0.113.9 rid: 630b6db2-67134d6f-09abfa92";
+        assert_eq!(whitelist_address(platform), Some("203.0.113.9"));
+        let wecom = "not allow to access from your ip, hint: [1787373915609110759172198], from ip: 203.0.113.9, \
+                     more info at https://open.work.weixin.qq.com/devtool/query?e=60020";
+        assert_eq!(whitelist_address(wecom), Some("203.0.113.9"));
         assert_eq!(whitelist_address("invalid ip , not in whitelist"), None);
         assert_eq!(whitelist_address("invalid appsecret"), None);
     }

@@ -1,7 +1,7 @@
 //! Who hands out a credential, and how what it hands out behaves.
 
-use super::TokenMode;
-use super::errcode;
+use super::catalogue::CredentialClass;
+use super::{Family, TokenMode, errcode};
 
 /// Where a credential comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,13 +70,15 @@ impl Issuer {
 
     /// Whether a top-level errcode says that WeChat doesn't take the credential.
     pub fn is_rejected_by(self, code: i64) -> bool {
-        match self {
-            Self::App(_) | Self::Component | Self::Authorizer => errcode::rejects_token(code),
-            // 40001 is a wrong secret there.
-            Self::Work => matches!(code, 40014 | 42001),
-            Self::Suite | Self::Provider => matches!(code, 42009 | 40082),
+        let (family, class) = match self {
+            Self::App(_) | Self::Authorizer => (Family::Api, CredentialClass::AppToken),
+            Self::Component => (Family::Api, CredentialClass::ComponentToken),
+            Self::Work => (Family::Work, CredentialClass::AppToken),
+            Self::Suite => (Family::Work, CredentialClass::SuiteToken),
+            Self::Provider => (Family::Work, CredentialClass::ProviderToken),
             // Only the browser learns that a ticket is dead.
-            Self::Ticket(_) => false,
-        }
+            Self::Ticket(_) => return false,
+        };
+        errcode::rejects(family, class, code)
     }
 }

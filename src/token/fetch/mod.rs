@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::verdict::scan;
-use crate::wechat::{Issuer, errcode, placeholder};
+use crate::wechat::{Family, Issuer, errcode, placeholder};
 
 mod granted;
 mod secret;
@@ -219,7 +219,7 @@ fn refusal(code: i64, message: &str, secret: &Secret) -> FetchError {
         Some(address) if code == 40164 => Some(format!(
             "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单)"
         )),
-        _ => errcode::explain(code).map(|meaning| meaning.remedy.to_owned()),
+        _ => errcode::explain(Family::Api, code).map(|meaning| meaning.remedy.to_owned()),
     };
     let failure = Failure {
         errcode: Some(code),

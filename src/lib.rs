@@ -20,8 +20,9 @@
 //!
 //! - [`app`], the composition root, knows all parts; [`demo`], the tour, and the command line stand above it.
 //! - [`config`] reads the file and builds the options that each module owns. Nobody imports it from below.
-//! - [`sandbox`] is the fake WeChat; [`admin`] the status page, API and metrics; [`pipeline`] the seven steps, a file
-//!   each. They answer requests for [`server`], whose [`server::Handler`] and message types are all they know of it.
+//! - [`sandbox`] is the fake WeChat; [`admin`] the status page, API and metrics; [`callback`] takes what WeChat pushes to
+//!   third-party platforms; [`pipeline`] the seven steps, a file each. They answer requests for [`server`], whose
+//!   [`server::Handler`] and message types are all they know of it.
 //! - [`export`] writes tokens for services that can't come through the proxy.
 //! - [`token`] decides about an app's token in one task each, over [`store`] and [`upstream::control`].
 //! - [`upstream`] has each worker's connections to WeChat; [`wechat`] and [`message`] are vocabulary without I/O;
@@ -35,6 +36,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod callback;
 pub mod config;
 pub mod demo;
 pub mod export;

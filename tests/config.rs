@@ -20,6 +20,7 @@ fn env(name: &str) -> Option<String> {
         "ADMIN_TOKEN" => Some("correct-horse-battery-staple".into()),
         "SEAL_KEY" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
         "FORMER_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
+        "AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into()),
         "EMPTY" => Some(String::new()),
         "NEWLINE" => Some(format!("{CANARY}\n")),
         _ => None,

@@ -15,19 +15,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "admin", "pipeline", "export", "server", "token", "store", "upstream", "wechat",
-            "message", "observe", "secret",
+            "config", "admin", "callback", "pipeline", "export", "server", "token", "store", "upstream",
+            "wechat", "message", "observe", "secret",
         ],
     ),
     (
         "config",
         &[
-            "pipeline", "export", "server", "token", "store", "upstream", "wechat", "message", "observe",
-            "secret",
+            "callback", "pipeline", "export", "server", "token", "store", "upstream", "wechat", "message",
+            "observe", "secret",
         ],
     ),
     ("sandbox", &["server", "message"]),
     ("admin", &["server", "token", "message", "observe", "secret"]),
+    ("callback", &["server", "wechat", "message", "observe", "secret"]),
     ("pipeline", &["server", "token", "upstream", "wechat", "message", "observe", "secret"]),
     ("export", &["token", "store", "wechat", "observe", "secret"]),
     ("server", &["message", "observe", "secret"]),

@@ -81,6 +81,8 @@ fn every_configuration_loads() {
     let env = |name: &str| match name {
         "SHOP_SECRET" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "WXGATE_ADMIN_TOKEN" | "WXGATE_REDIS_PASSWORD" => Some("correct-horse-battery-staple".to_owned()),
+        "PLATFORM_SECRET" | "PLATFORM_TOKEN" => Some("correct-horse-battery-staple".to_owned()),
+        "PLATFORM_AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".to_owned()),
         "WXGATE_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         _ => None,
     };

@@ -1,5 +1,6 @@
 //! The composition root: the one place that knows all parts. Configuration in, a running proxy out.
 
+mod delivery;
 mod explain;
 pub mod layout;
 mod online;
@@ -23,6 +24,7 @@ pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
+use crate::callback::{self, Callbacks};
 use crate::config::{Config, SecretFile, is_local};
 use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
@@ -72,6 +74,7 @@ pub struct Running {
     core: Arc<Core>,
     proxy: Server,
     admin: Server,
+    callback: Option<Server>,
 }
 
 /// What outlives a single reload.
@@ -80,6 +83,7 @@ struct Core {
     manager: Manager,
     exporter: Exporter,
     admin: Arc<Admin>,
+    callbacks: Arc<Callbacks>,
     access_log: Arc<AccessLog>,
     /// Of the proxy's listeners, if they speak it.
     tls: Option<Tls>,
@@ -103,6 +107,7 @@ impl std::fmt::Debug for Running {
         f.debug_struct("Running")
             .field("proxy", &self.proxy)
             .field("admin", &self.admin)
+            .field("callback", &self.callback)
             .finish_non_exhaustive()
     }
 }
@@ -116,6 +121,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
     let listeners = config.server.listen.iter().map(bind).collect::<Result<Vec<_>, BindError>>()?;
     let admin_listener = Listener::bind(&config.admin.listen)?;
+    let callback_listeners =
+        config.callback.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
     let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
     let control = Control::new(&config.upstream, tls.clone())?;
     let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
@@ -126,6 +133,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let exporter = Exporter::new(clock.clone());
     exporter.configure(config.exports.clone(), &manager);
     let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
+    let platforms = config.callback.platforms.clone();
+    let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::nowhere()));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
     let state = Arc::new(admin::State::new(clock.now()));
@@ -139,12 +148,13 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             endpoints: Arc::new(views::endpoints),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            exposers: exposers(&gate, &manager, &exporter, &store, &gauges, &access_log),
+            exposers: exposers(&gate, &manager, &exporter, &store, &callbacks, &gauges, &access_log),
             state: Arc::clone(&state),
         }),
         gate: Arc::clone(&gate),
         manager,
         exporter,
+        callbacks: Arc::clone(&callbacks),
         access_log: Arc::clone(&access_log),
         tls: caller_tls,
         fixed: reload::Fixed::of(config),
@@ -165,8 +175,16 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let admin_options = config.server.options.clone();
     let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())
         .map_err(StartError::Thread)?;
+    let callback = if callback_listeners.is_empty() {
+        None
+    } else {
+        let endpoint = callback::Endpoint(callbacks);
+        let options = callback::server_options(config.server.options.drain_timeout);
+        let started = Server::start("callback", callback_listeners, options, 1, move |_| endpoint.clone());
+        Some(started.map_err(StartError::Thread)?)
+    };
     state.listeners.store(Arc::new(addresses));
-    Ok(Running { core, proxy, admin })
+    Ok(Running { core, proxy, admin, callback })
 }
 
 fn exposers(
@@ -174,17 +192,19 @@ fn exposers(
     manager: &Manager,
     exporter: &Exporter,
     store: &Store,
+    callbacks: &Arc<Callbacks>,
     gauges: &[Arc<Gauges>],
     access_log: &Arc<AccessLog>,
 ) -> Vec<admin::Exposer> {
     let (gate, manager, exporter) = (Arc::clone(gate), manager.clone(), exporter.clone());
-    let store = store.clone();
+    let (store, callbacks) = (store.clone(), Arc::clone(callbacks));
     let (gauges, access_log) = (gauges.to_vec(), Arc::clone(access_log));
     vec![
         Arc::new(move |out| gate.expose(out)),
         Arc::new(move |out| manager.expose(out)),
         Arc::new(move |out| exporter.expose(out)),
         Arc::new(move |out| store.expose(out)),
+        Arc::new(move |out| callbacks.expose(out)),
         Arc::new(move |out| upstream_connections(&gauges, out)),
         Arc::new(move |out| access_log.expose(out)),
     ]
@@ -207,6 +227,11 @@ impl Running {
     /// The admin address.
     pub fn admin_address(&self) -> Option<&Address> {
         self.admin.addresses().first()
+    }
+
+    /// Where WeChat's pushes are taken.
+    pub fn callback_addresses(&self) -> &[Address] {
+        self.callback.as_ref().map_or(&[], Server::addresses)
     }
 
     /// Connections of callers, worker by worker.
@@ -251,9 +276,14 @@ impl Running {
                 }
             }
         };
-        let Self { core, proxy, admin } = self;
+        let Self { core, proxy, admin, callback } = self;
         core.admin.state.draining.store(true, Ordering::Relaxed);
-        let drained = proxy.drain_unless(hurried()).await;
+        let pushes = async {
+            if let Some(callback) = callback {
+                callback.drain_unless(hurried()).await;
+            }
+        };
+        let (drained, ()) = tokio::join!(proxy.drain_unless(hurried()), pushes);
         tokio::select! {
             () = core.manager.stop() => {}
             () = hurried() => {}

@@ -20,6 +20,7 @@ pub(super) struct Fixed {
     server: server::Options,
     tls: bool,
     admin: Address,
+    callback: Vec<Address>,
     upstream: upstream::Options,
     store: store::Options,
     log: LogConfig,
@@ -34,6 +35,7 @@ impl Fixed {
             server: config.server.options.clone(),
             tls: config.server.tls.is_some(),
             admin: config.admin.listen.clone(),
+            callback: config.callback.listen.clone(),
             upstream: config.upstream.clone(),
             store: config.store.clone(),
             log: config.log,
@@ -70,8 +72,9 @@ impl Core {
         }
         if Fixed::of(config) != self.fixed {
             tracing::warn!(
-                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [upstream], [store], \
-                 [log] and replay.memory take a restart to change; all else of the new configuration is in force"
+                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, \
+                 [upstream], [store], [log] and replay.memory take a restart to change; all else of the new configuration \
+                 is in force"
             );
         }
         // Tokens first: a request must find a keeper for every app that the directory names.
@@ -82,6 +85,7 @@ impl Core {
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
             tls.replace(identity.clone());
         }
+        self.callbacks.configure(config.callback.platforms.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());

@@ -52,6 +52,9 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "admin listening");
     }
+    for address in running.callback_addresses() {
+        tracing::info!(%address, "callback listening");
+    }
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

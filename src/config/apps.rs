@@ -111,7 +111,12 @@ fn app(
     })
 }
 
-fn unique(seen: &mut HashMap<String, Place>, item: &Item<String>, key: &str, report: &mut Report<'_>) {
+pub(super) fn unique(
+    seen: &mut HashMap<String, Place>,
+    item: &Item<String>,
+    key: &str,
+    report: &mut Report<'_>,
+) {
     match seen.get(key) {
         Some(first) => {
             let line = report.line(first);

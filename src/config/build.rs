@@ -10,7 +10,9 @@ use super::reader::{Field, Item};
 use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
-use super::{apps, callers, exports, file, listeners, store_table, tls_table, upstream_table};
+use super::{
+    apps, callback_table, callers, exports, file, listeners, store_table, tls_table, upstream_table,
+};
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
 
@@ -20,6 +22,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
 
     let listeners = listeners::listeners(&server.listen, report);
     let admin = listeners::admin(&file.admin.or_default(), &listeners, secrets, report);
+    let callback = listeners::callback(&file.callback.or_default(), &listeners, &admin.listen, report);
     let workers = listeners::workers(&server.workers, report);
     let options = listeners::server_options(&server, report);
     let anonymous = server.anonymous.or(false);
@@ -44,12 +47,14 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let raw_apps = apps;
     let apps = apps::options(raw_apps, unshared, secrets, report);
     let exports = exports::options(raw_apps, &apps, secrets, report);
+    let callback = callback_table::options(raw_apps, callback, secrets, report);
 
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
         upstream: upstream_table::options(file.upstream.or_default(), &listen, secrets, report),
         server: ServerConfig { listen, workers, options, tls },
         admin,
+        callback,
         token: token_options(&token, request_timeout, report),
         pipeline: pipeline::Options {
             apps,

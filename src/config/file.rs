@@ -49,6 +49,7 @@ section! {
     File {
         server: Server,
         admin: Admin,
+        callback: Callback,
         upstream: Upstream,
         token: Token,
         replay: Replay,
@@ -96,6 +97,14 @@ section! {
     Admin {
         listen: String,
         token: SecretSource,
+    }
+    refused {}
+}
+
+section! {
+    /// `[callback]`
+    Callback {
+        listen: Strings,
     }
     refused {}
 }
@@ -176,6 +185,8 @@ section! {
         suite_id: String,
         suite_secret: SecretSource,
         provider_secret: SecretSource,
+        callback_token: SecretSource,
+        callback_aes_key: SecretSource,
         export: Vec<Item<Export>>,
     }
     refused {
@@ -216,10 +227,11 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 11] = [
+pub(super) const TABLES: [(&str, &[&str]); 12] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
+    ("[callback]", Callback::KEYS),
     ("[upstream]", Upstream::KEYS),
     ("[token]", Token::KEYS),
     ("[replay]", Replay::KEYS),

@@ -24,6 +24,11 @@ pub(super) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<
     if list.value.0.is_empty() {
         report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
     }
+    distinct(list, report)
+}
+
+/// The addresses of a list, each of which may stand there once.
+fn distinct(list: &Item<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
     for item in &list.value.0 {
         if let Some(address) = address(item, report) {
@@ -40,10 +45,39 @@ fn address(item: &Item<String>, report: &mut Report<'_>) -> Option<Address> {
     parse_address(&item.value).map_err(|text| report.error(&item.place, text)).ok()
 }
 
-/// Where an address is listed already; port 0 is another port each time.
+/// Where an address is listed already.
 fn taken<'l>(listeners: &'l [Listener], address: &Address) -> Option<&'l Place> {
-    let any_port = matches!(address, Address::Tcp(text) if text.ends_with(":0"));
-    listeners.iter().find(|(other, _)| other == address && !any_port).map(|(_, place)| place)
+    listeners.iter().find(|(other, _)| same(other, address)).map(|(_, place)| place)
+}
+
+/// Whether both can't be listened on at once; port 0 is another port each time.
+fn same(one: &Address, other: &Address) -> bool {
+    let any_port = matches!(one, Address::Tcp(text) if text.ends_with(":0"));
+    one == other && !any_port
+}
+
+/// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs what it sends.
+pub(super) fn callback(
+    raw: &file::Callback,
+    proxy: &[Listener],
+    admin: &Address,
+    report: &mut Report<'_>,
+) -> Vec<Listener> {
+    let listeners = raw.listen.item().map(|list| distinct(list, report)).unwrap_or_default();
+    for (address, place) in &listeners {
+        let owner = if taken(proxy, address).is_some() {
+            "server.listen"
+        } else if same(admin, address) {
+            "admin.listen"
+        } else {
+            continue;
+        };
+        report.error(
+            place,
+            format!("is an address of both {owner} and callback.listen, expected one of its own for each"),
+        );
+    }
+    listeners
 }
 
 /// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay local.

@@ -9,11 +9,12 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::{export, pipeline, server, store, token, upstream};
+use crate::{callback, export, pipeline, server, store, token, upstream};
 
 mod address;
 mod apps;
 mod build;
+mod callback_table;
 mod callers;
 mod exports;
 mod file;
@@ -42,6 +43,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where operators come in.
     pub admin: AdminConfig,
+    /// Where WeChat comes in.
+    pub callback: CallbackConfig,
     /// How to reach WeChat.
     pub upstream: upstream::Options,
     /// How tokens are kept; the apps are in [`Config::pipeline`].
@@ -80,6 +83,15 @@ pub struct AdminConfig {
     pub listen: server::Address,
     /// Sent as `Authorization: Bearer`; always there if `listen` isn't local.
     pub token: Option<Arc<Secret>>,
+}
+
+/// Where WeChat comes in.
+#[derive(Debug)]
+pub struct CallbackConfig {
+    /// None: no pushes are taken.
+    pub listen: Vec<server::Address>,
+    /// Whose pushes are taken.
+    pub platforms: Vec<callback::PlatformOptions>,
 }
 
 /// What is logged, and how.

@@ -1,5 +1,6 @@
-//! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes, placeholders.
+//! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes, placeholders, pushes.
 
+pub mod callback;
 pub mod catalogue;
 pub mod errcode;
 mod issuer;

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{Gate, Setup};
+use crate::harness::{Answer, Gate, SHOP, Setup};
 
 async fn ask(stream: &mut TcpStream) {
     let request = b"GET /cgi-bin/user/info?openid=o1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -50,4 +50,19 @@ async fn of_32_long_lived_connections_no_worker_has_twice_anothers() {
     for stream in &mut connections {
         ask(stream).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callback_address_is_one_of_its_own_and_shows_strangers_nothing() {
+    let apps = format!("{SHOP}[callback]\nlisten = [\"127.0.0.1:0\"]\n");
+    let gate = Gate::with(Setup { apps, ..Setup::default() }).await;
+    let [address] = gate.running.callback_addresses() else { panic!("one address") };
+    let address = address.to_string();
+    let ask = |path: &str| Answer::of(gate.client.get(format!("http://{address}{path}")));
+    for path in ["/", "/cgi-bin/user/info?openid=o1", "/metrics", "/readyz", "/callback/", "/callback/shop"] {
+        let answer = ask(path).await;
+        assert_eq!((answer.status, answer.text()), (404, String::new()), "{path}");
+    }
+    gate.end().await;
+    assert!(TcpStream::connect(&address).await.is_err(), "it ends with the others");
 }

@@ -5,6 +5,7 @@
     reason = "what a test relies on is asserted, outside test functions too"
 )]
 
+mod callback;
 mod events;
 mod exported;
 mod guide;

@@ -1,0 +1,211 @@
+//! The callback address: where WeChat pushes a third-party platform's tickets and authorisations, and WeCom a suite's.
+//!
+//! It is the one part that the internet reaches, so it shows nothing: what isn't a push of a configured platform gets an
+//! empty answer, the same for every reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+mod outcome;
+mod platforms;
+mod replay;
+
+use self::outcome::{Counts, Outcome};
+pub use self::platforms::PlatformOptions;
+use self::platforms::{Platform, Platforms};
+use crate::message::body::Body;
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::server::{self, Handler, Peer, Refusal, Request, Response};
+use crate::wechat::callback::{Event, open, open_echo};
+
+/// A push that was verified.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The platform's name in the configuration.
+    pub app: Arc<str>,
+    /// What WeChat says.
+    pub event: Event,
+}
+
+/// Why an event was not taken; WeChat is left to push it again.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct NotTaken(#[from] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// A future that the composition root hands in.
+pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+/// Takes an event. Done only when the event is where a crash can't lose it: WeChat is told `success` then, and won't repeat
+/// it. Dropped unfinished after [`DELIVERY`].
+///
+/// An event may come twice, since each replica knows only its own pushes and a restart forgets them: taking it must be
+/// idempotent, and one older than what is known already has no effect.
+pub type Deliver = Arc<dyn Fn(Arrived) -> Pending<Result<(), NotTaken>> + Send + Sync>;
+
+/// How long taking an event may last. WeChat is to have its answer within a second.
+pub const DELIVERY: Duration = Duration::from_millis(800);
+/// A longer push is refused; a ticket's is under 1 KiB.
+pub const LONGEST_BODY: usize = 64 * 1024;
+/// How long a push's body may take to come, however steadily it does.
+const BODY: Duration = Duration::from_secs(5);
+/// Tight, since anybody can connect; WeChat sends a push in one go.
+const CONNECTIONS: usize = 256;
+
+/// How connections to the callback address are treated.
+pub fn server_options(drain_timeout: Duration) -> server::Options {
+    server::Options {
+        max_connections: CONNECTIONS,
+        head_timeout: BODY,
+        idle_timeout: Duration::from_secs(15),
+        // Silence doesn't end a body before the whole of it must have come.
+        body_timeout: 2 * BODY,
+        write_timeout: BODY,
+        drain_timeout,
+    }
+}
+
+/// What answers at the callback address; shared by its workers.
+pub struct Callbacks {
+    platforms: Platforms,
+    deliver: Deliver,
+    clock: Clock,
+    counts: Counts,
+}
+
+/// Serves [`Callbacks`] on one worker.
+#[derive(Clone)]
+pub struct Endpoint(pub Arc<Callbacks>);
+
+impl Callbacks {
+    /// Answers for `platforms` and hands their events to `deliver`.
+    pub fn new(platforms: Vec<PlatformOptions>, clock: Clock, deliver: Deliver) -> Self {
+        let callbacks = Self { platforms: Platforms::default(), deliver, clock, counts: Counts::default() };
+        callbacks.configure(platforms);
+        callbacks
+    }
+
+    /// Answers for other platforms from now on. A push that was seen stays seen.
+    pub fn configure(&self, platforms: Vec<PlatformOptions>) {
+        self.platforms.configure(platforms);
+    }
+
+    /// Adds the metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        self.counts.expose(out);
+    }
+
+    async fn answer(&self, request: Request, peer: Peer) -> Response {
+        let named = request.uri().path().strip_prefix("/callback/");
+        let Some(platform) = named.and_then(|name| self.platforms.find(name)) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        let (outcome, event, response) = match *request.method() {
+            Method::POST => {
+                let (outcome, event) = self.push(&platform, request).await;
+                let success = matches!(outcome, Outcome::Success).then_some("success".into());
+                (outcome, event, success)
+            }
+            Method::GET => match self.echo(&platform, request.uri().query().unwrap_or_default()) {
+                Ok(echo) => (Outcome::Echo, "none", Some(echo.into())),
+                Err(outcome) => (outcome, "none", None),
+            },
+            _ => {
+                let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+                return response;
+            }
+        };
+        self.counts.add(&platform.name, event, &outcome);
+        outcome.log(&platform.name, event, peer);
+        response.map_or_else(|| empty(outcome.status()), text)
+    }
+
+    /// Takes a push: what became of it, and the name of its event once that is known.
+    async fn push(&self, platform: &Platform, request: Request) -> (Outcome, &'static str) {
+        let (head, body) = request.into_parts();
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(outcome) => return (outcome, "none"),
+        };
+        let push = match open(&platform.key, head.uri.query().unwrap_or_default(), &body) {
+            Ok(push) => push,
+            Err(rejected) => return (Outcome::Rejected(rejected), "none"),
+        };
+        let event = push.event.name();
+        let turn = match platform.seen.admit(&push, self.clock.now()) {
+            Ok(turn) => turn,
+            Err(refused) => return (Outcome::Refused(refused), event),
+        };
+        let arrived = Arrived { app: Arc::clone(&platform.name), event: push.event };
+        match tokio::time::timeout(DELIVERY, (self.deliver)(arrived)).await {
+            Ok(Ok(())) => turn.keep(),
+            Ok(Err(not_taken)) => return (Outcome::NotTaken(not_taken), event),
+            Err(_) => return (Outcome::NotTakenInTime, event),
+        }
+        (Outcome::Success, event)
+    }
+
+    fn echo(&self, platform: &Platform, query: &str) -> Result<String, Outcome> {
+        let (echo, sent) = open_echo(&platform.key, query).map_err(Outcome::Rejected)?;
+        replay::check_age(sent, self.clock.now()).map_err(Outcome::Refused)?;
+        Ok(echo)
+    }
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Outcome> {
+    match tokio::time::timeout(BODY, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Outcome::TooLong),
+        Ok(Err(_)) => Err(Outcome::Broken),
+        Err(_) => Err(Outcome::TooSlow),
+    }
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+fn text(text: Body) -> Response {
+    let mut response = Response::new(text);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+impl Handler for Endpoint {
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
+        self.0.answer(request, peer).await
+    }
+
+    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<http::Response<Bytes>> {
+        let status = match refusal {
+            Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::AmbiguousFraming => StatusCode::BAD_REQUEST,
+            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong | Refusal::NotTls => {
+                return None;
+            }
+        };
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = status;
+        Some(response)
+    }
+}
+
+impl std::fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callbacks").field("platforms", &self.platforms).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.0).finish()
+    }
+}

@@ -134,7 +134,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     exporter.configure(config.exports.clone(), &manager);
     let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
     let platforms = config.callback.platforms.clone();
-    let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::nowhere()));
+    let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
     let state = Arc::new(admin::State::new(clock.now()));

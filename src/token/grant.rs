@@ -29,19 +29,11 @@ pub(super) struct Grant {
 /// Under which the store keeps what the credential is fetched with, if it takes such a thing.
 pub(super) fn key(app: &AppOptions, credential: &Credential) -> Option<String> {
     match credential.issuer {
-        Issuer::Component => Some(ticket_key(&app.appid)),
-        Issuer::Suite => Some(suite_ticket_key(&credential.owner)),
+        Issuer::Component => Some(format!("component_verify_ticket:{}", app.appid)),
+        Issuer::Suite => Some(format!("suite_ticket:{}", credential.owner)),
         Issuer::Authorizer => Some(refresh_token_key(&app.appid, &credential.owner)),
         Issuer::App(_) | Issuer::Work | Issuer::Provider | Issuer::Ticket(_) => None,
     }
-}
-
-pub(super) fn ticket_key(component: &str) -> String {
-    format!("component_verify_ticket:{component}")
-}
-
-pub(super) fn suite_ticket_key(suite: &str) -> String {
-    format!("suite_ticket:{suite}")
 }
 
 pub(super) fn refresh_token_key(component: &str, authorizer: &str) -> String {

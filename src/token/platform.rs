@@ -12,6 +12,7 @@ use super::{Failure, Handle, Manager, Unavailable};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::StoreError;
+use crate::wechat::Issuer;
 
 impl Manager {
     /// A handle to the token by which `platform` acts for the account `appid`; none if that account never authorised
@@ -51,20 +52,25 @@ impl Manager {
         Ok(Some(keeping.handle()))
     }
 
-    /// WeChat pushed a ticket for the platform of that name.
+    /// WeChat pushed a ticket for the app of that name, with which `issuer`'s credential is fetched.
     ///
     /// # Errors
     /// The store didn't take it; it is used from memory meanwhile.
     pub async fn ticket_arrived(
         &self,
-        platform: &str,
+        app: &str,
+        issuer: Issuer,
         ticket: Secret,
         created: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some((appid, keeper)) = self.platform(platform) else { return Ok(()) };
+        let credentials = self.credentials(app).unwrap_or_default();
+        let keeper = credentials.into_iter().find(|(other, _)| *other == issuer);
+        let Some((_, keeper)) = keeper else { return Ok(()) };
+        let settings = keeper.shared.settings.load_full();
+        let Some(key) = grant::key(&settings.app, &settings.credential) else { return Ok(()) };
         let record = grant::ticket(ticket, created);
         keeper.shared.tell(Message::Granted(record.clone()));
-        self.0.tools.store.save(&grant::ticket_key(&appid), &record).await.map(drop)
+        self.0.tools.store.save(&key, &record).await.map(drop)
     }
 
     /// Exchanges the code of an account that authorised the platform for its refresh token, and keeps that. Gives the
@@ -103,12 +109,17 @@ impl Manager {
         Ok(())
     }
 
-    /// An account took its authorisation back.
+    /// An account took its authorisation back at that time; one that it gave later stays.
     ///
     /// # Errors
     /// The store didn't take it.
-    pub async fn revoked(&self, platform: &str, appid: &str) -> Result<(), StoreError> {
-        self.granted(platform, appid, Secret::new("")).await
+    pub async fn revoked(&self, platform: &str, appid: &str, at: Timestamp) -> Result<(), StoreError> {
+        let Some((component, _)) = self.platform(platform) else { return Ok(()) };
+        let key = grant::refresh_token_key(&component, appid);
+        match self.0.tools.store.load(&key).await? {
+            Some(present) if present.fetched_at <= at => self.granted(platform, appid, Secret::new("")).await,
+            _ => Ok(()),
+        }
     }
 
     fn platform(&self, name: &str) -> Option<(Arc<str>, Handle)> {

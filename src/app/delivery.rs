@@ -30,9 +30,12 @@ pub(super) fn to(manager: Manager) -> Deliver {
 struct Exchanges {
     manager: Manager,
     runtime: runtime::Handle,
-    /// By account and code: how it ended, once it has. Locked for a look-up.
-    codes: Mutex<HashMap<(Arc<str>, String), watch::Receiver<Option<Result<(), String>>>>>,
+    /// By platform, account and code. Locked for a look-up.
+    codes: Mutex<HashMap<(Arc<str>, String), Exchange>>,
 }
+
+/// How an exchange ended, once it has.
+type Exchange = watch::Receiver<Option<Result<(), String>>>;
 
 impl Exchanges {
     async fn take(&self, arrived: Arrived) -> Result<(), NotTaken> {

@@ -38,7 +38,7 @@ impl Finding {
     /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission. What isn't
     /// WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
     pub(super) fn proves_token(&self) -> bool {
-        self.is_object && matches!(self.errcode, None | Some(0 | 45009 | 48001))
+        self.is_object && matches!(self.errcode, None | Some(0 | 45009 | 48001 | 48002))
     }
 }
 

@@ -239,9 +239,11 @@ impl Pipeline {
         let named = Named::new(target, &parts.headers, placeholder)?;
         let several =
             call.appid.as_deref().filter(|id| directory.app(id).is_none() && directory.has_appid(id));
-        let appid = call.authorizer.as_deref().or(call.appid.as_deref().filter(|_| several.is_none()));
+        let appid =
+            call.authorizer.as_deref().or_else(|| call.appid.as_deref().filter(|_| several.is_none()));
         let named = Named { appid, ..named };
         let account = self.settle_account(directory, caller, &named).await?;
+        asked.check(account.app.kind)?;
         if call.appid.as_deref().is_some_and(|id| !account.app.is_meant_by(id)) {
             return Err(Error::BadRequest("the call is for another app than the request names".into()));
         }

@@ -20,6 +20,7 @@ use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::server::Response;
 use crate::token::Failure;
+use crate::wechat::AppKind;
 use crate::wechat::catalogue;
 use crate::wechat::placeholder::{self, Claims};
 
@@ -99,6 +100,22 @@ impl Asked {
             Self::Suite => "suite_access_token",
             Self::Provider => "provider_access_token",
         }
+    }
+
+    /// Whether apps of this kind have such a token.
+    pub(super) fn check(self, kind: AppKind) -> Result<(), Error> {
+        let fits = match self {
+            Self::App => kind.has_token_modes(),
+            Self::Work | Self::Suite | Self::Provider => kind == AppKind::Work,
+            Self::Component | Self::Authorizer | Self::Authorization => kind == AppKind::Component,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::EndpointForbidden(
+            format!("this endpoint issues credentials that an app of kind {} does not have", kind.as_str())
+                .into(),
+        ))
     }
 
     /// Whether the call carries a token, which then says who calls.

@@ -156,7 +156,7 @@ pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
         let code = text(&body, "authorization_code").ok_or_else(|| Answer::error(61010))?;
         let all = state.accounts.authorizers().iter().filter(|known| known.component_appid == holder.appid);
-        let known = all.clone().find(|known| known.authorizer_appid == code).or(all.clone().next());
+        let known = all.clone().find(|known| known.authorizer_appid == code).or_else(|| all.clone().next());
         let known = known.cloned().ok_or_else(|| Answer::error(61010))?;
         let rules = state.settings.rules();
         let rotate = |family: &mut Family| family.rotate(call.now, &rules);

@@ -273,7 +273,14 @@ impl Store {
         Ok(match text.rank(key)?.cmp(&record.rank()) {
             Ordering::Greater => Some(Saved::Superseded(text.open(key, self.seal())?.0)),
             Ordering::Equal => Some(Saved::Saved),
-            Ordering::Less => None,
+            Ordering::Less => {
+                // A process without the key must not lay a token in clear, or under another key, over one that the
+                // others sealed and still use.
+                if text.times().2 > record.fetched_at {
+                    text.open(key, self.seal())?;
+                }
+                None
+            }
         })
     }
 

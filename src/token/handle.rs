@@ -132,8 +132,8 @@ impl Handle {
             (issuer, Self { shared: Arc::new(Shared::new(settings, clock.clone()).0) })
         };
         let main = handle(Credential::main(app));
-        let further = Credential::further(app, &main.1).into_iter().map(handle);
-        std::iter::once(main.clone()).chain(further).collect()
+        let further: Vec<_> = Credential::further(app, &main.1).into_iter().map(handle).collect();
+        std::iter::once(main).chain(further).collect()
     }
 
     /// The usable token, if there is one.

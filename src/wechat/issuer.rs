@@ -51,6 +51,28 @@ impl Issuer {
         }
     }
 
+    /// What it is called in WeChat's answer to a fetch.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Ticket(_) => "ticket",
+            _ => self.credential(),
+        }
+    }
+
+    /// Whose hosts hand it out.
+    pub fn family(self) -> Family {
+        match self {
+            Self::App(_)
+            | Self::Component
+            | Self::Authorizer
+            | Self::Ticket(TicketKind::JsApi | TicketKind::Card) => Family::Api,
+            Self::Work
+            | Self::Suite
+            | Self::Provider
+            | Self::Ticket(TicketKind::WorkCorporation | TicketKind::WorkAgent) => Family::Work,
+        }
+    }
+
     /// Whether each fetch ends the credential fetched before, so that one is worth it only for a credential that is
     /// proven dead. WeChat says so of `/cgi-bin/token`, and nothing of the platform's; those are taken to.
     pub fn rotates(self) -> bool {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::sandbox::{App, AppKind, Authorizer, Options, Sandbox, Target};
@@ -64,11 +65,12 @@ async fn kills(times: usize) {
         let seen = fleet.sandbox.journal(Some(FETCH)).len();
         // Its token is dead, so the call has another one fetched.
         fleet.sandbox.rotate(Target { appid: Some(ACCOUNT.into()), ..Target::default() });
-        let call = tokio::spawn(client.get(&user).send());
+        let mut call = JoinSet::new();
+        call.spawn(client.get(&user).send());
         timeout(LOST, fleet.sandbox.arrived(FETCH, seen + 1)).await.expect("a fetch");
         sleep(Duration::from_micros(random.u64(0..8_000))).await;
         fleet.replicas[0].kill();
-        drop(call.await);
+        drop(call);
         met.kills += 1;
         let left = store.load(&key).await.expect("the store works").expect("there is one");
         match left.value.matches(&held.value) {

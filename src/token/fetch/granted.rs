@@ -13,8 +13,9 @@ use crate::token::grant::{self, Grant};
 use crate::token::handle::Settings;
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
 use crate::upstream::control::{Answer, Call, CallError, Control};
+use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::verdict::scan;
-use crate::wechat::{Issuer, TicketKind, catalogue};
+use crate::wechat::{Family, Issuer, TicketKind};
 
 /// How often a call is made again at most whose own credential was rejected.
 const REPLAYS: usize = 2;
@@ -35,7 +36,7 @@ pub(super) async fn component(
         ("component_verify_ticket", ticket.expose().into()),
     ]);
     let call = Call::Post { path: "/cgi-bin/component/api_component_token", body: &body };
-    judge_fetch(tools.control.call(call, timeout).await, Issuer::Component.credential(), &app.secret)
+    judge_fetch(tools.control.call(call, timeout).await, Issuer::Component, &app.secret)
 }
 
 /// A WeCom suite's token, by the ticket that WeCom pushed last.
@@ -53,7 +54,7 @@ pub(super) async fn suite(
         ("suite_ticket", ticket.expose().into()),
     ]);
     let call = Call::Post { path: "/cgi-bin/service/get_suite_token", body: &body };
-    judge_fetch(tools.control.call(call, timeout).await, Issuer::Suite.credential(), &suite.secret)
+    judge_fetch(tools.control.call(call, timeout).await, Issuer::Suite, &suite.secret)
 }
 
 /// The token by which the platform acts for an account. WeChat may send another refresh token along: that one is the
@@ -75,7 +76,7 @@ pub(super) async fn authorizer(
     ]);
     let call = CallBy { path: PATH, query: "", body: Some(&body), issuer: Issuer::Component };
     let answer = call.make(tools.control, platform, timeout).await?;
-    let answer = judge_call(answer, &refresh_token).inspect_err(|error| {
+    let answer = judge_call(answer, Family::Api, &refresh_token).inspect_err(|error| {
         if error.failure.errcode == Some(REFRESH_TOKEN_INVALID) {
             grant.refuse();
         }
@@ -85,7 +86,7 @@ pub(super) async fn authorizer(
     {
         grant.replace(tools.store, &key, value, tools.now).await;
     }
-    issued(&answer, credential.issuer.credential())
+    issued(&answer, credential.issuer.field())
 }
 
 /// A ticket that web pages are signed with.
@@ -104,7 +105,11 @@ pub(super) async fn ticket(
     };
     let issuer = issuer.unwrap_or(Issuer::App(settings.app.mode));
     let call = CallBy { path, query, body: None, issuer };
-    judge_fetch(call.make(tools.control, app, timeout).await?, "ticket", &settings.app.secret)
+    judge_fetch(
+        call.make(tools.control, app, timeout).await?,
+        settings.credential.issuer,
+        &settings.app.secret,
+    )
 }
 
 async fn look(tools: &Tools<'_>, settings: &Settings, grant: &mut Grant) -> Result<Arc<Secret>, FetchError> {
@@ -144,7 +149,7 @@ impl CallBy<'_> {
             };
             let rejection = Rejection {
                 generation: token.generation,
-                endpoint: u64::from(catalogue::find(self.path).id),
+                endpoint: u64::from(self.endpoint().id),
                 endpoint_path: self.path,
                 errcode,
                 sent_at,
@@ -164,6 +169,13 @@ impl CallBy<'_> {
             if replays > REPLAYS {
                 return Err(without(&format!("WeChat goes on rejecting it with {errcode}")));
             }
+        }
+    }
+
+    fn endpoint(&self) -> &'static Endpoint {
+        match self.issuer.family() {
+            Family::Work => catalogue::find_work(self.path),
+            Family::Api | Family::Mp | Family::Open => catalogue::find(self.path),
         }
     }
 
@@ -208,7 +220,8 @@ pub(in crate::token) async fn query_auth(
     let body = body(&[("component_appid", component.into()), ("authorization_code", code.expose().into())]);
     let call = CallBy { path: PATH, query: "", body: Some(&body), issuer: Issuer::Component };
     let answer = call.make(control, platform, timeout).await;
-    let mut answer = answer.and_then(|answer| judge_call(answer, code)).map_err(|error| error.failure)?;
+    let mut answer =
+        answer.and_then(|answer| judge_call(answer, Family::Api, code)).map_err(|error| error.failure)?;
     let mut take = |name: &str| answer.get_mut("authorization_info")?.as_object_mut()?.remove(name);
     let (appid, refresh_token) = (take("authorizer_appid"), take("authorizer_refresh_token"));
     drop(take("authorizer_access_token"));

@@ -136,7 +136,11 @@ fn with_credential(before: &str, name: &str, value: &Secret) -> Zeroizing<String
 }
 
 /// What WeChat answered to a call about a credential: an object without an errcode but 0.
-fn judge_call(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Map<String, Value>, FetchError> {
+fn judge_call(
+    answer: Result<Answer, CallError>,
+    family: Family,
+    secret: &Secret,
+) -> Result<Map<String, Value>, FetchError> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -153,18 +157,18 @@ fn judge_call(answer: Result<Answer, CallError>, secret: &Secret) -> Result<Map<
     if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
         // The code counts even if the text around it is no valid JSON.
         let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
-        return Err(refusal(code, message.unwrap_or_default(), secret));
+        return Err(refusal(family, code, message.unwrap_or_default(), secret));
     }
     parsed.map_err(|_| garbage("an answer that is no JSON object".into()))
 }
 
-/// The credential in WeChat's answer, under the name `field`.
+/// The credential in WeChat's answer.
 fn judge_fetch(
     answer: Result<Answer, CallError>,
-    field: &str,
+    issuer: Issuer,
     secret: &Secret,
 ) -> Result<Issued, FetchError> {
-    issued(&judge_call(answer, secret)?, field)
+    issued(&judge_call(answer, issuer.family(), secret)?, issuer.field())
 }
 
 fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued, FetchError> {
@@ -191,7 +195,7 @@ fn judge_probe(issuer: Issuer, status: StatusCode, body: &[u8]) -> Pulse {
     match scan(body).errcode {
         Some(code) if issuer.is_rejected_by(code) => Pulse::Dead,
         // The token was checked before the quota, the permission and what was asked for were: it lives.
-        None | Some(0 | 45009 | 48001 | 76021 | 76022) => Pulse::Alive,
+        None | Some(0 | 45009 | 48001 | 48002 | 76021 | 76022) => Pulse::Alive,
         Some(_) => Pulse::Undecided,
     }
 }
@@ -214,12 +218,12 @@ fn garbage(what: String) -> FetchError {
     }
 }
 
-fn refusal(code: i64, message: &str, secret: &Secret) -> FetchError {
+fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchError {
     let remedy = match errcode::whitelist_address(message) {
         Some(address) if code == 40164 => Some(format!(
             "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单)"
         )),
-        _ => errcode::explain(Family::Api, code).map(|meaning| meaning.remedy.to_owned()),
+        _ => errcode::explain(family, code).map(|meaning| meaning.remedy.to_owned()),
     };
     let failure = Failure {
         errcode: Some(code),
@@ -260,7 +264,7 @@ mod tests {
     fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
         let status = StatusCode::from_u16(status).expect("a status");
         let answer = Answer { status, body: Bytes::from(body.to_owned()) };
-        judge_fetch(Ok(answer), "access_token", &Secret::new("s3cret"))
+        judge_fetch(Ok(answer), Issuer::App(TokenMode::Stable), &Secret::new("s3cret"))
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) async fn fetch(
     force: bool,
     timeout: Duration,
 ) -> Result<Issued, FetchError> {
-    let (field, secret) = (issuer.credential(), &app.secret);
+    let secret = &app.secret;
     let answer = match issuer {
         Issuer::App(TokenMode::Stable) => {
             let body = body(&[
@@ -40,14 +40,14 @@ pub(super) async fn fetch(
             let Some(secret) = &app.provider_secret else { return Err(unset("provider_secret")) };
             let body = body(&[("corpid", (&*app.appid).into()), ("provider_secret", secret.expose().into())]);
             let call = Call::Post { path: "/cgi-bin/service/get_provider_token", body: &body };
-            return judge_fetch(control.call(call, timeout).await, field, secret);
+            return judge_fetch(control.call(call, timeout).await, issuer, secret);
         }
         _ => {
             let query = query(&[("corpid", &app.appid), ("corpsecret", secret.expose())]);
             control.call(Call::Get { path: "/cgi-bin/gettoken", query: &query }, timeout).await
         }
     };
-    judge_fetch(answer, field, secret)
+    judge_fetch(answer, issuer, secret)
 }
 
 /// A JSON object, wiped when it is dropped.

@@ -101,19 +101,20 @@ section! {
 }
 
 section! {
-    /// `[upstream]`
+    /// `[upstream]` and `[app.upstream]`
     Upstream {
         base_urls: Strings,
         connect_timeout: Duration,
         response_timeout: Duration,
         body_timeout: Duration,
         pool_idle: Duration,
+        pool_age: Duration,
+        egress_proxy: String,
+        egress_password: SecretSource,
         ca_file: String,
         resolve: StringsByName,
     }
-    refused {
-        egress_proxy: "is not built yet, leave it out and route at the network level",
-    }
+    refused {}
 }
 
 section! {
@@ -176,11 +177,11 @@ section! {
         suite_id: String,
         suite_secret: SecretSource,
         provider_secret: SecretSource,
+        egress_proxy: String,
+        upstream: Upstream,
         export: Vec<Item<Export>>,
     }
-    refused {
-        egress_proxy: "is not built yet, leave it out and route at the network level",
-    }
+    refused {}
 }
 
 section! {
@@ -216,7 +217,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 11] = [
+pub(super) const TABLES: [(&str, &[&str]); 12] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -226,6 +227,7 @@ pub(super) const TABLES: [(&str, &[&str]); 11] = [
     ("[store]", Store::KEYS),
     ("[log]", Log::KEYS),
     ("[[app]]", App::KEYS),
+    ("[app.upstream]", Upstream::KEYS),
     ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
 ];

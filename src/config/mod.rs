@@ -15,6 +15,7 @@ mod address;
 mod apps;
 mod build;
 mod callers;
+mod egress;
 mod exports;
 mod file;
 mod listeners;
@@ -42,8 +43,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Where operators come in.
     pub admin: AdminConfig,
-    /// How to reach WeChat.
-    pub upstream: upstream::Options,
+    /// How to reach WeChat: `[upstream]`, then what apps have of their own. None twice; apps name theirs by its place.
+    pub upstreams: Vec<upstream::Options>,
     /// How tokens are kept; the apps are in [`Config::pipeline`].
     pub token: token::Options,
     /// Apps, callers and limits.

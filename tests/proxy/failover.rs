@@ -118,9 +118,9 @@ async fn course(mode: Mode) -> Course {
     scene.first.turn(Mode::Open).await;
     scene.first_is_back().await;
     let back = mended.elapsed();
-    // Nobody needs the second one any more.
-    scene.second.turn(Mode::Closed).await;
     sent(100).await;
+    let last = scene.gate.journal(PATH).pop().expect("a message");
+    assert_eq!(last.header("host"), Some(&*scene.first.address().to_string()), "{mode:?}");
     stop.store(true, Ordering::Relaxed);
     let outcomes: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
 

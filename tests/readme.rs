@@ -102,7 +102,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 13);
 }
 
 #[test]

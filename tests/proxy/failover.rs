@@ -172,7 +172,11 @@ async fn while_a_host_fails_no_more_than_the_requests_in_flight_are_lost_and_non
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_host_takes_no_connection_goes_to_the_next_one_within_itself() {
     let scene = Scene::with(Mode::Closed, "").await;
-    // The token was fetched by way of the second host as well.
+    let failure = scene.gate.status().await["apps"][0]["last_failure"].clone();
+    assert!(failure.is_null(), "the first fetch went on to the second host: {failure}");
+
+    let scene = Scene::open().await;
+    scene.first.turn(Mode::Closed).await;
     let answer = scene.gate.post(PATH, MESSAGE).await;
     assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
     let host = scene.gate.only(PATH).header("host").map(str::to_owned);

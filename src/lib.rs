@@ -25,7 +25,7 @@
 //!   [`server::Handler`] and message types are all they know of it.
 //! - [`export`] writes tokens for services that can't come through the proxy.
 //! - [`token`] decides about an app's token in one task each, over [`store`] and [`upstream::control`].
-//! - [`upstream`] has each worker's connections to WeChat; [`wechat`] and [`message`] are vocabulary without I/O;
+//! - [`upstream`] has the way to WeChat: hosts, proxy, each worker's connections; [`wechat`] and [`message`] are vocabulary without I/O;
 //!   [`secret`] and [`observe`] know nothing of the rest.
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's way there is no lock,

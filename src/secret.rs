@@ -1,5 +1,6 @@
 //! A string that cannot be printed, copied carelessly or serialised.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -32,6 +33,23 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(redacted)")
     }
+}
+
+/// User name and password of a URL's `USER:PASSWORD@`, given without the `@`; an empty one is none.
+pub fn userinfo(text: &str) -> (Option<String>, Option<Secret>) {
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let some = |text: &str| (!text.is_empty()).then(|| decoded(text).into_owned());
+    (some(user), some(password).map(Secret::new))
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    // The parser of forms takes a `+` for a space, which it isn't here.
+    let pair = format!("{}=", text.replace('+', "%2B"));
+    let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
+    Cow::Owned(name.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -117,6 +117,15 @@ async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> S
             up: false,
             problem: Some("refused".into()),
         }),
+        upstreams: Arc::new(|| {
+            vec![view::Upstream {
+                origin: "https://api.weixin.qq.com".into(),
+                egress: None,
+                in_use: true,
+                healthy: false,
+                problem: Some("no answer within 15s".into()),
+            }]
+        }),
         exposers: vec![Arc::new(|out| {
             out.counter("wxgate_test_total", "For the test.");
             out.sample(&[], 1.0);
@@ -214,6 +223,10 @@ async fn the_status_has_every_promised_field_and_no_other() {
                 },
             ],
             "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused"},
+            "upstreams": [{
+                "origin": "https://api.weixin.qq.com", "egress": null, "in_use": true, "healthy": false,
+                "problem": "no answer within 15s",
+            }],
             "callers": [{"name": "orders", "apps": ["shop"]}],
         })
     );

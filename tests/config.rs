@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't read its fixtures fails")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wxgate::config::{Config, Problems, known_keys};
+use wxgate::upstream::{Options, Origin};
 
 /// What a planted secret looks like; must show up in no message.
 const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
@@ -121,8 +123,9 @@ fn the_shipped_file_shows_every_key_with_its_default() {
         let section = &section[..section.find("\n[").unwrap_or(section.len())];
         for name in names {
             // A table within a table is looked for on its own.
-            let nested = format!("{}.{name}", table.replace(']', ""));
-            if known_keys().any(|(table, _)| table.replace(']', "") == nested) {
+            let plain = |table: &str| table.trim_matches(['[', ']']).to_owned();
+            let nested = format!("{}.{name}", plain(table));
+            if known_keys().any(|(table, _)| plain(table) == nested) {
                 continue;
             }
             keys += 1;
@@ -201,6 +204,9 @@ fn everything_that_was_set_arrives() {
         "mode",
         "probe",
         "format",
+        "pool_age",
+        "egress",
+        "upstream",
     ] {
         let line = |text: &str| {
             text.lines()
@@ -211,14 +217,30 @@ fn everything_that_was_set_arrives() {
         };
         assert_ne!(line(&set), line(&defaults), "{field}");
     }
-    assert_eq!(set.matches("body_timeout: 31s").count(), 2);
+    assert_eq!(set.matches("body_timeout: 31s").count(), 3);
     assert_eq!(set.matches("max_body: 1048576").count(), 2);
     assert_eq!(config.log.level, tracing::Level::DEBUG);
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.admin.token.as_ref().map(|token| token.expose()), Some("correct-horse-battery-staple"));
-    assert_eq!(config.upstream.resolve["wechat.internal"].len(), 2);
-    assert_eq!(config.upstream.origin.url(), "https://wechat.internal:8443");
+    assert_eq!(config.upstreams[0].resolve["wechat.internal"].len(), 2);
+    let [global, own] = config.upstreams.as_slice() else { panic!("two upstreams") };
+    let urls = |options: &Options| options.origins.iter().map(Origin::url).collect::<Vec<_>>();
+    assert_eq!(urls(global), ["https://wechat.internal:8443", "http://10.0.0.9"]);
+    let egress = global.egress.as_ref().unwrap();
+    assert_eq!(egress.to_string(), "http://proxy.internal:3128");
+    let (user, password) = egress.credentials.as_ref().unwrap();
+    assert_eq!((user.as_str(), password.expose()), ("user", CANARY));
     let [app] = config.pipeline.apps.as_slice() else { panic!("one app") };
+    // What an app names is its own, all else is as for everybody; and its host stands for all of WeChat's.
+    assert_eq!(
+        (app.upstream, urls(own), own.egress.is_none()),
+        (1, vec!["https://api.weixin.qq.com".into()], true)
+    );
+    assert_eq!(
+        (own.response_timeout, own.connect_timeout),
+        (Duration::from_secs(120), global.connect_timeout)
+    );
+    assert_eq!((own.resolve.len(), own.all_sites), (1, true));
     assert_eq!(app.hosts, ["shop.wechat.internal"]);
     let [caller] = config.pipeline.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));

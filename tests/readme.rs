@@ -80,8 +80,11 @@ fn every_configuration_loads() {
     std::fs::write(folder.path().join("wxgate.key"), certified.signing_key.serialize_pem()).unwrap();
     let env = |name: &str| match name {
         "SHOP_SECRET" => Some("0123456789abcdef0123456789abcdef".to_owned()),
-        "WXGATE_ADMIN_TOKEN" | "WXGATE_REDIS_PASSWORD" => Some("correct-horse-battery-staple".to_owned()),
-        "PLATFORM_SECRET" | "PLATFORM_TOKEN" => Some("correct-horse-battery-staple".to_owned()),
+        "WXGATE_ADMIN_TOKEN"
+        | "WXGATE_REDIS_PASSWORD"
+        | "WXGATE_EGRESS_PASSWORD"
+        | "PLATFORM_SECRET"
+        | "PLATFORM_TOKEN" => Some("correct-horse-battery-staple".to_owned()),
         "PLATFORM_AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".to_owned()),
         "WXGATE_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         _ => None,
@@ -102,7 +105,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 13);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
 pub type Store = Arc<dyn Fn() -> view::Store + Send + Sync>;
 /// What is known of WeChat's endpoints.
 pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
+/// WeChat's hosts, and which of them answer.
+pub type Upstreams = Arc<dyn Fn() -> Vec<view::Upstream> + Send + Sync>;
 /// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
 pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
@@ -52,6 +54,8 @@ pub struct Admin {
     pub store: Store,
     /// See [`Endpoints`].
     pub endpoints: Endpoints,
+    /// See [`Upstreams`].
+    pub upstreams: Upstreams,
     /// See [`Refresh`].
     pub refresh: Refresh,
     /// See [`Reload`].
@@ -185,6 +189,7 @@ impl Admin {
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
             store: (self.store)(),
+            upstreams: (self.upstreams)(),
             apps: (self.apps)(),
             callers: self.state.callers.load().to_vec(),
         }

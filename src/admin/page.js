@@ -14,6 +14,7 @@ const TEXTS = {
     refused: "wxgate refused to answer: ",
     draining: "draining", store: "store", since: "since",
     storeDown: "The store is down. Tokens are served from memory and not shared: ",
+    upstreams: "WeChat: ", used: "in use", through: (proxy) => ` through ${proxy}`,
     noApps: "No app is configured.",
     lastFailure: "Last problem", permanent: "it will not pass by itself",
     exported: (to, generation) => `Exported to ${to}, generation ${generation ?? "–"}`,
@@ -35,6 +36,7 @@ const TEXTS = {
     unreachable: "wxgate 没有响应，以下为之前的状态。",
     refused: "wxgate 拒绝了请求：",
     draining: "正在退出", store: "存储", since: "启动于",
+    upstreams: "微信：", used: "使用中", through: (proxy) => `（经由 ${proxy}）`,
     noApps: "尚未配置任何应用。",
     storeDown: "存储不可用，令牌仅保存在内存中，不与其他实例共享：",
     lastFailure: "最近的问题", permanent: "不会自行恢复",
@@ -140,6 +142,17 @@ function renderExports(list, exports) {
   }
 }
 
+function renderUpstreams(hosts) {
+  const lines = hosts.map((host) => {
+    const way = host.egress !== null ? texts.through(host.egress) : "";
+    const facts = [`${host.origin}${way}`, host.in_use ? texts.used : null, host.problem];
+    return facts.filter((fact) => fact !== null).join(", ");
+  });
+  const line = find("#upstreams");
+  set(line, hosts.length > 0 ? texts.upstreams + lines.join(" · ") : "");
+  line.classList.toggle("bad", hosts.some((host) => !host.healthy));
+}
+
 function renderCallers(callers) {
   show(find("#callers"), callers.length > 0);
   const rows = callers.map((caller) => {
@@ -163,6 +176,7 @@ function render() {
   set(find("#process"), facts.filter((fact) => fact !== null).join(" · "));
   set(find("#store"), texts.storeDown + (status.store.problem ?? ""));
   show(find("#store"), !status.store.up);
+  renderUpstreams(status.upstreams);
   const articles = status.apps.map(renderApp);
   const names = new Set(status.apps.map((app) => app.name));
   for (const name of cards.keys()) if (!names.has(name)) cards.delete(name);
@@ -197,6 +211,7 @@ function askForToken(refused) {
   cards.clear();
   find("#apps").replaceChildren();
   show(find("#store"), false);
+  set(find("#upstreams"), "");
   show(find("#callers"), false);
   show(find("#login"), true);
   notice(refused ? texts.wrongToken : "");

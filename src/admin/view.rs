@@ -19,6 +19,8 @@ pub struct Status {
     pub draining: bool,
     /// Where tokens are kept.
     pub store: Store,
+    /// Each of WeChat's hosts that is used, by each way there; of those that stand for each other the preferred one first.
+    pub upstreams: Vec<Upstream>,
     /// In the order of the configuration.
     pub apps: Vec<App>,
     /// In the order of the configuration.
@@ -33,6 +35,21 @@ pub struct Store {
     /// Whether what is written to it is shared.
     pub up: bool,
     /// Why not; tokens are served from memory then.
+    pub problem: Option<String>,
+}
+
+/// One of WeChat's hosts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Scheme and authority.
+    pub origin: String,
+    /// The egress proxy on the way there, without credentials.
+    pub egress: Option<String>,
+    /// Requests go there now.
+    pub in_use: bool,
+    /// Whether it answers.
+    pub healthy: bool,
+    /// What it did instead.
     pub problem: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use http::Method;
 use super::layout::Sheet;
 use crate::config::{Config, Problems};
 use crate::pipeline::explain::{Explanation, MOST_REPLAYS, NamedBy, Refused, Settled, explain as decide};
+use crate::upstream::{self, Origin, Site};
 use crate::wechat::catalogue::CredentialClass;
 use crate::wechat::{Family, errcode};
 
@@ -159,11 +160,31 @@ impl Told<'_> {
             Some(sent) => {
                 sheet.row("sent", &format!("{} {sent}", self.method));
                 if !self.blank {
-                    sheet.row("", &format!("to {}", self.config.upstream.origin.url()));
+                    self.destination(sheet);
                 }
             }
             None => sheet.row("sent", "nothing: wxgate answers by itself, with a placeholder token"),
         }
+    }
+
+    /// Where it is sent: the preferred host, and what stands in for it.
+    fn destination(&self, sheet: &mut Sheet) {
+        let (upstream, site) = self.upstream();
+        let urls: Vec<_> = upstream.origins_of(site).iter().map(Origin::url).collect();
+        let mut text = format!("to {}", urls.join(", else "));
+        if let Some(egress) = &upstream.egress {
+            text += &format!(", through {egress}");
+        }
+        sheet.row("", &text);
+    }
+
+    /// That of the app, if the request is for one, and whose hosts it asks there.
+    fn upstream(&self) -> (&upstream::Options, Site) {
+        let settled = self.told.visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
+        let mut apps = self.config.pipeline.apps.iter();
+        let app = settled.and_then(|settled| apps.find(|app| app.token.name == settled.app));
+        let site = settled.map_or(Site::Api, |settled| settled.site);
+        (&self.config.upstreams[app.map_or(0, |app| app.upstream)], site)
     }
 
     fn callers(&self, sheet: &mut Sheet) {
@@ -195,7 +216,7 @@ impl Told<'_> {
         }
         let pipeline = &self.config.pipeline;
         let request = humantime::format_duration(pipeline.request_timeout);
-        let response = humantime::format_duration(self.config.upstream.response_timeout);
+        let response = humantime::format_duration(self.upstream().0.response_timeout);
         sheet.row(
             "limits",
             &format!(

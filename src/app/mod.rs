@@ -11,7 +11,9 @@ mod signals;
 pub mod store_tool;
 mod views;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -30,12 +32,14 @@ use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::pipeline::{self, Gate, Pipeline};
+use crate::pipeline::{AppOptions, Gate, Pipeline};
 use crate::server::{Address, BindError, Drained, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
-use crate::token::Manager;
-use crate::upstream::control::{Control, SetupError};
-use crate::upstream::{Gauges, tls};
+use crate::token::{self, Manager};
+pub use crate::upstream::Resolver;
+use crate::upstream::control::Control;
+use crate::upstream::{Gauges, Site, Upstream, Upstreams, tls};
+use crate::wechat::AppKind;
 
 /// What a proxy takes from its surroundings, so that tests can hand in theirs.
 pub struct Surroundings {
@@ -47,6 +51,8 @@ pub struct Surroundings {
     pub json: bool,
     /// Where a reload reads the configuration.
     pub source: Source,
+    /// Who knows the addresses of WeChat's hosts.
+    pub resolver: Resolver,
 }
 
 /// Why a proxy can't be started.
@@ -58,9 +64,6 @@ pub enum StartError {
     /// TLS towards WeChat can't be set up.
     #[error("upstream.ca_file")]
     Tls(#[from] tls::TlsError),
-    /// The client for token calls can't be set up.
-    #[error(transparent)]
-    Control(#[from] SetupError),
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
@@ -82,6 +85,7 @@ struct Core {
     gate: Arc<Gate>,
     manager: Manager,
     exporter: Exporter,
+    upstreams: Arc<Upstreams>,
     admin: Arc<Admin>,
     callbacks: Arc<Callbacks>,
     access_log: Arc<AccessLog>,
@@ -115,7 +119,7 @@ impl std::fmt::Debug for Running {
 /// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then tokens; then workers.
 /// Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
-    let Surroundings { clock, access_log, json, source } = surroundings;
+    let Surroundings { clock, access_log, json, source, resolver } = surroundings;
     let workers = config.server.workers;
     let caller_tls = config.server.tls.clone().map(Tls::new);
     let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
@@ -123,22 +127,22 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let admin_listener = Listener::bind(&config.admin.listen)?;
     let callback_listeners =
         config.callback.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
-    let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
-    let control = Control::new(&config.upstream, tls.clone())?;
+    let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
+    let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
+    let upstream = upstreams.configure(&config.upstreams)?;
     let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
 
     let store = Store::open(&config.store).await?;
-    let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
-    let manager = Manager::start(apps, config.token.clone(), store.clone(), control, clock.clone());
+    let apps = token_apps(config, &upstream);
+    let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
     let exporter = Exporter::new(clock.clone());
     exporter.configure(config.exports.clone(), &manager);
-    let gate = Gate::new(config.pipeline.clone(), manager.clone(), clock.clone(), workers);
+    let gate = Gate::new(config.pipeline.clone(), upstream, manager.clone(), clock.clone(), workers);
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
     let state = Arc::new(admin::State::new(clock.now()));
-    let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let core = Arc::new_cyclic(|core| Core {
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
@@ -146,15 +150,26 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             apps: views::apps(manager.clone(), exporter.clone(), clock),
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),
+            upstreams: views::upstreams(Arc::clone(&upstreams)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            exposers: exposers(&gate, &manager, &exporter, &store, &callbacks, &gauges, &access_log),
+            exposers: exposers(
+                &gate,
+                &manager,
+                &exporter,
+                &store,
+                &callbacks,
+                &upstreams,
+                &gauges,
+                &access_log,
+            ),
             state: Arc::clone(&state),
         }),
         gate: Arc::clone(&gate),
         manager,
         exporter,
         callbacks: Arc::clone(&callbacks),
+        upstreams,
         access_log: Arc::clone(&access_log),
         tls: caller_tls,
         fixed: reload::Fixed::of(config),
@@ -165,10 +180,9 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
-    let upstream =
-        pipeline::Upstream { options: Arc::new(config.upstream.clone()), tls: Arc::new(tls), gauges };
     let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
-        Pipeline::new(Arc::clone(&gate), &upstream, &access_log, worker)
+        let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
+        Pipeline::new(Arc::clone(&gate), gauges, &access_log, worker)
     })
     .map_err(StartError::Thread)?;
     let endpoint = admin::Endpoint(Arc::clone(&core.admin));
@@ -193,12 +207,13 @@ fn exposers(
     exporter: &Exporter,
     store: &Store,
     callbacks: &Arc<Callbacks>,
+    upstreams: &Arc<Upstreams>,
     gauges: &[Arc<Gauges>],
     access_log: &Arc<AccessLog>,
 ) -> Vec<admin::Exposer> {
     let (gate, manager, exporter) = (Arc::clone(gate), manager.clone(), exporter.clone());
     let (store, callbacks) = (store.clone(), Arc::clone(callbacks));
-    let (gauges, access_log) = (gauges.to_vec(), Arc::clone(access_log));
+    let (upstreams, gauges, access_log) = (Arc::clone(upstreams), gauges.to_vec(), Arc::clone(access_log));
     vec![
         Arc::new(move |out| gate.expose(out)),
         Arc::new(move |out| manager.expose(out)),
@@ -206,6 +221,7 @@ fn exposers(
         Arc::new(move |out| store.expose(out)),
         Arc::new(move |out| callbacks.expose(out)),
         Arc::new(move |out| upstream_connections(&gauges, out)),
+        Arc::new(move |out| upstream_hosts(&upstreams, out)),
         Arc::new(move |out| access_log.expose(out)),
     ]
 }
@@ -216,6 +232,36 @@ fn upstream_connections(gauges: &[Arc<Gauges>], out: &mut Exposition) {
     let idle: u64 = gauges.iter().map(|gauge| gauge.idle()).sum();
     out.sample(&[("state", "active")], active as f64);
     out.sample(&[("state", "idle")], idle as f64);
+}
+
+fn upstream_hosts(upstreams: &Upstreams, out: &mut Exposition) {
+    // A host may be reached in several ways; it is healthy if it is in each.
+    let mut healthy = BTreeMap::new();
+    for host in upstreams.statuses() {
+        *healthy.entry(host.origin).or_insert(true) &= host.problem.is_none();
+    }
+    out.gauge("wxgate_upstream_healthy", "Whether a host of WeChat's answers, 1 or 0.");
+    for (origin, healthy) in &healthy {
+        out.sample(&[("origin", origin.as_str())], f64::from(u8::from(*healthy)));
+    }
+}
+
+/// The addresses of TCP listeners, with the ports that the kernel chose.
+fn bound(addresses: &[Address]) -> Vec<SocketAddr> {
+    let tcp = |address: &Address| match address {
+        Address::Tcp(text) => text.parse().ok(),
+        Address::Unix(_) => None,
+    };
+    addresses.iter().filter_map(tcp).collect()
+}
+
+/// The apps whose tokens are kept, each with the client for its calls.
+fn token_apps(config: &Config, upstreams: &[Arc<Upstream>]) -> Vec<(token::AppOptions, Control)> {
+    let control = |app: &AppOptions| {
+        let site = if app.token.kind == AppKind::Work { Site::Work } else { Site::Api };
+        upstreams[app.upstream].control(site)
+    };
+    config.pipeline.apps.iter().map(|app| (app.token.clone(), control(app))).collect()
 }
 
 impl Running {

@@ -7,8 +7,7 @@ use crate::config::Config;
 use crate::observe::clock::Clock;
 use crate::store::{Location, Store, StoreError};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
-use crate::upstream::control::{Control, SetupError};
-use crate::upstream::tls;
+use crate::upstream::{Resolver, Upstreams, tls};
 use crate::wechat::{TokenMode, errcode};
 
 /// Token calls at once.
@@ -32,9 +31,6 @@ pub enum OnlineError {
     /// TLS towards WeChat can't be set up.
     #[error("upstream.ca_file")]
     Tls(#[from] tls::TlsError),
-    /// The client for token calls can't be set up.
-    #[error(transparent)]
-    Control(#[from] SetupError),
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
@@ -46,10 +42,9 @@ pub enum OnlineError {
 /// # Errors
 /// If no call can be made at all; what WeChat refuses is in the answer.
 pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
-    let tls = tls::client_config(config.upstream.ca_file.as_deref())?;
-    let control = Control::new(&config.upstream, tls)?;
+    let upstreams = Upstreams::new(Resolver::default(), Vec::new()).configure(&config.upstreams)?;
     let timeout = config.token.fetch_timeout;
-    let apps: Vec<_> = config.pipeline.apps.iter().map(|app| &app.token).collect();
+    let (apps, controls): (Vec<_>, Vec<_>) = super::token_apps(config, &upstreams).into_iter().unzip();
     let store = match &config.store.location {
         Location::Memory => None,
         Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),
@@ -59,8 +54,8 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
     for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
         let mut calls = JoinSet::new();
-        for &index in chunk.iter().filter(|index| asked(apps[**index])) {
-            let (control, app) = (control.clone(), apps[index].clone());
+        for &index in chunk.iter().filter(|index| asked(&apps[**index])) {
+            let (control, app) = (controls[index].clone(), apps[index].clone());
             calls.spawn(async move { (index, trial(&control, &app, timeout).await) });
         }
         while let Some(called) = calls.join_next().await {
@@ -72,7 +67,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
 
     let mut sheet = Sheet::new(0, NAME);
     let mut failed = 0;
-    for (app, outcome) in apps.iter().zip(outcomes) {
+    for ((app, control), outcome) in apps.iter().zip(&controls).zip(outcomes) {
         match outcome {
             Some(Ok(left)) => {
                 let left = humantime::format_duration(left);
@@ -88,7 +83,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
             }
             None => {
                 let stored = match &store {
-                    Some(store) => probe_stored(store, &control, app, Clock::default().now(), timeout).await,
+                    Some(store) => probe_stored(store, control, app, Clock::default().now(), timeout).await,
                     None => Ok(Stored::Missing),
                 };
                 let (text, bad) = classic(&stored);

@@ -1,5 +1,6 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
+use std::error::Error as _;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::{Core, secret_files, views};
@@ -7,7 +8,7 @@ use crate::admin;
 use crate::config::{Config, LogConfig, Problems};
 use crate::server::{self, Address};
 use crate::store;
-use crate::upstream;
+use crate::upstream::tls::TlsError;
 
 /// Reads the configuration anew.
 pub type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
@@ -21,7 +22,6 @@ pub(super) struct Fixed {
     tls: bool,
     admin: Address,
     callback: Vec<Address>,
-    upstream: upstream::Options,
     store: store::Options,
     log: LogConfig,
     replay_memory: u64,
@@ -36,7 +36,6 @@ impl Fixed {
             tls: config.server.tls.is_some(),
             admin: config.admin.listen.clone(),
             callback: config.callback.listen.clone(),
-            upstream: config.upstream.clone(),
             store: config.store.clone(),
             log: config.log,
             replay_memory: config.pipeline.replay.memory,
@@ -72,16 +71,15 @@ impl Core {
         }
         if Fixed::of(config) != self.fixed {
             tracing::warn!(
-                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, \
-                 [upstream], [store], [log] and replay.memory take a restart to change; all else of the new configuration \
-                 is in force"
+                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, [store], \
+                 [log] and replay.memory take a restart to change; all else of the new configuration is in force"
             );
         }
+        let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
         // Tokens first: a request must find a keeper for every app that the directory names.
-        let apps = config.pipeline.apps.iter().map(|app| app.token.clone()).collect();
-        self.manager.reconfigure(apps, config.token.clone());
+        self.manager.reconfigure(super::token_apps(config, &upstreams), config.token.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
-        self.gate.reload(config.pipeline.clone());
+        self.gate.reload(config.pipeline.clone(), upstreams);
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
             tls.replace(identity.clone());
         }
@@ -95,6 +93,12 @@ impl Core {
         tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
         Ok(())
     }
+}
+
+/// What can't be used of the files that the configuration names.
+fn chain(error: &TlsError) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("upstream.ca_file: {error}{cause}")
 }
 
 /// The admin API's reload.

@@ -11,6 +11,7 @@ use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
 use crate::server::Address;
+use crate::upstream::Resolver;
 
 /// Why `serve` ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,7 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
         access_log: Box::new(io::stdout()),
         json,
         source: Arc::new(move || Config::load(&path)),
+        resolver: Resolver::default(),
     };
     let has_tls = config.server.tls.is_some();
     let running = start(&config, surroundings).await?;

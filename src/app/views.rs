@@ -11,6 +11,7 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
 use crate::store::Store;
 use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
+use crate::upstream::{HostStatus, Upstreams};
 use crate::wechat::catalogue::{self, Endpoint};
 
 /// The store as it is when asked.
@@ -19,6 +20,16 @@ pub(super) fn store(store: Store) -> admin::Store {
         let problem = store.problem();
         view::Store { url: store.location().to_string(), up: problem.is_none(), problem }
     })
+}
+
+/// WeChat's hosts as they are when asked.
+pub(super) fn upstreams(upstreams: Arc<Upstreams>) -> admin::Upstreams {
+    Arc::new(move || upstreams.statuses().into_iter().map(host).collect())
+}
+
+fn host(host: HostStatus) -> view::Upstream {
+    let HostStatus { origin, egress, in_use, problem } = host;
+    view::Upstream { origin, egress, in_use, healthy: problem.is_none(), problem }
 }
 
 /// All apps as they are when asked.

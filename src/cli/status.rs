@@ -22,7 +22,15 @@ struct Status {
     #[serde(default)]
     draining: bool,
     store: Option<Store>,
+    #[serde(default)]
+    upstreams: Vec<Upstream>,
     apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct Upstream {
+    origin: String,
+    problem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +106,11 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
     if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
         let text = format!("the store is down, tokens are served from memory: {problem}");
         out += &wrapped(&printable(&text), "  ");
+    }
+    for host in &status.upstreams {
+        if let Some(problem) = &host.problem {
+            out += &wrapped(&printable(&format!("{} fails: {problem}", host.origin)), "  ");
+        }
     }
     out += &row(["APP", "STATE", "AGE", "EXPIRES", "GEN", "LAST REFRESH"], |state| state);
     for app in &status.apps {
@@ -241,7 +254,10 @@ mod tests {
     use super::*;
 
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
-        "draining":false,"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},"apps":[
+        "draining":false,"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},
+        "upstreams":[{"origin":"https://api.weixin.qq.com","egress":null,"in_use":false,"healthy":false,
+         "problem":"no answer within 15s"},{"origin":"https://api2.weixin.qq.com","egress":null,"in_use":true,
+         "healthy":true,"problem":null}],"apps":[
         {"name":"shop","appid":"wx1","kind":"official_account","token_mode":"stable","state":"ready",
          "token":{"generation":42,"age_seconds":725,"expires_in_seconds":6475},"next_refresh_in_seconds":6175,
          "last_refresh":{"at":"2026-11-22T09:47:55.000Z","reason":"ahead","outcome":"replaced"},
@@ -263,6 +279,7 @@ mod tests {
         let expected = "\
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   the store is down, tokens are served from memory: refused
+  https://api.weixin.qq.com fails: no answer within 15s
 APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
 shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced
   interference: somebody else fetches tokens with this app's secret, seen 3

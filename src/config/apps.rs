@@ -9,9 +9,12 @@ use super::names::{check_name, is_hex, one_of};
 use super::problem::{Place, Report};
 use super::reader::{Field, Item, SecretSource};
 use super::secrets::Secrets;
+use super::upstream_table;
 use crate::pipeline::{AppOptions, OwnCredential};
 use crate::secret::Secret;
+use crate::server::Address;
 use crate::token;
+use crate::upstream;
 use crate::wechat::{AppKind, TokenMode};
 
 /// The cheapest call that demands the app's token and changes nothing.
@@ -25,19 +28,28 @@ struct Seen {
     default: Option<Place>,
 }
 
+/// What apps depend on of other tables.
+pub(super) struct Surroundings<'a> {
+    /// The store is this process's own, and nobody said that this is fine.
+    pub unshared: bool,
+    pub listen: &'a [Address],
+    /// `[upstream]`, then what apps add.
+    pub upstreams: &'a mut Vec<upstream::Options>,
+}
+
 pub(super) fn options(
     raw: &[Item<file::App>],
-    unshared: bool,
+    surroundings: &mut Surroundings<'_>,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Vec<AppOptions> {
     let mut seen = Seen::default();
-    raw.iter().filter_map(|item| app(item, unshared, &mut seen, secrets, report)).collect()
+    raw.iter().filter_map(|item| app(item, surroundings, &mut seen, secrets, report)).collect()
 }
 
 fn app(
     table: &Item<file::App>,
-    unshared: bool,
+    surroundings: &mut Surroundings<'_>,
     seen: &mut Seen,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
@@ -81,8 +93,9 @@ fn app(
     }
     let hosts = hosts(raw, seen, report);
     let kind = kind(&raw.kind, report);
-    let mode = mode(&raw.token_mode, unshared, report);
+    let mode = mode(&raw.token_mode, surroundings.unshared, report);
     let beside = beside(raw, kind, secrets, report);
+    let upstream = upstream(raw, surroundings, secrets, report);
     let own_credential = one_of(
         &raw.own_credential,
         &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
@@ -108,6 +121,22 @@ fn app(
         hosts,
         own_credential,
         jssdk_hosts: jssdk_hosts(raw, report),
+        upstream,
+    })
+}
+
+/// The place of the app's upstream among all.
+fn upstream(
+    raw: &file::App,
+    surroundings: &mut Surroundings<'_>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> usize {
+    let Surroundings { listen, upstreams, .. } = surroundings;
+    let Some(own) = upstream_table::of_app(raw, &upstreams[0], listen, secrets, report) else { return 0 };
+    upstreams.iter().position(|known| *known == own).unwrap_or_else(|| {
+        upstreams.push(own);
+        upstreams.len() - 1
     })
 }
 

@@ -43,15 +43,18 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         apps.iter().filter_map(|app| app.value.name.item()).map(|name| name.value.as_str()).collect();
     let callers = callers::options(callers, &names, report);
     let store = store_table::options(&file.store.or_default(), secrets, report);
+    let upstream = file.upstream.or_default();
+    let mut upstreams = vec![upstream_table::options(&upstream, &listen, secrets, report)];
     let unshared = !store.location.shared() && !token.allow_unshared.or(false);
     let raw_apps = apps;
-    let apps = apps::options(raw_apps, unshared, secrets, report);
+    let mut surroundings = apps::Surroundings { unshared, listen: &listen, upstreams: &mut upstreams };
+    let apps = apps::options(raw_apps, &mut surroundings, secrets, report);
     let exports = exports::options(raw_apps, &apps, secrets, report);
     let callback = callback_table::options(raw_apps, callback, secrets, report);
 
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
-        upstream: upstream_table::options(file.upstream.or_default(), &listen, secrets, report),
+        upstreams,
         server: ServerConfig { listen, workers, options, tls },
         admin,
         callback,

@@ -110,19 +110,20 @@ section! {
 }
 
 section! {
-    /// `[upstream]`
+    /// `[upstream]` and `[app.upstream]`
     Upstream {
         base_urls: Strings,
         connect_timeout: Duration,
         response_timeout: Duration,
         body_timeout: Duration,
         pool_idle: Duration,
+        pool_age: Duration,
+        egress_proxy: String,
+        egress_password: SecretSource,
         ca_file: String,
         resolve: StringsByName,
     }
-    refused {
-        egress_proxy: "is not built yet, leave it out and route at the network level",
-    }
+    refused {}
 }
 
 section! {
@@ -187,11 +188,11 @@ section! {
         provider_secret: SecretSource,
         callback_token: SecretSource,
         callback_aes_key: SecretSource,
+        egress_proxy: String,
+        upstream: Upstream,
         export: Vec<Item<Export>>,
     }
-    refused {
-        egress_proxy: "is not built yet, leave it out and route at the network level",
-    }
+    refused {}
 }
 
 section! {
@@ -227,7 +228,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 12] = [
+pub(super) const TABLES: [(&str, &[&str]); 13] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -238,6 +239,7 @@ pub(super) const TABLES: [(&str, &[&str]); 12] = [
     ("[store]", Store::KEYS),
     ("[log]", Log::KEYS),
     ("[[app]]", App::KEYS),
+    ("[app.upstream]", Upstream::KEYS),
     ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
 ];

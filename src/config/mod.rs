@@ -16,6 +16,7 @@ mod apps;
 mod build;
 mod callback_table;
 mod callers;
+mod egress;
 mod exports;
 mod file;
 mod listeners;
@@ -45,8 +46,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Where WeChat comes in.
     pub callback: CallbackConfig,
-    /// How to reach WeChat.
-    pub upstream: upstream::Options,
+    /// How to reach WeChat: `[upstream]`, then what apps have of their own. None twice; apps name theirs by its place.
+    pub upstreams: Vec<upstream::Options>,
     /// How tokens are kept; the apps are in [`Config::pipeline`].
     pub token: token::Options,
     /// Apps, callers and limits.

@@ -1,4 +1,4 @@
-//! `[upstream]`: where WeChat is.
+//! `[upstream]` and `[app.upstream]`: where WeChat is.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,58 +9,129 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::address::{host_and_port, is_host_name, is_loopback};
+use super::egress;
 use super::file;
 use super::problem::Report;
 use super::reader::{Field, Item, Strings, StringsByName};
 use super::secrets::{Secrets, unreadable};
 use super::units::positive;
 use crate::server::Address;
-use crate::upstream::{Options, Origin};
+use crate::upstream::{Egress, Options, Origin};
 
+/// `[upstream]`.
 pub(super) fn options(
-    raw: file::Upstream,
+    raw: &file::Upstream,
     listeners: &[Address],
-    secrets: &Secrets<'_>,
+    secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Options {
-    let origin = origin(raw.base_urls, listeners, report);
+    let defaults = Options {
+        origins: vec![Origin { tls: true, host: "api.weixin.qq.com".to_owned(), port: 443 }],
+        all_sites: false,
+        connect_timeout: Duration::from_secs(3),
+        response_timeout: Duration::from_secs(15),
+        body_timeout: Duration::from_secs(30),
+        pool_idle: Duration::from_secs(10),
+        pool_age: Duration::from_secs(60),
+        egress: None,
+        ca_file: None,
+        resolve: HashMap::new(),
+    };
+    let options = merged(raw, None, defaults, listeners, secrets, report);
+    Options { all_sites: !options.origins.iter().all(Origin::is_wechats), ..options }
+}
+
+/// `[app.upstream]` and the app's `egress_proxy`: what they don't name is as in `[upstream]`. None if there is neither.
+pub(super) fn of_app(
+    raw: &file::App,
+    global: &Options,
+    listeners: &[Address],
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Options> {
+    let egress_proxy = raw.egress_proxy.item();
+    let empty = file::Upstream::default();
+    let table = match raw.upstream.item() {
+        Some(table) => &table.value,
+        None => {
+            egress_proxy?;
+            &empty
+        }
+    };
+    let options = merged(table, egress_proxy, global.clone(), listeners, secrets, report);
+    // Who gives an app a host of its own means all of its calls.
+    let all_sites = table.base_urls.item().is_some() || global.all_sites;
+    Some(Options { all_sites, ..options })
+}
+
+/// What `raw` says, and `inherited` where it says nothing. `egress_proxy` may stand beside the table.
+fn merged(
+    raw: &file::Upstream,
+    egress_proxy: Option<&Item<String>>,
+    inherited: Options,
+    listeners: &[Address],
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Options {
+    let origins = origins(&raw.base_urls, listeners, report).unwrap_or(inherited.origins);
+    let (egress, named) = egress::option(raw, egress_proxy, inherited.egress, secrets, report);
+    if let Some((egress, place)) = egress.as_ref().zip(named)
+        && listeners.iter().any(|listener| is_own(&egress.host, egress.port, listener))
+    {
+        report.error(place, "is an address of server.listen, expected a proxy that leads to WeChat");
+    }
+    let resolve = match raw.resolve.item() {
+        Some(item) => resolve(&item.value, &origins, egress.as_ref(), report),
+        None => inherited.resolve,
+    };
     Options {
-        connect_timeout: positive(&raw.connect_timeout, Duration::from_secs(3), report),
-        response_timeout: positive(&raw.response_timeout, Duration::from_secs(15), report),
-        body_timeout: positive(&raw.body_timeout, Duration::from_secs(30), report),
-        pool_idle: raw.pool_idle.or(Duration::from_secs(10)),
-        ca_file: raw.ca_file.item().map(|item| ca_file(item, secrets, report)),
-        resolve: resolve(raw.resolve.or_default(), &origin, report),
-        origin,
+        origins,
+        all_sites: inherited.all_sites,
+        connect_timeout: positive(&raw.connect_timeout, inherited.connect_timeout, report),
+        response_timeout: positive(&raw.response_timeout, inherited.response_timeout, report),
+        body_timeout: positive(&raw.body_timeout, inherited.body_timeout, report),
+        pool_idle: raw.pool_idle.or(inherited.pool_idle),
+        pool_age: positive(&raw.pool_age, inherited.pool_age, report),
+        egress,
+        ca_file: raw.ca_file.item().map(|item| ca_file(item, secrets, report)).or(inherited.ca_file),
+        resolve,
     }
 }
 
-fn origin(base_urls: Field<Strings>, listeners: &[Address], report: &mut Report<'_>) -> Origin {
-    let wechat = Origin { tls: true, host: "api.weixin.qq.com".to_owned(), port: 443 };
-    let Some(list) = base_urls.item() else { return wechat };
-    let [url, further @ ..] = list.value.0.as_slice() else {
+/// The base URLs; none if there are none, or no good ones.
+fn origins(
+    base_urls: &Field<Strings>,
+    listeners: &[Address],
+    report: &mut Report<'_>,
+) -> Option<Vec<Origin>> {
+    let list = base_urls.item()?;
+    if list.value.0.is_empty() {
         report.error(&list.place, "is empty, expected [\"https://api.weixin.qq.com\"]");
-        return wechat;
-    };
-    if let Some(second) = further.first() {
-        report.error(&second.place, "is a second base URL, but failover is not built yet: keep one");
     }
-    match parse_origin(&url.value) {
-        Ok(origin) => {
-            if listeners.iter().any(|listener| is_own(&origin, listener)) {
-                report.error(
-                    &url.place,
-                    "is an address of server.listen, so that requests would go round in a loop, \
-                     expected WeChat's address",
-                );
+    let mut origins = Vec::new();
+    for url in &list.value.0 {
+        match parse_origin(&url.value) {
+            Ok(origin) => {
+                if listeners.iter().any(|listener| is_own(&origin.host, origin.port, listener)) {
+                    report.error(
+                        &url.place,
+                        "is an address of server.listen, so that requests would go round in a loop, \
+                         expected WeChat's address",
+                    );
+                }
+                if origins.contains(&origin) {
+                    report.error(
+                        &url.place,
+                        "is there twice, expected another host, to be used if the first fails",
+                    );
+                }
+                origins.push(origin);
             }
-            origin
-        }
-        Err(text) => {
-            report.error(&url.place, text);
-            wechat
+            Err(text) => report.error(&url.place, text),
         }
     }
+    // What else is said about hosts would only confuse while one of them is wrong.
+    (!origins.is_empty() && origins.len() == list.value.0.len()).then_some(origins)
 }
 
 /// Reads `scheme://host[:port]`. The URL isn't repeated in errors: it may hold credentials.
@@ -82,17 +153,7 @@ fn parse_origin(url: &str) -> Result<Origin, &'static str> {
     if authority.contains('/') {
         return Err("has a path, but requests bring their own, expected \"https://HOST\"");
     }
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => (host, port.strip_prefix(':')),
-        Some(_) => return Err(EXAMPLE),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    if !is_host_name(host) && !host.contains(':') {
-        return Err(EXAMPLE);
-    }
+    let (host, port) = host_port(authority).ok_or(EXAMPLE)?;
     let port = match port {
         None => {
             if tls {
@@ -107,18 +168,32 @@ fn parse_origin(url: &str) -> Result<Origin, &'static str> {
         },
     };
     let host = host.to_ascii_lowercase();
-    if !tls && (host == "weixin.qq.com" || host.ends_with(".weixin.qq.com")) {
+    let origin = Origin { tls, host, port };
+    if !tls && origin.is_wechats() {
         return Err("is WeChat without TLS, where credentials would travel in clear, write https://");
     }
-    Ok(Origin { tls, host, port })
+    Ok(origin)
 }
 
-fn is_own(origin: &Origin, listener: &Address) -> bool {
+/// Splits `host[:port]`; an IPv6 host without its brackets. None if there is no proper host.
+pub(super) fn host_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    if let Some((host, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let good = host.parse::<std::net::Ipv6Addr>().is_ok() && (port.is_empty() || port.starts_with(':'));
+        return good.then_some((host, port.strip_prefix(':')));
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    is_host_name(host).then_some((host, port))
+}
+
+fn is_own(own_host: &str, own_port: u16, listener: &Address) -> bool {
     let Address::Tcp(listener) = listener else { return false };
     let (host, port) = host_and_port(listener);
     let everywhere = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
-    let same = host == origin.host || (is_loopback(&origin.host) && (everywhere || is_loopback(host)));
-    port == origin.port && same
+    let same = host == own_host || (is_loopback(own_host) && (everywhere || is_loopback(host)));
+    port == own_port && same
 }
 
 pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
@@ -135,18 +210,31 @@ pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut R
     path
 }
 
-fn resolve(raw: StringsByName, origin: &Origin, report: &mut Report<'_>) -> HashMap<String, Vec<IpAddr>> {
+fn resolve(
+    raw: &StringsByName,
+    origins: &[Origin],
+    egress: Option<&Egress>,
+    report: &mut Report<'_>,
+) -> HashMap<String, Vec<IpAddr>> {
     let mut resolve = HashMap::new();
-    for (name, addresses) in raw.0 {
+    for (name, addresses) in &raw.0 {
         let host = name.value.to_ascii_lowercase();
-        if host != origin.host {
-            report.warn(&name.place, format!("has no effect, the host of base_urls is {}", origin.host));
+        let own = matches!(host.as_str(), "mp.weixin.qq.com" | "qyapi.weixin.qq.com");
+        let known = origins.iter().map(|origin| &origin.host).chain(egress.map(|egress| &egress.host));
+        if !own && !known.clone().any(|known| *known == host) {
+            let known: Vec<_> = known.map(String::as_str).collect();
+            let those = if let [only] = known[..] {
+                format!("the host of base_urls is {only}")
+            } else {
+                format!("the hosts here are {}", known.join(", "))
+            };
+            report.warn(&name.place, format!("has no effect, {those}"));
         }
         if addresses.0.is_empty() {
             report.error(&name.place, "names no address, expected [\"203.0.113.7\"]");
         }
         let mut ips = Vec::new();
-        for address in addresses.0 {
+        for address in &addresses.0 {
             match address.value.parse::<IpAddr>() {
                 Ok(ip) => ips.push(ip),
                 Err(_) => report.error(&address.place, "is no IP address, expected one like \"203.0.113.7\""),

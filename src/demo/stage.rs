@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use super::screen::Screen;
-use crate::app::{self, Running, StartError, Surroundings};
+use crate::app::{self, Resolver, Running, StartError, Surroundings};
 use crate::config::{Config, Problems};
 use crate::observe::clock::Clock;
 use crate::sandbox::{self, Entry, Sandbox};
@@ -66,6 +66,7 @@ impl Stage {
             access_log: Box::new(std::io::sink()),
             json: true,
             source,
+            resolver: Resolver::default(),
         };
         let proxy = app::start(&config, surroundings).await?;
         let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();

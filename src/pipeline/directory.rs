@@ -25,19 +25,6 @@ pub(super) struct Directory {
     platforms: bool,
 }
 
-/// A worker's hold on a directory. Counted by an `Rc` of the worker's own, so that its requests write to no memory that
-/// other workers read.
-#[derive(Debug)]
-pub(super) struct Held(pub(super) Arc<Directory>);
-
-impl std::ops::Deref for Held {
-    type Target = Directory;
-
-    fn deref(&self) -> &Directory {
-        &self.0
-    }
-}
-
 /// An app as requests see it.
 #[derive(Debug)]
 pub(super) struct App {
@@ -59,6 +46,8 @@ pub(super) struct App {
     pub(super) own_credential: OwnCredential,
     /// Hosts of the web pages that are signed for it, in lower case.
     pub(super) jssdk_hosts: Vec<String>,
+    /// Which of the upstreams it is reached by.
+    pub(super) upstream: usize,
     /// Its label in metrics.
     pub(super) label: u16,
 }
@@ -120,6 +109,7 @@ impl Directory {
                 token,
                 own_credential: app.own_credential,
                 jssdk_hosts: app.jssdk_hosts.clone(),
+                upstream: app.upstream,
                 label: names.label(&app.token.name),
             })
             .collect();

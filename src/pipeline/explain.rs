@@ -18,6 +18,7 @@ use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
 use crate::token::{self, Handle, Token};
+use crate::upstream::Site;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
 
 /// How often one request is sent again at most, after its token was rejected.
@@ -63,6 +64,8 @@ pub struct Settled {
     pub appid: Arc<str>,
     /// What named it.
     pub by: NamedBy,
+    /// Whose hosts it is sent to.
+    pub site: Site,
 }
 
 /// What named an app.
@@ -223,6 +226,7 @@ fn visit<'d>(
         app: Arc::clone(&app.name),
         appid: account.authorizer.as_ref().map_or(&app.appid, |authorizer| &authorizer.appid).clone(),
         by: named_by(directory, caller, named, app),
+        site: route::site(app.kind, target.endpoint),
     };
     if token_call::asked(&target).is_some() {
         return Ok(Seen { settled, endpoint: target.endpoint, injected: None, sent: None });

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -24,17 +25,17 @@ const LONGEST_TARGET: usize = 65_534;
 pub(super) struct Sending<'r> {
     /// As the caller sent it: the headers for WeChat are made of them for each attempt, since nearly all need just one.
     parts: &'r Parts,
-    authority: &'r HeaderValue,
     has_length: bool,
     body: Source,
     pub(super) progress: Rc<Progress>,
+    /// For all attempts together.
+    pub(super) timeout: Duration,
 }
 
 impl<'r> Sending<'r> {
-    /// Prepares a caller's request for `authority`.
+    /// Prepares a caller's request.
     pub(super) async fn prepare(
         parts: &'r Parts,
-        authority: &'r HeaderValue,
         body: Incoming,
         options: &Options,
         memory: &Arc<Memory>,
@@ -44,7 +45,7 @@ impl<'r> Sending<'r> {
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(body.is_at_hand());
-        Ok(Self { parts, authority, has_length, body, progress })
+        Ok(Self { parts, has_length, body, progress, timeout: options.request_timeout })
     }
 
     /// Whether the same bytes can be sent again.
@@ -57,25 +58,27 @@ impl<'r> Sending<'r> {
         self.body.length()
     }
 
-    /// The request for `target`, a path and query; none if its body is gone.
-    pub(super) fn request(&mut self, target: Bytes) -> Result<Option<Request<Outgoing>>, Error> {
-        let Some(body) = self.body.outgoing(&self.progress) else { return Ok(None) };
-        if target.len() > LONGEST_TARGET {
-            let text = "the path and query are longer than 65,534 bytes with the token in them";
-            return Err(Error::BadRequest(text.into()));
-        }
-        let bad_target = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
-        let target = PathAndQuery::from_maybe_shared(target).map_err(bad_target)?;
-        let mut request = Request::new(body);
+    /// The request for `target` on the host `authority`; none if its body is gone.
+    fn request(&mut self, target: PathAndQuery, authority: &HeaderValue) -> Option<Request<Outgoing>> {
+        let mut request = Request::new(self.body.outgoing(&self.progress)?);
         *request.method_mut() = self.parts.method.clone();
         *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = headers::request(&self.parts.headers, self.authority);
+        *request.headers_mut() = headers::request(&self.parts.headers, authority);
         if self.has_length {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.length()));
         }
         self.progress.restart(self.body.is_at_hand());
-        Ok(Some(request))
+        Some(request)
     }
+}
+
+fn target(path_and_query: Bytes) -> Result<PathAndQuery, Error> {
+    if path_and_query.len() > LONGEST_TARGET {
+        let text = "the path and query are longer than 65,534 bytes with the token in them";
+        return Err(Error::BadRequest(text.into()));
+    }
+    let bad = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
+    PathAndQuery::from_maybe_shared(path_and_query).map_err(bad)
 }
 
 /// The body's length, where the caller gave one. A chunked request has none, and one without either has no body.
@@ -93,13 +96,15 @@ fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
 pub(super) async fn send(
     pool: &Rc<Pool<Outgoing>>,
     sending: &mut Sending<'_>,
-    target: Bytes,
+    path_and_query: Bytes,
     patience: &Patience,
     endpoint: &Endpoint,
 ) -> Result<Answer<Outgoing>, Error> {
     let lost = || Error::BadRequest("the request's body is gone".into());
-    let request = sending.request(target.clone())?.ok_or_else(lost)?;
-    let error = match pool.send(request, patience, false).await {
+    let target = target(path_and_query)?;
+    let ready = pool.ready(false).await?;
+    let request = sending.request(target.clone(), ready.authority()).ok_or_else(lost)?;
+    let error = match ready.send(request, patience).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
     };
@@ -116,8 +121,9 @@ pub(super) async fn send(
     if !repeatable || !sending.is_replayable() {
         return Err(error.into());
     }
-    let request = sending.request(target)?.ok_or_else(lost)?;
-    Ok(pool.send(request, patience, true).await?)
+    let ready = pool.ready(true).await?;
+    let request = sending.request(target, ready.authority()).ok_or_else(lost)?;
+    Ok(ready.send(request, patience).await?)
 }
 
 fn is_callers_doing(error: &SendError) -> bool {

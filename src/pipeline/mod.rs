@@ -8,6 +8,7 @@ mod directory;
 mod error;
 pub mod explain;
 mod forward;
+mod held;
 mod inspect;
 mod lease;
 mod metrics;
@@ -26,15 +27,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response as HttpResponse, StatusCode};
+use http::{Method, Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
 use self::account::{Account, Authorizers, Kept, Wanted};
 use self::body::{Memory, Outgoing};
 use self::credential::Injected;
-use self::directory::{Directory, Held, Known};
+use self::directory::{Directory, Known};
 use self::error::Error;
 use self::forward::Sending;
+use self::held::{Held, InForce};
 use self::inspect::Finding;
 use self::metrics::Metrics;
 pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
@@ -49,11 +51,11 @@ use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
-use crate::upstream::{Answer, Patience, Pool, Start};
+use crate::upstream::{Answer, Gauges, Patience, Pool, Start, Upstream};
 
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
-    directory: ArcSwap<Directory>,
+    in_force: ArcSwap<InForce>,
     metrics: Arc<Metrics>,
     memory: Arc<Memory>,
     manager: Manager,
@@ -68,29 +70,31 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`.
-    pub fn new(options: Options, manager: Manager, clock: Clock, workers: usize) -> Arc<Self> {
+    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which name their upstreams
+    /// by their places in `upstreams`.
+    pub fn new(
+        options: Options,
+        upstreams: Vec<Arc<Upstream>>,
+        manager: Manager,
+        clock: Clock,
+        workers: usize,
+    ) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers));
         let memory = Memory::new(options.replay.memory);
         let directory =
             Directory::new(options, |name| manager.credentials(name), &metrics.names, None, clock.now());
-        Arc::new(Self {
-            directory: ArcSwap::from_pointee(directory),
-            metrics,
-            memory,
-            manager,
-            user_tokens: UserTokens::default(),
-            clock,
-        })
+        let in_force = ArcSwap::from_pointee(InForce { directory, upstreams });
+        Arc::new(Self { in_force, metrics, memory, manager, user_tokens: UserTokens::default(), clock })
     }
 
     /// Puts other options in force, for requests that come from now on.
-    pub fn reload(&self, options: Options) {
-        let former = self.directory.load();
+    pub fn reload(&self, options: Options, upstreams: Vec<Arc<Upstream>>) {
+        let former = self.in_force.load();
         let now = self.clock.now();
         let credentials = |name: &str| self.manager.credentials(name);
-        let directory = Directory::new(options, credentials, &self.metrics.names, Some(&**former), now);
-        self.directory.store(Arc::new(directory));
+        let names = &self.metrics.names;
+        let directory = Directory::new(options, credentials, names, Some(&former.directory), now);
+        self.in_force.store(Arc::new(InForce { directory, upstreams }));
     }
 
     /// Adds the pipeline's metrics to a scrape.
@@ -105,21 +109,9 @@ pub struct Pipeline {
     gate: Arc<Gate>,
     current: RefCell<Rc<Held>>,
     authorizers: Authorizers,
-    pool: Rc<Pool<Outgoing>>,
-    authority: HeaderValue,
+    gauges: Arc<Gauges>,
     memory: Arc<Memory>,
     reporter: Rc<Reporter>,
-}
-
-/// What a worker needs to reach WeChat.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// Where it is.
-    pub options: Arc<crate::upstream::Options>,
-    /// How it is recognised.
-    pub tls: Arc<rustls::ClientConfig>,
-    /// Connection counts, one for each worker.
-    pub gauges: Vec<Arc<crate::upstream::Gauges>>,
 }
 
 /// A request before anything is settled about it.
@@ -131,11 +123,8 @@ struct Visit<'r> {
 }
 
 impl Pipeline {
-    /// The pipeline of `worker`. Made on the worker's own thread.
-    pub fn new(gate: Arc<Gate>, upstream: &Upstream, log: &AccessLog, worker: usize) -> Self {
-        let directory = gate.directory.load_full();
-        let gauges = upstream.gauges.get(worker).map(Arc::clone).unwrap_or_default();
-        let authority = upstream.options.origin.authority();
+    /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the worker's own thread.
+    pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, worker: usize) -> Self {
         let reporter = Reporter {
             metrics: Arc::clone(&gate.metrics),
             log: log.shard(worker),
@@ -143,23 +132,21 @@ impl Pipeline {
             clock: gate.clock.clone(),
         };
         Self {
-            current: RefCell::new(Rc::new(Held(directory))),
+            current: RefCell::new(Rc::new(Held::new(gate.in_force.load_full()))),
             authorizers: Authorizers::default(),
-            pool: Pool::new(Arc::clone(&upstream.options), Arc::clone(&upstream.tls), gauges),
-            authority: HeaderValue::try_from(authority)
-                .unwrap_or(HeaderValue::from_static("api.weixin.qq.com")),
+            gauges,
             memory: Arc::clone(&gate.memory),
             reporter: Rc::new(reporter),
             gate,
         }
     }
 
-    /// The directory in force.
-    fn directory(&self) -> Rc<Held> {
-        let latest = self.gate.directory.load();
+    /// What is in force.
+    fn held(&self) -> Rc<Held> {
+        let latest = self.gate.in_force.load();
         let mut current = self.current.borrow_mut();
-        if !Arc::ptr_eq(&latest, &current.0) {
-            *current = Rc::new(Held(Arc::clone(&latest)));
+        if !current.is(&latest) {
+            *current = Rc::new(current.follow(Arc::clone(&latest)));
             self.authorizers.forget();
         }
         Rc::clone(&current)
@@ -168,11 +155,12 @@ impl Pipeline {
     /// Decides a request: WeChat's answer, or why there is none.
     async fn run(
         &self,
-        directory: &Directory,
+        held: &Held,
         request: Request,
         peer: Peer,
         report: &mut Report,
     ) -> Result<Response, Error> {
+        let directory: &Directory = held;
         let (parts, body) = request.into_parts();
         let query = route::query(&parts.uri)?;
         let target = route::target(&parts, &query)?;
@@ -206,10 +194,11 @@ impl Pipeline {
             return ticket::answer(wish, &account, &target, self.gate.clock.now()).await;
         }
 
-        let sending =
-            Sending::prepare(&parts, &self.authority, body, &directory.options, &self.memory).await?;
+        let sending = Sending::prepare(&parts, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
-        self.exchange(directory, &wanted, &target, sending, report).await
+        let app = account.app;
+        let pool = held.pool(app, route::site(app.kind, target.endpoint), &self.gauges);
+        self.exchange(pool, &wanted, &target, sending, report).await
     }
 
     /// Answers a call for a token with a placeholder.
@@ -292,20 +281,20 @@ impl Pipeline {
     /// Sends the request, and again with another token where WeChat rejects the one it had.
     async fn exchange(
         &self,
-        directory: &Directory,
+        pool: &Rc<Pool<Outgoing>>,
         wanted: &Wanted<'_>,
         target: &Target<'_>,
         mut sending: Sending<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let patience = Patience::new(Rc::clone(&sending.progress), directory.options.request_timeout);
+        let patience = Patience::new(Rc::clone(&sending.progress), sending.timeout);
         let mut injected = self.inject(wanted, target, &sending).await?;
         let mut replayed_alive = false;
         loop {
             let generation = injected.generation;
             report.generation = generation;
             let sent_at = Instant::now();
-            let attempt = self.attempt(target, injected.path_and_query, &mut sending, &patience).await;
+            let attempt = attempt(pool, target, injected.path_and_query, &mut sending, &patience).await;
             report.upstream += sent_at.elapsed();
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
@@ -365,20 +354,19 @@ impl Pipeline {
         let token = handle.obtain().await?;
         Ok(credential::inject(target, param, &*handle.freshen(token).await))
     }
+}
 
-    /// One attempt: sends the request and finds out what the answer is.
-    async fn attempt(
-        &self,
-        target: &Target<'_>,
-        path_and_query: Bytes,
-        sending: &mut Sending<'_>,
-        patience: &Patience,
-    ) -> Result<(Answer<Outgoing>, Finding), Error> {
-        let mut answer =
-            forward::send(&self.pool, sending, path_and_query, patience, target.endpoint).await?;
-        let finding = inspect::inspect(&mut answer, target.endpoint).await?;
-        Ok((answer, finding))
-    }
+/// One attempt: sends the request and finds out what the answer is.
+async fn attempt(
+    pool: &Rc<Pool<Outgoing>>,
+    target: &Target<'_>,
+    path_and_query: Bytes,
+    sending: &mut Sending<'_>,
+    patience: &Patience,
+) -> Result<(Answer<Outgoing>, Finding), Error> {
+    let mut answer = forward::send(pool, sending, path_and_query, patience, target.endpoint).await?;
+    let finding = inspect::inspect(&mut answer, target.endpoint).await?;
+    Ok((answer, finding))
 }
 
 /// Everything that a request can be refused for once caller and account are settled; else what it gets.
@@ -415,14 +403,14 @@ fn respond(mut answer: Answer<Outgoing>, start: Start) -> Response {
 impl Handler for Pipeline {
     /// Runs a request and reports it.
     async fn handle(&self, request: Request, peer: Peer) -> Response {
-        let directory = self.directory();
-        let mut report = Report::open(&self.reporter, Rc::clone(&directory), &request);
-        let decided = self.run(&directory, request, peer, &mut report).await;
-        report.deliver(decided, directory.options.errors_as_200)
+        let held = self.held();
+        let mut report = Report::open(&self.reporter, Rc::clone(&held), &request);
+        let decided = self.run(&held, request, peer, &mut report).await;
+        report.deliver(decided, held.options.errors_as_200)
     }
 
     fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
-        Some(self.reporter.refused(&error, self.directory().options.errors_as_200))
+        Some(self.reporter.refused(&error, self.held().options.errors_as_200))
     }
 }

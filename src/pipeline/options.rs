@@ -53,6 +53,8 @@ pub struct AppOptions {
     pub own_credential: OwnCredential,
     /// Hosts of the web pages that may get a signature for the JS-SDK; lower case, without port.
     pub jssdk_hosts: Vec<String>,
+    /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
+    pub upstream: usize,
 }
 
 /// What becomes of a caller's own access_token.

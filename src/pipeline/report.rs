@@ -14,8 +14,9 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::directory::{App, Caller, Held};
+use super::directory::{App, Caller};
 use super::error::Error;
+use super::held::Held;
 use super::metrics::{ANONYMOUS, MOST_SERIES, Metrics, OTHER, OTHER_CODE, Outcome, Replayed, RequestKey};
 use crate::message::body::{Body, Broken};
 use crate::message::headers;

@@ -17,9 +17,10 @@ use super::directory::{App, Caller, Directory, Known, host_name};
 use super::error::Error;
 use crate::message::{path, query};
 use crate::observe::clock::Clock;
-use crate::wechat::AppKind;
+use crate::upstream::Site;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 use crate::wechat::placeholder;
+use crate::wechat::{AppKind, Family};
 
 pub(super) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
@@ -395,6 +396,15 @@ fn unknown_app(directory: &Directory, name: &str) -> Error {
 /// In the same words whether or not the app exists.
 fn forbidden_app() -> Error {
     Error::CallerForbidden("this caller may not use this app".into())
+}
+
+/// Which of WeChat's hosts has `endpoint` for apps of this kind.
+pub(super) fn site(kind: AppKind, endpoint: &Endpoint) -> Site {
+    match (kind, endpoint.family) {
+        (AppKind::Work, _) => Site::Work,
+        (_, Family::Mp) => Site::Mp,
+        (_, Family::Api | Family::Open | Family::Work) => Site::Api,
+    }
 }
 
 /// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.

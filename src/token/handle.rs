@@ -16,6 +16,7 @@ use super::{AppOptions, Failure, Options, RefreshReport, RefreshResult, Rejectio
 use super::{Unavailable, Verdict};
 use crate::observe::clock::Clock;
 use crate::store::Record;
+use crate::upstream::control::Control;
 use crate::wechat::Issuer;
 
 /// Asks about one app's token. Cheap to clone; usable from any thread and runtime.
@@ -69,6 +70,8 @@ pub(super) enum Message {
     SecretChanged,
     /// What WeChat handed over to fetch with.
     Granted(Record),
+    /// Makes the app's calls from now on.
+    Control(Control),
     Stop,
     #[cfg(test)]
     Panic,

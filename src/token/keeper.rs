@@ -29,7 +29,6 @@ const CLOCK_TICK: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
     pub store: Store,
-    pub control: Control,
     pub clock: Clock,
     /// Bounds the first fetches of a start with many apps.
     pub starts: Arc<Semaphore>,
@@ -47,6 +46,8 @@ pub(super) struct Keeper {
     pub(super) issuer: Issuer,
     /// What WeChat handed over to fetch with.
     pub(super) grant: Grant,
+    /// Makes this app's calls.
+    pub(super) control: Control,
     inbox: mpsc::UnboundedReceiver<Message>,
     /// Under which the store keeps this token.
     pub(super) key: String,
@@ -87,7 +88,12 @@ enum Step {
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>, tools: Tools) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        inbox: mpsc::UnboundedReceiver<Message>,
+        control: Control,
+        tools: Tools,
+    ) -> Self {
         let settings = shared.settings.load();
         let issuer = settings.credential.issuer;
         let key = settings.credential.key(&settings.app);
@@ -97,6 +103,7 @@ impl Keeper {
             tools,
             issuer,
             grant: Grant::default(),
+            control,
             inbox,
             key,
             held: None,
@@ -171,6 +178,13 @@ impl Keeper {
             Message::Stored(record) => self.compare(record).await,
             Message::SecretChanged => self.obstacle.clear(),
             Message::Granted(record) => self.granted(record),
+            Message::Control(control) => {
+                // What failed by the old way may succeed by the new one.
+                if !control.is_same(&self.control) {
+                    self.obstacle.clear();
+                }
+                self.control = control;
+            }
             Message::Stop => {}
             #[cfg(test)]
             Message::Panic => panic!("asked to"),

@@ -125,7 +125,7 @@ impl Keeper {
             let settings = self.settings();
             let timeout = settings.options.fetch_timeout;
             let (app, issuer) = (&settings.app, settings.credential.issuer);
-            pulse = probe(&self.tools.control, app, issuer, &token.value, timeout).await;
+            pulse = probe(&self.control, app, issuer, &token.value, timeout).await;
         }
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no force.
         if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {

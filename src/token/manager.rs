@@ -59,6 +59,8 @@ pub(super) struct App {
     further: Vec<Keeping>,
     /// Of the accounts that a third-party platform acts for, by their appids, as far as somebody has asked for them.
     pub(super) authorizers: HashMap<Arc<str>, Keeping>,
+    /// Makes the calls of all of them.
+    pub(super) control: Control,
 }
 
 /// A keeper at work.
@@ -73,21 +75,14 @@ pub(super) struct Keeping {
 }
 
 impl Manager {
-    /// Starts a keeper for each app on the runtime that this is called in, which must have its timers and I/O
-    /// enabled. Apps whose token the store doesn't hold fetch one at once.
+    /// Starts a keeper for each app, with the client for its calls, on the runtime that this is called in, which must have
+    /// its timers and I/O enabled. Apps whose token the store doesn't hold fetch one at once.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(
-        apps: Vec<AppOptions>,
-        options: Options,
-        store: Store,
-        control: Control,
-        clock: Clock,
-    ) -> Self {
+    pub fn start(apps: Vec<(AppOptions, Control)>, options: Options, store: Store, clock: Clock) -> Self {
         let tools = Tools {
             store,
-            control,
             clock,
             starts: Arc::new(Semaphore::new(STARTS)),
             owner: format!("{:032x}", fastrand::u128(..)).into(),
@@ -97,7 +92,7 @@ impl Manager {
         Self::with(tools, apps, options)
     }
 
-    fn with(tools: Tools, apps: Vec<AppOptions>, options: Options) -> Self {
+    fn with(tools: Tools, apps: Vec<(AppOptions, Control)>, options: Options) -> Self {
         let manager =
             Self(Arc::new(Inner { tools, runtime: runtime::Handle::current(), kept: Mutex::default() }));
         // Before the keepers look at the store for the first time, so that nothing falls between.
@@ -111,16 +106,15 @@ impl Manager {
     /// One app, in a simulation.
     #[cfg(test)]
     pub(super) fn simulated(
-        app: AppOptions,
+        app: (AppOptions, Control),
         options: Options,
         store: Store,
-        control: Control,
         clock: Clock,
         looks_again: bool,
     ) -> Self {
         let owner = format!("{:032x}", fastrand::u128(..)).into();
         let starts = Arc::new(Semaphore::new(STARTS));
-        Self::with(Tools { store, control, clock, starts, owner, looks_again }, vec![app], options)
+        Self::with(Tools { store, clock, starts, owner, looks_again }, vec![app], options)
     }
 
     /// Ends as a killed process does.
@@ -132,17 +126,17 @@ impl Manager {
     }
 
     /// Takes over a reloaded configuration. Keepers of unchanged apps go on untouched; a changed secret closes
-    /// the circuit and keeps the token; keepers of apps that are gone stop.
-    pub fn reconfigure(&self, apps: Vec<AppOptions>, options: Options) {
+    /// the circuit and keeps the token; so does another client for its calls; keepers of apps that are gone stop.
+    pub fn reconfigure(&self, apps: Vec<(AppOptions, Control)>, options: Options) {
         let mut kept = self.kept();
         kept.fetch_timeout = options.fetch_timeout;
         let mut before = std::mem::take(&mut kept.apps);
         let mut gone = Vec::new();
-        for app in apps {
+        for (app, control) in apps {
             let same = before.iter().position(|old| old.main.goes_on_for(&app));
             let app = match same {
-                Some(index) => self.go_on(before.remove(index), app, &options, &mut gone),
-                None => self.begin(app, &options),
+                Some(index) => self.go_on(before.remove(index), app, control, &options, &mut gone),
+                None => self.begin(app, control, &options),
             };
             kept.apps.push(app);
         }
@@ -154,20 +148,28 @@ impl Manager {
         kept.stopping.retain(|supervisor| !supervisor.is_finished());
     }
 
-    fn begin(&self, app: AppOptions, options: &Options) -> App {
+    fn begin(&self, app: AppOptions, control: Control, options: &Options) -> App {
         let settings = |credential| Settings { app: app.clone(), credential, options: options.clone() };
-        let main = self.keep(settings(Credential::main(&app)));
+        let main = self.keep(settings(Credential::main(&app)), control.clone());
         let further = Credential::further(&app, &main.handle());
-        let further = further.into_iter().map(|credential| self.keep(settings(credential))).collect();
-        App { main, further, authorizers: HashMap::new() }
+        let keep = |credential| self.keep(settings(credential), control.clone());
+        let further = further.into_iter().map(keep).collect();
+        App { main, further, authorizers: HashMap::new(), control }
     }
 
-    fn go_on(&self, before: App, app: AppOptions, options: &Options, gone: &mut Vec<Keeping>) -> App {
-        let App { main, further: mut former, authorizers } = before;
+    fn go_on(
+        &self,
+        before: App,
+        app: AppOptions,
+        control: Control,
+        options: &Options,
+        gone: &mut Vec<Keeping>,
+    ) -> App {
+        let App { main, further: mut former, authorizers, .. } = before;
         let settings = |credential| Settings { app: app.clone(), credential, options: options.clone() };
         let reconfigured = |keeping: Keeping| {
             let credential = keeping.shared.settings.load().credential.clone();
-            keeping.reconfigured(settings(credential))
+            keeping.reconfigured(settings(credential), control.clone())
         };
         let main = reconfigured(main);
         let mut further = Vec::new();
@@ -175,13 +177,13 @@ impl Manager {
             let same = |old: &Keeping| old.shared.settings.load().credential.is_same(&credential);
             further.push(match former.iter().position(same) {
                 Some(index) => reconfigured(former.remove(index)),
-                None => self.keep(settings(credential)),
+                None => self.keep(settings(credential), control.clone()),
             });
         }
         gone.append(&mut former);
         let authorizers =
             authorizers.into_iter().map(|(appid, keeping)| (appid, reconfigured(keeping))).collect();
-        App { main, further, authorizers }
+        App { main, further, authorizers, control }
     }
 
     /// A handle to the token of the app of that name. To be asked for once, not for each request.
@@ -238,12 +240,12 @@ impl Manager {
         }
     }
 
-    pub(super) fn keep(&self, settings: Settings) -> Keeping {
+    pub(super) fn keep(&self, settings: Settings, control: Control) -> Keeping {
         let (key, grant) =
             (settings.credential.key(&settings.app), grant::key(&settings.app, &settings.credential));
         let (shared, inbox) = Shared::new(settings, self.0.tools.clock.clone());
         let shared = Arc::new(shared);
-        let keeper = Keeper::new(Arc::clone(&shared), inbox, self.0.tools.clone());
+        let keeper = Keeper::new(Arc::clone(&shared), inbox, control, self.0.tools.clone());
         Keeping { shared, key, grant, supervisor: self.0.runtime.spawn(supervise(keeper)) }
     }
 
@@ -377,12 +379,13 @@ impl Keeping {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    fn reconfigured(self, settings: Settings) -> Self {
+    fn reconfigured(self, settings: Settings, control: Control) -> Self {
         let secret_changed = !self.shared.settings.load().app.same_secrets(&settings.app);
         self.shared.settings.store(Arc::new(settings));
         if secret_changed {
             self.shared.tell(Message::SecretChanged);
         }
+        self.shared.tell(Message::Control(control));
         self
     }
 
@@ -481,7 +484,7 @@ mod tests {
         store.save("access_token:stable:wx1", &record).await.expect("memory never fails");
         let second = Duration::from_secs(10);
         let options = Options { fetch_timeout: second, refresh_wait: second };
-        let manager = Manager::start(vec![app()], options, store, Control::nowhere(), clock);
+        let manager = Manager::start(vec![(app(), Control::nowhere())], options, store, clock);
         let handle = manager.handle("shop").expect("configured");
         assert_eq!(handle.obtain().await.expect("stored").generation, 7);
         handle.shared.tell(Message::Panic);
@@ -506,7 +509,7 @@ mod tests {
         store.save("access_token:stable:wx1", &record(7)).await.expect("memory never fails");
         let second = Duration::from_secs(10);
         let options = Options { fetch_timeout: second, refresh_wait: second };
-        let manager = Manager::start(vec![app()], options, store.clone(), Control::nowhere(), clock);
+        let manager = Manager::start(vec![(app(), Control::nowhere())], options, store.clone(), clock);
         let handle = manager.handle("shop").expect("configured");
         assert_eq!(handle.obtain().await.expect("stored").generation, 7);
         let mut changes = handle.changes();

@@ -8,10 +8,12 @@ use super::credential::Credential;
 use super::fetch::query_auth;
 use super::grant;
 use super::handle::{Message, Settings};
+use super::manager::App;
 use super::{Failure, Handle, Manager, Unavailable};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::StoreError;
+use crate::upstream::control::Control;
 use crate::wechat::Issuer;
 
 impl Manager {
@@ -21,13 +23,13 @@ impl Manager {
     /// # Errors
     /// The store can't be asked.
     pub async fn authorizer(&self, platform: &str, appid: &str) -> Result<Option<Handle>, Unavailable> {
-        let (settings, by) = {
+        let (settings, control, by) = {
             let kept = self.kept();
             let Some(app) = kept.app(platform) else { return Ok(None) };
             if let Some(keeping) = app.authorizers.get(appid) {
                 return Ok(Some(keeping.handle()));
             }
-            (app.main.shared.settings.load_full(), app.main.handle())
+            (app.main.shared.settings.load_full(), app.control.clone(), app.main.handle())
         };
         let key = grant::refresh_token_key(&settings.app.appid, appid);
         let record = match self.0.tools.store.load(&key).await {
@@ -45,7 +47,7 @@ impl Manager {
         let Some(app) = kept.app_mut(platform) else { return Ok(None) };
         let keeping = app.authorizers.entry(appid.into()).or_insert_with_key(|appid| {
             let credential = Credential::authorizer(Arc::clone(appid), by);
-            let keeping = self.keep(Settings { credential, ..Settings::clone(&settings) });
+            let keeping = self.keep(Settings { credential, ..Settings::clone(&settings) }, control);
             keeping.shared.tell(Message::Granted(record));
             keeping
         });
@@ -80,9 +82,9 @@ impl Manager {
     /// WeChat gave none, or the store didn't take it.
     pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<(Arc<str>, Value), Failure> {
         let unknown = || Failure::transient("the platform is not configured");
-        let (component, by) = self.platform(platform).ok_or_else(unknown)?;
+        let (component, control, by) = self.platform(platform).ok_or_else(unknown)?;
         let timeout = by.shared.settings.load().options.fetch_timeout;
-        let authorization = query_auth(&self.0.tools.control, &by, &component, code, timeout).await?;
+        let authorization = query_auth(&control, &by, &component, code, timeout).await?;
         let kept = self.granted(platform, &authorization.appid, authorization.refresh_token).await;
         kept.map_err(|error| {
             Failure::transient(format!("the store didn't take the refresh token: {}", error.chain()))
@@ -100,7 +102,7 @@ impl Manager {
         appid: &str,
         refresh_token: Secret,
     ) -> Result<(), StoreError> {
-        let Some((component, _)) = self.platform(platform) else { return Ok(()) };
+        let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
         let (key, now) = (grant::refresh_token_key(&component, appid), self.0.tools.clock.now());
         let record = grant::save_refresh_token(&self.0.tools.store, &key, refresh_token, now).await?;
         if let Some(keeping) = self.kept().app(platform).and_then(|app| app.authorizers.get(appid)) {
@@ -114,7 +116,7 @@ impl Manager {
     /// # Errors
     /// The store didn't take it.
     pub async fn revoked(&self, platform: &str, appid: &str, at: Timestamp) -> Result<(), StoreError> {
-        let Some((component, _)) = self.platform(platform) else { return Ok(()) };
+        let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
         let key = grant::refresh_token_key(&component, appid);
         match self.0.tools.store.load(&key).await? {
             Some(present) if present.fetched_at <= at => self.granted(platform, appid, Secret::new("")).await,
@@ -122,9 +124,9 @@ impl Manager {
         }
     }
 
-    fn platform(&self, name: &str) -> Option<(Arc<str>, Handle)> {
+    fn platform(&self, name: &str) -> Option<(Arc<str>, Control, Handle)> {
         let kept = self.kept();
-        let main = &kept.app(name)?.main;
-        Some((Arc::clone(&main.shared.settings.load().app.appid), main.handle()))
+        let App { main, control, .. } = kept.app(name)?;
+        Some((Arc::clone(&main.shared.settings.load().app.appid), control.clone(), main.handle()))
     }
 }

@@ -174,7 +174,7 @@ impl Keeper {
     /// The call itself; the lease is kept alive meanwhile.
     async fn call(&mut self, force: bool, lease: Option<&Lease>) -> Result<Issued, FetchError> {
         let (settings, now) = (self.settings(), self.now().wall);
-        let Self { tools: Tools { control, store, .. }, grant, .. } = self;
+        let Self { tools: Tools { store, .. }, control, grant, .. } = self;
         let tools = fetch::Tools { control, store, now };
         let call = Box::pin(fetch::fetch(&tools, &settings, grant, force));
         tokio::pin!(call);

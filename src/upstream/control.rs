@@ -1,19 +1,27 @@
 //! Calls of the control plane: token fetches and probes.
+//!
+//! Each has a connection of its own: a token is fetched once in two hours, and no name is remembered longer than a call.
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use tokio::time::{Instant, timeout_at};
 
-use super::Options;
+use super::connect::{ConnectError, remedy_of_io};
+use super::health::Evidence;
+use super::hosts::Hosts;
+use super::once;
+use super::transport::Socket;
 
-/// Makes the proxy's own calls to WeChat, off the hot path. Clones share one connection pool.
+/// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as well.
 #[derive(Clone, Debug)]
 pub struct Control {
-    client: reqwest::Client,
-    base: String,
+    hosts: Arc<Hosts>,
     #[cfg(test)]
     script: Option<Scripts>,
 }
@@ -53,18 +61,19 @@ pub enum CallError {
     /// Nothing answered in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// Could not connect, or the exchange broke off.
+    /// No connection: WeChat has seen nothing of the call.
+    #[error(transparent)]
+    Connect(ConnectError),
+    /// The exchange broke off.
     #[error("the exchange failed")]
-    Exchange(#[source] reqwest::Error),
+    Exchange(#[from] hyper::Error),
+    /// The call can't be put into a request.
+    #[error("the call makes no request")]
+    Malformed(#[from] http::Error),
     /// The answer is longer than any token answer.
     #[error("the answer is longer than 64 KiB")]
     TooLong,
 }
-
-/// The control client could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up the control client")]
-pub struct SetupError(#[from] reqwest::Error);
 
 const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -76,82 +85,34 @@ impl CallError {
                 "See that this machine may reach the host (firewall, routes), and that token.fetch_timeout leaves time enough.",
             ),
             Self::TooLong => Some("See that upstream.base_urls leads to WeChat and not to a web page."),
-            Self::Exchange(error) => remedy_of(error),
+            Self::Connect(error) => error.remedy(),
+            Self::Exchange(error) => {
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    if let Some(io) = error.downcast_ref::<io::Error>() {
+                        return remedy_of_io(io.kind());
+                    }
+                    cause = error.source();
+                }
+                None
+            }
+            Self::Malformed(_) => None,
         }
-    }
-}
-
-fn remedy_of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        // An `io::Error` hands on the source of what it wraps, and so hides the wrapped error itself.
-        let wrapped = io.and_then(io::Error::get_ref).map(|wrapped| wrapped as &(dyn StdError + 'static));
-        if let Some(tls) = [Some(error), wrapped].into_iter().flatten().find_map(|e| e.downcast_ref()) {
-            return Some(remedy_of_tls(tls));
-        }
-        if error.to_string() == "dns error" {
-            return Some(
-                "See that the host in upstream.base_urls is spelled right and that this machine's DNS knows it; \
-                 upstream.resolve sets addresses without DNS.",
-            );
-        }
-        if let Some(remedy) = io.and_then(|error| remedy_of_io(error.kind())) {
-            return Some(remedy);
-        }
-        cause = wrapped.or_else(|| error.source());
-    }
-    None
-}
-
-fn remedy_of_tls(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(_) => {
-            "The server's certificate isn't trusted: check the machine's clock, and set upstream.ca_file if a proxy of \
-             your own stands between."
-        }
-        _ => {
-            "The server doesn't speak TLS as expected: see that upstream.base_urls has the right scheme and port."
-        }
-    }
-}
-
-fn remedy_of_io(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
-        io::ErrorKind::ConnectionRefused => {
-            Some("Nothing listens there: check host and port in upstream.base_urls, and the firewall.")
-        }
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some("This machine has no route there: check its network and firewall.")
-        }
-        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Some(
-            "Something between here and WeChat ended the connection: check firewall and upstream.base_urls.",
-        ),
-        _ => None,
     }
 }
 
 impl Control {
-    /// A client for `options.origin`.
-    pub fn new(options: &Options, tls: rustls::ClientConfig) -> Result<Self, SetupError> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(options.pool_idle);
-        for (host, addresses) in &options.resolve {
-            let addresses: Vec<_> =
-                addresses.iter().map(|ip| std::net::SocketAddr::new(*ip, options.origin.port)).collect();
-            builder = builder.resolve_to_addrs(host, &addresses);
-        }
-        Ok(Self {
-            client: builder.build()?,
-            base: options.origin.url(),
+    pub(super) fn new(hosts: Arc<Hosts>) -> Self {
+        Self {
+            hosts,
             #[cfg(test)]
             script: None,
-        })
+        }
+    }
+
+    /// Whether both lead to the same hosts by the same way.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.hosts, &other.hosts)
     }
 
     /// Makes one call; `timeout` bounds it from connecting to the answer's last byte.
@@ -161,33 +122,56 @@ impl Control {
             let answer = tokio::time::timeout(timeout, script(call.into())).await;
             return answer.unwrap_or(Err(CallError::Timeout(timeout)));
         }
-        let request = match call {
-            Call::Get { path, query } => self.client.get(format!("{}{path}?{query}", self.base)),
-            Call::Post { path, body } => self
-                .client
-                .post(format!("{}{path}", self.base))
-                .header(http::header::CONTENT_TYPE, "application/json")
-                .body(body.to_owned()),
-        };
-        let exchange = async {
-            let mut response = request.send().await?;
-            let status = response.status();
-            let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await? {
-                if body.len() + chunk.len() > LONGEST_ANSWER {
-                    return Err(CallError::TooLong);
+        let deadline = Instant::now() + timeout;
+        let mut host = self.hosts.choose();
+        let socket = loop {
+            match timeout_at(deadline, self.hosts.connect(host)).await {
+                Ok(Ok(socket)) => break socket,
+                Ok(Err(error)) => match self.hosts.after(host, &error) {
+                    Some(next) => host = next,
+                    None => return Err(CallError::Connect(error)),
+                },
+                Err(_) => {
+                    self.hosts.failed(host, Evidence::Silent(timeout));
+                    return Err(CallError::Timeout(timeout));
                 }
-                body.extend_from_slice(&chunk);
             }
-            Ok(Answer { status, body: body.into() })
         };
-        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(CallError::Timeout(timeout)))
+        let answer = timeout_at(deadline, self.exchange(host, socket, call)).await;
+        let answer = answer.unwrap_or(Err(CallError::Timeout(timeout)));
+        match &answer {
+            Ok(answer) => self.hosts.answered(host, answer.status),
+            Err(CallError::Timeout(limit)) => self.hosts.failed(host, Evidence::Silent(*limit)),
+            Err(CallError::Exchange(error)) => {
+                self.hosts.failed(host, Evidence::Broken(error.to_string()));
+            }
+            Err(CallError::Connect(_) | CallError::Malformed(_) | CallError::TooLong) => {}
+        }
+        answer
     }
-}
 
-impl From<reqwest::Error> for CallError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Exchange(error.without_url())
+    async fn exchange(&self, host: usize, socket: Socket, call: Call<'_>) -> Result<Answer, CallError> {
+        let origin = self.hosts.origin(host);
+        let mut request = match call {
+            Call::Get { path, query } => {
+                once::request(origin, Method::GET, &format!("{path}?{query}"), Bytes::new())?
+            }
+            Call::Post { path, body } => {
+                let mut request =
+                    once::request(origin, Method::POST, path, Bytes::copy_from_slice(body.as_bytes()))?;
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                request
+            }
+        };
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
+        once::exchange(socket, request, async |answer| {
+            let status = answer.status();
+            match once::body(answer.into_body(), LONGEST_ANSWER).await? {
+                Some(body) => Ok(Answer { status, body }),
+                None => Err(CallError::TooLong),
+            }
+        })
+        .await
     }
 }
 
@@ -195,18 +179,26 @@ impl From<reqwest::Error> for CallError {
 impl Control {
     /// For tests in which nothing may be called: no call arrives anywhere.
     pub(crate) fn nowhere() -> Self {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring knows TLS 1.2 and 1.3")
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build();
-        Self { client: client.expect("a client"), base: "http://127.0.0.1:0".into(), script: None }
+        let second = Duration::from_secs(1);
+        let options = super::Options {
+            origins: vec![super::Origin { tls: false, host: "127.0.0.1".to_owned(), port: 0 }],
+            all_sites: true,
+            connect_timeout: second,
+            response_timeout: second,
+            body_timeout: second,
+            pool_idle: second,
+            pool_age: second,
+            egress: None,
+            ca_file: None,
+            resolve: std::collections::HashMap::new(),
+        };
+        let upstreams = super::Upstreams::new(super::Resolver::default(), Vec::new());
+        let upstreams = upstreams.configure(&[options]).expect("no certificates to be read");
+        upstreams[0].control(super::Site::Api)
     }
 
     /// With answers of a test's own, and no network.
-    pub(crate) fn scripted(script: std::sync::Arc<Script>) -> Self {
+    pub(crate) fn scripted(script: Arc<Script>) -> Self {
         Self { script: Some(Scripts(script)), ..Self::nowhere() }
     }
 }
@@ -219,7 +211,7 @@ pub(crate) type Script = dyn Fn(Scripted) -> std::pin::Pin<Box<dyn Future<Output
 
 #[cfg(test)]
 #[derive(Clone)]
-struct Scripts(std::sync::Arc<Script>);
+struct Scripts(Arc<Script>);
 
 #[cfg(test)]
 impl std::fmt::Debug for Scripts {

@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::TlsConnector;
 
 use super::Options;
-use super::connect::{ConnectError, Connector};
-use super::exchange::SendError;
-use super::transport::{Meter, Transport};
+use super::connect::ConnectError;
+use super::exchange::{Ready, SendError};
+use super::hosts::Hosts;
+use super::transport::{Meter, Socket, Transport};
 use crate::message::body::Broken;
 
 /// The body of a request on its way to WeChat.
@@ -43,6 +44,11 @@ impl Gauges {
     pub fn idle(&self) -> u64 {
         self.idle.load(Ordering::Relaxed)
     }
+
+    /// Only the worker's own thread writes, so a load and a store do.
+    fn parked(&self, change: impl FnOnce(u64) -> u64) {
+        self.idle.store(change(self.idle.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
 }
 
 /// A connection and the future that drives it, which whoever holds it must poll.
@@ -50,9 +56,12 @@ pub(super) struct Connection<B: Payload> {
     pub(super) sender: SendRequest<B>,
     driver: http1::Connection<TokioIo<Transport>, B>,
     pub(super) meter: Rc<Meter>,
+    /// Which of the pool's hosts it leads to.
+    pub(super) host: usize,
     pub(super) reused: bool,
     /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
+    made_at: Instant,
     parked_at: Option<Instant>,
     gauges: Arc<Gauges>,
 }
@@ -86,45 +95,70 @@ const READ_BUFFER: usize = 128 * 1024;
 
 /// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is closed.
 pub struct Pool<B: Payload> {
-    connector: Connector,
+    pub(super) hosts: Arc<Hosts>,
+    lanes: Vec<Lane<B>>,
+    reaping: Cell<bool>,
+    gauges: Arc<Gauges>,
+}
+
+/// The connections to one host.
+struct Lane<B: Payload> {
+    /// The `Host` header. The worker's own: counting the references of a shared one would be a write to shared memory.
+    authority: HeaderValue,
     #[expect(
         clippy::vec_box,
         reason = "a connection is large and moves between pool and request: by pointer"
     )]
     parked: RefCell<Vec<Box<Connection<B>>>>,
-    reaping: Cell<bool>,
-    gauges: Arc<Gauges>,
 }
 
 impl<B: Payload> std::fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("parked", &self.parked.borrow().len()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("hosts", &self.hosts).finish_non_exhaustive()
     }
 }
 
 impl<B: Payload> Pool<B> {
     /// An empty pool; `gauges` is told how many connections it has.
-    pub fn new(options: Arc<Options>, tls: Arc<rustls::ClientConfig>, gauges: Arc<Gauges>) -> Rc<Self> {
-        Rc::new(Self {
-            connector: Connector { options, tls: TlsConnector::from(tls) },
+    pub fn new(hosts: Arc<Hosts>, gauges: Arc<Gauges>) -> Rc<Self> {
+        let lane = |authority: String| Lane {
+            // The configuration lets no host through that isn't a header.
+            authority: HeaderValue::try_from(authority).unwrap_or(HeaderValue::from_static("-")),
             parked: RefCell::default(),
-            reaping: Cell::new(false),
-            gauges,
-        })
+        };
+        let lanes = hosts.origins().map(|origin| lane(origin.authority())).collect();
+        Rc::new(Self { hosts, lanes, reaping: Cell::new(false), gauges })
     }
 
-    /// Where this pool's connections go.
+    /// How this pool's connections are used.
     pub fn options(&self) -> &Options {
-        &self.connector.options
+        self.hosts.options()
+    }
+
+    pub(super) fn authority(&self, host: usize) -> &HeaderValue {
+        &self.lanes[host].authority
+    }
+
+    /// A connection that a request can be sent on, a new one if `fresh`.
+    pub async fn ready(self: &Rc<Self>, fresh: bool) -> Result<Ready<B>, SendError> {
+        let host = self.hosts.choose();
+        let parked = if fresh { None } else { self.reuse(host) };
+        let connection = match parked {
+            Some(connection) => connection,
+            // Boxed where it is rare: a future is as large as its largest step, and is copied when it is made.
+            None => Box::pin(self.connect(host)).await?,
+        };
+        Ok(Ready { connection, pool: Rc::clone(self) })
     }
 
     /// A parked connection that is still good.
-    pub(super) fn reuse(&self) -> Option<Box<Connection<B>>> {
-        let idle_limit = self.options().pool_idle;
+    fn reuse(&self, host: usize) -> Option<Box<Connection<B>>> {
+        let (options, now) = (self.options(), Instant::now());
         for _ in 0..MOST_DISCARDED {
-            let mut connection = self.parked.borrow_mut().pop()?;
-            self.count_idle();
-            if connection.parked_at.take().is_none_or(|at| at.elapsed() >= idle_limit) {
+            let mut connection = self.lanes[host].parked.borrow_mut().pop()?;
+            self.gauges.parked(|idle| idle - 1);
+            let idle = connection.parked_at.take().map_or(options.pool_idle, |at| now.duration_since(at));
+            if idle >= options.pool_idle || now.duration_since(connection.made_at) >= options.pool_age {
                 continue;
             }
             // Nobody polls a parked connection: one poll notices that WeChat has closed it meanwhile.
@@ -138,8 +172,25 @@ impl<B: Payload> Pool<B> {
         None
     }
 
-    pub(super) async fn fresh(&self) -> Result<Box<Connection<B>>, SendError> {
-        let transport = self.connector.connect().await.map_err(SendError::Connect)?;
+    /// A new connection to `host`; one to another host where that one takes none.
+    async fn connect(&self, mut host: usize) -> Result<Box<Connection<B>>, SendError> {
+        loop {
+            let error = match self.hosts.connect(host).await {
+                Ok(socket) => return self.shake_hands(host, socket).await,
+                Err(error) => error,
+            };
+            match self.hosts.after(host, &error) {
+                None => return Err(SendError::Connect(error)),
+                Some(next) => host = next,
+            }
+            if let Some(connection) = self.reuse(host) {
+                return Ok(connection);
+            }
+        }
+    }
+
+    async fn shake_hands(&self, host: usize, socket: Socket) -> Result<Box<Connection<B>>, SendError> {
+        let transport = Transport { socket, meter: Rc::new(Meter::default()) };
         let meter = Rc::clone(&transport.meter);
         let (sender, driver) = http1::Builder::new()
             .writev(false)
@@ -153,37 +204,44 @@ impl<B: Payload> Pool<B> {
             sender,
             driver,
             meter,
+            host,
             reused: false,
             timer: None,
+            made_at: Instant::now(),
             parked_at: None,
             gauges,
         }))
     }
 
-    /// Takes back a connection whose exchange is over.
+    /// Takes back a connection whose exchange is over, unless it has served long enough.
     pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
-        connection.parked_at = Some(Instant::now());
-        self.parked.borrow_mut().push(connection);
-        self.count_idle();
+        let now = Instant::now();
+        if now.duration_since(connection.made_at) >= self.options().pool_age {
+            return;
+        }
+        connection.parked_at = Some(now);
+        self.lanes[connection.host].parked.borrow_mut().push(connection);
+        self.gauges.parked(|idle| idle + 1);
         if !self.reaping.replace(true) {
             let pool = Rc::clone(self);
             tokio::task::spawn_local(async move { pool.reap().await });
         }
     }
 
-    /// Closes what has been idle too long; ends with the last parked connection, so an idle worker sleeps.
+    /// Closes what has been idle too long; ends with the last parked connection, so an idle worker sleeps and a pool that
+    /// nobody else holds is gone.
     async fn reap(&self) {
         let limit = self.options().pool_idle;
-        while !self.parked.borrow().is_empty() {
+        while self.lanes.iter().any(|lane| !lane.parked.borrow().is_empty()) {
             tokio::time::sleep(limit / 2).await;
-            self.parked.borrow_mut().retain(|parked| parked.parked_at.is_some_and(|at| at.elapsed() < limit));
-            self.count_idle();
+            for lane in &self.lanes {
+                let mut parked = lane.parked.borrow_mut();
+                let before = parked.len();
+                parked.retain(|parked| parked.parked_at.is_some_and(|at| at.elapsed() < limit));
+                self.gauges.parked(|idle| idle - (before - parked.len()) as u64);
+            }
         }
         self.reaping.set(false);
-    }
-
-    fn count_idle(&self) {
-        self.gauges.idle.store(self.parked.borrow().len() as u64, Ordering::Relaxed);
     }
 }
 

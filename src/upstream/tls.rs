@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 
 /// Why TLS towards WeChat can't be set up.
@@ -36,24 +36,29 @@ pub enum TlsError {
     Versions(#[source] rustls::Error),
 }
 
+/// Whose certificates are trusted: those of the PEM file, or Mozilla's.
+pub(super) type Roots = Option<Vec<TrustAnchor<'static>>>;
+
 /// A client configuration that trusts `ca_file`, or Mozilla's roots where there is none.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
-    let roots = match ca_file {
-        Some(path) => roots_of(path)?,
-        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-    };
+    client_config_of(&roots(ca_file)?)
+}
+
+pub(super) fn client_config_of(roots: &Roots) -> Result<ClientConfig, TlsError> {
+    let roots = roots.clone().unwrap_or_else(|| webpki_roots::TLS_SERVER_ROOTS.to_vec());
     // ring: aws-lc-rs measured slower on small records.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Versions)?
-        .with_root_certificates(roots)
+        .with_root_certificates(RootCertStore { roots })
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
+pub(super) fn roots(ca_file: Option<&Path>) -> Result<Roots, TlsError> {
+    let Some(path) = ca_file else { return Ok(None) };
     let read = |source| TlsError::Read { path: path.to_owned(), source };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(read)? {
@@ -61,5 +66,5 @@ fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
             .add(certificate.map_err(read)?)
             .map_err(|source| TlsError::Root { path: path.to_owned(), source })?;
     }
-    if roots.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(roots) }
+    if roots.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(Some(roots.roots)) }
 }

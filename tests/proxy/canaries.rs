@@ -442,7 +442,7 @@ fn what_is_configured_prints_no_secret() {
             ("Config", format!("{config:?} {config:#?}")),
             ("pipeline::Options", format!("{:?}", config.pipeline)),
             ("AdminConfig", format!("{:?}", config.admin)),
-            ("upstream::Options", format!("{:?}", config.upstream)),
+            ("upstream::Options", format!("{:?}", config.upstreams)),
         ] {
             assert!(text.len() > 50, "{text}");
             canaries.seen.push((what.into(), text));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wxgate::app::{Running, Surroundings};
+use wxgate::app::{Resolver, Running, Surroundings};
 use wxgate::config::Config;
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{App, AppKind, Counts, Entry, Kind, Options, Sandbox};
@@ -65,6 +65,7 @@ pub struct Setup {
     /// Whole `[[app]]` and `[[caller]]` tables.
     pub apps: String,
     pub upstream_url: Option<String>,
+    pub resolver: Resolver,
 }
 
 impl Default for Setup {
@@ -78,6 +79,7 @@ impl Default for Setup {
             replay: String::new(),
             apps: SHOP.into(),
             upstream_url: None,
+            resolver: Resolver::default(),
         }
     }
 }
@@ -137,10 +139,16 @@ pub fn sandbox() -> Sandbox {
 /// The configuration that a setup describes.
 pub fn config(setup: &Setup, upstream_url: &str) -> Config {
     let Setup { listen, workers, server, upstream, token, replay, apps, .. } = setup;
+    // A test's own stand in `upstream`.
+    let base_urls = if upstream.contains("base_urls") {
+        String::new()
+    } else {
+        format!("base_urls = [\"{upstream_url}\"]")
+    };
     let text = format!(
         "[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{server}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\ntoken = {{ env = \"ADMIN_TOKEN\" }}\n\
-         [upstream]\nbase_urls = [\"{upstream_url}\"]\n{upstream}\n\
+         [upstream]\n{base_urls}\n{upstream}\n\
          [token]\n{token}\n[replay]\n{replay}\n{apps}"
     );
     let env = |name: &str| {
@@ -174,6 +182,7 @@ impl Gate {
         let url = setup.upstream_url.clone().unwrap_or_else(|| sandbox.url());
         let config = config(&setup, &url);
         let log = Log::default();
+        let resolver = setup.resolver.clone();
         let setup = Arc::new(Mutex::new(setup));
         let again = (Arc::clone(&setup), url);
         let surroundings = Surroundings {
@@ -183,6 +192,7 @@ impl Gate {
             source: Arc::new(move || {
                 Ok(self::config(&again.0.lock().unwrap_or_else(PoisonError::into_inner), &again.1))
             }),
+            resolver,
         };
         let running = wxgate::app::start(&config, surroundings).await.expect("the proxy starts");
         let client = client();

@@ -22,6 +22,7 @@ pub(crate) struct Bench {
     pub options: Options,
     pub manager: Manager,
     pub handle: Handle,
+    control: Control,
 }
 
 pub(crate) fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
@@ -40,22 +41,20 @@ pub(crate) fn app(name: &str, mode: TokenMode, secret: &str) -> AppOptions {
 
 pub(crate) fn control(fake: &Fake) -> Control {
     let second = Duration::from_secs(1);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring knows TLS 1.2 and 1.3")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
     let options = upstream::Options {
-        origin: Origin { tls: false, host: fake.address.ip().to_string(), port: fake.address.port() },
+        origins: vec![Origin { tls: false, host: fake.address.ip().to_string(), port: fake.address.port() }],
+        all_sites: true,
         connect_timeout: second,
         response_timeout: second,
         body_timeout: second,
         pool_idle: second,
+        pool_age: second,
+        egress: None,
         ca_file: None,
         resolve: HashMap::new(),
     };
-    Control::new(&options, tls).expect("a client")
+    let upstreams = upstream::Upstreams::new(upstream::Resolver::default(), Vec::new());
+    upstreams.configure(&[options]).expect("no certificates to be read")[0].control(upstream::Site::Api)
 }
 
 pub(crate) fn patient() -> Options {
@@ -70,16 +69,21 @@ pub(crate) fn hasty() -> Options {
 impl Bench {
     /// Nothing has been fetched yet that a test has not asked for.
     pub(crate) async fn start(mode: TokenMode, options: Options, fake: Fake) -> Self {
-        let (clock, store) = (Clock::default(), Store::memory());
+        let (clock, store, control) = (Clock::default(), Store::memory(), control(&fake));
         let manager = Manager::start(
-            vec![app("shop", mode, "s3cret")],
+            vec![(app("shop", mode, "s3cret"), control.clone())],
             options.clone(),
             store.clone(),
-            control(&fake),
             clock.clone(),
         );
         let handle = manager.handle("shop").expect("configured");
-        Self { fake, clock, store, options, manager, handle }
+        Self { fake, clock, store, options, manager, handle, control }
+    }
+
+    /// Puts other apps in force.
+    pub(crate) fn reconfigure(&self, apps: Vec<AppOptions>) {
+        let apps = apps.into_iter().map(|app| (app, self.control.clone())).collect();
+        self.manager.reconfigure(apps, self.options.clone());
     }
 
     /// Holds a token; the counts are at zero.
@@ -127,10 +131,9 @@ impl Bench {
     /// Another process on the same store.
     pub(crate) fn replica(&self, mode: TokenMode) -> Manager {
         Manager::start(
-            vec![app("shop", mode, "s3cret")],
+            vec![(app("shop", mode, "s3cret"), control(&self.fake))],
             self.options.clone(),
             self.store.clone(),
-            control(&self.fake),
             self.clock.clone(),
         )
     }

@@ -50,13 +50,13 @@ async fn a_changed_secret_closes_the_circuit_and_keeps_the_token() {
     bench.handle.refresh(false).await;
     assert!(bench.status().failing);
     bench.fake.state().script = Script::Tokens;
-    bench.manager.reconfigure(vec![app("shop", Stable, "another")], bench.options.clone());
+    bench.reconfigure(vec![app("shop", Stable, "another")]);
     bench.until("the circuit is closed", |bench| !bench.status().failing).await;
     assert_eq!(bench.token().generation, 1);
     let bench = failing(Script::Error(40125, "invalid appsecret")).await;
     assert!(bench.handle.obtain().await.is_err());
     bench.fake.state().script = Script::Tokens;
-    bench.manager.reconfigure(vec![app("shop", Stable, "another")], bench.options.clone());
+    bench.reconfigure(vec![app("shop", Stable, "another")]);
     bench.until("a token with the new secret", |bench| bench.handle.current().is_some()).await;
     assert_eq!(bench.fake.state().secrets, ["s3cret", "another"]);
 }
@@ -65,11 +65,11 @@ async fn a_changed_secret_closes_the_circuit_and_keeps_the_token() {
 async fn a_reload_leaves_unchanged_apps_alone_and_stops_those_that_are_gone() {
     let bench = Bench::ready(Stable).await;
     let apps = vec![app("shop", Stable, "s3cret"), app("other", Stable, "s")];
-    bench.manager.reconfigure(apps, bench.options.clone());
+    bench.reconfigure(apps);
     let other = bench.manager.handle("other").expect("new");
     other.obtain().await.expect("a token");
     assert_eq!(bench.fake.counts(), counts(1, 0, 0));
-    bench.manager.reconfigure(vec![app("other", Stable, "s")], bench.options.clone());
+    bench.reconfigure(vec![app("other", Stable, "s")]);
     assert!(bench.manager.handle("shop").is_none());
     assert_eq!(bench.manager.statuses().len(), 1);
     assert!(bench.handle.current().is_some(), "requests in progress go on with what was held");
@@ -83,10 +83,9 @@ async fn a_restart_takes_the_token_from_the_store() {
     let bench = Bench::ready(Stable).await;
     bench.manager.stop().await;
     let again = wxgate::token::Manager::start(
-        vec![app("shop", Stable, "s3cret")],
+        vec![(app("shop", Stable, "s3cret"), crate::bench::control(&bench.fake))],
         patient(),
         bench.store.clone(),
-        crate::bench::control(&bench.fake),
         bench.clock.clone(),
     );
     let handle = again.handle("shop").expect("configured");
@@ -169,12 +168,12 @@ async fn a_classic_token_that_keeps_dying_is_fetched_sixty_times_an_hour_at_most
 async fn twenty_apps_fetch_at_once_when_many_start() {
     let fake = Fake::start().await;
     fake.shut_gate();
-    let apps: Vec<_> = (0..50).map(|n| app(&format!("app{n}"), Stable, "s")).collect();
+    let control = crate::bench::control(&fake);
+    let apps = (0..50).map(|n| (app(&format!("app{n}"), Stable, "s"), control.clone())).collect();
     let manager = wxgate::token::Manager::start(
         apps,
         patient(),
         wxgate::store::Store::memory(),
-        crate::bench::control(&fake),
         wxgate::observe::clock::Clock::default(),
     );
     fake.fetches_reach(20).await;

@@ -1,13 +1,12 @@
 //! Which Redis, as the URL and the keys beside it say.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use redis::ConnectionAddr;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, userinfo};
 
 /// What keys begin with unless the configuration says otherwise.
 const PREFIX: &str = "wxgate";
@@ -200,19 +199,8 @@ fn host(text: &str, default_port: u16) -> Result<(String, u16), String> {
 
 /// `user:password`, `:password` or `user`, percent-encoded.
 fn credentials(text: &str) -> (Option<String>, Option<Password>) {
-    let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    let some = |text: &str| (!text.is_empty()).then(|| decoded(text).into_owned());
-    (some(user), some(password).map(|password| Password(Arc::new(Secret::new(password)))))
-}
-
-fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    // The parser of forms takes a `+` for a space, which it isn't here.
-    let pair = format!("{}=", text.replace('+', "%2B"));
-    let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
-    Cow::Owned(name.unwrap_or_default())
+    let (user, password) = userinfo(text);
+    (user, password.map(|password| Password(Arc::new(password))))
 }
 
 #[cfg(test)]

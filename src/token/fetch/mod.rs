@@ -146,6 +146,7 @@ fn judge_call(
         Err(error) => {
             let mut failed = garbage(describe(&error));
             failed.failure.remedy = error.remedy().map(str::to_owned);
+            failed.lost = !matches!(error, CallError::Connect(_));
             return Err(failed);
         }
     };

@@ -69,7 +69,7 @@ impl Replica {
         };
         let options = Options { fetch_timeout: Duration::from_secs(3), refresh_wait: REFRESH_WAIT };
         let control = Control::scripted(wechat.script(id));
-        let manager = Manager::simulated(app, options, store, control, clock.clone(), plan.looks_again);
+        let manager = Manager::simulated((app, control), options, store, clock.clone(), plan.looks_again);
         let handle = manager.handle("shop").expect("configured");
         let mut callers = JoinSet::new();
         callers.spawn(never_older(id, handle.clone(), Arc::clone(seen)));

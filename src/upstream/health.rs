@@ -1,0 +1,316 @@
+//! What is held against a host, and whether requests go there.
+//!
+//! While all is well a request reads one atomic and writes nothing; the lock is taken over a failure alone.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A failure, seen on a request or a probe.
+#[derive(Debug)]
+pub(super) enum Evidence {
+    /// No connection: it counts at once, as in nginx. Nothing was sent, so trying elsewhere costs nothing.
+    Unconnected(String),
+    /// No answer in time.
+    Silent(Duration),
+    /// The connection broke before an answer.
+    Broken(String),
+    /// An answer 500 or above.
+    Status(u16),
+    /// A connection that had served before was closed without a byte of an answer. It may have been an idle close that
+    /// crossed the request, so a probe alone decides.
+    Stale,
+    /// A caller lost patience before `response_timeout` did. It may have been the caller's haste: the same.
+    GivenUp(Duration),
+}
+
+/// Points at which a host is unhealthy; an answer below 500 clears them.
+const UNHEALTHY_AT: u32 = 15;
+/// Probes in a row that bring a host back.
+const GOOD_PROBES: u32 = 2;
+/// A host that fails again so soon after it came back has to pass twice as many.
+const RELAPSE: Duration = Duration::from_secs(60);
+const MOST_DOUBLINGS: u32 = 4;
+/// Between two probes of an unhealthy host.
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Evidence {
+    /// Three in a row of what a broken host does; five, as Envoy has it, of what may be one endpoint's fault.
+    fn points(&self) -> u32 {
+        match self {
+            Self::Unconnected(_) => UNHEALTHY_AT,
+            Self::Silent(_) | Self::Broken(_) | Self::Status(502..=504) => 5,
+            Self::Status(_) => 3,
+            Self::Stale | Self::GivenUp(_) => 0,
+        }
+    }
+
+    /// Whether requests keep away until a probe has answered. Not over an answer: WeChat's gateways have a bad moment now
+    /// and then, and each detour would find the other host's tokens a little behind.
+    fn is_suspect(&self) -> bool {
+        !matches!(self, Self::Status(_))
+    }
+}
+
+impl std::fmt::Display for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unconnected(cause) => f.write_str(cause),
+            Self::Silent(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Broken(cause) => write!(f, "the connection broke before an answer came: {cause}"),
+            Self::Status(status) => write!(f, "HTTP status {status}"),
+            Self::Stale => f.write_str("a connection was closed as a request came"),
+            Self::GivenUp(waited) => write!(f, "a caller gave up after {} s", waited.as_secs()),
+        }
+    }
+}
+
+/// What the atomic holds.
+const CLEAR: u8 = 0;
+/// In use, with something against it.
+const MARKED: u8 = 1;
+/// Avoided until a probe has answered.
+const SUSPECT: u8 = 2;
+const UNHEALTHY: u8 = 3;
+
+/// A host's health, shared by all workers and the control client.
+#[derive(Debug)]
+pub(super) struct Health {
+    mark: AtomicU8,
+    /// Where there is no other host no probe decides: an answer to a request does.
+    alone: bool,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    points: u32,
+    problem: Option<String>,
+    /// A task probes this host.
+    watched: bool,
+    /// Good probes in a row, and how many it takes.
+    good: u32,
+    needed: u32,
+    doublings: u32,
+    back_since: Option<Instant>,
+    pause: Duration,
+}
+
+/// What has changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    /// Nobody probes it yet: somebody has to.
+    Watch,
+    /// It is unhealthy from now on; `watch` as above.
+    Unhealthy {
+        watch: bool,
+    },
+    /// It is healthy again.
+    Healthy,
+}
+
+/// What a probe came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Probe again after this time.
+    After(Duration),
+    /// The same, and the host is unhealthy from now on.
+    Unhealthy(Duration),
+    /// No more probes are needed.
+    Done { healthy_again: bool },
+}
+
+impl Health {
+    pub(super) fn new(alone: bool) -> Self {
+        Self { mark: AtomicU8::new(CLEAR), alone, record: Mutex::default() }
+    }
+
+    /// Whether requests go there, if there is a choice.
+    pub(super) fn is_fit(&self) -> bool {
+        self.mark.load(Ordering::Relaxed) <= MARKED
+    }
+
+    /// Whether only a probe stands between it and requests.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.mark.load(Ordering::Relaxed) == SUSPECT
+    }
+
+    /// Why it is unhealthy, if it is.
+    pub(super) fn problem(&self) -> Option<String> {
+        let record = self.record();
+        if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
+    }
+
+    /// A request was answered.
+    pub(super) fn succeeded(&self) -> Change {
+        // Of an unhealthy host the answers still under way say little; probes decide.
+        let mark = self.mark.load(Ordering::Relaxed);
+        if mark == CLEAR || (mark == UNHEALTHY && !self.alone) {
+            return Change::None;
+        }
+        let mut record = self.record();
+        match self.mark.load(Ordering::Relaxed) {
+            UNHEALTHY if !self.alone => Change::None,
+            before => {
+                record.points = 0;
+                record.problem = None;
+                self.mark.store(CLEAR, Ordering::Relaxed);
+                if before == UNHEALTHY { Change::Healthy } else { Change::None }
+            }
+        }
+    }
+
+    /// A request failed.
+    pub(super) fn failed(&self, evidence: &Evidence) -> Change {
+        let mut record = self.record();
+        if self.mark.load(Ordering::Relaxed) == UNHEALTHY {
+            return Change::None;
+        }
+        record.points += evidence.points();
+        if record.points >= UNHEALTHY_AT {
+            self.condemn(&mut record, evidence);
+            let watch = !self.alone && !std::mem::replace(&mut record.watched, true);
+            return Change::Unhealthy { watch };
+        }
+        let suspect = evidence.is_suspect() || self.mark.load(Ordering::Relaxed) == SUSPECT;
+        self.mark.store(if suspect { SUSPECT } else { MARKED }, Ordering::Relaxed);
+        if self.alone || std::mem::replace(&mut record.watched, true) {
+            return Change::None;
+        }
+        Change::Watch
+    }
+
+    /// A probe was answered, or not.
+    pub(super) fn probed(&self, failure: Option<&Evidence>) -> Next {
+        let mut record = self.record();
+        let mark = self.mark.load(Ordering::Relaxed);
+        match (mark, failure) {
+            // A request was answered meanwhile.
+            (CLEAR, _) => {
+                record.watched = false;
+                Next::Done { healthy_again: false }
+            }
+            (MARKED | SUSPECT, None) => {
+                self.mark.store(if record.points > 0 { MARKED } else { CLEAR }, Ordering::Relaxed);
+                record.watched = false;
+                Next::Done { healthy_again: false }
+            }
+            (MARKED | SUSPECT, Some(evidence)) => {
+                self.condemn(&mut record, evidence);
+                Next::Unhealthy(record.pause)
+            }
+            (_, None) => {
+                record.good += 1;
+                if record.good < record.needed {
+                    return Next::After(SHORTEST_PAUSE);
+                }
+                record.points = 0;
+                record.problem = None;
+                record.watched = false;
+                record.back_since = Some(Instant::now());
+                self.mark.store(CLEAR, Ordering::Relaxed);
+                Next::Done { healthy_again: true }
+            }
+            (_, Some(_)) => {
+                record.good = 0;
+                record.pause = (record.pause * 2).min(LONGEST_PAUSE);
+                Next::After(record.pause)
+            }
+        }
+    }
+
+    fn condemn(&self, record: &mut Record, evidence: &Evidence) {
+        let relapse = record.back_since.is_some_and(|since| since.elapsed() < RELAPSE);
+        record.doublings = if relapse { (record.doublings + 1).min(MOST_DOUBLINGS) } else { 0 };
+        record.needed = GOOD_PROBES << record.doublings;
+        record.good = 0;
+        record.pause = SHORTEST_PAUSE;
+        record.problem = Some(evidence.to_string());
+        self.mark.store(UNHEALTHY, Ordering::Relaxed);
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Evidence {
+        Evidence::Unconnected("refused".into())
+    }
+
+    #[test]
+    fn a_host_that_takes_no_connection_is_unhealthy_until_probes_are_answered() {
+        let health = Health::new(false);
+        assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: true });
+        assert_eq!((health.is_fit(), health.problem().as_deref()), (false, Some("refused")));
+        assert_eq!(health.failed(&refused()), Change::None);
+        // An answer still under way brings nothing back.
+        assert_eq!(health.succeeded(), Change::None);
+        assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
+        assert_eq!(health.probed(Some(&refused())), Next::After(SHORTEST_PAUSE * 2));
+        assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
+        assert_eq!(health.probed(None), Next::Done { healthy_again: true });
+        assert!(health.is_fit() && health.problem().is_none());
+    }
+
+    #[test]
+    fn a_relapse_takes_twice_as_many_probes() {
+        let health = Health::new(false);
+        let probes = || {
+            assert!(matches!(health.failed(&refused()), Change::Unhealthy { watch: true }));
+            (1..100).find(|_| health.probed(None) == Next::Done { healthy_again: true })
+        };
+        assert_eq!([probes(), probes(), probes()], [Some(2), Some(4), Some(8)]);
+    }
+
+    #[test]
+    fn silence_sends_requests_elsewhere_only_until_a_probe_is_answered() {
+        let health = Health::new(false);
+        assert_eq!(health.failed(&Evidence::Silent(SHORTEST_PAUSE)), Change::Watch);
+        assert!(!health.is_fit() && health.is_suspect());
+        assert_eq!(health.probed(None), Next::Done { healthy_again: false });
+        assert!(health.is_fit());
+        // Nothing was answered since: the third in a row is one too many, whatever probes say.
+        assert_eq!(health.failed(&Evidence::Broken("reset".into())), Change::Watch);
+        assert_eq!(health.failed(&Evidence::Status(503)), Change::Unhealthy { watch: false });
+    }
+
+    #[test]
+    fn a_few_bad_answers_among_good_ones_change_nothing() {
+        let health = Health::new(false);
+        for _ in 0..100 {
+            assert_eq!(health.failed(&Evidence::Status(502)), Change::Watch);
+            assert!(health.is_fit());
+            assert_eq!(health.failed(&Evidence::Status(502)), Change::None);
+            assert_eq!(health.succeeded(), Change::None);
+            // The probe may ask for what this host doesn't have.
+            assert_eq!(health.probed(Some(&Evidence::Status(503))), Next::Done { healthy_again: false });
+            assert!(health.is_fit());
+        }
+    }
+
+    #[test]
+    fn a_bad_answer_that_a_probe_confirms_is_enough() {
+        let health = Health::new(false);
+        assert_eq!(health.failed(&Evidence::Status(500)), Change::Watch);
+        assert_eq!(health.probed(Some(&Evidence::Status(500))), Next::Unhealthy(SHORTEST_PAUSE));
+        assert!(!health.is_fit());
+    }
+
+    #[test]
+    fn a_host_alone_is_never_probed_and_back_with_its_first_answer() {
+        let health = Health::new(true);
+        assert_eq!(health.failed(&Evidence::Silent(SHORTEST_PAUSE)), Change::None);
+        assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: false });
+        assert_eq!(health.succeeded(), Change::Healthy);
+        assert_eq!(health.problem(), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! One request on a connection of its own, off the hot path.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use http::Request;
+use http::header::HOST;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::Origin;
+use super::transport::Socket;
+
+/// A request to `origin` for `path`, which may hold a query.
+pub(super) fn request(
+    origin: &Origin,
+    method: http::Method,
+    path: &str,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, http::Error> {
+    Request::builder().method(method).uri(path).header(HOST, origin.authority()).body(Full::new(body))
+}
+
+/// Sends `request` and has `read` make something of the answer; the connection is closed then.
+pub(super) async fn exchange<T, E: From<hyper::Error>>(
+    socket: Socket,
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(http::Response<Incoming>) -> Result<T, E>,
+) -> Result<T, E> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
+    let mut connection = pin!(connection);
+    let mut exchange = pin!(async { read(sender.send_request(request).await?).await });
+    tokio::select! {
+        biased;
+        read = &mut exchange => read,
+        // What came before the end is still there to be read.
+        _ = &mut connection => exchange.await,
+    }
+}
+
+/// Reads a body of at most `most` bytes; none if it is longer.
+pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if bytes.len() + data.len() > most {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Some(bytes.into()))
+}

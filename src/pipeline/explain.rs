@@ -142,7 +142,7 @@ pub fn explain(
     let placeholder = route::placeholder(&directory, target.query, &Clock::default());
     route::check_confusion(&target, &placeholder)?;
 
-    let call = token_call::asked(&target);
+    let call = token_call::asked(&directory, &target);
     let by_id = call
         .map(|call| call.names().0)
         .or_else(|| credential::secret_param(target.endpoint).map(|_| "appid"));
@@ -228,7 +228,7 @@ fn visit<'d>(
         by: named_by(directory, caller, named, app),
         site: route::site(app.kind, target.endpoint),
     };
-    if token_call::asked(&target).is_some() {
+    if token_call::asked(directory, &target).is_some() {
         return Ok(Seen { settled, endpoint: target.endpoint, injected: None, sent: None });
     }
     let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;

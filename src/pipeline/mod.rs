@@ -167,7 +167,7 @@ impl Pipeline {
         route::check_proxied(directory, &target)?;
         report.endpoint = Some(target.endpoint);
         let by_key = route::caller_by_key(directory, &parts.headers)?;
-        if let Some(asked) = token_call::asked(&target) {
+        if let Some(asked) = token_call::asked(directory, &target) {
             let call = token_call::read(asked, target.query, body).await?;
             let visit = Visit { directory, parts: &parts, peer, target };
             return self.answer_token_call(&visit, by_key, asked, &call, report).await;
@@ -232,11 +232,11 @@ impl Pipeline {
             call.authorizer.as_deref().or_else(|| call.appid.as_deref().filter(|_| several.is_none()));
         let named = Named { appid, ..named };
         let account = self.settle_account(directory, caller, &named).await?;
-        asked.check(account.app.kind)?;
         if call.appid.as_deref().is_some_and(|id| !account.app.is_meant_by(id)) {
             return Err(Error::BadRequest("the call is for another app than the request names".into()));
         }
         report.name_account(&account, target.endpoint);
+        asked.check(account.app.kind)?;
         let now = self.gate.clock.now();
         match &call.code {
             Some(code) => match self.gate.manager.authorized(&account.app.name, code).await {

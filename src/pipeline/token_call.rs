@@ -59,12 +59,12 @@ pub(super) struct TokenCall {
     pub(super) code: Option<Secret>,
 }
 
-/// What a request asks for, if it is a token call.
-pub(super) fn asked(target: &Target<'_>) -> Option<Asked> {
+/// What a request asks for, if it is a call for a token that one of the apps could have.
+pub(super) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked> {
     if !target.endpoint.issues() {
         return None;
     }
-    Some(match &*catalogue::normalise(target.path) {
+    let asked = match &*catalogue::normalise(target.path) {
         "/cgi-bin/token" | "/cgi-bin/stable_token" => Asked::App,
         "/cgi-bin/gettoken" => Asked::Work,
         "/cgi-bin/component/api_component_token" => Asked::Component,
@@ -73,7 +73,10 @@ pub(super) fn asked(target: &Target<'_>) -> Option<Asked> {
         "/cgi-bin/service/get_suite_token" => Asked::Suite,
         "/cgi-bin/service/get_provider_token" => Asked::Provider,
         _ => return None,
-    })
+    };
+    // Without such an app these are endpoints that hand out credentials like others.
+    let known = asked == Asked::App || directory.apps.iter().any(|app| asked.fits(app.kind));
+    known.then_some(asked)
 }
 
 impl Asked {
@@ -103,13 +106,17 @@ impl Asked {
     }
 
     /// Whether apps of this kind have such a token.
-    pub(super) fn check(self, kind: AppKind) -> Result<(), Error> {
-        let fits = match self {
+    fn fits(self, kind: AppKind) -> bool {
+        match self {
             Self::App => kind.has_token_modes(),
             Self::Work | Self::Suite | Self::Provider => kind == AppKind::Work,
             Self::Component | Self::Authorizer | Self::Authorization => kind == AppKind::Component,
-        };
-        if fits {
+        }
+    }
+
+    /// Refuses a call for what this kind of app doesn't have.
+    pub(super) fn check(self, kind: AppKind) -> Result<(), Error> {
+        if self.fits(kind) {
             return Ok(());
         }
         Err(Error::EndpointForbidden(
@@ -133,11 +140,15 @@ pub(super) async fn read(asked: Asked, query: Option<&str>, body: Incoming) -> R
         serde_json::from_slice(&body)
             .map_err(|_| Error::BadRequest("the body of a token call must be a JSON object".into()))?
     };
+    let (id, secret) = asked.names();
+    let named = [id, secret, "authorizer_appid", "authorization_code"];
+    if named.iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_string())) {
+        return Err(Error::BadRequest("what a token call names must be text".into()));
+    }
     let said = |name: &str| {
         let in_body = fields.get(name).and_then(Value::as_str).map(Cow::Borrowed);
         in_body.or_else(|| query.and_then(|query| query::get(query, name))).map(Cow::into_owned)
     };
-    let (id, secret) = asked.names();
     let given = |name: &str| said(name).filter(|text| !text.is_empty());
     Ok(TokenCall {
         appid: given(id),

@@ -32,7 +32,7 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
         Class::App | Class::Either => call.param("access_token"),
         Class::Component => call.param("component_access_token").or_else(|| call.param("access_token")),
         Class::Suite => call.param("suite_access_token"),
-        Class::Provider => call.param("provider_access_token"),
+        Class::Provider => call.param("provider_access_token").or_else(|| call.param("access_token")),
     };
     let Some(value) = sent else { return Err(Answer::error(41001)) };
     if !well_formed(value) {

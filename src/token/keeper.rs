@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::grant::Grant;
@@ -32,6 +32,11 @@ pub(super) struct Tools {
     pub clock: Clock,
     /// Bounds the first fetches of a start with many apps.
     pub starts: Arc<Semaphore>,
+    /// Bounds what is fetched on demand at once: thousands of accounts may be asked for in the same second, and a store
+    /// that answers late counts as down.
+    pub turns: Arc<Semaphore>,
+    /// The same for accounts that are looked up.
+    pub look_ups: Arc<Semaphore>,
     /// This process among the replicas.
     pub owner: Arc<str>,
     /// Off to see that its lack is found.
@@ -126,6 +131,7 @@ impl Keeper {
     pub(super) async fn run(&mut self) {
         self.shared.evidence.unwatch();
         if self.held.is_none() {
+            let _turn = self.turn().await;
             self.adopt_newer().await;
             self.started = self.usable().is_some();
             self.learn_forces().await;
@@ -230,6 +236,14 @@ impl Keeper {
             }
             Step::ProbeSuspect => self.probe_suspect().await,
         }
+    }
+
+    /// Waits for this keeper's turn, if it is one of many.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        if !self.shared.on_demand {
+            return None;
+        }
+        Arc::clone(&self.tools.turns).acquire_owned().await.ok()
     }
 
     /// A clock that was stepped may be noticed later by those of whom there are thousands.

@@ -23,6 +23,8 @@ use crate::wechat::Issuer;
 
 /// First fetches at once when many apps start.
 const STARTS: usize = 20;
+/// Credentials that are looked up or fetched on demand at once.
+const TURNS: usize = 32;
 /// Of so many looks at the whole store, one is at what is kept on demand too.
 const THOROUGH: u32 = 10;
 /// A keeper that failed is not started again sooner, so that a defect can't spin.
@@ -35,7 +37,7 @@ pub struct Manager(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) tools: Tools,
-    runtime: runtime::Handle,
+    pub(super) runtime: runtime::Handle,
     /// In the order of the configuration. Locked for a look-up or a reload, never over an await.
     kept: Mutex<Kept>,
 }
@@ -85,6 +87,8 @@ impl Manager {
             store,
             clock,
             starts: Arc::new(Semaphore::new(STARTS)),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            look_ups: Arc::new(Semaphore::new(TURNS)),
             owner: format!("{:032x}", fastrand::u128(..)).into(),
             #[cfg(test)]
             looks_again: true,
@@ -113,8 +117,9 @@ impl Manager {
         looks_again: bool,
     ) -> Self {
         let owner = format!("{:032x}", fastrand::u128(..)).into();
-        let starts = Arc::new(Semaphore::new(STARTS));
-        Self::with(Tools { store, clock, starts, owner, looks_again }, vec![app], options)
+        let [starts, turns, look_ups] = [STARTS, TURNS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
+        let tools = Tools { store, clock, starts, turns, look_ups, owner, looks_again };
+        Self::with(tools, vec![app], options)
     }
 
     /// Ends as a killed process does.

@@ -8,7 +8,7 @@ use super::credential::Credential;
 use super::fetch::query_auth;
 use super::grant;
 use super::handle::{Message, Settings};
-use super::manager::App;
+use super::manager::{App, Keeping};
 use super::{Failure, Handle, Manager, Unavailable};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -23,16 +23,25 @@ impl Manager {
     /// # Errors
     /// The store can't be asked.
     pub async fn authorizer(&self, platform: &str, appid: &str) -> Result<Option<Handle>, Unavailable> {
-        let (settings, control, by) = {
-            let kept = self.kept();
-            let Some(app) = kept.app(platform) else { return Ok(None) };
-            if let Some(keeping) = app.authorizers.get(appid) {
-                return Ok(Some(keeping.handle()));
-            }
-            (app.main.shared.settings.load_full(), app.control.clone(), app.main.handle())
-        };
-        let key = grant::refresh_token_key(&settings.app.appid, appid);
-        let record = match self.0.tools.store.load(&key).await {
+        if let Some(handle) = self.kept_authorizer(platform, appid) {
+            return Ok(Some(handle));
+        }
+        // On the control plane's runtime: a worker with its hands full would take the store for late.
+        let (manager, platform, appid) = (self.clone(), platform.to_owned(), Arc::from(appid));
+        let looked_up = self.0.runtime.spawn(async move { manager.look_up(&platform, appid).await });
+        looked_up.await.unwrap_or_else(|_| {
+            Err(Unavailable { cause: "the proxy is shutting down".into(), errcode: None })
+        })
+    }
+
+    async fn look_up(&self, platform: &str, appid: Arc<str>) -> Result<Option<Handle>, Unavailable> {
+        let _turn = self.0.tools.look_ups.acquire().await;
+        // Others may have asked for the same account, and been faster.
+        if let Some(handle) = self.kept_authorizer(platform, &appid) {
+            return Ok(Some(handle));
+        }
+        let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
+        let record = match self.0.tools.store.load(&grant::refresh_token_key(&component, &appid)).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -45,13 +54,20 @@ impl Manager {
         };
         let mut kept = self.kept();
         let Some(app) = kept.app_mut(platform) else { return Ok(None) };
-        let keeping = app.authorizers.entry(appid.into()).or_insert_with_key(|appid| {
+        let (settings, by) = (app.main.shared.settings.load_full(), app.main.handle());
+        let control = app.control.clone();
+        let keeping = app.authorizers.entry(appid).or_insert_with_key(|appid| {
             let credential = Credential::authorizer(Arc::clone(appid), by);
             let keeping = self.keep(Settings { credential, ..Settings::clone(&settings) }, control);
             keeping.shared.tell(Message::Granted(record));
             keeping
         });
         Ok(Some(keeping.handle()))
+    }
+
+    fn kept_authorizer(&self, platform: &str, appid: &str) -> Option<Handle> {
+        let kept = self.kept();
+        kept.app(platform)?.authorizers.get(appid).map(Keeping::handle)
     }
 
     /// WeChat pushed a ticket for the app of that name, with which `issuer`'s credential is fetched.

@@ -93,6 +93,7 @@ impl Keeper {
 
     async fn fetch_alone(&mut self, reason: Reason, force: bool) -> Renewal {
         self.started = true;
+        let _turn = self.turn().await;
         let lease = match self.claim().await {
             Claim::Granted(lease) => lease,
             Claim::Adopted => return Renewal::New,

@@ -63,9 +63,19 @@ fn app(name: &str, state: AppState) -> view::App {
         }),
         forces_left_today: 20,
         exports: Vec::new(),
-        credentials: Vec::new(),
-        authorizers: None,
+        credentials: ready.then(ticket).into_iter().collect(),
+        authorizers: ready.then_some(view::Authorizers { in_use: 12, failing: 1 }),
         interference: 0,
+    }
+}
+
+fn ticket() -> view::Credential {
+    view::Credential {
+        kind: "jsapi_ticket".into(),
+        state: AppState::Ready,
+        generation: Some(2),
+        expires_in_seconds: Some(3600),
+        last_failure: None,
     }
 }
 
@@ -209,6 +219,11 @@ async fn the_status_has_every_promised_field_and_no_other() {
                     "token": {"generation": 3, "age_seconds": 60, "expires_in_seconds": 7140},
                     "next_refresh_in_seconds": 30, "last_refresh": null, "last_failure": null,
                     "forces_left_today": 20, "interference": 0, "exports": [],
+                    "credentials": [{
+                        "kind": "jsapi_ticket", "state": "ready", "generation": 2, "expires_in_seconds": 3600,
+                        "last_failure": null,
+                    }],
+                    "authorizers": {"in_use": 12, "failing": 1},
                 },
                 {
                     "name": "café", "appid": "wx-café", "kind": "official_account", "token_mode": "stable",
@@ -220,6 +235,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                         "remedy": "add 203.0.113.9 to the IP whitelist", "permanent": true,
                     },
                     "forces_left_today": 20, "interference": 0, "exports": [],
+                    "credentials": [], "authorizers": null,
                 },
             ],
             "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused"},

@@ -113,6 +113,36 @@ async fn a_classic_token_is_replaced_only_when_asked_to() {
     assert_eq!(sandbox.counts().fetches, 1);
 }
 
+#[tokio::test]
+async fn an_app_of_wecom_is_asked_for_by_its_corporation_and_secret() {
+    let corp = "ww0123456789abcdef";
+    let agent =
+        |number: &str, secret| App { agent: Some(number.into()), ..App::new(corp, secret, AppKind::Wecom) };
+    let sandbox = sandbox(vec![agent("1000001", CANARY), agent("1000002", "another-secret")]);
+    let table = |name, agent| app(name, corp, &format!("kind = 'wecom'\nagent_id = '{agent}'"));
+    let ran = checked(&sandbox, table("sales", "1000001"), &[]).await;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    ran.says("sales ok, WeChat gives a token, good for 2h");
+    assert_eq!(sandbox.journal(Some("/cgi-bin/gettoken")).len(), 1);
+    let wrong = App::new("ww2", "another-secret", AppKind::Wecom);
+    let ran = checked(&self::sandbox(vec![wrong]), app("hr", "ww2", "kind = 'wecom'"), &[]).await;
+    assert_eq!(ran.code, Some(1));
+    ran.says("hr FAILED: 40001, the secret of the WeCom app is wrong");
+    ran.says("remedy: Put the app's current secret into the configuration (work.weixin.qq.com");
+}
+
+#[tokio::test]
+async fn a_platform_is_not_asked_for_since_only_a_running_proxy_has_the_ticket() {
+    let component = "wxc000000000000001";
+    let sandbox = sandbox(vec![App::new(component, CANARY, AppKind::Component)]);
+    for arguments in [&[][..], &["--rotate"]] {
+        let ran = checked(&sandbox, app("tenants", component, "kind = 'component'"), arguments).await;
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        ran.says("tenants not asked: a platform's token takes the ticket that WeChat pushes");
+    }
+    assert!(sandbox.journal(None).is_empty());
+}
+
 #[test]
 fn a_host_where_nothing_listens_is_named_with_what_to_do() {
     // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.

@@ -84,7 +84,9 @@ fn every_configuration_loads() {
         | "WXGATE_REDIS_PASSWORD"
         | "WXGATE_EGRESS_PASSWORD"
         | "PLATFORM_SECRET"
-        | "PLATFORM_TOKEN" => Some("correct-horse-battery-staple".to_owned()),
+        | "PLATFORM_TOKEN"
+        | "SALES_SECRET"
+        | "HR_SECRET" => Some("correct-horse-battery-staple".to_owned()),
         "PLATFORM_AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".to_owned()),
         "WXGATE_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         _ => None,
@@ -105,7 +107,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 19);
 }
 
 #[test]

@@ -19,6 +19,7 @@ const TEXTS = {
     lastFailure: "Last problem", permanent: "it will not pass by itself",
     exported: (to, generation) => `Exported to ${to}, generation ${generation ?? "–"}`,
     overwritten: (times) => `; somebody else wrote there, times seen: ${times}`,
+    acting: (inUse, failing) => `Accounts acted for: ${inUse}` + (failing > 0 ? `, failing: ${failing}` : ""),
     interference: "Somebody else fetches tokens with this app's secret. Times seen: ",
     howToRefresh: "To refresh a token, use the command line:",
     ago: (text) => `${text} ago`,
@@ -42,6 +43,7 @@ const TEXTS = {
     lastFailure: "最近的问题", permanent: "不会自行恢复",
     exported: (to, generation) => `已导出到 ${to}，第 ${generation ?? "–"} 代`,
     overwritten: (times) => `；有其他程序写过此处，次数：${times}`,
+    acting: (inUse, failing) => `代为调用的账号：${inUse}` + (failing > 0 ? `，失败：${failing}` : ""),
     interference: "有其他程序正在用该应用的密钥获取令牌，次数：",
     howToRefresh: "如需刷新令牌，请使用命令行：",
     ago: (text) => `${text}前`,
@@ -102,7 +104,8 @@ function renderApp(app) {
   put(".name", app.name);
   put(".state", label(app.state));
   find(".state", article).className = `state ${app.state}`;
-  put(".account", `${app.appid} · ${label(app.kind)} · ${label(app.token_mode)}`);
+  const account = [app.appid, label(app.kind), app.token_mode === null ? null : label(app.token_mode)];
+  put(".account", account.filter((part) => part !== null).join(" · "));
   const seconds = (value) => (value === null ? "–" : duration(value));
   put(".age", seconds(app.token?.age_seconds ?? null));
   put(".expires", seconds(app.token?.expires_in_seconds ?? null));
@@ -113,7 +116,8 @@ function renderApp(app) {
   put(".forces", String(app.forces_left_today));
   put(".interference", texts.interference + app.interference);
   show(find(".interference", article), app.interference > 0);
-  renderExports(find(".exports", article), app.exports);
+  renderLines(find(".beside", article), beside(app));
+  renderLines(find(".exports", article), app.exports.map(exported));
   const failure = app.last_failure;
   show(find(".failure", article), failure !== null);
   if (failure !== null) {
@@ -127,19 +131,38 @@ function renderApp(app) {
   return article;
 }
 
-function renderExports(list, exports) {
-  show(list, exports.length > 0);
-  const lines = exports.map((target) => {
-    const line = document.createElement("li");
-    line.classList.toggle("bad", target.problem !== null || target.overwritten > 0);
-    line.textContent = texts.exported(target.to, target.generation)
-      + (target.overwritten > 0 ? texts.overwritten(target.overwritten) : "")
-      + (target.problem !== null ? ` · ${target.problem}` : "");
-    return line;
+// What an app has beside its token.
+function beside(app) {
+  const acting = app.authorizers === null
+    ? []
+    : [{ text: texts.acting(app.authorizers.in_use, app.authorizers.failing), bad: app.authorizers.failing > 0 }];
+  return acting.concat(app.credentials.map((credential) => {
+    const ready = credential.state === "ready";
+    const failure = ready ? null : credential.last_failure;
+    const left = ready && credential.expires_in_seconds !== null ? duration(credential.expires_in_seconds) : null;
+    const parts = [credential.kind, label(credential.state), left, failure?.errcode ?? null, failure?.message ?? null];
+    const text = parts.filter((part) => part !== null).join(" · ") + (failure?.remedy ? ` → ${failure.remedy}` : "");
+    return { text, bad: credential.state === "unavailable" };
+  }));
+}
+
+function exported(target) {
+  const text = texts.exported(target.to, target.generation)
+    + (target.overwritten > 0 ? texts.overwritten(target.overwritten) : "")
+    + (target.problem !== null ? ` · ${target.problem}` : "");
+  return { text, bad: target.problem !== null || target.overwritten > 0 };
+}
+
+function renderLines(list, lines) {
+  show(list, lines.length > 0);
+  const items = lines.map(({ text, bad }) => {
+    const item = document.createElement("li");
+    item.classList.toggle("bad", bad);
+    item.textContent = text;
+    return item;
   });
-  if (lines.map((line) => line.textContent).join() !== [...list.children].map((line) => line.textContent).join()) {
-    list.replaceChildren(...lines);
-  }
+  const same = list.childElementCount === items.length && items.every((item, at) => item.isEqualNode(list.children[at]));
+  if (!same) list.replaceChildren(...items);
 }
 
 function renderUpstreams(hosts) {

@@ -8,7 +8,7 @@ use crate::observe::clock::Clock;
 use crate::store::{Location, Store, StoreError};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
 use crate::upstream::{Resolver, Upstreams, tls};
-use crate::wechat::{TokenMode, errcode};
+use crate::wechat::{AppKind, TokenMode, errcode};
 
 /// Token calls at once.
 const AT_ONCE: usize = 20;
@@ -37,7 +37,8 @@ pub enum OnlineError {
 }
 
 /// Fetches a token for each app and forgets it; never by force, and in classic mode, where a fetch replaces the live
-/// token, only with `rotate`: else the token in the store is probed, if there is one.
+/// token, only with `rotate`: else the token in the store is probed, if there is one. So is a third-party platform's, which
+/// takes a ticket that only a running proxy gets.
 ///
 /// # Errors
 /// If no call can be made at all; what WeChat refuses is in the answer.
@@ -49,7 +50,11 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
         Location::Memory => None,
         Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),
     };
-    let asked = |app: &AppOptions| rotate || app.mode == TokenMode::Stable;
+    let asked = |app: &AppOptions| match app.kind {
+        AppKind::Component => false,
+        AppKind::Work => true,
+        AppKind::OfficialAccount | AppKind::MiniProgram => rotate || app.mode == TokenMode::Stable,
+    };
 
     let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
     for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
@@ -86,7 +91,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
                     Some(store) => probe_stored(store, control, app, Clock::default().now(), timeout).await,
                     None => Ok(Stored::Missing),
                 };
-                let (text, bad) = classic(&stored);
+                let (text, bad) = unasked(app, &stored);
                 failed += usize::from(bad);
                 sheet.row(&app.name, &text);
             }
@@ -95,10 +100,15 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     Ok(Online { text: sheet.finish(), failed })
 }
 
-/// What is known of a classic app without a fetch, and whether that is a failure.
-fn classic(stored: &Result<Stored, StoreError>) -> (String, bool) {
-    const NOT_ASKED: &str = "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would \
-                             give one can't be known; --rotate asks all the same";
+/// What is known of an app without a fetch, and whether that is a failure.
+fn unasked(app: &AppOptions, stored: &Result<Stored, StoreError>) -> (String, bool) {
+    let why = if app.kind == AppKind::Component {
+        "not asked: a platform's token takes the ticket that WeChat pushes to the callback of a running wxgate, so \
+         whether WeChat would give one can't be known"
+    } else {
+        "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would give one can't be \
+         known; --rotate asks all the same"
+    };
     match stored {
         Ok(Stored::Alive) => ("ok, WeChat takes the token in the store".to_owned(), false),
         Ok(Stored::Dead) => (
@@ -106,9 +116,9 @@ fn classic(stored: &Result<Stored, StoreError>) -> (String, bool) {
                 .to_owned(),
             true,
         ),
-        Ok(Stored::Undecided) => (format!("{NOT_ASKED}, and the token in the store could not be probed"), false),
-        Ok(Stored::Missing) => (NOT_ASKED.to_owned(), false),
-        Err(error) => (format!("{NOT_ASKED}; the store has no answer: {}", error.chain()), false),
+        Ok(Stored::Undecided) => (format!("{why}, and the token in the store could not be probed"), false),
+        Ok(Stored::Missing) => (why.to_owned(), false),
+        Err(error) => (format!("{why}; the store has no answer: {}", error.chain()), false),
     }
 }
 

@@ -19,9 +19,16 @@ pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), 
                 "wecom" => AppKind::Wecom,
                 _ => AppKind::OfficialAccount,
             };
-            App::new(&*app.token.appid, app.token.secret.expose(), kind)
+            let agent = app.token.agent.as_deref().map(str::to_owned);
+            App { agent, ..App::new(&*app.token.appid, app.token.secret.expose(), kind) }
         });
-        options.apps = account.collect();
+        let suite = config.pipeline.apps.iter().filter_map(|app| app.token.suite.as_ref());
+        let suite = suite.map(|suite| App::new(&*suite.id, suite.secret.expose(), AppKind::Suite));
+        let provider = config.pipeline.apps.iter().filter_map(|app| {
+            let secret = app.token.provider_secret.as_ref()?;
+            Some(App::new(&*app.token.appid, secret.expose(), AppKind::Provider))
+        });
+        options.apps = account.chain(suite).chain(provider).collect();
     }
     let apps = options.apps.clone();
     let sandbox = Sandbox::start(options).map_err(failed)?;

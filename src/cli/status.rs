@@ -50,6 +50,9 @@ struct App {
     interference: u64,
     #[serde(default)]
     exports: Vec<Export>,
+    #[serde(default)]
+    credentials: Vec<Credential>,
+    authorizers: Option<Authorizers>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +74,20 @@ struct Export {
     to: String,
     problem: Option<String>,
     overwritten: u64,
+}
+
+#[derive(Deserialize)]
+struct Credential {
+    kind: String,
+    state: String,
+    expires_in_seconds: Option<u64>,
+    last_failure: Option<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Authorizers {
+    in_use: usize,
+    failing: usize,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +167,7 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
         };
         if colour { format!("\x1b[{code}m{cell}\x1b[0m") } else { cell }
     });
+    out += &beside(app, now);
     if app.interference > 0 {
         let text = format!(
             "interference: somebody else fetches tokens with this app's secret, seen {} times",
@@ -168,12 +186,43 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
         }
     }
     if let Some(problem) = &app.last_failure {
-        let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
-        let text = format!("problem, {}: {code}{}", ago(&problem.at, now), problem.message);
-        out += &wrapped(&printable(&text), "  ");
-        if let Some(remedy) = &problem.remedy {
-            out += &wrapped(&printable(&format!("remedy: {remedy}")), "  ");
+        out += &failed("problem", problem, now);
+    }
+    out
+}
+
+/// What an app has beside its token: a line for all of it, and what is wrong with those that aren't there.
+fn beside(app: &App, now: SystemTime) -> String {
+    let authorizers = app.authorizers.as_ref().map(|authorizers| match authorizers {
+        Authorizers { in_use, failing: 0 } => format!("authorizers: {in_use} in use"),
+        Authorizers { in_use, failing } => format!("authorizers: {in_use} in use, {failing} failing"),
+    });
+    let credentials = app.credentials.iter().map(|credential| {
+        let left = credential.expires_in_seconds.filter(|_| credential.state == "ready");
+        match left {
+            Some(left) => format!("{} {}", credential.kind, short(Duration::from_secs(left))),
+            None => format!("{} {}", credential.kind, credential.state),
         }
+    });
+    let all: Vec<_> = authorizers.into_iter().chain(credentials).collect();
+    let mut out = String::new();
+    if !all.is_empty() {
+        out += &wrapped(&printable(&all.join(", ")), "  ");
+    }
+    for credential in app.credentials.iter().filter(|credential| credential.state != "ready") {
+        if let Some(problem) = &credential.last_failure {
+            out += &failed(&credential.kind, problem, now);
+        }
+    }
+    out
+}
+
+fn failed(what: &str, problem: &Problem, now: SystemTime) -> String {
+    let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
+    let text = format!("{what}, {}: {code}{}", ago(&problem.at, now), problem.message);
+    let mut out = wrapped(&printable(&text), "  ");
+    if let Some(remedy) = &problem.remedy {
+        out += &wrapped(&printable(&format!("remedy: {remedy}")), "  ");
     }
     out
 }
@@ -267,7 +316,16 @@ mod tests {
          "state":"unavailable","token":null,"next_refresh_in_seconds":null,"last_refresh":null,
          "last_failure":{"at":"2026-11-22T09:59:30Z","errcode":40164,
           "message":"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 61725984-6126f6f9-040f19c4",
-          "remedy":"add 203.0.113.7 to the account's IP whitelist\u001b[2J","permanent":true},"forces_left_today":20}],
+          "remedy":"add 203.0.113.7 to the account's IP whitelist\u001b[2J","permanent":true},"forces_left_today":20},
+        {"name":"tenants","appid":"wx3","kind":"component","token_mode":null,"state":"ready",
+         "token":{"generation":7,"age_seconds":60,"expires_in_seconds":7140},"last_refresh":null,"last_failure":null,
+         "credentials":[],"authorizers":{"in_use":812,"failing":3}},
+        {"name":"hr","appid":"ww4","kind":"wecom","token_mode":null,"state":"starting","token":null,
+         "last_refresh":null,"last_failure":null,"authorizers":null,"credentials":[
+          {"kind":"agent_config_ticket","state":"ready","generation":1,"expires_in_seconds":3661,"last_failure":null},
+          {"kind":"suite_access_token","state":"unavailable","generation":null,"expires_in_seconds":null,
+           "last_failure":{"at":"2026-11-22T09:59:30Z","errcode":null,"message":"no ticket was pushed",
+            "remedy":"see that the callback is reached","permanent":false}}]}],
         "callers":[]}"#;
 
     fn at_ten() -> SystemTime {
@@ -291,6 +349,12 @@ a-mini-program-with-a-long-name
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in
   whitelist rid: 61725984-6126f6f9-040f19c4
   remedy: add 203.0.113.7 to the account's IP whitelist [2J
+tenants           ready       1m00s   1h59m   7     -
+  authorizers: 812 in use, 3 failing
+hr                starting    -       -       -     -
+  agent_config_ticket 1h01m, suite_access_token unavailable
+  suite_access_token, 30s ago: no ticket was pushed
+  remedy: see that the callback is reached
 ";
         let table = table(JSON, at_ten(), false).unwrap();
         assert_eq!(table, expected);
@@ -302,8 +366,9 @@ a-mini-program-with-a-long-name
         let plain = table(JSON, at_ten(), false).unwrap();
         let coloured = table(JSON, at_ten(), true).unwrap();
         assert!(coloured.contains("\x1b[32mready       \x1b[0m"));
-        let stripped =
-            ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
+        let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"]
+            .iter()
+            .fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
     }
 

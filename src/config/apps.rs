@@ -79,7 +79,17 @@ fn app(
             None => appid.value.clone(),
         };
         if name.is_none_or(|name| name.value != key) {
-            unique(&mut seen.names, appid, &key, report);
+            let corporation = raw.kind.item().is_some_and(|kind| kind.value == AppKind::Work.as_str());
+            match seen.names.get(&key) {
+                Some(first) if corporation => {
+                    let line = report.line(first);
+                    let text = format!(
+                        "is used on line {line} already, expected an agent_id of its own in each of the two"
+                    );
+                    report.error(&appid.place, text);
+                }
+                _ => unique(&mut seen.names, appid, &key, report),
+            }
         }
     }
     if let Some(item) = raw.default.item().filter(|item| item.value) {

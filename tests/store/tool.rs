@@ -1,10 +1,11 @@
 //! `wxgate store`, as an operator runs it.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use wxgate::observe::clock::Clock;
+use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::secret::Secret;
 use wxgate::store::{Location, Options, Record, Seal, Store};
 
@@ -15,7 +16,11 @@ const PASSWORD: &str = "canary-password-55d1";
 const TOKEN: &str = "canary-token-9f3e";
 
 fn wxgate(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wxgate"))
+    wxgate_reads(folder, arguments, "")
+}
+
+fn wxgate_reads(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
         .arg("store")
         .args(arguments)
         .current_dir(folder)
@@ -23,8 +28,16 @@ fn wxgate(folder: &Path, arguments: &[&str]) -> Output {
         .env("SHOP_SECRET", "0123456789abcdef0123456789abcdef")
         .env("SEAL_KEY", SEAL_KEY)
         .env("PASSWORD", PASSWORD)
-        .output()
-        .expect("it ran")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // One that reads nothing may have ended by now.
+    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin);
+    child.wait_with_output().expect("it ran")
 }
 
 /// Exit code, stdout, stderr; none of which may show a secret.
@@ -175,4 +188,120 @@ async fn a_store_that_is_not_there_is_named_and_none_is_created() {
         assert!(err.contains(says), "{err}");
     }
     assert!(!nowhere.exists());
+}
+
+const COMPONENT: &str = "wxc000000000000001";
+const LINES: &str = "# from the other server\n\nwxa000000000000001 canary-token-9f3e-one\n\
+                     \twxa000000000000002\tcanary-token-9f3e-two  \n";
+const IMPORT: [&str; 5] = ["import", "--app", "tenants", "--config", "wxgate.toml"];
+
+/// The arguments of an import of `accounts`.
+fn import(accounts: &str) -> Vec<&str> {
+    IMPORT.into_iter().chain([accounts]).collect()
+}
+
+fn configure_platform(folder: &Path, store: &str) {
+    configure(folder, store);
+    let file = folder.join("wxgate.toml");
+    let platform = format!(
+        "[[app]]\nname = \"tenants\"\nappid = \"{COMPONENT}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\n\
+         kind = \"component\"\n"
+    );
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(file, format!("{text}{platform}")).expect("written");
+}
+
+async fn kept(store: &Store, account: &str) -> Option<(String, u64, Timestamp)> {
+    let record = store.load(&format!("refresh_token:{COMPONENT}:{account}")).await.expect("it works")?;
+    Some((record.value.expose().to_owned(), record.generation, record.expires_at))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_keeps_each_accounts_refresh_token_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("store");
+    configure_platform(folder.path(), &format!("url = \"file:{}\"", root.display()));
+    std::fs::write(folder.path().join("accounts"), LINES).expect("written");
+    let written = |written: usize| {
+        format!("{written} refresh tokens of 2 accounts written to file:{}\n", root.display())
+    };
+    assert_eq!(told(&wxgate(folder.path(), &import("accounts"))), (Some(0), written(2), String::new()));
+    assert_eq!(told(&wxgate(folder.path(), &import("accounts"))), (Some(0), written(0), String::new()));
+    let store = Store::open(&Options { location: Location::File(root.clone()), seal: None }).await;
+    let store = store.expect("it opens");
+    for (account, token) in [("wxa000000000000001", "one"), ("wxa000000000000002", "two")] {
+        let token = format!("{TOKEN}-{token}");
+        assert_eq!(kept(&store, account).await, Some((token, 1, Timestamp::NEVER)));
+    }
+
+    // A later one, by standard input, takes the place of the one before.
+    let later = format!("wxa000000000000001 {TOKEN}-three\nwxa000000000000002 {TOKEN}-two\n");
+    let output = wxgate_reads(folder.path(), &import("-"), &later);
+    assert_eq!(told(&output), (Some(0), written(1), String::new()));
+    let third = Some((format!("{TOKEN}-three"), 2, Timestamp::NEVER));
+    assert_eq!(kept(&store, "wxa000000000000001").await, third);
+    let (_, out, _) = told(&wxgate(folder.path(), &["show", "--config", "wxgate.toml"]));
+    assert!(out.contains("generation 2, without an end, in clear"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_writes_nothing_if_a_line_is_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("store");
+    configure_platform(folder.path(), &format!("url = \"file:{}\"", root.display()));
+    for wrong in [
+        "wxa000000000000003",
+        "canary-token-9f3e-three wxa000000000000003",
+        "wxa000000000000003 canary-token-9f3e-three 7200",
+    ] {
+        let output = wxgate_reads(folder.path(), &import("-"), &format!("{LINES}{wrong}\n"));
+        let says = "wxgate: line 5 is not an appid and a refresh token with a space between\n";
+        assert_eq!(told(&output), (Some(1), String::new(), says.to_owned()), "{wrong}");
+    }
+    assert!(!root.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_is_for_a_platform_that_is_configured_and_for_a_store_that_others_see() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("accounts"), LINES).expect("written");
+    configure_platform(folder.path(), "url = \"memory:\"");
+    for (app, accounts, code, says) in [
+        ("nobody", "accounts", 64, "no app named nobody of kind \"component\" is configured"),
+        ("shop", "accounts", 64, "no app named shop of kind \"component\" is configured"),
+        ("tenants", "nowhere", 64, "cannot read nowhere: "),
+        ("tenants", "accounts", 1, "a memory: store is seen by its own process alone"),
+    ] {
+        let arguments = ["import", "--app", app, "--config", "wxgate.toml", accounts];
+        let (exit, out, err) = told(&wxgate(folder.path(), &arguments));
+        assert_eq!((exit, out.as_str()), (Some(code), ""), "{err}");
+        assert!(err.contains(says), "{err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_refresh_token_is_sealed_and_is_copied_without_an_end() {
+    let server = RedisServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let sealed = |url: &str| format!("url = \"{url}\"\nseal_key = {{ env = \"SEAL_KEY\" }}");
+    let root = format!("file:{}", folder.path().join("store").display());
+    configure_platform(folder.path(), &sealed(&root));
+    assert_eq!(told(&wxgate_reads(folder.path(), &import("-"), LINES)).0, Some(0));
+
+    let copy = ["copy", "--config", "wxgate.toml", "--from", "config", "--to", &server.url()];
+    let (code, out, err) = told(&wxgate(folder.path(), &copy));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(out, format!("2 copied, 0 left as they were in {}\n", server.url()));
+    let key = format!("{{wxgate}}:refresh_token:{COMPONENT}:wxa000000000000001");
+    assert!(server.command(&["PTTL", &key]).contains("-1"));
+    assert!(!server.command(&["GET", &key]).contains("canary"));
+
+    let back = format!("file:{}", folder.path().join("back").display());
+    let copy = ["copy", "--config", "wxgate.toml", "--from", &server.url(), "--to", &back];
+    assert_eq!(told(&wxgate(folder.path(), &copy)).0, Some(0));
+    let seal = Some(Arc::new(Seal::new(&Secret::new(SEAL_KEY), None).expect("a key")));
+    let location = Location::File(folder.path().join("back"));
+    let store = Store::open(&Options { location, seal }).await.expect("it opens");
+    let first = Some((format!("{TOKEN}-one"), 1, Timestamp::NEVER));
+    assert_eq!(kept(&store, "wxa000000000000001").await, first);
 }

@@ -140,7 +140,7 @@ async fn a_suites_and_a_providers_endpoints_get_their_tokens() {
         0
     );
     let token = gate.sandbox.token(&format!("{CORP}.provider"), Kind::Provider).expect("a token");
-    assert_eq!(gate.only(path).query, format!("provider_access_token={token}"));
+    assert_eq!(gate.only(path).query, format!("access_token={token}"));
 
     // The other app of the corporation has neither.
     let answer = gate.get("/@sales/cgi-bin/service/get_pre_auth_code").await;

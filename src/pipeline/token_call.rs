@@ -92,7 +92,7 @@ impl Asked {
     }
 
     /// What the token is called in the answer.
-    fn field(self) -> &'static str {
+    pub(super) fn field(self) -> &'static str {
         match self {
             Self::App | Self::Work => "access_token",
             Self::Component => "component_access_token",

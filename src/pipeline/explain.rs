@@ -260,6 +260,7 @@ fn visit<'d>(
         answer: None,
     };
     if let Some(asked) = call {
+        token_call::check_has(asked, &account)?;
         return Ok(Seen { answer: Some(Own::Placeholder(asked.field())), ..seen });
     }
     let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;

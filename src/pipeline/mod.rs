@@ -236,6 +236,7 @@ impl Pipeline {
         if call.appid.as_deref().is_some_and(|id| !account.app.is_meant_by(id)) {
             return Err(Error::BadRequest("the call is for another app than the request names".into()));
         }
+        token_call::check_has(asked, &account)?;
         report.name_account(&account, target.endpoint);
         let now = self.gate.clock.now();
         match &call.code {

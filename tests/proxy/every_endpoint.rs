@@ -113,7 +113,7 @@ const TABLE: &[(Class, Account, Fate)] = &[
     (Class::ComponentSecret, Account::Platform, Fate::Secret(COMPONENT, COMPONENT_SECRET)),
     (Class::TokenEndpoint, Account::Shop, Fate::Placeholder),
     (Class::TokenEndpoint, Account::Authorizer, Fate::Placeholder),
-    (Class::TokenEndpoint, Account::Platform, Fate::Placeholder),
+    (Class::TokenEndpoint, Account::Platform, NOT_THIS_APPS),
     (Class::TokenEndpoint, Account::Work, Fate::Placeholder),
     (Class::IssuesCredential, Account::Shop, NOT_THIS_APPS),
     (Class::IssuesCredential, Account::Authorizer, NOT_THIS_APPS),
@@ -130,21 +130,9 @@ const TABLE: &[(Class, Account, Fate)] = &[
 
 /// Rows that fare otherwise than their class.
 const APART: &[(&str, &[Account], Fate)] = &[
-    (
-        "/cgi-bin/component/api_component_token",
-        &[Account::Shop, Account::Authorizer, Account::Platform],
-        Fate::Placeholder,
-    ),
-    (
-        "/cgi-bin/component/api_authorizer_token",
-        &[Account::Shop, Account::Authorizer, Account::Platform],
-        Fate::Placeholder,
-    ),
-    (
-        "/cgi-bin/component/api_query_auth",
-        &[Account::Shop, Account::Authorizer, Account::Platform],
-        Fate::Placeholder,
-    ),
+    ("/cgi-bin/component/api_component_token", &[Account::Authorizer, Account::Platform], Fate::Placeholder),
+    ("/cgi-bin/component/api_authorizer_token", &[Account::Authorizer, Account::Platform], Fate::Placeholder),
+    ("/cgi-bin/component/api_query_auth", &[Account::Authorizer, Account::Platform], Fate::Placeholder),
     ("/cgi-bin/service/get_suite_token", &[Account::Work], Fate::Placeholder),
     ("/cgi-bin/service/get_provider_token", &[Account::Work], Fate::Placeholder),
     ("/cgi-bin/get_jsapi_ticket", &[Account::Work], Fate::Ticket),

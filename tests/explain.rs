@@ -111,6 +111,116 @@ fn what_is_wecoms_is_told_so() {
     says(&text, "replay yes: if WeChat rejects the token (40001, 40014, 42001)");
 }
 
+/// An official account, a third-party platform, and a WeCom app with a suite and a provider.
+fn every_kind() -> Config {
+    config(&format!(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\n\
+         [[app]]\nname = 'tenants'\nappid = 'wxc000000000000001'\nkind = 'component'\nsecret = {{ env = 'S' }}\n\
+         [[app]]\nname = 'hr'\nappid = 'ww0000000000000001'\nkind = 'wecom'\nagent_id = '1'\n\
+         secret = {{ env = 'S' }}\nsuite_id = 'ww0000000000000999'\nsuite_secret = {{ env = 'S' }}\n\
+         provider_secret = {{ env = 'S' }}\n\
+         [[caller]]\nname = 'operator'\nkey_sha256 = '{}'\napps = ['shop', 'tenants', 'hr']\n\
+         allow = ['**', '/cgi-bin/component/clear_quota/v2']\n",
+        "a".repeat(64)
+    ))
+}
+
+/// The same that `tests/proxy/every_endpoint.rs` sees sent.
+#[test]
+fn an_endpoint_of_each_class_is_told_as_it_is_sent() {
+    let config = every_kind();
+    let own = "access_token=own&component_access_token=own&suite_access_token=own&provider_access_token=own\
+               &cloudbase_access_token=own&x=1";
+    let (again, once, none) = ("replay yes:", "replay no:", "sent nothing");
+    for (method, path, sent, replay) in [
+        ("GET", "/@shop/cgi-bin/user/info", "/cgi-bin/user/info?access_token=***&x=1", again),
+        ("GET", "/@wxa000000000000001/cgi-bin/user/info", "/cgi-bin/user/info?access_token=***&x=1", again),
+        (
+            "POST",
+            "/@shop/cgi-bin/openapi/quota/get",
+            "/cgi-bin/openapi/quota/get?access_token=***&x=1",
+            again,
+        ),
+        (
+            "POST",
+            "/@tenants/cgi-bin/openapi/quota/get",
+            "/cgi-bin/openapi/quota/get?access_token=***&x=1",
+            again,
+        ),
+        (
+            "POST",
+            "/@tenants/cgi-bin/component/api_create_preauthcode",
+            "/cgi-bin/component/api_create_preauthcode?component_access_token=***&x=1",
+            again,
+        ),
+        ("GET", "/@tenants/wxa/gettemplatelist", "/wxa/gettemplatelist?access_token=***&x=1", again),
+        ("GET", "/@hr/cgi-bin/user/get", "/cgi-bin/user/get?access_token=***&x=1", again),
+        (
+            "GET",
+            "/@hr/cgi-bin/service/get_pre_auth_code",
+            "/cgi-bin/service/get_pre_auth_code?suite_access_token=***&x=1",
+            again,
+        ),
+        (
+            "POST",
+            "/@hr/cgi-bin/license/list_order",
+            "/cgi-bin/license/list_order?provider_access_token=***&x=1",
+            again,
+        ),
+        (
+            "POST",
+            "/@hr/cgi-bin/service/get_login_info",
+            "/cgi-bin/service/get_login_info?access_token=***&x=1",
+            again,
+        ),
+        (
+            "GET",
+            "/@shop/sns/userinfo",
+            "/sns/userinfo?access_token=***&component_access_token=***&suite_access_token=***\
+             &provider_access_token=***&cloudbase_access_token=***&x=1",
+            once,
+        ),
+        (
+            "GET",
+            "/@shop/sns/jscode2session",
+            "/sns/jscode2session?x=1&appid=wx0123456789abcdef&secret=***",
+            once,
+        ),
+        (
+            "POST",
+            "/@tenants/cgi-bin/component/clear_quota/v2",
+            "/cgi-bin/component/clear_quota/v2?x=1&component_appid=wxc000000000000001&appsecret=***",
+            once,
+        ),
+        ("GET", "/@shop/cgi-bin/showqrcode", "/cgi-bin/showqrcode?x=1", once),
+        ("GET", "/@shop/cgi-bin/token", none, "answer access_token, a placeholder"),
+        ("GET", "/@hr/cgi-bin/gettoken", none, "answer access_token, a placeholder"),
+        (
+            "POST",
+            "/@tenants/cgi-bin/component/api_component_token",
+            none,
+            "answer component_access_token, a placeholder",
+        ),
+        ("POST", "/@tenants/cgi-bin/component/api_get_authorizer_info", none, "404 endpoint_forbidden"),
+        (
+            "GET",
+            "/@hr/cgi-bin/get_jsapi_ticket",
+            none,
+            "sent nothing: wxgate answers by itself, with a ticket",
+        ),
+        ("GET", "/@shop/wxa/gettemplatelist", none, "404 endpoint_forbidden"),
+        ("GET", "/@tenants/cgi-bin/user/info", none, "400 bad_request"),
+    ] {
+        let request = Method::from_bytes(method.as_bytes()).expect("a method");
+        let text = explain(request, &format!("{path}?{own}"), Some(&config));
+        // A long path is broken where a line ends.
+        let whole = if sent == none { none.to_owned() } else { format!("sent {method} {sent} to ") };
+        says(&text.replace(' ', ""), &whole.replace(' ', ""));
+        says(&text, replay);
+        assert!(!text.contains("own&") && !text.contains("does not hold"), "{text}");
+    }
+}
+
 #[test]
 fn a_users_token_stays_and_is_not_printed() {
     let text = explain(Method::GET, "/sns/userinfo?access_token=theirs&openid=O", None);

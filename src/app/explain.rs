@@ -4,10 +4,12 @@ use http::Method;
 
 use super::layout::Sheet;
 use crate::config::{Config, Problems};
-use crate::pipeline::explain::{Explanation, MOST_REPLAYS, NamedBy, Refused, Settled, explain as decide};
+use crate::pipeline::explain::{
+    Explanation, MOST_REPLAYS, NamedBy, Own, Refused, Settled, explain as decide,
+};
 use crate::upstream::{self, Origin, Site};
 use crate::wechat::catalogue::CredentialClass;
-use crate::wechat::{Family, errcode};
+use crate::wechat::{Family, Issuer, errcode};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
 fn defaults(target: &str) -> Result<Config, Problems> {
@@ -146,10 +148,11 @@ impl Told<'_> {
             sheet.row("sent", "nothing");
             return;
         }
-        if let Some(parameter) = self.told.injected {
-            let what = match self.told.endpoint.class {
-                CredentialClass::AppSecret => format!("{parameter} and appid, the app's own"),
-                _ => format!("{parameter}, the app's token, kept fresh by wxgate"),
+        if !self.told.injected.is_empty() {
+            let names = self.told.injected.join(" and ");
+            let what = match self.told.issuer {
+                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", token_of(issuer)),
+                None => format!("{names}, the app's own"),
             };
             sheet.row("injected", &what);
         }
@@ -163,7 +166,14 @@ impl Told<'_> {
                     self.destination(sheet);
                 }
             }
-            None => sheet.row("sent", "nothing: wxgate answers by itself, with a placeholder token"),
+            None => {
+                let with = match self.told.answer {
+                    Some(Own::Ticket) => "a ticket that it keeps",
+                    Some(Own::Signature) => "the page's signature",
+                    Some(Own::Placeholder(_)) | None => "a placeholder token",
+                };
+                sheet.row("sent", &format!("nothing: wxgate answers by itself, with {with}"));
+            }
         }
     }
 
@@ -245,8 +255,10 @@ impl Told<'_> {
             );
         } else if endpoint.class == CredentialClass::None {
             sheet.row("replay", "no: there is no token that WeChat could reject");
-        } else {
+        } else if endpoint.class == CredentialClass::UserOauth {
             sheet.row("replay", "no: the credential is the caller's own, which wxgate can't replace");
+        } else {
+            sheet.row("replay", "no: the secret is the configuration's, and there is no other");
         }
         let repeat = if endpoint.one_time_code {
             "no: it takes a code that is good once"
@@ -264,9 +276,23 @@ impl Told<'_> {
     }
 
     fn answer(&self, sheet: &mut Sheet) {
-        if self.told.sent.is_none() {
-            sheet.row("answer", "access_token, a placeholder that names app and caller, and expires_in");
-            return;
+        match self.told.answer {
+            Some(Own::Placeholder(field)) => {
+                sheet.row(
+                    "answer",
+                    &format!("{field}, a placeholder that names app and caller, and expires_in"),
+                );
+                return;
+            }
+            Some(Own::Ticket) => {
+                sheet.row("answer", "ticket, the one that all callers share, and expires_in");
+                return;
+            }
+            Some(Own::Signature) => {
+                sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
+                return;
+            }
+            None => {}
         }
         let shape = "the top-level errcode of a JSON object of up to 4 KiB, status 200";
         if self.told.endpoint.binary {
@@ -294,10 +320,13 @@ fn named_by(settled: &Settled) -> &'static str {
 /// What an endpoint wants, in words.
 fn wanted(class: CredentialClass) -> &'static str {
     match class {
-        CredentialClass::AppToken | CredentialClass::AppOrComponentToken => "the app's access token",
-        CredentialClass::ComponentSecret => "a third-party platform's secret, which wxgate does not hold",
+        CredentialClass::AppToken => "the app's access token",
+        CredentialClass::AppOrComponentToken => {
+            "the app's access token, or a third-party platform's for itself"
+        }
+        CredentialClass::ComponentSecret => "a third-party platform's appid and secret in the query",
         CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            "a third-party platform's token, which wxgate does not hold"
+            "a third-party platform's token"
         }
         CredentialClass::UserOauth => {
             "the user's own OAuth token or code, which the caller sends; nothing is changed"
@@ -305,11 +334,22 @@ fn wanted(class: CredentialClass) -> &'static str {
         CredentialClass::AppSecret => "the app's appid and secret in the query",
         CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
         CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
-        CredentialClass::SuiteToken => "a WeCom suite's token, which wxgate does not hold",
+        CredentialClass::SuiteToken => "a WeCom suite's token",
         CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
-            "a WeCom provider's token, which wxgate does not hold"
+            "a WeCom provider's token"
         }
         CredentialClass::None => "none",
+    }
+}
+
+/// Whose token that is, in words.
+fn token_of(issuer: Issuer) -> &'static str {
+    match issuer {
+        Issuer::App(_) | Issuer::Work | Issuer::Ticket(_) => "the app's token",
+        Issuer::Component => "the platform's token",
+        Issuer::Authorizer => "the token by which the platform acts for the account",
+        Issuer::Suite => "the suite's token",
+        Issuer::Provider => "the provider's token",
     }
 }
 

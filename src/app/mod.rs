@@ -201,29 +201,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     Ok(Running { core, proxy, admin, callback })
 }
 
-fn exposers(
-    gate: &Arc<Gate>,
-    manager: &Manager,
-    exporter: &Exporter,
-    store: &Store,
-    callbacks: &Arc<Callbacks>,
-    upstreams: &Arc<Upstreams>,
-    gauges: &[Arc<Gauges>],
-    access_log: &Arc<AccessLog>,
-) -> Vec<admin::Exposer> {
-    let (gate, manager, exporter) = (Arc::clone(gate), manager.clone(), exporter.clone());
-    let (store, callbacks) = (store.clone(), Arc::clone(callbacks));
-    let (upstreams, gauges, access_log) = (Arc::clone(upstreams), gauges.to_vec(), Arc::clone(access_log));
-    vec![
-        Arc::new(move |out| gate.expose(out)),
-        Arc::new(move |out| manager.expose(out)),
-        Arc::new(move |out| exporter.expose(out)),
-        Arc::new(move |out| store.expose(out)),
-        Arc::new(move |out| callbacks.expose(out)),
-        Arc::new(move |out| upstream_connections(&gauges, out)),
-        Arc::new(move |out| upstream_hosts(&upstreams, out)),
-        Arc::new(move |out| access_log.expose(out)),
-    ]
+fn exposer<T: Send + Sync + 'static>(of: T, expose: fn(&T, &mut Exposition)) -> admin::Exposer {
+    Arc::new(move |out| expose(&of, out))
 }
 
 fn upstream_connections(gauges: &[Arc<Gauges>], out: &mut Exposition) {

@@ -108,6 +108,11 @@ impl Account<'_> {
         }
     }
 
+    /// Whether a token call for `id` can be for it.
+    pub(super) fn is_meant_by(&self, id: &str) -> bool {
+        self.app.is_meant_by(id) || self.authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(id))
+    }
+
     /// The credential that the account's requests carry where nothing else is asked for.
     pub(super) fn token(&self) -> &Handle {
         self.authorizer.as_ref().map_or(&self.app.token, |authorizer| &authorizer.token)

@@ -12,13 +12,16 @@ use super::directory::{App, Caller, Directory};
 use super::error::Error;
 use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
+use super::ticket::Wish;
+use super::token_call::Asked;
 use super::user_tokens::UserTokens;
-use super::{Options, credential, lease, replay, route, token_call};
+use super::{Options, credential, lease, replay, route, ticket, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
+use crate::wechat::Issuer;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
 
 /// How often one request is sent again at most, after its token was rejected.
@@ -38,10 +41,14 @@ pub struct Explanation {
     pub endpoint: &'static Endpoint,
     /// Names of the credentials that are taken out of the query, in their order.
     pub removed: Vec<&'static str>,
-    /// The parameter that the app's token, or its secret, is put into.
-    pub injected: Option<&'static str>,
+    /// The parameters that credentials are put into.
+    pub injected: Vec<&'static str>,
+    /// Who issued the token among them; none for a secret.
+    pub issuer: Option<Issuer>,
     /// Path and query as they would reach WeChat, credentials masked; none if the proxy answers itself.
     pub sent: Option<String>,
+    /// What the proxy answers with then.
+    pub answer: Option<Own>,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
 }
@@ -66,6 +73,17 @@ pub struct Settled {
     pub by: NamedBy,
     /// Whose hosts it is sent to.
     pub site: Site,
+}
+
+/// What the proxy answers with by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// A placeholder, under this name.
+    Placeholder(&'static str),
+    /// A ticket that it keeps.
+    Ticket,
+    /// A page's signature, by such a ticket.
+    Signature,
 }
 
 /// What named an app.
@@ -153,7 +171,7 @@ pub fn explain(
 
     let visits: Vec<_> = visitors(&directory, &named)
         .map(|caller| {
-            let seen = visit(&directory, caller, method, &target, &named, authorizer.clone());
+            let seen = visit(&directory, caller, method, &target, &named, authorizer.clone(), call);
             (caller.map(|caller| Arc::clone(&caller.name)), seen)
         })
         .collect();
@@ -167,11 +185,13 @@ pub fn explain(
         path: target.path.to_owned(),
         endpoint,
         removed: target.from_appid.map(|_| route::CLOUD_RUN_APP).into_iter().chain(brought).collect(),
-        injected: first.and_then(|seen| seen.injected),
+        injected: first.map(|seen| seen.injected.clone()).unwrap_or_default(),
+        issuer: first.and_then(|seen| seen.issuer),
         sent: match first {
             Some(seen) => seen.sent.clone(),
             None => call.is_none().then(|| masked(&credential::without(&target, &Wanted::Nothing))),
         },
+        answer: first.and_then(|seen| seen.answer),
         visits: visits
             .into_iter()
             .map(|(caller, seen)| Visit {
@@ -207,8 +227,10 @@ fn visitors<'d>(directory: &'d Directory, named: &Named<'d, '_>) -> impl Iterato
 struct Seen {
     settled: Settled,
     endpoint: &'static Endpoint,
-    injected: Option<&'static str>,
+    injected: Vec<&'static str>,
+    issuer: Option<Issuer>,
     sent: Option<String>,
+    answer: Option<Own>,
 }
 
 fn visit<'d>(
@@ -218,6 +240,7 @@ fn visit<'d>(
     target: &Target<'_>,
     named: &Named<'d, '_>,
     authorizer: Option<Rc<Authorizer>>,
+    call: Option<Asked>,
 ) -> Result<Seen, Error> {
     let account = route::settle_account(directory, caller, named, authorizer)?;
     let app = account.app;
@@ -228,21 +251,38 @@ fn visit<'d>(
         by: named_by(directory, caller, named, app),
         site: route::site(app.kind, target.endpoint),
     };
-    if token_call::asked(directory, &target).is_some() {
-        return Ok(Seen { settled, endpoint: target.endpoint, injected: None, sent: None });
+    let seen = Seen {
+        settled,
+        endpoint: target.endpoint,
+        injected: Vec::new(),
+        issuer: None,
+        sent: None,
+        answer: None,
+    };
+    if let Some(asked) = call {
+        token_call::check_has(asked, &account)?;
+        return Ok(Seen { answer: Some(Own::Placeholder(asked.field())), ..seen });
     }
     let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;
-    let (injected, request) = match &wanted {
+    match ticket::wish(&account, method, &target) {
+        Some(Wish::Ticket(_)) => return Ok(Seen { answer: Some(Own::Ticket), ..seen }),
+        Some(Wish::Signature(_)) => return Ok(Seen { answer: Some(Own::Signature), ..seen }),
+        None => {}
+    }
+    let (injected, issuer, request) = match &wanted {
         Wanted::Token(kept) => {
             let now = Clock::default().now();
             let mask =
                 Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
-            (Some(kept.param.name()), credential::inject(&target, kept.param, &mask))
+            let request = credential::inject(&target, kept.param, &mask);
+            (vec![kept.param.name()], Some(kept.issuer), request)
         }
-        Wanted::Secret([_, (secret, _)]) => (Some(*secret), credential::without(&target, &wanted)),
-        Wanted::Nothing | Wanted::AsSent => (None, credential::without(&target, &wanted)),
+        Wanted::Secret([(id, _), (secret, _)]) => {
+            (vec![*secret, *id], None, credential::without(&target, &wanted))
+        }
+        Wanted::Nothing | Wanted::AsSent => (Vec::new(), None, credential::without(&target, &wanted)),
     };
-    Ok(Seen { settled, endpoint: target.endpoint, injected, sent: Some(masked(&request)) })
+    Ok(Seen { injected, issuer, sent: Some(masked(&request)), ..seen })
 }
 
 fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_>, app: &App) -> NamedBy {

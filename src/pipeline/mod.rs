@@ -232,11 +232,11 @@ impl Pipeline {
             call.authorizer.as_deref().or_else(|| call.appid.as_deref().filter(|_| several.is_none()));
         let named = Named { appid, ..named };
         let account = self.settle_account(directory, caller, &named).await?;
-        if call.appid.as_deref().is_some_and(|id| !account.app.is_meant_by(id)) {
+        if call.appid.as_deref().is_some_and(|id| !account.is_meant_by(id)) {
             return Err(Error::BadRequest("the call is for another app than the request names".into()));
         }
         report.name_account(&account, target.endpoint);
-        asked.check(account.app.kind)?;
+        token_call::check_has(asked, &account)?;
         let now = self.gate.clock.now();
         match &call.code {
             Some(code) => match self.gate.manager.authorized(&account.app.name, code).await {

@@ -20,9 +20,8 @@ use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::server::Response;
 use crate::token::Failure;
-use crate::wechat::AppKind;
-use crate::wechat::catalogue;
 use crate::wechat::placeholder::{self, Claims};
+use crate::wechat::{AppKind, Issuer, catalogue};
 
 /// No token call is longer.
 const LONGEST_CALL: usize = 64 * 1024;
@@ -95,7 +94,7 @@ impl Asked {
     }
 
     /// What the token is called in the answer.
-    fn field(self) -> &'static str {
+    pub(super) fn field(self) -> &'static str {
         match self {
             Self::App | Self::Work => "access_token",
             Self::Component => "component_access_token",
@@ -114,17 +113,6 @@ impl Asked {
         }
     }
 
-    /// Refuses a call for what this kind of app doesn't have.
-    pub(super) fn check(self, kind: AppKind) -> Result<(), Error> {
-        if self.fits(kind) {
-            return Ok(());
-        }
-        Err(Error::EndpointForbidden(
-            format!("this endpoint issues credentials that an app of kind {} does not have", kind.as_str())
-                .into(),
-        ))
-    }
-
     /// Whether the call carries a token, which then says who calls.
     pub(super) fn is_by_token(self) -> bool {
         matches!(self, Self::Authorizer | Self::Authorization)
@@ -140,21 +128,20 @@ pub(super) async fn read(asked: Asked, query: Option<&str>, body: Incoming) -> R
         serde_json::from_slice(&body)
             .map_err(|_| Error::BadRequest("the body of a token call must be a JSON object".into()))?
     };
-    let (id, secret) = asked.names();
-    let named = [id, secret, "authorizer_appid", "authorization_code"];
-    if named.iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_string())) {
-        return Err(Error::BadRequest("what a token call names must be text".into()));
-    }
-    let said = |name: &str| {
-        let in_body = fields.get(name).and_then(Value::as_str).map(Cow::Borrowed);
-        in_body.or_else(|| query.and_then(|query| query::get(query, name))).map(Cow::into_owned)
+    let said = |name: &str| match fields.get(name) {
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        None | Some(Value::Null) => Ok(query.and_then(|query| query::get(query, name)).map(Cow::into_owned)),
+        Some(_) => {
+            Err(Error::BadRequest(format!("{name} in the body of a token call must be a string").into()))
+        }
     };
-    let given = |name: &str| said(name).filter(|text| !text.is_empty());
+    let (id, secret) = asked.names();
+    let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
     Ok(TokenCall {
-        appid: given(id),
-        secret: said(secret).filter(|_| !asked.is_by_token()),
-        authorizer: given("authorizer_appid").filter(|_| asked == Asked::Authorizer),
-        code: given("authorization_code").filter(|_| asked == Asked::Authorization).map(Secret::new),
+        appid: given(id)?,
+        secret: said(secret)?.filter(|_| !asked.is_by_token()),
+        authorizer: given("authorizer_appid")?.filter(|_| asked == Asked::Authorizer),
+        code: given("authorization_code")?.filter(|_| asked == Asked::Authorization).map(Secret::new),
     })
 }
 
@@ -168,6 +155,25 @@ async fn collect(mut body: Incoming) -> Result<Vec<u8>, Error> {
         }
     }
     Ok(collected)
+}
+
+/// Refuses a call for what an account of this kind has not: its answer would be a token that is good for nothing.
+pub(super) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
+    let app = account.app;
+    let has = match asked {
+        Asked::App if app.kind == AppKind::Component => account.authorizer.is_some(),
+        Asked::App => app.kind != AppKind::Work,
+        Asked::Work => app.kind == AppKind::Work,
+        Asked::Component | Asked::Authorizer | Asked::Authorization => app.kind == AppKind::Component,
+        Asked::Suite => app.further(Issuer::Suite).is_some(),
+        Asked::Provider => app.further(Issuer::Provider).is_some(),
+    };
+    if has {
+        return Ok(());
+    }
+    Err(Error::EndpointForbidden(
+        format!("this endpoint issues a credential of another kind than app {} has", app.name).into(),
+    ))
 }
 
 /// The caller of a token call: by a key in the headers, else by the call's secret.

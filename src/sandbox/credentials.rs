@@ -32,6 +32,7 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
         Class::App | Class::Either => call.param("access_token"),
         Class::Component => call.param("component_access_token").or_else(|| call.param("access_token")),
         Class::Suite => call.param("suite_access_token"),
+        // `get_login_info` wants it under the ordinary name.
         Class::Provider => call.param("provider_access_token").or_else(|| call.param("access_token")),
     };
     let Some(value) = sent else { return Err(Answer::error(41001)) };
@@ -41,16 +42,15 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
     let Some(found) = state.tokens.find(value, call.now) else { return Err(unknown(call)) };
     match found.verdict {
         Verdict::Good => {}
-        Verdict::Expired => return Err(Answer::error(42001)),
-        // FACTS 1.3: WeCom's 40001 is a bad secret; a token that isn't taken is 40014 there.
-        Verdict::Superseded if found.owner.kind == Kind::Wecom => return Err(Answer::error(40014)),
-        Verdict::Superseded if matches!(class, Class::Suite | Class::Provider) => {
-            return Err(Answer::error_with(40082, "invalid suite_acccess_token or provider_access_token"));
+        // FACTS 1.3: these have a code of their own.
+        Verdict::Expired if matches!(found.owner.kind, Kind::Suite | Kind::Provider) => {
+            return Err(Answer::error(42009));
         }
-        Verdict::Superseded => return Err(unknown(call)),
+        Verdict::Expired => return Err(Answer::error(42001)),
+        Verdict::Superseded => return Err(rejected(call, found.owner.kind)),
     }
     if state.lags.reject(&found.owner.appid, &call.path, found.issued_at, call.now) {
-        return Err(unknown(call));
+        return Err(rejected(call, found.owner.kind));
     }
     match (class, found.owner.kind) {
         (Class::Component, kind) if kind != Kind::Component => Err(unknown(call)),
@@ -58,6 +58,17 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
         (Class::Provider, kind) if kind != Kind::Provider => Err(unknown(call)),
         (Class::App, Kind::Component) => Err(Answer::error(48001)),
         _ => Ok(Holder { appid: found.owner.appid }),
+    }
+}
+
+/// FACTS 1.3: WeCom's 40001 is a bad secret; a token that isn't taken is 40014 there, a suite's or a provider's 40082.
+fn rejected(call: &Call, kind: Kind) -> Answer {
+    match kind {
+        Kind::Wecom => Answer::error(40014),
+        Kind::Suite | Kind::Provider => {
+            Answer::error_with(40082, "invalid suite_acccess_token or provider_access_token")
+        }
+        Kind::Classic | Kind::Stable | Kind::Component | Kind::Authorizer => unknown(call),
     }
 }
 

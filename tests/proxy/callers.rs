@@ -77,7 +77,7 @@ async fn without_a_right_key_nothing_is_told_whatever_else_was_asked() {
         "/@shop/cgi-bin/user/get",
         "/@nobody/cgi-bin/user/get",
         "/cgi-bin/clear_quota",
-        "/cgi-bin/gettoken",
+        "/cgi-bin/service/get_corp_token",
         "/sns/userinfo?access_token=U&openid=o",
         "/no/such/path",
     ];

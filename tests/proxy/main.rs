@@ -12,6 +12,7 @@ mod callers;
 mod canaries;
 mod canned;
 mod egress;
+mod every_endpoint;
 mod failover;
 mod front;
 mod headers;

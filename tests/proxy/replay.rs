@@ -113,10 +113,10 @@ async fn every_form_of_wechats_errors_is_recognised() {
             gate.sandbox.change(|settings| settings.error_variant = *variant);
             let gate = Arc::new(gate);
             survive(&gate, mishap, 20).await;
-            println!("{variant:?}, classic: {classic}, {mishap:?}");
+            let what = format!("{variant:?}, classic: {classic}, {mishap:?}");
             match mishap {
                 Mishap::Lagging => cost(gate.counts(), expected),
-                Mishap::Rotated | Mishap::Poisoned => assert_eq!(gate.counts(), expected),
+                Mishap::Rotated | Mishap::Poisoned => assert_eq!(gate.counts(), expected, "{what}"),
             }
         }
     }

@@ -228,10 +228,7 @@ impl Case {
     }
 
     fn query(&self) -> String {
-        let [id, secret] = match self.secret_names() {
-            Some(names) => names,
-            None => return format!("{OWN}&{REST}"),
-        };
+        let Some([id, secret]) = self.secret_names() else { return format!("{OWN}&{REST}") };
         let own = match (self.endpoint.class, self.account) {
             (Class::ComponentSecret, _) => "own",
             (_, Account::Shop) => APPID,

@@ -1,5 +1,6 @@
 //! The accounts that exist at the fake WeChat.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -121,9 +122,15 @@ impl fmt::Debug for Authorizer {
 pub(super) struct Accounts {
     apps: Vec<App>,
     authorizers: Vec<Authorizer>,
+    used_codes: HashSet<String>,
 }
 
 impl Accounts {
+    /// Whether an authorisation's code is used for the first time.
+    pub(super) fn use_code(&mut self, code: &str) -> bool {
+        self.used_codes.insert(code.to_owned())
+    }
+
     /// Adds an app, or replaces the one with its identity.
     pub(super) fn put(&mut self, app: App) {
         match self.apps.iter_mut().find(|known| known.identity() == app.identity()) {

@@ -149,12 +149,15 @@ pub(super) fn authorizer(state: &mut State, call: &Call) -> Answer {
 }
 
 /// `POST /cgi-bin/component/api_query_auth`: an account's appid is its code; any other stands for the first account that
-/// authorised the component.
+/// authorised the component. Each is good once.
 pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
         let holder = credentials::demand(state, call, Class::Component)?;
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
         let code = text(&body, "authorization_code").ok_or_else(|| Answer::error(61010))?;
+        if !state.accounts.use_code(code) {
+            return Err(Answer::error(61010));
+        }
         let all = state.accounts.authorizers().iter().filter(|known| known.component_appid == holder.appid);
         let known = all.clone().find(|known| known.authorizer_appid == code).or_else(|| all.clone().next());
         let known = known.cloned().ok_or_else(|| Answer::error(61010))?;

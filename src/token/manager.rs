@@ -10,6 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::credential::Credential;
+use super::exchange::Exchanges;
 use super::grant;
 use super::handle::{Message, Settings, Shared};
 use super::keeper::{Keeper, Tools};
@@ -38,6 +39,7 @@ pub struct Manager(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) tools: Tools,
     pub(super) runtime: runtime::Handle,
+    pub(super) exchanges: Exchanges,
     /// In the order of the configuration. Locked for a look-up or a reload, never over an await.
     kept: Mutex<Kept>,
 }
@@ -97,8 +99,12 @@ impl Manager {
     }
 
     fn with(tools: Tools, apps: Vec<(AppOptions, Control)>, options: Options) -> Self {
-        let manager =
-            Self(Arc::new(Inner { tools, runtime: runtime::Handle::current(), kept: Mutex::default() }));
+        let manager = Self(Arc::new(Inner {
+            tools,
+            runtime: runtime::Handle::current(),
+            exchanges: Exchanges::default(),
+            kept: Mutex::default(),
+        }));
         // Before the keepers look at the store for the first time, so that nothing falls between.
         let changes = manager.0.tools.store.changes();
         manager.reconfigure(apps, options);

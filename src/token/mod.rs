@@ -16,6 +16,7 @@
 //! | `sharing` | what passes between a keeper and the store |
 //! | `credential` | which of an app's credentials a keeper keeps |
 //! | `fetch` | calls to WeChat, and what their answers mean |
+//! | `exchange` | codes of accounts that authorise a platform |
 //! | `grant` | tickets and refresh tokens that WeChat handed over |
 //! | `obstacle` | what is remembered of failures: backoff, circuit, ceiling |
 //! | `interference` | that somebody else has the secret |
@@ -35,6 +36,7 @@ use crate::wechat::{AppKind, Family, TokenMode, errcode};
 
 mod credential;
 mod evidence;
+mod exchange;
 mod fetch;
 mod grant;
 mod handle;
@@ -53,6 +55,7 @@ mod simulation;
 mod status;
 mod verdicts;
 
+pub use exchange::Authorized;
 pub use fetch::trial;
 pub use grant::import_refresh_token;
 pub use handle::Handle;

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::credential::Credential;
-use super::fetch::query_auth;
 use super::grant;
 use super::handle::{Message, Settings};
 use super::manager::{App, Keeping};
-use super::{Failure, Handle, Manager, Unavailable};
+use super::{Handle, Manager, Unavailable};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::StoreError;
@@ -91,23 +88,6 @@ impl Manager {
         self.0.tools.store.save(&key, &record).await.map(drop)
     }
 
-    /// Exchanges the code of an account that authorised the platform for its refresh token, and keeps that. Gives the
-    /// account's appid, and what WeChat told of it beside its tokens.
-    ///
-    /// # Errors
-    /// WeChat gave none, or the store didn't take it.
-    pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<(Arc<str>, Value), Failure> {
-        let unknown = || Failure::transient("the platform is not configured");
-        let (component, control, by) = self.platform(platform).ok_or_else(unknown)?;
-        let timeout = by.shared.settings.load().options.fetch_timeout;
-        let authorization = query_auth(&control, &by, &component, code, timeout).await?;
-        let kept = self.granted(platform, &authorization.appid, authorization.refresh_token).await;
-        kept.map_err(|error| {
-            Failure::transient(format!("the store didn't take the refresh token: {}", error.chain()))
-        })?;
-        Ok((authorization.appid, authorization.info))
-    }
-
     /// An account granted the platform this refresh token.
     ///
     /// # Errors
@@ -140,7 +120,7 @@ impl Manager {
         }
     }
 
-    fn platform(&self, name: &str) -> Option<(Arc<str>, Control, Handle)> {
+    pub(super) fn platform(&self, name: &str) -> Option<(Arc<str>, Control, Handle)> {
         let kept = self.kept();
         let App { main, control, .. } = kept.app(name)?;
         Some((Arc::clone(&main.shared.settings.load().app.appid), control.clone(), main.handle()))

@@ -87,6 +87,12 @@ async fn tickets_and_authorisations_that_are_pushed_are_what_calls_live_on() {
     push(&gate, says("authorized", &authorized)).await;
     assert_eq!(gate.get(&user).await.errcode(), 0);
 
+    // A service that was sent the same code, which WeChat takes once, gets what it stands for.
+    let body = format!("{{\"component_appid\":\"{}\",\"authorization_code\":\"{ACCOUNT}\"}}", MALL.id);
+    let info = gate.post("/@mall/cgi-bin/component/api_query_auth", body).await.json();
+    assert_eq!(info["authorization_info"]["authorizer_appid"], ACCOUNT, "{info}");
+    assert_eq!(gate.journal("/cgi-bin/component/api_query_auth").len(), 1);
+
     // It leaves, which ends what is held of it at once, and comes back. Events have whole seconds.
     sleep(Duration::from_millis(1100)).await;
     push(&gate, says("unauthorized", &account)).await;

@@ -8,13 +8,15 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
+use super::account::Account;
 use super::directory::Known;
 use super::error::Error;
 use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
 use crate::server::Response;
-use crate::token::{Handle, Rejection, Verdict};
+use crate::token::{Rejection, Verdict};
+use crate::wechat::AppKind;
 
 /// No path of WeChat's begins so.
 const PATH: &str = "/wxgate/token";
@@ -55,7 +57,17 @@ pub(super) fn permit<'d>(
 }
 
 /// The token in WeChat's shape, and its generation.
-pub(super) async fn answer(handle: &Handle, target: &Target<'_>, now: Timestamp) -> Result<Response, Error> {
+pub(super) async fn answer(
+    account: &Account<'_>,
+    target: &Target<'_>,
+    now: Timestamp,
+) -> Result<Response, Error> {
+    if account.app.kind == AppKind::Component && account.authorizer.is_none() {
+        return Err(Error::EndpointForbidden(
+            "a platform's own token, by which those of all its accounts are had, is not handed out".into(),
+        ));
+    }
+    let handle = account.token();
     let token = match rejected(target)? {
         None => handle.obtain().await?,
         Some(generation) => {

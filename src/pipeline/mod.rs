@@ -265,7 +265,7 @@ impl Pipeline {
         let named = Named::new(target, &parts.headers, Placeholder::Absent)?;
         let account = self.settle_account(directory, Some(known.caller), &named).await?;
         report.name_account(&account, target.endpoint);
-        lease::answer(account.token(), target, self.gate.clock.now()).await
+        lease::answer(&account, target, self.gate.clock.now()).await
     }
 
     async fn settle_account<'d>(

@@ -64,7 +64,8 @@ async fn it_is_no_proxy_for_anybody_else_and_makes_no_tunnels() {
         let answer = sent(&gate, target, "api.weixin.qq.com", "").await;
         assert_eq!(answer.refusal().1, "bad_request", "{target}");
     }
-    let tunnel = b"CONNECT api.weixin.qq.com:443 HTTP/1.1\r\nHost: api.weixin.qq.com:443\r\n\r\n";
+    let tunnel = b"CONNECT api.weixin.qq.com:443 HTTP/1.1\r\nHost: api.weixin.qq.com:443\r\n\
+          Connection: close\r\n\r\n";
     let answer = raw(&gate.authority(), tunnel).await;
     assert_eq!(answer.refusal().1, "bad_request");
     assert!(answer.text().contains("http:// in place of https://"), "{}", answer.text());

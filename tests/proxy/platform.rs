@@ -334,3 +334,17 @@ async fn nothing_of_a_platforms_credentials_is_shown() {
         assert!(!text.contains("canary"), "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_token_can_be_leased_and_the_platforms_own_cannot() {
+    let callers = caller("legacy", &[KEY], &["tenants"], "lease_token = true");
+    let platform = Platform::with(1, &callers).await;
+    let gate = &platform.gate;
+    let lease = |prefix: String| {
+        Answer::of(gate.client.get(gate.url(&format!("{prefix}/wxgate/token"))).header("x-wxgate-key", KEY))
+    };
+    let leased = lease(format!("/@{}", appid(0))).await.json();
+    let token = gate.sandbox.token(&appid(0), Kind::Authorizer).expect("a token");
+    assert_eq!(leased["access_token"], token.as_str(), "{leased}");
+    assert_eq!(lease("/@tenants".into()).await.refusal(), (404, "endpoint_forbidden", -70404));
+}

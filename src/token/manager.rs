@@ -14,9 +14,10 @@ use super::exchange::Exchanges;
 use super::grant;
 use super::handle::{Message, Settings, Shared};
 use super::keeper::{Keeper, Tools};
-use super::status::{Authorizers, Further, Sample, expose};
+use super::kept::{App, Keeping};
+use super::status::expose;
 use super::{AppOptions, Handle, Options, Status};
-use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::store::{Change, Changes, Record, Store};
 use crate::upstream::control::Control;
@@ -52,30 +53,6 @@ pub(super) struct Kept {
     /// Tells keepers what others write to the store.
     follower: Option<JoinHandle<()>>,
     fetch_timeout: Duration,
-}
-
-/// An app's keepers.
-#[derive(Debug)]
-pub(super) struct App {
-    /// Of the token that its requests carry.
-    pub(super) main: Keeping,
-    /// Of what else it has.
-    further: Vec<Keeping>,
-    /// Of the accounts that a third-party platform acts for, by their appids, as far as somebody has asked for them.
-    pub(super) authorizers: HashMap<Arc<str>, Keeping>,
-    /// Makes the calls of all of them.
-    pub(super) control: Control,
-}
-
-/// A keeper at work.
-#[derive(Debug)]
-pub(super) struct Keeping {
-    pub(super) shared: Arc<Shared>,
-    /// Under which the store has the credential.
-    key: String,
-    /// Under which it has what that is fetched with.
-    grant: Option<String>,
-    supervisor: JoinHandle<()>,
 }
 
 impl Manager {
@@ -352,84 +329,6 @@ impl Kept {
 
     pub(super) fn app_mut(&mut self, name: &str) -> Option<&mut App> {
         self.apps.iter_mut().find(|app| *app.main.shared.settings.load().app.name == *name)
-    }
-}
-
-impl App {
-    fn all(&self) -> impl Iterator<Item = &Keeping> {
-        std::iter::once(&self.main).chain(&self.further).chain(self.authorizers.values())
-    }
-
-    fn into_all(self) -> impl Iterator<Item = Keeping> {
-        std::iter::once(self.main).chain(self.further).chain(self.authorizers.into_values())
-    }
-
-    fn status(&self) -> Status {
-        let used = self.further.iter().filter(|keeping| keeping.is_used());
-        let authorizers = self.main.is_component().then(|| Authorizers {
-            in_use: self.authorizers.values().filter(|keeping| keeping.holds()).count(),
-            failing: self
-                .authorizers
-                .values()
-                .filter(|keeping| keeping.shared.journal().obstacle.is_some())
-                .count(),
-        });
-        Status { further: used.map(Keeping::further).collect(), authorizers, ..self.main.handle().status() }
-    }
-
-    /// Accounts that authorised a platform have no series of their own.
-    fn samples(&self, now: Timestamp) -> Vec<Sample> {
-        let own = std::iter::once(&self.main).chain(&self.further).map(|keeping| keeping.sample(now));
-        let authorizers = self.authorizers.values().map(|keeping| keeping.sample(now)).reduce(Sample::and);
-        own.chain(authorizers).collect()
-    }
-}
-
-impl Keeping {
-    pub(super) fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
-    }
-
-    fn reconfigured(self, settings: Settings, control: Control) -> Self {
-        let secret_changed = !self.shared.settings.load().app.same_secrets(&settings.app);
-        self.shared.settings.store(Arc::new(settings));
-        if secret_changed {
-            self.shared.tell(Message::SecretChanged);
-        }
-        self.shared.tell(Message::Control(control));
-        self
-    }
-
-    /// Whether it can go on for `app`: its token is that of the same account and family, under the same name.
-    fn goes_on_for(&self, app: &AppOptions) -> bool {
-        let kept = self.shared.settings.load();
-        kept.app.name == app.name
-            && kept.app.agent == app.agent
-            && kept.credential.is_same(&Credential::main(app))
-    }
-
-    fn holds(&self) -> bool {
-        self.shared.view.load().token.is_some()
-    }
-
-    fn is_used(&self) -> bool {
-        self.holds() || self.shared.journal().last_failure.is_some()
-    }
-
-    fn is_component(&self) -> bool {
-        self.shared.settings.load().credential.issuer == Issuer::Component
-    }
-
-    fn further(&self) -> Further {
-        let Status { state, generation, expires_at, last_failure, .. } = self.handle().status();
-        let credential = self.shared.settings.load().credential.issuer.credential();
-        Further { credential, state, generation, expires_at, last_failure }
-    }
-
-    fn sample(&self, now: Timestamp) -> Sample {
-        let token = self.shared.view.load().token.clone();
-        let token = token.map(|token| (token.generation, token.expires_at.since(now)));
-        Sample::new(&self.shared.settings.load(), token, &self.shared.journal())
     }
 }
 

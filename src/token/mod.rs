@@ -10,6 +10,7 @@
 //! | `manager` | which apps are kept; supervision |
 //! | `handle` | what requests and the admin ask of a keeper, each wait bounded |
 //! | `keeper` | the loop: messages, and what is due without anybody asking |
+//! | `kept` | the keepers of an app together |
 //! | `ladder` | what follows from a rejection, in five steps |
 //! | `platform` | what a third-party platform's keepers are told |
 //! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
@@ -43,6 +44,7 @@ mod handle;
 mod held;
 mod interference;
 mod keeper;
+mod kept;
 mod ladder;
 mod manager;
 mod obstacle;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::credential::Credential;
 use super::grant;
 use super::handle::{Message, Settings};
-use super::manager::{App, Keeping};
+use super::kept::{App, Keeping};
 use super::{Handle, Manager, Unavailable};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;

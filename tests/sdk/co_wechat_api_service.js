@@ -8,7 +8,7 @@ day(async (openid, file) => {
   const uploaded = await call('/cgi-bin/media/upload', upload);
   const downloaded = await call('/cgi-bin/media/get', () => api.getMedia(uploaded.media_id));
   const code = await call('/wxa/getwxacode', () => api.getWXACode('pages/index'));
-  const { ticket } = await call('/cgi-bin/ticket/getticket', () => api.getTicket());
+  const { ticket } = await kept('/cgi-bin/ticket/getticket', () => api.getTicket());
   const scene = await call('/cgi-bin/qrcode/create', () => api.createTmpQRCode(openid, 60));
   assert(scene.ticket, JSON.stringify(scene));
   return { message: sent.msgid, file, downloaded, code, ticket };

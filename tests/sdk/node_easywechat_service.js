@@ -28,7 +28,7 @@ day(
     // A cached ticket is no call.
     app.setTicket(null);
     await app.getCache().delete(`official_account.jsapi_ticket.${appid}`);
-    const ticket = await call('/cgi-bin/ticket/getticket', () => app.getTicket().getTicket());
+    const ticket = await kept('/cgi-bin/ticket/getticket', () => app.getTicket().getTicket());
     return { message: sent.msgid, file, downloaded, code, ticket };
   },
   async () => {

@@ -13,7 +13,7 @@ dns.lookup = (host, options, callback) => (callback || options)(new Error(`${hos
 
 const [appid, sandbox] = process.argv.slice(2);
 const MEDIA_SIZES = [1_000, 65_537, 3_000_000];
-const report = { calls: {}, rotations: 0, media: [] };
+const report = { calls: {}, kept: 0, rotations: 0, media: [] };
 
 async function rotate() {
   const order = { method: 'POST', body: JSON.stringify({ appid }) };
@@ -26,6 +26,13 @@ async function rotate() {
 async function call(path, made) {
   if (Object.keys(report.calls).length > 0) await rotate();
   report.calls[path] = (report.calls[path] || 0) + 1;
+  return made();
+}
+
+/** The same for what wxgate keeps: only the first one reaches WeChat. */
+async function kept(path, made) {
+  if (!report.calls[path]) return call(path, made);
+  report.kept += 1;
   return made();
 }
 

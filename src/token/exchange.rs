@@ -25,9 +25,12 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 /// The account's appid, and what WeChat told of it beside its tokens.
 pub type Authorized = (Arc<str>, Value);
 
-/// By platform and digest of the code: what came of it, once it has.
+/// What came of a code, once it has.
+type Outcome = Option<Result<Authorized, Failure>>;
+
+/// By platform and digest of the code.
 #[derive(Debug, Default)]
-pub(super) struct Exchanges(Mutex<HashMap<String, watch::Receiver<Option<Result<Authorized, Failure>>>>>);
+pub(super) struct Exchanges(Mutex<HashMap<String, watch::Receiver<Outcome>>>);
 
 impl Manager {
     /// Exchanges the code of an account that authorised the platform for its refresh token, and keeps that. Goes on when

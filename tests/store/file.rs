@@ -3,10 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use wxgate::store::{Location, Options, Store, StoreError};
+use wxgate::secret::Secret;
+use wxgate::store::{Location, Options, Seal, Store, StoreError};
 
 use crate::contract::{LOST, load, record, save};
 
@@ -183,4 +185,21 @@ async fn a_folder_that_fails_is_a_store_that_is_down_until_it_takes_writes() {
     };
     timeout(LOST, healed).await.expect("it heals");
     assert_eq!(load(&store).await, Some((2, "u".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_without_the_seal_key_lays_nothing_over_what_the_others_sealed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = Secret::new("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    let seal = Some(Arc::new(Seal::new(&key, None).expect("a key")));
+    let location = Location::File(folder.path().to_owned());
+    let sealed = Store::open(&Options { location, seal }).await.expect("it opens");
+    save(&sealed, &record("sealed", 1, 0)).await;
+    let keyless = open(folder.path()).await;
+    let newer = keyless.save("access_token:stable:wx1", &record("in-clear", 2, 1)).await;
+    assert!(matches!(newer, Err(StoreError::Sealed { .. })), "{newer:?}");
+    assert_eq!(load(&sealed).await, Some((1, "sealed".to_owned())));
+    // Once it has ended it is of no use to anybody.
+    let much_later = record("in-clear", 2, 7_200_001);
+    keyless.save("access_token:stable:wx1", &much_later).await.expect("saved");
 }

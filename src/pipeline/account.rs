@@ -93,7 +93,7 @@ impl Account<'_> {
                     .into(),
             )),
             CredentialClass::AppSecret => {
-                let secret = super::credential::secret_param(endpoint).unwrap_or("secret");
+                let secret = endpoint.secret_parameter().unwrap_or("secret");
                 Ok(Wanted::Secret([("appid", &app.appid), (secret, app.secret.expose())]))
             }
             CredentialClass::ComponentSecret => {

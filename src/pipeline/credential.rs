@@ -45,15 +45,10 @@ pub(super) fn check_own(
     Ok(())
 }
 
-/// The parameter in which an endpoint of this class wants the app's secret.
-pub(super) fn secret_param(endpoint: &Endpoint) -> Option<&'static str> {
-    endpoint.secret_parameter()
-}
-
 /// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that of an SDK that knows
 /// no other way: its API key, the real one from before, or nothing of worth.
 pub(super) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Cow<'r, str>>) {
-    let Some(secret) = secret_param(target.endpoint) else { return (None, None) };
+    let Some(secret) = target.endpoint.secret_parameter() else { return (None, None) };
     let brought =
         |name| target.query.and_then(|query| query::get(query, name)).filter(|value| !value.is_empty());
     (brought("appid"), brought(secret))
@@ -91,7 +86,7 @@ pub(super) fn conceal(headers: &mut HeaderMap, endpoint: &Endpoint) {
     let clean = location.to_str().ok().and_then(|text| {
         let (path, query) = text.split_once('?')?;
         // A login's query is of no use elsewhere.
-        let kept = if secret_param(endpoint).is_some() { None } else { Some(query) };
+        let kept = if endpoint.secret_parameter().is_some() { None } else { Some(query) };
         let rewritten = query::rewrite(path, kept, None);
         (rewritten.len() < text.len()).then(|| HeaderValue::from_maybe_shared(rewritten).ok())
     });

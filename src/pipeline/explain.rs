@@ -161,9 +161,8 @@ pub fn explain(
     route::check_confusion(&target, &placeholder)?;
 
     let call = token_call::asked(&directory, &target);
-    let by_id = call
-        .map(|call| call.names().0)
-        .or_else(|| credential::secret_param(target.endpoint).map(|_| "appid"));
+    let by_id =
+        call.map(|call| call.names().0).or_else(|| target.endpoint.secret_parameter().map(|_| "appid"));
     let appid = by_id.and_then(|name| query::get(target.query?, name)).filter(|appid| !appid.is_empty());
     let placeholder = if call.is_some() { Placeholder::Absent } else { placeholder };
     let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };

@@ -3,14 +3,13 @@
 //! Such a service sees rejections itself. It tells of them by `rejected=GENERATION`, so that one new token is fetched for
 //! everybody, as for calls through the proxy.
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::Method;
 use tokio::time::Instant;
 
 use super::account::Account;
 use super::directory::Known;
 use super::error::Error;
+use super::own;
 use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
@@ -99,11 +98,7 @@ pub(super) async fn answer(
         "expires_in": token.expires_at.since(now).as_secs(),
         "generation": token.generation,
     });
-    let mut response = Response::new(Bytes::from(body.to_string()).into());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(own::credential(&body))
 }
 
 fn rejected(target: &Target<'_>) -> Result<Option<u64>, Error> {

@@ -13,6 +13,7 @@ mod inspect;
 mod lease;
 mod metrics;
 mod options;
+mod own;
 mod replay;
 mod report;
 mod route;

@@ -1,13 +1,12 @@
 //! Tickets that web pages are signed with, out of wxgate's keeping: WeChat gives out few, and each is good for all.
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method};
-use serde_json::{Value, json};
+use http::Method;
+use serde_json::json;
 
 use super::account::Account;
 use super::directory::{App, host_name};
 use super::error::Error;
+use super::own;
 use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
@@ -59,7 +58,7 @@ pub(super) async fn answer(
     match wish {
         Wish::Ticket(kind) => {
             let ticket = handle(account, kind)?.obtain().await?;
-            Ok(respond(&json!({
+            Ok(own::credential(&json!({
                 "errcode": 0,
                 "errmsg": "ok",
                 "ticket": ticket.value.expose(),
@@ -72,7 +71,7 @@ pub(super) async fn answer(
             let ticket = handle.obtain().await?;
             let nonce = format!("{:032x}", fastrand::u128(..));
             let timestamp = now.0 / 1000;
-            Ok(respond(&json!({
+            Ok(own::credential(&json!({
                 "appId": &*account.app.appid,
                 "timestamp": timestamp,
                 "nonceStr": nonce,
@@ -117,12 +116,4 @@ fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
         ));
     }
     Ok(page.to_owned())
-}
-
-fn respond(body: &Value) -> Response {
-    let mut response = Response::new(Bytes::from(body.to_string()).into());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

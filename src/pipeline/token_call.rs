@@ -4,9 +4,6 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 
-use bytes::Bytes;
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
@@ -14,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::account::Account;
 use super::directory::{Directory, Known};
 use super::error::Error;
+use super::own;
 use super::route::Target;
 use crate::message::query;
 use crate::observe::clock::Timestamp;
@@ -214,7 +212,7 @@ pub(super) fn answer(
         }
         Asked::App | Asked::Component | Asked::Authorization => {}
     }
-    respond(&body)
+    own::json(&body)
 }
 
 /// The answer to [`Asked::Authorization`]: what WeChat told of the account, with a placeholder for its tokens.
@@ -229,13 +227,13 @@ pub(super) fn authorization(
     info["authorizer_access_token"] = token.as_str().into();
     info["authorizer_refresh_token"] = token.into();
     info["expires_in"] = placeholder::EXPIRES_IN.into();
-    respond(&json!({ "authorization_info": info }))
+    own::json(&json!({ "authorization_info": info }))
 }
 
 /// WeChat's refusal of a code, in its own words.
 pub(super) fn refused(failure: &Failure) -> Response {
     let code = failure.errcode.unwrap_or(-1);
-    respond(&json!({ "errcode": code, "errmsg": failure.message }))
+    own::json(&json!({ "errcode": code, "errmsg": failure.message }))
 }
 
 fn issue(account: &Account<'_>, known: Option<Known<'_>>, now: Timestamp) -> String {
@@ -254,10 +252,4 @@ fn issue(account: &Account<'_>, known: Option<Known<'_>>, now: Timestamp) -> Str
         issued_at: now.0 / 1000,
     };
     placeholder::issue(&app.secret, &claims)
-}
-
-fn respond(body: &Value) -> Response {
-    let mut response = Response::new(Bytes::from(body.to_string()).into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

@@ -24,6 +24,7 @@
 //!   third-party platforms; [`pipeline`] the seven steps, a file each. They answer requests for [`server`], whose
 //!   [`server::Handler`] and message types are all they know of it.
 //! - [`export`] writes tokens for services that can't come through the proxy.
+//! - [`quota`] counts who spends what and keeps callers to their limits; it and [`token`] don't know each other.
 //! - [`token`] decides about an app's token in one task each, over [`store`] and [`upstream::control`].
 //! - [`upstream`] has the way to WeChat: hosts, proxy, each worker's connections; [`wechat`] and [`message`] are vocabulary without I/O;
 //!   [`secret`] and [`observe`] know nothing of the rest.
@@ -43,6 +44,7 @@ pub mod export;
 pub mod message;
 pub mod observe;
 pub mod pipeline;
+pub mod quota;
 pub mod sandbox;
 pub mod secret;
 pub mod server;

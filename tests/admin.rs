@@ -136,6 +136,11 @@ async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> S
                 problem: Some("no answer within 15s".into()),
             }]
         }),
+        quota: Arc::new(view::quota::Quota::default),
+        traffic: Arc::new(|_, _| None),
+        activity: Arc::new(view::quota::Activity::default),
+        clear: Arc::new(|_, _| None),
+        look_up: Arc::new(|_, _| None),
         exposers: vec![Arc::new(|out| {
             out.counter("wxgate_test_total", "For the test.");
             out.sample(&[], 1.0);

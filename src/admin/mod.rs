@@ -42,6 +42,28 @@ pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + 
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
 pub type Reload = Arc<dyn Fn() -> Pending<Result<(), String>> + Send + Sync>;
 
+/// Who spends which quota.
+pub type Quota = Arc<dyn Fn() -> view::quota::Quota + Send + Sync>;
+/// The curves of the app with this name, or of all together; `None` if there is no such app.
+pub type Traffic = Arc<dyn Fn(Option<&str>, Range) -> Option<view::quota::Traffic> + Send + Sync>;
+/// What happened lately.
+pub type Activity = Arc<dyn Fn() -> view::quota::Activity + Send + Sync>;
+/// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None` if there is no such
+/// app.
+pub type Clear = Arc<dyn Fn(&str, Option<&str>) -> Option<Pending<view::quota::Cleared>> + Send + Sync>;
+/// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None` if there is no such
+/// app.
+pub type LookUp = Arc<dyn Fn(&str, &str) -> Option<Pending<view::quota::Remembered>> + Send + Sync>;
+
+/// How much of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// The last 24 hours by minute.
+    Day,
+    /// The last 30 days by hour.
+    Month,
+}
+
 /// What the admin address shows and does; shared by its workers.
 pub struct Admin {
     /// Who can reach the address.
@@ -60,6 +82,16 @@ pub struct Admin {
     pub refresh: Refresh,
     /// See [`Reload`].
     pub reload: Reload,
+    /// See [`Quota`].
+    pub quota: Quota,
+    /// See [`Traffic`].
+    pub traffic: Traffic,
+    /// See [`Activity`].
+    pub activity: Activity,
+    /// See [`Clear`].
+    pub clear: Clear,
+    /// See [`LookUp`].
+    pub look_up: LookUp,
     /// In the order in which their families appear.
     pub exposers: Vec<Exposer>,
     /// The process as a whole.

@@ -1,5 +1,7 @@
 //! What the API says, in JSON. These names are public: scripts and the command line read them. No credential is among them.
 
+pub mod quota;
+
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};

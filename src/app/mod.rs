@@ -25,7 +25,7 @@ pub use self::online::{Online, OnlineError, online};
 pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
-use crate::admin::{self, Admin, Scope};
+use crate::admin::{self, Admin, Scope, view};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, SecretFile, is_local};
 use crate::export::Exporter;
@@ -153,6 +153,11 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             upstreams: views::upstreams(Arc::clone(&upstreams)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
+            quota: Arc::new(view::quota::Quota::default),
+            traffic: Arc::new(|_, _| None),
+            activity: Arc::new(view::quota::Activity::default),
+            clear: Arc::new(|_, _| None),
+            look_up: Arc::new(|_, _| None),
             exposers: vec![
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
                 exposer(manager.clone(), Manager::expose),

@@ -20,6 +20,25 @@ pub(super) enum Engine {
     Simulated(super::simulated::Client),
 }
 
+/// Names an addition, so that one whose answer was lost can be made again without counting twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Who adds; its batches come one after the other.
+    pub writer: &'a str,
+    /// Higher than that of its batch before.
+    pub number: u64,
+}
+
+impl Batch<'_> {
+    /// Under which name among the counters the writer's last batch is remembered.
+    pub(super) fn mark(&self) -> String {
+        format!("{MARK}{}", self.writer)
+    }
+}
+
+/// Begins the names of what is among the counters and none of them.
+pub(super) const MARK: char = '#';
+
 /// What is under a key.
 pub(super) type Found = Result<Option<Vec<u8>>, StoreError>;
 
@@ -70,32 +89,35 @@ impl Engine {
         }
     }
 
-    /// Adds to counters that live together under `key`, and tells their new values. They are forgotten together,
-    /// `lasts` after the last addition.
+    /// Adds to counters that live together under `key`, and tells their new values; a batch that was added before adds
+    /// nothing. They are forgotten together, `lasts` after the last addition.
     pub(super) async fn add(
         &self,
         key: &str,
         counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
         match self {
-            Self::Memory(memory) => Ok(memory.add(key, counts, lasts)),
-            Self::File(file) => file.add(key, counts, lasts).await,
-            Self::Redis(redis) => redis.add(key, counts, lasts).await,
+            Self::Memory(memory) => Ok(memory.add(key, counts, batch, lasts)),
+            Self::File(file) => file.add(key, counts, batch, lasts).await,
+            Self::Redis(redis) => redis.add(key, counts, batch, lasts).await,
             #[cfg(test)]
-            Self::Simulated(client) => client.add(key, counts, lasts).await,
+            Self::Simulated(client) => client.add(key, counts, batch, lasts).await,
         }
     }
 
     /// The counters under `key`.
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        match self {
-            Self::Memory(memory) => Ok(memory.counts(key)),
-            Self::File(file) => file.counts(key).await,
-            Self::Redis(redis) => redis.counts(key).await,
+        let mut counts = match self {
+            Self::Memory(memory) => memory.counts(key),
+            Self::File(file) => file.counts(key).await?,
+            Self::Redis(redis) => redis.counts(key).await?,
             #[cfg(test)]
-            Self::Simulated(client) => client.counts(key).await,
-        }
+            Self::Simulated(client) => client.counts(key).await?,
+        };
+        counts.retain(|(name, _)| !name.starts_with(MARK));
+        Ok(counts)
     }
 
     /// All entries but the counters, in the order of their keys.

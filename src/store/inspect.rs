@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::engine::{Entry, Swap};
 use super::record::{Protection, Text};
-use super::{DAYS_LAST, ForceBudget, Location, RECORDS_LAST, Store, StoreError, force};
+use super::{DAYS_LAST, ForceBudget, Location, NOTE, RECORDS_LAST, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
 
 /// A few thousand entries from a Redis far away take longer than one.
@@ -72,10 +72,10 @@ pub struct CopyError {
 }
 
 impl Store {
-    /// All there is but the day's counters, by key.
+    /// All there is but the day's counters and what replicas note for each other, by key.
     pub async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let entries = self.entries().await?;
-        Ok(entries.into_iter().map(|entry| self.listed(entry)).collect())
+        let entries = self.entries().await?.into_iter().filter(|entry| !entry.key.starts_with(NOTE));
+        Ok(entries.map(|entry| self.listed(entry)).collect())
     }
 
     /// Copies tokens, force budgets and the counters of `days` into `to`; what `to` holds that is as new or newer stays, so
@@ -120,6 +120,11 @@ impl Store {
         let (key, value) = (entry.key.as_str(), entry.value?);
         if key.starts_with("force:") {
             return to.merge_forces(key, force::parse(key, Some(&value))).await;
+        }
+        if key.starts_with(NOTE) {
+            let lasts = Some(DAYS_LAST);
+            let swap = Swap { key, expected: None, value: Some(&value), lasts, announced: false };
+            return to.0.engine.swap(swap).await;
         }
         let text = Text::parse(key, &value)?;
         // Without the key a sealed value moves as it is: its seal doesn't depend on the store.

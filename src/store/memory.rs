@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::changes::{Announcer, Change};
-use super::engine::{Entry, Swap};
+use super::engine::{Batch, Entry, Swap};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
 #[derive(Debug)]
@@ -64,17 +64,18 @@ impl Memory {
         true
     }
 
-    pub(super) fn add(&self, key: &str, counts: &[(&str, u64)], lasts: Duration) -> Vec<u64> {
+    pub(super) fn add(
+        &self,
+        key: &str,
+        counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
+        lasts: Duration,
+    ) -> Vec<u64> {
         let (mut held, now) = (self.held(), Instant::now());
         held.counters.retain(|_, (_, until)| now < *until);
         let (counters, until) = held.counters.entry(key.to_owned()).or_insert_with(|| (BTreeMap::new(), now));
         *until = now + lasts;
-        let add = |(name, by): &(&str, u64)| {
-            let count = counters.entry((*name).to_owned()).or_default();
-            *count += by;
-            *count
-        };
-        counts.iter().map(add).collect()
+        add(counters, counts, batch)
     }
 
     pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {
@@ -98,4 +99,22 @@ impl Memory {
         // No operation leaves the maps half-changed, so a panic elsewhere takes nothing from them.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds `counts` to `counters`, unless that batch was added before; what each comes to.
+pub(super) fn add(
+    counters: &mut BTreeMap<String, u64>,
+    counts: &[(&str, u64)],
+    batch: Option<Batch<'_>>,
+) -> Vec<u64> {
+    let added = batch.is_some_and(|batch| {
+        let last = counters.entry(batch.mark()).or_default();
+        std::mem::replace(last, batch.number.max(*last)) >= batch.number
+    });
+    let total = |(name, by): &(&str, u64)| {
+        let count = counters.entry((*name).to_owned()).or_default();
+        *count += if added { 0 } else { *by };
+        *count
+    };
+    counts.iter().map(total).collect()
 }

@@ -42,6 +42,7 @@ mod seal;
 pub(crate) mod simulated;
 
 pub use changes::{Change, Changes};
+pub use engine::Batch;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
 pub use location::Location;
@@ -63,6 +64,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Longer than any token lives, so that the count of generations goes on after a long rest; shorter than for ever,
 /// so that an app that is gone leaves nothing behind.
 const RECORDS_LAST: Duration = Duration::from_secs(30 * 86_400);
+/// Begins the keys of notes.
+const NOTE: &str = "note:";
 /// The day that a budget or counter is for has ended everywhere by then.
 const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
 
@@ -360,7 +363,36 @@ impl Store {
     /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
     pub async fn add(&self, day: i64, counts: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         let key = count_entry(day);
-        self.run(Operation::Count, self.0.engine.add(&key, counts, DAYS_LAST)).await
+        self.run(Operation::Count, self.0.engine.add(&key, counts, None, DAYS_LAST)).await
+    }
+
+    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be offered again.
+    pub async fn add_once(
+        &self,
+        day: i64,
+        counts: &[(&str, u64)],
+        batch: Batch<'_>,
+    ) -> Result<Vec<u64>, StoreError> {
+        let key = count_entry(day);
+        self.run(Operation::Count, self.0.engine.add(&key, counts, Some(batch), DAYS_LAST)).await
+    }
+
+    /// What is noted under `key`: what replicas tell each other, in clear, and gone after three days.
+    pub async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(Operation::Load, self.get(&note_entry(key))).await
+    }
+
+    /// Notes `value` under `key` if `expected` is there now; whether it was.
+    pub async fn replace_note(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+    ) -> Result<bool, StoreError> {
+        let entry = note_entry(key);
+        let lasts = Some(DAYS_LAST);
+        let swap = Swap { key: &entry, expected, value: Some(value), lasts, announced: false };
+        self.run(Operation::Save, self.0.engine.swap(swap)).await
     }
 
     /// The counters of a day.
@@ -489,6 +521,10 @@ async fn revive(engine: &Engine, health: &Health, operations: &Operations, annou
 
 fn lease_entry(key: &str) -> String {
     format!("lease:{key}")
+}
+
+fn note_entry(key: &str) -> String {
+    format!("{NOTE}{key}")
 }
 
 fn count_entry(day: i64) -> String {

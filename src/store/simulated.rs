@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep};
 
 use super::changes::{Announcer, Change};
-use super::engine::{Engine, Entry, Swap};
+use super::engine::{Batch, Engine, Entry, Swap};
 use super::memory::Memory;
 use super::{Inner, Location, Options, PATIENCE, Store, StoreError};
 
@@ -179,10 +179,11 @@ impl Client {
         &self,
         key: &str,
         counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
         self.reach().await?;
-        Ok(self.server.memory().add(key, counts, lasts))
+        Ok(self.server.memory().add(key, counts, batch, lasts))
     }
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {

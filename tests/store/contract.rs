@@ -8,7 +8,8 @@ use tokio::time::{sleep, timeout};
 use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
 use wxgate::store::{
-    Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store, StoreError,
+    Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store,
+    StoreError,
 };
 
 use crate::redis_server::RedisServer;
@@ -169,6 +170,28 @@ async fn counters_add_up(place: &Place) {
     assert!(store.counts(20_001).await.expect("asked").is_empty());
 }
 
+async fn a_batch_counts_once_however_often_it_is_offered(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let batch = |writer, number| Batch { writer, number };
+    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(other.add_once(20_000, &[("a", 2)], batch("one", 6)).await.expect("added"), [2]);
+    assert_eq!(other.add_once(20_000, &[("a", 2), ("b", 1)], batch("two", 1)).await.expect("added"), [4, 1]);
+    assert_eq!(store.add_once(20_000, &[("a", 1)], batch("one", 8)).await.expect("added"), [5]);
+    let counts = store.counts(20_000).await.expect("asked");
+    assert_eq!(counts, [("a".to_owned(), 5), ("b".to_owned(), 1)]);
+}
+
+async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    assert_eq!(store.note("n").await.expect("asked"), None);
+    assert!(store.replace_note("n", None, b"1").await.expect("asked"));
+    assert!(!other.replace_note("n", None, b"2").await.expect("asked"));
+    assert!(other.replace_note("n", Some(b"1"), b"2").await.expect("asked"));
+    assert_eq!(store.note("n").await.expect("asked").as_deref(), Some(&b"2"[..]));
+    assert!(store.list().await.expect("listed").is_empty());
+}
+
 async fn others_are_told_of_what_is_saved(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let mut changes = other.changes();
@@ -258,7 +281,7 @@ macro_rules! contracts {
     ($($engine:ident: $place:expr,)*) => {
         $(contract! { $engine, $place, [
             an_older_token_never_replaces_a_newer_one, of_many_at_once_the_highest_stays, a_lease_has_one_owner_until_it_ends,
-            forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up, others_are_told_of_what_is_saved,
+            forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up, a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it, others_are_told_of_what_is_saved,
             the_list_shows_no_token, a_copy_takes_over_what_is_newer,
         ] })*
     };

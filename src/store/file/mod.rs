@@ -13,7 +13,8 @@ mod folder;
 use self::folder::Folder;
 use super::StoreError;
 use super::changes::{Announcer, Change};
-use super::engine::{Entry, Found, Swap};
+use super::engine::{Batch, Entry, Found, Swap};
+use super::memory;
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -72,19 +73,18 @@ impl File {
         &self,
         key: &str,
         counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
         let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
         let counts: Vec<_> = counts.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
+        let batch = batch.map(|batch| (batch.writer.to_owned(), batch.number));
         blocking(move || {
             let locked = folder.lock(&key)?;
             let mut counters = locked.read()?.map(|entry| counters(&entry.value)).unwrap_or_default();
-            let totals = counts.into_iter().map(|(name, by)| {
-                let counter = counters.entry(name).or_default();
-                *counter += by;
-                *counter
-            });
-            let totals = totals.collect();
+            let counts: Vec<_> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
+            let batch = batch.as_ref().map(|(writer, number)| Batch { writer, number: *number });
+            let totals = memory::add(&mut counters, &counts, batch);
             locked.write(&serde_json::to_vec(&counters).unwrap_or_default(), Some(lasts))?;
             Ok(totals)
         })

@@ -21,7 +21,7 @@ pub use link::Link;
 pub use target::Target;
 
 use super::changes::{Announcer, Change};
-use super::engine::{Entry, Swap};
+use super::engine::{Batch, Entry, Swap};
 use super::{PATIENCE, StoreError};
 
 /// How often everything is looked at, in case an announcement was lost.
@@ -57,10 +57,17 @@ end
 if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
 return 1";
 
+/// A batch that was added before adds nothing.
 const ADD: &str = "
+local added = false
+if ARGV[2] ~= '' then
+    local last = redis.call('HGET', KEYS[1], ARGV[2])
+    added = last and tonumber(last) >= tonumber(ARGV[3])
+    if not added then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
+end
 local totals = {}
-for index = 2, #ARGV, 2 do
-    totals[#totals + 1] = redis.call('HINCRBY', KEYS[1], ARGV[index], ARGV[index + 1])
+for index = 4, #ARGV, 2 do
+    totals[#totals + 1] = redis.call('HINCRBY', KEYS[1], ARGV[index], added and 0 or ARGV[index + 1])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
@@ -114,10 +121,13 @@ impl Redis {
         &self,
         key: &str,
         counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
         let mut command = self.script(ADD, key);
         command.arg(lasts.as_millis().to_string());
+        command.arg(batch.map(|batch| batch.mark()).unwrap_or_default());
+        command.arg(batch.map_or(0, |batch| batch.number));
         for (name, by) in counts {
             command.arg(name).arg(by);
         }

@@ -1,7 +1,9 @@
 //! The composition root: the one place that knows all parts. Configuration in, a running proxy out.
 
+mod asking;
 mod delivery;
 mod explain;
+mod insight;
 pub mod layout;
 mod online;
 mod reload;
@@ -17,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 pub use self::explain::explain;
@@ -25,7 +27,7 @@ pub use self::online::{Online, OnlineError, online};
 pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
-use crate::admin::{self, Admin, Scope, view};
+use crate::admin::{self, Admin, Scope};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, SecretFile, is_local};
 use crate::export::Exporter;
@@ -33,6 +35,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::pipeline::{AppOptions, Gate, Pipeline};
+use crate::quota::{self, Quota};
 use crate::server::{Address, BindError, Drained, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::{self, Manager};
@@ -84,6 +87,8 @@ pub struct Running {
 struct Core {
     gate: Arc<Gate>,
     manager: Manager,
+    clients: asking::Clients,
+    quota: Quota,
     exporter: Exporter,
     upstreams: Arc<Upstreams>,
     admin: Arc<Admin>,
@@ -134,10 +139,14 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
 
     let store = Store::open(&config.store).await?;
     let apps = token_apps(config, &upstream);
+    let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps)));
     let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
+    let ask = asking::with(manager.clone(), Arc::clone(&clients));
+    let quota = Quota::start(workers, quota_apps(config), ask, store.clone(), clock.clone());
     let exporter = Exporter::new(clock.clone());
     exporter.configure(config.exports.clone(), &manager);
-    let gate = Gate::new(config.pipeline.clone(), upstream, manager.clone(), clock.clone(), workers);
+    let gate =
+        Gate::new(config.pipeline.clone(), upstream, manager.clone(), quota.clone(), clock.clone(), workers);
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
@@ -153,14 +162,15 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             upstreams: views::upstreams(Arc::clone(&upstreams)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            quota: Arc::new(view::quota::Quota::default),
-            traffic: Arc::new(|_, _| None),
-            activity: Arc::new(view::quota::Activity::default),
-            clear: Arc::new(|_, _| None),
-            look_up: Arc::new(|_, _| None),
+            quota: insight::quota(quota.clone(), Arc::clone(&gate)),
+            traffic: insight::traffic(quota.clone()),
+            activity: insight::activity(manager.clone(), quota.clone(), Arc::clone(&gate)),
+            clear: insight::clear(quota.clone()),
+            look_up: insight::look_up(quota.clone()),
             exposers: vec![
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
                 exposer(manager.clone(), Manager::expose),
+                exposer(quota.clone(), Quota::expose),
                 exposer(exporter.clone(), Exporter::expose),
                 exposer(store.clone(), Store::expose),
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
@@ -172,6 +182,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         }),
         gate: Arc::clone(&gate),
         manager,
+        clients,
+        quota,
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,
@@ -248,6 +260,17 @@ fn token_apps(config: &Config, upstreams: &[Arc<Upstream>]) -> Vec<(token::AppOp
     config.pipeline.apps.iter().map(|app| (app.token.clone(), control(app))).collect()
 }
 
+/// The apps whose quotas are watched.
+fn quota_apps(config: &Config) -> Vec<quota::App> {
+    let app = |app: &AppOptions| quota::App {
+        name: Arc::clone(&app.token.name),
+        identity: app.token.identity(),
+        appid: Arc::clone(&app.token.appid),
+        kind: app.token.kind,
+    };
+    config.pipeline.apps.iter().map(app).collect()
+}
+
 impl Running {
     /// What the proxy listens on, with the ports that the kernel chose.
     pub fn addresses(&self) -> &[Address] {
@@ -316,6 +339,10 @@ impl Running {
         let (drained, ()) = tokio::join!(proxy.drain_unless(hurried()), pushes);
         tokio::select! {
             () = core.manager.stop() => {}
+            () = hurried() => {}
+        }
+        tokio::select! {
+            () = core.quota.stop() => {}
             () = hurried() => {}
         }
         core.exporter.stop();

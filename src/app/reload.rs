@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::sync::{Arc, PoisonError, Weak};
 
-use super::{Core, secret_files, views};
+use super::{Core, asking, secret_files, views};
 use crate::admin;
 use crate::config::{Config, LogConfig, Problems};
 use crate::server::{self, Address};
@@ -77,7 +77,10 @@ impl Core {
         }
         let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
         // Tokens first: a request must find a keeper for every app that the directory names.
-        self.manager.reconfigure(super::token_apps(config, &upstreams), config.token.clone());
+        let apps = super::token_apps(config, &upstreams);
+        self.clients.store(Arc::new(asking::clients(&apps)));
+        self.manager.reconfigure(apps, config.token.clone());
+        self.quota.configure(super::quota_apps(config));
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone(), upstreams);
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {

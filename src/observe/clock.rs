@@ -28,9 +28,34 @@ impl Timestamp {
 
     /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota days turn.
     pub fn beijing_day(self) -> i64 {
-        (self.0 + 8 * 3_600_000).div_euclid(86_400_000)
+        (self.0 + BEIJING).div_euclid(86_400_000)
+    }
+
+    /// When the day in Beijing ends.
+    pub fn beijing_midnight(self) -> Self {
+        Self((self.beijing_day() + 1) * 86_400_000 - BEIJING)
+    }
+
+    /// The date in Beijing, `2026-11-25`.
+    pub fn beijing_date(self) -> String {
+        self.in_beijing()[..10].to_owned()
+    }
+
+    /// The time of day in Beijing, `09:41`.
+    pub fn beijing_time(self) -> String {
+        self.in_beijing()[11..16].to_owned()
+    }
+
+    /// `2026-11-25T09:41:00Z`, but for the zone.
+    fn in_beijing(self) -> String {
+        // humantime panics in the year 10000.
+        let since_epoch = (self.0.saturating_add(BEIJING)).clamp(0, 253_402_300_799_999).unsigned_abs();
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(since_epoch)).to_string()
     }
 }
+
+/// Milliseconds by which Beijing is ahead of UTC.
+const BEIJING: i64 = 8 * 3_600_000;
 
 /// Tells the wall-clock time; clones share an offset that a test may move.
 #[derive(Clone, Debug, Default)]
@@ -94,12 +119,19 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Clock, Timestamp};
 
     #[test]
     fn beijing_day_turns_at_sixteen_hours_utc() {
         let before = Timestamp(16 * 3_600_000 - 1);
         assert_eq!(before.beijing_day() + 1, Timestamp(16 * 3_600_000).beijing_day());
+        assert_eq!(before.beijing_midnight(), Timestamp(16 * 3_600_000));
+        assert_eq!(
+            (before.beijing_date().as_str(), before.plus(Duration::from_millis(1)).beijing_date().as_str()),
+            ("1970-01-01", "1970-01-02")
+        );
     }
 
     #[tokio::test]

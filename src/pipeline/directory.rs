@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
-use super::metrics::Names;
 use super::{Allow, Options, OwnCredential};
 use crate::observe::clock::Timestamp;
+use crate::observe::names::Names;
 use crate::secret::Secret;
 use crate::token::Handle;
 use crate::wechat::{AppKind, Issuer};

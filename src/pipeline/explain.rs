@@ -10,7 +10,6 @@ use super::account::{Authorizer, Wanted};
 use super::credential::Injected;
 use super::directory::{App, Caller, Directory};
 use super::error::Error;
-use super::metrics::Metrics;
 use super::route::{Named, Placeholder, Target};
 use super::ticket::Wish;
 use super::token_call::Asked;
@@ -18,6 +17,7 @@ use super::user_tokens::UserTokens;
 use super::{Options, credential, lease, replay, route, ticket, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
+use crate::observe::names::Names;
 use crate::secret::Secret;
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
@@ -208,7 +208,7 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
         let app = options.apps.iter().find(|app| &*app.token.name == name)?;
         Some(Handle::unkept(&app.token, tokens, &clock))
     };
-    Directory::new(options.clone(), credentials, &Metrics::new(1).names, None, clock.now())
+    Directory::new(options.clone(), credentials, &Names::default(), None, clock.now())
 }
 
 /// Who may be asking: everybody, or the one whom a placeholder names.

@@ -1,11 +1,13 @@
 //! What the pipeline counts. Each worker has counts of its own; a scrape adds them up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
+use crate::observe::names::Names;
+use crate::quota::Outcome;
 use crate::wechat::catalogue;
 
 /// What a worker counts apart; what comes beyond is counted as `other`.
@@ -13,55 +15,30 @@ pub(super) const MOST_SERIES: usize = 10_000;
 /// Stands for an error code that WeChat doesn't publish.
 pub(super) const OTHER_CODE: i32 = i32::MIN;
 
-/// Numbers for the names of apps and callers, so that a series costs a request no text. A name keeps its number over
-/// reloads.
-#[derive(Debug)]
-pub(super) struct Names(RwLock<Vec<Arc<str>>>);
-
-/// The label of what has no name here.
-pub(super) const OTHER: u16 = 0;
-/// The label of callers without a name.
-pub(super) const ANONYMOUS: u16 = 1;
-
-impl Names {
-    fn new() -> Self {
-        Self(RwLock::new(vec!["other".into(), "anonymous".into()]))
-    }
-
-    /// The number of `name`, a new one if it is new.
-    pub(super) fn label(&self, name: &Arc<str>) -> u16 {
-        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let position = names.iter().skip(2).position(|known| known == name).map(|at| at + 2);
-        let label = position.unwrap_or_else(|| {
-            names.push(Arc::clone(name));
-            names.len() - 1
-        });
-        u16::try_from(label).unwrap_or(OTHER)
-    }
-
-    fn all(&self) -> Vec<Arc<str>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+fn label(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::WechatError => "wechat_error",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
     }
 }
 
-/// What a request meant for its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Outcome {
-    Ok,
-    WechatError,
-    Refused,
-    Failed,
-}
-
-impl Outcome {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::WechatError => "wechat_error",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
-    }
+/// What became of a caller's requests to an app since the process started.
+#[derive(Clone, Debug)]
+pub struct CallerRequests {
+    /// The app's name, or `other`.
+    pub app: Arc<str>,
+    /// The caller's name, or `anonymous`.
+    pub caller: Arc<str>,
+    /// Answered by WeChat without an error.
+    pub ok: u64,
+    /// Answered by WeChat with one.
+    pub wechat_error: u64,
+    /// Refused by wxgate.
+    pub refused: u64,
+    /// Without an answer of WeChat's.
+    pub failed: u64,
 }
 
 /// How a replay ended.
@@ -104,15 +81,16 @@ struct InFlight(AtomicU64);
 /// The pipeline's metrics.
 #[derive(Debug)]
 pub(super) struct Metrics {
-    pub(super) names: Names,
+    names: Arc<Names>,
     pub(super) counts: Sharded<Counts>,
     in_flight: Vec<InFlight>,
 }
 
 impl Metrics {
-    pub(super) fn new(workers: usize) -> Self {
+    /// For `workers`, with apps and callers by their numbers in `names`.
+    pub(super) fn new(workers: usize, names: Arc<Names>) -> Self {
         Self {
-            names: Names::new(),
+            names,
             counts: Sharded::new(workers),
             in_flight: (0..workers.max(1)).map(|_| InFlight::default()).collect(),
         }
@@ -123,6 +101,32 @@ impl Metrics {
         if let Some(InFlight(gauge)) = self.in_flight.get(worker) {
             gauge.store(change(gauge.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
+    }
+
+    /// What became of each caller's requests.
+    pub(super) fn callers(&self) -> Vec<CallerRequests> {
+        let names = self.names.all();
+        let name = |label: u16| names.get(usize::from(label)).cloned().unwrap_or_else(|| "other".into());
+        let totals = self.counts.fold(BTreeMap::<(u16, u16), CallerRequests>::new(), |mut totals, counts| {
+            for ((app, caller, _), (outcome, count)) in &counts.callers {
+                let of = totals.entry((*app, *caller)).or_insert_with(|| CallerRequests {
+                    app: name(*app),
+                    caller: name(*caller),
+                    ok: 0,
+                    wechat_error: 0,
+                    refused: 0,
+                    failed: 0,
+                });
+                *match outcome {
+                    Outcome::Ok => &mut of.ok,
+                    Outcome::WechatError => &mut of.wechat_error,
+                    Outcome::Refused => &mut of.refused,
+                    Outcome::Failed => &mut of.failed,
+                } += count;
+            }
+            totals
+        });
+        totals.into_values().collect()
     }
 
     /// Adds all families of the pipeline to a scrape.
@@ -145,7 +149,7 @@ impl Metrics {
         }
         out.counter("wxgate_caller_requests_total", "Requests answered, by caller and outcome.");
         for ((app, caller, outcome), count) in &totals.callers {
-            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", outcome.label())];
+            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", label(*outcome))];
             out.sample(&labels, *count as f64);
         }
         out.histogram("wxgate_request_duration_seconds", "From a request's head to the end of its answer.");
@@ -218,13 +222,16 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metrics, OTHER, RequestKey};
+    use std::sync::Arc;
+
+    use super::{Metrics, RequestKey};
     use crate::observe::exposition::{Dialect, Exposition};
+    use crate::observe::names::OTHER;
     use crate::wechat::catalogue;
 
     #[test]
     fn two_hosts_endpoints_of_one_path_are_one_series() {
-        let metrics = Metrics::new(1);
+        let metrics = Metrics::new(1, Arc::default());
         let path = "/cgi-bin/menu/create";
         for endpoint in [catalogue::find(path).id, catalogue::find_work(path).id] {
             metrics.counts.with(0, |counts| {

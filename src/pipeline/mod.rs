@@ -39,6 +39,7 @@ use self::error::Error;
 use self::forward::Sending;
 use self::held::{Held, InForce};
 use self::inspect::Finding;
+pub use self::metrics::CallerRequests;
 use self::metrics::Metrics;
 pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
 use self::report::{Report, Reporter};
@@ -50,6 +51,7 @@ use crate::message::headers;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
+use crate::quota::Quota;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
 use crate::upstream::{Answer, Gauges, Patience, Pool, Start, Upstream};
@@ -61,6 +63,7 @@ pub struct Gate {
     memory: Arc<Memory>,
     manager: Manager,
     user_tokens: UserTokens,
+    quota: Quota,
     clock: Clock,
 }
 
@@ -72,20 +75,22 @@ impl std::fmt::Debug for Gate {
 
 impl Gate {
     /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which name their upstreams
-    /// by their places in `upstreams`.
+    /// by their places in `upstreams`; `quota` counts what its callers spend.
     pub fn new(
         options: Options,
         upstreams: Vec<Arc<Upstream>>,
         manager: Manager,
+        quota: Quota,
         clock: Clock,
         workers: usize,
     ) -> Arc<Self> {
-        let metrics = Arc::new(Metrics::new(workers));
+        let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
         let memory = Memory::new(options.replay.memory);
         let directory =
-            Directory::new(options, |name| manager.credentials(name), &metrics.names, None, clock.now());
+            Directory::new(options, |name| manager.credentials(name), quota.names(), None, clock.now());
         let in_force = ArcSwap::from_pointee(InForce { directory, upstreams });
-        Arc::new(Self { in_force, metrics, memory, manager, user_tokens: UserTokens::default(), clock })
+        let user_tokens = UserTokens::default();
+        Arc::new(Self { in_force, metrics, memory, manager, user_tokens, quota, clock })
     }
 
     /// Puts other options in force, for requests that come from now on.
@@ -93,9 +98,14 @@ impl Gate {
         let former = self.in_force.load();
         let now = self.clock.now();
         let credentials = |name: &str| self.manager.credentials(name);
-        let names = &self.metrics.names;
+        let names = self.quota.names();
         let directory = Directory::new(options, credentials, names, Some(&former.directory), now);
         self.in_force.store(Arc::new(InForce { directory, upstreams }));
+    }
+
+    /// What became of each caller's requests.
+    pub fn callers(&self) -> Vec<CallerRequests> {
+        self.metrics.callers()
     }
 
     /// Adds the pipeline's metrics to a scrape.
@@ -128,6 +138,7 @@ impl Pipeline {
     pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, worker: usize) -> Self {
         let reporter = Reporter {
             metrics: Arc::clone(&gate.metrics),
+            quota: gate.quota.clone(),
             log: log.shard(worker),
             worker,
             clock: gate.clock.clone(),
@@ -197,6 +208,7 @@ impl Pipeline {
 
         let sending = Sending::prepare(&parts, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
+        report.let_through = true;
         let app = account.app;
         let pool = held.pool(app, route::site(app.kind, target.endpoint), &self.gauges);
         self.exchange(pool, &wanted, &target, sending, report).await

@@ -17,11 +17,13 @@ use super::account::Account;
 use super::directory::{App, Caller};
 use super::error::Error;
 use super::held::Held;
-use super::metrics::{ANONYMOUS, MOST_SERIES, Metrics, OTHER, OTHER_CODE, Outcome, Replayed, RequestKey};
+use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
 use crate::message::body::{Body, Broken};
 use crate::message::headers;
 use crate::observe::access_log::{Entry, Shard};
 use crate::observe::clock::Clock;
+use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Request, Response};
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode;
@@ -40,6 +42,7 @@ const HUNG_UP: u16 = 499;
 #[derive(Debug)]
 pub(super) struct Reporter {
     pub(super) metrics: Arc<Metrics>,
+    pub(super) quota: Quota,
     pub(super) log: Shard,
     pub(super) worker: usize,
     pub(super) clock: Clock,
@@ -86,6 +89,8 @@ pub(super) struct Report {
     app: Option<usize>,
     caller: Option<usize>,
     admitted: bool,
+    /// It is sent to WeChat.
+    pub(super) let_through: bool,
     pub(super) endpoint: Option<&'static Endpoint>,
     pub(super) errcode: Option<i64>,
     pub(super) rid: Option<String>,
@@ -116,6 +121,7 @@ impl Report {
             app: None,
             caller: None,
             admitted: false,
+            let_through: false,
             endpoint: None,
             errcode: None,
             rid: None,
@@ -228,6 +234,19 @@ impl Report {
             Some(code) if code == 0 || errcode::known(code) => i32::try_from(code).unwrap_or(OTHER_CODE),
             Some(_) => OTHER_CODE,
         };
+        let call = Call {
+            app,
+            caller,
+            endpoint,
+            let_through: self.let_through,
+            outcome: self.outcome,
+            errcode,
+            replays: self.replays,
+            generation: self.generation.unwrap_or(0),
+            taken,
+            upstream: self.upstream,
+        };
+        self.reporter.quota.count(self.reporter.worker, &call);
         let mut key = RequestKey { app, endpoint, status: self.status, errcode };
         self.reporter.metrics.counts.with(self.reporter.worker, |counts| {
             if counts.requests.len() >= MOST_SERIES && !counts.requests.contains_key(&key) {

@@ -122,7 +122,7 @@ impl Store {
             return to.merge_forces(key, force::parse(key, Some(&value))).await;
         }
         if key.starts_with(NOTE) {
-            let lasts = Some(DAYS_LAST);
+            let lasts = entry.lasts;
             let swap = Swap { key, expected: None, value: Some(&value), lasts, announced: false };
             return to.0.engine.swap(swap).await;
         }

@@ -377,21 +377,21 @@ impl Store {
         self.run(Operation::Count, self.0.engine.add(&key, counts, Some(batch), DAYS_LAST)).await
     }
 
-    /// What is noted under `key`: what replicas tell each other, in clear, and gone after three days.
+    /// What is noted under `key`: what replicas tell each other, in clear.
     pub async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.run(Operation::Load, self.get(&note_entry(key))).await
     }
 
-    /// Notes `value` under `key` if `expected` is there now; whether it was.
+    /// Notes `value` under `key` for as long as `lasts`, if `expected` is there now; whether it was.
     pub async fn replace_note(
         &self,
         key: &str,
         expected: Option<&[u8]>,
         value: &[u8],
+        lasts: Duration,
     ) -> Result<bool, StoreError> {
         let entry = note_entry(key);
-        let lasts = Some(DAYS_LAST);
-        let swap = Swap { key: &entry, expected, value: Some(value), lasts, announced: false };
+        let swap = Swap { key: &entry, expected, value: Some(value), lasts: Some(lasts), announced: false };
         self.run(Operation::Save, self.0.engine.swap(swap)).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::events::Happened;
 use super::keeper::Keeper;
 use super::schedule::Moment;
 use crate::wechat::{Issuer, TokenMode};
@@ -43,6 +44,7 @@ impl Keeper {
             return;
         }
         self.shared.journal().interference += 1;
+        self.happened(self.now().wall, Happened::Interference { generation });
         tracing::warn!(
             app = %self.settings().app.name,
             generation,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::events::Events;
 use super::grant::Grant;
 use super::handle::{Message, Settings, Shared};
 use super::held::Held;
@@ -37,6 +38,8 @@ pub(super) struct Tools {
     pub turns: Arc<Semaphore>,
     /// The same for accounts that are looked up.
     pub look_ups: Arc<Semaphore>,
+    /// What there is to tell people.
+    pub events: Events,
     /// This process among the replicas.
     pub owner: Arc<str>,
     /// Off to see that its lack is found.
@@ -78,6 +81,8 @@ pub(super) struct Keeper {
     pub(super) storeless: Storeless,
     /// The last generation for which interference was reported.
     pub(super) interfered: u64,
+    /// Where and when the token was rejected that is being looked into.
+    pub(super) rejected: Option<(&'static str, Instant)>,
 }
 
 /// What a keeper does of itself.
@@ -124,6 +129,7 @@ impl Keeper {
             answer_lost: false,
             storeless: Storeless::default(),
             interfered: 0,
+            rejected: None,
         }
     }
 
@@ -340,7 +346,7 @@ impl Keeper {
         }
     }
 
-    fn failure(&self) -> Failure {
+    pub(super) fn failure(&self) -> Failure {
         match (self.obstacle.failure(), &self.held) {
             (Some(failure), _) => failure.clone(),
             (None, Some(_)) => Failure::transient("the token held has expired"),

@@ -45,7 +45,9 @@ impl Keeper {
             "WeChat rejected the token"
         );
         self.shared.evidence.watch(rejection.generation, rejection.received_at);
+        self.rejected = Some((rejection.endpoint_path, rejection.received_at));
         let verdict = look_into(self, rejection).await;
+        self.rejected = None;
         self.shared.evidence.unwatch();
         verdict
     }

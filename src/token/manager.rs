@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::credential::Credential;
+use super::events::{Event, Events};
 use super::exchange::Exchanges;
 use super::grant;
 use super::handle::{Message, Settings, Shared};
@@ -68,6 +69,7 @@ impl Manager {
             starts: Arc::new(Semaphore::new(STARTS)),
             turns: Arc::new(Semaphore::new(TURNS)),
             look_ups: Arc::new(Semaphore::new(TURNS)),
+            events: Events::default(),
             owner: format!("{:032x}", fastrand::u128(..)).into(),
             #[cfg(test)]
             looks_again: true,
@@ -101,7 +103,8 @@ impl Manager {
     ) -> Self {
         let owner = format!("{:032x}", fastrand::u128(..)).into();
         let [starts, turns, look_ups] = [STARTS, TURNS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
-        let tools = Tools { store, clock, starts, turns, look_ups, owner, looks_again };
+        let events = Events::default();
+        let tools = Tools { store, clock, starts, turns, look_ups, events, owner, looks_again };
         Self::with(tools, vec![app], options)
     }
 
@@ -191,6 +194,16 @@ impl Manager {
     /// How each app's credential is doing, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
         self.kept().apps.iter().map(App::status).collect()
+    }
+
+    /// What happened to tokens lately, the latest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.0.tools.events.all()
+    }
+
+    /// What happens to tokens from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.tools.events.listen()
     }
 
     /// Adds the token metrics to a scrape.

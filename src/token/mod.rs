@@ -20,6 +20,7 @@
 //! | `exchange` | codes of accounts that authorise a platform |
 //! | `grant` | tickets and refresh tokens that WeChat handed over |
 //! | `obstacle` | what is remembered of failures: backoff, circuit, ceiling |
+//! | `events` | what there is to tell people |
 //! | `interference` | that somebody else has the secret |
 //! | `verdicts`, `evidence` | what is known about the token that was rejected |
 //! | `held`, `schedule` | ages, backoff, ceilings: pure functions of the time |
@@ -36,6 +37,7 @@ use crate::secret::Secret;
 use crate::wechat::{AppKind, Family, TokenMode, errcode};
 
 mod credential;
+mod events;
 mod evidence;
 mod exchange;
 mod fetch;
@@ -57,6 +59,7 @@ mod simulation;
 mod status;
 mod verdicts;
 
+pub use events::{Event, Happened};
 pub use exchange::Authorized;
 pub use fetch::trial;
 pub use grant::import_refresh_token;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval_at};
 
+use super::events::{Event, Happened};
 use super::fetch::{self, FetchError, Issued};
 use super::held::Held;
 use super::keeper::{Keeper, Tools};
@@ -150,6 +151,7 @@ impl Keeper {
         self.ceilings.count(asked, outcome != Outcome::Replaced);
         let at = self.now().wall;
         self.shared.journal().refreshed(Refresh { at, reason, outcome, took });
+        self.tell(Refresh { at, reason, outcome, took });
         if outcome == Outcome::Replaced {
             tracing::info!(
                 app = %self.settings().app.name,
@@ -160,6 +162,26 @@ impl Keeper {
             );
         }
         renewal
+    }
+
+    /// For people. Of accounts that are acted for there may be thousands: only what fails is worth a word.
+    fn tell(&self, refresh: Refresh) {
+        let Refresh { at, reason, outcome, took } = refresh;
+        if self.shared.on_demand && outcome == Outcome::Replaced {
+            return;
+        }
+        let took = self.rejected.map_or(took, |(_, received_at)| received_at.elapsed());
+        let endpoint = self.rejected.map(|(path, _)| path);
+        let generation = self.held.as_ref().map(|held| held.token.generation);
+        let failure = (outcome == Outcome::Failed).then(|| self.failure());
+        let what = Happened::Refreshed { reason, outcome, endpoint, took, generation, failure };
+        self.happened(at, what);
+    }
+
+    pub(super) fn happened(&self, at: Timestamp, what: Happened) {
+        let settings = self.settings();
+        let (app, credential) = (Arc::clone(&settings.app.name), settings.credential.issuer.credential());
+        self.tools.events.add(Event { at, app, credential, what });
     }
 
     #[cfg(not(test))]

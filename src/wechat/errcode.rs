@@ -2,9 +2,11 @@
 
 mod known;
 mod meaning;
+mod plain;
 
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
+pub use plain::{Plain, document, plain};
 
 use super::Family;
 use super::catalogue::CredentialClass;

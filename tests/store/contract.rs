@@ -185,9 +185,9 @@ async fn a_batch_counts_once_however_often_it_is_offered(place: &Place) {
 async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     assert_eq!(store.note("n").await.expect("asked"), None);
-    assert!(store.replace_note("n", None, b"1").await.expect("asked"));
-    assert!(!other.replace_note("n", None, b"2").await.expect("asked"));
-    assert!(other.replace_note("n", Some(b"1"), b"2").await.expect("asked"));
+    assert!(store.replace_note("n", None, b"1", LOST).await.expect("asked"));
+    assert!(!other.replace_note("n", None, b"2", LOST).await.expect("asked"));
+    assert!(other.replace_note("n", Some(b"1"), b"2", LOST).await.expect("asked"));
     assert_eq!(store.note("n").await.expect("asked").as_deref(), Some(&b"2"[..]));
     assert!(store.list().await.expect("listed").is_empty());
 }

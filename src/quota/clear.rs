@@ -1,0 +1,260 @@
+//! What an operator asks of WeChat: that counters begin anew, and what became of a request.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::figures::Known;
+use super::{App, Inner, Question, Quota};
+use crate::observe::clock::Timestamp;
+
+/// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
+const ALL_A_MONTH: u32 = 10;
+/// Single ones.
+const SINGLE_A_MONTH: u32 = 50;
+const LAST: Duration = Duration::from_secs(40 * 86_400);
+/// WeChat's word for a budget that is spent.
+const BUDGET_SPENT: i64 = 48_006;
+
+/// How often wxgate cleared counters in a month.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Clears {
+    /// `2026-11`, in Beijing.
+    month: String,
+    all: u32,
+    single: u32,
+}
+
+/// What became of a clearing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// WeChat's code if it refused, 0 if it did it; none if it didn't answer.
+    pub errcode: Option<i64>,
+    /// This month by wxgate, this one included.
+    pub spent: u32,
+    /// That WeChat allows in a month, the console's included.
+    pub allowed: u32,
+    /// In words.
+    pub message: String,
+}
+
+/// What WeChat says of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    /// Its answer's `request`.
+    pub request: Option<Value>,
+    /// Its code; none if it didn't answer.
+    pub errcode: Option<i64>,
+    /// In words.
+    pub message: String,
+}
+
+impl Clears {
+    /// All and single ones in the month of `now`.
+    pub(super) fn spent(&self, now: Timestamp) -> (u32, u32) {
+        if self.month == month(now) { (self.all, self.single) } else { (0, 0) }
+    }
+
+    fn count(&mut self, single: bool, now: Timestamp) {
+        let (all, one) = self.spent(now);
+        *self = Self { month: month(now), all: all + u32::from(!single), single: one + u32::from(single) };
+    }
+}
+
+fn month(now: Timestamp) -> String {
+    let mut month = now.beijing_date();
+    month.truncate("2026-11".len());
+    month
+}
+
+impl Quota {
+    /// Whether there is an app of this name.
+    pub fn knows(&self, app: &str) -> bool {
+        self.0.app(app).is_some()
+    }
+
+    /// Lets all counters of an app, or the one of `path`, begin anew at WeChat. None if there is no such app.
+    pub async fn clear(&self, app: &str, path: Option<&str>) -> Option<Cleared> {
+        let app = self.0.app(app)?;
+        let question = match path {
+            None => Question::ClearAll,
+            Some(path) => Question::ClearOne { path: path.to_owned() },
+        };
+        let answer = (self.0.ask)(&app.name, question).await;
+        let (errcode, message) = judge(answer.as_deref());
+        let single = path.is_some();
+        if errcode == Some(0) {
+            self.0.count_clearing(&app, single).await;
+            self.0.forget_figures(&app, path).await;
+        }
+        let (all, one) = self.0.learn_clears(&app).await.spent(self.0.clock.now());
+        let (spent, allowed) = if single { (one, SINGLE_A_MONTH) } else { (all, ALL_A_MONTH) };
+        let message = match errcode {
+            Some(0) => match path {
+                None => "all quota counters of the app begin anew".to_owned(),
+                Some(path) => format!("the quota counter of {path} begins anew"),
+            },
+            Some(BUDGET_SPENT) => {
+                format!("WeChat has cleared {allowed} times this month, which is all that it allows")
+            }
+            _ => message,
+        };
+        tracing::info!(app = &*app.name, path, errcode, "quota counters were to be cleared: {message}");
+        Some(Cleared { errcode, spent, allowed, message })
+    }
+
+    /// What WeChat remembers of the request with this `rid`, for seven days. None if there is no such app.
+    pub async fn look_up(&self, app: &str, rid: &str) -> Option<Remembered> {
+        let app = self.0.app(app)?;
+        let answer = (self.0.ask)(&app.name, Question::Rid { rid: rid.to_owned() }).await;
+        let (errcode, message) = judge(answer.as_deref());
+        let request = answer
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Value>(&body).ok())
+            .and_then(|mut body| body.get_mut("request").map(Value::take))
+            .map(|mut request| {
+                conceal(&mut request);
+                request
+            });
+        Some(Remembered { request, errcode, message })
+    }
+}
+
+impl Inner {
+    fn app(&self, name: &str) -> Option<App> {
+        self.watched().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
+    }
+
+    /// What was counted by all replicas.
+    pub(super) async fn learn_clears(&self, app: &App) -> Clears {
+        let note = self.store.note(&clears_key(app)).await.ok().flatten();
+        let clears: Option<Clears> = note.and_then(|text| serde_json::from_slice(&text).ok());
+        let mut watched = self.watched();
+        match watched.iter_mut().find(|watched| watched.app.identity == app.identity) {
+            Some(watched) => {
+                watched.clears = clears.unwrap_or_else(|| watched.clears.clone());
+                watched.clears.clone()
+            }
+            None => clears.unwrap_or_default(),
+        }
+    }
+
+    async fn count_clearing(&self, app: &App, single: bool) {
+        let key = clears_key(app);
+        // A clearing that is not counted is one more than the page says; WeChat has the last word.
+        for _ in 0..5 {
+            let Ok(present) = self.store.note(&key).await else { break };
+            let mut clears: Clears =
+                present.as_deref().and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
+            clears.count(single, self.clock.now());
+            let Ok(text) = serde_json::to_vec(&clears) else { break };
+            if let Ok(true) = self.store.replace_note(&key, present.as_deref(), &text, LAST).await {
+                break;
+            }
+        }
+    }
+
+    /// WeChat is asked anew, and what was warned of may be warned of again.
+    async fn forget_figures(&self, app: &App, path: Option<&str>) {
+        let is_meant = |other: &str| path.is_none_or(|path| path == other);
+        self.change(app, |notes, _| {
+            for (path, known) in &mut notes.endpoints {
+                if let (true, Known::Figures(figures)) = (is_meant(path), known) {
+                    figures.doubt();
+                }
+            }
+            notes.warnings.retain(|noted| !is_meant(&noted.path));
+            notes.not_before = None;
+        })
+        .await;
+    }
+}
+
+fn clears_key(app: &App) -> String {
+    format!("clears:{}", app.identity)
+}
+
+/// WeChat's code, and what there is to say.
+fn judge(answer: Result<&[u8], &String>) -> (Option<i64>, String) {
+    #[derive(Deserialize)]
+    struct Body {
+        errcode: Option<i64>,
+        errmsg: Option<String>,
+    }
+    match answer.map(serde_json::from_slice::<Body>) {
+        Ok(Ok(body)) => {
+            let code = body.errcode.unwrap_or(0);
+            (Some(code), format!("WeChat answered {code}: {}", body.errmsg.unwrap_or_default()))
+        }
+        Ok(Err(_)) => (None, "WeChat's answer is no JSON".to_owned()),
+        Err(problem) => (None, problem.clone()),
+    }
+}
+
+/// Words before a value that is a credential, in a query or in JSON.
+const CREDENTIALS: [&str; 5] = ["token", "secret", "session_key", "ticket", "password"];
+
+/// WeChat shows the URL with its `access_token`, and bodies that may hold others.
+fn conceal(request: &mut Value) {
+    match request {
+        Value::String(text) => *text = concealed(text),
+        Value::Array(values) => values.iter_mut().for_each(conceal),
+        Value::Object(fields) => fields.values_mut().for_each(conceal),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn concealed(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(after) =
+        CREDENTIALS.iter().filter_map(|word| rest.find(word).map(|at| at + word.len())).min()
+    {
+        let (before, following) = rest.split_at(after);
+        shown.push_str(before);
+        let value = following.trim_start_matches(['"', '\\', ' ', ':', '=']);
+        let separator = &following[..following.len() - value.len()];
+        shown.push_str(separator);
+        rest = value;
+        if separator.contains([':', '=']) {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.!~@$|%+/".contains(c);
+            rest = value.trim_start_matches(is_part);
+            shown.push_str(if rest.len() < value.len() { "…" } else { "" });
+        }
+    }
+    shown + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clears, concealed};
+    use crate::observe::clock::Timestamp;
+
+    #[test]
+    fn what_wechat_remembers_is_shown_without_credentials() {
+        for (text, shown) in [
+            ("https://x/y?access_token=50_Im7xxxx&a=1", "https://x/y?access_token=…&a=1"),
+            (r#"{"access_token":"50_Im7","expires_in":7200}"#, r#"{"access_token":"…","expires_in":7200}"#),
+            (r#"{\"secret\": \"abc\"} token of ticket=t"#, r#"{\"secret\": \"…\"} token of ticket=…"#),
+            ("nothing, token", "nothing, token"),
+            ("", ""),
+        ] {
+            assert_eq!(concealed(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_month_s_clearings_end_with_the_month_in_beijing() {
+        // 2024-02-29 in Beijing.
+        let february = Timestamp(1_709_222_399_999);
+        let march = Timestamp(1_709_222_400_000);
+        let mut clears = Clears::default();
+        clears.count(false, february);
+        clears.count(true, february);
+        clears.count(true, february);
+        assert_eq!((clears.spent(february), clears.spent(march)), ((1, 2), (0, 0)));
+        clears.count(false, march);
+        assert_eq!(clears.spent(march), (1, 0));
+    }
+}

@@ -1,0 +1,86 @@
+//! The way of the counters into the store, once a second, and of the other replicas' out of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::Inner;
+use super::ledger::{self, Offered};
+use super::tally::Counts;
+use crate::store::Batch;
+
+/// What a killed process loses at most.
+const FLUSH: Duration = Duration::from_secs(1);
+/// How often the other replicas' counters are looked at.
+const LOOK: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(quota: Arc<Inner>) {
+    let mut looked: Option<Instant> = None;
+    let mut ticks = interval(FLUSH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let midnight = quota.clock.now().beijing_midnight().since(quota.clock.now());
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // The last second's calls are the ending day's.
+            () = sleep(midnight) => {}
+        }
+        let day = quota.ledger().day();
+        quota.flush().await;
+        let turned = quota.ledger().day() != day;
+        if (turned || looked.is_none_or(|at| at.elapsed() >= LOOK)) && quota.look().await {
+            looked = Some(Instant::now());
+        }
+    }
+}
+
+impl Inner {
+    /// Takes what the workers counted, and offers it to the store.
+    pub(super) async fn flush(&self) {
+        self.take();
+        loop {
+            let Some(offered) = self.ledger().offer() else { return };
+            let Some(totals) = self.offer(&offered).await else { return };
+            self.ledger().accepted(&offered, &totals);
+        }
+    }
+
+    /// What the workers counted until now is the ledger's, and of the day that it was counted on.
+    pub(super) fn take(&self) {
+        let now = self.clock.now();
+        let mut ledger = self.ledger();
+        let mut spare = Counts::default();
+        std::mem::swap(&mut spare, ledger.spare());
+        self.tally.drain(&mut spare, |counts| ledger.take(counts, now));
+        *ledger.spare() = spare;
+        ledger.turn(now.beijing_day());
+    }
+
+    /// A store that fails is one that is offered the same batch again.
+    async fn offer(&self, offered: &Offered) -> Option<Vec<u64>> {
+        let names = self.names.all();
+        let counts: Vec<_> =
+            offered.counts.iter().map(|(key, count)| (ledger::name_of(key, &names), *count)).collect();
+        let counts: Vec<_> = counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        let batch = Batch { writer: &self.writer, number: offered.number };
+        self.store.add_once(offered.day, &counts, batch).await.ok()
+    }
+
+    /// Learns what other replicas, and this one before a restart, have counted today.
+    async fn look(&self) -> bool {
+        let day = self.ledger().day();
+        if !self.ledger().settled() {
+            return false;
+        }
+        let Ok(counts) = self.store.counts(day).await else { return false };
+        let names = self.names.all();
+        let labels: HashMap<&str, u16> = (0..).zip(&names).map(|(label, name)| (&**name, label)).collect();
+        let mut ledger = self.ledger();
+        if ledger.day() == day {
+            ledger.learn(&counts, |name| labels.get(name).copied());
+        }
+        true
+    }
+}

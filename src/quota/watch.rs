@@ -1,0 +1,277 @@
+//! Asks WeChat what was used, at a bounded pace, and warns in time.
+//!
+//! Replicas share what they learn by an app's notes in the store. Each change of them is a compare-and-swap, so that no
+//! question is asked beyond the pace of all together, and no warning is given twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::figures::{Answer, Figures, Known, Notes, judge};
+use super::pace::Pace;
+use super::warning::{Noted, Standing};
+use super::{App, Inner, Question, Warning, WarningKind, Watched};
+use crate::observe::clock::Timestamp;
+use crate::wechat::catalogue::{self, CredentialClass};
+use crate::wechat::{AppKind, Family};
+
+const LOOK: Duration = Duration::from_secs(2);
+/// Every so many looks the notes are read although there is nothing to ask.
+const READ_EVERY: u64 = 5;
+/// Apps that WeChat is asked about at the same time.
+const AT_ONCE: usize = 20;
+/// Questions at once about one app; one of the six a minute is left for what comes.
+const MOST_AT_ONCE: usize = 5;
+/// Tries to change notes that another replica changes as well.
+const TRIES: usize = 5;
+const NOTES_LAST: Duration = Duration::from_secs(3 * 86_400);
+/// After a question that brought nothing.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// Today's calls of an app's endpoints, and since when.
+type Calls = HashMap<&'static str, (u64, Timestamp)>;
+
+pub(super) async fn run(quota: Arc<Inner>) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in 0_u64.. {
+        ticks.tick().await;
+        let now = quota.clock.now();
+        let calls = quota.calls_by_app(now);
+        let mut asking = JoinSet::new();
+        for (app, calls) in calls {
+            let due = quota.is_due(&app, &calls, now);
+            if due || tick.is_multiple_of(READ_EVERY) {
+                let quota = Arc::clone(&quota);
+                asking.spawn_on(
+                    async move { quota.look_after(&app, &calls, due).await },
+                    &tokio::runtime::Handle::current(),
+                );
+            }
+            while asking.len() >= AT_ONCE {
+                asking.join_next().await;
+            }
+        }
+        while asking.join_next().await.is_some() {}
+    }
+}
+
+/// Whether WeChat can be asked about an endpoint with the token of the app itself. The quota of an account that a platform
+/// acts for is that account's own.
+fn is_asked_about(kind: AppKind, path: &str) -> bool {
+    let endpoint = catalogue::find(path);
+    let of_the_app = match endpoint.class {
+        CredentialClass::AppToken => kind != AppKind::Component,
+        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
+            kind == AppKind::Component
+        }
+        CredentialClass::AppOrComponentToken => true,
+        _ => false,
+    };
+    // WeCom has no such question.
+    kind != AppKind::Work
+        && of_the_app
+        && endpoint.id != 0
+        && endpoint.family == Family::Api
+        && !path.starts_with("/sns/")
+        && !path.starts_with("/cgi-bin/openapi/")
+}
+
+impl Inner {
+    /// What was called of each app, as far as WeChat can be asked about it.
+    fn calls_by_app(&self, now: Timestamp) -> Vec<(App, Calls)> {
+        let mut sums: BTreeMap<u16, HashMap<&'static str, u64>> = BTreeMap::new();
+        for (key, count) in self.ledger().calls() {
+            *sums.entry(key.app).or_default().entry(key.path).or_default() += count;
+        }
+        let day = now.beijing_day();
+        let mut watched = self.watched();
+        let of = |watched: &mut Watched| {
+            if watched.notes.day != day {
+                watched.notes.turn(day);
+                watched.since.clear();
+                watched.paces.clear();
+            }
+            let kind = watched.app.kind;
+            let sums = sums.remove(&watched.label)?;
+            let calls: Calls = sums
+                .into_iter()
+                .filter(|(path, _)| is_asked_about(kind, path))
+                .map(|(path, count)| (path, (count, *watched.since.entry(path).or_insert(now))))
+                .collect();
+            (!calls.is_empty()).then(|| (watched.app.clone(), calls))
+        };
+        watched.iter_mut().filter_map(of).collect()
+    }
+
+    fn is_due(&self, app: &App, calls: &Calls, now: Timestamp) -> bool {
+        let watched = self.watched();
+        let notes =
+            watched.iter().find(|watched| watched.app.identity == app.identity).map(|watched| &watched.notes);
+        notes.is_some_and(|notes| notes.allowance(now) > 0 && !notes.due(calls, now).is_empty())
+    }
+
+    /// Asks what is due, and warns of what holds.
+    async fn look_after(&self, app: &App, calls: &Calls, due: bool) {
+        if due {
+            let chosen = self.change(app, |notes, now| {
+                let chosen: Vec<_> =
+                    notes.due(calls, now).into_iter().take(notes.allowance(now).min(MOST_AT_ONCE)).collect();
+                chosen.iter().for_each(|_| notes.ask(now));
+                chosen
+            });
+            for path in chosen.await.unwrap_or_default() {
+                self.ask_about(app, path, calls.get(path).map_or(0, |(ours, _)| *ours)).await;
+            }
+        } else {
+            self.change(app, |_, _| ()).await;
+        }
+        self.warn_in_time(app, calls).await;
+    }
+
+    async fn ask_about(&self, app: &App, path: &'static str, ours: u64) {
+        let answer = (self.ask)(&app.name, Question::Quota { path }).await;
+        let answer = answer.map_or_else(Answer::Failed, |body| judge(&body));
+        let learned = self.change(app, |notes, now| {
+            notes.problem = None;
+            match &answer {
+                Answer::Figures { limit, used, rate } => {
+                    let asked = Figures { limit: *limit, used: *used, at: now, ours, base: 0, rate: *rate };
+                    let former = notes.figures(path).copied();
+                    let figures = asked.after(notes.endpoints.get(path));
+                    notes.endpoints.insert(path.to_owned(), Known::Figures(figures));
+                    Some((figures, former))
+                }
+                Answer::Nothing => {
+                    notes.endpoints.insert(path.to_owned(), Known::Nothing { since: now });
+                    None
+                }
+                Answer::Silent(problem) => {
+                    notes.problem = Some(problem.clone());
+                    notes.not_before = Some(now.beijing_midnight());
+                    None
+                }
+                Answer::Failed(problem) => {
+                    notes.problem = Some(problem.clone());
+                    notes.not_before = Some(now.plus(AFTER_FAILURE));
+                    None
+                }
+            }
+        });
+        if let Some(Some((figures, former))) = learned.await {
+            let used = figures.used_now(ours);
+            let standing = Standing { figures: &figures, former: former.as_ref(), used, ends: None };
+            for kind in standing.warnings().into_iter().filter(|kind| *kind == WarningKind::Around) {
+                self.warn(app, path, kind, standing.message(kind, path)).await;
+            }
+        }
+    }
+
+    /// Looks at how fast quotas are spent.
+    async fn warn_in_time(&self, app: &App, calls: &Calls) {
+        let now = self.clock.now();
+        let mut holding = Vec::new();
+        if let Some(watched) = self.watched().iter_mut().find(|watched| watched.app.identity == app.identity)
+        {
+            for (path, (ours, _)) in calls {
+                let Some(figures) = watched.notes.figures(path).copied() else { continue };
+                let used = figures.used_now(*ours);
+                let pace = watched.paces.entry(path).or_insert_with(|| Pace::new(*ours, now));
+                pace.observe(*ours, now);
+                let ends = pace.ends(figures.limit.saturating_sub(used), now);
+                let ends = ends.filter(|ends| *ends < now.beijing_midnight());
+                let standing = Standing { figures: &figures, former: None, used, ends };
+                holding.extend(
+                    standing.warnings().into_iter().map(|kind| (*path, kind, standing.message(kind, path))),
+                );
+            }
+        }
+        for (path, kind, message) in holding {
+            self.warn(app, path, kind, message).await;
+        }
+    }
+
+    /// Warns unless somebody did so today.
+    async fn warn(&self, app: &App, path: &'static str, kind: WarningKind, message: String) {
+        let is_known =
+            |notes: &Notes| notes.warnings.iter().any(|noted| noted.path == path && noted.kind == kind);
+        let known = self
+            .watched()
+            .iter()
+            .any(|watched| watched.app.identity == app.identity && is_known(&watched.notes));
+        if known {
+            return;
+        }
+        let caller = self.spends_most(app, path);
+        let first = self.change(app, |notes, now| {
+            let first = !is_known(notes);
+            if first {
+                let (path, message, caller) = (path.to_owned(), message.clone(), caller.clone());
+                notes.warnings.push(Noted { at: now, path, kind, message, caller });
+            }
+            first
+        });
+        if first.await != Some(true) {
+            return;
+        }
+        *self.warned().entry((Arc::clone(&app.name), kind)).or_default() += 1;
+        tracing::warn!(
+            app = &*app.name,
+            endpoint = path,
+            kind = kind.as_str(),
+            caller = caller.as_deref(),
+            "{message}"
+        );
+        let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
+        // Nobody may be listening.
+        let _ = self.warnings.send(Warning { at, app, path, kind, message, caller });
+    }
+
+    /// The caller with most calls of an endpoint, and its part of them.
+    fn spends_most(&self, app: &App, path: &str) -> Option<String> {
+        let label = self.names.label(&app.name);
+        let mut of: BTreeMap<u16, u64> = BTreeMap::new();
+        for (key, count) in self.ledger().calls().filter(|(key, _)| key.app == label && key.path == path) {
+            *of.entry(key.caller).or_default() += count;
+        }
+        let all: u64 = of.values().sum();
+        let (caller, most) = of.into_iter().max_by_key(|(_, count)| *count)?;
+        let names = self.names.all();
+        let name = names.get(usize::from(caller))?;
+        Some(format!("{name} ({} %)", most * 100 / all.max(1)))
+    }
+
+    /// Changes an app's notes for all replicas, and gives what `change` gave for the version that was written. None if the
+    /// store is down or others were always faster: then nothing was changed.
+    pub(super) async fn change<R>(
+        &self,
+        app: &App,
+        change: impl Fn(&mut Notes, Timestamp) -> R,
+    ) -> Option<R> {
+        let key = format!("quota:{}", app.identity);
+        for _ in 0..TRIES {
+            let present = self.store.note(&key).await.ok()?;
+            let former: Notes =
+                present.as_deref().and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
+            let now = self.clock.now();
+            let mut notes = former.clone();
+            notes.turn(now.beijing_day());
+            let result = change(&mut notes, now);
+            if notes != former {
+                let text = serde_json::to_vec(&notes).ok()?;
+                if !self.store.replace_note(&key, present.as_deref(), &text, NOTES_LAST).await.ok()? {
+                    continue;
+                }
+            }
+            let mut watched = self.watched();
+            if let Some(watched) = watched.iter_mut().find(|watched| watched.app.identity == app.identity) {
+                watched.notes = notes;
+            }
+            return Some(result);
+        }
+        None
+    }
+}

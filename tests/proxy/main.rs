@@ -24,6 +24,7 @@ mod placeholder;
 mod platform;
 mod process;
 mod query;
+mod quota;
 #[path = "../redis_server/mod.rs"]
 mod redis_server;
 mod reload;

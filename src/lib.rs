@@ -23,6 +23,7 @@
 //! - [`sandbox`] is the fake WeChat; [`admin`] the status page, API and metrics; [`callback`] takes what WeChat pushes to
 //!   third-party platforms; [`pipeline`] the seven steps, a file each. They answer requests for [`server`], whose
 //!   [`server::Handler`] and message types are all they know of it.
+//! - [`alert`] tells people what they must know of.
 //! - [`export`] writes tokens for services that can't come through the proxy.
 //! - [`quota`] counts who spends what and keeps callers to their limits; it and [`token`] don't know each other.
 //! - [`token`] decides about an app's token in one task each, over [`store`] and [`upstream::control`].
@@ -36,6 +37,7 @@
 //! Start reading at `pipeline/mod.rs` (`Pipeline::run`), then `token/ladder.rs`.
 
 pub mod admin;
+pub mod alert;
 pub mod app;
 pub mod callback;
 pub mod config;

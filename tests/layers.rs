@@ -15,19 +15,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "admin", "callback", "pipeline", "export", "server", "quota", "token", "store",
-            "upstream", "wechat", "message", "observe", "secret",
+            "config", "admin", "alert", "callback", "pipeline", "export", "server", "quota", "token",
+            "store", "upstream", "wechat", "message", "observe", "secret",
         ],
     ),
     (
         "config",
         &[
-            "callback", "pipeline", "export", "server", "quota", "token", "store", "upstream", "wechat",
-            "message", "observe", "secret",
+            "alert", "callback", "pipeline", "export", "server", "quota", "token", "store", "upstream",
+            "wechat", "message", "observe", "secret",
         ],
     ),
     ("sandbox", &["server", "message"]),
     ("admin", &["server", "token", "message", "observe", "secret"]),
+    ("alert", &["observe", "secret"]),
     ("callback", &["server", "wechat", "message", "observe", "secret"]),
     ("pipeline", &["server", "quota", "token", "upstream", "wechat", "message", "observe", "secret"]),
     ("export", &["token", "store", "wechat", "observe", "secret"]),

@@ -2,8 +2,6 @@
 
 pub mod quota;
 
-use std::time::{Duration, SystemTime};
-
 use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
@@ -289,9 +287,7 @@ impl AppReadiness {
 
 /// RFC 3339 in UTC with milliseconds.
 pub fn time(at: Timestamp) -> String {
-    // humantime panics in the year 10000, which a store's record may claim.
-    let since_epoch = Duration::from_millis(at.0.clamp(0, 253_402_300_799_999).unsigned_abs());
-    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+    at.rfc3339()
 }
 
 #[cfg(test)]

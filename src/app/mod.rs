@@ -1,5 +1,6 @@
 //! The composition root: the one place that knows all parts. Configuration in, a running proxy out.
 
+mod alerting;
 mod asking;
 mod delivery;
 mod explain;
@@ -18,9 +19,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 pub use self::explain::explain;
 pub use self::online::{Online, OnlineError, online};
@@ -28,6 +31,7 @@ pub use self::reload::Source;
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 use crate::admin::{self, Admin, Scope};
+use crate::alert::Alerts;
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, SecretFile, is_local};
 use crate::export::Exporter;
@@ -70,6 +74,9 @@ pub enum StartError {
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
+    /// The client for notices can't be made.
+    #[error("[[alert]]")]
+    Client(#[source] reqwest::Error),
     /// The machine refused a thread or a file descriptor.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -89,6 +96,9 @@ struct Core {
     manager: Manager,
     clients: asking::Clients,
     quota: Quota,
+    alerts: Alerts,
+    /// Tells people.
+    watch: AbortHandle,
     exporter: Exporter,
     upstreams: Arc<Upstreams>,
     admin: Arc<Admin>,
@@ -147,6 +157,15 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     exporter.configure(config.exports.clone(), &manager);
     let gate =
         Gate::new(config.pipeline.clone(), upstream, manager.clone(), quota.clone(), clock.clone(), workers);
+    let alerts = Alerts::new(alert_client()?, clock.clone());
+    alerts.configure(config.alerts.clone());
+    let watch = alerting::Watch {
+        alerts: alerts.clone(),
+        manager: manager.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    let watch = watch.start(&quota);
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
@@ -171,6 +190,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
                 exposer(manager.clone(), Manager::expose),
                 exposer(quota.clone(), Quota::expose),
+                exposer(alerts.clone(), Alerts::expose),
                 exposer(exporter.clone(), Exporter::expose),
                 exposer(store.clone(), Store::expose),
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
@@ -184,6 +204,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         manager,
         clients,
         quota,
+        alerts,
+        watch,
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,
@@ -258,6 +280,16 @@ fn token_apps(config: &Config, upstreams: &[Arc<Upstream>]) -> Vec<(token::AppOp
         upstreams[app.upstream].control(site)
     };
     config.pipeline.apps.iter().map(|app| (app.token.clone(), control(app))).collect()
+}
+
+/// How robots are reached: trusted as the web is, without a proxy, and never redirected, since an address holds a key.
+fn alert_client() -> Result<reqwest::Client, StartError> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(None)?)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(10));
+    client.build().map_err(StartError::Client)
 }
 
 /// The apps whose quotas are watched.
@@ -345,6 +377,8 @@ impl Running {
             () = core.quota.stop() => {}
             () = hurried() => {}
         }
+        core.watch.abort();
+        core.alerts.stop();
         core.exporter.stop();
         admin.drain_unless(hurried()).await;
         core.access_log.close();

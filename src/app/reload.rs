@@ -81,6 +81,7 @@ impl Core {
         self.clients.store(Arc::new(asking::clients(&apps)));
         self.manager.reconfigure(apps, config.token.clone());
         self.quota.configure(super::quota_apps(config));
+        self.alerts.configure(config.alerts.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone(), upstreams);
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {

@@ -11,7 +11,7 @@ use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
 use super::{
-    apps, callback_table, callers, exports, file, listeners, store_table, tls_table, upstream_table,
+    alerts, apps, callback_table, callers, exports, file, listeners, store_table, tls_table, upstream_table,
 };
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
@@ -50,6 +50,8 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let mut surroundings = apps::Surroundings { unshared, listen: &listen, upstreams: &mut upstreams };
     let apps = apps::options(raw_apps, &mut surroundings, secrets, report);
     let exports = exports::options(raw_apps, &apps, secrets, report);
+    let alerts = file.alert.item().map_or(&[][..], |item| &item.value);
+    let alerts = alerts::options(alerts, &names, secrets, report);
     let callback = callback_table::options(raw_apps, callback, secrets, report);
 
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
@@ -70,6 +72,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
             replay: replay_options(&file.replay.or_default(), secrets, report),
         },
         exports,
+        alerts,
         store,
         log: log(&file.log.or_default(), report),
         secret_files: Vec::new(),

@@ -116,7 +116,7 @@ fn decode(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn check_apps(place: &Place, granted: &[Item<String>], apps: &[&str], report: &mut Report<'_>) {
+pub(super) fn check_apps(place: &Place, granted: &[Item<String>], apps: &[&str], report: &mut Report<'_>) {
     if granted.is_empty() {
         report.error(place, "is empty, expected the names of the apps that it may use, like [\"shop\"]");
     }

@@ -57,6 +57,7 @@ section! {
         log: Log,
         app: Vec<Item<App>>,
         caller: Vec<Item<Caller>>,
+        alert: Vec<Item<Alert>>,
     }
     refused {}
 }
@@ -227,8 +228,21 @@ section! {
     }
 }
 
+section! {
+    /// `[[alert]]`
+    Alert {
+        kind: String,
+        url: SecretSource,
+        secret: SecretSource,
+        on: Strings,
+        apps: Strings,
+        language: String,
+    }
+    refused {}
+}
+
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 13] = [
+pub(super) const TABLES: [(&str, &[&str]); 14] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -242,6 +256,7 @@ pub(super) const TABLES: [(&str, &[&str]); 13] = [
     ("[app.upstream]", Upstream::KEYS),
     ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
+    ("[[alert]]", Alert::KEYS),
 ];
 
 fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {

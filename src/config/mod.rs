@@ -9,9 +9,10 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::{callback, export, pipeline, server, store, token, upstream};
+use crate::{alert, callback, export, pipeline, server, store, token, upstream};
 
 mod address;
+mod alerts;
 mod apps;
 mod build;
 mod callback_table;
@@ -54,6 +55,8 @@ pub struct Config {
     pub pipeline: pipeline::Options,
     /// Where tokens are written for others.
     pub exports: Vec<export::Options>,
+    /// Who is told of what.
+    pub alerts: Vec<alert::Options>,
     /// Where tokens are kept beyond this process.
     pub store: store::Options,
     /// What is logged, and how.

@@ -36,6 +36,13 @@ impl Timestamp {
         Self((self.beijing_day() + 1) * 86_400_000 - BEIJING)
     }
 
+    /// RFC 3339 in UTC with milliseconds.
+    pub fn rfc3339(self) -> String {
+        // humantime panics in the year 10000, which a store's record may claim.
+        let since_epoch = Duration::from_millis(self.0.clamp(0, LAST).unsigned_abs());
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
+    }
+
     /// The date in Beijing, `2026-11-25`.
     pub fn beijing_date(self) -> String {
         self.in_beijing()[..10].to_owned()
@@ -48,14 +55,15 @@ impl Timestamp {
 
     /// `2026-11-25T09:41:00Z`, but for the zone.
     fn in_beijing(self) -> String {
-        // humantime panics in the year 10000.
-        let since_epoch = (self.0.saturating_add(BEIJING)).clamp(0, 253_402_300_799_999).unsigned_abs();
+        let since_epoch = (self.0.saturating_add(BEIJING)).clamp(0, LAST).unsigned_abs();
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(since_epoch)).to_string()
     }
 }
 
 /// Milliseconds by which Beijing is ahead of UTC.
 const BEIJING: i64 = 8 * 3_600_000;
+/// The last millisecond of the year 9999.
+const LAST: i64 = 253_402_300_799_999;
 
 /// Tells the wall-clock time; clones share an offset that a test may move.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod alerts;
 mod answers;
 mod app_secret;
 mod as_proxy;

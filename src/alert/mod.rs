@@ -1,0 +1,175 @@
+//! Notices to people: to the robots of WeCom, DingTalk and Feishu, where teams in China look, or to a web hook.
+//!
+//! Each target has a task and a queue of its own. Robots take 20 messages a minute, so what comes faster is sent together.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `notice` | what there is to say |
+//! | `robot` | how each kind of target wants to hear it, and what its answer means |
+//! | `task` | the queue and the tries of one target |
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::secret::Secret;
+
+mod notice;
+mod robot;
+mod task;
+
+pub use notice::{Notice, Topic};
+pub use robot::Kind;
+
+use task::Task;
+
+/// Notices that wait for one target; what comes beyond is counted as lost.
+const MOST_WAITING: usize = 100;
+
+/// A target of notices.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose form it takes.
+    pub kind: Kind,
+    /// Where to. Holds the robot's key, so it is a secret.
+    pub url: Arc<Secret>,
+    /// Signs, where the target demands it.
+    pub secret: Option<Arc<Secret>>,
+    /// What it is told of.
+    pub topics: Vec<Topic>,
+    /// Of which apps; all if empty.
+    pub apps: Vec<Arc<str>>,
+    /// In Chinese.
+    pub chinese: bool,
+}
+
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        let secret = |options: &Self| options.secret.clone().unwrap_or_else(|| Arc::new(Secret::new("")));
+        self.kind == other.kind
+            && self.url.matches(&other.url)
+            && secret(self).matches(&secret(other))
+            && self.topics == other.topics
+            && self.apps == other.apps
+            && self.chinese == other.chinese
+    }
+}
+
+/// How sending ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Sent,
+    Failed,
+    /// There were too many.
+    Lost,
+}
+
+/// Notices by kind of target and how it ended.
+type Counts = Mutex<BTreeMap<(&'static str, Outcome), u64>>;
+
+/// Sends notices. Clones share the targets.
+#[derive(Clone, Debug)]
+pub struct Alerts(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    runtime: runtime::Handle,
+    client: reqwest::Client,
+    clock: Clock,
+    counts: Arc<Counts>,
+    /// Locked for a look, never over an await.
+    targets: Mutex<Vec<Target>>,
+}
+
+#[derive(Debug)]
+struct Target {
+    options: Options,
+    queue: mpsc::Sender<Arc<Notice>>,
+    task: AbortHandle,
+}
+
+impl Alerts {
+    /// With no targets yet; `client` makes the calls, on the runtime that this is called in.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn new(client: reqwest::Client, clock: Clock) -> Self {
+        let runtime = runtime::Handle::current();
+        Self(Arc::new(Inner { runtime, client, clock, counts: Arc::default(), targets: Mutex::default() }))
+    }
+
+    /// Takes over a configuration. Targets that stay keep their queues.
+    pub fn configure(&self, targets: Vec<Options>) {
+        let mut present = self.targets();
+        let mut former = std::mem::take(&mut *present);
+        for options in targets {
+            let same = former.iter().position(|target| target.options == options);
+            present.push(match same {
+                Some(index) => former.swap_remove(index),
+                None => self.start(options),
+            });
+        }
+        for gone in former {
+            gone.task.abort();
+        }
+    }
+
+    fn start(&self, options: Options) -> Target {
+        let (queue, waiting) = mpsc::channel(MOST_WAITING);
+        let task = Task {
+            options: options.clone(),
+            client: self.0.client.clone(),
+            clock: self.0.clock.clone(),
+            counts: Arc::clone(&self.0.counts),
+        };
+        let task = self.0.runtime.spawn(task.run(waiting)).abort_handle();
+        Target { options, queue, task }
+    }
+
+    /// Tells all whom it concerns. Returns at once.
+    pub fn tell(&self, notice: Notice) {
+        let notice = Arc::new(notice);
+        for target in self.targets().iter() {
+            let Options { topics, apps, kind, .. } = &target.options;
+            let concerned = topics.contains(&notice.topic) && (apps.is_empty() || apps.contains(&notice.app));
+            if concerned && target.queue.try_send(Arc::clone(&notice)).is_err() {
+                count(&self.0.counts, *kind, Outcome::Lost, 1);
+            }
+        }
+    }
+
+    /// Ends; what waits is lost.
+    pub fn stop(&self) {
+        for target in self.targets().drain(..) {
+            target.task.abort();
+        }
+    }
+
+    /// Adds the notices' metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        let counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        out.counter("wxgate_notices_total", "Notices to people, by kind of target and how sending ended.");
+        for ((kind, outcome), count) in counts.iter() {
+            let outcome = match outcome {
+                Outcome::Sent => "sent",
+                Outcome::Failed => "failed",
+                Outcome::Lost => "lost",
+            };
+            out.sample(&[("kind", kind), ("outcome", outcome)], *count as f64);
+        }
+    }
+
+    fn targets(&self) -> MutexGuard<'_, Vec<Target>> {
+        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(counts: &Counts, kind: Kind, outcome: Outcome, by: u64) {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    *counts.entry((kind.as_str(), outcome)).or_default() += by;
+}

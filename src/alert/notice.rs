@@ -1,0 +1,45 @@
+//! What there is to say.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::observe::clock::Timestamp;
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// A quota that is used up, or will be.
+    Quota,
+    /// A token that can't be had, or can again.
+    Token,
+    /// Somebody else uses an app's credentials.
+    Interference,
+}
+
+/// Something that a person should know. No credential is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The app's name.
+    pub app: Arc<str>,
+    /// What it is about.
+    pub topic: Topic,
+    /// In a word, for programs.
+    pub kind: &'static str,
+    /// In English.
+    pub english: String,
+    /// In Chinese.
+    pub chinese: String,
+}
+
+impl Notice {
+    /// A line of a message.
+    pub(super) fn line(&self, chinese: bool) -> String {
+        let text = if chinese { &self.chinese } else { &self.english };
+        // A robot that wants a keyword gets the product's name.
+        format!("[wxgate] {} {}: {text}", self.at.beijing_time(), self.app)
+    }
+}

@@ -11,9 +11,11 @@ use wxgate::server::Address;
 
 mod admin;
 mod failure;
+mod quota;
 mod sandbox;
 mod status;
 mod store;
+mod top;
 
 use failure::Failure;
 
@@ -155,6 +157,38 @@ enum Command {
         #[command(flatten)]
         admin: admin::Endpoint,
     },
+    /// Show who spends which of WeChat's quotas, by a running proxy
+    Quota {
+        /// Only this app's
+        app: Option<String>,
+        #[command(flatten)]
+        admin: admin::Endpoint,
+        /// Print the proxy's answer as it is
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have WeChat's counters of an app begin anew
+    ///
+    /// WeChat allows 10 times a month for all counters of an app and 50 times for single ones, its console's included.
+    ClearQuota {
+        /// The app's name
+        app: String,
+        /// Only the counter of this endpoint, like /cgi-bin/message/custom/send
+        #[arg(value_parser = path)]
+        endpoint: Option<String>,
+        /// Don't ask before
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        admin: admin::Endpoint,
+    },
+    /// Show what a running proxy is doing, every two seconds anew
+    ///
+    /// Where stdout is no terminal it prints once and ends.
+    Top {
+        #[command(flatten)]
+        admin: admin::Endpoint,
+    },
     /// Look into a store, or move to another
     Store {
         #[command(subcommand)]
@@ -232,6 +266,18 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Refresh { app, force, admin } => {
             block_on(async { print(&admin::Client::new(&admin)?.refresh(&app, force).await?) })
         }
+        Command::Quota { app, admin, json } => block_on(async {
+            let answer = admin::Client::new(&admin)?.get("/api/v1/quota").await?;
+            if json { print(&answer) } else { print(&quota::render(&answer, app.as_deref())?) }
+        }),
+        Command::ClearQuota { app, endpoint, yes, admin } => block_on(async {
+            let client = admin::Client::new(&admin)?;
+            if !yes {
+                confirm(&quota::clearing(&client.get("/api/v1/quota").await?, &app, endpoint.as_deref())?)?;
+            }
+            print(&client.clear_quota(&app, endpoint.as_deref()).await?)
+        }),
+        Command::Top { admin } => block_on(async { top::run(&admin::Client::new(&admin)?).await }),
         Command::Store { action } => block_on(store::run(action)),
     }
 }
@@ -268,6 +314,20 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     // Dropped, it would wait without end for a disk that hangs.
     runtime.shutdown_timeout(LAST_WRITES);
     done
+}
+
+/// Asks on the terminal; where nobody can answer, it says how to do without.
+fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!("{question} Nobody can be asked here: add --yes.").into()));
+    }
+    print(&format!("{question} [y/N] "))?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Failure::Run(error.into()))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Run("nothing was done".into())),
+    }
 }
 
 /// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).

@@ -45,6 +45,14 @@ struct Refreshed {
 }
 
 #[derive(Deserialize)]
+struct Cleared {
+    cleared: bool,
+    spent_this_month: u32,
+    allowed_a_month: u32,
+    message: String,
+}
+
+#[derive(Deserialize)]
 struct Refused {
     error: String,
 }
@@ -80,11 +88,34 @@ impl Client {
         self.call(Method::GET, "/api/v1/status").await
     }
 
+    /// What is at a path of the API, as JSON text.
+    pub(super) async fn get(&self, path: &str) -> Result<String, Failure> {
+        self.call(Method::GET, path).await
+    }
+
+    /// Has WeChat's counters of an app begin anew, or the one of `endpoint`; says what came of it.
+    pub(super) async fn clear_quota(&self, app: &str, endpoint: Option<&str>) -> Result<String, Failure> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("confirm", app);
+        if let Some(endpoint) = endpoint {
+            query.append_pair("endpoint", endpoint);
+        }
+        let path = format!("/api/v1/apps/{}/clear-quota?{}", segment(app), query.finish());
+        let answer = self.call(Method::POST, &path).await?;
+        let cleared: Cleared = serde_json::from_str(&answer)
+            .map_err(|_| Failure::Run("the admin address answered something else than expected".into()))?;
+        let text = format!(
+            "{}; this month by wxgate: {} of {}",
+            printable(&cleared.message),
+            cleared.spent_this_month,
+            cleared.allowed_a_month
+        );
+        if cleared.cleared { Ok(text + "\n") } else { Err(Failure::Run(text.into())) }
+    }
+
     /// Has an app's token fetched; says what came of it.
     pub(super) async fn refresh(&self, app: &str, force: bool) -> Result<String, Failure> {
-        let app: String = form_urlencoded::byte_serialize(app.as_bytes()).collect();
-        // A form's `+` is a blank only in queries.
-        let app = app.replace('+', "%20");
+        let app = segment(app);
         let query = if force { "?force=true" } else { "" };
         let answer = self.call(Method::POST, &format!("/api/v1/apps/{app}/refresh{query}")).await?;
         let refreshed: Refreshed = serde_json::from_str(&answer)
@@ -143,6 +174,12 @@ impl Client {
         }
         Failure::Run(text.into())
     }
+}
+
+/// A name as a segment of a path.
+fn segment(name: &str) -> String {
+    // A form's `+` is a blank only in queries.
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// The admin address can't be talked to.

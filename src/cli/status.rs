@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// The column that holds the app's name; a longer one gets a line of its own.
 const NAME: usize = 18;
@@ -242,7 +242,7 @@ fn row(cells: [&str; 6], paint: impl Fn(String) -> String) -> String {
 }
 
 /// Breaks a text into lines of 80 columns; a longer word is broken too.
-fn wrapped(text: &str, indent: &str) -> String {
+pub(super) fn wrapped(text: &str, indent: &str) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in text.split_whitespace() {
@@ -285,7 +285,7 @@ fn ago(at: &str, now: SystemTime) -> String {
 }
 
 /// At most two units, like `1h47m`.
-fn short(duration: Duration) -> String {
+pub(super) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let mut text = String::new();
     // Writing to a String cannot fail.

@@ -1,0 +1,302 @@
+//! What a running proxy is doing, every two seconds anew.
+
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::admin::Client;
+use super::failure::Failure;
+use super::quota::{self, grouped, in_beijing};
+use super::status::{WIDTH, printable, short};
+
+const PERIOD: Duration = Duration::from_secs(2);
+/// Cursor home, and everything from there on gone.
+const CLEAR: &str = "\x1b[H\x1b[J";
+/// Lines of each part, so that a frame fits into a small terminal.
+const APPS: usize = 6;
+const CALLERS: usize = 6;
+const ENDPOINTS: usize = 8;
+const EVENTS: usize = 5;
+
+#[derive(Deserialize)]
+struct Status {
+    version: String,
+    started_at: Option<String>,
+    apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct App {
+    name: String,
+    state: String,
+    token: Option<Token>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    generation: u64,
+    expires_in_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct Activity {
+    callers: Vec<Caller>,
+    events: Vec<Event>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Caller {
+    caller: String,
+    app: String,
+    ok: u64,
+    wechat_error: u64,
+    refused: u64,
+    failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    at: String,
+    app: String,
+    reason: String,
+    outcome: String,
+    endpoint: Option<String>,
+    took_ms: Option<u64>,
+    #[serde(default)]
+    replayed: u64,
+    message: Option<String>,
+}
+
+/// How many requests each caller had made by when.
+type Before = Option<(Instant, HashMap<(String, String), u64>)>;
+
+impl Caller {
+    fn requests(&self) -> u64 {
+        self.ok + self.wechat_error + self.refused + self.failed
+    }
+}
+
+/// Prints frames until it is interrupted; a single one if stdout is no terminal.
+pub(super) async fn run(client: &Client) -> Result<(), Failure> {
+    let live = std::io::stdout().is_terminal();
+    let mut before = None;
+    loop {
+        let frame = frame(client, &mut before).await?;
+        super::print(&if live { format!("{CLEAR}{frame}") } else { frame })?;
+        if !live {
+            return Ok(());
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+async fn frame(client: &Client, before: &mut Before) -> Result<String, Failure> {
+    let other = |_| Failure::Run("the admin address answered something else than expected".into());
+    let status: Status = serde_json::from_str(&client.status().await?).map_err(other)?;
+    let quota = quota::parse(&client.get("/api/v1/quota").await?)?;
+    let activity: Activity = serde_json::from_str(&client.get("/api/v1/activity").await?).map_err(other)?;
+    let now = Instant::now();
+    let rates = rates(&activity.callers, before.as_ref(), now);
+    let key = |caller: &Caller| (caller.app.clone(), caller.caller.clone());
+    *before = Some((now, activity.callers.iter().map(|caller| (key(caller), caller.requests())).collect()));
+    Ok(render(&status, &quota, &activity, &rates, SystemTime::now()))
+}
+
+/// Requests a second of each caller since the frame before.
+fn rates(
+    callers: &[Caller],
+    before: Option<&(Instant, HashMap<(String, String), u64>)>,
+    now: Instant,
+) -> Vec<Option<f64>> {
+    let Some((at, counts)) = before else { return vec![None; callers.len()] };
+    let seconds = now.duration_since(*at).as_secs_f64().max(0.001);
+    let rate = |caller: &Caller| {
+        let before = counts.get(&(caller.app.clone(), caller.caller.clone())).copied().unwrap_or_default();
+        Some(caller.requests().saturating_sub(before) as f64 / seconds)
+    };
+    callers.iter().map(rate).collect()
+}
+
+fn render(
+    status: &Status,
+    quota: &quota::Quota,
+    activity: &Activity,
+    rates: &[Option<f64>],
+    now: SystemTime,
+) -> String {
+    let ready = status.apps.iter().filter(|app| app.state == "ready").count();
+    let up = status.started_at.as_deref().and_then(|at| humantime::parse_rfc3339(at).ok());
+    let up = up.and_then(|at| now.duration_since(at).ok()).map(|up| format!(", up {}", short(up)));
+    let rate: Option<f64> = rates.iter().copied().sum();
+    let rate = rate.filter(|_| !rates.is_empty()).map(|rate| format!(", {rate:.0} requests a second"));
+    let mut out = line(&format!(
+        "wxgate {}{}, {ready} of {} apps ready{}",
+        status.version,
+        up.unwrap_or_default(),
+        status.apps.len(),
+        rate.unwrap_or_default()
+    ));
+    out += &line(&format!("\n{:24}{:14}{:>8}{:>10}", "APP", "STATE", "GEN", "EXPIRES"));
+    let mut apps: Vec<_> = status.apps.iter().collect();
+    // What needs somebody comes first.
+    apps.sort_by_key(|app| app.state == "ready");
+    for app in apps.iter().take(APPS) {
+        let (generation, expires) = app.token.as_ref().map_or_else(
+            || ("-".to_owned(), "-".to_owned()),
+            |token| (token.generation.to_string(), short(Duration::from_secs(token.expires_in_seconds))),
+        );
+        out += &line(&format!(
+            "{:24}{:14}{generation:>8}{expires:>10}",
+            fit(&app.name, 23),
+            fit(&app.state, 13)
+        ));
+    }
+    out += &more(apps.len(), APPS);
+    out += &line(&format!(
+        "\n{:20}{:16}{:>7}{:>10}{:>9}{:>9}{:>9}",
+        "CALLER", "APP", "/S", "OK", "WECHAT", "REFUSED", "FAILED"
+    ));
+    let mut callers: Vec<_> = activity.callers.iter().zip(rates).collect();
+    callers.sort_by(|(one, rate), (other, others)| {
+        let busier = others.unwrap_or(0.0).total_cmp(&rate.unwrap_or(0.0));
+        busier.then(other.requests().cmp(&one.requests()))
+    });
+    for (caller, rate) in callers.iter().take(CALLERS) {
+        let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+        out += &line(&format!(
+            "{:20}{:16}{rate:>7}{:>10}{:>9}{:>9}{:>9}",
+            fit(&caller.caller, 19),
+            fit(&caller.app, 15),
+            grouped(caller.ok),
+            grouped(caller.wechat_error),
+            grouped(caller.refused),
+            grouped(caller.failed)
+        ));
+    }
+    out += &more(callers.len(), CALLERS);
+    out += &line(&format!("\n{:46}{:16}{:>9}{:>9}", "ENDPOINT", "APP", "TODAY", "/MIN"));
+    let mut endpoints: Vec<_> =
+        quota.apps.iter().flat_map(|app| app.endpoints.iter().map(move |endpoint| (app, endpoint))).collect();
+    endpoints.sort_by_key(|(_, endpoint)| std::cmp::Reverse(endpoint.calls_today));
+    for (app, endpoint) in endpoints.iter().take(ENDPOINTS) {
+        out += &line(&format!(
+            "{:46}{:16}{:>9}{:>9.0}",
+            fit(&endpoint.endpoint, 45),
+            fit(&app.app, 15),
+            grouped(endpoint.calls_today),
+            endpoint.pace_per_minute
+        ));
+    }
+    out += &more(endpoints.len(), ENDPOINTS);
+    if !activity.events.is_empty() {
+        out += "\n";
+    }
+    activity.events.iter().take(EVENTS).for_each(|event| out += &line(&told(event)));
+    out
+}
+
+/// "10:31 shop: rejected on /cgi-bin/..., replaced in 140 ms, 37 replayed"
+fn told(event: &Event) -> String {
+    let mut text = format!("{} {}: {}", in_beijing(&event.at), event.app, event.reason);
+    if let Some(endpoint) = &event.endpoint {
+        text += &format!(" on {endpoint}");
+    }
+    if !event.outcome.is_empty() {
+        text += &format!(", {}", event.outcome);
+    }
+    if let Some(took) = event.took_ms {
+        text += &format!(" in {took} ms");
+    }
+    if event.replayed > 0 {
+        text += &format!(", {} replayed", grouped(event.replayed));
+    }
+    if let Some(message) = &event.message {
+        text += &format!(": {message}");
+    }
+    text
+}
+
+/// At most 80 columns, whatever is in it; a blank line before stays.
+fn line(text: &str) -> String {
+    let (blank, text) = match text.strip_prefix('\n') {
+        Some(rest) => ("\n", rest),
+        None => ("", text),
+    };
+    let mut line: String = printable(text).trim_end().chars().take(WIDTH).collect();
+    line.push('\n');
+    format!("{blank}{line}")
+}
+
+fn fit(text: &str, width: usize) -> String {
+    printable(text).chars().take(width).collect()
+}
+
+fn more(all: usize, shown: usize) -> String {
+    if all > shown { format!("… and {} more\n", all - shown) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::{Activity, Caller, Instant, Status, WIDTH, quota, rates, render};
+
+    fn activity() -> Activity {
+        serde_json::from_str(
+            r#"{"callers":[{"caller":"crm","app":"shop","ok":10,"wechat_error":0,"refused":0,"failed":0},
+             {"caller":"orders","app":"shop","ok":1500,"wechat_error":20,"refused":3,"failed":1}],
+             "events":[{"at":"2026-11-25T02:31:00.000Z","app":"shop","reason":"rejected","outcome":"replaced",
+              "endpoint":"/cgi-bin/user/info","took_ms":140,"replayed":37,"generation":5,"message":null},
+             {"at":"2026-11-25T02:30:00.000Z","app":"\u001b[2J","reason":"interference","outcome":"","endpoint":null,
+              "took_ms":null,"replayed":0,"generation":5,"message":"somebody else fetches"}]}"#,
+        )
+        .expect("activity")
+    }
+
+    #[test]
+    fn a_frame_says_it_all_in_80_columns() {
+        let status: Status = serde_json::from_str(
+            r#"{"version":"0.1.0","started_at":"1970-01-01T00:00:00Z","apps":[
+             {"name":"shop","state":"ready","token":{"generation":5,"expires_in_seconds":6475}},
+             {"name":"game","state":"unavailable","token":null}]}"#,
+        )
+        .expect("a status");
+        let quota = quota::parse(
+            r#"{"day":"d","day_ends_in_seconds":1,"apps":[{"app":"shop","endpoints":[
+             {"endpoint":"/cgi-bin/user/info","calls_today":1500,"pace_per_minute":300.2}]}]}"#,
+        );
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(7200);
+        let frame = render(&status, &quota.expect("quotas"), &activity(), &[Some(0.5), Some(20.0)], now);
+        let expected = "\
+wxgate 0.1.0, up 2h00m, 1 of 2 apps ready, 20 requests a second
+
+APP                     STATE              GEN   EXPIRES
+game                    unavailable          -         -
+shop                    ready                5     1h47m
+
+CALLER              APP                  /S        OK   WECHAT  REFUSED   FAILED
+orders              shop                 20     1,500       20        3        1
+crm                 shop                  0        10        0        0        0
+
+ENDPOINT                                      APP                 TODAY     /MIN
+/cgi-bin/user/info                            shop                1,500      300
+
+10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
+10:30  [2J: interference: somebody else fetches
+";
+        assert_eq!(frame, expected);
+        assert!(frame.lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn a_rate_is_what_came_between_two_frames() {
+        let callers: Vec<Caller> = activity().callers;
+        let now = Instant::now();
+        assert_eq!(rates(&callers, None, now), [None, None]);
+        let before = (now, [(("shop".to_owned(), "crm".to_owned()), 4)].into());
+        assert_eq!(rates(&callers, Some(&before), now + Duration::from_secs(2)), [Some(3.0), Some(762.0)]);
+    }
+}

@@ -128,6 +128,7 @@ impl Inner {
             }
         } else {
             self.change(app, |_, _| ()).await;
+            self.learn_clears(app).await;
         }
         self.warn_in_time(app, calls).await;
     }

@@ -127,13 +127,18 @@ impl Fleet {
     pub async fn metric(&self, sample: &str) -> f64 {
         let mut sum = 0.0;
         for replica in &self.replicas {
-            let url = format!("http://{}/metrics", replica.admin);
-            let answer = self.client.get(url).bearer_auth("admin").send().await.expect("an answer");
-            let text = answer.text().await.expect("text");
-            let value = text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse::<f64>().ok());
-            sum += value.unwrap_or_default();
+            sum += self.metric_of(replica, sample).await;
         }
         sum
+    }
+
+    /// A metric of one replica.
+    pub async fn metric_of(&self, replica: &Replica, sample: &str) -> f64 {
+        let url = format!("http://{}/metrics", replica.admin);
+        let answer = self.client.get(url).bearer_auth("admin").send().await.expect("an answer");
+        let text = answer.text().await.expect("text");
+        let value = text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse::<f64>().ok());
+        value.unwrap_or_default()
     }
 
     /// What the replicas wrote, for a test that fails.

@@ -8,6 +8,7 @@
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
 mod callers;
+mod counting;
 mod fleet;
 mod grants;
 mod kill;

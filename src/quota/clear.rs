@@ -223,7 +223,8 @@ fn concealed(text: &str) -> String {
             shown.push_str(if rest.len() < value.len() { "…" } else { "" });
         }
     }
-    shown + rest
+    shown.push_str(rest);
+    shown
 }
 
 #[cfg(test)]

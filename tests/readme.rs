@@ -87,6 +87,7 @@ fn every_configuration_loads() {
         | "PLATFORM_TOKEN"
         | "SALES_SECRET"
         | "HR_SECRET" => Some("correct-horse-battery-staple".to_owned()),
+        "ALERT_URL" => Some("https://robot.example/send?key=k".to_owned()),
         "PLATFORM_AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".to_owned()),
         "WXGATE_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         _ => None,
@@ -107,7 +108,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 19);
+    assert_eq!(seen, 21);
 }
 
 #[test]

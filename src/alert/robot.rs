@@ -183,7 +183,7 @@ mod tests {
             english: "used up".into(),
             chinese: "已用完".into(),
         };
-        vec![Arc::new(notice); count]
+        std::iter::repeat_with(|| Arc::new(notice.clone())).take(count).collect()
     }
 
     fn made(

@@ -16,6 +16,17 @@ const OLD: Duration = Duration::from_secs(600);
 /// An endpoint is asked about when it has been known for so long: until then the busiest aren't known either.
 const SETTLES: Duration = Duration::from_secs(3);
 
+/// What was called of an endpoint today.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called {
+    /// Calls that went through wxgate.
+    pub(super) ours: u64,
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// When WeChat last answered that its quota is used up.
+    pub(super) refused: Option<Timestamp>,
+}
+
 /// What WeChat said of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Figures {
@@ -72,6 +83,15 @@ impl Figures {
         self.used.saturating_sub(self.ours.saturating_sub(self.base))
     }
 
+    /// Whether to ask again, when so much of the quota was `spent` since.
+    fn are_old(&self, called: &Called, spent: f64, now: Timestamp) -> bool {
+        let age = now.since(self.at);
+        let doubtful = self.at == Timestamp::default();
+        // WeChat knows better than the counters what is left, if others spend it too.
+        let surprising = called.refused.is_some_and(|refused| refused > self.at);
+        doubtful || surprising || age >= OLD && spent > 0.0 || age >= MINUTE && spent >= 0.01
+    }
+
     /// The figures that follow `former` of the same day.
     pub(super) fn after(mut self, former: Option<&Known>) -> Self {
         if let Some(Known::Figures(former)) = former {
@@ -114,23 +134,16 @@ impl Notes {
     }
 
     /// What to ask about, the most pressing first: what was never asked about, by its calls; then what has spent most of
-    /// its quota since. `calls` are today's of each endpoint, and when it was first called.
-    pub(super) fn due(
-        &self,
-        calls: &HashMap<&'static str, (u64, Timestamp)>,
-        now: Timestamp,
-    ) -> Vec<&'static str> {
+    /// its quota since.
+    pub(super) fn due(&self, calls: &HashMap<&'static str, Called>, now: Timestamp) -> Vec<&'static str> {
         let mut due: Vec<(bool, f64, &'static str)> = calls
             .iter()
-            .filter_map(|(path, (ours, since))| match self.endpoints.get(*path) {
-                None if now.since(*since) >= SETTLES => Some((true, *ours as f64, *path)),
+            .filter_map(|(path, called)| match self.endpoints.get(*path) {
+                None if now.since(called.since) >= SETTLES => Some((true, called.ours as f64, *path)),
                 None | Some(Known::Nothing { .. }) => None,
                 Some(Known::Figures(figures)) => {
-                    let spent = ours.saturating_sub(figures.ours) as f64 / figures.limit.max(1) as f64;
-                    let age = now.since(figures.at);
-                    let doubtful = figures.at == Timestamp::default();
-                    let old = doubtful || age >= OLD && spent > 0.0 || age >= MINUTE && spent >= 0.01;
-                    old.then_some((false, spent, *path))
+                    let spent = called.ours.saturating_sub(figures.ours) as f64 / figures.limit.max(1) as f64;
+                    (figures.are_old(called, spent, now)).then_some((false, spent, *path))
                 }
             })
             .collect();
@@ -208,7 +221,7 @@ mod tests {
     use std::collections::HashMap;
     use std::time::Duration;
 
-    use super::{Answer, Figures, Known, Notes, judge};
+    use super::{Answer, Called, Figures, Known, Notes, judge};
     use crate::observe::clock::Timestamp;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -247,17 +260,20 @@ mod tests {
         notes.endpoints.insert("/idle".into(), Known::Figures(figures(1_000, 0, 7)));
         notes.endpoints.insert("/spent".into(), Known::Figures(figures(100, 0, 0)));
         let calls: HashMap<_, _> = [
-            ("/nothing", (900, NOW)),
-            ("/fresh", (9, NOW)),
-            ("/idle", (7, NOW)),
-            ("/spent", (60, NOW)),
-            ("/quiet", (1, NOW)),
-            ("/busy", (50, NOW)),
-            ("/new", (500, later(98))),
+            ("/nothing", 900, NOW),
+            ("/fresh", 9, NOW),
+            ("/idle", 7, NOW),
+            ("/spent", 60, NOW),
+            ("/quiet", 1, NOW),
+            ("/busy", 50, NOW),
+            ("/new", 500, later(98)),
         ]
+        .map(|(path, ours, since)| (path, Called { ours, since, refused: None }))
         .into();
         assert_eq!(notes.due(&calls, later(100)), ["/busy", "/quiet", "/spent"]);
         assert_eq!(notes.due(&calls, later(700)), ["/new", "/busy", "/quiet", "/spent", "/fresh"]);
+        let refused = Called { ours: 7, since: NOW, refused: Some(later(1)) };
+        assert_eq!(notes.due(&[("/idle", refused)].into(), later(2)), ["/idle"]);
     }
 
     #[test]

@@ -139,6 +139,8 @@ struct Watched {
     clears: Clears,
     /// When each endpoint was first called today.
     since: HashMap<&'static str, Timestamp>,
+    /// How often WeChat said today that an endpoint's quota is used up, and when that last grew.
+    refused: HashMap<&'static str, (u64, Timestamp)>,
     /// How fast each is spent whose figures are known.
     paces: HashMap<&'static str, Pace>,
 }
@@ -193,6 +195,7 @@ impl Quota {
                     notes: Notes::default(),
                     clears: Clears::default(),
                     since: HashMap::new(),
+                    refused: HashMap::new(),
                     paces: HashMap::new(),
                 },
             });

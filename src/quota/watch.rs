@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::figures::{Answer, Figures, Known, Notes, judge};
+use super::figures::{Answer, Called, Figures, Known, Notes, judge};
 use super::pace::Pace;
 use super::warning::{Noted, Standing};
 use super::{App, Inner, Question, Warning, WarningKind, Watched};
@@ -31,8 +31,11 @@ const NOTES_LAST: Duration = Duration::from_secs(3 * 86_400);
 /// After a question that brought nothing.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// Today's calls of an app's endpoints, and since when.
-type Calls = HashMap<&'static str, (u64, Timestamp)>;
+/// After a day's quota WeChat answers this.
+const USED_UP: i32 = 45_009;
+
+/// What was called of an app's endpoints today.
+type Calls = HashMap<&'static str, Called>;
 
 pub(super) async fn run(quota: Arc<Inner>) {
     let mut ticks = interval(LOOK);
@@ -84,8 +87,14 @@ impl Inner {
     /// What was called of each app, as far as WeChat can be asked about it.
     fn calls_by_app(&self, now: Timestamp) -> Vec<(App, Calls)> {
         let mut sums: BTreeMap<u16, HashMap<&'static str, u64>> = BTreeMap::new();
-        for (key, count) in self.ledger().calls() {
-            *sums.entry(key.app).or_default().entry(key.path).or_default() += count;
+        let mut refusals: HashMap<(u16, &'static str), u64> = HashMap::new();
+        {
+            let ledger = self.ledger();
+            for (key, count) in ledger.calls() {
+                *sums.entry(key.app).or_default().entry(key.path).or_default() += count;
+            }
+            let used_up = ledger.errors().filter(|(_, _, errcode, _)| *errcode == USED_UP);
+            refusals.extend(used_up.map(|(app, path, _, count)| ((app, path), count)));
         }
         let day = now.beijing_day();
         let mut watched = self.watched();
@@ -93,14 +102,25 @@ impl Inner {
             if watched.notes.day != day {
                 watched.notes.turn(day);
                 watched.since.clear();
+                watched.refused.clear();
                 watched.paces.clear();
             }
-            let kind = watched.app.kind;
-            let sums = sums.remove(&watched.label)?;
+            let Watched { app, label, since, refused, .. } = watched;
+            let mut called = |path, ours| {
+                let refused = refusals.get(&(*label, path)).map(|count| {
+                    let known = refused.entry(path).or_insert((*count, now));
+                    if known.0 != *count {
+                        *known = (*count, now);
+                    }
+                    known.1
+                });
+                Called { ours, since: *since.entry(path).or_insert(now), refused }
+            };
             let calls: Calls = sums
+                .remove(label)?
                 .into_iter()
-                .filter(|(path, _)| is_asked_about(kind, path))
-                .map(|(path, count)| (path, (count, *watched.since.entry(path).or_insert(now))))
+                .filter(|(path, _)| is_asked_about(app.kind, path))
+                .map(|(path, ours)| (path, called(path, ours)))
                 .collect();
             (!calls.is_empty()).then(|| (watched.app.clone(), calls))
         };
@@ -124,7 +144,7 @@ impl Inner {
                 chosen
             });
             for path in chosen.await.unwrap_or_default() {
-                self.ask_about(app, path, calls.get(path).map_or(0, |(ours, _)| *ours)).await;
+                self.ask_about(app, path, calls.get(path).map_or(0, |called| called.ours)).await;
             }
         } else {
             self.change(app, |_, _| ()).await;
@@ -177,7 +197,7 @@ impl Inner {
         let mut holding = Vec::new();
         if let Some(watched) = self.watched().iter_mut().find(|watched| watched.app.identity == app.identity)
         {
-            for (path, (ours, _)) in calls {
+            for (path, Called { ours, .. }) in calls {
                 let Some(figures) = watched.notes.figures(path).copied() else { continue };
                 let used = figures.used_now(*ours);
                 let pace = watched.paces.entry(path).or_insert_with(|| Pace::new(*ours, now));

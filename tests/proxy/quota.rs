@@ -1,5 +1,6 @@
 //! Who spends which quota: what is counted, what WeChat is asked, and who is warned.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -8,7 +9,7 @@ use wxgate::sandbox::{Action, Fault};
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
-use crate::harness::{APPID, Gate, SHOP, SHOP_AND_GAME, Setup, caller, sandbox, sha256};
+use crate::harness::{APPID, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller, sandbox, sha256};
 
 const ASK: &str = "/cgi-bin/openapi/quota/get";
 const INFO: &str = "/cgi-bin/user/info";
@@ -256,4 +257,63 @@ async fn counters_outlive_a_restart_in_a_folder() {
         gate.running.drain().await;
         sandbox = gate.sandbox;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_others_use_up_is_asked_about_as_soon_as_wechat_refuses() {
+    let gate = Gate::start().await.settled().await;
+    gate.sandbox.daily_limit(INFO, 50);
+    gate.get("/cgi-bin/user/info?openid=o").await;
+    until(&gate, "figures", |text| text.contains(&series("wxgate_quota_used", INFO, "1"))).await;
+    let token = gate.sandbox.token(APPID, wxgate::sandbox::Kind::Stable).expect("a token");
+    for _ in 0..60 {
+        let url = format!("{}/cgi-bin/user/info?openid=o&access_token={token}", gate.sandbox.url());
+        gate.client.get(url).send().await.expect("an answer");
+    }
+    assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.errcode(), 45009);
+    let text = until(&gate, "the truth", |text| text.contains("kind=\"exhausted\"} 1\n")).await;
+    assert!(text.contains(&series("wxgate_quota_remaining", INFO, "0")), "{text}");
+}
+
+/// Callers at once.
+const LANES: usize = 8;
+
+/// Requests that make names up: half of them paths, half of them keys.
+async fn hostile(requests: usize) {
+    let callers = caller("orders", &["key-of-orders"], &["shop"], "");
+    let gate =
+        Gate::with(Setup { apps: format!("{SHOP}{callers}"), ..Setup::default() }).await.settled().await;
+    let gate = Arc::new(gate);
+    let some = |range: std::ops::Range<usize>| {
+        let gate = Arc::clone(&gate);
+        async move {
+            for index in range {
+                let key = format!("made-up-{index}");
+                let (path, key) = match index % 2 {
+                    0 => (format!("/cgi-bin/made/up/{index}"), "key-of-orders"),
+                    _ => ("/cgi-bin/user/info?openid=o".to_owned(), key.as_str()),
+                };
+                gate.get_with(&path, &[("x-wxgate-key", key)]).await;
+            }
+        }
+    };
+    some(0..4).await;
+    let series = async || gate.metrics().await.lines().filter(|line| !line.starts_with('#')).count();
+    let before = series().await;
+    let began = Instant::now();
+    let lane = requests / LANES;
+    at_once(LANES, |index| some(index * lane..(index + 1) * lane)).await;
+    println!("{requests} made-up paths and keys in {:?}: {before} series", began.elapsed());
+    assert_eq!(series().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_paths_and_keys_add_no_series() {
+    hostile(2_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes: cargo test --test proxy a_million -- --ignored --nocapture"]
+async fn a_million_made_up_paths_and_keys_add_no_series() {
+    hostile(1_000_000).await;
 }

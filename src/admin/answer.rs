@@ -35,6 +35,16 @@ pub(super) fn text(content_type: &'static str, body: String) -> Response {
     with(StatusCode::OK, content_type, body.into())
 }
 
+/// A stream of server-sent events.
+pub(super) fn events(body: Body) -> Response {
+    let mut response = with(StatusCode::OK, "text/event-stream", body);
+    // nginx would hold events back until its buffer is full.
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
 /// `body` as JSON.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {

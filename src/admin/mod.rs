@@ -4,11 +4,11 @@
 //! it everywhere. No answer holds a credential.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use tokio::sync::watch;
 
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::{Dialect, Exposition};
@@ -16,11 +16,15 @@ use crate::secret::Secret;
 use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
 
 mod answer;
+mod events;
 mod guard;
 mod page;
+mod quota;
 mod route;
+mod snapshot;
 pub mod view;
 
+use self::events::Feed;
 pub use self::guard::Scope;
 use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
@@ -110,7 +114,7 @@ pub struct State {
     /// The configured callers.
     pub callers: ArcSwap<Vec<view::Caller>>,
     /// The proxy takes no new requests and ends.
-    pub draining: AtomicBool,
+    pub draining: watch::Sender<bool>,
 }
 
 impl State {
@@ -121,12 +125,12 @@ impl State {
             started_at,
             listeners: ArcSwap::default(),
             callers: ArcSwap::default(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         }
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 
     fn is_ready(&self) -> bool {
@@ -134,9 +138,12 @@ impl State {
     }
 }
 
-/// Serves an [`Admin`] on one worker.
+/// Serves an [`Admin`]; clones share those who listen.
 #[derive(Clone)]
-pub struct Endpoint(pub Arc<Admin>);
+pub struct Endpoint {
+    admin: Arc<Admin>,
+    feed: Arc<Feed>,
+}
 
 impl Handler for Endpoint {
     async fn handle(&self, request: Request, _peer: Peer) -> Response {
@@ -145,8 +152,8 @@ impl Handler for Endpoint {
             Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "there is nothing here"),
             Err(Lost::OtherMethod { allow }) => return answer::method_not_allowed(allow),
         };
-        match self.0.permit(route.need(), &request) {
-            Ok(()) => self.0.answer(route, &request).await,
+        match self.admin.permit(route.need(), &request) {
+            Ok(()) => self.answer(route, &request).await,
             Err(denied) => answer::denied(denied),
         }
     }
@@ -163,23 +170,38 @@ impl Handler for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Serves `admin`.
+    pub fn new(admin: Arc<Admin>) -> Self {
+        Self { admin, feed: Arc::new(Feed::new()) }
+    }
+
+    async fn answer(&self, route: Route<'_>, request: &Request) -> Response {
+        let admin = &self.admin;
+        let query = request.uri().query().unwrap_or_default();
+        match route {
+            Route::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
+            Route::Ready => admin.ready(query),
+            Route::Metrics => admin.metrics(request.headers()),
+            Route::Status => answer::json(StatusCode::OK, &admin.status_with(&(admin.quota)())),
+            Route::Endpoints => admin.endpoints(query),
+            Route::Quota => admin.quota(query),
+            Route::Traffic => admin.traffic(query),
+            Route::Activity => answer::json(StatusCode::OK, &(admin.activity)()),
+            Route::Events => events::answer(&self.feed, admin),
+            Route::Asset(asset) => page::answer(asset),
+            Route::Refresh(app) => admin.refresh(&app, query).await,
+            Route::ClearQuota(app) => admin.clear_quota(&app, query).await,
+            Route::LookUp(app) => admin.look_up(&app, query).await,
+            Route::Reload => admin.reload().await,
+        }
+    }
+}
+
 impl Admin {
     fn permit(&self, need: Need, request: &Request) -> Result<(), Denied> {
         let token = self.token.load();
         guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
-    }
-
-    async fn answer(&self, route: Route<'_>, request: &Request) -> Response {
-        match route {
-            Route::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
-            Route::Ready => self.ready(request.uri().query().unwrap_or_default()),
-            Route::Metrics => self.metrics(request.headers()),
-            Route::Status => answer::json(StatusCode::OK, &self.status()),
-            Route::Endpoints => self.endpoints(request.uri().query().unwrap_or_default()),
-            Route::Asset(asset) => page::answer(asset),
-            Route::Refresh(app) => self.refresh(&app, request.uri().query().unwrap_or_default()).await,
-            Route::Reload => self.reload().await,
-        }
     }
 
     /// Plain readiness doesn't depend on WeChat: one app whose secret expired must not take every replica, and with them
@@ -214,7 +236,7 @@ impl Admin {
         answer::text(dialect.content_type(), out.finish())
     }
 
-    fn status(&self) -> view::Status {
+    fn status_with(&self, quota: &view::quota::Quota) -> view::Status {
         view::Status {
             version: self.state.version.to_owned(),
             started_at: view::time(self.state.started_at),
@@ -224,6 +246,7 @@ impl Admin {
             upstreams: (self.upstreams)(),
             apps: (self.apps)(),
             callers: self.state.callers.load().to_vec(),
+            quota: quota.apps.iter().flat_map(view::NearEnd::of).collect(),
         }
     }
 
@@ -266,6 +289,6 @@ impl std::fmt::Debug for Admin {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.0).finish()
+        f.debug_struct("Endpoint").field("admin", &self.admin).finish_non_exhaustive()
     }
 }

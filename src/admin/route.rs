@@ -15,9 +15,17 @@ pub(super) enum Route<'a> {
     Metrics,
     Status,
     Endpoints,
+    Quota,
+    Traffic,
+    Activity,
+    Events,
     Asset(&'static Asset),
     /// With the app's name.
     Refresh(Cow<'a, str>),
+    /// With the app's name.
+    ClearQuota(Cow<'a, str>),
+    /// With the app's name.
+    LookUp(Cow<'a, str>),
     Reload,
 }
 
@@ -36,15 +44,18 @@ impl<'a> Route<'a> {
             "/metrics" => Self::Metrics,
             "/api/v1/status" => Self::Status,
             "/api/v1/endpoints" => Self::Endpoints,
+            "/api/v1/quota" => Self::Quota,
+            "/api/v1/traffic" => Self::Traffic,
+            "/api/v1/activity" => Self::Activity,
+            "/api/v1/events" => Self::Events,
             "/api/v1/reload" => Self::Reload,
-            _ => {
-                let app = path.strip_prefix("/api/v1/apps/").and_then(|rest| rest.strip_suffix("/refresh"));
-                match (app, page::asset(path)) {
-                    (Some(app), _) if !app.is_empty() && !app.contains('/') => Self::Refresh(decoded(app)),
-                    (_, Some(asset)) => Self::Asset(asset),
-                    _ => return Err(Lost::NoSuchPath),
-                }
-            }
+            _ => match (of_app(path), page::asset(path)) {
+                (Some((app, "refresh")), _) => Self::Refresh(decoded(app)),
+                (Some((app, "clear-quota")), _) => Self::ClearQuota(decoded(app)),
+                (Some((app, "rid")), _) => Self::LookUp(decoded(app)),
+                (_, Some(asset)) => Self::Asset(asset),
+                _ => return Err(Lost::NoSuchPath),
+            },
         };
         match (route.need(), method) {
             (Need::Change, &Method::POST) => Ok(route),
@@ -60,10 +71,23 @@ impl<'a> Route<'a> {
             // The page's own files show nothing: what they show comes from the status, and with them the browser can ask
             // for the token that the status needs.
             Self::Ready | Self::Asset(_) => Need::KnownHost,
-            Self::Metrics | Self::Status | Self::Endpoints => Need::Read,
-            Self::Refresh(_) | Self::Reload => Need::Change,
+            Self::Metrics
+            | Self::Status
+            | Self::Endpoints
+            | Self::Quota
+            | Self::Traffic
+            | Self::Activity
+            | Self::Events => Need::Read,
+            // A look-up changes nothing here, but spends the app's quota and shows a request's body.
+            Self::Refresh(_) | Self::ClearQuota(_) | Self::LookUp(_) | Self::Reload => Need::Change,
         }
     }
+}
+
+/// What is to be done to which app.
+fn of_app(path: &str) -> Option<(&str, &str)> {
+    let (app, action) = path.strip_prefix("/api/v1/apps/")?.split_once('/')?;
+    (!app.is_empty()).then_some((app, action))
 }
 
 /// A path segment without its percent-encoding, in which `+` means itself.
@@ -93,6 +117,16 @@ mod tests {
         ] {
             assert_eq!(Route::find(&Method::POST, path), Ok(Route::Refresh(name.into())), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_done_to_an_app_is_told_apart() {
+        let find = |action: &str| Route::find(&Method::POST, &format!("/api/v1/apps/shop/{action}")).is_ok();
+        assert!(find("refresh") && find("clear-quota") && find("rid"));
+        assert!(!find("clear") && !find("rid/"));
+        let found = Route::find(&Method::POST, "/api/v1/apps/a%2Fb/clear-quota");
+        assert_eq!(found, Ok(Route::ClearQuota("a/b".into())));
+        assert_eq!(Route::find(&Method::POST, "/api/v1/apps/a/rid"), Ok(Route::LookUp("a".into())));
     }
 
     #[test]

@@ -25,6 +25,25 @@ pub struct Status {
     pub apps: Vec<App>,
     /// In the order of the configuration.
     pub callers: Vec<Caller>,
+    /// Of each app the endpoints whose quota is nearest to its end, at most five.
+    pub quota: Vec<NearEnd>,
+}
+
+/// An endpoint whose daily quota is known.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NearEnd {
+    /// The app.
+    pub app: String,
+    /// WeChat's path.
+    pub endpoint: String,
+    /// WeChat's daily limit.
+    pub limit: u64,
+    /// What is spent of it.
+    pub used: u64,
+    /// What is left.
+    pub remaining: u64,
+    /// When it ends at the present pace; none if it lasts for the day.
+    pub exhausted_at: Option<String>,
 }
 
 /// Where tokens are kept.
@@ -269,6 +288,24 @@ pub enum RefreshOutcome {
 pub struct Reloaded {
     /// True: a refused configuration is answered with an error.
     pub reloaded: bool,
+}
+
+impl NearEnd {
+    /// At most five of an app's, the nearest to their end first.
+    pub(super) fn of(app: &quota::AppQuota) -> impl Iterator<Item = Self> {
+        let known = app.endpoints.iter().filter_map(|endpoint| {
+            let (limit, used) = (endpoint.limit?, endpoint.used.unwrap_or(endpoint.calls_today));
+            Some(Self {
+                app: app.app.clone(),
+                endpoint: endpoint.endpoint.clone(),
+                limit,
+                used,
+                remaining: endpoint.remaining.unwrap_or_else(|| limit.saturating_sub(used)),
+                exhausted_at: endpoint.exhausted_at.clone(),
+            })
+        });
+        known.take(5)
+    }
 }
 
 impl App {

@@ -17,7 +17,6 @@ mod views;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -224,7 +223,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         Pipeline::new(Arc::clone(&gate), gauges, &access_log, worker)
     })
     .map_err(StartError::Thread)?;
-    let endpoint = admin::Endpoint(Arc::clone(&core.admin));
+    let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
     let admin_options = config.server.options.clone();
     let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())
         .map_err(StartError::Thread)?;
@@ -362,7 +361,7 @@ impl Running {
             }
         };
         let Self { core, proxy, admin, callback } = self;
-        core.admin.state.draining.store(true, Ordering::Relaxed);
+        core.admin.state.draining.send_replace(true);
         let pushes = async {
             if let Some(callback) = callback {
                 callback.drain_unless(hurried()).await;

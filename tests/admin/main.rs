@@ -1,208 +1,19 @@
 //! The admin address through real sockets.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its setting fails")]
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use arc_swap::ArcSwapOption;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
-use wxgate::admin::view::{self, AppState, RefreshOutcome};
-use wxgate::admin::{Admin, Endpoint, Scope, State};
-use wxgate::observe::clock::Timestamp;
-use wxgate::secret::Secret;
-use wxgate::server::{Address, Listener, Options, Server};
+use tokio::net::UnixStream;
+use wxgate::server::Address;
 
-const TOKEN: &str = "correct-horse";
+use self::setup::{Answer, TOKEN, bearer, exchange, on_loopback, open, start};
 
-/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not whitelisted).
-struct Setup {
-    server: Server,
-    state: Arc<State>,
-    refreshes: Arc<AtomicUsize>,
-    reloads: Arc<AtomicUsize>,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
-    }
-
-    fn has(&self, header: &str) -> bool {
-        self.head.to_lowercase().contains(&header.to_lowercase())
-    }
-}
-
-fn app(name: &str, state: AppState) -> view::App {
-    let ready = state == AppState::Ready;
-    view::App {
-        name: name.into(),
-        appid: format!("wx-{name}"),
-        kind: "official_account".into(),
-        token_mode: Some("stable".into()),
-        state,
-        token: ready.then_some(view::Token { generation: 3, age_seconds: 60, expires_in_seconds: 7140 }),
-        next_refresh_in_seconds: Some(30),
-        last_refresh: None,
-        last_failure: (!ready).then(|| view::LastFailure {
-            at: view::time(Timestamp(0)),
-            errcode: Some(40164),
-            message: "invalid ip 203.0.113.9, not in whitelist".into(),
-            remedy: Some("add 203.0.113.9 to the IP whitelist".into()),
-            permanent: true,
-        }),
-        forces_left_today: 20,
-        exports: Vec::new(),
-        credentials: ready.then(ticket).into_iter().collect(),
-        authorizers: ready.then_some(view::Authorizers { in_use: 12, failing: 1 }),
-        interference: 0,
-    }
-}
-
-fn ticket() -> view::Credential {
-    view::Credential {
-        kind: "jsapi_ticket".into(),
-        state: AppState::Ready,
-        generation: Some(2),
-        expires_in_seconds: Some(3600),
-        last_failure: None,
-    }
-}
-
-fn endpoint(path: &str) -> view::Endpoint {
-    view::Endpoint {
-        path: path.into(),
-        host: "api.weixin.qq.com".into(),
-        method: Some("POST".into()),
-        class: "app_token".into(),
-        injects: Some("access_token".into()),
-        binary: false,
-        guarded: false,
-        one_time_code: false,
-        evidence: true,
-        replay: true,
-    }
-}
-
-async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> Setup {
-    let listener = Listener::bind(&address).expect("a free port");
-    let state = Arc::new(State::new(Timestamp(0)));
-    state.listeners.store(Arc::new(vec![Address::Tcp("127.0.0.1:8080".into())]));
-    state.callers.store(Arc::new(vec![view::Caller { name: "orders".into(), apps: vec!["shop".into()] }]));
-    let (refreshes, reloads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (count_refresh, count_reload) = (Arc::clone(&refreshes), Arc::clone(&reloads));
-    let admin = Arc::new(Admin {
-        scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
-        token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
-        apps: Arc::new(|| vec![app("shop", AppState::Ready), app("café", AppState::Unavailable)]),
-        endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
-        refresh: Arc::new(move |name, force| {
-            let known = ["shop", "café"].contains(&name);
-            known.then(|| {
-                count_refresh.fetch_add(1, Ordering::Relaxed);
-                let outcome = if force { RefreshOutcome::Replaced } else { RefreshOutcome::Same };
-                let message = "done".into();
-                let forces_left_today = 20 - u32::from(force);
-                let refreshed = view::Refreshed { outcome, generation: Some(4), forces_left_today, message };
-                Box::pin(std::future::ready(refreshed)) as _
-            })
-        }),
-        reload: Arc::new(move || {
-            let turn = count_reload.fetch_add(1, Ordering::Relaxed);
-            let done = if turn == 0 { Ok(()) } else { Err("a.toml:1:1: app: missing".to_owned()) };
-            Box::pin(std::future::ready(done))
-        }),
-        store: Arc::new(|| view::Store {
-            url: "redis://r:6379/0".into(),
-            up: false,
-            problem: Some("refused".into()),
-        }),
-        upstreams: Arc::new(|| {
-            vec![view::Upstream {
-                origin: "https://api.weixin.qq.com".into(),
-                egress: None,
-                in_use: true,
-                healthy: false,
-                problem: Some("no answer within 15s".into()),
-            }]
-        }),
-        quota: Arc::new(view::quota::Quota::default),
-        traffic: Arc::new(|_, _| None),
-        activity: Arc::new(view::quota::Activity::default),
-        clear: Arc::new(|_, _| None),
-        look_up: Arc::new(|_, _| None),
-        exposers: vec![Arc::new(|out| {
-            out.counter("wxgate_test_total", "For the test.");
-            out.sample(&[], 1.0);
-        })],
-        state: Arc::clone(&state),
-    });
-    let options = Options {
-        max_connections: 100,
-        head_timeout: Duration::from_secs(10),
-        idle_timeout: Duration::from_secs(10),
-        body_timeout: Duration::from_secs(10),
-        write_timeout: Duration::from_secs(10),
-        drain_timeout: Duration::from_secs(10),
-    };
-    let server = Server::start("admin", vec![listener], options, 1, move |_| Endpoint(Arc::clone(&admin)))
-        .expect("a worker");
-    Setup { server, state, refreshes, reloads }
-}
-
-async fn on_loopback(token: Option<&str>) -> Setup {
-    start(Address::Tcp("127.0.0.1:0".into()), None, token).await
-}
-
-/// Bound to loopback, since a test must not open a port to the network, but treated as open.
-async fn open(token: Option<&str>) -> Setup {
-    start(Address::Tcp("127.0.0.1:0".into()), Some(Scope::Open), token).await
-}
-
-impl Setup {
-    fn authority(&self) -> SocketAddr {
-        self.server.addresses()[0].to_string().parse().expect("a TCP address")
-    }
-
-    /// Sends `METHOD target` with `headers`, each ended by CRLF.
-    async fn ask(&self, request: &str, headers: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.authority()).await.expect("connects");
-        let host =
-            if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.authority()) };
-        exchange(&mut stream, &format!("{request} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n"))
-            .await
-    }
-
-    async fn get(&self, target: &str) -> Answer {
-        self.ask(&format!("GET {target}"), "").await
-    }
-}
-
-async fn exchange<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
-    stream: &mut S,
-    request: &str,
-) -> Answer {
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.expect("an answer");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
-}
-
-fn bearer(token: &str) -> String {
-    format!("Authorization: Bearer {token}\r\n")
-}
+mod events;
+mod quota;
+mod setup;
 
 #[tokio::test]
 async fn the_status_has_every_promised_field_and_no_other() {
@@ -249,6 +60,10 @@ async fn the_status_has_every_promised_field_and_no_other() {
                 "problem": "no answer within 15s",
             }],
             "callers": [{"name": "orders", "apps": ["shop"]}],
+            "quota": [{
+                "app": "shop", "endpoint": "/cgi-bin/message/custom/send", "limit": 10_000, "used": 8_812,
+                "remaining": 1_188, "exhausted_at": "2026-11-25T08:40:00.000Z",
+            }],
         })
     );
 }
@@ -312,12 +127,12 @@ async fn readiness_of_an_app_depends_on_its_token() {
 #[tokio::test]
 async fn nothing_is_ready_before_listeners_are_bound_and_while_draining() {
     let setup = on_loopback(None).await;
-    setup.state.draining.store(true, Ordering::Relaxed);
+    setup.state.draining.send_replace(true);
     for target in ["/readyz", "/readyz?app=shop"] {
         assert_eq!(setup.get(target).await.status, 503, "{target}");
     }
     assert_eq!(setup.get("/healthz").await.status, 200);
-    setup.state.draining.store(false, Ordering::Relaxed);
+    setup.state.draining.send_replace(false);
     setup.state.listeners.store(Arc::default());
     assert_eq!(setup.get("/readyz").await.status, 503);
 }
@@ -341,12 +156,18 @@ async fn a_scrape_gets_the_dialect_that_it_asks_for() {
 #[tokio::test]
 async fn changes_are_refused_where_no_token_is_configured() {
     let setup = on_loopback(None).await;
-    for target in ["/api/v1/apps/shop/refresh", "/api/v1/reload"] {
+    for target in [
+        "/api/v1/apps/shop/refresh",
+        "/api/v1/apps/shop/clear-quota?confirm=shop",
+        "/api/v1/apps/shop/rid?rid=61725984-6126f6f9-040f19c4",
+        "/api/v1/reload",
+    ] {
         let answer = setup.ask(&format!("POST {target}"), &bearer("")).await;
         assert_eq!(answer.status, 403, "{target}");
         assert!(answer.json()["error"].as_str().is_some_and(|text| text.contains("[admin] token")));
     }
     assert_eq!(setup.refreshes.load(Ordering::Relaxed) + setup.reloads.load(Ordering::Relaxed), 0);
+    assert_eq!(setup.done(), [""; 0]);
 }
 
 #[tokio::test]
@@ -399,6 +220,10 @@ async fn an_open_address_shows_strangers_probes_and_an_empty_page_alone() {
         ("/page.css", 200),
         ("/metrics", 401),
         ("/api/v1/status", 401),
+        ("/api/v1/quota", 401),
+        ("/api/v1/traffic", 401),
+        ("/api/v1/activity", 401),
+        ("/api/v1/events", 401),
     ] {
         assert_eq!(setup.get(target).await.status, status, "{target}");
     }
@@ -461,7 +286,11 @@ async fn the_page_runs_nothing_but_its_own_files() {
         page.head.lines().find(|line| line.starts_with("content-security-policy: ")).expect("a policy");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
-    for (file, content_type) in [("page.js", "text/javascript"), ("page.css", "text/css")] {
+    let files = [
+        ("page.js", "text/javascript"),
+        ("page.css", "text/css"),
+    ];
+    for (file, content_type) in files {
         assert!(page.body.contains(file));
         assert!(setup.get(&format!("/{file}")).await.has(&format!("content-type: {content_type}")), "{file}");
     }

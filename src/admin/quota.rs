@@ -1,0 +1,115 @@
+//! Quota, curves and what happened lately, and the two questions to WeChat that cost something.
+
+use http::StatusCode;
+
+use super::{Admin, Range, answer, view};
+use crate::server::Response;
+
+impl Admin {
+    /// `?app=NAME` leaves the others out.
+    pub(super) fn quota(&self, query: &str) -> Response {
+        let mut quota = (self.quota)();
+        if let Some(wanted) = value(query, "app") {
+            quota.apps.retain(|app| app.app == wanted);
+            quota.warnings.retain(|warning| warning.app == wanted);
+            // An app without calls today is not among them, and yet exists.
+            if quota.apps.is_empty() && !(self.apps)().iter().any(|app| app.name == wanted) {
+                return answer::no_such_app(&wanted);
+            }
+        }
+        answer::json(StatusCode::OK, &quota)
+    }
+
+    pub(super) fn traffic(&self, query: &str) -> Response {
+        let range = match value(query, "range").as_deref() {
+            None | Some("day") => Range::Day,
+            Some("month") => Range::Month,
+            Some(other) => {
+                let problem = format!("range is {other:?}: it can be `day` or `month`");
+                return answer::error(StatusCode::BAD_REQUEST, &problem);
+            }
+        };
+        let app = value(query, "app");
+        match (self.traffic)(app.as_deref(), range) {
+            Some(traffic) => answer::json(StatusCode::OK, &traffic),
+            None => answer::no_such_app(&app.unwrap_or_default()),
+        }
+    }
+
+    /// WeChat grants few clears a month, so that a slip must not spend one.
+    pub(super) async fn clear_quota(&self, app: &str, query: &str) -> Response {
+        let endpoint = value(query, "endpoint");
+        if value(query, "confirm").as_deref() != Some(app) {
+            let problem = match &endpoint {
+                None => format!(
+                    "this sets all of today's quota counters of {app:?} at WeChat to zero and spends one of 10 such \
+                     clears a month, those in WeChat's console included; to do it, add confirm={app}"
+                ),
+                Some(endpoint) => format!(
+                    "this sets today's quota counter of {endpoint} of {app:?} at WeChat to zero and spends one of 50 \
+                     such clears a month; to do it, add confirm={app}"
+                ),
+            };
+            return answer::error(StatusCode::BAD_REQUEST, &problem);
+        }
+        if endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with('/')) {
+            let problem = "endpoint must be a path of WeChat's, as /cgi-bin/message/custom/send";
+            return answer::error(StatusCode::BAD_REQUEST, problem);
+        }
+        let Some(cleared) = (self.clear)(app, endpoint.as_deref()) else {
+            return answer::no_such_app(app);
+        };
+        tracing::info!(app, endpoint, "clearing quota counters was asked for at the admin address");
+        answer::json(StatusCode::OK, &cleared.await)
+    }
+
+    pub(super) async fn look_up(&self, app: &str, query: &str) -> Response {
+        let Some(rid) = value(query, "rid").filter(|rid| is_rid(rid)) else {
+            let problem = "rid must be three groups of 8 hexadecimal digits, as 61725984-6126f6f9-040f19c4: \
+                           what WeChat writes behind \"rid:\" in its errmsg";
+            return answer::error(StatusCode::BAD_REQUEST, problem);
+        };
+        let Some(remembered) = (self.look_up)(app, &rid) else {
+            return answer::no_such_app(app);
+        };
+        let remembered: view::quota::Remembered = remembered.await;
+        answer::json(StatusCode::OK, &remembered)
+    }
+}
+
+/// The first value of a query's key.
+fn value(query: &str, key: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == key)
+        .map(|(_, value)| value.into_owned())
+}
+
+fn is_rid(text: &str) -> bool {
+    let mut groups = 0;
+    let each = |group: &str| {
+        groups += 1;
+        group.len() == 8 && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    text.split('-').all(each) && groups == 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_rid;
+
+    #[test]
+    fn a_rid_is_three_groups_of_eight_digits() {
+        assert!(is_rid("61725984-6126f6f9-040f19c4") && is_rid("61725984-6126F6F9-040F19C4"));
+        for wrong in [
+            "",
+            "61725984",
+            "61725984-6126f6f9",
+            "61725984-6126f6f9-040f19c4-61725984",
+            "61725984-6126f6f9-040f19c",
+            "61725984-6126f6f9-040f19cg",
+            " 61725984-6126f6f9-040f19c4",
+        ] {
+            assert!(!is_rid(wrong), "{wrong:?}");
+        }
+    }
+}

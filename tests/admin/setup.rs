@@ -1,0 +1,342 @@
+//! An admin address whose answers a test can change.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use wxgate::admin::view::quota::{self, Activity, Quota, Traffic};
+use wxgate::admin::view::{self, AppState, RefreshOutcome};
+use wxgate::admin::{Admin, Endpoint, Scope, State};
+use wxgate::observe::clock::Timestamp;
+use wxgate::secret::Secret;
+use wxgate::server::{Address, Drained, Listener, Options, Server};
+
+pub(crate) const TOKEN: &str = "correct-horse";
+
+/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not whitelisted).
+pub(crate) struct Setup {
+    server: Server,
+    pub(crate) state: Arc<State>,
+    pub(crate) refreshes: Arc<AtomicUsize>,
+    pub(crate) reloads: Arc<AtomicUsize>,
+    pub(crate) data: Arc<Mutex<Data>>,
+}
+
+/// What the admin address tells.
+pub(crate) struct Data {
+    pub(crate) apps: Vec<view::App>,
+    pub(crate) store: view::Store,
+    pub(crate) upstreams: Vec<view::Upstream>,
+    pub(crate) quota: Quota,
+    pub(crate) activity: Activity,
+    /// Of all apps, and of each.
+    pub(crate) traffic: Traffic,
+    pub(crate) started_at: Timestamp,
+    /// How often a quota was asked for.
+    pub(crate) quotas_made: usize,
+    /// What was done to apps, in words.
+    pub(crate) done: Vec<String>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+    }
+
+    pub(crate) fn has(&self, header: &str) -> bool {
+        self.head.to_lowercase().contains(&header.to_lowercase())
+    }
+}
+
+pub(crate) fn app(name: &str, state: AppState) -> view::App {
+    let ready = state == AppState::Ready;
+    view::App {
+        name: name.into(),
+        appid: format!("wx-{name}"),
+        kind: "official_account".into(),
+        token_mode: Some("stable".into()),
+        state,
+        token: ready.then_some(view::Token { generation: 3, age_seconds: 60, expires_in_seconds: 7140 }),
+        next_refresh_in_seconds: Some(30),
+        last_refresh: None,
+        last_failure: (!ready).then(|| view::LastFailure {
+            at: view::time(Timestamp(0)),
+            errcode: Some(40164),
+            message: "invalid ip 203.0.113.9, not in whitelist".into(),
+            remedy: Some("add 203.0.113.9 to the IP whitelist".into()),
+            permanent: true,
+        }),
+        forces_left_today: 20,
+        exports: Vec::new(),
+        credentials: ready.then(ticket).into_iter().collect(),
+        authorizers: ready.then_some(view::Authorizers { in_use: 12, failing: 1 }),
+        interference: 0,
+    }
+}
+
+fn ticket() -> view::Credential {
+    view::Credential {
+        kind: "jsapi_ticket".into(),
+        state: AppState::Ready,
+        generation: Some(2),
+        expires_in_seconds: Some(3600),
+        last_failure: None,
+    }
+}
+
+fn endpoint(path: &str) -> view::Endpoint {
+    view::Endpoint {
+        path: path.into(),
+        host: "api.weixin.qq.com".into(),
+        method: Some("POST".into()),
+        class: "app_token".into(),
+        injects: Some("access_token".into()),
+        binary: false,
+        guarded: false,
+        one_time_code: false,
+        evidence: true,
+        replay: true,
+    }
+}
+
+/// An endpoint that was called `calls` times today.
+pub(crate) fn spent(path: &str, calls: u64, limit: Option<u64>) -> quota::EndpointQuota {
+    quota::EndpointQuota {
+        endpoint: path.into(),
+        calls_today: calls,
+        limit,
+        used: limit.map(|_| calls),
+        remaining: limit.map(|limit| limit.saturating_sub(calls)),
+        asked_at: limit.map(|_| "2026-11-25T07:00:00.000Z".into()),
+        around: None,
+        rate_limit: None,
+        pace_per_minute: 12.5,
+        exhausted_at: None,
+        slowed_until: None,
+        callers: vec![quota::CallerCount { caller: "orders".into(), calls }],
+        errors: Vec::new(),
+    }
+}
+
+pub(crate) fn quota_of(app: &str, endpoints: Vec<quota::EndpointQuota>) -> quota::AppQuota {
+    quota::AppQuota {
+        app: app.into(),
+        endpoints,
+        problem: None,
+        clears_this_month: 3,
+        single_clears_this_month: 7,
+    }
+}
+
+impl Data {
+    pub(crate) fn new() -> Self {
+        let nearest = quota::EndpointQuota {
+            exhausted_at: Some("2026-11-25T08:40:00.000Z".into()),
+            ..spent("/cgi-bin/message/custom/send", 8_812, Some(10_000))
+        };
+        let endpoints = vec![nearest, spent("/cgi-bin/user/info", 40, None)];
+        let quota = Quota {
+            day: "2026-11-25".into(),
+            day_ends_in_seconds: 30_000,
+            apps: vec![quota_of("shop", endpoints)],
+            warnings: Vec::new(),
+        };
+        Self {
+            apps: vec![app("shop", AppState::Ready), app("café", AppState::Unavailable)],
+            store: view::Store { url: "redis://r:6379/0".into(), up: false, problem: Some("refused".into()) },
+            upstreams: vec![view::Upstream {
+                origin: "https://api.weixin.qq.com".into(),
+                egress: None,
+                in_use: true,
+                healthy: false,
+                problem: Some("no answer within 15s".into()),
+            }],
+            quota,
+            activity: Activity::default(),
+            traffic: Traffic::default(),
+            started_at: Timestamp(0),
+            quotas_made: 0,
+            done: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self, app: &str, endpoint: Option<&str>) -> quota::Cleared {
+        self.done.push(format!("clear {app} {}", endpoint.unwrap_or("everything")));
+        let (spent_this_month, allowed_a_month) = if endpoint.is_some() { (8, 50) } else { (4, 10) };
+        let message = "the counters begin anew".into();
+        quota::Cleared { cleared: true, errcode: None, spent_this_month, allowed_a_month, message }
+    }
+
+    fn look_up(&mut self, app: &str, rid: &str) -> quota::Remembered {
+        self.done.push(format!("rid {app} {rid}"));
+        let request = serde_json::json!({
+            "invoke_time": 1_635_156_704, "cost_in_ms": 30, "client_ip": "203.0.113.9",
+            "request_url": "/cgi-bin/user/info?openid=bob", "response_body": "{\"errcode\":40003}",
+        });
+        let message = "WeChat remembers this request".into();
+        quota::Remembered { request: Some(request), errcode: None, message }
+    }
+}
+
+/// A closure's answer out of what a test may change.
+fn told<T: 'static>(data: &Arc<Mutex<Data>>, of: fn(&mut Data) -> T) -> Arc<dyn Fn() -> T + Send + Sync> {
+    let data = Arc::clone(data);
+    Arc::new(move || of(&mut data.lock().expect("no test panicked with it")))
+}
+
+pub(crate) async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> Setup {
+    start_with(address, scope, token, Arc::new(Mutex::new(Data::new()))).await
+}
+
+pub(crate) async fn start_with(
+    address: Address,
+    scope: Option<Scope>,
+    token: Option<&str>,
+    data: Arc<Mutex<Data>>,
+) -> Setup {
+    let listener = Listener::bind(&address).expect("a free port");
+    let state = Arc::new(State::new(data.lock().expect("whole").started_at));
+    state.listeners.store(Arc::new(vec![Address::Tcp("127.0.0.1:8080".into())]));
+    state.callers.store(Arc::new(vec![view::Caller { name: "orders".into(), apps: vec!["shop".into()] }]));
+    let (refreshes, reloads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (count_refresh, count_reload) = (Arc::clone(&refreshes), Arc::clone(&reloads));
+    let (curves, clearing, looking) = (Arc::clone(&data), Arc::clone(&data), Arc::clone(&data));
+    let known = |data: &Data, name: &str| data.apps.iter().any(|app| app.name == name);
+    let admin = Arc::new(Admin {
+        scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
+        token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
+        apps: told(&data, |data| data.apps.clone()),
+        endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
+        refresh: Arc::new(move |name, force| {
+            let known = ["shop", "café"].contains(&name);
+            known.then(|| {
+                count_refresh.fetch_add(1, Ordering::Relaxed);
+                let outcome = if force { RefreshOutcome::Replaced } else { RefreshOutcome::Same };
+                let message = "done".into();
+                let forces_left_today = 20 - u32::from(force);
+                let refreshed = view::Refreshed { outcome, generation: Some(4), forces_left_today, message };
+                Box::pin(std::future::ready(refreshed)) as _
+            })
+        }),
+        reload: Arc::new(move || {
+            let turn = count_reload.fetch_add(1, Ordering::Relaxed);
+            let done = if turn == 0 { Ok(()) } else { Err("a.toml:1:1: app: missing".to_owned()) };
+            Box::pin(std::future::ready(done))
+        }),
+        store: told(&data, |data| data.store.clone()),
+        upstreams: told(&data, |data| data.upstreams.clone()),
+        quota: told(&data, |data| {
+            data.quotas_made += 1;
+            data.quota.clone()
+        }),
+        traffic: Arc::new(move |app, range| {
+            let data = curves.lock().expect("whole");
+            let step_seconds = if range == wxgate::admin::Range::Day { 60 } else { 3600 };
+            let traffic = Traffic { step_seconds, ..data.traffic.clone() };
+            app.is_none_or(|app| known(&data, app)).then_some(traffic)
+        }),
+        activity: told(&data, |data| data.activity.clone()),
+        clear: Arc::new(move |app, endpoint| {
+            let mut data = clearing.lock().expect("whole");
+            known(&data, app).then(|| Box::pin(std::future::ready(data.clear(app, endpoint))) as _)
+        }),
+        look_up: Arc::new(move |app, rid| {
+            let mut data = looking.lock().expect("whole");
+            known(&data, app).then(|| Box::pin(std::future::ready(data.look_up(app, rid))) as _)
+        }),
+        exposers: vec![Arc::new(|out| {
+            out.counter("wxgate_test_total", "For the test.");
+            out.sample(&[], 1.0);
+        })],
+        state: Arc::clone(&state),
+    });
+    let options = Options {
+        max_connections: 100,
+        head_timeout: Duration::from_secs(3),
+        idle_timeout: Duration::from_secs(3),
+        body_timeout: Duration::from_secs(3),
+        write_timeout: Duration::from_secs(3),
+        drain_timeout: Duration::from_secs(10),
+    };
+    let endpoint = Endpoint::new(admin);
+    let server =
+        Server::start("admin", vec![listener], options, 1, move |_| endpoint.clone()).expect("a worker");
+    Setup { server, state, refreshes, reloads, data }
+}
+
+pub(crate) async fn on_loopback(token: Option<&str>) -> Setup {
+    start(Address::Tcp("127.0.0.1:0".into()), None, token).await
+}
+
+/// Bound to loopback, since a test must not open a port to the network, but treated as open.
+pub(crate) async fn open(token: Option<&str>) -> Setup {
+    start(Address::Tcp("127.0.0.1:0".into()), Some(Scope::Open), token).await
+}
+
+impl Setup {
+    pub(crate) fn authority(&self) -> SocketAddr {
+        self.server.addresses()[0].to_string().parse().expect("a TCP address")
+    }
+
+    /// Changes what is told.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Data)) {
+        change(&mut self.data.lock().expect("whole"));
+    }
+
+    /// What was done to apps so far.
+    pub(crate) fn done(&self) -> Vec<String> {
+        self.data.lock().expect("whole").done.clone()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
+    /// Ends it in order; what it told stays.
+    pub(crate) async fn stop(self) -> (Drained, Arc<Mutex<Data>>) {
+        (self.server.drain().await, self.data)
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.authority()).await.expect("connects")
+    }
+
+    /// Sends `METHOD target` with `headers`, each ended by CRLF.
+    pub(crate) async fn ask(&self, request: &str, headers: &str) -> Answer {
+        let host =
+            if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.authority()) };
+        let request = format!("{request} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n");
+        exchange(&mut self.connect().await, &request).await
+    }
+
+    pub(crate) async fn get(&self, target: &str) -> Answer {
+        self.ask(&format!("GET {target}"), "").await
+    }
+}
+
+pub(crate) async fn exchange<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &str,
+) -> Answer {
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}

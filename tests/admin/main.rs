@@ -11,8 +11,11 @@ use wxgate::server::Address;
 
 use self::setup::{Answer, TOKEN, bearer, exchange, on_loopback, open, start};
 
+mod browser;
 mod events;
+mod page;
 mod quota;
+mod sample;
 mod setup;
 
 #[tokio::test]
@@ -216,8 +219,8 @@ async fn an_open_address_shows_strangers_probes_and_an_empty_page_alone() {
         ("/healthz", 200),
         ("/readyz", 200),
         ("/", 200),
-        ("/page.js", 200),
-        ("/page.css", 200),
+        ("/page/main.js", 200),
+        ("/page/page.css", 200),
         ("/metrics", 401),
         ("/api/v1/status", 401),
         ("/api/v1/quota", 401),
@@ -287,8 +290,10 @@ async fn the_page_runs_nothing_but_its_own_files() {
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let files = [
-        ("page.js", "text/javascript"),
-        ("page.css", "text/css"),
+        ("page/main.js", "text/javascript"),
+        ("page/uplot.js", "text/javascript"),
+        ("page/page.css", "text/css"),
+        ("page/uplot.css", "text/css"),
     ];
     for (file, content_type) in files {
         assert!(page.body.contains(file));

@@ -1,0 +1,153 @@
+// The apps: which are shown, in which order, and each one's card.
+
+import { find, set, show, line, style, attribute, keyed, element, fromTemplate } from "./dom.js";
+import { ago, duration, joined, moment, number } from "./format.js";
+import * as quota from "./quota.js";
+import { text, translate, word } from "./texts.js";
+
+// More than anybody reads; the rest is a line each.
+const MOST_CARDS = 50;
+const MOST_CARDS_OF_HEALTHY = 12;
+const HEALTHY = 4;
+
+let wanted = "";
+
+function trouble(app, spent) {
+  if (app.state === "unavailable") return 0;
+  if (app.state === "starting") return 1;
+  const levels = (spent?.endpoints ?? []).map(quota.level);
+  const failing = app.credentials.some((one) => one.state === "unavailable") || app.exports.some((one) => one.problem !== null);
+  if (levels.includes("bad") || app.interference > 0 || failing) return 2;
+  return levels.includes("waiting") ? 3 : HEALTHY;
+}
+
+function matches(app) {
+  const words = [app.name, app.appid, app.kind, word(app.kind), app.state, word(app.state)];
+  return words.some((one) => one.toLowerCase().includes(wanted));
+}
+
+const seconds = (value) => (value === null ? "–" : duration(value));
+
+function renderFailure(card, app) {
+  const failure = app.last_failure;
+  const box = find(".failure", card);
+  show(box, failure !== null);
+  if (failure === null) return;
+  const past = app.state === "ready";
+  style(box, past ? "failure past" : "failure");
+  const title = [past ? text("earlierProblem") : text("lastProblem"), failure.errcode, moment(failure.at), failure.permanent ? text("permanent") : null];
+  set(find("h4", box), joined(title));
+  set(find(".message", box), failure.message);
+  line(find(".remedy", box), failure.remedy);
+}
+
+// What an app has beside its token.
+function beside(app) {
+  const acting = app.authorizers === null
+    ? []
+    : [{ text: text("acting")(app.authorizers.in_use, app.authorizers.failing), bad: app.authorizers.failing > 0 }];
+  return acting.concat(app.credentials.map((credential) => {
+    const ready = credential.state === "ready";
+    const failure = ready ? null : credential.last_failure;
+    const rest = ready && credential.expires_in_seconds !== null ? duration(credential.expires_in_seconds) : null;
+    const parts = [credential.kind, word(credential.state), rest, failure?.errcode, failure?.message];
+    return { text: joined(parts) + (failure?.remedy ? ` → ${failure.remedy}` : ""), bad: credential.state === "unavailable" };
+  }));
+}
+
+function exported(target) {
+  const said = text("exported")(target.to, target.generation)
+    + (target.overwritten > 0 ? text("overwritten")(target.overwritten) : "")
+    + (target.problem !== null ? ` · ${target.problem}` : "");
+  return { text: said, bad: target.problem !== null || target.overwritten > 0 };
+}
+
+function renderLines(list, lines) {
+  show(list, lines.length > 0);
+  const numbered = lines.map((one, at) => ({ ...one, at }));
+  keyed(list, numbered, (one) => one.at, () => element("li"), (item, one) => {
+    set(item, one.text);
+    style(item, one.bad ? "bad" : "");
+  });
+}
+
+function renderCard(card, { app, spent }, { endsIn, changeable }) {
+  const put = (selector, value) => set(find(selector, card), value);
+  put(".name", app.name);
+  put(".state", word(app.state));
+  style(find(".state", card), `state ${app.state}`);
+  put(".account", joined([app.appid, word(app.kind), app.token_mode === null ? null : word(app.token_mode)]));
+  put(".age", seconds(app.token?.age_seconds ?? null));
+  put(".expires", seconds(app.token?.expires_in_seconds ?? null));
+  put(".next", seconds(app.next_refresh_in_seconds));
+  put(".generation", app.token === null ? "–" : number(app.token.generation));
+  const last = app.last_refresh;
+  const told = last === null ? null : text("lastRefresh")(ago(last.at), word(last.reason, "reason"), word(last.outcome, "outcome"));
+  put(".last", joined([told, text("forcesLeft")(number(app.forces_left_today))]));
+  renderFailure(card, app);
+  line(find(".interference", card), app.interference > 0 ? text("interference")(number(app.interference)) : null);
+  quota.renderApp(card, spent, endsIn);
+  renderLines(find(".beside", card), beside(app));
+  renderLines(find(".exports", card), app.exports.map(exported));
+  for (const button of card.querySelectorAll(".change")) {
+    if (button.disabled === changeable) button.disabled = !changeable;
+    attribute(button, "title", changeable ? "" : text("locked"));
+  }
+}
+
+export function render(apps, spending, context) {
+  const spent = new Map(spending.map((one) => [one.app, one]));
+  const rows = apps.filter(matches).map((app) => ({ app, spent: spent.get(app.name), rank: trouble(app, spent.get(app.name)) }));
+  // Sorting is stable: among equals the configuration's order holds, and no card moves because a number grew.
+  rows.sort((a, b) => a.rank - b.rank);
+  const troubled = rows.filter((row) => row.rank < HEALTHY).length;
+  const cards = Math.min(MOST_CARDS, Math.max(troubled, MOST_CARDS_OF_HEALTHY));
+  const create = ({ app }) => {
+    const card = fromTemplate("card");
+    card.dataset.app = app.name;
+    translate(card);
+    return card;
+  };
+  keyed(find("#apps"), rows.slice(0, cards), ({ app }) => app.name, create, (card, row) => renderCard(card, row, context));
+  const more = rows.slice(cards);
+  show(find("#more-apps"), more.length > 0);
+  const small = () => {
+    const item = element("li");
+    const button = element("button", "quiet");
+    button.type = "button";
+    button.append(element("span", "name"), element("span", "state"));
+    item.append(button);
+    return item;
+  };
+  keyed(find("#more-apps"), more, ({ app }) => app.name, small, (item, { app }) => {
+    set(find(".name", item), app.name);
+    set(find(".state", item), word(app.state));
+    style(find(".state", item), `state ${app.state}`);
+  });
+  set(find("#apps-count"), text("appsShown")(rows.length, apps.length));
+  line(find("#no-apps"), apps.length === 0 ? text("noApps") : rows.length === 0 ? text("noneMatches") : null);
+  line(find("#locked"), context.changeable ? null : text("locked"));
+}
+
+// Calls `onFilter` when other apps are to be shown, `onAction(name, app)` for a card's button.
+export function start({ onFilter, onAction }) {
+  const filter = find("#filter");
+  const narrow = () => {
+    wanted = filter.value.trim().toLowerCase();
+    onFilter();
+  };
+  filter.addEventListener("input", narrow);
+  find("#more-apps").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button === null) return;
+    filter.value = find(".name", button).textContent;
+    narrow();
+    find("#apps").scrollIntoView();
+  });
+  find("#apps").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button === null) return;
+    const action = ["all", "refresh", "force", "clear"].find((name) => button.classList.contains(name));
+    onAction(action, button.closest("article").dataset.app);
+  });
+}

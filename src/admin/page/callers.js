@@ -1,0 +1,31 @@
+// What became of each caller's requests.
+
+import { find, set, show, keyed, cells, line, style, attribute } from "./dom.js";
+import { number } from "./format.js";
+import { text } from "./texts.js";
+
+const COUNTS = ["ok", "wechat_error", "refused", "failed"];
+const NAMES = ["ok", "wechatErrors", "refused", "failed"];
+
+export function render(configured, active) {
+  const busy = (row) => COUNTS.reduce((sum, key) => sum + row[key], 0);
+  const seen = new Set(active.map((row) => row.caller));
+  const quiet = configured
+    .filter((caller) => !seen.has(caller.name))
+    .map((caller) => ({ caller: caller.name, app: text("mayUse")(caller.apps.join(", ")), quiet: true, ok: 0, wechat_error: 0, refused: 0, failed: 0 }));
+  const rows = [...active].sort((a, b) => busy(b) - busy(a)).concat(quiet);
+  show(find("#callers"), rows.length > 0);
+  const keyOf = (row) => JSON.stringify([row.caller, row.quiet ? "" : row.app]);
+  keyed(find("#callers tbody"), rows, keyOf, () => cells("name", "name", "number", "number", "number", "number"), (node, row) => {
+    const [caller, app, ...counts] = node.children;
+    set(caller, row.caller);
+    line(app, row.app);
+    style(app, row.quiet ? "name faint" : "name");
+    counts.forEach((cell, at) => {
+      // On a phone there is no room for a head of the table.
+      attribute(cell, "data-name", text(NAMES[at]));
+      set(cell, row[COUNTS[at]] === 0 && row.quiet ? "–" : number(row[COUNTS[at]]));
+      style(cell, at > 0 && row[COUNTS[at]] > 0 ? "number seen" : "number");
+    });
+  });
+}

@@ -1,0 +1,67 @@
+// The head of the page: the process as a whole, and what is wrong with it.
+
+import { find, set, show, line, style, keyed, element } from "./dom.js";
+import { duration, joined, number, percent } from "./format.js";
+import * as quota from "./quota.js";
+import { text } from "./texts.js";
+
+function nearest(apps) {
+  const known = apps.flatMap((app) => app.endpoints.filter((one) => one.limit !== null).map((endpoint) => ({ app: app.app, endpoint })));
+  return known.reduce((first, one) => (first === null || quota.fraction(one.endpoint) > quota.fraction(first.endpoint) ? one : first), null);
+}
+
+function host(upstream) {
+  return upstream.origin.replace(/^https?:../, "") + (upstream.egress === null ? "" : ` ${text("through")(upstream.egress)}`);
+}
+
+function tiles({ status, quota: spending, calls_today }) {
+  const ready = status.apps.filter((app) => app.state === "ready").length;
+  const first = nearest(spending.apps);
+  const healthy = status.upstreams.filter((one) => one.healthy).length;
+  const running = Math.max(0, (Date.now() - new Date(status.started_at)) / 1000);
+  return [
+    { key: "tileApps", value: `${number(ready)} / ${number(status.apps.length)}`, level: ready < status.apps.length ? "bad" : "good", more: "" },
+    { key: "tileCalls", value: number(calls_today), level: "", more: joined([spending.day, text("replicas")]) },
+    {
+      key: "tileNearest",
+      value: first === null ? "–" : percent(quota.fraction(first.endpoint), 1),
+      level: first === null ? "" : quota.level(first.endpoint),
+      more: first === null ? text("noLimitKnown") : `${first.app} ${first.endpoint.endpoint}`,
+    },
+    { key: "tileStore", value: text(status.store.up ? "up" : "down"), level: status.store.up ? "good" : "bad", more: status.store.url },
+    {
+      key: "tileHosts",
+      value: status.upstreams.length === 0 ? "–" : text(healthy === status.upstreams.length ? "up" : "down"),
+      level: healthy === status.upstreams.length ? "good" : "bad",
+      more: status.upstreams.filter((one) => one.in_use).map(host).join(", "),
+    },
+    { key: "tileProcess", value: duration(running), level: "", more: status.listeners.join(", ") },
+  ];
+}
+
+function troubles(status) {
+  return [
+    status.draining ? { key: "draining", said: text("draining") } : null,
+    status.store.up ? null : { key: "store", said: text("storeDown")(status.store.problem ?? "") },
+    ...status.upstreams.map((one, at) => (one.healthy ? null : { key: `host ${at}`, said: text("hostDown")(host(one), one.problem ?? "") })),
+  ].filter((one) => one !== null);
+}
+
+export function render(snapshot) {
+  set(find("#version"), snapshot.status.version);
+  const create = () => {
+    const tile = element("div");
+    tile.append(element("dt"), element("dd", "value"), element("dd", "more"));
+    return tile;
+  };
+  keyed(find("#tiles"), tiles(snapshot), (tile) => tile.key, create, (node, tile) => {
+    set(find("dt", node), text(tile.key));
+    set(find(".value", node), tile.value);
+    style(find(".value", node), `value ${tile.level}`);
+    line(find(".more", node), tile.more);
+    if (find(".more", node).title !== tile.more) find(".more", node).title = tile.more;
+  });
+  const list = troubles(snapshot.status);
+  show(find("#troubles"), list.length > 0);
+  keyed(find("#troubles"), list, (one) => one.key, () => element("li"), (item, one) => set(item, one.said));
+}

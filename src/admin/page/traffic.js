@@ -35,10 +35,18 @@ function axis(id, rest) {
   return { stroke: faint, font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, ...rest };
 }
 
-function options_(id, width) {
+// A value between two gaps makes no line: it is a point.
+function alone(plot, series) {
+  const values = plot.data[series];
+  const is = (at) => values[at] !== null && values[at] !== undefined;
+  const points = [...values.keys()].filter((at) => is(at) && !is(at - 1) && !is(at + 1));
+  return points.length > 0 ? points : null;
+}
+
+function settings(id, width) {
   const { series, shown } = CHARTS[id];
   const line = (key) => ({
-    label: key, width: 1.5, points: { show: false }, stroke: () => colour(id, `.${key}`), spanGaps: false,
+    label: key, width: 1.5, points: { show: false, filter: alone, size: 4 }, stroke: () => colour(id, `.${key}`), spanGaps: false,
   });
   return {
     width, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
@@ -86,7 +94,7 @@ function draw() {
     }
     // Its colours are the style sheet's, by elements that the drawing looks up.
     if (find(".grid", box) === null) box.append(element("i", "grid"));
-    plots.set(id, new uPlot(options_(id, box.clientWidth), data, box));
+    plots.set(id, new uPlot(settings(id, box.clientWidth), data, box));
   }
 }
 

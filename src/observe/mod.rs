@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod clock;
+pub mod exemplar;
 pub mod exposition;
 pub mod log;
 pub mod metrics;

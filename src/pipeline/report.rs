@@ -20,8 +20,10 @@ use super::held::Held;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
 use crate::message::body::{Body, Broken};
 use crate::message::headers;
+use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
-use crate::observe::clock::Clock;
+use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Request, Response};
@@ -85,6 +87,7 @@ pub(super) struct Report {
     method: Method,
     uri: Uri,
     request_id: HeaderValue,
+    traceparent: Option<Traceparent>,
     explains: bool,
     app: Option<usize>,
     caller: Option<usize>,
@@ -117,6 +120,7 @@ impl Report {
             method: request.method().clone(),
             uri: request.uri().clone(),
             request_id: request_id(request.headers()),
+            traceparent: Traceparent::of(request.headers()),
             explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
             app: None,
             caller: None,
@@ -225,7 +229,15 @@ impl Report {
         put(EXPLAIN_UPSTREAM, format!("{:.1}", self.upstream.as_secs_f64() * 1000.0));
     }
 
-    fn count(&self, taken: Duration) {
+    fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_ref().map(Traceparent::trace_id)
+    }
+
+    fn count(&self, taken: Duration, now: Timestamp) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
@@ -255,7 +267,9 @@ impl Report {
             *counts.requests.entry(key).or_default() += 1;
             counts.callers.entry((app, caller, self.outcome as u8)).or_insert((self.outcome, 0)).1 += 1;
             let durations = counts.durations.entry((app, key.endpoint)).or_default();
-            durations.request.observe(taken);
+            let bucket = durations.request.observe(taken);
+            let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
+            durations.exemplars.keep(bucket, exemplar);
             if !self.upstream.is_zero() {
                 durations.upstream.observe(self.upstream);
             }
@@ -280,13 +294,13 @@ impl Report {
         });
     }
 
-    fn log(&self, taken: Duration) {
+    fn log(&self, taken: Duration, now: Timestamp) {
         let caller = match self.caller() {
             Some(caller) => Some(&*caller.name),
             None => self.admitted.then_some("anonymous"),
         };
         self.reporter.log.write(&Entry {
-            time: self.reporter.clock.now(),
+            time: now,
             app: self.app().map(|app| &*app.name),
             caller,
             method: self.method.as_str(),
@@ -297,7 +311,8 @@ impl Report {
             status: self.status,
             errcode: self.errcode,
             rid: self.rid.as_deref(),
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            request_id: self.request_id(),
+            trace_id: self.trace_id(),
             replays: self.replays,
             duration: taken,
             upstream: (!self.upstream.is_zero()).then_some(self.upstream),
@@ -313,8 +328,9 @@ impl Drop for Report {
     fn drop(&mut self) {
         let taken = self.started.elapsed();
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
-        self.count(taken);
-        self.log(taken);
+        let now = self.reporter.clock.now();
+        self.count(taken, now);
+        self.log(taken, now);
     }
 }
 

@@ -7,3 +7,4 @@ pub mod exposition;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod trace;

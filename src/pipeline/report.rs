@@ -14,9 +14,11 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::body::Outgoing;
 use super::directory::{App, Caller};
 use super::error::Error;
 use super::held::Held;
+use super::inspect::Finding;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
 use crate::message::body::{Body, Broken};
 use crate::message::headers;
@@ -25,8 +27,10 @@ use crate::observe::access_log::{Entry, Shard};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::observe::trace::{Attempt, Parent, Summary, Trace, Tracer};
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Request, Response};
+use crate::upstream::Answer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode;
 
@@ -46,6 +50,7 @@ pub(super) struct Reporter {
     pub(super) metrics: Arc<Metrics>,
     pub(super) quota: Quota,
     pub(super) log: Shard,
+    pub(super) tracer: Tracer,
     pub(super) worker: usize,
     pub(super) clock: Clock,
 }
@@ -88,6 +93,7 @@ pub(super) struct Report {
     uri: Uri,
     request_id: HeaderValue,
     traceparent: Option<Traceparent>,
+    trace: Trace,
     explains: bool,
     app: Option<usize>,
     caller: Option<usize>,
@@ -113,14 +119,21 @@ impl Report {
     /// Opens the report of `request`.
     pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Held>, request: &Request) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
+        let traceparent = Traceparent::of(request.headers());
+        let parent = traceparent.as_ref().map(|parent| Parent {
+            trace_id: parent.trace_id(),
+            span_id: parent.parent_id(),
+            sampled: parent.sampled,
+        });
         Self {
+            trace: reporter.tracer.begin(parent),
             reporter: Rc::clone(reporter),
             directory,
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             request_id: request_id(request.headers()),
-            traceparent: Traceparent::of(request.headers()),
+            traceparent,
             explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
             app: None,
             caller: None,
@@ -152,6 +165,24 @@ impl Report {
     pub(super) fn name_account(&mut self, account: &Account<'_>, endpoint: &'static Endpoint) {
         self.app = Some(account.app.index);
         self.endpoint = Some(endpoint);
+    }
+
+    /// An attempt at WeChat that began at `sent_at` is over.
+    pub(super) fn attempted(
+        &mut self,
+        sent_at: Instant,
+        attempt: &Result<(Answer<Outgoing>, Finding), Error>,
+    ) {
+        self.upstream += sent_at.elapsed();
+        self.trace.attempted(
+            sent_at,
+            match attempt {
+                Ok((answer, finding)) => {
+                    Attempt { status: Some(answer.status.as_u16()), errcode: finding.errcode, code: None }
+                }
+                Err(error) => Attempt { code: error.face().code, ..Attempt::default() },
+            },
+        );
     }
 
     /// The last answer rejected the token once more.
@@ -234,7 +265,7 @@ impl Report {
     }
 
     fn trace_id(&self) -> Option<&str> {
-        self.traceparent.as_ref().map(Traceparent::trace_id)
+        self.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
     }
 
     fn count(&self, taken: Duration, now: Timestamp) {
@@ -294,15 +325,34 @@ impl Report {
         });
     }
 
-    fn log(&self, taken: Duration, now: Timestamp) {
-        let caller = match self.caller() {
+    fn caller_name(&self) -> Option<&str> {
+        match self.caller() {
             Some(caller) => Some(&*caller.name),
             None => self.admitted.then_some("anonymous"),
-        };
+        }
+    }
+
+    fn end_trace(&mut self) {
+        let trace = std::mem::take(&mut self.trace);
+        self.reporter.tracer.end(trace, || Summary {
+            method: self.method.as_str(),
+            endpoint: self.endpoint.map(|endpoint| endpoint.path),
+            app: self.app().map(|app| &*app.name),
+            caller: self.caller_name(),
+            status: self.status,
+            errcode: self.errcode,
+            replays: self.replays,
+            request_id: self.request_id(),
+            code: self.code,
+            failed: self.outcome == Outcome::Failed,
+        });
+    }
+
+    fn log(&self, taken: Duration, now: Timestamp) {
         self.reporter.log.write(&Entry {
             time: now,
             app: self.app().map(|app| &*app.name),
-            caller,
+            caller: self.caller_name(),
             method: self.method.as_str(),
             // A `&` typed for the `?` would put a credential into the path.
             path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
@@ -331,6 +381,7 @@ impl Drop for Report {
         let now = self.reporter.clock.now();
         self.count(taken, now);
         self.log(taken, now);
+        self.end_trace();
     }
 }
 

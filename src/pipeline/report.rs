@@ -1,18 +1,18 @@
 //! Step 7: the one place where a request is counted and logged, however it ended.
 
+mod reported;
+
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Uri};
-use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+use self::reported::Reported;
 use super::account::Account;
 use super::body::Outgoing;
 use super::directory::{App, Caller};
@@ -20,7 +20,7 @@ use super::error::Error;
 use super::held::Held;
 use super::inspect::Finding;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
-use crate::message::body::{Body, Broken};
+use crate::message::body::Body;
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
@@ -396,54 +396,4 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     let random = fastrand::u64(..);
     let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
-}
-
-/// A streamed answer, reported when it ends.
-struct Reported {
-    stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken>>>,
-    report: Report,
-    ended: bool,
-}
-
-impl http_body::Body for Reported {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let frame = self.stream.as_mut().poll_frame(context);
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.report.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.ended = self.stream.is_end_stream();
-            }
-            Poll::Ready(None) => self.ended = true,
-            Poll::Ready(Some(Err(error))) => {
-                self.ended = true;
-                self.report.outcome = Outcome::Failed;
-                self.report.cause = Some(error.to_string().into());
-            }
-            Poll::Pending => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.stream.size_hint()
-    }
-}
-
-impl Drop for Reported {
-    fn drop(&mut self) {
-        if !self.ended && !self.stream.is_end_stream() {
-            self.report.outcome = Outcome::Failed;
-            self.report.cause = Some("the caller hung up within the answer".into());
-        }
-    }
 }

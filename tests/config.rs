@@ -311,3 +311,38 @@ fn a_certificate_that_does_not_fit_is_refused_at_its_place() {
     let authority = refused("ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
     assert!(authority.starts_with("4:13: server.tls.client_ca: a certificate cannot be used"), "{authority}");
 }
+
+#[test]
+fn traces_need_a_build_with_them_and_a_collector() {
+    let parse = |trace: &str| {
+        let app = "[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { env = 'SHOP_SECRET' }\n";
+        Config::parse(&format!("{app}[trace]\n{trace}"), "t.toml", &env)
+    };
+    let good = "endpoint = 'http://127.0.0.1:4318'";
+    if wxgate::observe::trace::BUILT {
+        let options = parse(good).unwrap().trace.unwrap();
+        assert_eq!((options.sample, options.service_name.as_str()), (1.0, "wxgate"));
+    } else {
+        let problems = parse(good).unwrap_err().to_string();
+        assert!(
+            problems.starts_with("t.toml:5:1: trace: ") && problems.contains("--features otlp"),
+            "{problems}"
+        );
+    }
+    for (trace, said) in [
+        ("sample = 0.5", "trace.endpoint: is missing, expected a collector's address"),
+        ("endpoint = 'collector:4318'", "6:12: trace.endpoint: is no such address"),
+        ("endpoint = 'http://collector:4318/v1/traces'", "6:12: trace.endpoint: is no such address"),
+        ("endpoint = 'http://me:pass@collector'", "6:12: trace.endpoint: is no such address"),
+        (
+            "sample = 2\nendpoint = 'http://c'",
+            "6:10: trace.sample: is no share, expected a number from 0 to 1",
+        ),
+        ("sample = 'all'\nendpoint = 'http://c'", "6:10: trace.sample: is a string, expected a number"),
+        ("sample = nan\nendpoint = 'http://c'", "6:10: trace.sample: is out of range"),
+    ] {
+        let problems = parse(trace).unwrap_err().to_string();
+        assert!(problems.contains(said), "{trace}: {problems}");
+        assert!(!problems.contains("pass@"), "{problems}");
+    }
+}

@@ -37,6 +37,7 @@ use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
+use crate::observe::trace::{TraceError, Traces};
 use crate::pipeline::{AppOptions, Gate, Pipeline};
 use crate::quota::{self, Quota};
 use crate::server::{Address, BindError, Drained, Listener, Server, Tls};
@@ -70,6 +71,9 @@ pub enum StartError {
     /// TLS towards WeChat can't be set up.
     #[error("upstream.ca_file")]
     Tls(#[from] tls::TlsError),
+    /// The way to the collector of traces can't be set up.
+    #[error("trace.endpoint")]
+    Trace(#[from] TraceError),
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
@@ -103,6 +107,7 @@ struct Core {
     admin: Arc<Admin>,
     callbacks: Arc<Callbacks>,
     access_log: Arc<AccessLog>,
+    traces: Arc<Traces>,
     /// Of the proxy's listeners, if they speak it.
     tls: Option<Tls>,
     fixed: reload::Fixed,
@@ -145,6 +150,10 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
     let upstream = upstreams.configure(&config.upstreams)?;
     let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
+    let traces = Arc::new(match &config.trace {
+        Some(options) => Traces::start(options, tls::client_config(None)?)?,
+        None => Traces::default(),
+    });
 
     let store = Store::open(&config.store).await?;
     let apps = token_apps(config, &upstream);
@@ -196,6 +205,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(gauges.clone(), |gauges, out| upstream_connections(gauges, out)),
                 exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
                 exposer(Arc::clone(&access_log), |log, out| log.expose(out)),
+                exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
             ],
             state: Arc::clone(&state),
         }),
@@ -209,6 +219,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         callbacks: Arc::clone(&callbacks),
         upstreams,
         access_log: Arc::clone(&access_log),
+        traces: Arc::clone(&traces),
         tls: caller_tls,
         fixed: reload::Fixed::of(config),
         exposed: !addresses.iter().all(is_local),
@@ -220,7 +231,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
 
     let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
         let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
-        Pipeline::new(Arc::clone(&gate), gauges, &access_log, worker)
+        Pipeline::new(Arc::clone(&gate), gauges, &access_log, traces.tracer(), worker)
     })
     .map_err(StartError::Thread)?;
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
@@ -380,6 +391,7 @@ impl Running {
         core.alerts.stop();
         core.exporter.stop();
         admin.drain_unless(hurried()).await;
+        core.traces.close().await;
         core.access_log.close();
         drained
     }

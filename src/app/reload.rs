@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use super::{Core, asking, secret_files, views};
 use crate::admin;
 use crate::config::{Config, LogConfig, Problems};
+use crate::observe::trace;
 use crate::server::{self, Address};
 use crate::store;
 use crate::upstream::tls::TlsError;
@@ -25,6 +26,7 @@ pub(super) struct Fixed {
     store: store::Options,
     log: LogConfig,
     replay_memory: u64,
+    trace: Option<trace::Options>,
 }
 
 impl Fixed {
@@ -39,6 +41,7 @@ impl Fixed {
             store: config.store.clone(),
             log: config.log,
             replay_memory: config.pipeline.replay.memory,
+            trace: config.trace.clone(),
         }
     }
 }
@@ -72,7 +75,7 @@ impl Core {
         if Fixed::of(config) != self.fixed {
             tracing::warn!(
                 "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, [store], \
-                 [log] and replay.memory take a restart to change; all else of the new configuration is in force"
+                 [log], [trace] and replay.memory take a restart to change; all else of the new configuration is in force"
             );
         }
         let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;

@@ -11,7 +11,8 @@ use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
 use super::{
-    alerts, apps, callback_table, callers, exports, file, listeners, store_table, tls_table, upstream_table,
+    alerts, apps, callback_table, callers, exports, file, listeners, store_table, tls_table, trace_table,
+    upstream_table,
 };
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
@@ -75,6 +76,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         alerts,
         store,
         log: log(&file.log.or_default(), report),
+        trace: trace_table::options(&file.trace, report),
         secret_files: Vec::new(),
         warnings: Vec::new(),
     }

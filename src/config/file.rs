@@ -55,6 +55,7 @@ section! {
         replay: Replay,
         store: Store,
         log: Log,
+        trace: Trace,
         app: Vec<Item<App>>,
         caller: Vec<Item<Caller>>,
         alert: Vec<Item<Alert>>,
@@ -171,6 +172,16 @@ section! {
 }
 
 section! {
+    /// `[trace]`
+    Trace {
+        endpoint: String,
+        sample: f64,
+        service_name: String,
+    }
+    refused {}
+}
+
+section! {
     /// `[[app]]`
     App {
         name: String,
@@ -242,7 +253,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 14] = [
+pub(super) const TABLES: [(&str, &[&str]); 15] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -252,6 +263,7 @@ pub(super) const TABLES: [(&str, &[&str]); 14] = [
     ("[replay]", Replay::KEYS),
     ("[store]", Store::KEYS),
     ("[log]", Log::KEYS),
+    ("[trace]", Trace::KEYS),
     ("[[app]]", App::KEYS),
     ("[app.upstream]", Upstream::KEYS),
     ("[[app.export]]", Export::KEYS),

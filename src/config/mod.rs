@@ -8,6 +8,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use crate::observe::trace;
 use crate::secret::Secret;
 use crate::{alert, callback, export, pipeline, server, store, token, upstream};
 
@@ -27,6 +28,7 @@ mod reader;
 mod secrets;
 mod store_table;
 mod tls_table;
+mod trace_table;
 mod units;
 mod upstream_table;
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub store: store::Options,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where traces go, if anywhere.
+    pub trace: Option<trace::Options>,
     /// Files that secrets and certificates were read from, to be watched for changes.
     pub secret_files: Vec<SecretFile>,
     /// What is worth a change although it works.

@@ -135,6 +135,22 @@ impl Read for u64 {
     }
 }
 
+impl Read for f64 {
+    fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let text =
+            value.as_float().map(|float| float.as_str()).or_else(|| value.as_integer().map(|i| i.as_str()));
+        let Some(text) = text else {
+            mismatch(value, place, report, "a number, without quotes");
+            return None;
+        };
+        let number = text.parse().ok().filter(|number: &Self| number.is_finite());
+        if number.is_none() {
+            report.error(place, "is out of range, expected a number");
+        }
+        number
+    }
+}
+
 impl Read for Strings {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         let Some(array) = value.as_array() else {

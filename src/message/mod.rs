@@ -4,3 +4,4 @@ pub mod body;
 pub mod headers;
 pub mod path;
 pub mod query;
+pub mod traceparent;

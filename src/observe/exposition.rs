@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::exemplar::{Exemplar, Exemplars};
+
 /// Which dialect a scrape asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -73,24 +75,41 @@ impl Exposition {
 
     /// Adds a sample to the open counter or gauge.
     pub fn sample(&mut self, labels: Labels<'_>, value: f64) {
-        self.line("", labels, None, value);
+        self.line("", labels, None, value, None);
     }
 
     /// Adds one distribution to the open histogram. `buckets` holds upper bounds in seconds and the number
-    /// of observations in that bucket alone; what lies above the last bound is `overflow`.
-    pub fn distribution(&mut self, labels: Labels<'_>, buckets: &[(f64, u64)], overflow: u64, sum: f64) {
+    /// of observations in that bucket alone; what lies above the last bound is `overflow`. Only OpenMetrics has room
+    /// for `exemplars`.
+    pub fn distribution(
+        &mut self,
+        labels: Labels<'_>,
+        buckets: &[(f64, u64)],
+        overflow: u64,
+        sum: f64,
+        exemplars: Option<&Exemplars>,
+    ) {
+        let exemplars = exemplars.filter(|_| self.dialect == Dialect::OpenMetrics);
+        let exemplar = |bucket| exemplars.and_then(|exemplars| exemplars.of(bucket));
         let mut below = 0;
-        for (bound, count) in buckets {
+        for (bucket, (bound, count)) in buckets.iter().enumerate() {
             below += count;
-            self.line("_bucket", labels, Some(*bound), below as f64);
+            self.line("_bucket", labels, Some(*bound), below as f64, exemplar(bucket));
         }
         let count = below + overflow;
-        self.line("_bucket", labels, Some(f64::INFINITY), count as f64);
-        self.line("_sum", labels, None, sum);
-        self.line("_count", labels, None, count as f64);
+        self.line("_bucket", labels, Some(f64::INFINITY), count as f64, exemplar(buckets.len()));
+        self.line("_sum", labels, None, sum, None);
+        self.line("_count", labels, None, count as f64, None);
     }
 
-    fn line(&mut self, suffix: &str, labels: Labels<'_>, bound: Option<f64>, value: f64) {
+    fn line(
+        &mut self,
+        suffix: &str,
+        labels: Labels<'_>,
+        bound: Option<f64>,
+        value: f64,
+        exemplar: Option<&Exemplar>,
+    ) {
         let text = &mut self.text;
         text.push_str(self.family);
         text.push_str(suffix);
@@ -114,7 +133,11 @@ impl Exposition {
         if open == ',' {
             text.push('}');
         }
-        let _ = writeln!(text, " {value}");
+        let _ = write!(text, " {value}");
+        if let Some(exemplar) = exemplar {
+            append(exemplar, text);
+        }
+        text.push('\n');
     }
 
     /// The finished text.
@@ -124,6 +147,18 @@ impl Exposition {
         }
         self.text
     }
+}
+
+/// An exemplar, behind the value of its bucket.
+fn append(exemplar: &Exemplar, text: &mut String) {
+    text.push_str(" # {");
+    for (position, (name, value)) in exemplar.labels().enumerate() {
+        let _ = write!(text, "{}{name}=\"", if position == 0 { "" } else { "," });
+        escape(value, text);
+        text.push('"');
+    }
+    let Exemplar { value, at, .. } = exemplar;
+    let _ = write!(text, "}} {value} {}.{:03}", at.0.div_euclid(1000), at.0.rem_euclid(1000));
 }
 
 fn escape(value: &str, text: &mut String) {
@@ -140,13 +175,18 @@ fn escape(value: &str, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::{Dialect, Exposition};
+    use crate::observe::clock::Timestamp;
+    use crate::observe::exemplar::{Exemplar, Exemplars};
 
     fn example(dialect: Dialect) -> String {
         let mut out = Exposition::new(dialect);
         out.counter("calls_total", "Calls.");
         out.sample(&[("app", "a\"b")], 3.0);
         out.histogram("took_seconds", "Time.");
-        out.distribution(&[], &[(0.5, 1), (1.0, 2)], 1, 4.5);
+        let mut exemplars = Exemplars::default();
+        exemplars.keep(1, Exemplar::new("r-1", Some(&"a".repeat(32)), 0.75, Timestamp(1_700_000_000_042)));
+        exemplars.keep(2, Exemplar::new("r-2", None, 3.0, Timestamp(1_700_000_001_000)));
+        out.distribution(&[], &[(0.5, 1), (1.0, 2)], 1, 4.5, Some(&exemplars));
         out.finish()
     }
 
@@ -166,5 +206,23 @@ mod tests {
         let text = example(Dialect::OpenMetrics);
         assert!(text.starts_with("# HELP calls Calls.\n# TYPE calls counter\ncalls_total{"));
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn openmetrics_names_the_newest_request_of_each_bucket() {
+        let text = example(Dialect::OpenMetrics);
+        let buckets: Vec<_> = text.lines().filter(|line| line.starts_with("took_seconds_bucket")).collect();
+        let traced = format!(
+            "took_seconds_bucket{{le=\"1.0\"}} 3 # {{request_id=\"r-1\",trace_id=\"{}\"}} 0.75 1700000000.042",
+            "a".repeat(32)
+        );
+        assert_eq!(
+            buckets,
+            [
+                "took_seconds_bucket{le=\"0.5\"} 1",
+                &traced,
+                "took_seconds_bucket{le=\"+Inf\"} 4 # {request_id=\"r-2\"} 3 1700000001.000"
+            ]
+        );
     }
 }

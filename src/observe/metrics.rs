@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::exemplar::Exemplars;
 use super::exposition::{Exposition, Labels};
 
 /// One `T` for each worker. A worker's lock is taken by others only while a scrape reads it.
@@ -102,14 +103,16 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts one observation.
-    pub fn observe(&mut self, taken: Duration) {
+    /// Counts one observation; says in which bucket, of which the last has no bound.
+    pub fn observe(&mut self, taken: Duration) -> usize {
         let seconds = taken.as_secs_f64();
-        match self.buckets.get_mut(BOUNDS.partition_point(|bound| *bound < seconds)) {
+        let position = BOUNDS.partition_point(|bound| *bound < seconds);
+        match self.buckets.get_mut(position) {
             Some(bucket) => *bucket += 1,
             None => self.overflow += 1,
         }
         self.sum += seconds;
+        position
     }
 
     /// Adds another worker's observations.
@@ -127,12 +130,12 @@ impl Histogram {
     }
 
     /// Adds the samples to the histogram family that `out` has open.
-    pub fn expose(&self, labels: Labels<'_>, out: &mut Exposition) {
+    pub fn expose(&self, labels: Labels<'_>, exemplars: Option<&Exemplars>, out: &mut Exposition) {
         let mut buckets = [(0.0, 0); BOUNDS.len()];
         for (bucket, counted) in buckets.iter_mut().zip(BOUNDS.into_iter().zip(self.buckets)) {
             *bucket = counted;
         }
-        out.distribution(labels, &buckets, self.overflow, self.sum);
+        out.distribution(labels, &buckets, self.overflow, self.sum, exemplars);
     }
 }
 
@@ -186,7 +189,7 @@ mod tests {
         }
         let mut out = Exposition::new(Dialect::Prometheus);
         out.histogram("took_seconds", "Time.");
-        histogram.expose(&[("app", "shop")], &mut out);
+        histogram.expose(&[("app", "shop")], None, &mut out);
         let text = out.finish();
         for line in [
             "took_seconds_bucket{app=\"shop\",le=\"0.001\"} 1\n",

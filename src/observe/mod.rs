@@ -2,7 +2,9 @@
 
 pub mod access_log;
 pub mod clock;
+pub mod exemplar;
 pub mod exposition;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod trace;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::observe::exemplar::Exemplars;
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
@@ -71,6 +72,8 @@ pub(super) struct Counts {
 #[derive(Debug, Default)]
 pub(super) struct Durations {
     pub(super) request: Histogram,
+    /// Of the requests; bounded as the series are.
+    pub(super) exemplars: Exemplars,
     pub(super) upstream: Histogram,
 }
 
@@ -154,7 +157,8 @@ impl Metrics {
         }
         out.histogram("wxgate_request_duration_seconds", "From a request's head to the end of its answer.");
         for ((app, endpoint), durations) in &totals.durations {
-            durations.request.expose(&[("app", name(*app)), ("endpoint", endpoint)], out);
+            let labels = [("app", name(*app)), ("endpoint", *endpoint)];
+            durations.request.expose(&labels, Some(&durations.exemplars), out);
         }
         out.histogram(
             "wxgate_upstream_duration_seconds",
@@ -162,7 +166,7 @@ impl Metrics {
         );
         for ((app, endpoint), durations) in &totals.durations {
             if durations.upstream.count() > 0 {
-                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint)], out);
+                durations.upstream.expose(&[("app", name(*app)), ("endpoint", endpoint)], None, out);
             }
         }
         out.counter("wxgate_replays_total", "Requests sent again after WeChat rejected their token.");
@@ -208,6 +212,7 @@ impl Totals {
         for ((app, endpoint), durations) in &counts.durations {
             let sum = self.durations.entry((*app, path(*endpoint))).or_default();
             sum.request.merge(&durations.request);
+            sum.exemplars.merge(&durations.exemplars);
             sum.upstream.merge(&durations.upstream);
         }
         for ((app, _), (outcome, count)) in &counts.replays {

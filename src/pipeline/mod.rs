@@ -51,6 +51,7 @@ use crate::message::headers;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
+use crate::observe::trace::Tracer;
 use crate::quota::Quota;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
@@ -135,11 +136,12 @@ struct Visit<'r> {
 
 impl Pipeline {
     /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the worker's own thread.
-    pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, worker: usize) -> Self {
+    pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, tracer: Tracer, worker: usize) -> Self {
         let reporter = Reporter {
             metrics: Arc::clone(&gate.metrics),
             quota: gate.quota.clone(),
             log: log.shard(worker),
+            tracer,
             worker,
             clock: gate.clock.clone(),
         };
@@ -308,7 +310,7 @@ impl Pipeline {
             report.generation = generation;
             let sent_at = Instant::now();
             let attempt = attempt(pool, target, injected.path_and_query, &mut sending, &patience).await;
-            report.upstream += sent_at.elapsed();
+            report.attempted(sent_at, &attempt);
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);

@@ -1,30 +1,36 @@
 //! Step 7: the one place where a request is counted and logged, however it ended.
 
+mod reported;
+
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Uri};
-use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+use self::reported::Reported;
 use super::account::Account;
+use super::body::Outgoing;
 use super::directory::{App, Caller};
 use super::error::Error;
 use super::held::Held;
+use super::inspect::Finding;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
-use crate::message::body::{Body, Broken};
+use crate::message::body::Body;
 use crate::message::headers;
+use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
-use crate::observe::clock::Clock;
+use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::observe::trace::{Attempt, Parent, Summary, Trace, Tracer};
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Request, Response};
+use crate::upstream::Answer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode;
 
@@ -44,6 +50,7 @@ pub(super) struct Reporter {
     pub(super) metrics: Arc<Metrics>,
     pub(super) quota: Quota,
     pub(super) log: Shard,
+    pub(super) tracer: Tracer,
     pub(super) worker: usize,
     pub(super) clock: Clock,
 }
@@ -85,6 +92,8 @@ pub(super) struct Report {
     method: Method,
     uri: Uri,
     request_id: HeaderValue,
+    traceparent: Option<Traceparent>,
+    trace: Trace,
     explains: bool,
     app: Option<usize>,
     caller: Option<usize>,
@@ -110,13 +119,21 @@ impl Report {
     /// Opens the report of `request`.
     pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Held>, request: &Request) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
+        let traceparent = Traceparent::of(request.headers());
+        let parent = traceparent.as_ref().map(|parent| Parent {
+            trace_id: parent.trace_id(),
+            span_id: parent.parent_id(),
+            sampled: parent.sampled,
+        });
         Self {
+            trace: reporter.tracer.begin(parent),
             reporter: Rc::clone(reporter),
             directory,
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             request_id: request_id(request.headers()),
+            traceparent,
             explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
             app: None,
             caller: None,
@@ -148,6 +165,24 @@ impl Report {
     pub(super) fn name_account(&mut self, account: &Account<'_>, endpoint: &'static Endpoint) {
         self.app = Some(account.app.index);
         self.endpoint = Some(endpoint);
+    }
+
+    /// An attempt at WeChat that began at `sent_at` is over.
+    pub(super) fn attempted(
+        &mut self,
+        sent_at: Instant,
+        attempt: &Result<(Answer<Outgoing>, Finding), Error>,
+    ) {
+        self.upstream += sent_at.elapsed();
+        self.trace.attempted(
+            sent_at,
+            match attempt {
+                Ok((answer, finding)) => {
+                    Attempt { status: Some(answer.status.as_u16()), errcode: finding.errcode, code: None }
+                }
+                Err(error) => Attempt { code: error.face().code, ..Attempt::default() },
+            },
+        );
     }
 
     /// The last answer rejected the token once more.
@@ -225,7 +260,15 @@ impl Report {
         put(EXPLAIN_UPSTREAM, format!("{:.1}", self.upstream.as_secs_f64() * 1000.0));
     }
 
-    fn count(&self, taken: Duration) {
+    fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    fn trace_id(&self) -> Option<&str> {
+        self.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
+    }
+
+    fn count(&self, taken: Duration, now: Timestamp) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
@@ -255,7 +298,9 @@ impl Report {
             *counts.requests.entry(key).or_default() += 1;
             counts.callers.entry((app, caller, self.outcome as u8)).or_insert((self.outcome, 0)).1 += 1;
             let durations = counts.durations.entry((app, key.endpoint)).or_default();
-            durations.request.observe(taken);
+            let bucket = durations.request.observe(taken);
+            let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
+            durations.exemplars.keep(bucket, exemplar);
             if !self.upstream.is_zero() {
                 durations.upstream.observe(self.upstream);
             }
@@ -280,15 +325,34 @@ impl Report {
         });
     }
 
-    fn log(&self, taken: Duration) {
-        let caller = match self.caller() {
+    fn caller_name(&self) -> Option<&str> {
+        match self.caller() {
             Some(caller) => Some(&*caller.name),
             None => self.admitted.then_some("anonymous"),
-        };
-        self.reporter.log.write(&Entry {
-            time: self.reporter.clock.now(),
+        }
+    }
+
+    fn end_trace(&mut self) {
+        let trace = std::mem::take(&mut self.trace);
+        self.reporter.tracer.end(trace, || Summary {
+            method: self.method.as_str(),
+            endpoint: self.endpoint.map(|endpoint| endpoint.path),
             app: self.app().map(|app| &*app.name),
-            caller,
+            caller: self.caller_name(),
+            status: self.status,
+            errcode: self.errcode,
+            replays: self.replays,
+            request_id: self.request_id(),
+            code: self.code,
+            failed: self.outcome == Outcome::Failed,
+        });
+    }
+
+    fn log(&self, taken: Duration, now: Timestamp) {
+        self.reporter.log.write(&Entry {
+            time: now,
+            app: self.app().map(|app| &*app.name),
+            caller: self.caller_name(),
             method: self.method.as_str(),
             // A `&` typed for the `?` would put a credential into the path.
             path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
@@ -297,7 +361,8 @@ impl Report {
             status: self.status,
             errcode: self.errcode,
             rid: self.rid.as_deref(),
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            request_id: self.request_id(),
+            trace_id: self.trace_id(),
             replays: self.replays,
             duration: taken,
             upstream: (!self.upstream.is_zero()).then_some(self.upstream),
@@ -313,8 +378,10 @@ impl Drop for Report {
     fn drop(&mut self) {
         let taken = self.started.elapsed();
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
-        self.count(taken);
-        self.log(taken);
+        let now = self.reporter.clock.now();
+        self.count(taken, now);
+        self.log(taken, now);
+        self.end_trace();
     }
 }
 
@@ -329,54 +396,4 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     let random = fastrand::u64(..);
     let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
-}
-
-/// A streamed answer, reported when it ends.
-struct Reported {
-    stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken>>>,
-    report: Report,
-    ended: bool,
-}
-
-impl http_body::Body for Reported {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let frame = self.stream.as_mut().poll_frame(context);
-        match &frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.report.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.ended = self.stream.is_end_stream();
-            }
-            Poll::Ready(None) => self.ended = true,
-            Poll::Ready(Some(Err(error))) => {
-                self.ended = true;
-                self.report.outcome = Outcome::Failed;
-                self.report.cause = Some(error.to_string().into());
-            }
-            Poll::Pending => {}
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.stream.size_hint()
-    }
-}
-
-impl Drop for Reported {
-    fn drop(&mut self) {
-        if !self.ended && !self.stream.is_end_stream() {
-            self.report.outcome = Outcome::Failed;
-            self.report.cause = Some("the caller hung up within the answer".into());
-        }
-    }
 }

@@ -419,6 +419,8 @@ impl Store {
     /// Adds the store's metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.0.operations.expose(out);
+        out.gauge("wxgate_store_up", "Whether the store answers, 1 or 0.");
+        out.sample(&[], f64::from(u8::from(self.0.health.up())));
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::credential::Credential;
 use super::handle::{Message, Settings, Shared};
-use super::status::{Authorizers, Further, Sample};
+use super::status::{Authorizers, Further, Sample, State};
 use super::{AppOptions, Handle, Status};
 use crate::observe::clock::Timestamp;
 use crate::upstream::control::Control;
@@ -111,6 +111,10 @@ impl Keeping {
     fn sample(&self, now: Timestamp) -> Sample {
         let token = self.shared.view.load().token.clone();
         let token = token.map(|token| (token.generation, token.expires_at.since(now)));
-        Sample::new(&self.shared.settings.load(), token, &self.shared.journal())
+        let Status { state, next_refresh_at, .. } = self.handle().status();
+        // One that nobody asks for any more may expire.
+        let wanted = next_refresh_at.is_some();
+        let usable = wanted.then_some(state == State::Ready);
+        Sample::new(&self.shared.settings.load(), token, usable, &self.shared.journal())
     }
 }

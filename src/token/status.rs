@@ -215,13 +215,21 @@ pub(super) struct Sample {
     credential: &'static str,
     pub generation: Option<u64>,
     pub expires_in: Option<Duration>,
+    usable: Option<bool>,
     pub refreshes: Vec<(Reason, Outcome, u64)>,
     pub interference: u64,
 }
 
 impl Sample {
-    pub(super) fn new(settings: &Settings, token: Option<(u64, Duration)>, journal: &Journal) -> Self {
+    /// `usable` is whether requests can have the token, none where nobody asks for it.
+    pub(super) fn new(
+        settings: &Settings,
+        token: Option<(u64, Duration)>,
+        usable: Option<bool>,
+        journal: &Journal,
+    ) -> Self {
         Self {
+            usable,
             app: Arc::clone(&settings.app.name),
             credential: settings.credential.issuer.credential(),
             generation: token.map(|(generation, _)| generation),
@@ -231,9 +239,9 @@ impl Sample {
         }
     }
 
-    /// Both as one, of which there is no age and no generation.
+    /// Both as one, of which there is no age, no generation and no knowing whether it is usable.
     pub(super) fn and(mut self, other: Self) -> Self {
-        (self.generation, self.expires_in) = (None, None);
+        (self.generation, self.expires_in, self.usable) = (None, None, None);
         self.interference += other.interference;
         for (reason, outcome, count) in other.refreshes {
             match self.refreshes.iter_mut().find(|own| (own.0, own.1) == (reason, outcome)) {
@@ -260,6 +268,12 @@ pub(super) fn expose(samples: &[Sample], out: &mut Exposition) {
             let [app, kind] = sample.labels();
             let labels = [app, kind, ("reason", reason.as_str()), ("outcome", outcome.as_str())];
             out.sample(&labels, *count as f64);
+        }
+    }
+    out.gauge("wxgate_token_usable", "Whether a token is held that is neither expired nor rejected, 1 or 0.");
+    for sample in samples {
+        if let Some(usable) = sample.usable {
+            out.sample(&sample.labels(), f64::from(u8::from(usable)));
         }
     }
     out.gauge("wxgate_token_expires_in_seconds", "Until the token held ends.");

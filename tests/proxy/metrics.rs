@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wxgate::sandbox::{Action, Fault};
 
-use crate::harness::{APPID, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller};
+use crate::harness::{APPID, Answer, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller};
 
 const KEY: &str = "canary-key-of-orders-5d1c";
 
@@ -156,4 +156,38 @@ async fn strangers_cannot_make_series_up() {
     assert_eq!(series(&gate).await, before, "{}", gate.metrics().await);
     let text = gate.metrics().await;
     assert!(!text.contains("made-up") && !text.contains("key-") && !text.contains("example"), "{text}");
+}
+
+#[tokio::test]
+async fn a_request_is_found_from_its_duration_by_its_id_and_its_trace() {
+    let gate = Gate::start().await.warm().await;
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace_id}-00f067aa0ba902b7-01");
+    let headers = [("X-Request-Id", "order~17"), ("traceparent", &*traceparent)];
+    assert_eq!(gate.get_with("/cgi-bin/menu/get", &headers).await.status, 200);
+    let headers = [("X-Request-Id", "order-18"), ("traceparent", &*traceparent)];
+    assert_eq!(gate.get_with("/cgi-bin/user/info?openid=o", &headers).await.status, 200);
+
+    let openmetrics =
+        gate.client.get(gate.admin_url("/metrics")).header("Accept", "application/openmetrics-text");
+    let text = Answer::of(openmetrics).await.text();
+    let of = |endpoint: &str| {
+        let labels = format!("wxgate_request_duration_seconds_bucket{{app=\"shop\",endpoint=\"{endpoint}\"");
+        text.lines()
+            .filter(|line| line.starts_with(&labels))
+            .filter_map(|line| line.split_once(" # "))
+            .collect::<Vec<_>>()
+    };
+    let found = format!("{{request_id=\"order-18\",trace_id=\"{trace_id}\"}} 0.");
+    assert!(of("/cgi-bin/user/info").iter().any(|(_, exemplar)| exemplar.starts_with(&found)), "{text}");
+    // An id that is not sane is replaced by one of wxgate's own.
+    let [(_, own)] = of("/cgi-bin/menu/get")[..] else { panic!("{text}") };
+    assert!(!own.contains("order~17") && own.contains(trace_id), "{own}");
+    assert!(!gate.metrics().await.contains(" # "), "the older dialect has no room for exemplars");
+    assert!(gate.only("/cgi-bin/user/info").header("traceparent").is_none());
+
+    let lines = gate.end().await;
+    let line = lines.iter().find(|line| line["request_id"] == "order-18").expect("a line");
+    assert_eq!(line["trace_id"], trace_id);
+    assert!(lines[0].get("trace_id").is_none(), "{}", lines[0]);
 }

@@ -36,6 +36,8 @@ pub struct Entry<'a> {
     pub rid: Option<&'a str>,
     /// The `X-Request-Id` of the answer.
     pub request_id: &'a str,
+    /// The trace that the request says it is part of.
+    pub trace_id: Option<&'a str>,
     /// How often the request was sent again with another token.
     pub replays: u32,
     /// From the request's head to the end of the answer.
@@ -84,6 +86,7 @@ impl Entry<'_> {
         number(key!("errcode"), self.errcode, out);
         text(key!("rid"), self.rid, out);
         text(key!("request_id"), Some(self.request_id), out);
+        text(key!("trace_id"), self.trace_id, out);
         number(key!("replays"), Some(self.replays), out);
         out.extend_from_slice(key!("duration_ms"));
         milliseconds(self.duration, out);
@@ -289,6 +292,7 @@ mod tests {
             errcode: Some(0),
             rid: None,
             request_id: "r-1",
+            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
             replays: 1,
             duration: Duration::from_nanos(12_034_567),
             upstream: Some(Duration::from_millis(9)),
@@ -306,7 +310,7 @@ mod tests {
             "{\"timestamp\":\"2023-11-14T22:13:20.042Z\",\"level\":\"INFO\",\"kind\":\"access\",\"app\":\"shop\",\
              \"caller\":\"orders\",\"method\":\"GET\",\"path\":\"/cgi-bin/user/info\",\
              \"query_keys\":[\"openid\",\"lang\"],\"endpoint\":\"/cgi-bin/user/info\",\"status\":200,\"errcode\":0,\
-             \"request_id\":\"r-1\",\"replays\":1,\"duration_ms\":12.034,\"upstream_ms\":9.000,\"bytes_out\":54}\n"
+             \"request_id\":\"r-1\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"replays\":1,\"duration_ms\":12.034,\"upstream_ms\":9.000,\"bytes_out\":54}\n"
         );
     }
 

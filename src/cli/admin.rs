@@ -110,7 +110,7 @@ impl Client {
             cleared.spent_this_month,
             cleared.allowed_a_month
         );
-        if cleared.cleared { Ok(text + "\n") } else { Err(Failure::Run(text.into())) }
+        if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::Run(text.into())) }
     }
 
     /// Has an app's token fetched; says what came of it.

@@ -70,8 +70,8 @@ struct Event {
     message: Option<String>,
 }
 
-/// How many requests each caller had made by when.
-type Before = Option<(Instant, HashMap<(String, String), u64>)>;
+/// How many requests each caller had made by when, by app and caller.
+type Before = (Instant, HashMap<(String, String), u64>);
 
 impl Caller {
     fn requests(&self) -> u64 {
@@ -93,7 +93,7 @@ pub(super) async fn run(client: &Client) -> Result<(), Failure> {
     }
 }
 
-async fn frame(client: &Client, before: &mut Before) -> Result<String, Failure> {
+async fn frame(client: &Client, before: &mut Option<Before>) -> Result<String, Failure> {
     let other = |_| Failure::Run("the admin address answered something else than expected".into());
     let status: Status = serde_json::from_str(&client.status().await?).map_err(other)?;
     let quota = quota::parse(&client.get("/api/v1/quota").await?)?;
@@ -106,11 +106,7 @@ async fn frame(client: &Client, before: &mut Before) -> Result<String, Failure> 
 }
 
 /// Requests a second of each caller since the frame before.
-fn rates(
-    callers: &[Caller],
-    before: Option<&(Instant, HashMap<(String, String), u64>)>,
-    now: Instant,
-) -> Vec<Option<f64>> {
+fn rates(callers: &[Caller], before: Option<&Before>, now: Instant) -> Vec<Option<f64>> {
     let Some((at, counts)) = before else { return vec![None; callers.len()] };
     let seconds = now.duration_since(*at).as_secs_f64().max(0.001);
     let rate = |caller: &Caller| {

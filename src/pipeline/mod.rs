@@ -210,7 +210,7 @@ impl Pipeline {
 
         let sending = Sending::prepare(&parts, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
-        report.let_through = true;
+        report.let_through();
         let app = account.app;
         let pool = held.pool(app, route::site(app.kind, target.endpoint), &self.gauges);
         self.exchange(pool, &wanted, &target, sending, report).await

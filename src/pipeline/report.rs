@@ -98,8 +98,6 @@ pub(super) struct Report {
     app: Option<usize>,
     caller: Option<usize>,
     admitted: bool,
-    /// It is sent to WeChat.
-    pub(super) let_through: bool,
     pub(super) endpoint: Option<&'static Endpoint>,
     pub(super) errcode: Option<i64>,
     pub(super) rid: Option<String>,
@@ -138,7 +136,6 @@ impl Report {
             app: None,
             caller: None,
             admitted: false,
-            let_through: false,
             endpoint: None,
             errcode: None,
             rid: None,
@@ -183,6 +180,14 @@ impl Report {
                 Err(error) => Attempt { code: error.face().code, ..Attempt::default() },
             },
         );
+    }
+
+    /// WeChat gets it.
+    pub(super) fn let_through(&self) {
+        let app = self.app().map_or(OTHER, |app| app.label);
+        let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
+        let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
+        self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
     /// The last answer rejected the token once more.
@@ -279,9 +284,7 @@ impl Report {
         };
         let call = Call {
             app,
-            caller,
             endpoint,
-            let_through: self.let_through,
             outcome: self.outcome,
             errcode,
             replays: self.replays,
@@ -289,7 +292,7 @@ impl Report {
             taken,
             upstream: self.upstream,
         };
-        self.reporter.quota.count(self.reporter.worker, &call);
+        self.reporter.quota.end(self.reporter.worker, &call);
         let mut key = RequestKey { app, endpoint, status: self.status, errcode };
         self.reporter.metrics.counts.with(self.reporter.worker, |counts| {
             if counts.requests.len() >= MOST_SERIES && !counts.requests.contains_key(&key) {

@@ -230,20 +230,21 @@ fn key_of(name: &str, label: &impl Fn(&str) -> Option<u16>) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::tests::CALL;
-    use super::super::tally::{Call, Counts, Tally};
+    use super::super::tally::{Counts, Tally};
     use super::{Key, Ledger, MOST};
     use crate::observe::clock::Timestamp;
     use crate::wechat::catalogue;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-    fn counted(calls: &[Call]) -> Counts {
+    const CALL: (u16, u16, u16) = (2, 3, 4);
+
+    fn counted(calls: &[(u16, u16, u16)]) -> Counts {
         let tally = Tally::new(1);
-        calls.iter().for_each(|call| tally.count(0, call));
+        calls.iter().for_each(|(app, caller, endpoint)| tally.begin(0, *app, *caller, *endpoint));
         let (mut spare, mut counts) = (Counts::default(), Counts::default());
         tally.drain(&mut spare, |drained| {
-            counts.calls.extend(drained.calls.iter().map(|(key, count)| (*key, *count)))
+            counts.calls.extend(drained.calls.iter().map(|(key, count)| (*key, *count)));
         });
         counts
     }
@@ -336,9 +337,8 @@ mod tests {
         let all = u16::try_from(catalogue::all().len()).expect("few");
         let mut made = 0_u64;
         for app in 0..300 {
-            let calls = (0..2).flat_map(|caller| {
-                (0..all).map(move |endpoint| Call { app, caller: caller * 100 + app, endpoint, ..CALL })
-            });
+            let calls =
+                (0..2).flat_map(|caller| (0..all).map(move |endpoint| (app, caller * 100 + app, endpoint)));
             let calls: Vec<_> = calls.collect();
             made += calls.len() as u64;
             ledger.take(&counted(&calls), NOW);

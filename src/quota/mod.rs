@@ -1,7 +1,8 @@
 //! Who spends which quota: counters, WeChat's own figures, forecasts, and the limits that callers are kept to.
 //!
 //! A worker counts into memory of its own. Once a second the ledger takes what was counted, and the store adds up the
-//! replicas' days. Nothing here is on a request's way but [`Quota::count`].
+//! replicas' days. Nothing here is on a request's way but
+//! [`Quota::begin`] and [`Quota::end`].
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -207,9 +208,14 @@ impl Quota {
         &self.0.names
     }
 
+    /// Counts a call by `worker` that WeChat gets. When it begins: what WeChat has counted must be counted here too.
+    pub fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
+        self.0.tally.begin(worker, app, caller, endpoint);
+    }
+
     /// Counts a request of `worker` that has ended.
-    pub fn count(&self, worker: usize, call: &Call) {
-        self.0.tally.count(worker, call);
+    pub fn end(&self, worker: usize, call: &Call) {
+        self.0.tally.end(worker, call);
     }
 
     /// The warnings that this process gives from now on.

@@ -22,12 +22,8 @@ pub enum Outcome {
 pub struct Call {
     /// The app.
     pub app: u16,
-    /// The caller.
-    pub caller: u16,
     /// The endpoint's place in the catalogue.
     pub endpoint: u16,
-    /// It was sent to WeChat.
-    pub let_through: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// WeChat's last answer's, 0 if it carried none.
@@ -118,12 +114,14 @@ impl Tally {
         Self(Sharded::new(workers))
     }
 
-    /// Counts a call of `worker`.
-    pub(super) fn count(&self, worker: usize, call: &Call) {
+    /// A call by `worker` begins.
+    pub(super) fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
+        self.0.with(worker, |counts| *counts.calls.entry((app, caller, endpoint)).or_default() += 1);
+    }
+
+    /// A request of `worker` has ended.
+    pub(super) fn end(&self, worker: usize, call: &Call) {
         self.0.with(worker, |counts| {
-            if call.let_through {
-                *counts.calls.entry((call.app, call.caller, call.endpoint)).or_default() += 1;
-            }
             if call.errcode != 0 {
                 *counts.errors.entry((call.app, call.endpoint, call.errcode)).or_default() += 1;
             }
@@ -146,16 +144,14 @@ impl Tally {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::time::Duration;
 
     use super::{Call, Counts, Outcome, Tally};
 
-    pub(in crate::quota) const CALL: Call = Call {
+    const CALL: Call = Call {
         app: 2,
-        caller: 3,
         endpoint: 4,
-        let_through: true,
         outcome: Outcome::Ok,
         errcode: 0,
         replays: 0,
@@ -167,10 +163,13 @@ pub(super) mod tests {
     #[test]
     fn a_drain_takes_what_every_worker_counted_once() {
         let tally = Tally::new(2);
-        tally.count(0, &CALL);
-        tally.count(1, &CALL);
-        tally.count(1, &Call { outcome: Outcome::Refused, let_through: false, ..CALL });
-        tally.count(1, &Call { outcome: Outcome::WechatError, errcode: 45009, replays: 2, ..CALL });
+        for worker in [0, 1, 1] {
+            tally.begin(worker, 2, 3, 4);
+        }
+        tally.end(0, &CALL);
+        tally.end(1, &CALL);
+        tally.end(1, &Call { outcome: Outcome::Refused, ..CALL });
+        tally.end(1, &Call { outcome: Outcome::WechatError, errcode: 45009, replays: 2, ..CALL });
         let (mut calls, mut points, mut errors) = (0, Vec::new(), 0);
         let mut spare = Counts::default();
         for _ in 0..2 {

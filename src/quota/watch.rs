@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::figures::{Answer, Called, Figures, Known, Notes, judge};
+use super::ledger::Key;
 use super::pace::Pace;
 use super::warning::{Noted, Standing};
 use super::{App, Inner, Question, Warning, WarningKind, Watched};
@@ -144,7 +145,7 @@ impl Inner {
                 chosen
             });
             for path in chosen.await.unwrap_or_default() {
-                self.ask_about(app, path, calls.get(path).map_or(0, |called| called.ours)).await;
+                self.ask_about(app, path).await;
             }
         } else {
             self.change(app, |_, _| ()).await;
@@ -153,9 +154,11 @@ impl Inner {
         self.warn_in_time(app, calls).await;
     }
 
-    async fn ask_about(&self, app: &App, path: &'static str, ours: u64) {
+    async fn ask_about(&self, app: &App, path: &'static str) {
         let answer = (self.ask)(&app.name, Question::Quota { path }).await;
         let answer = answer.map_or_else(Answer::Failed, |body| judge(&body));
+        // After the answer: what WeChat has counted was counted here before it was sent.
+        let ours = self.ours(app, path);
         let learned = self.change(app, |notes, now| {
             notes.problem = None;
             match &answer {
@@ -249,6 +252,14 @@ impl Inner {
         let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
         // Nobody may be listening.
         let _ = self.warnings.send(Warning { at, app, path, kind, message, caller });
+    }
+
+    /// What has gone through wxgate today.
+    fn ours(&self, app: &App, path: &str) -> u64 {
+        self.take();
+        let label = self.names.label(&app.name);
+        let of = |(key, count): (Key, u64)| if key.app == label && key.path == path { count } else { 0 };
+        self.ledger().calls().map(of).sum()
     }
 
     /// The caller with most calls of an endpoint, and its part of them.

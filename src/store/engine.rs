@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::StoreError;
 use super::file::File;
 use super::memory::Memory;
 use super::redis::Redis;
+use super::{Reserved, StoreError};
 
 /// Where entries are kept.
 #[derive(Debug)]
@@ -54,6 +54,27 @@ pub(super) struct Swap<'a> {
     pub lasts: Option<Duration>,
     /// Whether the users of the store are told.
     pub announced: bool,
+}
+
+/// What somebody wants of a counter that has a limit.
+#[derive(Clone, Copy)]
+pub(super) struct Claim<'a> {
+    /// The counter.
+    pub name: &'a str,
+    pub want: u64,
+    /// What the counter must not exceed.
+    pub limit: u64,
+    /// When the counters of this key are forgotten, from now on.
+    pub lasts: Duration,
+}
+
+impl Claim<'_> {
+    /// What is granted where `used` is gone already.
+    pub(super) fn granted(&self, used: u64) -> Reserved {
+        let left = self.limit.saturating_sub(used);
+        let granted = self.want.min(left);
+        Reserved { granted, left: left - granted }
+    }
 }
 
 /// An entry as the engine holds it.
@@ -118,6 +139,31 @@ impl Engine {
         };
         counts.retain(|(name, _)| !name.starts_with(MARK));
         Ok(counts)
+    }
+
+    /// Adds to the counter `name` under `key` as much of `want` as keeps it within `limit`, in one step.
+    pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.reserve(key, claim)),
+            Self::File(file) => file.reserve(key, claim).await,
+            Self::Redis(redis) => redis.reserve(key, claim).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.reserve(key, claim).await,
+        }
+    }
+
+    /// Takes `amount` off the counter `name` under `key`, down to zero at most.
+    pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(memory) => {
+                memory.give_back(key, name, amount);
+                Ok(())
+            }
+            Self::File(file) => file.give_back(key, name, amount).await,
+            Self::Redis(redis) => redis.give_back(key, name, amount).await,
+            #[cfg(test)]
+            Self::Simulated(client) => client.give_back(key, name, amount).await,
+        }
     }
 
     /// All entries but the counters, in the order of their keys.

@@ -78,7 +78,7 @@ impl Store {
         Ok(entries.map(|entry| self.listed(entry)).collect())
     }
 
-    /// Copies tokens, force budgets and the counters of `days` into `to`; what `to` holds that is as new or newer stays, so
+    /// Copies tokens, force budgets, and the counters and budgets of `days` into `to`; what `to` holds that is as new or newer stays, so
     /// that doing it again does no harm. Leases stay behind. Values are sealed as `to` has it.
     ///
     /// # Errors
@@ -110,6 +110,13 @@ impl Store {
                         to.add(*day, &[(&name, missing)]).await.map_err(there)?;
                         copied.written += 1;
                     }
+                }
+            }
+            for (name, spent) in self.reserved(*day).await.map_err(here)? {
+                // Up to what is gone here, and no further where more is gone there.
+                match to.reserve(*day, &name, spent, spent).await.map_err(there)?.granted {
+                    0 => copied.kept += 1,
+                    _ => copied.written += 1,
                 }
             }
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Reserved;
 use super::changes::{Announcer, Change};
-use super::engine::{Batch, Entry, Swap};
+use super::engine::{Batch, Claim, Entry, Swap};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
 #[derive(Debug)]
@@ -32,6 +33,15 @@ impl Held {
     fn get(&self, key: &str, now: Instant) -> Option<&[u8]> {
         let (value, until) = self.entries.get(key)?;
         until.is_none_or(|until| now < until).then_some(value.as_slice())
+    }
+
+    /// Those under `key`, which last from now on.
+    fn counters(&mut self, key: &str, lasts: Duration) -> &mut BTreeMap<String, u64> {
+        let now = Instant::now();
+        self.counters.retain(|_, (_, until)| now < *until);
+        let (counters, until) = self.counters.entry(key.to_owned()).or_insert_with(|| (BTreeMap::new(), now));
+        *until = now + lasts;
+        counters
     }
 }
 
@@ -71,11 +81,24 @@ impl Memory {
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Vec<u64> {
-        let (mut held, now) = (self.held(), Instant::now());
-        held.counters.retain(|_, (_, until)| now < *until);
-        let (counters, until) = held.counters.entry(key.to_owned()).or_insert_with(|| (BTreeMap::new(), now));
-        *until = now + lasts;
-        add(counters, counts, batch)
+        let mut held = self.held();
+        add(held.counters(key, lasts), counts, batch)
+    }
+
+    pub(super) fn reserve(&self, key: &str, claim: Claim<'_>) -> Reserved {
+        let mut held = self.held();
+        let used = held.counters(key, claim.lasts).entry(claim.name.to_owned()).or_default();
+        let reserved = claim.granted(*used);
+        *used += reserved.granted;
+        reserved
+    }
+
+    pub(super) fn give_back(&self, key: &str, name: &str, amount: u64) {
+        let mut held = self.held();
+        let counters = held.counters.get_mut(key);
+        if let Some(used) = counters.and_then(|(counters, _)| counters.get_mut(name)) {
+            *used = used.saturating_sub(amount);
+        }
     }
 
     pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {

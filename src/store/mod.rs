@@ -1,7 +1,7 @@
 //! What outlives a process or is shared by replicas: token records with compare-and-set, leases, force budgets, day
-//! counters.
+//! counters and day budgets.
 //!
-//! No operation takes longer than [`PATIENCE`]. A store that fails costs nothing but sharing: it is down then, its
+//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are worth having. A store that fails costs nothing but sharing: it is down then, its
 //! operations fail at once, and a task of its own tries it again each second. Its users treat [`StoreError`] as "the
 //! store holds nothing" and serve from memory.
 //!
@@ -50,13 +50,15 @@ pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
 
 use changes::Announcer;
-use engine::{Engine, Swap};
+use engine::{Claim, Engine, Swap};
 use health::Health;
 use operations::{Operation, Operations};
 use record::Text;
 
 /// The longest that anybody waits for an operation; a slower one counts as failed, and the store as down.
 pub const PATIENCE: Duration = Duration::from_millis(300);
+/// The longest that an answer is waited for that grants something: what it grants is lost with it.
+const PATIENCE_TO_RESERVE: Duration = Duration::from_secs(3);
 /// The longest that a start waits for the store, and that one which is down is tried.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(3);
 /// How often a store that is down is tried.
@@ -101,6 +103,15 @@ pub enum Saved {
     Saved,
     /// The store holds this one, which supersedes the one offered; nothing was written.
     Superseded(Record),
+}
+
+/// What was granted of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// As much of what was wanted as there was.
+    pub granted: u64,
+    /// What nobody has reserved yet.
+    pub left: u64,
 }
 
 /// The right to be the only one that fetches, until it ends or is released.
@@ -401,6 +412,26 @@ impl Store {
         self.run(Operation::Count, self.0.engine.counts(&key)).await
     }
 
+    /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever granted. Where the answer
+    /// is lost, so is what was granted, until the day ends: it is nobody's to spend. So an answer is waited for longer than
+    /// a request may wait.
+    pub async fn reserve(&self, day: i64, name: &str, want: u64, limit: u64) -> Result<Reserved, StoreError> {
+        let claim = Claim { name, want, limit, lasts: DAYS_LAST };
+        let entry = budget_entry(day);
+        let reserve = self.0.engine.reserve(&entry, claim);
+        self.run_within(PATIENCE_TO_RESERVE, Operation::Reserve, reserve).await
+    }
+
+    /// Gives back what was reserved of a budget and not spent.
+    pub async fn give_back(&self, day: i64, name: &str, amount: u64) -> Result<(), StoreError> {
+        self.run(Operation::Reserve, self.0.engine.give_back(&budget_entry(day), name, amount)).await
+    }
+
+    /// What is reserved of a day's budgets, by name.
+    pub async fn reserved(&self, day: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        self.run(Operation::Reserve, self.0.engine.counts(&budget_entry(day))).await
+    }
+
     /// Word of what is written from now on, by whomever.
     pub fn changes(&self) -> Changes {
         self.0.announcer.changes()
@@ -455,11 +486,20 @@ impl Store {
         operation: Operation,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.run_within(PATIENCE, operation, work).await
+    }
+
+    async fn run_within<T>(
+        &self,
+        patience: Duration,
+        operation: Operation,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         if !self.0.health.up() {
             self.0.operations.skipped(operation);
             return Err(StoreError::Down);
         }
-        let result = timeout(PATIENCE, work).await.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
+        let result = timeout(patience, work).await.unwrap_or(Err(StoreError::Timeout(patience)));
         self.0.operations.count(operation, &result);
         if let Err(error) = &result
             && error.means_down()
@@ -527,6 +567,11 @@ fn lease_entry(key: &str) -> String {
 
 fn note_entry(key: &str) -> String {
     format!("{NOTE}{key}")
+}
+
+/// Apart from the counters, which are written in batches and may lag.
+fn budget_entry(day: i64) -> String {
+    format!("budget:{day}")
 }
 
 fn count_entry(day: i64) -> String {

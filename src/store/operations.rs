@@ -14,6 +14,7 @@ pub(super) enum Operation {
     Release,
     Force,
     Count,
+    Reserve,
     Probe,
 }
 
@@ -32,8 +33,16 @@ enum Outcome {
 pub(super) struct Operations([[AtomicU64; Outcome::ALL.len()]; Operation::ALL.len()]);
 
 impl Operation {
-    const ALL: [Self; 7] =
-        [Self::Load, Self::Save, Self::Lease, Self::Release, Self::Force, Self::Count, Self::Probe];
+    const ALL: [Self; 8] = [
+        Self::Load,
+        Self::Save,
+        Self::Lease,
+        Self::Release,
+        Self::Force,
+        Self::Count,
+        Self::Reserve,
+        Self::Probe,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -43,6 +52,7 @@ impl Operation {
             Self::Release => "release",
             Self::Force => "force",
             Self::Count => "count",
+            Self::Reserve => "reserve",
             Self::Probe => "probe",
         }
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep};
 
 use super::changes::{Announcer, Change};
-use super::engine::{Batch, Engine, Entry, Swap};
+use super::engine::{Batch, Claim, Engine, Entry, Swap};
 use super::memory::Memory;
-use super::{Inner, Location, Options, PATIENCE, Store, StoreError};
+use super::{Inner, Location, Options, PATIENCE, Reserved, Store, StoreError};
 
 /// As the Redis engine's.
 const POLL: Duration = Duration::from_secs(1);
@@ -184,6 +184,18 @@ impl Client {
     ) -> Result<Vec<u64>, StoreError> {
         self.reach().await?;
         Ok(self.server.memory().add(key, counts, batch, lasts))
+    }
+
+    pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
+        let (key, name) = (key.to_owned(), claim.name.to_owned());
+        let Claim { want, limit, lasts, .. } = claim;
+        self.exchange(move |server| server.memory().reserve(&key, Claim { name: &name, want, limit, lasts }))
+            .await
+    }
+
+    pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
+        let (key, name) = (key.to_owned(), name.to_owned());
+        self.exchange(move |server| server.memory().give_back(&key, &name, amount)).await
     }
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {

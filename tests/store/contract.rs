@@ -192,6 +192,46 @@ async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
     assert!(store.list().await.expect("listed").is_empty());
 }
 
+async fn no_more_of_a_budget_is_granted_than_there_is(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let reserve = async |store: &Store, want, limit| {
+        let reserved = store.reserve(20_000, "b", want, limit).await.expect("asked");
+        (reserved.granted, reserved.left)
+    };
+    assert_eq!(reserve(&store, 7, 10).await, (7, 3));
+    assert_eq!(reserve(&other, 7, 10).await, (3, 0));
+    assert_eq!(reserve(&store, 1, 10).await, (0, 0));
+    other.give_back(20_000, "b", 2).await.expect("given back");
+    assert_eq!(reserve(&store, 1, 10).await, (1, 1));
+    assert_eq!(reserve(&other, 1, 4).await, (0, 0), "the limit fell below what is gone");
+    assert_eq!(reserve(&other, 2, 12).await, (2, 1), "and rose again");
+    assert_eq!(store.reserve(20_001, "b", 1, 1).await.expect("asked").granted, 1, "another day");
+    assert_eq!(store.reserve(20_000, "c", 1, 1).await.expect("asked").granted, 1, "another budget");
+    assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 11), ("c".to_owned(), 1)]);
+    store.give_back(20_000, "b", 99).await.expect("given back");
+    store.give_back(20_000, "unknown", 1).await.expect("given back");
+    assert_eq!(reserve(&store, 99, 10).await, (10, 0), "nothing below zero");
+}
+
+async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
+    let stores = [place.open().await, place.open().await];
+    let mut tasks = JoinSet::new();
+    for number in 0..16 {
+        let store = stores[number % 2].clone();
+        tasks.spawn(async move {
+            let mut granted = 0;
+            for _ in 0..10 {
+                // What took too long is nobody's.
+                granted += store.reserve(20_000, "b", 3, 100).await.map_or(0, |reserved| reserved.granted);
+            }
+            granted
+        });
+    }
+    let granted: u64 = tasks.join_all().await.into_iter().sum();
+    let gone = stores[0].reserved(20_000).await.expect("asked");
+    assert!(granted > 0 && granted <= 100 && gone[0].1 <= 100, "{granted} {gone:?}");
+}
+
 async fn others_are_told_of_what_is_saved(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let mut changes = other.changes();
@@ -253,14 +293,17 @@ async fn a_copy_takes_over_what_is_newer(place: &Place) {
     store.save("access_token:stable:wx2", &record("behind", 8, 0)).await.expect("saved");
     store.spend_force("force:wx1", ForceBudget::default(), Timestamp(0)).await.expect("asked").expect("left");
     store.add(20_000, &[("a", 5)]).await.expect("added");
+    store.reserve(20_000, "b", 5, 9).await.expect("asked");
+    to.reserve(20_000, "b", 2, 9).await.expect("asked");
     store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
     let copied = store.copy(&to, &[20_000]).await.expect("copied");
-    assert_eq!((copied.written, copied.kept, copied.unreadable), (3, 1, 0));
+    assert_eq!((copied.written, copied.kept, copied.unreadable), (4, 1, 0));
+    assert_eq!(to.reserved(20_000).await.expect("asked"), [("b".to_owned(), 5)]);
     assert_eq!(load(&to).await, Some((2, "newer".to_owned())));
     assert_eq!(to.load("access_token:stable:wx2").await.expect("there").expect("there").generation, 9);
     assert_eq!(to.counts(20_000).await.expect("asked"), [("a".to_owned(), 5)]);
     let again = store.copy(&to, &[20_000]).await.expect("copied");
-    assert_eq!((again.written, again.kept), (0, 4), "twice does no harm");
+    assert_eq!((again.written, again.kept), (0, 5), "twice does no harm");
 }
 
 /// The whole contract, each part on a store of its own.
@@ -281,7 +324,10 @@ macro_rules! contracts {
     ($($engine:ident: $place:expr,)*) => {
         $(contract! { $engine, $place, [
             an_older_token_never_replaces_a_newer_one, of_many_at_once_the_highest_stays, a_lease_has_one_owner_until_it_ends,
-            forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up, a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it, others_are_told_of_what_is_saved,
+            forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
+            a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it,
+            no_more_of_a_budget_is_granted_than_there_is, a_budget_that_many_reserve_at_once_is_granted_once,
+            others_are_told_of_what_is_saved,
             the_list_shows_no_token, a_copy_takes_over_what_is_newer,
         ] })*
     };

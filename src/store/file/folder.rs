@@ -162,7 +162,7 @@ impl Folder {
     fn path(&self, key: &str) -> PathBuf {
         let folder = match key.split(':').next() {
             Some("lease") => LEASES,
-            Some("count") => COUNTS,
+            Some("count" | "budget") => COUNTS,
             _ => ENTRIES,
         };
         self.root.join(folder).join(name_of(key))

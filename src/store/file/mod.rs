@@ -11,10 +11,10 @@ mod entry;
 mod folder;
 
 use self::folder::Folder;
-use super::StoreError;
 use super::changes::{Announcer, Change};
-use super::engine::{Batch, Entry, Found, Swap};
+use super::engine::{Batch, Claim, Entry, Found, Swap};
 use super::memory;
+use super::{DAYS_LAST, Reserved, StoreError};
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -76,17 +76,53 @@ impl File {
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
-        let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
         let counts: Vec<_> = counts.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
         let batch = batch.map(|batch| (batch.writer.to_owned(), batch.number));
+        self.change(key, lasts, move |counters| {
+            let counts: Vec<_> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
+            let batch = batch.as_ref().map(|(writer, number)| Batch { writer, number: *number });
+            (memory::add(counters, &counts, batch), true)
+        })
+        .await
+    }
+
+    pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
+        let (name, want, limit, lasts) = (claim.name.to_owned(), claim.want, claim.limit, claim.lasts);
+        self.change(key, lasts, move |counters| {
+            let claim = Claim { name: &name, want, limit, lasts };
+            let reserved = claim.granted(counters.get(&name).copied().unwrap_or_default());
+            *counters.entry(name).or_default() += reserved.granted;
+            (reserved, reserved.granted > 0)
+        })
+        .await
+    }
+
+    pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.change(key, DAYS_LAST, move |counters| {
+            let used = counters.get_mut(&name);
+            let there = used.map(|used| *used = used.saturating_sub(amount)).is_some();
+            ((), there)
+        })
+        .await
+    }
+
+    /// Changes the counters of `key` under its lock; writes them if `change` says that there is something to write.
+    async fn change<T: Send + 'static>(
+        &self,
+        key: &str,
+        lasts: Duration,
+        change: impl FnOnce(&mut Counters) -> (T, bool) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
         blocking(move || {
             let locked = folder.lock(&key)?;
             let mut counters = locked.read()?.map(|entry| counters(&entry.value)).unwrap_or_default();
-            let counts: Vec<_> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
-            let batch = batch.as_ref().map(|(writer, number)| Batch { writer, number: *number });
-            let totals = memory::add(&mut counters, &counts, batch);
-            locked.write(&serde_json::to_vec(&counters).unwrap_or_default(), Some(lasts))?;
-            Ok(totals)
+            let (result, changed) = change(&mut counters);
+            if changed {
+                locked.write(&serde_json::to_vec(&counters).unwrap_or_default(), Some(lasts))?;
+            }
+            Ok(result)
         })
         .await
     }

@@ -21,8 +21,8 @@ pub use link::Link;
 pub use target::Target;
 
 use super::changes::{Announcer, Change};
-use super::engine::{Batch, Entry, Swap};
-use super::{PATIENCE, StoreError};
+use super::engine::{Batch, Claim, Entry, Swap};
+use super::{PATIENCE, Reserved, StoreError};
 
 /// How often everything is looked at, in case an announcement was lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -71,6 +71,20 @@ for index = 4, #ARGV, 2 do
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
+
+const RESERVE: &str = "
+local left = math.max(tonumber(ARGV[4]) - tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0'), 0)
+local granted = math.min(tonumber(ARGV[3]), left)
+if granted > 0 then
+    redis.call('HINCRBY', KEYS[1], ARGV[2], granted)
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return {granted, left - granted}";
+
+const GIVE_BACK: &str = "
+local used = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+if used > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -math.min(tonumber(ARGV[2]), used)) end
+return 1";
 
 /// In a script, as all that is written.
 const TRY: &str = "return redis.call('SET', KEYS[1], '', 'PX', 1000)";
@@ -132,6 +146,18 @@ impl Redis {
             command.arg(name).arg(by);
         }
         Ok(command.query_async(&mut self.link()?).await?)
+    }
+
+    pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
+        let mut command = self.script(RESERVE, key);
+        command.arg(claim.lasts.as_millis().to_string()).arg(claim.name).arg(claim.want).arg(claim.limit);
+        let (granted, left) = command.query_async(&mut self.link()?).await?;
+        Ok(Reserved { granted, left })
+    }
+
+    pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
+        let mut command = self.script(GIVE_BACK, key);
+        Ok(command.arg(name).arg(amount).query_async(&mut self.link()?).await?)
     }
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {

@@ -5,7 +5,7 @@
 //! ```text
 //!  caller ──HTTP──▶ server ──▶ pipeline ─────────────────────────▶ upstream ──HTTPS──▶ WeChat
 //!                               1 route       who calls, which app, endpoint, credential class
-//!                               2 access      may this caller do this
+//!                               2 access      may this caller do this, and how often
 //!                               3 credential  the token into the query, the caller's own out
 //!                               4 forward     headers, Content-Length, replay buffer
 //!                               5 inspect     the top-level errcode of a small JSON answer

@@ -286,3 +286,25 @@ fn the_command_ends_with_0_even_for_a_refusal() {
         assert!(output.stdout.starts_with(b"GET /") && output.stderr.is_empty(), "{output:?}");
     }
 }
+
+#[test]
+fn the_limits_that_concern_a_request_are_listed() {
+    let config = config(&format!(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\n\
+         [[caller]]\nname = 'orders'\nkey_sha256 = '{}'\napps = ['shop']\nrate = '50/s'\n\
+         daily = {{ '/cgi-bin/message/**' = 1000 }}\n\
+         [[limit]]\nendpoint = 'GET /cgi-bin/user/**'\ndaily = 500\nmode = 'observe'\nreserve = {{ orders = 100 }}\n\
+         [[limit]]\ncaller = 'anonymous'\nrate = '1/h'\n",
+        "a".repeat(64)
+    ));
+    let text = explain(Method::GET, "/cgi-bin/user/info?openid=o", Some(&config));
+    says(&text, "caller orders may send 50 requests a second, of each replica");
+    says(
+        &text,
+        "all callers together may send 500 requests a day to GET /cgi-bin/user/**, of which 100 are reserved for some \
+         of them, only counted (mode = \"observe\")",
+    );
+    assert!(!text.contains("without a key may") && !text.contains("message"), "{text}");
+    let text = explain(Method::POST, "/cgi-bin/message/custom/send", Some(&config));
+    says(&text, "caller orders may send 1000 requests a day to /cgi-bin/message/**");
+}

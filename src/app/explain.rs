@@ -7,6 +7,7 @@ use crate::config::{Config, Problems};
 use crate::pipeline::explain::{
     Explanation, MOST_REPLAYS, NamedBy, Own, Refused, Settled, explain as decide,
 };
+use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
 use crate::wechat::catalogue::CredentialClass;
 use crate::wechat::{Family, Issuer, errcode};
@@ -235,6 +236,16 @@ impl Told<'_> {
                 size(pipeline.max_body)
             ),
         );
+        for limit in &self.told.limits {
+            let observed =
+                if limit.mode == Mode::Observe { ", only counted (mode = \"observe\")" } else { "" };
+            if limit.rate.is_some() {
+                sheet.row("", &format!("{}, of each replica{observed}", limit.rate_text()));
+            }
+            if limit.daily.is_some() {
+                sheet.row("", &format!("{}{observed}", limit.daily_text()));
+            }
+        }
     }
 
     fn replay(&self, sheet: &mut Sheet) {

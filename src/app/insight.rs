@@ -10,16 +10,16 @@ use crate::admin::view::{quota as view, time};
 use crate::admin::{self, Range};
 use crate::observe::clock::Timestamp;
 use crate::pipeline::Gate;
+use crate::quota::limit::Limits;
 use crate::quota::{self, AppReport, EndpointReport, Quota, WarningReport};
 use crate::token::{self, Happened, Manager};
 use crate::wechat::{Family, errcode};
 
 /// What was spent today, as it is when asked.
-pub(super) fn quota(quota: Quota, gate: Arc<Gate>) -> admin::Quota {
+pub(super) fn quota(quota: Quota, limits: Limits) -> admin::Quota {
     Arc::new(move || {
         let report = quota.report();
-        let slowed = Vec::<(Arc<str>, &str, Timestamp)>::new();
-        let _ = &gate;
+        let slowed = limits.slowed();
         view::Quota {
             day: report.at.beijing_date(),
             day_ends_in_seconds: report.at.beijing_midnight().since(report.at).as_secs(),
@@ -29,9 +29,9 @@ pub(super) fn quota(quota: Quota, gate: Arc<Gate>) -> admin::Quota {
     })
 }
 
-fn app_quota(app: &AppReport, slowed: &[(Arc<str>, &str, Timestamp)]) -> AppQuota {
+fn app_quota(app: &AppReport, slowed: &[(Arc<str>, Arc<str>, Timestamp)]) -> AppQuota {
     let until = |path: &str| {
-        let of = slowed.iter().filter(|(name, slow, _)| *name == app.app && *slow == path);
+        let of = slowed.iter().filter(|(name, slow, _)| *name == app.app && **slow == *path);
         of.map(|(_, _, until)| *until).max()
     };
     AppQuota {
@@ -165,12 +165,16 @@ fn event(event: token::Event, quota: &Quota) -> Event {
 }
 
 /// Clears counters at WeChat.
-pub(super) fn clear(quota: Quota) -> admin::Clear {
+pub(super) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
     Arc::new(move |app, path| {
         quota.knows(app).then(|| {
             let (quota, app, path) = (quota.clone(), app.to_owned(), path.map(str::to_owned));
+            let limits = limits.clone();
             Box::pin(async move {
                 let cleared = quota.clear(&app, path.as_deref()).await;
+                if cleared.as_ref().is_some_and(|cleared| cleared.errcode == Some(0)) {
+                    limits.forget(&app);
+                }
                 cleared.map_or_else(gone_while_clearing, |cleared| Cleared {
                     cleared: cleared.errcode == Some(0),
                     errcode: cleared.errcode.filter(|errcode| *errcode != 0),

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -39,6 +40,7 @@ use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::observe::trace::{TraceError, Traces};
 use crate::pipeline::{AppOptions, Gate, Pipeline};
+use crate::quota::limit::Limits;
 use crate::quota::{self, Quota};
 use crate::server::{Address, BindError, Drained, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
@@ -97,6 +99,7 @@ pub struct Running {
 struct Core {
     gate: Arc<Gate>,
     manager: Manager,
+    limits: Limits,
     clients: asking::Clients,
     quota: Quota,
     alerts: Alerts,
@@ -163,8 +166,16 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let quota = Quota::start(workers, quota_apps(config), ask, store.clone(), clock.clone());
     let exporter = Exporter::new(clock.clone());
     exporter.configure(config.exports.clone(), &manager);
-    let gate =
-        Gate::new(config.pipeline.clone(), upstream, manager.clone(), quota.clone(), clock.clone(), workers);
+    let limits = Limits::new(store.clone(), clock.clone(), Handle::current());
+    let gate = Gate::new(
+        config.pipeline.clone(),
+        upstream,
+        manager.clone(),
+        quota.clone(),
+        limits.clone(),
+        clock.clone(),
+        workers,
+    );
     let alerts = Alerts::new(alert_client()?, clock.clone());
     alerts.configure(config.alerts.clone());
     let watch = alerting::Watch {
@@ -189,10 +200,10 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             upstreams: views::upstreams(Arc::clone(&upstreams)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
-            quota: insight::quota(quota.clone(), Arc::clone(&gate)),
+            quota: insight::quota(quota.clone(), limits.clone()),
             traffic: insight::traffic(quota.clone()),
             activity: insight::activity(manager.clone(), quota.clone(), Arc::clone(&gate)),
-            clear: insight::clear(quota.clone()),
+            clear: insight::clear(quota.clone(), limits.clone()),
             look_up: insight::look_up(quota.clone()),
             exposers: vec![
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
@@ -211,6 +222,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         }),
         gate: Arc::clone(&gate),
         manager,
+        limits,
         clients,
         quota,
         alerts,
@@ -380,7 +392,7 @@ impl Running {
         };
         let (drained, ()) = tokio::join!(proxy.drain_unless(hurried()), pushes);
         tokio::select! {
-            () = core.manager.stop() => {}
+            _ = async { tokio::join!(core.manager.stop(), core.limits.drain()) } => {}
             () = hurried() => {}
         }
         tokio::select! {

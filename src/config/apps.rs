@@ -131,6 +131,7 @@ fn app(
         hosts,
         own_credential,
         jssdk_hosts: jssdk_hosts(raw, report),
+        slow_down: raw.slow_down.or(true),
         upstream,
     })
 }

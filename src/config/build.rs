@@ -11,8 +11,8 @@ use super::secrets::Secrets;
 use super::units::{Size, positive};
 use super::{Config, LogConfig, LogFormat, ServerConfig};
 use super::{
-    alerts, apps, callback_table, callers, exports, file, listeners, store_table, tls_table, trace_table,
-    upstream_table,
+    alerts, apps, callback_table, callers, exports, file, limits, listeners, store_table, tls_table,
+    trace_table, upstream_table,
 };
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
@@ -42,6 +42,8 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     }
     let names: Vec<_> =
         apps.iter().filter_map(|app| app.value.name.item()).map(|name| name.value.as_str()).collect();
+    let limits = file.limit.item().map_or(&[][..], |item| &item.value);
+    let limits = limits::options(callers, limits, &names, report);
     let callers = callers::options(callers, &names, report);
     let store = store_table::options(&file.store.or_default(), secrets, report);
     let upstream = file.upstream.or_default();
@@ -65,6 +67,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         pipeline: pipeline::Options {
             apps,
             callers,
+            limits,
             anonymous,
             max_body: max_body(&server.max_body, report),
             request_timeout,

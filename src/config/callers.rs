@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::Method;
-
 use super::file;
-use super::names::{check_name, is_hex};
-use super::problem::{Place, Report, did_you_mean, looks_like_secret};
+use super::names::{check_known, check_name, is_hex};
+use super::patterns::pattern;
+use super::problem::{Place, Report};
 use super::reader::Item;
-use crate::pipeline::{Allow, CallerOptions};
+use crate::pipeline::CallerOptions;
+use crate::wechat::pattern::Pattern;
 
 /// SHA-256 of nothing and of a lone newline: what `sha256sum` says of a variable that isn't set.
 const EMPTY_KEYS: [&str; 2] = [
@@ -65,12 +65,12 @@ fn caller(
         check_apps(&granted.place, &granted.value.0, apps, report);
     }
     let allow = match raw.allow.item() {
-        None => vec![Allow { method: None, pattern: "**".to_owned() }],
+        None => vec![Pattern { method: None, path: "**".to_owned() }],
         Some(list) => {
             if list.value.0.is_empty() {
                 report.error(&list.place, "allows nothing, leave it out to allow every endpoint");
             }
-            list.value.0.iter().filter_map(|entry| allow(entry, report)).collect()
+            list.value.0.iter().filter_map(|entry| pattern(&entry.value, &entry.place, report)).collect()
         }
     };
     Some(CallerOptions {
@@ -120,100 +120,5 @@ pub(super) fn check_apps(place: &Place, granted: &[Item<String>], apps: &[&str],
     if granted.is_empty() {
         report.error(place, "is empty, expected the names of the apps that it may use, like [\"shop\"]");
     }
-    for app in granted {
-        if apps.contains(&app.value.as_str()) {
-            continue;
-        }
-        let advice = did_you_mean(&app.value, apps.iter().copied(), || {
-            if apps.is_empty() { String::new() } else { format!(", expected {}", apps.join(" or ")) }
-        });
-        let word = if looks_like_secret(&app.value) { "this" } else { &format!("{:?}", app.value) };
-        report.error(&app.place, format!("{word} is no app's name{advice}"));
-    }
-}
-
-fn allow(entry: &Item<String>, report: &mut Report<'_>) -> Option<Allow> {
-    match parse_allow(&entry.value) {
-        Ok(allow) => Some(allow),
-        Err(text) => {
-            report.error(&entry.place, text);
-            None
-        }
-    }
-}
-
-/// Reads `/cgi-bin/message/**`, `GET /cgi-bin/user/info` or `**`.
-fn parse_allow(text: &str) -> Result<Allow, &'static str> {
-    let (method, pattern) = match text.split_once(' ') {
-        Some((method, pattern)) => {
-            if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                return Err(
-                    "has no method in capitals before the blank, expected one like \"GET /cgi-bin/user/info\"",
-                );
-            }
-            (Some(Method::from_bytes(method.as_bytes()).map_err(|_| "has a malformed method")?), pattern)
-        }
-        None => (None, text),
-    };
-    if pattern == "**" {
-        return Ok(Allow { method, pattern: pattern.to_owned() });
-    }
-    let Some(path) = pattern.strip_prefix('/') else {
-        return Err("has no path that begins with /, expected one like \"/cgi-bin/message/**\"");
-    };
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let segments: Vec<_> = path.split('/').collect();
-    for (index, segment) in segments.iter().enumerate() {
-        match *segment {
-            "" | "." | ".." => return Err("has an empty, . or .. segment, which no request has"),
-            "*" => {}
-            "**" if index + 1 == segments.len() => {}
-            "**" => {
-                return Err(
-                    "has ** before its end, expected ** as the last segment alone, or * for one segment",
-                );
-            }
-            other if other.contains('*') => {
-                return Err("has a * within a segment, expected * for a whole segment or ** at the end");
-            }
-            other if !other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~@:".contains(&byte)) => {
-                return Err(
-                    "has a character that no endpoint's path has, expected a path without query and %",
-                );
-            }
-            _ => {}
-        }
-    }
-    Ok(Allow { method, pattern: format!("/{}", path.to_ascii_lowercase()) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn allow_entries_are_normalised() {
-        let pattern = |text| parse_allow(text).map(|allow| (allow.method, allow.pattern));
-        assert_eq!(pattern("**"), Ok((None, "**".into())));
-        assert_eq!(pattern("POST **"), Ok((Some(Method::POST), "**".into())));
-        assert_eq!(pattern("/CGI-bin/Message/**"), Ok((None, "/cgi-bin/message/**".into())));
-        assert_eq!(pattern("GET /cgi-bin/user/info/"), Ok((Some(Method::GET), "/cgi-bin/user/info".into())));
-        assert_eq!(pattern("/wxa/*/list"), Ok((None, "/wxa/*/list".into())));
-        for wrong in [
-            "",
-            "cgi-bin/x",
-            "get /x",
-            "GET  /x",
-            "/a/**/b",
-            "/a*",
-            "/a//b",
-            "/a/../b",
-            "/a?b=c",
-            "/a%2fb",
-            "/",
-            "*",
-        ] {
-            assert!(parse_allow(wrong).is_err(), "{wrong}");
-        }
-    }
+    granted.iter().for_each(|app| check_known(app, "app", apps, report));
 }

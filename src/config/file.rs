@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::problem::{Place, Report, did_you_mean, looks_like_secret};
-use super::reader::{Field, Item, Read, SecretSource, Strings, StringsByName, table};
+use super::reader::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
 use super::units::Size;
 
 /// Declares a table: its keys with their types, and keys that are known but refused with a reason.
@@ -58,6 +58,7 @@ section! {
         trace: Trace,
         app: Vec<Item<App>>,
         caller: Vec<Item<Caller>>,
+        limit: Vec<Item<Limit>>,
         alert: Vec<Item<Alert>>,
     }
     refused {}
@@ -201,6 +202,7 @@ section! {
         callback_token: SecretSource,
         callback_aes_key: SecretSource,
         egress_proxy: String,
+        slow_down: bool,
         upstream: Upstream,
         export: Vec<Item<Export>>,
     }
@@ -232,11 +234,24 @@ section! {
         apps: Strings,
         allow: Strings,
         lease_token: bool,
+        rate: String,
+        daily: NumbersByName,
     }
-    refused {
-        rate: "is not built yet, leave it out",
-        daily: "is not built yet, leave it out",
+    refused {}
+}
+
+section! {
+    /// `[[limit]]`
+    Limit {
+        app: String,
+        caller: String,
+        endpoint: String,
+        rate: String,
+        daily: u64,
+        mode: String,
+        reserve: NumbersByName,
     }
+    refused {}
 }
 
 section! {
@@ -253,7 +268,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 15] = [
+pub(super) const TABLES: [(&str, &[&str]); 16] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -268,6 +283,7 @@ pub(super) const TABLES: [(&str, &[&str]); 15] = [
     ("[app.upstream]", Upstream::KEYS),
     ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
+    ("[[limit]]", Limit::KEYS),
     ("[[alert]]", Alert::KEYS),
 ];
 

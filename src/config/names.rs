@@ -17,6 +17,18 @@ pub(super) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Re
     }
 }
 
+/// Reports a name that is none of `known`, which are names of `what`.
+pub(super) fn check_known(name: &Item<String>, what: &str, known: &[&str], report: &mut Report<'_>) {
+    if known.contains(&name.value.as_str()) {
+        return;
+    }
+    let advice = did_you_mean(&name.value, known.iter().copied(), || {
+        if known.is_empty() { String::new() } else { format!(", expected {}", known.join(" or ")) }
+    });
+    let word = if looks_like_secret(&name.value) { "this" } else { &format!("{:?}", name.value) };
+    report.error(&name.place, format!("{word} is no {what}'s name{advice}"));
+}
+
 /// Whether a text is `length` hexadecimal digits.
 pub(super) fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -85,6 +85,10 @@ pub(super) enum SecretSource {
 #[derive(Debug, Default)]
 pub(super) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
+/// A table whose keys are the user's, each with a number.
+#[derive(Debug, Default)]
+pub(super) struct NumbersByName(pub Vec<(Item<String>, Item<u64>)>);
+
 /// Reports a value of a wrong type. The value isn't repeated: it may be a secret.
 pub(super) fn mismatch(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>, expected: &str) {
     let article = if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
@@ -174,14 +178,33 @@ impl Read for Strings {
 
 impl Read for StringsByName {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
-        let mut entries = Vec::new();
-        for (key, value) in table(value, place, report)? {
-            let place = place.child(&format!("\"{}\"", key.get_ref()));
-            let name = Item { value: key.get_ref().to_string(), place: place.clone().at(key.span().start) };
-            entries.push((name, Strings::read(value.get_ref(), &place.at(value.span().start), report)?));
-        }
-        Some(Self(entries))
+        let entries = by_name(value, place, report, Strings::read)?;
+        Some(Self(entries.into_iter().map(|(name, item)| (name, item.value)).collect()))
     }
+}
+
+impl Read for NumbersByName {
+    fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+        by_name(value, place, report, u64::read).map(Self)
+    }
+}
+
+/// The entries of a table whose keys are the user's.
+fn by_name<T>(
+    value: &DeValue<'_>,
+    place: &Place,
+    report: &mut Report<'_>,
+    read: fn(&DeValue<'_>, &Place, &mut Report<'_>) -> Option<T>,
+) -> Option<Vec<(Item<String>, Item<T>)>> {
+    let mut entries = Vec::new();
+    for (key, value) in table(value, place, report)? {
+        let place = place.child(&format!("\"{}\"", key.get_ref()));
+        let name = Item { value: key.get_ref().to_string(), place: place.clone().at(key.span().start) };
+        let place = place.at(value.span().start);
+        let value = read(value.get_ref(), &place, report)?;
+        entries.push((name, Item { value, place }));
+    }
+    Some(entries)
 }
 
 impl Read for SecretSource {

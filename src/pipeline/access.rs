@@ -1,16 +1,16 @@
 //! Step 2: may this caller do this.
 //!
-//! Rates and daily budgets, and callers known by a client certificate, have their place here too.
+//! Callers known by a client certificate have their place here too; limits are in `limit`.
 
 use http::header::{HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
-use super::Allow;
 use super::directory::{Caller, Directory, host_name};
 use super::error::Error;
 use super::route::Target;
 use crate::server::Peer;
 use crate::wechat::catalogue::{self, CredentialClass};
+use crate::wechat::pattern::Pattern;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -45,7 +45,7 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
         ));
     }
     match caller {
-        Some(caller) if !caller.allow.iter().any(|rule| rule.permits(method, &normal)) => {
+        Some(caller) if !caller.allow.iter().any(|rule| rule.matches(method, &normal)) => {
             Err(Error::CallerForbidden(
                 format!("caller {} may not call this path with this method", caller.name).into(),
             ))
@@ -54,31 +54,8 @@ pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
     }
 }
 
-fn names_exactly(allow: &[Allow], method: &Method, path: &str) -> bool {
-    allow.iter().any(|rule| rule.pattern == path && rule.permits(method, path))
-}
-
-impl Allow {
-    /// Whether this rule lets `method` on `path` (lower case, no trailing slash) through.
-    pub(super) fn permits(&self, method: &Method, path: &str) -> bool {
-        if self.method.as_ref().is_some_and(|only| only != method) {
-            return false;
-        }
-        if self.pattern == "**" {
-            return true;
-        }
-        let mut pattern = self.pattern.split('/');
-        let mut path = path.split('/');
-        loop {
-            match (pattern.next(), path.next()) {
-                (Some("**"), Some(_)) if pattern.clone().next().is_none() => return true,
-                (None, None) => return true,
-                (Some("*"), Some(segment)) if !segment.is_empty() => {}
-                (Some(wanted), Some(segment)) if wanted == segment => {}
-                _ => return false,
-            }
-        }
-    }
+fn names_exactly(allow: &[Pattern], method: &Method, path: &str) -> bool {
+    allow.iter().any(|rule| rule.path == path && rule.matches(method, path))
 }
 
 /// Where anybody is let in without a key, a web page in the browser of somebody who can reach us would be too. A browser
@@ -126,33 +103,7 @@ fn is_wechat_name(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
-
     use super::{is_local_name, is_wechat_name};
-    use crate::pipeline::Allow;
-
-    fn permits(pattern: &str, path: &str) -> bool {
-        Allow { method: None, pattern: pattern.into() }.permits(&Method::GET, path)
-    }
-
-    #[test]
-    fn two_stars_stand_for_any_rest_and_one_for_a_segment() {
-        assert!(permits("**", "/cgi-bin/user/info"));
-        assert!(permits("/cgi-bin/message/**", "/cgi-bin/message/custom/send"));
-        assert!(!permits("/cgi-bin/message/**", "/cgi-bin/message"));
-        assert!(!permits("/cgi-bin/message/**", "/cgi-bin/messages/custom"));
-        assert!(permits("/cgi-bin/*/info", "/cgi-bin/user/info"));
-        assert!(!permits("/cgi-bin/*/info", "/cgi-bin/user/tag/info"));
-        assert!(permits("/cgi-bin/user/info", "/cgi-bin/user/info"));
-        assert!(!permits("/cgi-bin/user/info", "/cgi-bin/user/info/batchget"));
-    }
-
-    #[test]
-    fn a_rule_with_a_method_is_for_that_method_alone() {
-        let rule = Allow { method: Some(Method::GET), pattern: "**".into() };
-        assert!(rule.permits(&Method::GET, "/x"));
-        assert!(!rule.permits(&Method::POST, "/x"));
-    }
 
     #[test]
     fn names_that_only_look_local_are_foreign() {

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
-use super::{Allow, Options, OwnCredential};
+use super::limit::Concerns;
+use super::{Options, OwnCredential};
 use crate::observe::clock::Timestamp;
 use crate::observe::names::Names;
+use crate::quota::limit::Limit;
 use crate::secret::Secret;
 use crate::token::Handle;
+use crate::wechat::pattern::Pattern;
 use crate::wechat::{AppKind, Issuer};
 
 /// What a request is routed by. Never changes; a reload makes a new one.
@@ -19,6 +22,8 @@ pub(super) struct Directory {
     pub(super) apps: Vec<App>,
     pub(super) callers: Vec<Caller>,
     pub(super) options: Options,
+    /// Of callers without a name.
+    limits: Concerns,
     by_name: HashMap<String, usize>,
     by_host: HashMap<String, usize>,
     default: Option<usize>,
@@ -46,6 +51,8 @@ pub(super) struct App {
     pub(super) own_credential: OwnCredential,
     /// Hosts of the web pages that are signed for it, in lower case.
     pub(super) jssdk_hosts: Vec<String>,
+    /// Whether it heeds WeChat's own limits.
+    pub(super) slow_down: bool,
     /// Which of the upstreams it is reached by.
     pub(super) upstream: usize,
     /// Its label in metrics.
@@ -59,8 +66,9 @@ pub(super) struct Caller {
     pub(super) name: Arc<str>,
     keys: Vec<[u8; 32]>,
     apps: Vec<usize>,
-    pub(super) allow: Vec<Allow>,
+    pub(super) allow: Vec<Pattern>,
     pub(super) lease_token: bool,
+    limits: Concerns,
     /// Its label in metrics.
     pub(super) label: u16,
 }
@@ -77,10 +85,11 @@ pub(super) struct Known<'d> {
 const FORMER_SECRET_SECONDS: i64 = 7200;
 
 impl Directory {
-    /// Indexes `options`. `former` is what was in force until now; `credentials` has the handles of an app's, the token
-    /// first, and apps of which it knows nothing are left out.
+    /// Indexes `options`, with their `limits` at work. `former` is what was in force until now; `credentials` has the
+    /// handles of an app's, the token first, and apps of which it knows nothing are left out.
     pub(super) fn new(
         options: Options,
+        limits: &[Arc<Limit>],
         credentials: impl Fn(&str) -> Option<Vec<(Issuer, Handle)>>,
         names: &Names,
         former: Option<&Self>,
@@ -109,6 +118,7 @@ impl Directory {
                 token,
                 own_credential: app.own_credential,
                 jssdk_hosts: app.jssdk_hosts.clone(),
+                slow_down: app.slow_down,
                 upstream: app.upstream,
                 label: names.label(&app.token.name),
             })
@@ -149,11 +159,13 @@ impl Directory {
                 apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
                 allow: caller.allow.clone(),
                 lease_token: caller.lease_token,
+                limits: Concerns::new(limits, Some(&caller.name), position),
                 label: names.label(&caller.name),
             })
             .collect();
         let platforms = apps.iter().any(|app| app.kind == AppKind::Component);
-        Self { apps, callers, by_name, by_host, default, platforms, options }
+        let limits = Concerns::new(limits, None, position);
+        Self { apps, callers, limits, by_name, by_host, default, platforms, options }
     }
 
     /// The app with this name or appid.
@@ -207,6 +219,11 @@ impl Directory {
     /// The caller of this name.
     pub(super) fn caller(&self, name: &str) -> Option<&Caller> {
         self.callers.iter().find(|caller| &*caller.name == name)
+    }
+
+    /// The limits that concern a caller.
+    pub(super) fn limits<'d>(&'d self, caller: Option<&'d Caller>) -> &'d Concerns {
+        caller.map_or(&self.limits, |caller| &caller.limits)
     }
 
     /// Whether requests without a key are let in.

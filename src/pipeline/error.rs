@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::server::Refusal;
+use super::Options;
+use crate::quota::limit::{Kind, Refusal};
+use crate::server;
 use crate::token::Unavailable;
 use crate::upstream::{BodyError, SendError};
 
@@ -49,6 +51,9 @@ pub(super) enum Error {
     /// WeChat did not answer in time.
     #[error("WeChat did not answer in time")]
     UpstreamTimeout(#[source] Box<dyn StdError + Send + Sync>),
+    /// Over a limit of the configuration's, or of WeChat's own.
+    #[error("{}", .0.text)]
+    Limited(Refusal),
     /// Admission limits.
     #[error("too many connections (server.max_connections)")]
     Overloaded,
@@ -58,6 +63,21 @@ pub(super) enum Error {
     /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK reports it as such.
     #[error("the secret of this token call is no caller's API key")]
     WrongSecret,
+}
+
+/// What the configuration says of statuses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Statuses {
+    /// Of refusals for a limit.
+    pub(super) limits: StatusCode,
+    /// All others are 200 too.
+    pub(super) errors_as_200: bool,
+}
+
+impl Statuses {
+    pub(super) fn of(options: &Options) -> Self {
+        Self { limits: options.limit_status, errors_as_200: options.errors_as_200 }
+    }
 }
 
 /// A row of the table: how an error looks.
@@ -82,6 +102,14 @@ impl Error {
             Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, "token_unavailable"),
             Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
             Self::Overloaded | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            // WeChat's own numbers, which SDKs know.
+            Self::Limited(refusal) => {
+                let (code, errcode) = match refusal.kind {
+                    Kind::Quota => ("quota_exhausted", 45009),
+                    Kind::Rate => ("rate_limited", 45011),
+                };
+                return Face { status: StatusCode::TOO_MANY_REQUESTS, code: Some(code), errcode };
+            }
             Self::PlaceholderExpired(_) => {
                 return Face { status: StatusCode::OK, code: None, errcode: 40001 };
             }
@@ -90,8 +118,8 @@ impl Error {
         Face { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
     }
 
-    /// The answer; with `as_200` its status is 200 whatever it means (`server.errors_as_200`).
-    pub(super) fn answer(&self, as_200: bool) -> Response<Bytes> {
+    /// The answer.
+    pub(super) fn answer(&self, statuses: Statuses) -> Response<Bytes> {
         let face = self.face();
         let errmsg = match face.code {
             Some(code) => format!("wxgate: {code}: {self}"),
@@ -100,13 +128,24 @@ impl Error {
         };
         let body = serde_json::json!({ "errcode": face.errcode, "errmsg": errmsg }).to_string();
         let mut answer = Response::new(Bytes::from(body));
-        *answer.status_mut() = if as_200 { StatusCode::OK } else { face.status };
+        *answer.status_mut() = match self {
+            Self::Limited(_) => statuses.limits,
+            _ if statuses.errors_as_200 => StatusCode::OK,
+            _ => face.status,
+        };
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(code) = face.code {
             headers.insert(ERROR_HEADER, HeaderValue::from_static(code));
         }
         match self {
+            Self::Limited(refusal) => {
+                // Rounded up: who comes back too early is refused again.
+                let seconds = refusal.retry_after.as_millis().div_ceil(1000).max(1);
+                if let Ok(seconds) = HeaderValue::try_from(seconds.to_string()) {
+                    headers.insert(RETRY_AFTER, seconds);
+                }
+            }
             Self::Overloaded => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -163,8 +202,10 @@ impl From<Unavailable> for Error {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<server::Refusal> for Error {
+    fn from(refusal: server::Refusal) -> Self {
+        use server::Refusal;
+
         Self::BadRequest(Cow::Borrowed(match refusal {
             Refusal::Malformed => "this is no HTTP/1.1 request",
             Refusal::HeadTooLarge => "the request's head is longer than 128 KiB or has more than 100 fields",
@@ -182,7 +223,10 @@ impl From<Refusal> for Error {
 mod tests {
     use std::time::Duration;
 
-    use super::{Error, Unavailable};
+    use http::StatusCode;
+
+    use super::{Error, Statuses, Unavailable};
+    use crate::quota::limit::{self, Kind};
     use crate::server::Refusal;
     use crate::upstream::SendError;
 
@@ -204,8 +248,9 @@ mod tests {
             (Error::PlaceholderExpired("why"), 200, None, 40001),
             (Error::WrongSecret, 200, None, 40125),
         ];
+        let statuses = |errors_as_200| Statuses { limits: StatusCode::TOO_MANY_REQUESTS, errors_as_200 };
         for (error, status, code, errcode) in rows {
-            let answer = error.answer(false);
+            let answer = error.answer(statuses(false));
             assert_eq!(answer.status().as_u16(), status, "{error:?}");
             let header = answer.headers().get("x-wxgate-error").map(|value| value.to_str().expect("text"));
             assert_eq!(header, code, "{error:?}");
@@ -214,7 +259,27 @@ mod tests {
             assert_eq!(body["errcode"], errcode);
             let errmsg = body["errmsg"].as_str().expect("text");
             assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
-            assert_eq!(error.answer(true).status().as_u16(), 200);
+            assert_eq!(error.answer(statuses(true)).status().as_u16(), 200);
+        }
+    }
+
+    #[test]
+    fn a_limit_has_wechats_own_code_and_a_status_of_its_own() {
+        let retry_after = Duration::from_millis(1001);
+        for (kind, code, errcode) in
+            [(Kind::Rate, "rate_limited", 45011), (Kind::Quota, "quota_exhausted", 45009)]
+        {
+            let error = Error::Limited(limit::Refusal { kind, text: "why".into(), retry_after });
+            for (limits, errors_as_200) in [(200, false), (429, true)] {
+                let limits = StatusCode::from_u16(limits).expect("a status");
+                let answer = error.answer(Statuses { limits, errors_as_200 });
+                assert_eq!(answer.status(), limits);
+                assert_eq!(answer.headers()["x-wxgate-error"], code);
+                assert_eq!(answer.headers()["retry-after"], "2");
+                let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+                assert_eq!(body["errcode"], errcode);
+                assert_eq!(body["errmsg"], format!("wxgate: {code}: why"));
+            }
         }
     }
 }

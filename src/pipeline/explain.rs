@@ -18,11 +18,12 @@ use super::{Options, credential, lease, replay, route, ticket, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::observe::names::Names;
+use crate::quota::limit::LimitOptions;
 use crate::secret::Secret;
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
 use crate::wechat::Issuer;
-use crate::wechat::catalogue::{CredentialClass, Endpoint};
+use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 /// How often one request is sent again at most, after its token was rejected.
 pub const MOST_REPLAYS: u32 = replay::MOST;
@@ -51,6 +52,8 @@ pub struct Explanation {
     pub answer: Option<Own>,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
+    /// The limits that concern it, whoever of them sends it.
+    pub limits: Vec<LimitOptions>,
 }
 
 /// The request, sent by one caller.
@@ -179,7 +182,18 @@ pub fn explain(
     let untouched = endpoint.class == CredentialClass::UserOauth;
     let brought = target.query.filter(|_| !untouched && call.is_none()).into_iter();
     let brought = brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name());
+    let passing: Vec<_> = visits
+        .iter()
+        .filter_map(|(caller, seen)| Some((caller.as_deref(), &*seen.as_ref().ok()?.settled.app)))
+        .collect();
+    let path = catalogue::normalise(target.path);
+    let concerns = |limit: &&LimitOptions| {
+        let app = |app: &str| limit.app.as_deref().is_none_or(|only| only == app);
+        limit.concerns_endpoint(method, &path)
+            && passing.iter().any(|(caller, of)| app(of) && limit.concerns_caller(*caller))
+    };
     Ok(Explanation {
+        limits: options.limits.iter().filter(concerns).cloned().collect(),
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
         endpoint,
@@ -208,7 +222,7 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
         let app = options.apps.iter().find(|app| &*app.token.name == name)?;
         Some(Handle::unkept(&app.token, tokens, &clock))
     };
-    Directory::new(options.clone(), credentials, &Names::default(), None, clock.now())
+    Directory::new(options.clone(), &[], credentials, &Names::default(), None, clock.now())
 }
 
 /// Who may be asking: everybody, or the one whom a placeholder names.

@@ -67,6 +67,7 @@ pub(super) struct Counts {
     pub(super) durations: Map<(u16, u16), Durations>,
     pub(super) replays: Map<(u16, u8), (Replayed, u64)>,
     pub(super) refused: Map<(u16, u16, usize), (&'static str, u64)>,
+    pub(super) observed: Map<(u16, u16, usize), (&'static str, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -182,6 +183,13 @@ impl Metrics {
         for ((app, caller, code), count) in &totals.refused {
             out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
         }
+        out.counter(
+            "wxgate_limit_observed_total",
+            "Requests that limits with mode = \"observe\" would have refused.",
+        );
+        for ((app, caller, code), count) in &totals.observed {
+            out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
+        }
         out.gauge("wxgate_inflight_requests", "Requests whose answer has not ended.");
         let in_flight: u64 = self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum();
         out.sample(&[], in_flight as f64);
@@ -197,6 +205,7 @@ struct Totals {
     durations: BTreeMap<(u16, &'static str), Durations>,
     replays: BTreeMap<(u16, Replayed), u64>,
     refused: BTreeMap<(u16, u16, &'static str), u64>,
+    observed: BTreeMap<(u16, u16, &'static str), u64>,
 }
 
 impl Totals {
@@ -220,6 +229,9 @@ impl Totals {
         }
         for ((app, caller, _), (code, count)) in &counts.refused {
             *self.refused.entry((*app, *caller, *code)).or_default() += count;
+        }
+        for ((app, caller, _), (code, count)) in &counts.observed {
+            *self.observed.entry((*app, *caller, *code)).or_default() += count;
         }
         self
     }

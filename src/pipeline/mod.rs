@@ -11,6 +11,7 @@ mod forward;
 mod held;
 mod inspect;
 mod lease;
+mod limit;
 mod metrics;
 mod options;
 mod own;
@@ -35,13 +36,13 @@ use self::account::{Account, Authorizers, Kept, Wanted};
 use self::body::{Memory, Outgoing};
 use self::credential::Injected;
 use self::directory::{Directory, Known};
-use self::error::Error;
+use self::error::{Error, Statuses};
 use self::forward::Sending;
 use self::held::{Held, InForce};
 use self::inspect::Finding;
 pub use self::metrics::CallerRequests;
 use self::metrics::Metrics;
-pub use self::options::{Allow, AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
+pub use self::options::{AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
 use self::report::{Report, Reporter};
 use self::route::{Named, Placeholder, Target};
 use self::token_call::{Asked, TokenCall};
@@ -53,6 +54,7 @@ use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::observe::trace::Tracer;
 use crate::quota::Quota;
+use crate::quota::limit::Limits;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
 use crate::upstream::{Answer, Gauges, Patience, Pool, Start, Upstream};
@@ -63,6 +65,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     memory: Arc<Memory>,
     manager: Manager,
+    limits: Limits,
     user_tokens: UserTokens,
     quota: Quota,
     clock: Clock,
@@ -76,22 +79,25 @@ impl std::fmt::Debug for Gate {
 
 impl Gate {
     /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which name their upstreams
-    /// by their places in `upstreams`; `quota` counts what its callers spend.
+    /// by their places in `upstreams`; `quota` counts what its callers spend, and `limits` keeps them to those in
+    /// `options`.
     pub fn new(
         options: Options,
         upstreams: Vec<Arc<Upstream>>,
         manager: Manager,
         quota: Quota,
+        limits: Limits,
         clock: Clock,
         workers: usize,
     ) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
         let memory = Memory::new(options.replay.memory);
-        let directory =
-            Directory::new(options, |name| manager.credentials(name), quota.names(), None, clock.now());
+        let at_work = limits.configure(&options.limits);
+        let credentials = |name: &str| manager.credentials(name);
+        let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
         let in_force = ArcSwap::from_pointee(InForce { directory, upstreams });
         let user_tokens = UserTokens::default();
-        Arc::new(Self { in_force, metrics, memory, manager, user_tokens, quota, clock })
+        Arc::new(Self { in_force, metrics, memory, manager, limits, user_tokens, quota, clock })
     }
 
     /// Puts other options in force, for requests that come from now on.
@@ -100,7 +106,8 @@ impl Gate {
         let now = self.clock.now();
         let credentials = |name: &str| self.manager.credentials(name);
         let names = self.quota.names();
-        let directory = Directory::new(options, credentials, names, Some(&former.directory), now);
+        let limits = self.limits.configure(&options.limits);
+        let directory = Directory::new(options, &limits, credentials, names, Some(&former.directory), now);
         self.in_force.store(Arc::new(InForce { directory, upstreams }));
     }
 
@@ -207,13 +214,17 @@ impl Pipeline {
         if let Some(wish) = ticket::wish(&account, &parts.method, &target) {
             return ticket::answer(wish, &account, &target, self.gate.clock.now()).await;
         }
+        let limits = directory.limits(caller);
+        limits.check_rates(&account, &parts.method, &target, report)?;
+        limit::spare(self.gate.limits.slow(), &account, &target)?;
 
         let sending = Sending::prepare(&parts, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
+        limits.spend(&account, &parts.method, &target, report).await?;
         report.let_through();
         let app = account.app;
         let pool = held.pool(app, route::site(app.kind, target.endpoint), &self.gauges);
-        self.exchange(pool, &wanted, &target, sending, report).await
+        self.exchange(pool, &account, &wanted, &target, sending, report).await
     }
 
     /// Answers a call for a token with a placeholder.
@@ -297,6 +308,7 @@ impl Pipeline {
     async fn exchange(
         &self,
         pool: &Rc<Pool<Outgoing>>,
+        account: &Account<'_>,
         wanted: &Wanted<'_>,
         target: &Target<'_>,
         mut sending: Sending<'_>,
@@ -314,6 +326,8 @@ impl Pipeline {
             let (mut answer, finding) = attempt?;
             report.errcode = finding.errcode;
             report.rid.clone_from(&finding.rid);
+            let taken = answer.status == StatusCode::OK;
+            limit::heed(self.gate.limits.slow(), account, target, taken, finding.errcode);
             if target.endpoint.is_of_users()
                 && let (Start::Whole(bytes), None | Some(0)) = (&finding.start, finding.errcode)
             {
@@ -421,11 +435,11 @@ impl Handler for Pipeline {
         let held = self.held();
         let mut report = Report::open(&self.reporter, Rc::clone(&held), &request);
         let decided = self.run(&held, request, peer, &mut report).await;
-        report.deliver(decided, held.options.errors_as_200)
+        report.deliver(decided, Statuses::of(&held.options))
     }
 
     fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
-        Some(self.reporter.refused(&error, self.held().options.errors_as_200))
+        Some(self.reporter.refused(&error, Statuses::of(&self.held().options)))
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
+use crate::quota::limit::LimitOptions;
 use crate::token;
+use crate::wechat::pattern::Pattern;
 
 /// What a request's way depends on; replaced whole when the configuration is reloaded.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Options {
     pub apps: Vec<AppOptions>,
     /// Empty: everybody is anonymous.
     pub callers: Vec<CallerOptions>,
+    /// Rates and budgets, those of callers among them.
+    pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
     pub anonymous: bool,
     /// A longer request body is refused.
@@ -53,6 +57,8 @@ pub struct AppOptions {
     pub own_credential: OwnCredential,
     /// Hosts of the web pages that may get a signature for the JS-SDK; lower case, without port.
     pub jssdk_hosts: Vec<String>,
+    /// Where WeChat refuses an endpoint for its limits, it is called at a slow pace until that window ends.
+    pub slow_down: bool,
     /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
     pub upstream: usize,
 }
@@ -76,16 +82,7 @@ pub struct CallerOptions {
     /// Names of the apps that it may use.
     pub apps: Vec<Arc<str>>,
     /// What it may call.
-    pub allow: Vec<Allow>,
+    pub allow: Vec<Pattern>,
     /// It may have the real token.
     pub lease_token: bool,
-}
-
-/// One rule of a caller's `allow`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allow {
-    /// Only this method; any if none.
-    pub method: Option<Method>,
-    /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
-    pub pattern: String,
 }

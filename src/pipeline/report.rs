@@ -16,7 +16,7 @@ use self::reported::Reported;
 use super::account::Account;
 use super::body::Outgoing;
 use super::directory::{App, Caller};
-use super::error::Error;
+use super::error::{Error, Statuses};
 use super::held::Held;
 use super::inspect::Finding;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
@@ -57,8 +57,8 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// Answers, counts and logs what never became a request.
-    pub(super) fn refused(&self, error: &Error, errors_as_200: bool) -> http::Response<Bytes> {
-        let mut answer = error.answer(errors_as_200);
+    pub(super) fn refused(&self, error: &Error, statuses: Statuses) -> http::Response<Bytes> {
+        let mut answer = error.answer(statuses);
         let request_id = request_id(&HeaderMap::new());
         let face = error.face();
         let status = answer.status().as_u16();
@@ -111,6 +111,8 @@ pub(super) struct Report {
     code: Option<&'static str>,
     cause: Option<Cow<'static, str>>,
     replay_rejected: bool,
+    /// Limits that are observed would have refused it for these.
+    observed: [Option<&'static str>; 2],
 }
 
 impl Report {
@@ -149,6 +151,7 @@ impl Report {
             code: None,
             cause: Some("the caller hung up".into()),
             replay_rejected: false,
+            observed: [None; 2],
         }
     }
 
@@ -190,6 +193,14 @@ impl Report {
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
+    /// A limit that is only observed would have refused it; what refuses for the same reason twice is one refusal.
+    pub(super) fn would_refuse(&mut self, code: &'static str) {
+        let place = self.observed.iter_mut().find(|seen| seen.is_none_or(|seen| seen == code));
+        if let Some(place) = place {
+            *place = Some(code);
+        }
+    }
+
     /// The last answer rejected the token once more.
     pub(super) fn rejected(&mut self) {
         self.replay_rejected = true;
@@ -202,7 +213,7 @@ impl Report {
     }
 
     /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is noted.
-    pub(super) fn deliver(mut self, decided: Result<Response, Error>, errors_as_200: bool) -> Response {
+    pub(super) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
         let mut response = match decided {
             Ok(response) => {
                 let code = self.errcode.unwrap_or(0);
@@ -217,7 +228,7 @@ impl Report {
                 self.code = face.code;
                 self.outcome = if face.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(error.chain().into());
-                error.answer(errors_as_200).map(Body::from)
+                error.answer(statuses).map(Body::from)
             }
         };
         self.status = response.status().as_u16();
@@ -321,6 +332,9 @@ impl Report {
                         .or_insert((Replayed::Rejected, 0))
                         .1 += u64::from(self.replays - 1);
                 }
+            }
+            for code in self.observed.into_iter().flatten() {
+                counts.observed.entry((app, caller, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
             }
             if let (Outcome::Refused, Some(code)) = (self.outcome, self.code) {
                 counts.refused.entry((app, caller, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;

@@ -12,6 +12,7 @@
 //! | `figures`, `watch` | what WeChat says of its quotas, and when it is asked |
 //! | `pace`, `warning` | when a quota will be used up, and who is told |
 //! | `clear` | letting WeChat's counters begin anew |
+//! | `limit` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
 
 use std::collections::{BTreeMap, HashMap};
@@ -31,6 +32,7 @@ mod figures;
 mod flush;
 mod history;
 mod ledger;
+pub mod limit;
 mod metrics;
 mod pace;
 mod report;

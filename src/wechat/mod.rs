@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod errcode;
 mod issuer;
 pub mod jssdk;
+pub mod pattern;
 pub mod placeholder;
 pub mod verdict;
 

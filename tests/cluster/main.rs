@@ -7,6 +7,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
+mod budget;
 mod callers;
 mod counting;
 mod fleet;

@@ -1,0 +1,149 @@
+//! A budget on the simulated store, by a clock that is paused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Budget, Lack, Office, Wait, slice_of};
+use crate::observe::clock::Clock;
+use crate::store::simulated::Server;
+
+fn budget(server: &Arc<Server>, replica: usize, limit: u64, clock: &Clock) -> Arc<Budget> {
+    let office = Office { store: server.store(replica), clock: clock.clone(), runtime: Handle::current() };
+    Arc::new(Budget::new("b".into(), limit, office))
+}
+
+async fn take(budget: &Arc<Budget>) -> Result<(), Lack> {
+    budget.take(&mut Wait::default()).await.map(drop)
+}
+
+/// Takes until there is nothing more; a store that was slow is asked again.
+async fn exhaust(budget: &Arc<Budget>) -> u64 {
+    let mut taken = 0;
+    loop {
+        match take(budget).await {
+            Ok(()) => taken += 1,
+            Err(Lack::Spent) => return taken,
+            Err(Lack::Store) => sleep(Duration::from_millis(500)).await,
+        }
+    }
+}
+
+#[test]
+fn slices_shrink_with_what_is_left() {
+    let slices = [1_000_000, 6400, 640, 127, 63, 1, 0].map(slice_of);
+    assert_eq!(slices, [1000, 100, 10, 1, 1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_together_take_exactly_the_limit() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let mut tasks = JoinSet::new();
+    for replica in 0..8 {
+        let budget = budget(&server, replica, 1000, &clock);
+        for _ in 0..25 {
+            let budget = Arc::clone(&budget);
+            tasks.spawn(async move { exhaust(&budget).await });
+        }
+    }
+    assert_eq!(tasks.join_all().await.into_iter().sum::<u64>(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_cost_a_slice_and_never_exceed_the_limit() {
+    for seed in 0..20 {
+        fastrand::seed(seed);
+        let (server, clock) = (Server::new(), Clock::simulated());
+        server.lossy(0.1);
+        let mut tasks = JoinSet::new();
+        for replica in 0..4 {
+            let budget = budget(&server, replica, 1000, &clock);
+            tasks.spawn(async move { exhaust(&budget).await });
+        }
+        let taken = tasks.join_all().await.into_iter().sum::<u64>();
+        assert!((100..=1000).contains(&taken), "seed {seed}: {taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_leaves_the_slice_and_no_more() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let budget = budget(&server, 0, 640, &clock);
+    for _ in 0..2 {
+        take(&budget).await.expect("there");
+    }
+    sleep(Duration::from_secs(1)).await;
+    server.cut_off(0, Duration::from_secs(60));
+    let began = Instant::now();
+    let mut taken = 0;
+    while take(&budget).await.is_ok() {
+        taken += 1;
+    }
+    assert!((8..=20).contains(&taken), "{taken}");
+    assert!(began.elapsed() <= Duration::from_millis(310), "{:?}", began.elapsed());
+    sleep(Duration::from_millis(10)).await;
+    let began = Instant::now();
+    assert_eq!(take(&budget).await, Err(Lack::Store));
+    assert_eq!(began.elapsed(), Duration::ZERO, "what is known to be down isn't waited for");
+    sleep(Duration::from_secs(65)).await;
+    take(&budget).await.expect("it is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn midnight_in_beijing_voids_the_slice_and_opens_the_next_day() {
+    // The simulated clock begins with the epoch, at eight in the morning.
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let budget = budget(&server, 0, 100, &clock);
+    assert_eq!(exhaust(&budget).await, 100);
+    sleep(Duration::from_secs(16 * 3600)).await;
+    take(&budget).await.expect("a new day");
+    assert_eq!(exhaust(&budget).await, 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_hangs_up_loses_nothing() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let budget = budget(&server, 0, 5, &clock);
+    let (mut taken, mut hung_up) = (0, 0);
+    while hung_up < 3 {
+        match timeout(Duration::ZERO, take(&budget)).await {
+            Ok(result) => {
+                result.expect("there");
+                taken += 1;
+            }
+            Err(_) => hung_up += 1,
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(taken + exhaust(&budget).await, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_is_there_for_others() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let (one, other) = (budget(&server, 0, 640, &clock), budget(&server, 1, 640, &clock));
+    for _ in 0..3 {
+        take(&one).await.expect("there");
+    }
+    sleep(Duration::from_secs(1)).await;
+    one.give_back().await;
+    assert_eq!(exhaust(&other).await, 637);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_shrinks_below_what_is_spent_grants_nothing() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let budget = budget(&server, 0, 1000, &clock);
+    for _ in 0..10 {
+        take(&budget).await.expect("there");
+    }
+    budget.resize(10);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(take(&budget).await, Err(Lack::Spent));
+    budget.resize(12);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(exhaust(&budget).await, 2);
+}

@@ -1,0 +1,204 @@
+//! Limits on what callers send to WeChat: rates, day budgets, and the pace that WeChat's own refusals leave.
+//!
+//! A rate is each replica's own. A budget is the whole cluster's: its count is in the store, of which each replica
+//! reserves slices ahead, so that requests normally don't wait for it.
+
+mod budget;
+mod options;
+mod rate;
+mod slow;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+pub use self::budget::{Budget, Taken, Wait};
+pub use self::options::{LimitOptions, Mode};
+pub use self::rate::{Per, Rate};
+pub use self::slow::{Slow, Slowed, Subject};
+
+use self::budget::{Lack, Office};
+use self::rate::Meter;
+use crate::observe::clock::{Clock, Timestamp};
+use crate::store::Store;
+
+/// A request is over a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which kind of limit.
+    pub kind: Kind,
+    /// Whose limit it is, for people.
+    pub text: String,
+    /// When to try again.
+    pub retry_after: Duration,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Requests in a short time.
+    Rate,
+    /// Requests of a day.
+    Quota,
+}
+
+/// A configured limit at work.
+#[derive(Debug)]
+pub struct Limit {
+    options: LimitOptions,
+    clock: Clock,
+    rate: Option<Arc<Meter>>,
+    /// What all share whom it concerns, less what is reserved.
+    shared: Option<Arc<Budget>>,
+    reserved: Vec<(Arc<str>, Arc<Budget>)>,
+}
+
+impl Limit {
+    /// What was configured.
+    pub fn options(&self) -> &LimitOptions {
+        &self.options
+    }
+
+    /// The part of the budget that is this caller's alone.
+    pub fn reserved_for(&self, caller: &str) -> Option<Arc<Budget>> {
+        self.reserved.iter().find(|(name, _)| **name == *caller).map(|(_, budget)| Arc::clone(budget))
+    }
+
+    /// Lets a request through if the rate does.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn check_rate(&self) -> Result<(), Refusal> {
+        let Some(meter) = &self.rate else { return Ok(()) };
+        meter.check().map_err(|retry_after| Refusal {
+            kind: Kind::Rate,
+            text: self.options.rate_text(),
+            retry_after,
+        })
+    }
+
+    /// Takes one request from the budget: from what is the caller's `own`, then from what all share.
+    ///
+    /// # Errors
+    /// There is none, or the store didn't say so in time.
+    pub async fn take<'b>(
+        &'b self,
+        own: Option<&'b Arc<Budget>>,
+        wait: &mut Wait,
+    ) -> Result<Option<Taken<'b>>, Refusal> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        if let Some(own) = own
+            && let Ok(taken) = own.take(wait).await
+        {
+            return Ok(Some(taken));
+        }
+        shared.take(wait).await.map(Some).map_err(|lack| self.refusal(lack))
+    }
+
+    fn refusal(&self, lack: Lack) -> Refusal {
+        let text = self.options.daily_text();
+        match lack {
+            Lack::Spent => {
+                let now = self.clock.now();
+                let retry_after = now.beijing_midnight().since(now);
+                Refusal { kind: Kind::Quota, text: format!("{text}, until midnight in Beijing"), retry_after }
+            }
+            Lack::Store => Refusal {
+                kind: Kind::Quota,
+                text: format!("{text}, and the store, which counts them, does not answer"),
+                retry_after: budget::ASK_AGAIN,
+            },
+        }
+    }
+}
+
+/// All limits in force, and what outlives a reload of them. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    office: Office,
+    kept: Arc<Mutex<Kept>>,
+    slow: Arc<Slow>,
+}
+
+/// By what is limited, so that a limit that stays goes on where it was.
+#[derive(Debug, Default)]
+struct Kept {
+    meters: HashMap<String, (Rate, Arc<Meter>)>,
+    budgets: HashMap<String, Arc<Budget>>,
+}
+
+impl Limits {
+    /// None yet. Budgets are counted in `store`, by tasks on `runtime`.
+    pub fn new(store: Store, clock: Clock, runtime: Handle) -> Self {
+        let slow = Arc::new(Slow::new(clock.clone()));
+        Self { office: Office { store, clock, runtime }, kept: Arc::default(), slow }
+    }
+
+    /// Puts these in force. What a budget has spent stays spent, whatever its number is now.
+    pub fn configure(&self, options: &[LimitOptions]) -> Vec<Arc<Limit>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut former = std::mem::take(&mut *kept);
+        let mut limits = Vec::with_capacity(options.len());
+        for options in options {
+            let scope = options.scope();
+            let rate = options.rate.map(|rate| {
+                let former = former.meters.remove(&scope).filter(|(before, _)| *before == rate);
+                let (_, meter) = former.unwrap_or_else(|| (rate, Arc::new(Meter::new(rate))));
+                kept.meters.insert(scope.clone(), (rate, Arc::clone(&meter)));
+                meter
+            });
+            let mut budget = |name: String, limit| {
+                let budget = match former.budgets.remove(&name) {
+                    Some(budget) => {
+                        budget.resize(limit);
+                        budget
+                    }
+                    None => Arc::new(Budget::new(name.clone(), limit, self.office.clone())),
+                };
+                kept.budgets.insert(name, Arc::clone(&budget));
+                budget
+            };
+            let reserved = options.reserve.iter();
+            let reserved: Vec<_> = reserved
+                .map(|(caller, part)| {
+                    (Arc::clone(caller), budget(format!("{scope} reserve={caller}"), *part))
+                })
+                .collect();
+            let shared = options.shared().map(|shared| budget(scope.clone(), shared));
+            let clock = self.office.clock.clone();
+            limits.push(Arc::new(Limit { options: options.clone(), clock, rate, shared, reserved }));
+        }
+        for budget in former.budgets.into_values() {
+            budget.release();
+        }
+        limits
+    }
+
+    /// What WeChat's own refusals are known of.
+    pub fn slow(&self) -> &Arc<Slow> {
+        &self.slow
+    }
+
+    /// The endpoints that WeChat refused for its limits: app, path, and until when they are called at a slow pace.
+    pub fn slowed(&self) -> Vec<(Arc<str>, Arc<str>, Timestamp)> {
+        self.slow.slowed()
+    }
+
+    /// WeChat's counters of this app were set to zero: it is called at full pace again.
+    pub fn forget(&self, app: &str) {
+        self.slow.forget(app);
+    }
+
+    /// Gives back what was reserved and not spent. To be called when no request is left.
+    pub async fn drain(&self) {
+        let budgets: Vec<_> = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.budgets.values().map(Arc::clone).collect()
+        };
+        for budget in budgets {
+            budget.give_back().await;
+        }
+    }
+}

@@ -54,7 +54,8 @@ impl Stage {
             "[server]\nlisten = [\"127.0.0.1:{proxy}\"]\nworkers = 2\ndrain_timeout = \"2s\"\n\
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [upstream]\nbase_urls = [\"{}\"]\n\
-             [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n",
+             [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n\
+             [[limit]]\ncaller = \"anonymous\"\nrate = \"20/s\"\nmode = \"observe\"\n",
             sandbox.url()
         );
         let source: app::Source = Arc::new(move || {
@@ -97,6 +98,7 @@ impl Stage {
             ),
             ("What reached WeChat:", format!("curl '{wechat}/sandbox/journal?limit=5'")),
             ("How the tokens are doing:", format!("wxgate status --admin http://{admin}")),
+            ("Who spends which quota:", format!("wxgate quota --admin http://{admin}")),
         ] {
             screen.line("");
             screen.say(what);

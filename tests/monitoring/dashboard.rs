@@ -13,9 +13,6 @@ use crate::demo::Demo;
 use crate::prometheus::{LOST, Prometheus};
 use crate::{deployed, metrics, read};
 
-/// Metrics that rules and dashboard know already, and wxgate not yet.
-const AWAITED: [&str; 1] = ["wxgate_limit_observed_total"];
-
 /// Calls the demo's proxy, of which rates are made, until it is told to stop.
 async fn call(client: reqwest::Client, proxy: String, done: Arc<AtomicBool>) {
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -48,10 +45,6 @@ fn filled(query: &str) -> String {
     filled
 }
 
-fn is_awaited(text: &str) -> bool {
-    metrics(text).iter().any(|name| AWAITED.contains(&name.as_str()))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_of_the_dashboard_finds_data_in_the_running_demo() {
     let dashboard: Value =
@@ -79,7 +72,7 @@ async fn every_query_of_the_dashboard_finds_data_in_the_running_demo() {
     let all: String = queries.iter().map(|(_, query)| query.as_str()).chain([alerts.as_str()]).collect();
     let named = metrics(&all);
     let unknown: BTreeSet<_> = named.difference(&known).map(String::as_str).collect();
-    assert_eq!(unknown, BTreeSet::from(AWAITED), "asked for and not in a scrape; no longer to be awaited?");
+    assert_eq!(unknown, BTreeSet::new(), "asked for and not in a scrape");
 
     let give_up = Instant::now() + LOST;
     let mut without = queries.clone();
@@ -87,8 +80,7 @@ async fn every_query_of_the_dashboard_finds_data_in_the_running_demo() {
         let mut left = Vec::new();
         for (panel, query) in without {
             let found = prometheus.query(&filled(&query)).await;
-            // Of what nothing is known yet, that the query is one is all that can be shown.
-            if found.is_empty() && !is_awaited(&query) {
+            if found.is_empty() {
                 left.push((panel, query));
             }
         }

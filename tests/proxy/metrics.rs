@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-
 use wxgate::sandbox::{Action, Fault};
 
 use crate::harness::{APPID, Answer, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller};

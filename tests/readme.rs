@@ -108,7 +108,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 21);
+    assert_eq!(seen, 23);
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! WeChat's own 45009 and 45011: what comes of them for later requests.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::Rate;
 
-use crate::harness::{APPID, Answer, Gate, SHOP, SHOP_AND_GAME, Setup, caller, sandbox};
+use crate::harness::{ADMIN_TOKEN, APPID, Answer, Gate, SHOP, SHOP_AND_GAME, Setup, caller, sandbox};
 
 const INFO: &str = "/cgi-bin/user/info?openid=o";
 const PATH: &str = "/cgi-bin/user/info";
+/// Longer than anything takes here; what is still missing then will not come.
+const LOST: Duration = Duration::from_secs(60);
 
 /// Noon in Beijing, at the beginning of a minute, so that no window ends while a test runs.
 fn noon() -> Clock {
@@ -99,4 +104,29 @@ async fn counters_that_a_caller_has_cleared_end_it() {
     let cleared = Answer::of(clear.body(format!("{{\"appid\":\"{APPID}\"}}"))).await;
     assert_eq!(cleared.errcode(), 0, "{cleared:?}");
     assert_eq!(ask().await, 0);
+}
+
+#[tokio::test]
+async fn the_admin_address_shows_what_is_slowed_and_ends_it_by_clearing() {
+    let gate = start(SHOP).await;
+    gate.sandbox.daily_limit(PATH, 1);
+    for _ in 0..3 {
+        gate.get(INFO).await;
+    }
+    assert_eq!(gate.journal(PATH).len(), 2);
+    let give_up = Instant::now() + LOST;
+    let until = loop {
+        let quota = Answer::of(gate.client.get(gate.admin_url("/api/v1/quota"))).await.json();
+        let endpoints = quota["apps"][0]["endpoints"].as_array().cloned().unwrap_or_default();
+        if let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint["endpoint"] == PATH) {
+            break endpoint["slowed_until"].as_str().map(str::to_owned);
+        }
+        assert!(Instant::now() < give_up, "{quota}");
+        sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(until.as_deref().map(|until| &until[11..19]), Some("16:00:00"), "midnight in Beijing");
+    let clear = gate.admin_url("/api/v1/apps/shop/clear-quota?confirm=shop");
+    let cleared = Answer::of(gate.client.post(clear).bearer_auth(ADMIN_TOKEN)).await;
+    assert_eq!(cleared.json()["cleared"], true, "{cleared:?}");
+    assert_eq!(gate.get(INFO).await.errcode(), 0);
 }

@@ -31,8 +31,8 @@
 //!   [`secret`] and [`observe`] know nothing of the rest.
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's way there is no lock,
-//! no wake-up of another thread and no counter that other workers write to. Everything else runs on one control-plane
-//! thread.
+//! no wake-up of another thread and no counter that other workers write to, but for the limits that are configured.
+//! Everything else runs on one control-plane thread.
 //!
 //! Start reading at `pipeline/mod.rs` (`Pipeline::run`), then `token/ladder.rs`.
 

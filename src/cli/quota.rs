@@ -137,7 +137,7 @@ fn lines(endpoint: &Endpoint) -> String {
     let all: u64 = endpoint.callers.iter().map(|caller| caller.calls).sum();
     let most = endpoint.callers.first().map_or_else(
         || "-".to_owned(),
-        |caller| format!("{} {}%", caller.caller, caller.calls * 100 / all.max(1)),
+        |caller| format!("{}% {}", caller.calls * 100 / all.max(1), caller.caller),
     );
     let mut path = printable(&endpoint.endpoint);
     let mut out = String::new();
@@ -227,7 +227,7 @@ mod tests {
 
 shop, cleared this month: 1 of 10 times all, 0 of 50 times one
 ENDPOINT                             USED     LIMIT    %   /MIN   ENDS MOST
-/cgi-bin/message/custom/send      450,312   500,000   90   1234  16:40 orders 88
+/cgi-bin/message/custom/send      450,312   500,000   90   1234  16:40 88% order
   312 calls did not come through wxgate
   1,200 × 45047: too many messages to this user
 /cgi-bin/a/path/that/is/longer/than/the/column

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{Action, Fault};
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
-use crate::harness::{APPID, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller, sandbox, sha256};
+use crate::harness::{
+    ADMIN_TOKEN, APPID, Answer, Gate, SECRET, SHOP, SHOP_AND_GAME, Setup, at_once, caller, sandbox, sha256,
+};
 
 const ASK: &str = "/cgi-bin/openapi/quota/get";
 const INFO: &str = "/cgi-bin/user/info";
@@ -275,44 +280,117 @@ async fn a_quota_that_others_use_up_is_asked_about_as_soon_as_wechat_refuses() {
     assert!(text.contains(&series("wxgate_quota_remaining", INFO, "0")), "{text}");
 }
 
-/// Callers at once.
-const LANES: usize = 8;
+async fn change(gate: &Gate, path: &str) -> (u16, Value) {
+    let request = gate.client.post(gate.admin_url(path)).bearer_auth(ADMIN_TOKEN);
+    let answer = Answer::of(request).await;
+    (answer.status, answer.json())
+}
 
-/// Requests that make names up: half of them paths, half of them keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_spends_a_month_s_budget_that_wechat_has_the_last_word_on() {
+    let gate = Gate::start().await.settled().await;
+    gate.sandbox.daily_limit(INFO, 1);
+    let ask = async || gate.get("/cgi-bin/user/info?openid=o").await.errcode();
+    assert_eq!((ask().await, ask().await), (0, 45009));
+    let (status, refused) = change(&gate, "/api/v1/apps/shop/clear-quota").await;
+    assert_eq!(status, 400, "{refused}");
+    for spent in 1..=10 {
+        let (status, cleared) = change(&gate, "/api/v1/apps/shop/clear-quota?confirm=shop").await;
+        assert_eq!(
+            (status, &cleared["cleared"], &cleared["spent_this_month"]),
+            (200, &true.into(), &spent.into())
+        );
+        assert_eq!((ask().await, ask().await), (0, 45009), "{spent}");
+    }
+    let (_, cleared) = change(&gate, "/api/v1/apps/shop/clear-quota?confirm=shop").await;
+    assert_eq!((&cleared["cleared"], &cleared["errcode"]), (&false.into(), &48006.into()), "{cleared}");
+    assert_eq!((&cleared["spent_this_month"], &cleared["allowed_a_month"]), (&10.into(), &10.into()));
+    // One endpoint's has a budget of its own.
+    let one = "/api/v1/apps/shop/clear-quota?confirm=shop&endpoint=/cgi-bin/user/info";
+    let (_, cleared) = change(&gate, one).await;
+    assert_eq!((&cleared["cleared"], &cleared["spent_this_month"]), (&true.into(), &1.into()), "{cleared}");
+    assert_eq!(ask().await, 0);
+    let answer = gate.get("/cgi-bin/clear_quota").await;
+    assert_eq!(answer.header("x-wxgate-error"), Some("endpoint_forbidden"), "callers may not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_are_cleared_by_the_secret_where_no_token_is_to_be_had() {
+    let sandbox = sandbox();
+    sandbox.daily_limit("/cgi-bin/stable_token", 0);
+    let gate = Gate::before(sandbox, Setup::default()).await;
+    let (_, cleared) = change(&gate, "/api/v1/apps/shop/clear-quota?confirm=shop").await;
+    assert_eq!(cleared["cleared"], true, "{cleared}");
+    let call = gate.only("/cgi-bin/clear_quota/v2");
+    assert_eq!((call.method.as_str(), call.query), ("POST", format!("appid={APPID}&appsecret={SECRET}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_looked_up_at_wechat_by_its_rid() {
+    let gate = Gate::start().await.settled().await;
+    let (status, told) = change(&gate, "/api/v1/apps/shop/rid?rid=61725984-6126f6f9-040f19c4").await;
+    assert_eq!((status, &told["request"], &told["errcode"]), (200, &Value::Null, &76001.into()), "{told}");
+    let body = "{\"rid\":\"61725984-6126f6f9-040f19c4\"}";
+    assert_eq!(gate.only("/cgi-bin/openapi/rid/get").body_sha256, Some(sha256(body.as_bytes())));
+}
+
+/// Connections at once, and requests on the way on each.
+const LANES: usize = 8;
+const TOGETHER: usize = 50;
+
+/// Requests that make names up: paths, keys, and both; one of a hundred paths goes all the way to WeChat.
 async fn hostile(requests: usize) {
-    let callers = caller("orders", &["key-of-orders"], &["shop"], "");
+    let callers = caller("orders", &["key-of-orders"], &["shop"], "allow = [\"/cgi-bin/user/**\"]");
     let gate =
         Gate::with(Setup { apps: format!("{SHOP}{callers}"), ..Setup::default() }).await.settled().await;
-    let gate = Arc::new(gate);
-    let some = |range: std::ops::Range<usize>| {
-        let gate = Arc::clone(&gate);
+    let authority = gate.authority();
+    let request = |index: usize| {
+        let (path, key) = match (index % 200, index % 2) {
+            (0, _) => (format!("/cgi-bin/user/made/up/{index}"), "key-of-orders".to_owned()),
+            (_, 0) => (format!("/cgi-bin/made/up/{index}"), "key-of-orders".to_owned()),
+            _ => (format!("/cgi-bin/user/info?openid={index}"), format!("made-up-{index}")),
+        };
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Wxgate-Key: {key}\r\n\r\n")
+    };
+    let lane = |range: std::ops::Range<usize>| {
+        let authority = authority.clone();
         async move {
-            for index in range {
-                let key = format!("made-up-{index}");
-                let (path, key) = match index % 2 {
-                    0 => (format!("/cgi-bin/made/up/{index}"), "key-of-orders"),
-                    _ => ("/cgi-bin/user/info?openid=o".to_owned(), key.as_str()),
-                };
-                gate.get_with(&path, &[("x-wxgate-key", key)]).await;
+            let mut connection = TcpStream::connect(authority).await.expect("a connection");
+            let mut bytes = vec![0; 64 * 1024];
+            for first in range.clone().step_by(TOGETHER) {
+                let some: String = (first..range.end.min(first + TOGETHER)).map(request).collect();
+                connection.write_all(some.as_bytes()).await.expect("sent");
+                let (mut left, mut tail) = (some.matches("GET ").count(), String::new());
+                while left > 0 {
+                    let read = connection.read(&mut bytes).await.expect("an answer");
+                    assert!(read > 0, "{left} answers are missing");
+                    tail += &String::from_utf8_lossy(&bytes[..read]);
+                    left -= tail.matches("HTTP/1.1 ").count();
+                    // Half a word may have come.
+                    tail = tail.split_off(tail.floor_char_boundary(tail.len().saturating_sub(8)));
+                }
             }
         }
     };
-    some(0..4).await;
+    lane(0..400).await;
     let series = async || gate.metrics().await.lines().filter(|line| !line.starts_with('#')).count();
     let before = series().await;
     let began = Instant::now();
-    let lane = requests / LANES;
-    at_once(LANES, |index| some(index * lane..(index + 1) * lane)).await;
+    let part = requests / LANES;
+    at_once(LANES, |index| lane(400 + index * part..400 + (index + 1) * part)).await;
     #[expect(clippy::print_stdout, reason = "a figure of the long form")]
     {
         println!("{requests} made-up paths and keys in {:?}: {before} series", began.elapsed());
     }
     assert_eq!(series().await, before);
+    let counted =
+        gate.metric("wxgate_caller_requests_total{app=\"other\",caller=\"anonymous\",outcome=\"refused\"}");
+    assert!(counted.await >= requests as f64 / 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn made_up_paths_and_keys_add_no_series() {
-    hostile(2_000).await;
+    hostile(8_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -383,7 +383,7 @@ async fn content_that_looks_like_an_answer_passes_as_content() {
 async fn an_early_answer_with_a_reset_behind_it_reaches_the_caller() {
     // Closing with unread bytes makes the kernel send RST.
     let wechat = Scripted::start(|_, _, mut stream: TcpStream| async move {
-        answer(&mut stream, "{\"errcode\":45009,\"errmsg\":\"reach max api daily quota limit\"}").await;
+        answer(&mut stream, "{\"errcode\":43004,\"errmsg\":\"require subscribe\"}").await;
         None
     })
     .await;
@@ -399,7 +399,7 @@ async fn an_early_answer_with_a_reset_behind_it_reaches_the_caller() {
         let answer = caller.answer().await.expect("an answer");
         // The reset may overtake the answer within the kernel: then nobody knows it.
         if answer.status == 200 {
-            assert_eq!(answer.json()["errcode"], 45009, "{answer:?}");
+            assert_eq!(answer.json()["errcode"], 43004, "{answer:?}");
         } else {
             answer.assert_refused(502, "upstream_failed", "broke off");
         }

@@ -38,6 +38,9 @@ impl Admin {
 
     /// WeChat grants few clears a month, so that a slip must not spend one.
     pub(super) async fn clear_quota(&self, app: &str, query: &str) -> Response {
+        if let Some(refused) = refuse_others(query, &["confirm", "endpoint"]) {
+            return refused;
+        }
         let endpoint = value(query, "endpoint");
         if value(query, "confirm").as_deref() != Some(app) {
             let problem = match &endpoint {
@@ -64,6 +67,9 @@ impl Admin {
     }
 
     pub(super) async fn look_up(&self, app: &str, query: &str) -> Response {
+        if let Some(refused) = refuse_others(query, &["rid"]) {
+            return refused;
+        }
         let Some(rid) = value(query, "rid").filter(|rid| is_rid(rid)) else {
             let problem = "rid must be three groups of 8 hexadecimal digits, as 61725984-6126f6f9-040f19c4: \
                            what WeChat writes behind \"rid:\" in its errmsg";
@@ -75,6 +81,20 @@ impl Admin {
         let remembered: view::quota::Remembered = remembered.await;
         answer::json(StatusCode::OK, &remembered)
     }
+}
+
+/// A misspelt parameter must not turn a question about one endpoint into one about all.
+fn refuse_others(query: &str, known: &[&str]) -> Option<Response> {
+    let mut seen = Vec::new();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        if !known.contains(&&*name) || seen.contains(&name) {
+            let problem =
+                format!("{name:?} is no parameter here, or there twice: it takes {}", known.join(", "));
+            return Some(answer::error(StatusCode::BAD_REQUEST, &problem));
+        }
+        seen.push(name);
+    }
+    None
 }
 
 /// The first value of a query's key.

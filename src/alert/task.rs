@@ -44,7 +44,13 @@ impl Task {
                 Err(failure) => failure,
             };
             let Some(wait) = waits.next() else {
-                tracing::warn!(kind = kind.as_str(), "a notice reached nobody: {failure}");
+                let app = notices.first().map(|first| &*first.app);
+                tracing::warn!(
+                    kind = kind.as_str(),
+                    app,
+                    notices = notices.len(),
+                    "notices reached nobody: {failure}"
+                );
                 return count(&self.counts, kind, Outcome::Failed, notices.len() as u64);
             };
             sleep(wait).await;

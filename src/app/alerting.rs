@@ -1,12 +1,13 @@
 //! Which of what happens is worth a notice, and that of several replicas one gives it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
@@ -16,6 +17,8 @@ use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
+/// How often it is looked at whether requests can be served: a token dies without a fetch that would tell.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches tokens and quotas, and tells people.
 pub(super) struct Watch {
@@ -30,52 +33,78 @@ impl Watch {
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(super) fn start(self, quota: &Quota) -> AbortHandle {
         let (mut events, mut warnings) = (self.manager.listen(), quota.warnings());
-        let mut failing = HashSet::new();
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut without = HashMap::new();
         tokio::spawn(async move {
             // Keepers began before; an event that is met twice is told once.
             for event in self.manager.events().into_iter().rev() {
-                self.of_token(event, &mut failing).await;
+                self.of_event(event).await;
             }
             loop {
                 tokio::select! {
                     event = next(&mut events) => match event {
-                        Some(event) => self.of_token(event, &mut failing).await,
+                        Some(event) => self.of_event(event).await,
                         None => return,
                     },
                     warning = next(&mut warnings) => match warning {
                         Some(warning) => self.alerts.tell(of_quota(warning)),
                         None => return,
                     },
+                    _ = looks.tick() => self.look(&mut without).await,
                 }
             }
         })
         .abort_handle()
     }
 
-    async fn of_token(&self, event: Event, failing: &mut HashSet<Arc<str>>) {
+    /// Tells of apps that have no usable token, and when they have one again. `without` are those that were told of here,
+    /// or by another replica.
+    async fn look(&self, without: &mut HashMap<Arc<str>, bool>) {
+        let at = self.clock.now();
+        for status in self.manager.statuses() {
+            let app = Arc::clone(&status.name);
+            match (status.state, &status.last_failure) {
+                (State::Ready | State::Starting, _) if without.remove(&app) == Some(true) => {
+                    self.alerts.tell(Notice {
+                        at,
+                        app,
+                        topic: Topic::Token,
+                        kind: "token_recovered",
+                        english: "the token is there again".to_owned(),
+                        chinese: "令牌已恢复正常".to_owned(),
+                    });
+                }
+                (State::Ready | State::Starting, _) => {}
+                (_, Some((_, failure))) if !without.contains_key(&app) => {
+                    let first = self.first(&app, "token_unavailable", status.generation).await;
+                    if first {
+                        let (english, chinese) = ("there is no usable token", "没有可用的令牌");
+                        self.alerts.tell(trouble(at, &app, "token_unavailable", failure, english, chinese));
+                    }
+                    without.insert(app, first);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn of_event(&self, event: Event) {
         let Event { at, app, what, .. } = event;
         match what {
-            Happened::Refreshed { outcome: Outcome::Failed, failure: Some(failure), .. } => {
-                let state = self.manager.handle(&app).map(|handle| handle.status().state);
-                let grave = failure.permanent || !matches!(state, Some(State::Ready | State::Starting));
-                if grave && self.first(&app, "token").await {
-                    failing.insert(Arc::clone(&app));
-                    self.alerts.tell(unavailable(at, app, &failure, state == Some(State::Ready)));
+            Happened::Refreshed { outcome: Outcome::Failed, failure: Some(failure), generation, .. } => {
+                let ready =
+                    self.manager.handle(&app).is_some_and(|handle| handle.status().state == State::Ready);
+                if failure.permanent && ready && self.first(&app, "token_not_renewed", generation).await {
+                    let english = "the token can't be renewed, the present one still holds";
+                    let chinese = "令牌无法续期，当前令牌仍可用";
+                    self.alerts.tell(trouble(at, &app, "token_not_renewed", &failure, english, chinese));
                 }
-            }
-            Happened::Refreshed { outcome: Outcome::Replaced, .. } if failing.remove(&app) => {
-                self.alerts.tell(Notice {
-                    at,
-                    app,
-                    topic: Topic::Token,
-                    kind: "token_recovered",
-                    english: "the token is there again".to_owned(),
-                    chinese: "令牌已恢复正常".to_owned(),
-                });
             }
             Happened::Refreshed { .. } => {}
             Happened::Interference { .. } => {
-                if self.first(&app, "interference").await {
+                let hour = self.clock.now().0 / i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
+                if self.first(&app, "interference", u64::try_from(hour).ok()).await {
                     self.alerts.tell(Notice {
                         at,
                         app,
@@ -93,10 +122,10 @@ impl Watch {
         }
     }
 
-    /// Whether no replica has told this in the last hour. A store that is down doesn't keep people from being told.
-    async fn first(&self, app: &Arc<str>, what: &str) -> bool {
-        let hour = self.clock.now().0 / i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
-        let key = format!("alert:{app}:{what}:{hour}");
+    /// Whether no replica has told this about the app in the last hour; `which` tells one trouble from the next. A store
+    /// that is down doesn't keep people from being told.
+    async fn first(&self, app: &Arc<str>, what: &str, which: Option<u64>) -> bool {
+        let key = format!("alert:{app}:{what}:{}", which.unwrap_or(0));
         self.store.replace_note(&key, None, b"told", QUIET).await.unwrap_or(true)
     }
 }
@@ -111,19 +140,17 @@ async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {
     }
 }
 
-fn unavailable(at: Timestamp, app: Arc<str>, failure: &Failure, usable: bool) -> Notice {
-    let (kind, english, chinese) = if usable {
-        (
-            "token_not_renewed",
-            "the token can't be renewed, the present one still holds",
-            "令牌无法续期，当前令牌仍可用",
-        )
-    } else {
-        ("token_unavailable", "there is no usable token", "没有可用的令牌")
-    };
+fn trouble(
+    at: Timestamp,
+    app: &Arc<str>,
+    kind: &'static str,
+    failure: &Failure,
+    english: &str,
+    chinese: &str,
+) -> Notice {
     Notice {
         at,
-        app,
+        app: Arc::clone(app),
         topic: Topic::Token,
         kind,
         english: format!("{english}: {failure}"),
@@ -132,15 +159,8 @@ fn unavailable(at: Timestamp, app: Arc<str>, failure: &Failure, usable: bool) ->
 }
 
 fn of_quota(warning: Warning) -> Notice {
-    let Warning { at, app, path, kind, message, caller } = warning;
+    let Warning { at, app, kind, message, chinese, caller, .. } = warning;
     let most = caller.as_ref().map(|caller| format!("; most calls are of {caller}")).unwrap_or_default();
-    let chinese = match kind {
-        WarningKind::Used70 => format!("{path} 今日配额已使用 70% 以上"),
-        WarningKind::Used90 => format!("{path} 今日配额已使用 90% 以上"),
-        WarningKind::Exhausted => format!("{path} 今日配额已用完"),
-        WarningKind::Forecast => format!("按当前速度，{path} 今日配额将提前用完"),
-        WarningKind::Around => format!("有未经过 wxgate 的 {path} 调用：其他程序正在使用该应用的凭证"),
-    };
     let most_chinese = caller.map(|caller| format!("；调用最多的是 {caller}")).unwrap_or_default();
     Notice {
         at,
@@ -148,6 +168,6 @@ fn of_quota(warning: Warning) -> Notice {
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
         english: format!("{message}{most}"),
-        chinese: format!("{chinese}（{message}）{most_chinese}"),
+        chinese: format!("{chinese}{most_chinese}"),
     }
 }

@@ -91,11 +91,11 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
     Ok(match endpoint {
         None => format!(
             "Have all of WeChat's counters of {app} begin anew? WeChat allows it 10 times a month, its console's \
-             included; wxgate did it {all} times."
+             included; by wxgate so far: {all}."
         ),
         Some(endpoint) => format!(
             "Have WeChat's counter of {} for {app} begin anew? WeChat allows it 50 times a month, its console's \
-             included; wxgate did it {single} times.",
+             included; by wxgate so far: {single}.",
             printable(endpoint)
         ),
     })

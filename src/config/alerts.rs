@@ -42,12 +42,7 @@ fn alert(
     let source = raw.url.required(missing("url"), report, advice);
     let url = source.and_then(|source| Some((secrets.resolve(source, report)?, &source.place)));
     if let Some((url, place)) = &url
-        && url
-            .expose()
-            .parse::<http::Uri>()
-            .ok()
-            .and_then(|url| url.scheme_str().map(str::to_owned))
-            .is_none()
+        && !is_web(url.expose())
     {
         report.error(place, "is no address, expected one that begins with https://");
     }
@@ -79,6 +74,14 @@ fn alert(
         topics,
         apps: of.iter().map(|app| Arc::from(app.value.as_str())).collect(),
         chinese,
+    })
+}
+
+/// Whether a text is an address of the web, with a port that exists.
+fn is_web(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|url| {
+        let port = url.authority().is_some_and(|host| host.port().is_none() || host.port_u16().is_some());
+        matches!(url.scheme_str(), Some("https" | "http")) && port
     })
 }
 

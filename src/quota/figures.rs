@@ -36,8 +36,12 @@ pub(super) struct Figures {
     pub(super) at: Timestamp,
     /// What had gone through wxgate today by then.
     pub(super) ours: u64,
-    /// What had gone through wxgate today when WeChat's counter began: more than 0 after it was cleared.
-    pub(super) base: u64,
+    /// By how much the two may differ because calls were under way.
+    pub(super) slack: u64,
+    /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's counter was cleared: what
+    /// was before is nobody's fault, as counters in memory don't outlive a restart.
+    pub(super) base: i64,
+    pub(super) base_slack: u64,
     /// Calls in so many seconds.
     pub(super) rate: Option<(u64, u64)>,
 }
@@ -78,9 +82,16 @@ impl Figures {
         self.at = Timestamp::default();
     }
 
-    /// Calls that WeChat counted and that did not come through wxgate.
+    /// Calls since the first comparison that WeChat counted and that did not come through wxgate.
     pub(super) fn around(&self) -> u64 {
-        self.used.saturating_sub(self.ours.saturating_sub(self.base))
+        let more = self.base - self.ahead();
+        u64::try_from(more).ok().filter(|more| *more > self.slack + self.base_slack).unwrap_or(0)
+    }
+
+    /// What wxgate counted more than WeChat.
+    fn ahead(&self) -> i64 {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        number(self.ours) - number(self.used)
     }
 
     /// Whether to ask again, when so much of the quota was `spent` since.
@@ -94,11 +105,11 @@ impl Figures {
 
     /// The figures that follow `former` of the same day.
     pub(super) fn after(mut self, former: Option<&Known>) -> Self {
-        if let Some(Known::Figures(former)) = former {
+        (self.base, self.base_slack) = match former {
             // A counter that went down was cleared, here or in WeChat's console.
-            self.base =
-                if self.used < former.used { self.ours.saturating_sub(self.used) } else { former.base };
-        }
+            Some(Known::Figures(former)) if self.used >= former.used => (former.base, former.base_slack),
+            _ => (self.ahead(), self.slack),
+        };
         self
     }
 }
@@ -231,7 +242,7 @@ mod tests {
     }
 
     fn figures(limit: u64, used: u64, ours: u64) -> Figures {
-        Figures { limit, used, at: NOW, ours, base: 0, rate: None }
+        Figures { limit, used, at: NOW, ours, slack: 0, base: 0, base_slack: 0, rate: None }
     }
 
     #[test]
@@ -277,14 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn calls_around_wxgate_are_what_wechat_counted_beside_ours() {
-        let first = figures(1_000, 300, 200);
-        assert_eq!((first.around(), first.used_now(250)), (100, 350));
+    fn calls_around_wxgate_are_what_wechat_counted_beside_ours_since_the_first_look() {
+        // Whoever counted nothing before a restart accuses nobody.
+        let first = figures(1_000, 300, 200).after(None);
+        assert_eq!((first.base, first.around(), first.used_now(250)), (-100, 0, 350));
+        let second = figures(1_000, 340, 210).after(Some(&Known::Figures(first)));
+        assert_eq!(second.around(), 30);
         // Cleared: WeChat counts from 0, wxgate goes on.
-        let second = figures(1_000, 10, 260).after(Some(&Known::Figures(first)));
-        assert_eq!((second.base, second.around()), (250, 0));
-        let third = figures(1_000, 60, 290).after(Some(&Known::Figures(second)));
-        assert_eq!((third.base, third.around()), (250, 20));
+        let third = figures(1_000, 10, 260).after(Some(&Known::Figures(second)));
+        assert_eq!((third.base, third.around()), (250, 0));
+        let fourth = figures(1_000, 60, 290).after(Some(&Known::Figures(third)));
+        assert_eq!(fourth.around(), 20);
+        // Calls that were under way may be either's.
+        assert_eq!(Figures { slack: 20, ..fourth }.around(), 0);
+        assert_eq!(Figures { slack: 9, base_slack: 10, ..fourth }.around(), 20);
     }
 
     #[test]

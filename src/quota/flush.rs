@@ -69,7 +69,7 @@ impl Inner {
     }
 
     /// Learns what other replicas, and this one before a restart, have counted today.
-    async fn look(&self) -> bool {
+    pub(super) async fn look(&self) -> bool {
         let day = self.ledger().day();
         if !self.ledger().settled() {
             return false;

@@ -108,6 +108,8 @@ pub struct Warning {
     pub kind: WarningKind,
     /// In words.
     pub message: String,
+    /// The same in Chinese.
+    pub chinese: String,
     /// Who spends most, and how much of it.
     pub caller: Option<String>,
 }

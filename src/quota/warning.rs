@@ -80,6 +80,26 @@ impl Standing<'_> {
         threshold.into_iter().chain(forecast).chain(around.then_some(WarningKind::Around)).collect()
     }
 
+    /// The warning in Chinese.
+    pub(super) fn chinese(&self, kind: WarningKind, path: &str) -> String {
+        let (used, limit) = (self.used, self.figures.limit);
+        let percent = u128::from(used) * 100 / u128::from(limit.max(1));
+        match kind {
+            WarningKind::Used70 | WarningKind::Used90 => {
+                format!("{path} 今日配额已使用 {percent}%：{used} / {limit}")
+            }
+            WarningKind::Exhausted => format!("{path} 今日配额已用完：{used} / {limit}"),
+            WarningKind::Forecast => {
+                let at = self.ends.map(Timestamp::beijing_time).unwrap_or_default();
+                format!("按当前速度，{path} 今日配额将在 {at}（北京时间）用完，目前 {used} / {limit}")
+            }
+            WarningKind::Around => format!(
+                "微信今日统计的 {path} 调用中有 {} 次未经过 wxgate：其他程序正在使用该应用的凭证",
+                self.figures.around()
+            ),
+        }
+    }
+
     /// The warning in words.
     pub(super) fn message(&self, kind: WarningKind, path: &str) -> String {
         let Figures { limit, .. } = *self.figures;
@@ -115,7 +135,7 @@ mod tests {
     use crate::quota::figures::Figures;
 
     fn figures(limit: u64, used: u64, ours: u64) -> Figures {
-        Figures { limit, used, at: Timestamp(0), ours, base: 0, rate: None }
+        Figures { limit, used, at: Timestamp(0), ours, slack: 0, base: 0, base_slack: 0, rate: None }
     }
 
     #[test]

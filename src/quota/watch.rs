@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::figures::{Answer, Called, Figures, Known, Notes, judge};
 use super::ledger::Key;
@@ -29,6 +29,8 @@ const MOST_AT_ONCE: usize = 5;
 /// Tries to change notes that another replica changes as well.
 const TRIES: usize = 5;
 const NOTES_LAST: Duration = Duration::from_secs(3 * 86_400);
+/// By then every replica has flushed what it counted before.
+const FLUSHED: Duration = Duration::from_millis(1_200);
 /// After a question that brought nothing.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
@@ -82,6 +84,11 @@ fn is_asked_about(kind: AppKind, path: &str) -> bool {
         && endpoint.family == Family::Api
         && !path.starts_with("/sns/")
         && !path.starts_with("/cgi-bin/openapi/")
+}
+
+/// A warning in both languages.
+fn words(standing: &Standing<'_>, kind: WarningKind, path: &str) -> (String, String) {
+    (standing.message(kind, path), standing.chinese(kind, path))
 }
 
 impl Inner {
@@ -144,9 +151,7 @@ impl Inner {
                 chosen.iter().for_each(|_| notes.ask(now));
                 chosen
             });
-            for path in chosen.await.unwrap_or_default() {
-                self.ask_about(app, path).await;
-            }
+            self.ask_about(app, chosen.await.unwrap_or_default()).await;
         } else {
             self.change(app, |_, _| ()).await;
             self.learn_clears(app).await;
@@ -154,16 +159,33 @@ impl Inner {
         self.warn_in_time(app, calls).await;
     }
 
-    async fn ask_about(&self, app: &App, path: &'static str) {
-        let answer = (self.ask)(&app.name, Question::Quota { path }).await;
-        let answer = answer.map_or_else(Answer::Failed, |body| judge(&body));
-        // After the answer: what WeChat has counted was counted here before it was sent.
+    async fn ask_about(&self, app: &App, paths: Vec<&'static str>) {
+        let mut answers = Vec::with_capacity(paths.len());
+        for path in paths {
+            let before = self.ours(app, path);
+            let answer = (self.ask)(&app.name, Question::Quota { path }).await;
+            answers.push((path, before, answer.map_or_else(Answer::Failed, |body| judge(&body))));
+        }
+        // What WeChat has counted was counted before it was sent, here or by a replica that flushes within a second.
+        if self.store.location().shared() && !answers.is_empty() {
+            sleep(FLUSHED).await;
+            self.flush().await;
+            self.look().await;
+        }
+        for (path, before, answer) in answers {
+            self.learn(app, path, before, &answer).await;
+        }
+    }
+
+    async fn learn(&self, app: &App, path: &'static str, before: u64, answer: &Answer) {
         let ours = self.ours(app, path);
+        let slack = ours.saturating_sub(before);
         let learned = self.change(app, |notes, now| {
             notes.problem = None;
-            match &answer {
+            match answer {
                 Answer::Figures { limit, used, rate } => {
-                    let asked = Figures { limit: *limit, used: *used, at: now, ours, base: 0, rate: *rate };
+                    let (limit, used, rate) = (*limit, *used, *rate);
+                    let asked = Figures { limit, used, at: now, ours, slack, base: 0, base_slack: 0, rate };
                     let former = notes.figures(path).copied();
                     let figures = asked.after(notes.endpoints.get(path));
                     notes.endpoints.insert(path.to_owned(), Known::Figures(figures));
@@ -189,7 +211,7 @@ impl Inner {
             let used = figures.used_now(ours);
             let standing = Standing { figures: &figures, former: former.as_ref(), used, ends: None };
             for kind in standing.warnings().into_iter().filter(|kind| *kind == WarningKind::Around) {
-                self.warn(app, path, kind, standing.message(kind, path)).await;
+                self.warn(app, path, kind, words(&standing, kind, path)).await;
             }
         }
     }
@@ -208,18 +230,23 @@ impl Inner {
                 let ends = pace.ends(figures.limit.saturating_sub(used), now);
                 let ends = ends.filter(|ends| *ends < now.beijing_midnight());
                 let standing = Standing { figures: &figures, former: None, used, ends };
-                holding.extend(
-                    standing.warnings().into_iter().map(|kind| (*path, kind, standing.message(kind, path))),
-                );
+                let warnings = standing.warnings().into_iter();
+                holding.extend(warnings.map(|kind| (*path, kind, words(&standing, kind, path))));
             }
         }
-        for (path, kind, message) in holding {
-            self.warn(app, path, kind, message).await;
+        for (path, kind, words) in holding {
+            self.warn(app, path, kind, words).await;
         }
     }
 
     /// Warns unless somebody did so today.
-    async fn warn(&self, app: &App, path: &'static str, kind: WarningKind, message: String) {
+    async fn warn(
+        &self,
+        app: &App,
+        path: &'static str,
+        kind: WarningKind,
+        (message, chinese): (String, String),
+    ) {
         let is_known =
             |notes: &Notes| notes.warnings.iter().any(|noted| noted.path == path && noted.kind == kind);
         let known = self
@@ -251,7 +278,7 @@ impl Inner {
         );
         let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
         // Nobody may be listening.
-        let _ = self.warnings.send(Warning { at, app, path, kind, message, caller });
+        let _ = self.warnings.send(Warning { at, app, path, kind, message, chinese, caller });
     }
 
     /// What has gone through wxgate today.

@@ -109,3 +109,18 @@ async fn a_request_is_looked_up_by_its_rid() {
     assert_eq!(setup.done(), ["rid shop 61725984-6126f6f9-040f19c4"]);
     assert_eq!(setup.ask(&format!("POST /api/v1/apps/nobody/{rid}"), &bearer(TOKEN)).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_misspelt_parameter_clears_nothing() {
+    let setup = on_loopback(Some(TOKEN)).await;
+    for query in [
+        "confirm=shop&endpont=/cgi-bin/user/info",
+        "confirm=shop&endpoint=/cgi-bin/user/info&endpoint=/cgi-bin/menu/get",
+    ] {
+        let answer = setup.ask(&format!("POST /api/v1/apps/shop/clear-quota?{query}"), &bearer(TOKEN)).await;
+        assert_eq!(answer.status, 400, "{query}");
+        let error = answer.json()["error"].as_str().expect("a text").to_owned();
+        assert!(error.contains("it takes confirm, endpoint"), "{error}");
+    }
+    assert_eq!(setup.done(), [""; 0]);
+}

@@ -12,6 +12,10 @@ const INFO: &str = "/cgi-bin/user/info";
 const COUNTED: &str =
     "wxgate_calls_today{app=\"shop\",caller=\"anonymous\",endpoint=\"/cgi-bin/user/info\"} ";
 
+fn figure(name: &str) -> String {
+    format!("wxgate_quota_{name}{{app=\"shop\",endpoint=\"{INFO}\"}} ")
+}
+
 /// Waits until replica 0 tells that many calls of today.
 async fn counted(fleet: &Fleet, calls: f64) -> Duration {
     let began = Instant::now();
@@ -35,7 +39,15 @@ async fn replicas_add_up_and_a_killed_one_takes_at_most_its_last_second_with_it(
     let redis = RedisServer::start().await;
     let mut fleet = Fleet::start(2, "stable", &format!("url = \"{}\"", redis.url())).await;
     let both = Callers::start(&fleet, 0..2, 4);
-    sleep(Duration::from_secs(3)).await;
+    let began = Instant::now();
+    for replica in &fleet.replicas {
+        while fleet.metric_of(replica, &figure("limit")).await == 0.0 {
+            assert!(began.elapsed() < LOST, "WeChat's figures never came");
+            sleep(Duration::from_millis(50)).await;
+        }
+        let around = fleet.metric_of(replica, &figure("around")).await;
+        assert_eq!(around, 0.0, "calls of the other replica are told as somebody else's");
+    }
     both.stop().await.nothing_bad(&fleet);
     let first = calls(&fleet).len();
     let took = counted(&fleet, first as f64).await;

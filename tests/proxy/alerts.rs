@@ -152,6 +152,39 @@ async fn a_token_that_cannot_be_had_is_told_of_once_and_so_is_its_return() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_outage_of_a_token_is_told_of_also_the_second_in_an_hour() {
+    let hook = Robot::start(&[""]).await;
+    let alerts = alert("webhook", &hook, "on = [\"token\"]");
+    let gate =
+        Gate::with(Setup { apps: format!("{SHOP}{alerts}"), ..Setup::default() }).await.settled().await;
+    let told = || -> Vec<String> {
+        let notices = hook.heard().into_iter().flat_map(|heard| heard.body["notices"].as_array().cloned());
+        let kind = |notice: Value| notice["kind"].as_str().expect("a kind").to_owned();
+        notices.flatten().map(kind).filter(|kind| kind != "token_not_renewed").collect()
+    };
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        put(&gate.sandbox, "another-secret-0000000000000000");
+        gate.sandbox.rotate(APPID);
+        assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.status, 502);
+        expected.push("token_unavailable");
+        until(|| told() == expected, &hook).await;
+        put(&gate.sandbox, SECRET);
+        refresh(&gate).await;
+        expected.push("token_recovered");
+        until(|| told() == expected, &hook).await;
+    }
+}
+
+async fn until(holds: impl Fn() -> bool, hook: &Robot) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < LOST, "{:#?}", hook.heard());
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_else_who_fetches_is_told_of() {
     let hook = Robot::start(&[""]).await;
     let setup = Setup { apps: format!("{SHOP}{}", alert("webhook", &hook, "")), ..Setup::default() };

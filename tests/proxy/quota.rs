@@ -1,6 +1,5 @@
 //! Who spends which quota: what is counted, what WeChat is asked, and who is warned.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;

@@ -359,14 +359,14 @@ async fn hostile(requests: usize) {
             for first in range.clone().step_by(TOGETHER) {
                 let some: String = (first..range.end.min(first + TOGETHER)).map(request).collect();
                 connection.write_all(some.as_bytes()).await.expect("sent");
-                let (mut left, mut tail) = (some.matches("GET ").count(), String::new());
+                let (mut left, mut tail) = (some.matches("GET ").count(), Vec::new());
                 while left > 0 {
                     let read = connection.read(&mut bytes).await.expect("an answer");
                     assert!(read > 0, "{left} answers are missing");
-                    tail += &String::from_utf8_lossy(&bytes[..read]);
-                    left -= tail.matches("HTTP/1.1 ").count();
+                    tail.extend_from_slice(&bytes[..read]);
+                    left -= String::from_utf8_lossy(&tail).matches("HTTP/1.1 ").count();
                     // Half a word may have come.
-                    tail = tail.split_off(tail.floor_char_boundary(tail.len().saturating_sub(8)));
+                    tail.drain(..tail.len().saturating_sub(8));
                 }
             }
         }

@@ -267,7 +267,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             block_on(async { print(&admin::Client::new(&admin)?.refresh(&app, force).await?) })
         }
         Command::Quota { app, admin, json } => block_on(async {
-            let answer = admin::Client::new(&admin)?.get("/api/v1/quota").await?;
+            let answer = admin::Client::new(&admin)?.quota(app.as_deref()).await?;
             if json { print(&answer) } else { print(&quota::render(&answer, app.as_deref())?) }
         }),
         Command::ClearQuota { app, endpoint, yes, admin } => block_on(async {

@@ -51,7 +51,8 @@ fn endpoint_quota(endpoint: &EndpointReport, slowed_until: Option<Timestamp>) ->
     EndpointQuota {
         endpoint: endpoint.path.to_owned(),
         calls_today: endpoint.calls,
-        limit: endpoint.limit,
+        // 0 stands for none.
+        limit: endpoint.limit.filter(|limit| *limit > 0),
         used: endpoint.used,
         remaining: endpoint.remaining(),
         asked_at: endpoint.asked_at.map(time),
@@ -173,7 +174,7 @@ pub(super) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
             Box::pin(async move {
                 let cleared = quota.clear(&app, path.as_deref()).await;
                 if cleared.as_ref().is_some_and(|cleared| cleared.errcode == Some(0)) {
-                    limits.forget(&app);
+                    limits.forget(&app, path.as_deref());
                 }
                 cleared.map_or_else(gone_while_clearing, |cleared| Cleared {
                     cleared: cleared.errcode == Some(0),

@@ -93,6 +93,14 @@ impl Client {
         self.call(Method::GET, path).await
     }
 
+    /// Today's quotas of an app, or of all, as JSON text.
+    pub(super) async fn quota(&self, app: Option<&str>) -> Result<String, Failure> {
+        let only = app.map(|app| {
+            form_urlencoded::Serializer::for_suffix(String::from("?"), 1).append_pair("app", app).finish()
+        });
+        self.call(Method::GET, &format!("/api/v1/quota{}", only.unwrap_or_default())).await
+    }
+
     /// Has WeChat's counters of an app begin anew, or the one of `endpoint`; says what came of it.
     pub(super) async fn clear_quota(&self, app: &str, endpoint: Option<&str>) -> Result<String, Failure> {
         let mut query = form_urlencoded::Serializer::new(String::new());

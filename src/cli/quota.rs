@@ -72,7 +72,7 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
     if let Some(name) = only
         && !quota.apps.iter().any(|app| app.app == name)
     {
-        return Err(Failure::Run(format!("no app named {name:?} was called today").into()));
+        return Err(Failure::Run(format!("no app is named {name:?}").into()));
     }
     Ok(table(&quota, only))
 }
@@ -104,7 +104,12 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
 fn table(quota: &Quota, only: Option<&str>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
     let mut out = format!("{} in Beijing, {left} left\n", printable(&quota.day));
-    for app in quota.apps.iter().filter(|app| only.is_none_or(|only| app.app == only)) {
+    let is_shown = |app: &&App| match only {
+        Some(only) => app.app == only,
+        None => !app.endpoints.is_empty() || app.problem.is_some(),
+    };
+    let called = quota.apps.iter().any(|app| !app.endpoints.is_empty());
+    for app in quota.apps.iter().filter(is_shown) {
         let (all, single) = (app.clears_this_month, app.single_clears_this_month);
         let cleared = if all + single > 0 {
             format!(", cleared this month: {all} of 10 times all, {single} of 50 times one")
@@ -123,7 +128,7 @@ fn table(quota: &Quota, only: Option<&str>) -> String {
         out += "\n";
         out += &wrapped(&printable(&format!("{}: {}{most}", warning.app, warning.message)), "");
     }
-    if quota.apps.is_empty() {
+    if !called {
         out += "no calls yet\n";
     }
     out

@@ -151,7 +151,7 @@ pub(super) fn heed(
         None | Some(0) if taken && slow.is_any() => {
             slow.end(subject(account, &path(target)));
             if clears_quota(target) {
-                slow.forget(&account.app.name);
+                slow.forget(&account.app.name, None);
             }
         }
         _ => {}

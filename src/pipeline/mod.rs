@@ -141,6 +141,13 @@ struct Visit<'r> {
     target: Target<'r>,
 }
 
+/// A request with all that it goes out with.
+struct Ready<'s> {
+    sending: Sending<'s>,
+    patience: Patience,
+    injected: Injected,
+}
+
 impl Pipeline {
     /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the worker's own thread.
     pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, tracer: Tracer, worker: usize) -> Self {
@@ -220,11 +227,14 @@ impl Pipeline {
 
         let sending = Sending::prepare(&parts, body, &directory.options, &self.memory).await?;
         report.bytes_in = sending.length();
+        let patience = Patience::new(Rc::clone(&sending.progress), sending.timeout);
+        let injected = self.inject(&wanted, &target, &sending).await?;
         limits.spend(&account, &parts.method, &target, report).await?;
         report.let_through();
         let app = account.app;
         let pool = held.pool(app, route::site(app.kind, target.endpoint), &self.gauges);
-        self.exchange(pool, &account, &wanted, &target, sending, report).await
+        let ready = Ready { sending, patience, injected };
+        self.exchange(pool, &account, &wanted, &target, ready, report).await
     }
 
     /// Answers a call for a token with a placeholder.
@@ -311,11 +321,10 @@ impl Pipeline {
         account: &Account<'_>,
         wanted: &Wanted<'_>,
         target: &Target<'_>,
-        mut sending: Sending<'_>,
+        ready: Ready<'_>,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let patience = Patience::new(Rc::clone(&sending.progress), sending.timeout);
-        let mut injected = self.inject(wanted, target, &sending).await?;
+        let Ready { mut sending, patience, mut injected } = ready;
         let mut replayed_alive = false;
         loop {
             let generation = injected.generation;

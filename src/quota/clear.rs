@@ -140,6 +140,13 @@ impl Inner {
         }
     }
 
+    pub(super) async fn learn_all_clears(&self) {
+        let apps: Vec<_> = self.watched().iter().map(|watched| watched.app.clone()).collect();
+        for app in apps {
+            self.learn_clears(&app).await;
+        }
+    }
+
     async fn count_clearing(&self, app: &App, single: bool) {
         let key = clears_key(app);
         // A clearing that is not counted is one more than the page says; WeChat has the last word.
@@ -165,7 +172,9 @@ impl Inner {
                 }
             }
             notes.warnings.retain(|noted| !is_meant(&noted.path));
-            notes.not_before = None;
+            if path.is_none() {
+                notes.not_before = None;
+            }
         })
         .await;
     }
@@ -200,7 +209,16 @@ fn conceal(request: &mut Value) {
     match request {
         Value::String(text) => *text = concealed(text),
         Value::Array(values) => values.iter_mut().for_each(conceal),
-        Value::Object(fields) => fields.values_mut().for_each(conceal),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if CREDENTIALS.iter().any(|word| name.contains(word)) => {
+                        "…".clone_into(text);
+                    }
+                    _ => conceal(value),
+                }
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -218,13 +236,25 @@ fn concealed(text: &str) -> String {
         shown.push_str(separator);
         rest = value;
         if separator.contains([':', '=']) {
-            let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.!~@$|%+/".contains(c);
-            rest = value.trim_start_matches(is_part);
+            rest = after_value(value);
             shown.push_str(if rest.len() < value.len() { "…" } else { "" });
         }
     }
     shown.push_str(rest);
     shown
+}
+
+/// What follows a credential. JSON writes `/` as `\\/` and others as `\\u0026`.
+fn after_value(text: &str) -> &str {
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let escaped =
+            character == '\\' && characters.peek().is_some_and(|(_, next)| matches!(next, '/' | 'u'));
+        if !escaped && !character.is_ascii_alphanumeric() && !"-_.!~@$|%+/=".contains(character) {
+            return &text[at..];
+        }
+    }
+    ""
 }
 
 #[cfg(test)]
@@ -238,6 +268,7 @@ mod tests {
             ("https://x/y?access_token=50_Im7xxxx&a=1", "https://x/y?access_token=…&a=1"),
             (r#"{"access_token":"50_Im7","expires_in":7200}"#, r#"{"access_token":"…","expires_in":7200}"#),
             (r#"{\"secret\": \"abc\"} token of ticket=t"#, r#"{\"secret\": \"…\"} token of ticket=…"#),
+            (r#"{"session_key":"ab\/cd\u0026==","x":1}"#, r#"{"session_key":"…","x":1}"#),
             ("nothing, token", "nothing, token"),
             ("", ""),
         ] {

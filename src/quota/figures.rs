@@ -165,9 +165,9 @@ impl Notes {
     }
 }
 
-/// Also a time in the future counts: another replica's clock may be ahead.
+/// Also a time in the near future counts: another replica's clock may be ahead.
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {
-    now.since(at) < MINUTE
+    now.since(at) < MINUTE && at.since(now) < MINUTE
 }
 
 /// What WeChat's answer means.

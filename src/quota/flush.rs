@@ -39,6 +39,7 @@ pub(super) async fn run(quota: Arc<Inner>) {
 impl Inner {
     /// Takes what the workers counted, and offers it to the store.
     pub(super) async fn flush(&self) {
+        let _turn = self.turn.lock().await;
         self.take();
         loop {
             let Some(offered) = self.ledger().offer() else { return };
@@ -70,6 +71,7 @@ impl Inner {
 
     /// Learns what other replicas, and this one before a restart, have counted today.
     pub(super) async fn look(&self) -> bool {
+        let _turn = self.turn.lock().await;
         let day = self.ledger().day();
         if !self.ledger().settled() {
             return false;

@@ -105,8 +105,11 @@ impl Ledger {
             self.calls.entry(key).or_default().waiting += u64::from(*count);
         }
         for ((app, endpoint, errcode), count) in &counts.errors {
-            let path = if self.errors.len() < MOST { path(*endpoint) } else { OTHER_PATH };
-            *self.errors.entry((*app, path, *errcode)).or_default() += u64::from(*count);
+            let mut key = (*app, path(*endpoint), *errcode);
+            if self.errors.len() >= MOST && !self.errors.contains_key(&key) {
+                key.1 = OTHER_PATH;
+            }
+            *self.errors.entry(key).or_default() += u64::from(*count);
         }
         for (of, count) in &counts.replays {
             if self.replays.len() < MOST || self.replays.contains_key(of) {
@@ -152,7 +155,10 @@ impl Ledger {
 
     /// The store has added the batch; `totals` is what each counter came to.
     pub(super) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
-        self.waiting.retain(|waiting| waiting.number != offered.number);
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.number == offered.number) else {
+            return;
+        };
+        self.waiting.remove(place);
         if offered.day != self.day {
             return;
         }
@@ -170,11 +176,15 @@ impl Ledger {
 
     /// Takes over what the store has of the present day. `label` knows the numbers of names.
     pub(super) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
+        // What this replica has no name for is counted together.
+        let mut sums: HashMap<Key, u64> = HashMap::new();
         for (name, total) in counts {
             if let Some(key) = key_of(name, &label) {
-                let key = self.room(key);
-                self.calls.entry(key).or_default().stored = *total;
+                *sums.entry(self.room(key)).or_default() += *total;
             }
+        }
+        for (key, total) in sums {
+            self.calls.entry(key).or_default().stored = total;
         }
     }
 
@@ -316,6 +326,7 @@ mod tests {
         let counts = [
             (format!("shop anonymous {path}"), 5),
             ("shop gone /not/known".to_owned(), 2),
+            ("shop left /another".to_owned(), 3),
             ("damaged".to_owned(), 1),
         ];
         ledger.learn(&counts, label);
@@ -325,7 +336,7 @@ mod tests {
         assert_eq!(
             calls,
             [
-                (Key { app: 2, caller: 0, path: "other" }, 2),
+                (Key { app: 2, caller: 0, path: "other" }, 5),
                 (Key { app: 2, caller: 1, path: catalogue::find(path).path }, 5)
             ]
         );

@@ -27,7 +27,7 @@ impl Quota {
             }
         };
         out.gauge("wxgate_quota_limit", "WeChat's limit of calls today.");
-        family(out, &|endpoint| endpoint.limit.map(|limit| limit as f64));
+        family(out, &|endpoint| endpoint.limit.filter(|limit| *limit > 0).map(|limit| limit as f64));
         out.gauge("wxgate_quota_used", "What WeChat counted when it was asked, and calls since.");
         family(out, &|endpoint| endpoint.used.map(|used| used as f64));
         out.gauge("wxgate_quota_remaining", "What is left of WeChat's limit.");

@@ -127,6 +127,9 @@ struct Inner {
     /// Names this process among those that add to the store's counters.
     writer: String,
     runtime: runtime::Handle,
+    /// Whoever holds it talks with the store about counters; two at once would count a batch twice, or take old totals
+    /// for new ones.
+    turn: tokio::sync::Mutex<()>,
     /// Locked for a look, never over an await; so are the others.
     ledger: Mutex<Ledger>,
     watched: Mutex<Vec<Watched>>,
@@ -142,6 +145,8 @@ struct Watched {
     label: u16,
     notes: Notes,
     clears: Clears,
+    /// Of what follows.
+    day: i64,
     /// When each endpoint was first called today.
     since: HashMap<&'static str, Timestamp>,
     /// How often WeChat said today that an endpoint's quota is used up, and when that last grew.
@@ -172,6 +177,7 @@ impl Quota {
             ask,
             writer: format!("{:016x}", fastrand::u64(..)),
             runtime: runtime::Handle::current(),
+            turn: tokio::sync::Mutex::default(),
             ledger: Mutex::new(Ledger::new(day)),
             watched: Mutex::default(),
             warned: Mutex::default(),
@@ -198,6 +204,7 @@ impl Quota {
                     app,
                     label,
                     notes: Notes::default(),
+                    day: 0,
                     clears: Clears::default(),
                     since: HashMap::new(),
                     refused: HashMap::new(),

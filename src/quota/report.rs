@@ -13,7 +13,7 @@ use crate::observe::clock::Timestamp;
 pub struct Report {
     /// When it was made.
     pub at: Timestamp,
-    /// In the order of the configuration; only those that were called.
+    /// In the order of the configuration.
     pub apps: Vec<AppReport>,
     /// The latest first.
     pub warnings: Vec<WarningReport>,
@@ -149,7 +149,7 @@ impl Quota {
                 message: noted.message.clone(),
                 caller: noted.caller.clone(),
             }));
-            let Some(sums) = sums.remove(&watched.label) else { continue };
+            let sums = sums.remove(&watched.label).unwrap_or_default();
             let endpoint = |(path, sums)| endpoint(watched, path, sums, &names, now);
             let mut endpoints: Vec<_> = sums.into_iter().map(endpoint).collect();
             endpoints.sort_by(|one, other| {

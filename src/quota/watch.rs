@@ -22,6 +22,8 @@ use crate::wechat::{AppKind, Family};
 const LOOK: Duration = Duration::from_secs(2);
 /// Every so many looks the notes are read although there is nothing to ask.
 const READ_EVERY: u64 = 5;
+/// And those of clearings, of all apps.
+const LEARN_EVERY: u64 = 15;
 /// Apps that WeChat is asked about at the same time.
 const AT_ONCE: usize = 20;
 /// Questions at once about one app; one of the six a minute is left for what comes.
@@ -46,6 +48,9 @@ pub(super) async fn run(quota: Arc<Inner>) {
     for tick in 0_u64.. {
         ticks.tick().await;
         let now = quota.clock.now();
+        if tick.is_multiple_of(LEARN_EVERY) {
+            quota.learn_all_clears().await;
+        }
         let calls = quota.calls_by_app(now);
         let mut asking = JoinSet::new();
         for (app, calls) in calls {
@@ -107,8 +112,9 @@ impl Inner {
         let day = now.beijing_day();
         let mut watched = self.watched();
         let of = |watched: &mut Watched| {
-            if watched.notes.day != day {
-                watched.notes.turn(day);
+            watched.notes.turn(day);
+            if watched.day != day {
+                watched.day = day;
                 watched.since.clear();
                 watched.refused.clear();
                 watched.paces.clear();
@@ -160,11 +166,17 @@ impl Inner {
     }
 
     async fn ask_about(&self, app: &App, paths: Vec<&'static str>) {
+        let day = self.clock.now().beijing_day();
         let mut answers = Vec::with_capacity(paths.len());
         for path in paths {
             let before = self.ours(app, path);
             let answer = (self.ask)(&app.name, Question::Quota { path }).await;
-            answers.push((path, before, answer.map_or_else(Answer::Failed, |body| judge(&body))));
+            let answer = answer.map_or_else(Answer::Failed, |body| judge(&body));
+            let silent = matches!(answer, Answer::Silent(_));
+            answers.push((path, before, answer));
+            if silent {
+                break;
+            }
         }
         // What WeChat has counted was counted before it was sent, here or by a replica that flushes within a second.
         if self.store.location().shared() && !answers.is_empty() {
@@ -173,14 +185,18 @@ impl Inner {
             self.look().await;
         }
         for (path, before, answer) in answers {
-            self.learn(app, path, before, &answer).await;
+            self.learn(app, path, day, before, &answer).await;
         }
     }
 
-    async fn learn(&self, app: &App, path: &'static str, before: u64, answer: &Answer) {
+    async fn learn(&self, app: &App, path: &'static str, day: i64, before: u64, answer: &Answer) {
         let ours = self.ours(app, path);
         let slack = ours.saturating_sub(before);
         let learned = self.change(app, |notes, now| {
+            // Figures of a day that is over meanwhile say nothing of the new one.
+            if notes.day != day {
+                return None;
+            }
             notes.problem = None;
             match answer {
                 Answer::Figures { limit, used, rate } => {
@@ -202,7 +218,7 @@ impl Inner {
                 }
                 Answer::Failed(problem) => {
                     notes.problem = Some(problem.clone());
-                    notes.not_before = Some(now.plus(AFTER_FAILURE));
+                    notes.not_before = notes.not_before.max(Some(now.plus(AFTER_FAILURE)));
                     None
                 }
             }

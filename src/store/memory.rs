@@ -62,6 +62,8 @@ impl Memory {
         }
         match swap.value {
             Some(value) => {
+                // Nobody asks again for most of what has ended.
+                held.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));
                 let until = swap.lasts.map(|lasts| now + lasts);
                 held.entries.insert(swap.key.to_owned(), (value.to_vec(), until));
             }

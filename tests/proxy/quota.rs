@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use wxgate::observe::clock::Clock;
-use wxgate::sandbox::{Action, Fault};
+use wxgate::sandbox::{Action, App, AppKind, Fault};
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
@@ -277,6 +277,24 @@ async fn a_quota_that_others_use_up_is_asked_about_as_soon_as_wechat_refuses() {
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.errcode(), 45009);
     let text = until(&gate, "the truth", |text| text.contains("kind=\"exhausted\"} 1\n")).await;
     assert!(text.contains(&series("wxgate_quota_remaining", INFO, "0")), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_token_could_be_had_for_is_neither_counted_nor_spent() {
+    let callers = caller("orders", &["key"], &["shop"], "daily = { \"**\" = 3 }");
+    let sandbox = sandbox();
+    sandbox.put(App::new(APPID, "another-secret-0000000000000000", AppKind::OfficialAccount));
+    let gate = Gate::before(sandbox, Setup { apps: format!("{SHOP}{callers}"), ..Setup::default() }).await;
+    let ask = async || gate.get_with("/cgi-bin/user/info?openid=o", &[("x-wxgate-key", "key")]).await;
+    for _ in 0..5 {
+        assert_eq!(ask().await.header("x-wxgate-error"), Some("token_unavailable"));
+    }
+    assert!(!gate.metrics().await.contains("wxgate_calls_today{"));
+    gate.sandbox.put(App::new(APPID, SECRET, AppKind::OfficialAccount));
+    change(&gate, "/api/v1/apps/shop/refresh").await;
+    for expected in [0, 0, 0, 45009] {
+        assert_eq!(ask().await.errcode(), expected);
+    }
 }
 
 async fn change(gate: &Gate, path: &str) -> (u16, Value) {

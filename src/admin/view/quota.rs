@@ -10,7 +10,7 @@ pub struct Quota {
     pub day: String,
     /// Until the counters begin anew.
     pub day_ends_in_seconds: u64,
-    /// In the order of the configuration; only those that were called today.
+    /// In the order of the configuration.
     pub apps: Vec<AppQuota>,
     /// Today's, the latest first.
     pub warnings: Vec<Warning>,

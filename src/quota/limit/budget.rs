@@ -137,6 +137,13 @@ impl Slice {
         if of == day { left } else { 0 }
     }
 
+    /// Forgets a day that is yet to come: the clock was ahead, and what is reserved for `day` would find no place.
+    fn come_back(&self, day: u32) {
+        let back = |packed| (unpack(packed).0 > day).then_some(0);
+        // Nothing to forget is the rule.
+        let _ = self.packed.fetch_update(Ordering::AcqRel, Ordering::Acquire, back);
+    }
+
     /// Takes all, and tells of which day it was.
     fn take_all(&self) -> (u32, u32) {
         unpack(self.packed.swap(0, Ordering::AcqRel))
@@ -236,6 +243,7 @@ impl Budget {
     async fn refill(self: Arc<Self>, turn: OwnedMutexGuard<()>) {
         let Office { store, clock, .. } = &self.office;
         let day = clock.now().beijing_day();
+        self.slice.come_back(day_of(clock.now()));
         let waiting = u64::from(self.waiting.load(Ordering::Relaxed)).min(LARGEST_SLICE);
         let want = slice_of(self.left.load(Ordering::Relaxed)).max(waiting);
         let reserve = store.reserve(day, &self.name, want, self.limit.load(Ordering::Relaxed));

@@ -186,9 +186,9 @@ impl Limits {
         self.slow.slowed()
     }
 
-    /// WeChat's counters of this app were set to zero: it is called at full pace again.
-    pub fn forget(&self, app: &str) {
-        self.slow.forget(app);
+    /// WeChat's counters of this app were set to zero, or the one of `path`: they are called at full pace again.
+    pub fn forget(&self, app: &str, path: Option<&str>) {
+        self.slow.forget(app, path);
     }
 
     /// Gives back what was reserved and not spent. To be called when no request is left.

@@ -85,7 +85,8 @@ impl Slowed {
     fn lets_through(&self, now: Timestamp) -> bool {
         let next = self.next.load(Ordering::Relaxed);
         let following = now.plus(self.gap()).0;
-        now.0 >= next
+        // Nor must a clock that was set back shut the endpoint.
+        (now.0 >= next || next > following)
             && self.next.compare_exchange(next, following, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
@@ -167,11 +168,11 @@ impl Slow {
         }
     }
 
-    /// WeChat's counters of this app were set to zero.
-    pub fn forget(&self, app: &str) {
+    /// WeChat's counters of this app were set to zero, or the one of `path`.
+    pub fn forget(&self, app: &str, path: Option<&str>) {
         self.change(|known| {
             for paths in known.values_mut() {
-                paths.retain(|_, slowed| *slowed.app != *app);
+                paths.retain(|of, slowed| *slowed.app != *app || path.is_some_and(|path| **of != *path));
             }
         });
     }
@@ -255,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_shuts_nothing() {
+        let (clock, slow, app) = start();
+        slow.learn(subject(&app, "wx1"), 45011);
+        clock.advance(-3_600_000);
+        slow.check(subject(&app, "wx1")).expect("one is let through, and may end it");
+    }
+
+    #[test]
     fn wecom_counts_minutes_by_45009() {
         let (clock, slow, app) = start();
         let subject = Subject { family: Family::Work, ..subject(&app, "ww1") };
@@ -273,9 +282,9 @@ mod tests {
         slow.end(subject(&app, "wx1"));
         slow.check(subject(&app, "wx1")).expect("it was taken");
         slow.check(subject(&app, "wx2")).expect_err("slowed");
-        slow.forget("game");
+        slow.forget("game", None);
         assert!(slow.is_any());
-        slow.forget("shop");
+        slow.forget("shop", None);
         assert!(!slow.is_any());
     }
 }

@@ -147,3 +147,13 @@ async fn a_limit_that_shrinks_below_what_is_spent_grants_nothing() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(exhaust(&budget).await, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_a_day_ahead_costs_no_day_s_budget() {
+    let (server, clock) = (Server::new(), Clock::default());
+    let budget = budget(&server, 0, 1000, &clock);
+    clock.advance(86_400_000);
+    take(&budget).await.expect("tomorrow's");
+    clock.advance(-86_400_000);
+    assert_eq!(exhaust(&budget).await, 1000);
+}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::figures::Known;
-use super::{App, Inner, Question, Quota};
+use super::{App, Inner, Question, Quota, Watched};
 use crate::observe::clock::Timestamp;
 
 /// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
@@ -130,14 +130,13 @@ impl Inner {
     pub(super) async fn learn_clears(&self, app: &App) -> Clears {
         let note = self.store.note(&clears_key(app)).await.ok().flatten();
         let clears: Option<Clears> = note.and_then(|text| serde_json::from_slice(&text).ok());
-        let mut watched = self.watched();
-        match watched.iter_mut().find(|watched| watched.app.identity == app.identity) {
-            Some(watched) => {
-                watched.clears = clears.unwrap_or_else(|| watched.clears.clone());
-                watched.clears.clone()
+        let learn = |watched: &mut Watched| {
+            if let Some(clears) = &clears {
+                watched.clears.clone_from(clears);
             }
-            None => clears.unwrap_or_default(),
-        }
+            watched.clears.clone()
+        };
+        self.of(app, learn).or(clears).unwrap_or_default()
     }
 
     pub(super) async fn learn_all_clears(&self) {

@@ -252,6 +252,11 @@ impl Inner {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known of an app, if it is still configured.
+    fn of<R>(&self, app: &App, look: impl FnOnce(&mut Watched) -> R) -> Option<R> {
+        self.watched().iter_mut().find(|watched| watched.app.identity == app.identity).map(look)
+    }
+
     fn warned(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, WarningKind), u64>> {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner)
     }

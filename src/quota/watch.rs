@@ -57,10 +57,7 @@ pub(super) async fn run(quota: Arc<Inner>) {
             let due = quota.is_due(&app, &calls, now);
             if due || tick.is_multiple_of(READ_EVERY) {
                 let quota = Arc::clone(&quota);
-                asking.spawn_on(
-                    async move { quota.look_after(&app, &calls, due).await },
-                    &tokio::runtime::Handle::current(),
-                );
+                asking.spawn(async move { quota.look_after(&app, &calls, due).await });
             }
             while asking.len() >= AT_ONCE {
                 asking.join_next().await;
@@ -142,10 +139,10 @@ impl Inner {
     }
 
     fn is_due(&self, app: &App, calls: &Calls, now: Timestamp) -> bool {
-        let watched = self.watched();
-        let notes =
-            watched.iter().find(|watched| watched.app.identity == app.identity).map(|watched| &watched.notes);
-        notes.is_some_and(|notes| notes.allowance(now) > 0 && !notes.due(calls, now).is_empty())
+        let is_due = |watched: &mut Watched| {
+            watched.notes.allowance(now) > 0 && !watched.notes.due(calls, now).is_empty()
+        };
+        self.of(app, is_due).unwrap_or(false)
     }
 
     /// Asks what is due, and warns of what holds.
@@ -236,8 +233,7 @@ impl Inner {
     async fn warn_in_time(&self, app: &App, calls: &Calls) {
         let now = self.clock.now();
         let mut holding = Vec::new();
-        if let Some(watched) = self.watched().iter_mut().find(|watched| watched.app.identity == app.identity)
-        {
+        self.of(app, |watched| {
             for (path, Called { ours, .. }) in calls {
                 let Some(figures) = watched.notes.figures(path).copied() else { continue };
                 let used = figures.used_now(*ours);
@@ -249,7 +245,7 @@ impl Inner {
                 let warnings = standing.warnings().into_iter();
                 holding.extend(warnings.map(|kind| (*path, kind, words(&standing, kind, path))));
             }
-        }
+        });
         for (path, kind, words) in holding {
             self.warn(app, path, kind, words).await;
         }
@@ -265,11 +261,7 @@ impl Inner {
     ) {
         let is_known =
             |notes: &Notes| notes.warnings.iter().any(|noted| noted.path == path && noted.kind == kind);
-        let known = self
-            .watched()
-            .iter()
-            .any(|watched| watched.app.identity == app.identity && is_known(&watched.notes));
-        if known {
+        if self.of(app, |watched| is_known(&watched.notes)) == Some(true) {
             return;
         }
         let caller = self.spends_most(app, path);
@@ -341,10 +333,7 @@ impl Inner {
                     continue;
                 }
             }
-            let mut watched = self.watched();
-            if let Some(watched) = watched.iter_mut().find(|watched| watched.app.identity == app.identity) {
-                watched.notes = notes;
-            }
+            self.of(app, |watched| watched.notes = notes);
             return Some(result);
         }
         None

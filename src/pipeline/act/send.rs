@@ -1,4 +1,4 @@
-//! Step 4: the request as WeChat gets it: once, and again if it must be replayed.
+//! The request as WeChat gets it: once, and again if it must be replayed.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::Options;
 use super::body::{CallerBroke, Memory, Outgoing, Source};
-use super::error::Error;
 use crate::message::headers;
+use crate::pipeline::error::Error;
+use crate::pipeline::options::Options;
 use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
 const LONGEST_TARGET: usize = 65_534;
 /// A request ready to be sent, as often as needed.
-pub(super) struct Sending<'r> {
+pub(crate) struct Sending<'r> {
     /// As the caller sent it: the headers for WeChat are made of them for each attempt, since nearly all need just one.
     parts: &'r Parts,
     has_length: bool,
     body: Source,
-    pub(super) progress: Rc<Progress>,
+    progress: Rc<Progress>,
     /// For all attempts together.
-    pub(super) timeout: Duration,
+    timeout: Duration,
 }
 
 impl<'r> Sending<'r> {
     /// Prepares a caller's request.
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         parts: &'r Parts,
         body: Incoming,
         options: &Options,
@@ -49,12 +49,17 @@ impl<'r> Sending<'r> {
     }
 
     /// Whether the same bytes can be sent again.
-    pub(super) fn is_replayable(&self) -> bool {
+    pub(crate) fn is_replayable(&self) -> bool {
         self.body.is_replayable()
     }
 
+    /// The deadline of all attempts together, which begins now.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(Rc::clone(&self.progress), self.timeout)
+    }
+
     /// Bytes of the body.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.body.length()
     }
 
@@ -93,7 +98,7 @@ fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
 /// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen it: no byte was handed
 /// to the kernel; or, for GET, where a connection that had served before was closed without a byte of an answer, since
 /// WeChat's idle close may have crossed the request. A message must not go out twice.
-pub(super) async fn send(
+pub(crate) async fn send(
     pool: &Rc<Pool<Outgoing>>,
     sending: &mut Sending<'_>,
     path_and_query: Bytes,

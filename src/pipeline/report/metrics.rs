@@ -8,13 +8,14 @@ use crate::observe::exemplar::Exemplars;
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
+use crate::pipeline::error::Code;
 use crate::quota::Outcome;
 use crate::wechat::catalogue;
 
 /// What a worker counts apart; what comes beyond is counted as `other`.
-pub(super) const MOST_SERIES: usize = 10_000;
+pub(crate) const MOST_SERIES: usize = 10_000;
 /// Stands for an error code that WeChat doesn't publish.
-pub(super) const OTHER_CODE: i32 = i32::MIN;
+pub(crate) const OTHER_CODE: i32 = i32::MIN;
 
 fn label(outcome: Outcome) -> &'static str {
     match outcome {
@@ -44,7 +45,7 @@ pub struct CallerRequests {
 
 /// How a replay ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Replayed {
+pub(crate) enum Replayed {
     Ok,
     Rejected,
     Failed,
@@ -52,30 +53,30 @@ pub(super) enum Replayed {
 
 /// What tells series of requests apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct RequestKey {
-    pub(super) app: u16,
-    pub(super) endpoint: u16,
-    pub(super) status: u16,
-    pub(super) errcode: i32,
+pub(crate) struct RequestKey {
+    pub(crate) app: u16,
+    pub(crate) endpoint: u16,
+    pub(crate) status: u16,
+    pub(crate) errcode: i32,
 }
 
 /// One worker's counts.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) requests: Map<RequestKey, u64>,
-    pub(super) callers: Map<(u16, u16, u8), (Outcome, u64)>,
-    pub(super) durations: Map<(u16, u16), Durations>,
-    pub(super) replays: Map<(u16, u8), (Replayed, u64)>,
-    pub(super) refused: Map<(u16, u16, usize), (&'static str, u64)>,
-    pub(super) observed: Map<(u16, u16, usize), (&'static str, u64)>,
+pub(crate) struct Counts {
+    pub(crate) requests: Map<RequestKey, u64>,
+    pub(crate) callers: Map<(u16, u16, Outcome), u64>,
+    pub(crate) durations: Map<(u16, u16), Durations>,
+    pub(crate) replays: Map<(u16, Replayed), u64>,
+    pub(crate) refused: Map<(u16, u16, Code), u64>,
+    pub(crate) observed: Map<(u16, u16, Code), u64>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Durations {
-    pub(super) request: Histogram,
+pub(crate) struct Durations {
+    pub(crate) request: Histogram,
     /// Of the requests; bounded as the series are.
-    pub(super) exemplars: Exemplars,
-    pub(super) upstream: Histogram,
+    pub(crate) exemplars: Exemplars,
+    pub(crate) upstream: Histogram,
 }
 
 #[derive(Debug, Default)]
@@ -84,15 +85,15 @@ struct InFlight(AtomicU64);
 
 /// The pipeline's metrics.
 #[derive(Debug)]
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     names: Arc<Names>,
-    pub(super) counts: Sharded<Counts>,
+    pub(crate) counts: Sharded<Counts>,
     in_flight: Vec<InFlight>,
 }
 
 impl Metrics {
     /// For `workers`, with apps and callers by their numbers in `names`.
-    pub(super) fn new(workers: usize, names: Arc<Names>) -> Self {
+    pub(crate) fn new(workers: usize, names: Arc<Names>) -> Self {
         Self {
             names,
             counts: Sharded::new(workers),
@@ -101,18 +102,18 @@ impl Metrics {
     }
 
     /// Changes a worker's own gauge; nobody else writes it.
-    pub(super) fn in_flight(&self, worker: usize, change: impl FnOnce(u64) -> u64) {
+    pub(crate) fn in_flight(&self, worker: usize, change: impl FnOnce(u64) -> u64) {
         if let Some(InFlight(gauge)) = self.in_flight.get(worker) {
             gauge.store(change(gauge.load(Ordering::Relaxed)), Ordering::Relaxed);
         }
     }
 
     /// What became of each caller's requests.
-    pub(super) fn callers(&self) -> Vec<CallerRequests> {
+    pub(crate) fn callers(&self) -> Vec<CallerRequests> {
         let names = self.names.all();
         let name = |label: u16| names.get(usize::from(label)).cloned().unwrap_or_else(|| "other".into());
         let totals = self.counts.fold(BTreeMap::<(u16, u16), CallerRequests>::new(), |mut totals, counts| {
-            for ((app, caller, _), (outcome, count)) in &counts.callers {
+            for ((app, caller, outcome), count) in &counts.callers {
                 let of = totals.entry((*app, *caller)).or_insert_with(|| CallerRequests {
                     app: name(*app),
                     caller: name(*caller),
@@ -134,7 +135,7 @@ impl Metrics {
     }
 
     /// Adds all families of the pipeline to a scrape.
-    pub(super) fn expose(&self, out: &mut Exposition) {
+    pub(crate) fn expose(&self, out: &mut Exposition) {
         let names = self.names.all();
         let name = |label: u16| names.get(usize::from(label)).map_or("other", |name| &**name);
         let totals = self.counts.fold(Totals::default(), Totals::add);
@@ -181,14 +182,20 @@ impl Metrics {
         }
         out.counter("wxgate_refused_total", "Requests that the proxy refused.");
         for ((app, caller, code), count) in &totals.refused {
-            out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
+            out.sample(
+                &[("app", name(*app)), ("caller", name(*caller)), ("code", code.as_str())],
+                *count as f64,
+            );
         }
         out.counter(
             "wxgate_limit_observed_total",
             "Requests that limits with mode = \"observe\" would have refused.",
         );
         for ((app, caller, code), count) in &totals.observed {
-            out.sample(&[("app", name(*app)), ("caller", name(*caller)), ("code", code)], *count as f64);
+            out.sample(
+                &[("app", name(*app)), ("caller", name(*caller)), ("code", code.as_str())],
+                *count as f64,
+            );
         }
         out.gauge("wxgate_inflight_requests", "Requests whose answer has not ended.");
         let in_flight: u64 = self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum();
@@ -204,8 +211,8 @@ struct Totals {
     callers: BTreeMap<(u16, u16, Outcome), u64>,
     durations: BTreeMap<(u16, &'static str), Durations>,
     replays: BTreeMap<(u16, Replayed), u64>,
-    refused: BTreeMap<(u16, u16, &'static str), u64>,
-    observed: BTreeMap<(u16, u16, &'static str), u64>,
+    refused: BTreeMap<(u16, u16, Code), u64>,
+    observed: BTreeMap<(u16, u16, Code), u64>,
 }
 
 impl Totals {
@@ -215,7 +222,7 @@ impl Totals {
             let key = (key.app, path(key.endpoint), key.status, key.errcode);
             *self.requests.entry(key).or_default() += count;
         }
-        for ((app, caller, _), (outcome, count)) in &counts.callers {
+        for ((app, caller, outcome), count) in &counts.callers {
             *self.callers.entry((*app, *caller, *outcome)).or_default() += count;
         }
         for ((app, endpoint), durations) in &counts.durations {
@@ -224,13 +231,13 @@ impl Totals {
             sum.exemplars.merge(&durations.exemplars);
             sum.upstream.merge(&durations.upstream);
         }
-        for ((app, _), (outcome, count)) in &counts.replays {
+        for ((app, outcome), count) in &counts.replays {
             *self.replays.entry((*app, *outcome)).or_default() += count;
         }
-        for ((app, caller, _), (code, count)) in &counts.refused {
+        for ((app, caller, code), count) in &counts.refused {
             *self.refused.entry((*app, *caller, *code)).or_default() += count;
         }
-        for ((app, caller, _), (code, count)) in &counts.observed {
+        for ((app, caller, code), count) in &counts.observed {
             *self.observed.entry((*app, *caller, *code)).or_default() += count;
         }
         self

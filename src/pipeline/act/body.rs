@@ -1,7 +1,7 @@
 //! The bodies of requests: where they come from, what of them is kept for a replay, and how they leave.
 
 use std::cell::RefCell;
-use std::future::{Future as _, poll_fn};
+use std::future::Future as _;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -13,14 +13,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
 
-use super::error::Error;
-use super::{Options, ReplayOptions};
 use crate::message::body::Broken;
+use crate::pipeline::error::Error;
+use crate::pipeline::options::{Options, ReplayOptions};
 use crate::upstream::Progress;
 
 /// Bodies up to here are read whole before they are sent: they mostly came with the head.
@@ -35,10 +36,10 @@ const SPOOL_CHUNK: usize = 64 * 1024;
 /// What is left of `replay.memory`, for all workers. Bodies up to [`SMALL`] don't count, so that most requests leave it
 /// alone.
 #[derive(Debug)]
-pub(super) struct Memory(AtomicU64);
+pub(crate) struct Memory(AtomicU64);
 
 impl Memory {
-    pub(super) fn new(bytes: u64) -> Arc<Self> {
+    pub(crate) fn new(bytes: u64) -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(bytes)))
     }
 
@@ -51,7 +52,7 @@ impl Memory {
 
 /// Part of the replay memory, given back on drop.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub(crate) struct Reservation {
     memory: Arc<Memory>,
     bytes: u64,
 }
@@ -63,7 +64,7 @@ impl Drop for Reservation {
 }
 
 /// Where the body comes from.
-pub(super) enum Source {
+pub(crate) enum Source {
     Empty,
     /// All of it, in memory.
     Full {
@@ -79,7 +80,7 @@ pub(super) enum Source {
 }
 
 /// A body that is kept as it passes; a replay begins with what has passed and goes on with what is still to come.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     rest: Incoming,
     passed: Vec<Bytes>,
     /// Where short pieces are kept together.
@@ -107,7 +108,7 @@ impl Kept {
 
 impl Source {
     /// Takes a caller's body: `declared` is its length, if there is one.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         body: Incoming,
         declared: Option<u64>,
         options: &Options,
@@ -142,7 +143,7 @@ impl Source {
     }
 
     /// The body for one attempt; none if it is gone.
-    pub(super) fn outgoing(&mut self, progress: &Rc<Progress>) -> Option<Outgoing> {
+    pub(crate) fn outgoing(&mut self, progress: &Rc<Progress>) -> Option<Outgoing> {
         Some(match self {
             Self::Empty => Outgoing::Empty,
             Self::Full { bytes, .. } => Outgoing::Full(bytes.clone()),
@@ -167,17 +168,17 @@ impl Source {
     }
 
     /// Whether the body can be sent once more.
-    pub(super) fn is_replayable(&self) -> bool {
+    pub(crate) fn is_replayable(&self) -> bool {
         !matches!(self, Self::Passing(..))
     }
 
     /// Whether the body goes out with the head, rather than piece by piece.
-    pub(super) fn is_at_hand(&self) -> bool {
+    pub(crate) fn is_at_hand(&self) -> bool {
         matches!(self, Self::Empty | Self::Full { .. })
     }
 
     /// Its bytes.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Full { bytes, .. } => bytes.len() as u64,
@@ -191,11 +192,23 @@ fn broke_off(source: &hyper::Error) -> Error {
     Error::BadRequest(format!("the request's body broke off: {source}").into())
 }
 
+/// Reads a body whole that may have `limit` bytes at most.
+pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Error> {
+    let collected = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Error::BodyTooLarge { limit: limit as u64 }
+        } else {
+            Error::BadRequest("the request's body broke off".into())
+        }
+    })?;
+    Ok(collected.to_bytes())
+}
+
 /// Reads a body of known, small length.
 async fn collect(mut body: Incoming, length: u64) -> Result<Bytes, Error> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+    while let Some(frame) = body.frame().await {
         let data = frame.map_err(|error| broke_off(&error))?.into_data().unwrap_or_default();
         if first.is_empty() && joined.is_empty() {
             first = data;
@@ -220,7 +233,7 @@ async fn spool(
     let mut collected = BytesMut::new();
     let mut reservation = None;
     let mut file: Option<(File, u64)> = None;
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+    while let Some(frame) = body.frame().await {
         let data = frame.map_err(|error| broke_off(&error))?.into_data().unwrap_or_default();
         let so_far = file.as_ref().map_or(collected.len() as u64, |(_, written)| *written);
         if so_far + data.len() as u64 > limit {
@@ -276,7 +289,7 @@ fn read_at(file: &std::fs::File, at: u64) -> io::Result<Bytes> {
 }
 
 /// A request's body on its way to WeChat.
-pub(super) enum Outgoing {
+pub(crate) enum Outgoing {
     Empty,
     Full(Bytes),
     Kept {
@@ -387,4 +400,4 @@ fn poll_data(body: &mut Incoming, context: &mut Context<'_>) -> Poll<Option<Resu
 /// The caller broke off its upload; what WeChat got of it is cut short too and counts for nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the caller broke off its upload")]
-pub(super) struct CallerBroke(#[source] hyper::Error);
+pub(crate) struct CallerBroke(#[source] hyper::Error);

@@ -1,4 +1,4 @@
-//! An answer that is still going out when its request is decided.
+//! A response that is still going out when its request is decided.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,18 +6,26 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::Report;
 use crate::message::body::Broken;
-use crate::quota::Outcome;
 
-/// A streamed answer, reported when it ends.
-pub(super) struct Reported {
-    pub(super) stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken>>>,
-    pub(super) report: Report,
-    pub(super) ended: bool,
+/// Is told how a streamed body goes out.
+pub(crate) trait Observer: Unpin {
+    /// So many bytes went out.
+    fn passed(&mut self, bytes: u64);
+    /// The body broke off.
+    fn broke(&mut self, error: &Broken);
+    /// The body was dropped before its end.
+    fn hung_up(&mut self);
 }
 
-impl http_body::Body for Reported {
+/// A streamed body, observed until it ends.
+pub(crate) struct Streamed<O: Observer> {
+    pub(crate) stream: Pin<Box<dyn http_body::Body<Data = Bytes, Error = Broken>>>,
+    pub(crate) observer: O,
+    pub(crate) ended: bool,
+}
+
+impl<O: Observer> http_body::Body for Streamed<O> {
     type Data = Bytes;
     type Error = Broken;
 
@@ -28,14 +36,13 @@ impl http_body::Body for Reported {
         let frame = self.stream.as_mut().poll_frame(context);
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
-                self.report.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.observer.passed(frame.data_ref().map_or(0, |data| data.len() as u64));
                 self.ended = self.stream.is_end_stream();
             }
             Poll::Ready(None) => self.ended = true,
             Poll::Ready(Some(Err(error))) => {
                 self.ended = true;
-                self.report.outcome = Outcome::Failed;
-                self.report.cause = Some(error.to_string().into());
+                self.observer.broke(error);
             }
             Poll::Pending => {}
         }
@@ -51,11 +58,10 @@ impl http_body::Body for Reported {
     }
 }
 
-impl Drop for Reported {
+impl<O: Observer> Drop for Streamed<O> {
     fn drop(&mut self) {
         if !self.ended && !self.stream.is_end_stream() {
-            self.report.outcome = Outcome::Failed;
-            self.report.cause = Some("the caller hung up within the answer".into());
+            self.observer.hung_up();
         }
     }
 }

@@ -1,6 +1,4 @@
-//! Step 7: the one place where a request is counted and logged, however it ended.
-
-mod reported;
+//! The one place where a request is counted and logged, however it ended.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -12,31 +10,28 @@ use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
-use self::reported::Reported;
-use super::account::Account;
-use super::body::Outgoing;
-use super::directory::{App, Caller};
-use super::error::{Error, Statuses};
-use super::held::Held;
-use super::inspect::Finding;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
-use crate::message::body::Body;
+use super::streamed::{Observer, Streamed};
+use crate::message::body::{Body, Broken};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
-use crate::observe::trace::{Attempt, Parent, Summary, Trace, Tracer};
+use crate::observe::trace::{Parent, Summary, Tracer};
+use crate::pipeline::act::Attempts;
+use crate::pipeline::directory::{App, Caller};
+use crate::pipeline::error::{Code, Error, Statuses};
+use crate::pipeline::permit::Observed;
+use crate::pipeline::plan::{APP_HEADER, Identity};
+use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Request, Response};
-use crate::upstream::Answer;
-use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
-const EXPLAIN_APP: HeaderName = HeaderName::from_static("x-wxgate-app");
 const EXPLAIN_ENDPOINT: HeaderName = HeaderName::from_static("x-wxgate-endpoint");
 const EXPLAIN_GENERATION: HeaderName = HeaderName::from_static("x-wxgate-token-generation");
 const EXPLAIN_REPLAYS: HeaderName = HeaderName::from_static("x-wxgate-replays");
@@ -44,29 +39,30 @@ const EXPLAIN_UPSTREAM: HeaderName = HeaderName::from_static("x-wxgate-upstream-
 
 /// nginx's status for a caller that hung up before its answer; never sent.
 const HUNG_UP: u16 = 499;
+
 /// Where a worker reports to.
 #[derive(Debug)]
-pub(super) struct Reporter {
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) quota: Quota,
-    pub(super) log: Shard,
-    pub(super) tracer: Tracer,
-    pub(super) worker: usize,
-    pub(super) clock: Clock,
+pub(crate) struct Reporter {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: Quota,
+    pub(crate) log: Shard,
+    pub(crate) tracer: Tracer,
+    pub(crate) worker: usize,
+    pub(crate) clock: Clock,
 }
 
 impl Reporter {
     /// Answers, counts and logs what never became a request.
-    pub(super) fn refused(&self, error: &Error, statuses: Statuses) -> http::Response<Bytes> {
+    pub(crate) fn refused(&self, error: &Error, statuses: Statuses) -> http::Response<Bytes> {
         let mut answer = error.answer(statuses);
         let request_id = request_id(&HeaderMap::new());
-        let face = error.face();
+        let code = error.view().code;
         let status = answer.status().as_u16();
         self.metrics.counts.with(self.worker, |counts| {
             let key = RequestKey { app: OTHER, endpoint: 0, status, errcode: 0 };
             *counts.requests.entry(key).or_default() += 1;
-            if let Some(code) = face.code {
-                counts.refused.entry((OTHER, ANONYMOUS, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
+            if let Some(code) = code {
+                *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
         });
         self.log.write(&Entry {
@@ -75,7 +71,7 @@ impl Reporter {
             path: "-",
             status,
             request_id: request_id.to_str().unwrap_or_default(),
-            code: face.code,
+            code: code.map(Code::as_str),
             cause: Some(&error.to_string()),
             ..Entry::default()
         });
@@ -85,39 +81,32 @@ impl Reporter {
 }
 
 /// What is known of one request so far. Reported once: when its answer has ended, or when it is dropped.
-pub(super) struct Report {
+pub(crate) struct Report {
     reporter: Rc<Reporter>,
-    directory: Rc<Held>,
+    directory: Rc<WorkerSnapshot>,
     started: Instant,
     method: Method,
     uri: Uri,
     request_id: HeaderValue,
     traceparent: Option<Traceparent>,
-    trace: Trace,
     explains: bool,
-    app: Option<usize>,
-    caller: Option<usize>,
-    admitted: bool,
-    pub(super) endpoint: Option<&'static Endpoint>,
-    pub(super) errcode: Option<i64>,
-    pub(super) rid: Option<String>,
-    pub(super) generation: Option<u64>,
-    pub(super) replays: u32,
-    pub(super) upstream: Duration,
-    pub(super) bytes_in: u64,
+    /// Filled in by the plan.
+    pub(crate) identity: Identity,
+    /// Filled in by the limits.
+    pub(crate) observed: Observed,
+    /// Filled in by the exchange.
+    pub(crate) attempts: Attempts,
+    pub(crate) bytes_in: u64,
     bytes_out: u64,
     status: u16,
     outcome: Outcome,
-    code: Option<&'static str>,
+    code: Option<Code>,
     cause: Option<Cow<'static, str>>,
-    replay_rejected: bool,
-    /// Limits that are observed would have refused it for these.
-    observed: [Option<&'static str>; 2],
 }
 
 impl Report {
     /// Opens the report of `request`.
-    pub(super) fn open(reporter: &Rc<Reporter>, directory: Rc<Held>, request: &Request) -> Self {
+    pub(crate) fn open(reporter: &Rc<Reporter>, directory: Rc<WorkerSnapshot>, request: &Request) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
         let traceparent = Traceparent::of(request.headers());
         let parent = traceparent.as_ref().map(|parent| Parent {
@@ -126,7 +115,7 @@ impl Report {
             sampled: parent.sampled,
         });
         Self {
-            trace: reporter.tracer.begin(parent),
+            attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
             directory,
             started: Instant::now(),
@@ -135,98 +124,40 @@ impl Report {
             request_id: request_id(request.headers()),
             traceparent,
             explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
-            app: None,
-            caller: None,
-            admitted: false,
-            endpoint: None,
-            errcode: None,
-            rid: None,
-            generation: None,
-            replays: 0,
-            upstream: Duration::ZERO,
+            identity: Identity::default(),
+            observed: Observed::default(),
             bytes_in: 0,
             bytes_out: 0,
             status: HUNG_UP,
             outcome: Outcome::Failed,
             code: None,
             cause: Some("the caller hung up".into()),
-            replay_rejected: false,
-            observed: [None; 2],
         }
-    }
-
-    /// The caller is settled; none is anonymous.
-    pub(super) fn admit(&mut self, caller: Option<&Caller>) {
-        self.admitted = true;
-        self.caller = caller.map(|caller| caller.index);
-    }
-
-    /// The account is settled, and with it the endpoint.
-    pub(super) fn name_account(&mut self, account: &Account<'_>, endpoint: &'static Endpoint) {
-        self.app = Some(account.app.index);
-        self.endpoint = Some(endpoint);
-    }
-
-    /// An attempt at WeChat that began at `sent_at` is over.
-    pub(super) fn attempted(
-        &mut self,
-        sent_at: Instant,
-        attempt: &Result<(Answer<Outgoing>, Finding), Error>,
-    ) {
-        self.upstream += sent_at.elapsed();
-        self.trace.attempted(
-            sent_at,
-            match attempt {
-                Ok((answer, finding)) => {
-                    Attempt { status: Some(answer.status.as_u16()), errcode: finding.errcode, code: None }
-                }
-                Err(error) => Attempt { code: error.face().code, ..Attempt::default() },
-            },
-        );
     }
 
     /// WeChat gets it.
-    pub(super) fn let_through(&self) {
+    pub(crate) fn let_through(&self) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
-        let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
+        let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
-    /// A limit that is only observed would have refused it; what refuses for the same reason twice is one refusal.
-    pub(super) fn would_refuse(&mut self, code: &'static str) {
-        let place = self.observed.iter_mut().find(|seen| seen.is_none_or(|seen| seen == code));
-        if let Some(place) = place {
-            *place = Some(code);
-        }
-    }
-
-    /// The last answer rejected the token once more.
-    pub(super) fn rejected(&mut self) {
-        self.replay_rejected = true;
-    }
-
-    /// Another token is tried.
-    pub(super) fn replay(&mut self) {
-        self.replays += 1;
-        self.replay_rejected = false;
-    }
-
     /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is noted.
-    pub(super) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
+    pub(crate) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
         let mut response = match decided {
             Ok(response) => {
-                let code = self.errcode.unwrap_or(0);
+                let code = self.attempts.errcode.unwrap_or(0);
                 let fine = code == 0 && response.status().as_u16() < 400;
                 self.outcome = if fine { Outcome::Ok } else { Outcome::WechatError };
                 self.cause = None;
                 response
             }
             Err(error) => {
-                let face = error.face();
-                self.errcode = None;
-                self.code = face.code;
-                self.outcome = if face.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+                let view = error.view();
+                self.attempts.errcode = None;
+                self.code = view.code;
+                self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(error.chain().into());
                 error.answer(statuses).map(Body::from)
             }
@@ -239,7 +170,7 @@ impl Report {
         }
         match std::mem::take(response.body_mut()) {
             Body::Stream(stream) => {
-                *response.body_mut() = Body::stream(Reported { stream, report: self, ended: false });
+                *response.body_mut() = Body::stream(Streamed { stream, observer: self, ended: false });
             }
             whole @ (Body::Empty | Body::Full(_)) => {
                 self.bytes_out = http_body::Body::size_hint(&whole).lower();
@@ -250,11 +181,11 @@ impl Report {
     }
 
     fn caller(&self) -> Option<&Caller> {
-        self.caller.and_then(|index| self.directory.callers.get(index))
+        self.identity.caller.and_then(|index| self.directory.callers.get(index))
     }
 
     fn app(&self) -> Option<&App> {
-        self.app.and_then(|index| self.directory.apps.get(index))
+        self.identity.app.and_then(|index| self.directory.apps.get(index))
     }
 
     fn explain(&self, headers: &mut HeaderMap) {
@@ -264,16 +195,16 @@ impl Report {
             }
         };
         if let Some(app) = self.app() {
-            put(EXPLAIN_APP, app.name.to_string());
+            put(APP_HEADER, app.name.to_string());
         }
-        if let Some(endpoint) = self.endpoint {
+        if let Some(endpoint) = self.identity.endpoint {
             put(EXPLAIN_ENDPOINT, endpoint.path.to_owned());
         }
-        if let Some(generation) = self.generation {
+        if let Some(generation) = self.attempts.generation {
             put(EXPLAIN_GENERATION, generation.to_string());
         }
-        put(EXPLAIN_REPLAYS, self.replays.to_string());
-        put(EXPLAIN_UPSTREAM, format!("{:.1}", self.upstream.as_secs_f64() * 1000.0));
+        put(EXPLAIN_REPLAYS, self.attempts.replays.to_string());
+        put(EXPLAIN_UPSTREAM, format!("{:.1}", self.attempts.upstream.as_secs_f64() * 1000.0));
     }
 
     fn request_id(&self) -> &str {
@@ -281,14 +212,14 @@ impl Report {
     }
 
     fn trace_id(&self) -> Option<&str> {
-        self.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
+        self.attempts.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
     }
 
     fn count(&self, taken: Duration, now: Timestamp) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
-        let endpoint = self.endpoint.map_or(0, |endpoint| endpoint.id);
-        let errcode = match self.errcode {
+        let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
+        let errcode = match self.attempts.errcode {
             None => 0,
             Some(code) if code == 0 || errcode::known(code) => i32::try_from(code).unwrap_or(OTHER_CODE),
             Some(_) => OTHER_CODE,
@@ -298,10 +229,10 @@ impl Report {
             endpoint,
             outcome: self.outcome,
             errcode,
-            replays: self.replays,
-            generation: self.generation.unwrap_or(0),
+            replays: self.attempts.replays,
+            generation: self.attempts.generation.unwrap_or(0),
             taken,
-            upstream: self.upstream,
+            upstream: self.attempts.upstream,
         };
         self.reporter.quota.end(self.reporter.worker, &call);
         let mut key = RequestKey { app, endpoint, status: self.status, errcode };
@@ -310,34 +241,31 @@ impl Report {
                 key = RequestKey { endpoint: 0, errcode: OTHER_CODE, ..key };
             }
             *counts.requests.entry(key).or_default() += 1;
-            counts.callers.entry((app, caller, self.outcome as u8)).or_insert((self.outcome, 0)).1 += 1;
+            *counts.callers.entry((app, caller, self.outcome)).or_default() += 1;
             let durations = counts.durations.entry((app, key.endpoint)).or_default();
             let bucket = durations.request.observe(taken);
             let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
             durations.exemplars.keep(bucket, exemplar);
-            if !self.upstream.is_zero() {
-                durations.upstream.observe(self.upstream);
+            if !self.attempts.upstream.is_zero() {
+                durations.upstream.observe(self.attempts.upstream);
             }
-            if self.replays > 0 {
+            if self.attempts.replays > 0 {
                 let last = match self.outcome {
                     Outcome::Failed => Replayed::Failed,
-                    _ if self.replay_rejected => Replayed::Rejected,
+                    _ if self.attempts.replay_rejected => Replayed::Rejected,
                     _ => Replayed::Ok,
                 };
-                counts.replays.entry((app, last as u8)).or_insert((last, 0)).1 += 1;
-                if self.replays > 1 {
-                    counts
-                        .replays
-                        .entry((app, Replayed::Rejected as u8))
-                        .or_insert((Replayed::Rejected, 0))
-                        .1 += u64::from(self.replays - 1);
+                *counts.replays.entry((app, last)).or_default() += 1;
+                if self.attempts.replays > 1 {
+                    *counts.replays.entry((app, Replayed::Rejected)).or_default() +=
+                        u64::from(self.attempts.replays - 1);
                 }
             }
-            for code in self.observed.into_iter().flatten() {
-                counts.observed.entry((app, caller, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
+            for code in self.observed.codes() {
+                *counts.observed.entry((app, caller, code)).or_default() += 1;
             }
             if let (Outcome::Refused, Some(code)) = (self.outcome, self.code) {
-                counts.refused.entry((app, caller, code.as_ptr() as usize)).or_insert((code, 0)).1 += 1;
+                *counts.refused.entry((app, caller, code)).or_default() += 1;
             }
         });
     }
@@ -345,22 +273,22 @@ impl Report {
     fn caller_name(&self) -> Option<&str> {
         match self.caller() {
             Some(caller) => Some(&*caller.name),
-            None => self.admitted.then_some("anonymous"),
+            None => self.identity.admitted.then_some("anonymous"),
         }
     }
 
     fn end_trace(&mut self) {
-        let trace = std::mem::take(&mut self.trace);
+        let trace = std::mem::take(&mut self.attempts.trace);
         self.reporter.tracer.end(trace, || Summary {
             method: self.method.as_str(),
-            endpoint: self.endpoint.map(|endpoint| endpoint.path),
+            endpoint: self.identity.endpoint.map(|endpoint| endpoint.path),
             app: self.app().map(|app| &*app.name),
             caller: self.caller_name(),
             status: self.status,
-            errcode: self.errcode,
-            replays: self.replays,
+            errcode: self.attempts.errcode,
+            replays: self.attempts.replays,
             request_id: self.request_id(),
-            code: self.code,
+            code: self.code.map(Code::as_str),
             failed: self.outcome == Outcome::Failed,
         });
     }
@@ -374,20 +302,36 @@ impl Report {
             // A `&` typed for the `?` would put a credential into the path.
             path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
             query: self.uri.query(),
-            endpoint: self.endpoint.map(|endpoint| endpoint.path),
+            endpoint: self.identity.endpoint.map(|endpoint| endpoint.path),
             status: self.status,
-            errcode: self.errcode,
-            rid: self.rid.as_deref(),
+            errcode: self.attempts.errcode,
+            rid: self.attempts.rid.as_deref(),
             request_id: self.request_id(),
             trace_id: self.trace_id(),
-            replays: self.replays,
+            replays: self.attempts.replays,
             duration: taken,
-            upstream: (!self.upstream.is_zero()).then_some(self.upstream),
+            upstream: (!self.attempts.upstream.is_zero()).then_some(self.attempts.upstream),
             bytes_in: Some(self.bytes_in),
             bytes_out: Some(self.bytes_out),
-            code: self.code,
+            code: self.code.map(Code::as_str),
             cause: self.cause.as_deref(),
         });
+    }
+}
+
+impl Observer for Report {
+    fn passed(&mut self, bytes: u64) {
+        self.bytes_out += bytes;
+    }
+
+    fn broke(&mut self, error: &Broken) {
+        self.outcome = Outcome::Failed;
+        self.cause = Some(error.to_string().into());
+    }
+
+    fn hung_up(&mut self) {
+        self.outcome = Outcome::Failed;
+        self.cause = Some("the caller hung up within the answer".into());
     }
 }
 

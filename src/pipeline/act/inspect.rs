@@ -1,4 +1,4 @@
-//! Step 5: what WeChat's answer says, as far as it is small enough to be an error.
+//! What WeChat's answer says, as far as it is small enough to be an error.
 
 use std::io::Read as _;
 
@@ -8,7 +8,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
 use http::{HeaderMap, StatusCode};
 
 use super::body::Outgoing;
-use super::error::Error;
+use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
@@ -16,40 +16,43 @@ use crate::wechat::errcode;
 use crate::wechat::verdict::scan;
 
 /// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies seen in the wild).
-const LONGEST_ERROR: usize = 4 * 1024;
+pub(crate) const LONGEST_ERROR: usize = 4 * 1024;
 
 /// What an answer turned out to be.
-pub(super) struct Finding {
-    pub(super) start: Start,
+#[derive(Default)]
+pub(crate) struct Finding {
     /// The top-level errcode, if there is one that means something here.
-    pub(super) errcode: Option<i64>,
+    pub(crate) errcode: Option<i64>,
     /// The answer was looked at and begins as a JSON object.
     is_object: bool,
     /// WeChat's id of the request, from the error text.
-    pub(super) rid: Option<String>,
+    pub(crate) rid: Option<String>,
 }
 
 impl Finding {
     /// Whether WeChat rejected a credential of this issuer's.
-    pub(super) fn rejects(&self, issuer: Issuer) -> bool {
+    pub(crate) fn rejects(&self, issuer: Issuer) -> bool {
         self.errcode.is_some_and(|code| issuer.is_rejected_by(code))
     }
 
     /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission. What isn't
     /// WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
-    pub(super) fn proves_token(&self) -> bool {
+    pub(crate) fn proves_token(&self) -> bool {
         self.is_object && matches!(self.errcode, None | Some(0 | 45009 | 48001 | 48002))
     }
 }
 
 /// Reads as much of the answer as it takes to know whether it is an error.
-pub(super) async fn inspect(answer: &mut Answer<Outgoing>, endpoint: &Endpoint) -> Result<Finding, Error> {
+pub(crate) async fn inspect(
+    answer: &mut Answer<Outgoing>,
+    endpoint: &Endpoint,
+) -> Result<(Start, Finding), Error> {
     let length = answer.length();
     let small = length.is_none_or(|length| length <= LONGEST_ERROR as u64);
     let candidate =
         small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
     if !candidate {
-        return Ok(Finding { start: Start::Part(Bytes::new()), errcode: None, is_object: false, rid: None });
+        return Ok((Start::Part(Bytes::new()), Finding::default()));
     }
     let gzip = is_gzip(&answer.headers);
     let decided = |bytes: &[u8]| !gzip && !may_be_json(bytes);
@@ -62,7 +65,7 @@ pub(super) async fn inspect(answer: &mut Answer<Outgoing>, endpoint: &Endpoint) 
     let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
     let is_object = !text.is_empty() && may_be_json(text);
-    Ok(Finding { start, errcode, is_object, rid })
+    Ok((start, Finding { errcode, is_object, rid }))
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {

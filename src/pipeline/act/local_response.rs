@@ -1,4 +1,4 @@
-//! Answers of wxgate's own making that are no errors.
+//! Responses that wxgate generates itself, errors excepted.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::server::Response;
 
 /// A JSON body.
-pub(super) fn json(body: &Value) -> Response {
+pub(crate) fn json(body: &Value) -> Response {
     let mut response = Response::new(Bytes::from(body.to_string()).into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// The same where the body holds a credential, which nobody on the way may keep.
-pub(super) fn credential(body: &Value) -> Response {
+pub(crate) fn credential(body: &Value) -> Response {
     let mut response = json(body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

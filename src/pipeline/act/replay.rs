@@ -1,22 +1,22 @@
-//! Step 6: WeChat rejected the token. Send the same bytes again, or let its answer pass?
+//! WeChat rejected the token: send the same bytes again, or let its answer pass?
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
-use super::error::Error;
 use super::inspect::Finding;
-use super::route::Target;
+use crate::pipeline::error::Error;
+use crate::pipeline::plan::Target;
 use crate::token::{Rejection, Token, Verdict};
 use crate::upstream::Patience;
 use crate::wechat::catalogue;
 
 /// How often one request is replayed at most: after a lagging node, and after a new token.
-pub(super) const MOST: u32 = 2;
+pub(crate) const MOST: u32 = 2;
 
 /// What becomes of the request.
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// WeChat's own answer goes to the caller.
     PassOn,
     /// The same bytes go out again.
@@ -28,7 +28,7 @@ pub(super) enum Decision {
 }
 
 /// What the token manager is told.
-pub(super) fn rejection(
+pub(crate) fn rejection(
     generation: u64,
     target: &Target<'_>,
     finding: &Finding,
@@ -58,7 +58,7 @@ fn key(target: &Target<'_>) -> u64 {
 
 /// Turns the manager's verdict into what this request can still do. A replay never begins past the request's deadline:
 /// its caller may have given up and sent the message anew.
-pub(super) async fn decide(
+pub(crate) async fn decide(
     verdict: Verdict,
     may_replay: bool,
     patience: &Patience,

@@ -67,7 +67,7 @@ const NARROW: &[(&str, &str, &[&str])] = &[
 /// Modules whose files may still import each other in a circle.
 const EXCUSED: &[&str] = &[
     "admin", "alert", "app", "callback", "cli", "config", "demo", "export", "observe", "pipeline", "quota",
-    "sandbox", "server", "store", "token", "upstream", "wechat",
+    "server", "store", "token", "upstream", "wechat",
 ];
 
 /// A use of `crate::module::item` by a file.

@@ -10,13 +10,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::accounts::{App, Authorizer};
-use super::faults::Fault;
-use super::lag::Lag;
-use super::quota::Rate;
-use super::state::World;
-use super::words::{Target, Word};
-use super::{Sandbox, call, outgoing, reply, variants};
+use crate::sandbox::state::accounts::{App, Authorizer};
+use crate::sandbox::state::faults::Fault;
+use crate::sandbox::state::quota::Rate;
+use crate::sandbox::state::stale_node::Lag;
+use crate::sandbox::state::token_events::{Target, TokenEvent};
+use crate::sandbox::state::world::World;
+use crate::sandbox::wire::{reply, response_body};
+use crate::sandbox::{call, variants};
 use crate::server::Response;
 
 const LONGEST: usize = 1024 * 1024;
@@ -98,7 +99,7 @@ struct Reset {
     all: bool,
 }
 
-pub(super) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
+pub(in crate::sandbox) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
     let outcome = match Limited::new(body, LONGEST).collect().await {
         Ok(body) => order(world, parts, &body.to_bytes()),
         Err(_) => Err(Refused::Body),
@@ -139,9 +140,9 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
         }
         (&Method::GET, "settings") => sandbox.settings(),
         (&Method::POST, "settings") => sandbox.change(body),
-        (&Method::POST, "rotate") => sandbox.happen(Word::Rotate, body),
-        (&Method::POST, "poison") => sandbox.happen(Word::Poison, body),
-        (&Method::POST, "expire") => sandbox.happen(Word::Expire, body),
+        (&Method::POST, "rotate") => sandbox.happen(TokenEvent::Rotate, body),
+        (&Method::POST, "poison") => sandbox.happen(TokenEvent::Poison, body),
+        (&Method::POST, "expire") => sandbox.happen(TokenEvent::Expire, body),
         (&Method::POST, "lag") => {
             world.state().lags.add(strict::<Lag>(body)?, now);
             done()
@@ -179,10 +180,10 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
         (&Method::GET, "variants") => encode(variants::ALL),
         (&Method::GET, "blob") => {
             let bytes = number("bytes")?.ok_or(Refused::Number("bytes"))?;
-            Ok(json!({"bytes": bytes, "sha256": outgoing::blob_sha256(bytes)}))
+            Ok(json!({"bytes": bytes, "sha256": response_body::blob_sha256(bytes)}))
         }
         (&Method::POST, "reset") => {
-            Sandbox::forget(world, strict::<Reset>(body)?.all);
+            world.forget(strict::<Reset>(body)?.all);
             done()
         }
         _ => Err(Refused::Unknown),
@@ -244,10 +245,10 @@ impl Control<'_> {
         encode(&state.settings)
     }
 
-    fn happen(&self, word: Word, body: &[u8]) -> Result<Value, Refused> {
+    fn happen(&self, event: TokenEvent, body: &[u8]) -> Result<Value, Refused> {
         let target = strict::<Target>(body)?;
         let now = self.world.clock.now();
-        Ok(json!({"changed": self.world.state().happen(word, &target, now)}))
+        Ok(json!({"changed": self.world.state().happen(event, &target, now)}))
     }
 
     fn faults(&self) -> Value {

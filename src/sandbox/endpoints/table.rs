@@ -1,14 +1,12 @@
 //! Which paths the fake knows, and what each demands.
 
-use super::answer::Answer;
-use super::call::Call;
 use super::credentials::{self, Class, Holder};
 use super::media::MULTIPART_OVERHEAD;
-use super::state::State;
 use super::{business, issue, media, oauth, quotas};
-
-/// What clients ask to learn whether a token lives.
-pub(super) const PROBE: &str = "/cgi-bin/get_api_domain_ip";
+use crate::sandbox::answer::Answer;
+use crate::sandbox::call::Call;
+use crate::sandbox::paths::PROBE;
+use crate::sandbox::state::world::State;
 
 /// JSON bodies are kept up to this many bytes; of longer ones only the digest.
 const LONGEST_JSON: usize = 1024 * 1024;
@@ -65,8 +63,12 @@ const GUARDED: &[Guarded] = &[
     ("/cgi-bin/media/get/jssdk", Class::App, false, media::get),
     ("/cgi-bin/material/add_material", Class::App, true, media::add_material),
     ("/cgi-bin/material/get_material", Class::App, true, media::get_material),
-    ("/cgi-bin/openapi/quota/get", Class::Either, true, quotas::get),
-    ("/cgi-bin/openapi/quota/clear", Class::Either, true, quotas::clear_one),
+    ("/cgi-bin/openapi/quota/get", Class::Either, true, |state, call, holder| {
+        quotas::get(state, call, holder, lists)
+    }),
+    ("/cgi-bin/openapi/quota/clear", Class::Either, true, |state, call, holder| {
+        quotas::clear_one(state, call, holder, lists)
+    }),
     ("/cgi-bin/openapi/rid/get", Class::Either, true, quotas::rid),
     ("/cgi-bin/clear_quota", Class::Either, true, quotas::clear),
     ("/cgi-bin/component/api_create_preauthcode", Class::Component, true, business::preauthcode),
@@ -118,27 +120,13 @@ const FAMILIES: &[(&str, Class)] = &[
     ("/ilink/api/", Class::App),
 ];
 
-/// Whether a path issues an app's token: what counts as a fetch.
-pub(super) fn issues_app_token(path: &str) -> bool {
-    matches!(
-        path,
-        "/cgi-bin/token"
-            | "/cgi-bin/stable_token"
-            | "/cgi-bin/gettoken"
-            | "/cgi-bin/component/api_component_token"
-            | "/cgi-bin/component/api_authorizer_token"
-            | "/cgi-bin/service/get_suite_token"
-            | "/cgi-bin/service/get_provider_token"
-    )
-}
-
 /// Whether the fake has the path in its tables by name.
-pub(super) fn lists(path: &str) -> bool {
+fn lists(path: &str) -> bool {
     OPEN.iter().any(|(known, _)| *known == path) || GUARDED.iter().any(|(known, ..)| *known == path)
 }
 
 /// How many bytes of a body the endpoint can use.
-pub(super) fn body_limit(path: &str, media_limit: usize) -> usize {
+pub(in crate::sandbox) fn body_limit(path: &str, media_limit: usize) -> usize {
     match path {
         "/cgi-bin/media/upload" | "/cgi-bin/material/add_material" => media_limit + MULTIPART_OVERHEAD,
         _ => LONGEST_JSON,
@@ -146,7 +134,7 @@ pub(super) fn body_limit(path: &str, media_limit: usize) -> usize {
 }
 
 /// What WeChat answers.
-pub(super) fn answer(state: &mut State, call: &Call) -> Answer {
+pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
     if let Some((_, decide)) = OPEN.iter().find(|(path, _)| *path == call.path) {
         return decide(state, call);
     }

@@ -9,32 +9,32 @@ const BEIJING_MS: i64 = 8 * 3_600_000;
 
 /// Milliseconds since the Unix epoch, plus an offset that clones share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clock {
+pub(in crate::sandbox) struct Clock {
     offset: Arc<AtomicI64>,
 }
 
 impl Clock {
-    pub(super) fn now(&self) -> i64 {
+    pub(in crate::sandbox) fn now(&self) -> i64 {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
         i64::try_from(real).unwrap_or(i64::MAX).saturating_add(self.offset.load(Ordering::Relaxed))
     }
 
-    pub(super) fn advance(&self, milliseconds: i64) {
+    pub(in crate::sandbox) fn advance(&self, milliseconds: i64) {
         self.offset.fetch_add(milliseconds, Ordering::Relaxed);
     }
 
-    pub(super) fn offset(&self) -> i64 {
+    pub(in crate::sandbox) fn offset(&self) -> i64 {
         self.offset.load(Ordering::Relaxed)
     }
 }
 
 /// The day in Beijing, where daily counters turn at midnight (FACTS 5).
-pub(super) fn day(now: i64) -> i64 {
+pub(in crate::sandbox) fn day(now: i64) -> i64 {
     (now + BEIJING_MS).div_euclid(DAY_MS)
 }
 
 /// The month in Beijing, counted from year 0: `clear_quota` has a monthly budget.
-pub(super) fn month(now: i64) -> i64 {
+pub(in crate::sandbox) fn month(now: i64) -> i64 {
     // Days to civil date, as in Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
     let shifted = day(now) + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -1,48 +1,18 @@
 //! Uploads and downloads.
 
-use std::collections::{HashMap, VecDeque};
-
 use bytes::Bytes;
 use memchr::memmem;
 use serde_json::Value;
 
-use super::answer::{Answer, Content};
-use super::call::{Call, text};
 use super::credentials::Holder;
-use super::state::State;
-use super::tokens::fresh;
+use crate::sandbox::answer::{Answer, Content};
+use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::media::File;
+use crate::sandbox::state::tokens::fresh;
+use crate::sandbox::state::world::State;
 
-/// Bytes remembered of all uploads; beyond that the oldest are forgotten.
-const REMEMBERED: usize = 256 * 1024 * 1024;
 /// What stands around a file in a multipart body, at most.
 pub(super) const MULTIPART_OVERHEAD: usize = 64 * 1024;
-
-/// A file that was uploaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct File {
-    filename: String,
-    content_type: String,
-    bytes: Bytes,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Media {
-    files: HashMap<String, File>,
-    order: VecDeque<String>,
-    bytes: usize,
-}
-
-impl Media {
-    fn store(&mut self, id: String, file: File) {
-        self.bytes += file.bytes.len();
-        self.order.push_back(id.clone());
-        self.files.insert(id, file);
-        while self.bytes > REMEMBERED {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.bytes -= self.files.remove(&oldest).map_or(0, |file| file.bytes.len());
-        }
-    }
-}
 
 /// `POST /cgi-bin/media/upload`
 pub(super) fn upload(state: &mut State, call: &Call, _: &Holder) -> Answer {
@@ -106,7 +76,7 @@ fn fetch(state: &State, id: &str) -> Answer {
     if let Some(length) = id.strip_prefix("blob-").and_then(|length| length.parse().ok()) {
         return Answer { status: http::StatusCode::OK, content: Content::Blob(length) };
     }
-    match state.media.files.get(id) {
+    match state.media.get(id) {
         Some(file) => {
             Answer::file(file.content_type.clone(), Some(file.filename.clone()), file.bytes.clone())
         }

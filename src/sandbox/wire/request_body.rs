@@ -5,7 +5,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use ring::digest::{Context, SHA256};
 
-use super::state::World;
+use crate::sandbox::state::world::World;
 
 /// Writes to the journal what came of a body, also when the caller hangs up and the reading is dropped.
 struct Reading<'a> {
@@ -29,10 +29,10 @@ impl Drop for Reading<'_> {
 }
 
 /// The body broke off before its end.
-pub(super) struct BrokenOff;
+pub(in crate::sandbox) struct BrokenOff;
 
 /// Reads to the end. Of a body longer than `limit` nothing is kept.
-pub(super) async fn read(
+pub(in crate::sandbox) async fn read(
     world: &World,
     seq: u64,
     mut body: Incoming,

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::accounts::{App, AppKind};
-use super::answer::Answer;
-use super::call::{Call, text};
-use super::credentials::{self, Class};
-use super::settings::ExpiresIn;
-use super::state::State;
-use super::tokens::{Family, Issued, Kind, fresh};
+use super::credentials::{self, Class, known};
+use crate::sandbox::answer::{Answer, refusable};
+use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::accounts::{App, AppKind};
+use crate::sandbox::state::settings::ExpiresIn;
+use crate::sandbox::state::tokens::{Family, Issued, Kind, fresh};
+use crate::sandbox::state::world::State;
 
 /// `GET /cgi-bin/token`
 pub(super) fn classic(state: &mut State, call: &Call) -> Answer {
@@ -47,7 +47,7 @@ pub(super) fn stable(state: &mut State, call: &Call) -> Answer {
 }
 
 /// Whether a body asks for `force_refresh`.
-pub(super) fn asks_force(body: &Value) -> bool {
+pub(in crate::sandbox) fn asks_force(body: &Value) -> bool {
     body.get("force_refresh") == Some(&Value::Bool(true))
 }
 
@@ -176,7 +176,7 @@ pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
 }
 
 /// Which app a token request is for, whatever else is wrong with it.
-pub(super) fn appid_of(call: &Call) -> Option<String> {
+pub(in crate::sandbox) fn appid_of(call: &Call) -> Option<String> {
     let names = ["appid", "corpid"].iter().find_map(|name| call.param(name)).map(str::to_owned);
     names.or_else(|| {
         let body = call.json()?;
@@ -185,30 +185,6 @@ pub(super) fn appid_of(call: &Call) -> Option<String> {
             .find_map(|name| text(&body, name))
             .map(str::to_owned)
     })
-}
-
-/// The app that these two belong to, calling from where it may.
-pub(super) fn known(
-    state: &State,
-    call: &Call,
-    appid: Option<&str>,
-    secret: Option<&str>,
-) -> Result<App, Answer> {
-    let appid = appid.ok_or_else(|| Answer::error(41002))?;
-    let secret = secret.ok_or_else(|| Answer::error(41004))?;
-    let app = state.accounts.get(appid).ok_or_else(|| Answer::error(40013))?;
-    if app.kind != AppKind::MiniProgram && !app.admits(call.from) {
-        let from = call.from.to_canonical();
-        let mapped = match from {
-            std::net::IpAddr::V4(v4) => format!("::ffff:{v4}"),
-            std::net::IpAddr::V6(v6) => v6.to_string(),
-        };
-        return Err(Answer::error_with(40164, format!("invalid ip {from} ipv6 {mapped}, not in whitelist")));
-    }
-    if app.secret != secret {
-        return Err(Answer::error(40125));
-    }
-    Ok(app.clone())
 }
 
 fn spend(state: &mut State, call: &Call, app: &App) -> Result<(), Answer> {
@@ -223,9 +199,4 @@ fn grant(state: &State, call: &Call, name: &'static str, token: &Issued) -> Vec<
         ExpiresIn::Missing => {}
     }
     fields
-}
-
-/// Lets an endpoint refuse with `?`.
-pub(super) fn refusable(decide: impl FnOnce() -> Result<Answer, Answer>) -> Answer {
-    decide().unwrap_or_else(|refusal| refusal)
 }

@@ -1,12 +1,12 @@
-//! The words of the tests: what happens to a token behind its holder's back.
+//! What happens to a token behind its holder's back.
 
 use serde::{Deserialize, Serialize};
 
 use super::accounts::App;
-use super::state::State;
 use super::tokens::{Family, Kind};
+use super::world::State;
 
-/// Whose tokens a word is about.
+/// Whose tokens something happens to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Target {
@@ -32,7 +32,7 @@ impl From<&String> for Target {
 
 /// What can happen to the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::sandbox) enum TokenEvent {
     /// Somebody else fetched.
     Rotate,
     /// Still current, taken nowhere.
@@ -43,7 +43,7 @@ pub(super) enum Word {
 
 impl State {
     /// Does it to every current token of the target; gives how many there were.
-    pub(super) fn happen(&mut self, word: Word, target: &Target, now: i64) -> usize {
+    pub(in crate::sandbox) fn happen(&mut self, event: TokenEvent, target: &Target, now: i64) -> usize {
         let apps = self.accounts.apps().iter().map(App::identity);
         let authorizers = self.accounts.authorizers().iter().map(|known| known.authorizer_appid.clone());
         let mut appids: Vec<String> = apps.chain(authorizers).collect();
@@ -51,10 +51,10 @@ impl State {
         appids.dedup();
         appids.retain(|appid| target.appid.as_ref().is_none_or(|wanted| wanted == appid));
         let rules = self.settings.rules();
-        let act = |family: &mut Family| match word {
-            Word::Rotate => family.rotate_behind(now, &rules, target.grace_ms),
-            Word::Poison => family.poison(),
-            Word::Expire => family.expire(now),
+        let act = |family: &mut Family| match event {
+            TokenEvent::Rotate => family.rotate_behind(now, &rules, target.grace_ms),
+            TokenEvent::Poison => family.poison(),
+            TokenEvent::Expire => family.expire(now),
         };
         let mut changed = 0;
         for appid in &appids {

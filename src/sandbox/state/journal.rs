@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::paths::covers;
+
 /// How a request's body was delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,7 +72,7 @@ pub struct Counts {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Journal {
+pub(in crate::sandbox) struct Journal {
     entries: VecDeque<Entry>,
     last: u64,
     total: Counts,
@@ -79,7 +81,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Takes a request in and numbers it; the oldest entries beyond `limit` are dropped.
-    pub(super) fn arrive(&mut self, mut entry: Entry, limit: usize) -> u64 {
+    pub(in crate::sandbox) fn arrive(&mut self, mut entry: Entry, limit: usize) -> u64 {
         self.last += 1;
         entry.seq = self.last;
         self.entries.push_back(entry);
@@ -90,7 +92,7 @@ impl Journal {
     }
 
     /// Changes an entry that may have been dropped meanwhile.
-    pub(super) fn amend(&mut self, seq: u64, change: impl FnOnce(&mut Entry)) {
+    pub(in crate::sandbox) fn amend(&mut self, seq: u64, change: impl FnOnce(&mut Entry)) {
         let first = self.entries.front().map_or(0, |entry| entry.seq);
         let index = seq.checked_sub(first).and_then(|index| usize::try_from(index).ok());
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
@@ -99,27 +101,28 @@ impl Journal {
     }
 
     /// Counts for everybody, and for one app if it is known.
-    pub(super) fn count(&mut self, appid: Option<&str>, change: impl Fn(&mut Counts)) {
+    pub(in crate::sandbox) fn count(&mut self, appid: Option<&str>, change: impl Fn(&mut Counts)) {
         change(&mut self.total);
         if let Some(appid) = appid {
             change(self.by_app.entry(appid.to_owned()).or_default());
         }
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+    /// Those of a path, exact or with a trailing `*`; of all paths without one.
+    pub(in crate::sandbox) fn select(&self, path: Option<&str>) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| covers(path, &entry.path))
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::sandbox) fn counts(&self) -> Counts {
         self.total
     }
 
-    pub(super) fn counts_of(&self, appid: &str) -> Counts {
+    pub(in crate::sandbox) fn counts_of(&self, appid: &str) -> Counts {
         self.by_app.get(appid).copied().unwrap_or_default()
     }
 
     /// Forgets entries and counts; numbers go on.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::sandbox) fn clear(&mut self) {
         self.entries.clear();
         self.total = Counts::default();
         self.by_app.clear();

@@ -2,31 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::call::{Call, text};
-use super::credentials::Holder;
-use super::endpoints;
-use super::issue::{known, refusable};
-use super::state::State;
+use super::credentials::{Holder, known};
+use crate::sandbox::answer::{Answer, refusable};
+use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::world::State;
 
-/// The path that a call is about, as `openapi/quota/*` want it.
-fn subject(state: &State, call: &Call) -> Result<String, Answer> {
+/// The path that a call is about, as `openapi/quota/*` want it: one that is listed, or was called before.
+fn subject(state: &State, call: &Call, lists: fn(&str) -> bool) -> Result<String, Answer> {
     let body = call.json().ok_or_else(|| Answer::error(47001))?;
     let path = text(&body, "cgi_path").filter(|path| path.starts_with('/'));
     let path = path.ok_or_else(|| Answer::error(76003))?;
     if path.starts_with("/sns/") {
         return Err(Answer::error(76022));
     }
-    if !endpoints::lists(path) && !state.quota.knows(path) {
+    if !lists(path) && !state.quota.knows(path) {
         return Err(Answer::error(76021));
     }
     Ok(path.to_owned())
 }
 
 /// `POST /cgi-bin/openapi/quota/get`
-pub(super) fn get(state: &mut State, call: &Call, holder: &Holder) -> Answer {
+pub(super) fn get(state: &mut State, call: &Call, holder: &Holder, lists: fn(&str) -> bool) -> Answer {
     refusable(|| {
-        let path = subject(state, call)?;
+        let path = subject(state, call, lists)?;
         let standing = state.quota.standing(&holder.appid, &path, call.now);
         let quota = json!({
             "daily_limit": standing.limit,
@@ -43,9 +41,9 @@ pub(super) fn get(state: &mut State, call: &Call, holder: &Holder) -> Answer {
 }
 
 /// `POST /cgi-bin/openapi/quota/clear`
-pub(super) fn clear_one(state: &mut State, call: &Call, holder: &Holder) -> Answer {
+pub(super) fn clear_one(state: &mut State, call: &Call, holder: &Holder, lists: fn(&str) -> bool) -> Answer {
     refusable(|| {
-        let path = subject(state, call)?;
+        let path = subject(state, call, lists)?;
         cleared(state.quota.clear(&holder.appid, Some(&path), call.now))
     })
 }

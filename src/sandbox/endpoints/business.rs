@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Content};
-use super::call::{Call, text};
 use super::credentials::Holder;
-use super::state::{State, Ticket};
-use super::tokens::fresh;
+use crate::sandbox::answer::{Answer, Content};
+use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::tokens::fresh;
+use crate::sandbox::state::world::{State, Ticket};
 
 const TICKET_LIFETIME_S: i64 = 7_200;
 

@@ -1,49 +1,16 @@
-//! The user's side: OAuth tokens and mini-program sessions. Codes work once; `invalid..` and `expired..` never do.
-
-use std::collections::{HashMap, HashSet};
+//! The user's side: OAuth tokens and mini-program sessions.
 
 use serde_json::json;
 
-use super::answer::Answer;
-use super::call::Call;
-use super::credentials::{self, Class};
-use super::issue::{known, refusable};
-use super::state::State;
-use super::tokens::fresh;
+use super::credentials::{self, Class, known};
+use crate::sandbox::answer::{Answer, refusable};
+use crate::sandbox::call::Call;
+use crate::sandbox::state::tokens::fresh;
+use crate::sandbox::state::users::Login;
+use crate::sandbox::state::world::State;
 
 const LIFETIME_MS: i64 = 7_200_000;
 const REFRESH_LIFETIME_MS: i64 = 30 * 86_400_000;
-/// Beyond so many the oldest users' logins are forgotten all at once.
-const MOST: usize = 100_000;
-
-#[derive(Clone, Debug)]
-struct Login {
-    appid: String,
-    openid: String,
-    scope: &'static str,
-    expires_at: i64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Users {
-    used_codes: HashSet<String>,
-    tokens: HashMap<String, Login>,
-    refresh_tokens: HashMap<String, Login>,
-}
-
-impl Users {
-    fn use_code(&mut self, code: &str) -> Result<(), Answer> {
-        if self.used_codes.len() >= MOST {
-            *self = Self::default();
-        }
-        match code {
-            code if code.starts_with("invalid") => Err(Answer::error(40029)),
-            code if code.starts_with("expired") => Err(Answer::error(42003)),
-            code if !self.used_codes.insert(code.to_owned()) => Err(Answer::error(40163)),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// An openid that depends on app and code alone, so that a test knows it beforehand.
 fn identity(prefix: char, appid: &str, code: &str) -> String {
@@ -71,7 +38,7 @@ pub(super) fn component_session(state: &mut State, call: &Call) -> Answer {
 
 fn session(state: &mut State, call: &Call, appid: &str) -> Result<Answer, Answer> {
     let code = call.param("js_code").ok_or_else(|| Answer::error(41008))?;
-    state.users.use_code(code)?;
+    state.users.use_code(code).map_err(Answer::error)?;
     Ok(Answer::object([
         ("session_key", "c2FuZGJveC1zZXNzaW9uLWtleQ==".into()),
         ("openid", identity('o', appid, code).into()),
@@ -101,7 +68,7 @@ fn login(state: &mut State, call: &Call, appid: String) -> Result<Answer, Answer
     if call.param("grant_type") != Some("authorization_code") {
         return Err(Answer::error(40002));
     }
-    state.users.use_code(code)?;
+    state.users.use_code(code).map_err(Answer::error)?;
     let scope = if code.starts_with("base") { "snsapi_base" } else { "snsapi_userinfo" };
     let openid = identity('o', &appid, code);
     let refresh_token = fresh(call.now, 140);

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::endpoints::PROBE;
-use super::faults::covers;
+use crate::sandbox::paths::{PROBE, covers};
 
 /// Some of WeChat's nodes reject good tokens for a while (FACTS 2.2). It ends by time or count, whichever is first;
 /// with neither it goes on.
@@ -35,21 +34,21 @@ struct Active {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Lags {
+pub(in crate::sandbox) struct Lags {
     active: Vec<Active>,
 }
 
 impl Lags {
-    pub(super) fn add(&mut self, lag: Lag, now: i64) {
+    pub(in crate::sandbox) fn add(&mut self, lag: Lag, now: i64) {
         self.active.push(Active { lag, since: now, seen: 0, rejected: 0 });
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::sandbox) fn clear(&mut self) {
         self.active.clear();
     }
 
     /// Whether the node that got this request doesn't know the good token yet.
-    pub(super) fn reject(&mut self, appid: &str, path: &str, issued_at: i64, now: i64) -> bool {
+    pub(in crate::sandbox) fn reject(&mut self, appid: &str, path: &str, issued_at: i64, now: i64) -> bool {
         self.active.iter_mut().any(|active| {
             let lag = &active.lag;
             let since = if lag.newly_issued { issued_at } else { active.since };

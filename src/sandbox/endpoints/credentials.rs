@@ -1,9 +1,10 @@
-//! Who a request's token belongs to, and whether WeChat takes it.
+//! Who a request's token or secret belongs to, and whether WeChat takes it.
 
-use super::answer::Answer;
-use super::call::Call;
-use super::state::State;
-use super::tokens::{Kind, Verdict, well_formed};
+use crate::sandbox::answer::Answer;
+use crate::sandbox::call::Call;
+use crate::sandbox::state::accounts::{App, AppKind};
+use crate::sandbox::state::tokens::{Kind, Verdict, well_formed};
+use crate::sandbox::state::world::State;
 
 /// Whose token an endpoint demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,30 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
         (Class::App, Kind::Component) => Err(Answer::error(48001)),
         _ => Ok(Holder { appid: found.owner.appid }),
     }
+}
+
+/// The app that these two belong to, calling from where it may.
+pub(super) fn known(
+    state: &State,
+    call: &Call,
+    appid: Option<&str>,
+    secret: Option<&str>,
+) -> Result<App, Answer> {
+    let appid = appid.ok_or_else(|| Answer::error(41002))?;
+    let secret = secret.ok_or_else(|| Answer::error(41004))?;
+    let app = state.accounts.get(appid).ok_or_else(|| Answer::error(40013))?;
+    if app.kind != AppKind::MiniProgram && !app.admits(call.from) {
+        let from = call.from.to_canonical();
+        let mapped = match from {
+            std::net::IpAddr::V4(v4) => format!("::ffff:{v4}"),
+            std::net::IpAddr::V6(v6) => v6.to_string(),
+        };
+        return Err(Answer::error_with(40164, format!("invalid ip {from} ipv6 {mapped}, not in whitelist")));
+    }
+    if app.secret != secret {
+        return Err(Answer::error(40125));
+    }
+    Ok(app.clone())
 }
 
 /// FACTS 1.3: WeCom's 40001 is a bad secret; a token that isn't taken is 40014 there, a suite's or a provider's 40082.

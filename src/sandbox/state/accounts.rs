@@ -51,7 +51,7 @@ impl App {
     }
 
     /// By which its tokens are told from others'.
-    pub(super) fn identity(&self) -> String {
+    pub(in crate::sandbox) fn identity(&self) -> String {
         match (self.kind, &self.agent) {
             (AppKind::Provider, _) => format!("{}.provider", self.appid),
             (_, Some(agent)) => format!("{}.{agent}", self.appid),
@@ -60,7 +60,7 @@ impl App {
     }
 
     /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts as 127.0.0.1.
-    pub(super) fn admits(&self, address: IpAddr) -> bool {
+    pub(in crate::sandbox) fn admits(&self, address: IpAddr) -> bool {
         self.whitelist
             .as_ref()
             .is_none_or(|list| list.iter().any(|allowed| allowed.to_canonical() == address.to_canonical()))
@@ -119,7 +119,7 @@ impl fmt::Debug for Authorizer {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Accounts {
+pub(in crate::sandbox) struct Accounts {
     apps: Vec<App>,
     authorizers: Vec<Authorizer>,
     used_codes: HashSet<String>,
@@ -127,19 +127,19 @@ pub(super) struct Accounts {
 
 impl Accounts {
     /// Whether an authorisation's code is used for the first time.
-    pub(super) fn use_code(&mut self, code: &str) -> bool {
+    pub(in crate::sandbox) fn use_code(&mut self, code: &str) -> bool {
         self.used_codes.insert(code.to_owned())
     }
 
     /// Adds an app, or replaces the one with its identity.
-    pub(super) fn put(&mut self, app: App) {
+    pub(in crate::sandbox) fn put(&mut self, app: App) {
         match self.apps.iter_mut().find(|known| known.identity() == app.identity()) {
             Some(known) => *known = app,
             None => self.apps.push(app),
         }
     }
 
-    pub(super) fn authorize(&mut self, authorizer: Authorizer) {
+    pub(in crate::sandbox) fn authorize(&mut self, authorizer: Authorizer) {
         self.authorizers.retain(|known| {
             (&known.authorizer_appid, &known.component_appid)
                 != (&authorizer.authorizer_appid, &authorizer.component_appid)
@@ -147,24 +147,24 @@ impl Accounts {
         self.authorizers.push(authorizer);
     }
 
-    pub(super) fn apps(&self) -> &[App] {
+    pub(in crate::sandbox) fn apps(&self) -> &[App] {
         &self.apps
     }
 
-    pub(super) fn authorizers(&self) -> &[Authorizer] {
+    pub(in crate::sandbox) fn authorizers(&self) -> &[Authorizer] {
         &self.authorizers
     }
 
-    pub(super) fn get(&self, appid: &str) -> Option<&App> {
+    pub(in crate::sandbox) fn get(&self, appid: &str) -> Option<&App> {
         self.apps.iter().find(|app| app.appid == appid)
     }
 
     /// Those of a corporation or provider.
-    pub(super) fn of(&self, appid: &str, kind: AppKind) -> impl Iterator<Item = &App> {
+    pub(in crate::sandbox) fn of(&self, appid: &str, kind: AppKind) -> impl Iterator<Item = &App> {
         self.apps.iter().filter(move |app| app.appid == appid && app.kind == kind)
     }
 
-    pub(super) fn authorizer(&mut self, component: &str, appid: &str) -> Option<&mut Authorizer> {
+    pub(in crate::sandbox) fn authorizer(&mut self, component: &str, appid: &str) -> Option<&mut Authorizer> {
         self.authorizers
             .iter_mut()
             .find(|known| known.authorizer_appid == appid && known.component_appid == component)

@@ -41,7 +41,7 @@ pub struct Rate {
 
 /// What `openapi/quota/get` tells of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(in crate::sandbox) struct Standing {
     pub limit: u64,
     pub used: u64,
     pub rate: Option<Rate>,
@@ -57,13 +57,13 @@ struct Counter {
 
 /// Which monthly budget a clearing is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Budget {
+pub(in crate::sandbox) enum Budget {
     All,
     One,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Quota {
+pub(in crate::sandbox) struct Quota {
     counters: HashMap<(String, String), Counter>,
     limits: HashMap<String, u64>,
     rates: HashMap<String, Rate>,
@@ -71,15 +71,15 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    pub(super) fn set_limit(&mut self, path: &str, limit: u64) {
+    pub(in crate::sandbox) fn set_limit(&mut self, path: &str, limit: u64) {
         self.limits.insert(path.to_owned(), limit);
     }
 
-    pub(super) fn set_rate(&mut self, path: &str, rate: Rate) {
+    pub(in crate::sandbox) fn set_rate(&mut self, path: &str, rate: Rate) {
         self.rates.insert(path.to_owned(), rate);
     }
 
-    pub(super) fn set_used(&mut self, appid: &str, path: &str, used: u64, now: i64) {
+    pub(in crate::sandbox) fn set_used(&mut self, appid: &str, path: &str, used: u64, now: i64) {
         let counter = self.counters.entry((appid.to_owned(), path.to_owned())).or_default();
         counter.day = clock::day(now);
         counter.used = used;
@@ -91,7 +91,7 @@ impl Quota {
     }
 
     /// Counts a call; `Err` is the code to answer instead.
-    pub(super) fn spend(&mut self, appid: &str, path: &str, now: i64) -> Result<(), i64> {
+    pub(in crate::sandbox) fn spend(&mut self, appid: &str, path: &str, now: i64) -> Result<(), i64> {
         let limit = self.limit(path);
         let rate = self.rates.get(path).copied();
         let key = (appid.to_owned(), path.to_owned());
@@ -122,7 +122,7 @@ impl Quota {
         Ok(())
     }
 
-    pub(super) fn standing(&self, appid: &str, path: &str, now: i64) -> Standing {
+    pub(in crate::sandbox) fn standing(&self, appid: &str, path: &str, now: i64) -> Standing {
         let today = clock::day(now);
         let used = self
             .counters
@@ -133,14 +133,14 @@ impl Quota {
     }
 
     /// Whether the path has a limit of its own or was called before.
-    pub(super) fn knows(&self, path: &str) -> bool {
+    pub(in crate::sandbox) fn knows(&self, path: &str) -> bool {
         self.limits.contains_key(path)
             || DEFAULTS.iter().any(|(known, _)| *known == path)
             || self.counters.keys().any(|(_, called)| called == path)
     }
 
     /// Sets an app's counters, or one of them, to zero; `false` when the month's budget for that is spent.
-    pub(super) fn clear(&mut self, appid: &str, path: Option<&str>, now: i64) -> bool {
+    pub(in crate::sandbox) fn clear(&mut self, appid: &str, path: Option<&str>, now: i64) -> bool {
         let (budget, most) = match path {
             None => (Budget::All, CLEARS_PER_MONTH),
             Some(_) => (Budget::One, CLEARS_OF_ONE_PER_MONTH),

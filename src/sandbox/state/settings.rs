@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tokens::Rules;
-use super::variants::Variant;
+use crate::sandbox::variants::Variant;
 
 /// The knobs; the defaults are WeChat's own values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(super) fn rules(&self) -> Rules {
+    pub(in crate::sandbox) fn rules(&self) -> Rules {
         Rules {
             lifetime: self.lifetime_ms,
             grace: self.grace_ms,

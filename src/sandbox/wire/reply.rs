@@ -8,11 +8,11 @@ use flate2::write::GzEncoder;
 use http::header::{CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::{Answer, Content, write_object};
-use super::faults::Plan;
-use super::outgoing::{Outgoing, Reset, Source};
-use super::variants::{JSON, Variant};
+use super::response_body::{Outgoing, Reset, Source};
 use crate::message::body::Body;
+use crate::sandbox::answer::{Answer, Content, write_object};
+use crate::sandbox::state::faults::Plan;
+use crate::sandbox::variants::{JSON, Variant};
 use crate::server::Response;
 
 const RET_KEY: HeaderName = HeaderName::from_static("retkey");
@@ -28,7 +28,13 @@ struct Dressed {
 }
 
 /// The response for an answer; `variant` shapes errors alone, `plan` everything.
-pub(super) fn respond(answer: Answer, variant: Variant, plan: &Plan, takes_gzip: bool, now: i64) -> Response {
+pub(in crate::sandbox) fn respond(
+    answer: Answer,
+    variant: Variant,
+    plan: &Plan,
+    takes_gzip: bool,
+    now: i64,
+) -> Response {
     let status = answer.status;
     let errcode = answer.errcode();
     let mut dressed = dress(answer.content, variant, now);
@@ -60,12 +66,12 @@ pub(super) fn respond(answer: Answer, variant: Variant, plan: &Plan, takes_gzip:
 }
 
 /// Closes the connection without a byte of an answer.
-pub(super) fn reset() -> Response {
+pub(in crate::sandbox) fn reset() -> Response {
     finish(http::StatusCode::OK, HeaderMap::new(), Body::stream(Reset))
 }
 
 /// A plain JSON answer of the control API.
-pub(super) fn json(status: http::StatusCode, value: &serde_json::Value) -> Response {
+pub(in crate::sandbox) fn json(status: http::StatusCode, value: &serde_json::Value) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     finish(status, headers, value.to_string().into())

@@ -17,7 +17,7 @@ const FLUSH: Duration = Duration::from_millis(20);
 
 /// Where a body comes from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(in crate::sandbox) enum Source {
     Bytes(Bytes),
     Blob { at: u64, length: u64 },
 }
@@ -67,7 +67,7 @@ pub fn blob(length: u64) -> impl Iterator<Item = Bytes> {
 }
 
 /// The digest of [`blob`] in hex.
-pub(super) fn blob_sha256(length: u64) -> String {
+pub(in crate::sandbox) fn blob_sha256(length: u64) -> String {
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     blob(length).for_each(|block| digest.update(&block));
     digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -75,7 +75,7 @@ pub(super) fn blob_sha256(length: u64) -> String {
 
 /// A body on its way out.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(in crate::sandbox) struct Outgoing {
     source: Source,
     announced: bool,
     step: Option<(u64, Duration)>,
@@ -84,29 +84,29 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(source: Source) -> Self {
+    pub(in crate::sandbox) fn new(source: Source) -> Self {
         Self { source, announced: true, step: None, cut: None, pause: None }
     }
 
     /// So many bytes at a time, with a pause before each step.
-    pub(super) fn in_steps(mut self, bytes: usize, pause: Duration) -> Self {
+    pub(in crate::sandbox) fn in_steps(mut self, bytes: usize, pause: Duration) -> Self {
         self.step = Some((bytes as u64, pause));
         self
     }
 
     /// Breaks off after so many bytes.
-    pub(super) fn cut_after(mut self, bytes: u64) -> Self {
+    pub(in crate::sandbox) fn cut_after(mut self, bytes: u64) -> Self {
         self.cut = Some(bytes);
         self
     }
 
     /// Keeps its length to itself.
-    pub(super) fn unannounced(mut self) -> Self {
+    pub(in crate::sandbox) fn unannounced(mut self) -> Self {
         self.announced = false;
         self
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::sandbox) fn length(&self) -> u64 {
         self.source.left()
     }
 
@@ -158,7 +158,7 @@ impl http_body::Body for Outgoing {
 
 /// A body that breaks before the head is flushed: hyper then closes without having sent a byte.
 #[derive(Debug)]
-pub(super) struct Reset;
+pub(in crate::sandbox) struct Reset;
 
 impl http_body::Body for Reset {
     type Data = Bytes;

@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(in crate::sandbox) const ALL: [Self; 7] = [
         Self::Classic,
         Self::Stable,
         Self::Component,
@@ -44,7 +44,7 @@ impl Kind {
 
 /// How long tokens live, in milliseconds of the sandbox's clock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(in crate::sandbox) struct Rules {
     pub lifetime: i64,
     pub grace: i64,
     pub force_grace: i64,
@@ -56,7 +56,7 @@ pub(super) struct Rules {
 
 /// One issued token.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Issued {
+pub(in crate::sandbox) struct Issued {
     pub value: String,
     pub issued_at: i64,
     pub expires_at: i64,
@@ -68,7 +68,7 @@ pub(super) struct Issued {
 
 /// What WeChat thinks of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::sandbox) enum Verdict {
     Good,
     /// 40001
     Superseded,
@@ -87,7 +87,7 @@ impl Issued {
         }
     }
 
-    pub(super) fn remaining(&self, now: i64) -> i64 {
+    pub(in crate::sandbox) fn remaining(&self, now: i64) -> i64 {
         (self.expires_at - now) / 1000
     }
 
@@ -107,7 +107,7 @@ impl Issued {
 }
 
 /// A token value of the shape that WeChat's have: a counter, `_`, then base64url characters.
-pub(super) fn fresh(now: i64, length: usize) -> String {
+pub(in crate::sandbox) fn fresh(now: i64, length: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut value = format!("{}_", 40 + clock::day(now).rem_euclid(60));
     while value.len() < length {
@@ -117,14 +117,14 @@ pub(super) fn fresh(now: i64, length: usize) -> String {
 }
 
 /// Whether a value could be a token at all; what can't is answered 40014 instead of 40001.
-pub(super) fn well_formed(value: &str) -> bool {
+pub(in crate::sandbox) fn well_formed(value: &str) -> bool {
     (20..=512).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The tokens of one app and kind, oldest first; the last is current.
 #[derive(Debug, Default)]
-pub(super) struct Family {
+pub(in crate::sandbox) struct Family {
     issued: VecDeque<Issued>,
     forced_at: Option<i64>,
     forces_day: i64,
@@ -133,10 +133,10 @@ pub(super) struct Family {
 
 /// The day's forced refreshes are used up.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoForceLeft;
+pub(in crate::sandbox) struct NoForceLeft;
 
 impl Family {
-    pub(super) fn current(&self) -> Option<&Issued> {
+    pub(in crate::sandbox) fn current(&self) -> Option<&Issued> {
         self.issued.back()
     }
 
@@ -144,7 +144,7 @@ impl Family {
         self.issued.back_mut()
     }
 
-    pub(super) fn forces_today(&self, now: i64) -> u32 {
+    pub(in crate::sandbox) fn forces_today(&self, now: i64) -> u32 {
         if self.forces_day == clock::day(now) { self.forces } else { 0 }
     }
 
@@ -166,12 +166,12 @@ impl Family {
     }
 
     /// `GET /cgi-bin/token`: each call rotates; the previous token lives on for the grace (FACTS 1.1).
-    pub(super) fn rotate(&mut self, now: i64, rules: &Rules) -> Issued {
+    pub(in crate::sandbox) fn rotate(&mut self, now: i64, rules: &Rules) -> Issued {
         self.supersede(now, rules, Some(now + rules.grace))
     }
 
     /// `POST /cgi-bin/stable_token` without force: renewed only near its end, and then both live on (FACTS 1.2).
-    pub(super) fn plain(&mut self, now: i64, rules: &Rules) -> Issued {
+    pub(in crate::sandbox) fn plain(&mut self, now: i64, rules: &Rules) -> Issued {
         let window = rules.renew_before.min(rules.lifetime / 5);
         match self.current() {
             Some(token) if now < token.expires_at - window => token.clone(),
@@ -180,7 +180,7 @@ impl Family {
     }
 
     /// `POST /cgi-bin/stable_token` with `force_refresh`: a few a day, and within the interval no refresh at all.
-    pub(super) fn force(&mut self, now: i64, rules: &Rules) -> Result<Issued, NoForceLeft> {
+    pub(in crate::sandbox) fn force(&mut self, now: i64, rules: &Rules) -> Result<Issued, NoForceLeft> {
         if self.forces_today(now) >= rules.forces_per_day {
             return Err(NoForceLeft);
         }
@@ -194,7 +194,7 @@ impl Family {
     }
 
     /// WeCom's `gettoken`: the same token until its end (FACTS 1.3).
-    pub(super) fn until_expiry(&mut self, now: i64, rules: &Rules) -> Issued {
+    pub(in crate::sandbox) fn until_expiry(&mut self, now: i64, rules: &Rules) -> Issued {
         match self.current() {
             Some(token) if token.verdict(now) == Verdict::Good => token.clone(),
             _ => self.supersede(now, rules, None),
@@ -202,7 +202,7 @@ impl Family {
     }
 
     /// Somebody else fetched: there is a new current token that the first holder doesn't know.
-    pub(super) fn rotate_behind(&mut self, now: i64, rules: &Rules, grace: i64) -> bool {
+    pub(in crate::sandbox) fn rotate_behind(&mut self, now: i64, rules: &Rules, grace: i64) -> bool {
         let held = self.current().is_some();
         if held {
             self.supersede(now, rules, Some(now + grace));
@@ -211,12 +211,12 @@ impl Family {
     }
 
     /// The current token stays current and is taken nowhere.
-    pub(super) fn poison(&mut self) -> bool {
+    pub(in crate::sandbox) fn poison(&mut self) -> bool {
         self.current_mut().map(|token| token.poisoned = true).is_some()
     }
 
     /// The current token's life ends now.
-    pub(super) fn expire(&mut self, now: i64) -> bool {
+    pub(in crate::sandbox) fn expire(&mut self, now: i64) -> bool {
         self.current_mut().map(|token| token.expires_at = now).is_some()
     }
 
@@ -227,14 +227,14 @@ impl Family {
 
 /// Whose a token is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Owner {
+pub(in crate::sandbox) struct Owner {
     pub appid: String,
     pub kind: Kind,
 }
 
 /// A token that somebody sent, found.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(in crate::sandbox) struct Found {
     pub owner: Owner,
     pub verdict: Verdict,
     pub issued_at: i64,
@@ -242,18 +242,23 @@ pub(super) struct Found {
 
 /// All families of all apps.
 #[derive(Debug, Default)]
-pub(super) struct Tokens {
+pub(in crate::sandbox) struct Tokens {
     families: HashMap<Owner, Family>,
     owners: HashMap<String, Owner>,
 }
 
 impl Tokens {
-    pub(super) fn family(&self, appid: &str, kind: Kind) -> Option<&Family> {
+    pub(in crate::sandbox) fn family(&self, appid: &str, kind: Kind) -> Option<&Family> {
         self.families.get(&Owner { appid: appid.to_owned(), kind })
     }
 
     /// Runs `change` on a family and keeps the index of values up to date.
-    pub(super) fn with<T>(&mut self, appid: &str, kind: Kind, change: impl FnOnce(&mut Family) -> T) -> T {
+    pub(in crate::sandbox) fn with<T>(
+        &mut self,
+        appid: &str,
+        kind: Kind,
+        change: impl FnOnce(&mut Family) -> T,
+    ) -> T {
         let owner = Owner { appid: appid.to_owned(), kind };
         let family = self.families.entry(owner.clone()).or_default();
         let oldest = family.issued.front().map(|token| token.value.clone());
@@ -269,14 +274,14 @@ impl Tokens {
         result
     }
 
-    pub(super) fn find(&self, value: &str, now: i64) -> Option<Found> {
+    pub(in crate::sandbox) fn find(&self, value: &str, now: i64) -> Option<Found> {
         let owner = self.owners.get(value)?;
         let token = self.families.get(owner)?.find(value)?;
         Some(Found { owner: owner.clone(), verdict: token.verdict(now), issued_at: token.issued_at })
     }
 
     /// An app's families for the control API.
-    pub(super) fn describe(&self, appid: &str, now: i64) -> Value {
+    pub(in crate::sandbox) fn describe(&self, appid: &str, now: i64) -> Value {
         let families = Kind::ALL.into_iter().filter_map(|kind| {
             let family = self.family(appid, kind)?;
             family.current().map(|token| {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::file;
-use super::names::{check_known, check_name, is_hex};
-use super::patterns::pattern;
-use super::problem::{Place, Report};
-use super::reader::Item;
+use crate::config::file;
+use crate::config::reader::names::{check_known, check_name, is_hex};
+use crate::config::reader::patterns::pattern;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::values::Item;
 use crate::pipeline::CallerOptions;
 use crate::wechat::pattern::Pattern;
 
@@ -17,7 +17,7 @@ const EMPTY_KEYS: [&str; 2] = [
     "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
 ];
 
-pub(super) fn options(
+pub(in crate::config) fn options(
     raw: &[Item<file::Caller>],
     apps: &[&str],
     report: &mut Report<'_>,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::file;
-use super::problem::{Place, Report};
-use super::reader::Item;
-use super::secrets::Secrets;
-use super::upstream_table::host_port;
+use crate::config::file;
+use crate::config::reader::address::host_port;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::Item;
 use crate::secret::{Secret, userinfo};
 use crate::upstream::{Egress, Protocol};
 

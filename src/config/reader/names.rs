@@ -1,10 +1,10 @@
 //! Rules on names, digests and closed sets that several tables share.
 
 use super::problem::{Report, did_you_mean, looks_like_secret};
-use super::reader::{Field, Item};
+use super::values::{Field, Item};
 
 /// Names are labels of metrics, path segments and words of logs; `reserved` ones stand for something there already.
-pub(super) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Report<'_>) {
+pub(in crate::config) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Report<'_>) {
     let text = name.value.as_str();
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     if !plain || text.is_empty() || text.len() > 64 || text.bytes().all(|byte| byte == b'.') {
@@ -18,7 +18,12 @@ pub(super) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Re
 }
 
 /// Reports a name that is none of `known`, which are names of `what`.
-pub(super) fn check_known(name: &Item<String>, what: &str, known: &[&str], report: &mut Report<'_>) {
+pub(in crate::config) fn check_known(
+    name: &Item<String>,
+    what: &str,
+    known: &[&str],
+    report: &mut Report<'_>,
+) {
     if known.contains(&name.value.as_str()) {
         return;
     }
@@ -30,12 +35,16 @@ pub(super) fn check_known(name: &Item<String>, what: &str, known: &[&str], repor
 }
 
 /// Whether a text is `length` hexadecimal digits.
-pub(super) fn is_hex(text: &str, length: usize) -> bool {
+pub(in crate::config) fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The value that a word stands for; the first one is the default.
-pub(super) fn one_of<T: Copy>(field: &Field<String>, words: &[(&str, T)], report: &mut Report<'_>) -> T {
+pub(in crate::config) fn one_of<T: Copy>(
+    field: &Field<String>,
+    words: &[(&str, T)],
+    report: &mut Report<'_>,
+) -> T {
     let default = words[0].1;
     let Some(item) = field.item() else { return default };
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == item.value) {

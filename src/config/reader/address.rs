@@ -1,6 +1,6 @@
 //! Listening addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::server::Address;
 
@@ -31,7 +31,7 @@ pub fn parse_address(text: &str) -> Result<Address, String> {
     }
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match bracketed {
-        Some(address) if address.parse::<std::net::Ipv6Addr>().is_ok() => {}
+        Some(address) if address.parse::<Ipv6Addr>().is_ok() => {}
         None if is_host_name(host) => {}
         None if host.contains("://") => {
             return Err("is a URL, expected \"HOST:PORT\" or \"unix:/path\"".to_owned());
@@ -53,18 +53,31 @@ pub fn is_local(address: &Address) -> bool {
 }
 
 /// Whether a host without brackets is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(in crate::config) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Splits a checked `host:port`; an IPv6 host without its brackets.
-pub(super) fn host_and_port(text: &str) -> (&str, u16) {
+pub(in crate::config) fn host_and_port(text: &str) -> (&str, u16) {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, "0"));
     (host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or(0))
 }
 
+/// Splits `host[:port]`; an IPv6 host without its brackets. None if there is no proper host.
+pub(in crate::config) fn host_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    if let Some((host, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let good = host.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.starts_with(':'));
+        return good.then_some((host, port.strip_prefix(':')));
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    is_host_name(host).then_some((host, port))
+}
+
 /// A DNS name or an IPv4 address.
-pub(super) fn is_host_name(text: &str) -> bool {
+pub(in crate::config) fn is_host_name(text: &str) -> bool {
     text.len() <= 253
         && text.split('.').all(|label| {
             !label.is_empty()

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use super::problem::Report;
-use super::secrets::Secrets;
-use super::{file, upstream_table};
+use super::upstream_table;
+use crate::config::file;
+use crate::config::reader::problem::Report;
+use crate::config::reader::secrets::Secrets;
 use crate::store::{Location, Options, Seal};
 
-pub(super) fn options(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Options {
+pub(in crate::config) fn options(
+    raw: &file::Store,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Options {
     Options { location: location(raw, secrets, report), seal: seal(raw, secrets, report) }
 }
 

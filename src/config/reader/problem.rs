@@ -65,51 +65,51 @@ impl std::error::Error for Problems {}
 
 /// Where in the file a value stands, and its key's path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::config) struct Place {
     pub key: String,
     pub offset: usize,
 }
 
 impl Place {
     /// The place of `key` below this one; a missing key is looked for where its table begins.
-    pub(super) fn child(&self, key: &str) -> Self {
+    pub(in crate::config) fn child(&self, key: &str) -> Self {
         let key = if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) };
         Self { key, offset: self.offset }
     }
 
     /// The place of a list's element.
-    pub(super) fn element(&self, index: usize, offset: usize) -> Self {
+    pub(in crate::config) fn element(&self, index: usize, offset: usize) -> Self {
         Self { key: format!("{}[{index}]", self.key), offset }
     }
 
     /// The same key, seen at another byte of the file.
-    pub(super) fn at(self, offset: usize) -> Self {
+    pub(in crate::config) fn at(self, offset: usize) -> Self {
         Self { offset, ..self }
     }
 }
 
 /// Collects problems while a file is read.
-pub(super) struct Report<'t> {
+pub(in crate::config) struct Report<'t> {
     file: Arc<str>,
     text: &'t str,
     problems: Vec<Problem>,
 }
 
 impl<'t> Report<'t> {
-    pub(super) fn new(file: &str, text: &'t str) -> Self {
+    pub(in crate::config) fn new(file: &str, text: &'t str) -> Self {
         Self { file: file.into(), text, problems: Vec::new() }
     }
 
-    pub(super) fn error(&mut self, place: &Place, text: impl Into<String>) {
+    pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<String>) {
         self.add(place, Severity::Error, text.into());
     }
 
-    pub(super) fn warn(&mut self, place: &Place, text: impl Into<String>) {
+    pub(in crate::config) fn warn(&mut self, place: &Place, text: impl Into<String>) {
         self.add(place, Severity::Warning, text.into());
     }
 
     /// The line of a place, to point at the other half of a contradiction.
-    pub(super) fn line(&self, place: &Place) -> usize {
+    pub(in crate::config) fn line(&self, place: &Place) -> usize {
         position(self.text, place.offset).0
     }
 
@@ -124,7 +124,7 @@ impl<'t> Report<'t> {
     }
 
     /// `value` and the warnings if there was no error, else all problems.
-    pub(super) fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
+    pub(in crate::config) fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
         self.problems.sort_by_key(|problem| problem.position);
         if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(Problems(self.problems));
@@ -133,7 +133,7 @@ impl<'t> Report<'t> {
     }
 
     /// All problems, of which at least one is an error.
-    pub(super) fn refuse(mut self) -> Problems {
+    pub(in crate::config) fn refuse(mut self) -> Problems {
         self.problems.sort_by_key(|problem| problem.position);
         Problems(self.problems)
     }
@@ -151,7 +151,10 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The candidate that `word` was probably meant to be.
-pub(super) fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::config) fn suggestion<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     candidates
         .into_iter()
@@ -162,7 +165,7 @@ pub(super) fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'
 }
 
 /// `, did you mean "x"?`, or `otherwise`.
-pub(super) fn did_you_mean<'a>(
+pub(in crate::config) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
     otherwise: impl FnOnce() -> String,
@@ -174,7 +177,7 @@ pub(super) fn did_you_mean<'a>(
 }
 
 /// Whether a text written where none belongs may be a pasted secret, and must not be repeated.
-pub(super) fn looks_like_secret(text: &str) -> bool {
+pub(in crate::config) fn looks_like_secret(text: &str) -> bool {
     text.len() >= 16
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && text.bytes().any(|byte| byte.is_ascii_digit())

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::address::is_host_name;
-use super::file;
-use super::names::{check_name, is_hex, one_of};
-use super::problem::{Place, Report};
-use super::reader::{Field, Item, SecretSource};
-use super::secrets::Secrets;
 use super::upstream_table;
+use crate::config::file;
+use crate::config::reader::address::is_host_name;
+use crate::config::reader::names::{check_name, is_hex, one_of};
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item, SecretSource};
 use crate::pipeline::{AppOptions, OwnCredential};
 use crate::secret::Secret;
 use crate::server::Address;
@@ -29,7 +29,7 @@ struct Seen {
 }
 
 /// What apps depend on of other tables.
-pub(super) struct Surroundings<'a> {
+pub(in crate::config) struct Surroundings<'a> {
     /// The store is this process's own, and nobody said that this is fine.
     pub unshared: bool,
     pub listen: &'a [Address],
@@ -37,7 +37,7 @@ pub(super) struct Surroundings<'a> {
     pub upstreams: &'a mut Vec<upstream::Options>,
 }
 
-pub(super) fn options(
+pub(in crate::config) fn options(
     raw: &[Item<file::App>],
     surroundings: &mut Surroundings<'_>,
     secrets: &mut Secrets<'_>,

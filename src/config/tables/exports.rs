@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::names::one_of;
-use super::problem::{Place, Report};
-use super::reader::{Field, Item};
-use super::secrets::Secrets;
-use super::{file, upstream_table};
+use super::upstream_table;
+use crate::config::file;
+use crate::config::reader::names::one_of;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item};
 use crate::export::{Destination, Format, Options, Template, key_of};
 use crate::pipeline::AppOptions;
 use crate::store::redis::Target;
@@ -24,7 +25,7 @@ const FORMATS: [(&str, Format); 4] = [
 /// Two apps in one place would each take the other's token for a stranger's.
 type Seen = HashMap<String, Place>;
 
-pub(super) fn options(
+pub(in crate::config) fn options(
     raw: &[Item<file::App>],
     apps: &[AppOptions],
     secrets: &mut Secrets<'_>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::problem::{Place, Report};
-use super::reader::{Field, Read, mismatch};
+use super::values::{Field, Read, mismatch};
 
 /// Longer waits are a slip of the pen, and would overflow the clock's arithmetic.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -73,10 +73,14 @@ fn parse_size(text: &str) -> Option<u64> {
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size(pub u64);
+pub(in crate::config) struct Size(pub u64);
 
 /// The duration or its default; zero is reported: a timeout of nothing fails everything.
-pub(super) fn positive(field: &Field<Duration>, default: Duration, report: &mut Report<'_>) -> Duration {
+pub(in crate::config) fn positive(
+    field: &Field<Duration>,
+    default: Duration,
+    report: &mut Report<'_>,
+) -> Duration {
     if let Some(item) = field.item()
         && item.value.is_zero()
     {

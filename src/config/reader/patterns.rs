@@ -6,7 +6,7 @@ use super::problem::{Place, Report};
 use crate::wechat::pattern::Pattern;
 
 /// The pattern that stands at `place`; reports what is none.
-pub(super) fn pattern(text: &str, place: &Place, report: &mut Report<'_>) -> Option<Pattern> {
+pub(in crate::config) fn pattern(text: &str, place: &Place, report: &mut Report<'_>) -> Option<Pattern> {
     parse(text).map_err(|text| report.error(place, text)).ok()
 }
 

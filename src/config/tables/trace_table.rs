@@ -2,12 +2,12 @@
 
 use http::Uri;
 
-use super::file;
-use super::problem::Report;
-use super::reader::{Field, Item};
+use crate::config::file;
+use crate::config::reader::problem::Report;
+use crate::config::reader::values::{Field, Item};
 use crate::observe::trace::{self, Options};
 
-pub(super) fn options(table: &Field<file::Trace>, report: &mut Report<'_>) -> Option<Options> {
+pub(in crate::config) fn options(table: &Field<file::Trace>, report: &mut Report<'_>) -> Option<Options> {
     let Item { value: raw, place } = table.item()?;
     if !trace::BUILT {
         let text = "is for a wxgate that was built with traces, expected none, or one from \

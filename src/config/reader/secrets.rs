@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::problem::{Place, Report, looks_like_secret};
-use super::reader::{Item, SecretSource};
+use super::values::{Item, SecretSource};
 use crate::secret::Secret;
 
 /// A file longer than this is no secret.
@@ -26,7 +26,7 @@ pub struct SecretFile {
 }
 
 /// The places that secrets come from.
-pub(super) struct Secrets<'a> {
+pub(in crate::config) struct Secrets<'a> {
     folder: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Files that were read.
@@ -35,18 +35,18 @@ pub(super) struct Secrets<'a> {
 
 impl<'a> Secrets<'a> {
     /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have it.
-    pub(super) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(in crate::config) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
         Self { folder, env, files: Vec::new() }
     }
 
     /// The path of a file that the configuration names.
-    pub(super) fn path(&self, text: &str) -> PathBuf {
+    pub(in crate::config) fn path(&self, text: &str) -> PathBuf {
         self.folder.join(text)
     }
 
     /// The secret; reports why there is none.
-    pub(super) fn resolve(
+    pub(in crate::config) fn resolve(
         &mut self,
         source: &Item<SecretSource>,
         report: &mut Report<'_>,
@@ -88,7 +88,11 @@ impl<'a> Secrets<'a> {
     }
 
     /// The contents of a file of keys or certificates; reports why there are none.
-    pub(super) fn pem(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    pub(in crate::config) fn pem(
+        &mut self,
+        path: &Item<String>,
+        report: &mut Report<'_>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         self.bytes(path, LONGEST_PEM, report)
     }
 
@@ -117,7 +121,7 @@ impl<'a> Secrets<'a> {
 }
 
 /// Why a file can't be used, as the rest of a sentence that begins with its name.
-pub(super) fn unreadable(error: &io::Error) -> String {
+pub(in crate::config) fn unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),

@@ -8,18 +8,18 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::address::{host_and_port, is_host_name, is_loopback};
 use super::egress;
-use super::file;
-use super::problem::Report;
-use super::reader::{Field, Item, Strings, StringsByName};
-use super::secrets::{Secrets, unreadable};
-use super::units::positive;
+use crate::config::file;
+use crate::config::reader::address::{host_and_port, host_port, is_loopback};
+use crate::config::reader::problem::Report;
+use crate::config::reader::secrets::{Secrets, unreadable};
+use crate::config::reader::units::positive;
+use crate::config::reader::values::{Field, Item, Strings, StringsByName};
 use crate::server::Address;
 use crate::upstream::{Egress, Options, Origin};
 
 /// `[upstream]`.
-pub(super) fn options(
+pub(in crate::config) fn options(
     raw: &file::Upstream,
     listeners: &[Address],
     secrets: &mut Secrets<'_>,
@@ -173,19 +173,6 @@ fn parse_origin(url: &str) -> Result<Origin, &'static str> {
         return Err("is WeChat without TLS, where credentials would travel in clear, write https://");
     }
     Ok(origin)
-}
-
-/// Splits `host[:port]`; an IPv6 host without its brackets. None if there is no proper host.
-pub(super) fn host_port(authority: &str) -> Option<(&str, Option<&str>)> {
-    if let Some((host, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        let good = host.parse::<std::net::Ipv6Addr>().is_ok() && (port.is_empty() || port.starts_with(':'));
-        return good.then_some((host, port.strip_prefix(':')));
-    }
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
-    };
-    is_host_name(host).then_some((host, port))
 }
 
 fn is_own(own_host: &str, own_port: u16, listener: &Address) -> bool {

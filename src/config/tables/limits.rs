@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::file;
-use super::names::{check_known, one_of};
-use super::patterns::pattern;
-use super::problem::{Place, Report};
-use super::reader::{Field, Item, NumbersByName};
+use crate::config::file;
+use crate::config::reader::names::{check_known, one_of};
+use crate::config::reader::patterns::pattern;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::values::{Field, Item, NumbersByName};
 use crate::quota::limit::{LimitOptions, Mode, Per, Rate};
 
 /// Slices of a budget are counted in 32 bits, and no quota of WeChat's is larger.
@@ -22,7 +22,7 @@ struct Found {
 }
 
 /// The limits of both kinds of tables. `apps` are the names of the apps.
-pub(super) fn options(
+pub(in crate::config) fn options(
     callers: &[Item<file::Caller>],
     limits: &[Item<file::Limit>],
     apps: &[&str],

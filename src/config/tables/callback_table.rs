@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::apps::unique;
 use super::listeners::Listener;
-use super::problem::{Place, Report};
-use super::reader::{Field, Item};
-use super::secrets::Secrets;
-use super::{CallbackConfig, file};
 use crate::callback::PlatformOptions;
+use crate::config::file;
+use crate::config::options::CallbackConfig;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item};
 use crate::wechat::AppKind;
 use crate::wechat::callback::{AesKey, Key};
 
-pub(super) fn options(
+pub(in crate::config) fn options(
     apps: &[Item<file::App>],
     listeners: Vec<Listener>,
     secrets: &mut Secrets<'_>,

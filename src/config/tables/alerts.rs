@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::callers::check_apps;
-use super::file;
-use super::names::one_of;
-use super::problem::{Report, did_you_mean};
-use super::reader::Item;
-use super::secrets::Secrets;
 use crate::alert::{Kind, Options, Topic};
+use crate::config::file;
+use crate::config::reader::names::one_of;
+use crate::config::reader::problem::{Report, did_you_mean};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::Item;
 
 const KINDS: [(&str, Option<Kind>); 4] = [
     ("wecom", Some(Kind::Wecom)),
@@ -19,7 +19,7 @@ const KINDS: [(&str, Option<Kind>); 4] = [
 const TOPICS: [(&str, Topic); 3] =
     [("quota", Topic::Quota), ("token", Topic::Token), ("interference", Topic::Interference)];
 
-pub(super) fn options(
+pub(in crate::config) fn options(
     raw: &[Item<file::Alert>],
     apps: &[&str],
     secrets: &mut Secrets<'_>,

@@ -10,14 +10,14 @@ use crate::secret::Secret;
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Item<T> {
+pub(in crate::config) struct Item<T> {
     pub value: T,
     pub place: Place,
 }
 
 /// A key's value; `Wrong` has been reported already, so that nobody calls the key missing.
 #[derive(Debug, Default)]
-pub(super) enum Field<T> {
+pub(in crate::config) enum Field<T> {
     #[default]
     Missing,
     Wrong,
@@ -26,7 +26,7 @@ pub(super) enum Field<T> {
 
 impl<T> Field<T> {
     /// What was given, if it could be read.
-    pub(super) fn item(&self) -> Option<&Item<T>> {
+    pub(in crate::config) fn item(&self) -> Option<&Item<T>> {
         match self {
             Self::Given(item) => Some(item),
             Self::Missing | Self::Wrong => None,
@@ -34,7 +34,7 @@ impl<T> Field<T> {
     }
 
     /// The value, or a default where there is none.
-    pub(super) fn or(&self, default: T) -> T
+    pub(in crate::config) fn or(&self, default: T) -> T
     where
         T: Copy,
     {
@@ -42,7 +42,7 @@ impl<T> Field<T> {
     }
 
     /// The value, or an empty table where there is none.
-    pub(super) fn or_default(self) -> T
+    pub(in crate::config) fn or_default(self) -> T
     where
         T: Default,
     {
@@ -53,7 +53,12 @@ impl<T> Field<T> {
     }
 
     /// What was given; reports a key that isn't there.
-    pub(super) fn required(&self, key: Place, report: &mut Report<'_>, advice: &str) -> Option<&Item<T>> {
+    pub(in crate::config) fn required(
+        &self,
+        key: Place,
+        report: &mut Report<'_>,
+        advice: &str,
+    ) -> Option<&Item<T>> {
         match self {
             Self::Given(item) => return Some(item),
             Self::Missing => report.error(&key, format!("is missing, {advice}")),
@@ -64,18 +69,18 @@ impl<T> Field<T> {
 }
 
 /// A type that a TOML value can be read into.
-pub(super) trait Read: Sized {
+pub(in crate::config) trait Read: Sized {
     /// Reports what doesn't fit and returns none then.
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self>;
 }
 
 /// One string or a list of strings.
 #[derive(Debug)]
-pub(super) struct Strings(pub Vec<Item<String>>);
+pub(in crate::config) struct Strings(pub Vec<Item<String>>);
 
 /// Where a secret comes from.
 #[derive(Debug)]
-pub(super) enum SecretSource {
+pub(in crate::config) enum SecretSource {
     Env(Item<String>),
     File(Item<String>),
     Clear(Secret),
@@ -83,20 +88,25 @@ pub(super) enum SecretSource {
 
 /// A table whose keys are the user's, each with one string or a list.
 #[derive(Debug, Default)]
-pub(super) struct StringsByName(pub Vec<(Item<String>, Strings)>);
+pub(in crate::config) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
 /// A table whose keys are the user's, each with a number.
 #[derive(Debug, Default)]
-pub(super) struct NumbersByName(pub Vec<(Item<String>, Item<u64>)>);
+pub(in crate::config) struct NumbersByName(pub Vec<(Item<String>, Item<u64>)>);
 
 /// Reports a value of a wrong type. The value isn't repeated: it may be a secret.
-pub(super) fn mismatch(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>, expected: &str) {
+pub(in crate::config) fn mismatch(
+    value: &DeValue<'_>,
+    place: &Place,
+    report: &mut Report<'_>,
+    expected: &str,
+) {
     let article = if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
     report.error(place, format!("is {article} {}, expected {expected}", value.type_str()));
 }
 
 /// The table, if it is one.
-pub(super) fn table<'v, 'i>(
+pub(in crate::config) fn table<'v, 'i>(
     value: &'v DeValue<'i>,
     place: &Place,
     report: &mut Report<'_>,

@@ -3,17 +3,17 @@
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::file;
-use super::problem::{Place, Report};
-use super::reader::{Field, Item};
-use super::secrets::Secrets;
+use crate::config::file;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item};
 use crate::server::{Address, Identity, IdentityError};
 
 const CERT: &str = "expected a PEM file with the listener's certificate, then those between it and the root";
 const KEY: &str = "expected a PEM file with the certificate's private key";
 
 /// None where there is no table, and where it is wrong.
-pub(super) fn identity(
+pub(in crate::config) fn identity(
     field: &Field<file::Tls>,
     listen: &[Address],
     secrets: &mut Secrets<'_>,

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use super::address::{is_local, parse_address};
-use super::problem::{Place, Report};
-use super::reader::{Field, Item, Strings};
-use super::secrets::Secrets;
-use super::units::positive;
-use super::{AdminConfig, file};
+use crate::config::file;
+use crate::config::options::AdminConfig;
+use crate::config::reader::address::{is_local, parse_address};
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::units::positive;
+use crate::config::reader::values::{Field, Item, Strings};
 use crate::server::{Address, Options};
 
 /// More threads than any machine has cores.
 const MOST_WORKERS: u64 = 1024;
 
 /// A listener and where it was written.
-pub(super) type Listener = (Address, Place);
+pub(in crate::config) type Listener = (Address, Place);
 
-pub(super) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
+pub(in crate::config) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
     let Some(list) = field.item() else {
         let place = Place::default().child("server").child("listen");
         return vec![(Address::Tcp("127.0.0.1:8080".to_owned()), place)];
@@ -57,7 +58,7 @@ fn same(one: &Address, other: &Address) -> bool {
 }
 
 /// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs what it sends.
-pub(super) fn callback(
+pub(in crate::config) fn callback(
     raw: &file::Callback,
     proxy: &[Listener],
     admin: &Address,
@@ -81,7 +82,7 @@ pub(super) fn callback(
 }
 
 /// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay local.
-pub(super) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
+pub(in crate::config) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
     for (address, place) in listeners {
         if !is_local(address) {
             report.error(
@@ -93,7 +94,7 @@ pub(super) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) 
     }
 }
 
-pub(super) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
+pub(in crate::config) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
     let seconds = Duration::from_secs;
     Options {
         max_connections: max_connections(&raw.max_connections, report),
@@ -117,7 +118,7 @@ fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
 }
 
 /// Threads that serve; 0 stands for one a core.
-pub(super) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
+pub(in crate::config) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
     let number = field.item().map_or(0, |item| {
         if item.value > MOST_WORKERS {
             report.error(
@@ -133,7 +134,7 @@ pub(super) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
     }
 }
 
-pub(super) fn admin(
+pub(in crate::config) fn admin(
     raw: &file::Admin,
     listeners: &[Listener],
     secrets: &mut Secrets<'_>,

@@ -1,5 +1,6 @@
-//! One way down: each module of `src/` uses only modules that stand below it, and within a module no file reaches itself
-//! by its imports. The table is the architecture's; the crate documentation shows it to readers.
+//! One way down: each module of `src/` uses only modules that stand below it, and within a module
+//! no file reaches itself by its imports. The table is the architecture's; the crate documentation
+//! shows it to readers.
 
 #![expect(clippy::expect_used, reason = "a test ends by panicking")]
 

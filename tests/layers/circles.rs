@@ -18,8 +18,9 @@ impl std::fmt::Display for Circle {
     }
 }
 
-/// All circles among files, given by path below `src` and text. A file imports another if it names an item that is
-/// defined there. `mod x;` is no import, nor is a `pub use` whose name the file doesn't say again: it only hands it on.
+/// All circles among files, given by path below `src` and text. A file imports another if it names
+/// an item that is defined there. `mod x;` is no import, nor is a `pub use` whose name the file
+/// doesn't say again: it only hands it on.
 pub(super) fn circles(files: &[(String, String)]) -> Vec<Circle> {
     let imports = Tree::new(files).imports();
     let mut onwards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -117,8 +118,8 @@ impl Tree {
         imports
     }
 
-    /// Where what `path` names is defined, and its name; nothing if that is a module, or in another crate.
-    /// Imports on the way are followed, but not for ever.
+    /// Where what `path` names is defined, and its name; nothing if that is a module, or in another
+    /// crate. Imports on the way are followed, but not for ever.
     fn find(&self, path: &Named, hops: usize, found: &mut Vec<(String, String)>) {
         let absolute = path.absolute();
         let from_root = absolute.is_some();

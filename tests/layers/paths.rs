@@ -36,7 +36,8 @@ pub(super) struct Paths {
 }
 
 impl Named {
-    /// From the crate's root, if the path says where it begins. The program is taken for a module of the library.
+    /// From the crate's root, if the path says where it begins. The program is taken for a module
+    /// of the library.
     pub(super) fn absolute(&self) -> Option<Vec<String>> {
         let mut module = match self.segments[0].as_str() {
             "crate" | "wxgate" => Vec::new(),

@@ -1,4 +1,5 @@
-//! Just enough of Rust's grammar to see what a file names: its tokens, without comments, literals and test code.
+//! Just enough of Rust's grammar to see what a file names: its tokens, without comments, literals
+//! and test code.
 
 /// What a file is made of.
 #[derive(Debug)]

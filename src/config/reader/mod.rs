@@ -1,4 +1,5 @@
-//! Reads values of the file into plain types, each with its place, and collects what is wrong with them.
+//! Reads values of the file into plain types, each with its place, and collects what is wrong with
+//! them.
 
 pub(super) mod address;
 pub(super) mod names;

@@ -7,7 +7,8 @@ use crate::sandbox::answer::{Answer, refusable};
 use crate::sandbox::call::{Call, text};
 use crate::sandbox::state::world::State;
 
-/// The path that a call is about, as `openapi/quota/*` want it: one that is listed, or was called before.
+/// The path that a call is about, as `openapi/quota/*` want it: one that is listed, or was called
+/// before.
 fn subject(state: &State, call: &Call, lists: fn(&str) -> bool) -> Result<String, Answer> {
     let body = call.json().ok_or_else(|| Answer::error(47001))?;
     let path = text(&body, "cgi_path").filter(|path| path.starts_with('/'));

@@ -1,4 +1,5 @@
-//! Everything that the fake remembers, and what can be set: data and its rules, without requests and answers.
+//! Everything that the fake remembers, and what can be set: data and its rules, without requests
+//! and answers.
 
 pub(super) mod accounts;
 pub(super) mod clock;

@@ -1,11 +1,11 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
-use std::error::Error as _;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::{Core, asking, secret_files, views};
 use crate::admin;
 use crate::config::{Config, LogConfig, Problems};
+use crate::observe::chain::Chain;
 use crate::observe::trace;
 use crate::server::{self, Address};
 use crate::store;
@@ -104,8 +104,7 @@ impl Core {
 
 /// What can't be used of the files that the configuration names.
 fn chain(error: &TlsError) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("upstream.ca_file: {error}{cause}")
+    format!("upstream.ca_file: {}", Chain(error))
 }
 
 /// The admin API's reload.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use wxgate::config::Problems;
+use wxgate::observe::chain::Chain;
 
 /// Bad usage or configuration (`EX_USAGE` of sysexits.h).
 pub(super) const USAGE: u8 = 64;
@@ -41,13 +42,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Configuration(problems) => problems.fmt(f),
             Self::Usage(error) | Self::Run(error) => {
-                write!(f, "wxgate: {error}")?;
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                Ok(())
+                write!(f, "wxgate: {}", Chain(&**error))
             }
         }
     }

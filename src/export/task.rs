@@ -9,6 +9,7 @@ use super::cache::{Cache, CacheError};
 use super::file::{self, FileError, Text};
 use super::status::{Counts, Journal};
 use super::{CHECK, Destination, Options};
+use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::token::{Handle, Token};
 
@@ -131,16 +132,7 @@ impl Task {
     fn failed(&self, error: &ExportError) {
         let (app, to) = (&self.options.app, &self.options.destination);
         self.counts.failed(app);
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            // A Redis error is its own cause.
-            let more = error.to_string();
-            if !text.ends_with(&more) {
-                text = format!("{text}: {more}");
-            }
-            cause = error.source();
-        }
+        let text = Chain(error).to_string();
         let before =
             self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
         if before.is_none() {

@@ -1,6 +1,7 @@
 //! Tracing and metric primitives, and the clock; knows nothing of the rest.
 
 pub mod access_log;
+pub mod chain;
 pub mod clock;
 pub mod exemplar;
 pub mod exposition;

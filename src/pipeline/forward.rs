@@ -16,6 +16,7 @@ use super::Options;
 use super::body::{CallerBroke, Memory, Outgoing, Source};
 use super::error::Error;
 use crate::message::headers;
+use crate::observe::chain::causes;
 use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
 use crate::wechat::catalogue::Endpoint;
 
@@ -127,12 +128,5 @@ pub(super) async fn send(
 }
 
 fn is_callers_doing(error: &SendError) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.is::<CallerBroke>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<CallerBroke>())
 }

@@ -24,6 +24,7 @@ use crate::message::body::Body;
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
+use crate::observe::chain::Chain;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
@@ -227,7 +228,7 @@ impl Report {
                 self.errcode = None;
                 self.code = face.code;
                 self.outcome = if face.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
-                self.cause = Some(error.chain().into());
+                self.cause = Some(Chain(&error).to_string().into());
                 error.answer(statuses).map(Body::from)
             }
         };

@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::observe::chain::Chain;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 
@@ -179,18 +180,8 @@ impl StoreError {
     }
 
     /// The error and its causes in one line.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            // A Redis error is its own cause.
-            let more = error.to_string();
-            if !text.ends_with(&more) {
-                text = format!("{text}: {more}");
-            }
-            cause = error.source();
-        }
-        text
+    pub fn chain(&self) -> Chain<'_> {
+        Chain(self)
     }
 }
 

@@ -7,13 +7,12 @@ mod plain;
 mod sdk;
 mod upload;
 
-use std::error::Error as _;
-
 use serde_json::Value;
 
-use super::caller::{Answer, CallError};
+use super::caller::Answer;
 use super::screen::Screen;
 use super::stage::Stage;
+use crate::observe::chain::Chain;
 use crate::sandbox::Entry;
 
 /// What the tour's calls ask for.
@@ -54,19 +53,9 @@ pub(super) async fn all(stage: &Stage, screen: &mut Screen) {
             Step::Mistakes => mistakes::show(stage, screen).await,
         };
         if let Err(error) = shown {
-            screen.check(false, &format!("the step broke off: {}", chain(&error)));
+            screen.check(false, &format!("the step broke off: {}", Chain(&error)));
         }
     }
-}
-
-fn chain(error: &CallError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Whether WeChat took the call for this user and answered it.

@@ -15,7 +15,7 @@ use super::connect::{ConnectError, remedy_of_io};
 use super::health::Evidence;
 use super::hosts::Hosts;
 use super::once;
-use super::transport::Socket;
+use super::socket::Socket;
 use crate::observe::chain::causes;
 
 /// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as well.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::connect::{ConnectError, Connector};
 use super::health::{Change, Evidence, Health, Next, SHORTEST_PAUSE};
-use super::transport::Socket;
+use super::socket::Socket;
 use super::{Options, Origin, once};
 use crate::observe::chain::Chain;
 

@@ -1,97 +1,20 @@
 //! One worker's connections to WeChat.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future as _;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use http::HeaderValue;
-use http_body::Body;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::Options;
-use super::connect::ConnectError;
-use super::exchange::{Ready, SendError};
-use super::hosts::Hosts;
-use super::transport::{Meter, Socket, Transport};
-use crate::message::body::Broken;
-
-/// The body of a request on its way to WeChat.
-pub trait Payload: Body<Data = Bytes, Error = Broken> + 'static {}
-impl<B: Body<Data = Bytes, Error = Broken> + 'static> Payload for B {}
-
-/// Connection counts of one worker, read when scraped.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct Gauges {
-    open: AtomicU64,
-    idle: AtomicU64,
-}
-
-impl Gauges {
-    /// Connections with an exchange in progress.
-    pub fn active(&self) -> u64 {
-        self.open.load(Ordering::Relaxed).saturating_sub(self.idle())
-    }
-
-    /// Connections waiting for the next request.
-    pub fn idle(&self) -> u64 {
-        self.idle.load(Ordering::Relaxed)
-    }
-
-    /// Only the worker's own thread writes, so a load and a store do.
-    fn parked(&self, change: impl FnOnce(u64) -> u64) {
-        self.idle.store(change(self.idle.load(Ordering::Relaxed)), Ordering::Relaxed);
-    }
-}
-
-/// A connection and the future that drives it, which whoever holds it must poll.
-pub(super) struct Connection<B: Payload> {
-    pub(super) sender: SendRequest<B>,
-    driver: http1::Connection<TokioIo<Transport>, B>,
-    pub(super) meter: Rc<Meter>,
-    /// Which of the pool's hosts it leads to.
-    pub(super) host: usize,
-    pub(super) reused: bool,
-    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
-    pub(super) timer: Option<Pin<Box<Sleep>>>,
-    made_at: Instant,
-    parked_at: Option<Instant>,
-    gauges: Arc<Gauges>,
-}
-
-impl<B: Payload> Connection<B> {
-    /// Drives the connection without asking to be woken; ready when it has ended.
-    ///
-    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read wakes it again. Where
-    /// one task is both halves it would wake itself, and be polled twice more for each request.
-    pub(super) fn advance(&mut self) -> Poll<hyper::Result<()>> {
-        self.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    /// Drives the connection; ready when it has ended.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        Pin::new(&mut self.driver).poll(context)
-    }
-}
-
-impl<B: Payload> Drop for Connection<B> {
-    fn drop(&mut self) {
-        self.gauges.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use super::connection::{Connection, Gauges, Payload};
+use super::error::SendError;
+use crate::upstream::Options;
+use crate::upstream::hosts::Hosts;
 
 /// Dead connections that one request clears away before it takes a fresh one. Each look costs a unit of the task's budget;
 /// with none left tokio would call a dead connection pending, that is alive.
 const MOST_DISCARDED: usize = 16;
-/// hyper's default would let each slow reader of a download hold 400 KiB.
-const READ_BUFFER: usize = 128 * 1024;
 
 /// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is closed.
 pub struct Pool<B: Payload> {
@@ -176,7 +99,10 @@ impl<B: Payload> Pool<B> {
     async fn connect(&self, mut host: usize) -> Result<Box<Connection<B>>, SendError> {
         loop {
             let error = match self.hosts.connect(host).await {
-                Ok(socket) => return self.shake_hands(host, socket).await,
+                Ok(socket) => {
+                    let connection = Connection::new(host, socket, &self.gauges).await;
+                    return connection.map_err(|source| SendError::broken(source, false, false));
+                }
                 Err(error) => error,
             };
             match self.hosts.after(host, &error) {
@@ -187,30 +113,6 @@ impl<B: Payload> Pool<B> {
                 return Ok(connection);
             }
         }
-    }
-
-    async fn shake_hands(&self, host: usize, socket: Socket) -> Result<Box<Connection<B>>, SendError> {
-        let transport = Transport { socket, meter: Rc::new(Meter::default()) };
-        let meter = Rc::clone(&transport.meter);
-        let (sender, driver) = http1::Builder::new()
-            .writev(false)
-            .max_buf_size(READ_BUFFER)
-            .handshake(TokioIo::new(transport))
-            .await
-            .map_err(|source| SendError::broken(source, false, false))?;
-        self.gauges.open.fetch_add(1, Ordering::Relaxed);
-        let gauges = Arc::clone(&self.gauges);
-        Ok(Box::new(Connection {
-            sender,
-            driver,
-            meter,
-            host,
-            reused: false,
-            timer: None,
-            made_at: Instant::now(),
-            parked_at: None,
-            gauges,
-        }))
     }
 
     /// Takes back a connection whose exchange is over, unless it has served long enough.
@@ -245,8 +147,21 @@ impl<B: Payload> Pool<B> {
     }
 }
 
-impl From<ConnectError> for SendError {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
+/// A connection that a request can be sent on.
+pub struct Ready<B: Payload> {
+    pub(super) connection: Box<Connection<B>>,
+    pub(super) pool: Rc<Pool<B>>,
+}
+
+impl<B: Payload> std::fmt::Debug for Ready<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").field("authority", self.authority()).finish_non_exhaustive()
+    }
+}
+
+impl<B: Payload> Ready<B> {
+    /// The `Host` header for it.
+    pub fn authority(&self) -> &HeaderValue {
+        self.pool.authority(self.connection.host)
     }
 }

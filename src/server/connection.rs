@@ -17,10 +17,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::drain::Drain;
 use super::listener::Accepted;
 use super::socket::Socket;
 use super::stream::{Guarded, Progress};
-use super::worker::Drain;
 use super::{Handler, Options, Peer, Refusal, Request, tls};
 use crate::message::body::{Body, Broken};
 

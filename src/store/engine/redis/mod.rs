@@ -20,9 +20,9 @@ mod target;
 pub use link::Link;
 pub use target::Target;
 
-use super::changes::{Announcer, Change};
-use super::engine::{Batch, Claim, Entry, Swap};
-use super::{PATIENCE, Reserved, StoreError};
+use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use crate::store::changes::{Announcer, Change};
+use crate::store::{PATIENCE, StoreError};
 
 /// How often everything is looked at, in case an announcement was lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -93,7 +93,7 @@ const SCAN: &str = "return redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT'
 const ENTRY: &str = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}";
 
 /// A Redis; the connection is made anew after a failure.
-pub(super) struct Redis {
+pub(in crate::store) struct Redis {
     target: Target,
     announcer: Announcer,
     /// Locked for a look-up, never over an await.
@@ -109,7 +109,7 @@ impl std::fmt::Debug for Redis {
 
 impl Redis {
     /// Connects when first probed.
-    pub(super) fn new(target: &Target, announcer: Announcer) -> Self {
+    pub(in crate::store) fn new(target: &Target, announcer: Announcer) -> Self {
         Self { target: target.clone(), announcer, link: Mutex::default(), relinked: Notify::new() }
     }
 

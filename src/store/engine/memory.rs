@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Reserved;
-use super::changes::{Announcer, Change};
-use super::engine::{Batch, Claim, Entry, Swap};
+use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use crate::store::changes::{Announcer, Change};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::store) struct Memory {
     held: Mutex<Held>,
     announcer: Announcer,
 }
@@ -46,7 +45,7 @@ impl Held {
 }
 
 impl Memory {
-    pub(super) fn new(announcer: Announcer) -> Self {
+    pub(in crate::store) fn new(announcer: Announcer) -> Self {
         Self { held: Mutex::default(), announcer }
     }
 

@@ -11,10 +11,11 @@ mod entry;
 mod folder;
 
 use self::folder::Folder;
-use super::changes::{Announcer, Change};
-use super::engine::{Batch, Claim, Entry, Found, Swap};
+use super::command::{Batch, Claim, Entry, Found, Reserved, Swap};
 use super::memory;
-use super::{DAYS_LAST, Reserved, StoreError};
+use crate::store::StoreError;
+use crate::store::changes::{Announcer, Change};
+use crate::store::times::DAYS_LAST;
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -23,13 +24,13 @@ const SETTLED: Duration = Duration::from_millis(50);
 
 /// A folder of entries.
 #[derive(Debug)]
-pub(super) struct File {
+pub(in crate::store) struct File {
     folder: Arc<Folder>,
     announcer: Announcer,
 }
 
 impl File {
-    pub(super) async fn open(root: &Path, announcer: Announcer) -> Result<Self, StoreError> {
+    pub(in crate::store) async fn open(root: &Path, announcer: Announcer) -> Result<Self, StoreError> {
         let root = root.to_owned();
         let folder = blocking(move || Folder::open(&root)).await?;
         Ok(Self { folder: Arc::new(folder), announcer })

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval, sleep};
 
-use super::changes::{Announcer, Change};
-use super::engine::{Batch, Claim, Engine, Entry, Swap};
+use super::command::{Batch, Claim, Entry, Reserved, Swap};
 use super::memory::Memory;
-use super::{Inner, Location, Options, PATIENCE, Reserved, Store, StoreError};
+use crate::store::changes::{Announcer, Change};
+use crate::store::{PATIENCE, StoreError};
 
 /// As the Redis engine's.
 const POLL: Duration = Duration::from_secs(1);
@@ -33,10 +33,10 @@ struct Faults {
 }
 
 /// A replica's way to the server.
-pub(super) struct Client {
-    server: Arc<Server>,
-    id: usize,
-    announcer: Announcer,
+pub(in crate::store) struct Client {
+    pub(in crate::store) server: Arc<Server>,
+    pub(in crate::store) id: usize,
+    pub(in crate::store) announcer: Announcer,
 }
 
 impl std::fmt::Debug for Client {
@@ -50,15 +50,6 @@ impl Server {
         let announcer = Announcer::default();
         let memory = Mutex::new(Arc::new(Memory::new(announcer.clone())));
         Arc::new(Self { memory, announcer, faults: Mutex::default() })
-    }
-
-    pub(crate) fn store(self: &Arc<Self>, id: usize) -> Store {
-        let announcer = Announcer::default();
-        let client = Client { server: Arc::clone(self), id, announcer: announcer.clone() };
-        let options = Options { location: Location::Memory, seal: None };
-        let mut inner = Inner::new(Engine::Simulated(client), &options, announcer);
-        inner.tend();
-        Store(Arc::new(inner))
     }
 
     pub(crate) fn cut_off(&self, client: usize, lasts: Duration) {

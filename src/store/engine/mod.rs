@@ -5,10 +5,21 @@
 
 use std::time::Duration;
 
-use super::file::File;
-use super::memory::Memory;
-use super::redis::Redis;
-use super::{Reserved, StoreError};
+mod command;
+mod file;
+mod memory;
+pub mod redis;
+#[cfg(test)]
+pub(crate) mod simulated;
+
+pub use self::command::{Batch, Reserved};
+pub(super) use self::command::{Claim, Entry, Swap};
+pub(super) use self::file::File;
+pub(super) use self::memory::Memory;
+pub(super) use self::redis::Redis;
+
+use self::command::{Found, MARK};
+use super::StoreError;
 
 /// Where entries are kept.
 #[derive(Debug)]
@@ -17,73 +28,7 @@ pub(super) enum Engine {
     File(File),
     Redis(Redis),
     #[cfg(test)]
-    Simulated(super::simulated::Client),
-}
-
-/// Names an addition, so that one whose answer was lost can be made again without counting twice.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    /// Who adds; its batches come one after the other.
-    pub writer: &'a str,
-    /// Higher than that of its batch before.
-    pub number: u64,
-}
-
-impl Batch<'_> {
-    /// Under which name among the counters the writer's last batch is remembered.
-    pub(super) fn mark(&self) -> String {
-        format!("{MARK}{}", self.writer)
-    }
-}
-
-/// Begins the names of what is among the counters and none of them.
-pub(super) const MARK: char = '#';
-
-/// What is under a key.
-pub(super) type Found = Result<Option<Vec<u8>>, StoreError>;
-
-/// A compare-and-swap of one entry.
-#[derive(Clone, Copy)]
-pub(super) struct Swap<'a> {
-    pub key: &'a str,
-    /// What must be there; `None`: nothing.
-    pub expected: Option<&'a [u8]>,
-    /// What takes its place; `None` removes it.
-    pub value: Option<&'a [u8]>,
-    /// When the engine forgets it, by its own clock; `None`: never.
-    pub lasts: Option<Duration>,
-    /// Whether the users of the store are told.
-    pub announced: bool,
-}
-
-/// What somebody wants of a counter that has a limit.
-#[derive(Clone, Copy)]
-pub(super) struct Claim<'a> {
-    /// The counter.
-    pub name: &'a str,
-    pub want: u64,
-    /// What the counter must not exceed.
-    pub limit: u64,
-    /// When the counters of this key are forgotten, from now on.
-    pub lasts: Duration,
-}
-
-impl Claim<'_> {
-    /// What is granted where `used` is gone already.
-    pub(super) fn granted(&self, used: u64) -> Reserved {
-        let left = self.limit.saturating_sub(used);
-        let granted = self.want.min(left);
-        Reserved { granted, left: left - granted }
-    }
-}
-
-/// An entry as the engine holds it.
-pub(super) struct Entry {
-    pub key: String,
-    /// Or why it can't be read.
-    pub value: Result<Vec<u8>, StoreError>,
-    /// How long until it is forgotten; `None`: never.
-    pub lasts: Option<Duration>,
+    Simulated(simulated::Client),
 }
 
 impl Engine {

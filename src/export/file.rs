@@ -13,7 +13,7 @@ use ring::digest::{SHA256, digest};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::task::{Found, Put};
+use super::outcome::{Found, Put};
 use crate::token::Token;
 use crate::wechat::placeholder;
 

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::cache::{Cache, CacheError};
 use super::file::{self, FileError, Text};
+use super::outcome::{Found, Put};
 use super::status::{Counts, Journal};
 use super::{CHECK, Destination, Options};
 use crate::observe::chain::Chain;
@@ -23,26 +24,6 @@ pub(super) struct Task {
     pub clock: Clock,
     pub journal: Arc<Mutex<Journal>>,
     pub counts: Arc<Counts>,
-}
-
-/// What somebody else had written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A token that is only good at wxgate's door.
-    Placeholder,
-    /// Anything else.
-    Other,
-}
-
-/// What came of writing.
-#[derive(Debug)]
-pub(super) enum Put {
-    /// It is there now, in the place of what somebody else wrote or not.
-    Written(Option<Found>),
-    /// It was there.
-    Unchanged,
-    /// A newer token is there, which another process wrote.
-    Newer,
 }
 
 /// Why a token could not be written.

@@ -1,70 +1,28 @@
-//! What an operator is told of a quota, once a day each.
-
-use serde::{Deserialize, Serialize};
+//! What is to be said of an endpoint whose figures are known.
 
 use super::figures::Figures;
+use super::warning::WarningKind;
 use crate::observe::clock::Timestamp;
 
 /// Growth of the calls around wxgate between two looks that is worth a word: WeChat counts a call that is in progress,
 /// and a replay as another one.
 const LEAST_AROUND: u64 = 20;
 
-/// What there is to warn of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WarningKind {
-    /// 70 % of a day's quota are used.
-    #[serde(rename = "used_70_percent")]
-    Used70,
-    /// 90 %.
-    #[serde(rename = "used_90_percent")]
-    Used90,
-    /// All of it.
-    Exhausted,
-    /// At the present pace it ends before the day does.
-    Forecast,
-    /// WeChat counts calls that did not come through wxgate.
-    Around,
-}
-
-impl WarningKind {
-    /// As in metrics and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Used70 => "used_70_percent",
-            Self::Used90 => "used_90_percent",
-            Self::Exhausted => "exhausted",
-            Self::Forecast => "forecast",
-            Self::Around => "around",
-        }
-    }
-}
-
-/// A warning as replicas note it for each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Noted {
-    pub(super) at: Timestamp,
-    pub(super) path: String,
-    pub(super) kind: WarningKind,
-    pub(super) message: String,
-    pub(super) caller: Option<String>,
-}
-
-/// What is to be said of an endpoint whose figures are known.
+/// An endpoint's figures, and what is made of them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing<'a> {
-    pub(super) figures: &'a Figures,
+pub(crate) struct Standing<'a> {
+    pub(crate) figures: &'a Figures,
     /// The figures before, of the same day.
-    pub(super) former: Option<&'a Figures>,
+    pub(crate) former: Option<&'a Figures>,
     /// Used by now.
-    pub(super) used: u64,
+    pub(crate) used: u64,
     /// When the quota ends at the present pace, if before the day does.
-    pub(super) ends: Option<Timestamp>,
+    pub(crate) ends: Option<Timestamp>,
 }
 
 impl Standing<'_> {
     /// The kinds of warning that hold, the gravest threshold alone of those that were crossed at once.
-    pub(super) fn warnings(&self) -> Vec<WarningKind> {
+    pub(crate) fn warnings(&self) -> Vec<WarningKind> {
         let limit = self.figures.limit;
         if limit == 0 {
             return Vec::new();
@@ -81,7 +39,7 @@ impl Standing<'_> {
     }
 
     /// The warning in Chinese.
-    pub(super) fn chinese(&self, kind: WarningKind, path: &str) -> String {
+    pub(crate) fn chinese(&self, kind: WarningKind, path: &str) -> String {
         let (used, limit) = (self.used, self.figures.limit);
         let percent = u128::from(used) * 100 / u128::from(limit.max(1));
         match kind {
@@ -101,7 +59,7 @@ impl Standing<'_> {
     }
 
     /// The warning in words.
-    pub(super) fn message(&self, kind: WarningKind, path: &str) -> String {
+    pub(crate) fn message(&self, kind: WarningKind, path: &str) -> String {
         let Figures { limit, .. } = *self.figures;
         let percent = u128::from(self.used) * 100 / u128::from(limit.max(1));
         match kind {
@@ -132,7 +90,7 @@ impl Standing<'_> {
 mod tests {
     use super::{Standing, WarningKind};
     use crate::observe::clock::Timestamp;
-    use crate::quota::figures::Figures;
+    use crate::quota::usage::figures::Figures;
 
     fn figures(limit: u64, used: u64, ours: u64) -> Figures {
         Figures { limit, used, at: Timestamp(0), ours, slack: 0, base: 0, base_slack: 0, rate: None }

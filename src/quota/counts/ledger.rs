@@ -19,11 +19,11 @@ const OTHER_PATH: &str = "other";
 
 /// Whose calls to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) app: u16,
-    pub(super) caller: u16,
+pub(crate) struct Key {
+    pub(crate) app: u16,
+    pub(crate) caller: u16,
     /// Of the catalogue. Hosts with the same path are one.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
 }
 
 /// Calls of today.
@@ -37,15 +37,15 @@ struct Count {
 
 /// Additions that the store is to make together, once.
 #[derive(Debug)]
-pub(super) struct Offered {
-    pub(super) day: i64,
-    pub(super) number: u64,
-    pub(super) counts: Vec<(Key, u64)>,
+pub(crate) struct Offered {
+    pub(crate) day: i64,
+    pub(crate) number: u64,
+    pub(crate) counts: Vec<(Key, u64)>,
 }
 
 /// The counters of a process.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     day: i64,
     calls: HashMap<Key, Count>,
     /// What was counted and is in no batch yet.
@@ -61,7 +61,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(day: i64) -> Self {
+    pub(crate) fn new(day: i64) -> Self {
         Self {
             day,
             calls: HashMap::new(),
@@ -76,16 +76,16 @@ impl Ledger {
         }
     }
 
-    pub(super) fn spare(&mut self) -> &mut Counts {
+    pub(crate) fn spare(&mut self) -> &mut Counts {
         &mut self.spare
     }
 
-    pub(super) fn day(&self) -> i64 {
+    pub(crate) fn day(&self) -> i64 {
         self.day
     }
 
     /// Begins another day. What was counted until now stays the day's before.
-    pub(super) fn turn(&mut self, day: i64) {
+    pub(crate) fn turn(&mut self, day: i64) {
         if day == self.day {
             return;
         }
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Takes what a worker counted.
-    pub(super) fn take(&mut self, counts: &Counts, now: Timestamp) {
+    pub(crate) fn take(&mut self, counts: &Counts, now: Timestamp) {
         let path = |id: u16| catalogue::all().get(usize::from(id)).map_or(OTHER_PATH, |known| known.path);
         for ((app, caller, endpoint), count) in &counts.calls {
             let key = self.room(Key { app: *app, caller: *caller, path: path(*endpoint) });
@@ -136,7 +136,7 @@ impl Ledger {
 
     /// The batch that the store is to add next. It is offered until [`Ledger::accepted`], so that one whose answer was lost
     /// is neither lost nor counted twice.
-    pub(super) fn offer(&mut self) -> Option<Arc<Offered>> {
+    pub(crate) fn offer(&mut self) -> Option<Arc<Offered>> {
         if self.waiting.is_empty() {
             self.close();
         }
@@ -154,7 +154,7 @@ impl Ledger {
     }
 
     /// The store has added the batch; `totals` is what each counter came to.
-    pub(super) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
+    pub(crate) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
         let Some(place) = self.waiting.iter().position(|waiting| waiting.number == offered.number) else {
             return;
         };
@@ -170,12 +170,12 @@ impl Ledger {
     }
 
     /// Whether all that the store has is known to be confirmed or not there, so that its counters can be taken over.
-    pub(super) fn settled(&self) -> bool {
+    pub(crate) fn settled(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Takes over what the store has of the present day. `label` knows the numbers of names.
-    pub(super) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
+    pub(crate) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
         // What this replica has no name for is counted together.
         let mut sums: HashMap<Key, u64> = HashMap::new();
         for (name, total) in counts {
@@ -189,22 +189,22 @@ impl Ledger {
     }
 
     /// Today's calls, of all replicas.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (Key, u64)> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (Key, u64)> {
         self.calls.iter().map(|(key, count)| (*key, count.stored + count.waiting))
     }
 
     /// WeChat's error codes today, of this process: by app, path and code.
-    pub(super) fn errors(&self) -> impl Iterator<Item = (u16, &'static str, i32, u64)> {
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (u16, &'static str, i32, u64)> {
         self.errors.iter().map(|((app, path, errcode), count)| (*app, *path, *errcode, *count))
     }
 
     /// How many of an app's requests were sent again with the token of this generation, today by this process.
-    pub(super) fn replayed(&self, app: u16, generation: u64) -> u64 {
+    pub(crate) fn replayed(&self, app: u16, generation: u64) -> u64 {
         self.replays.get(&(app, generation)).copied().unwrap_or_default()
     }
 
     /// The curve of an app, or of all together.
-    pub(super) fn curve(&self, app: Option<u16>, range: Range, now: Timestamp) -> Curve {
+    pub(crate) fn curve(&self, app: Option<u16>, range: Range, now: Timestamp) -> Curve {
         match app.map(|app| self.histories.get(&app)) {
             None => self.whole.points(range, now),
             Some(Some(history)) => history.points(range, now),
@@ -220,7 +220,7 @@ impl Ledger {
 }
 
 /// A counter's name in the store: `app caller path`. No name of the configuration has a blank.
-pub(super) fn name_of(key: &Key, names: &[Arc<str>]) -> String {
+pub(crate) fn name_of(key: &Key, names: &[Arc<str>]) -> String {
     let name = |label: u16| names.get(usize::from(label)).map_or(OTHER_PATH, |name| &**name);
     format!("{} {} {}", name(key.app), name(key.caller), key.path)
 }

@@ -11,7 +11,7 @@ const EARLIEST: f64 = 60.0;
 
 /// The growth of a counter, averaged over the last ten minutes or so.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     rate: f64,
     /// Less than 1 for as long as there were fewer observations than the average wants.
     weight: f64,
@@ -21,12 +21,12 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Begins with a counter that is at `total`.
-    pub(super) fn new(total: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(total: u64, now: Timestamp) -> Self {
         Self { rate: 0.0, weight: 0.0, total, at: now }
     }
 
     /// The counter is at `total` now.
-    pub(super) fn observe(&mut self, total: u64, now: Timestamp) {
+    pub(crate) fn observe(&mut self, total: u64, now: Timestamp) {
         let seconds = now.since(self.at).as_secs_f64();
         if seconds <= 0.0 {
             return;
@@ -39,13 +39,13 @@ impl Pace {
     }
 
     /// A second's growth; 0 before a minute has been seen.
-    pub(super) fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         let earliest = 1.0 - (-EARLIEST / MEMORY).exp();
         if self.weight + 1e-9 < earliest { 0.0 } else { self.rate / self.weight }
     }
 
     /// When `remaining` will be used up at this pace.
-    pub(super) fn ends(&self, remaining: u64, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn ends(&self, remaining: u64, now: Timestamp) -> Option<Timestamp> {
         let seconds = remaining as f64 / self.per_second();
         // Beyond a day it is no matter.
         (seconds < 86_400.0).then(|| now.plus(Duration::from_secs_f64(seconds)))

@@ -40,16 +40,16 @@ pub struct Call {
 
 /// What happened in some stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Point {
-    pub(super) calls: u32,
-    pub(super) wechat_errors: u32,
-    pub(super) refused: u32,
-    pub(super) failed: u32,
-    pub(super) replayed: u32,
+pub(crate) struct Point {
+    pub(crate) calls: u32,
+    pub(crate) wechat_errors: u32,
+    pub(crate) refused: u32,
+    pub(crate) failed: u32,
+    pub(crate) replayed: u32,
     /// Microseconds of all calls together in wxgate itself.
-    pub(super) own: u64,
+    pub(crate) own: u64,
     /// And waiting for WeChat.
-    pub(super) upstream: u64,
+    pub(crate) upstream: u64,
 }
 
 impl Point {
@@ -67,7 +67,7 @@ impl Point {
         self.own += microseconds(call.taken).saturating_sub(upstream);
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.calls = self.calls.saturating_add(other.calls);
         self.wechat_errors = self.wechat_errors.saturating_add(other.wechat_errors);
         self.refused = self.refused.saturating_add(other.refused);
@@ -85,15 +85,15 @@ fn microseconds(duration: Duration) -> u64 {
 
 /// What was counted since the ledger last took it.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Let through, by app, caller and endpoint.
-    pub(super) calls: Map<(u16, u16, u16), u32>,
+    pub(crate) calls: Map<(u16, u16, u16), u32>,
     /// By app, endpoint and code.
-    pub(super) errors: Map<(u16, u16, i32), u32>,
+    pub(crate) errors: Map<(u16, u16, i32), u32>,
     /// Requests that were sent again, by app and the generation of the token that they were sent with.
-    pub(super) replays: Map<(u16, u64), u32>,
+    pub(crate) replays: Map<(u16, u64), u32>,
     /// By app.
-    pub(super) points: Map<u16, Point>,
+    pub(crate) points: Map<u16, Point>,
 }
 
 impl Counts {
@@ -107,20 +107,20 @@ impl Counts {
 
 /// The workers' counts. Each worker writes to its own alone.
 #[derive(Debug)]
-pub(super) struct Tally(Sharded<Counts>);
+pub(crate) struct Tally(Sharded<Counts>);
 
 impl Tally {
-    pub(super) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         Self(Sharded::new(workers))
     }
 
     /// A call by `worker` begins.
-    pub(super) fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
+    pub(crate) fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
         self.0.with(worker, |counts| *counts.calls.entry((app, caller, endpoint)).or_default() += 1);
     }
 
     /// A request of `worker` has ended.
-    pub(super) fn end(&self, worker: usize, call: &Call) {
+    pub(crate) fn end(&self, worker: usize, call: &Call) {
         self.0.with(worker, |counts| {
             if call.errcode != 0 {
                 *counts.errors.entry((call.app, call.endpoint, call.errcode)).or_default() += 1;
@@ -134,7 +134,7 @@ impl Tally {
 
     /// Hands each worker's counts to `take` and begins anew. `spare` is what the workers go on with: its tables keep their
     /// room, so that a worker is stopped for no longer than it takes to exchange two pointers.
-    pub(super) fn drain(&self, spare: &mut Counts, mut take: impl FnMut(&Counts)) {
+    pub(crate) fn drain(&self, spare: &mut Counts, mut take: impl FnMut(&Counts)) {
         for worker in 0..self.0.workers() {
             self.0.with(worker, |counts| std::mem::swap(counts, spare));
             take(spare);

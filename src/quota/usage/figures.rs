@@ -18,38 +18,38 @@ const SETTLES: Duration = Duration::from_secs(3);
 
 /// What was called of an endpoint today.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Called {
+pub(crate) struct Called {
     /// Calls that went through wxgate.
-    pub(super) ours: u64,
+    pub(crate) ours: u64,
     /// Since when.
-    pub(super) since: Timestamp,
+    pub(crate) since: Timestamp,
     /// When WeChat last answered that its quota is used up.
-    pub(super) refused: Option<Timestamp>,
+    pub(crate) refused: Option<Timestamp>,
 }
 
 /// What WeChat said of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Figures {
-    pub(super) limit: u64,
-    pub(super) used: u64,
+pub(crate) struct Figures {
+    pub(crate) limit: u64,
+    pub(crate) used: u64,
     /// When it was asked.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What had gone through wxgate today by then.
-    pub(super) ours: u64,
+    pub(crate) ours: u64,
     /// By how much the two may differ because calls were under way.
-    pub(super) slack: u64,
+    pub(crate) slack: u64,
     /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's counter was cleared: what
     /// was before is nobody's fault, as counters in memory don't outlive a restart.
-    pub(super) base: i64,
-    pub(super) base_slack: u64,
+    pub(crate) base: i64,
+    pub(crate) base_slack: u64,
     /// Calls in so many seconds.
-    pub(super) rate: Option<(u64, u64)>,
+    pub(crate) rate: Option<(u64, u64)>,
 }
 
 /// What came of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Known {
+pub(crate) enum Known {
     Figures(Figures),
     /// WeChat has no figures of this path.
     Nothing {
@@ -59,31 +59,31 @@ pub(super) enum Known {
 
 /// What replicas note for each other of an app; of one day in Beijing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Notes {
-    pub(super) day: i64,
+pub(crate) struct Notes {
+    pub(crate) day: i64,
     /// When WeChat was asked in the last minute.
-    pub(super) asked: Vec<Timestamp>,
+    pub(crate) asked: Vec<Timestamp>,
     /// Nothing is asked before.
-    pub(super) not_before: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
     /// Why the last question brought nothing.
-    pub(super) problem: Option<String>,
-    pub(super) endpoints: BTreeMap<String, Known>,
-    pub(super) warnings: Vec<Noted>,
+    pub(crate) problem: Option<String>,
+    pub(crate) endpoints: BTreeMap<String, Known>,
+    pub(crate) warnings: Vec<Noted>,
 }
 
 impl Figures {
     /// What has been used by now, when `ours` have gone through wxgate today.
-    pub(super) fn used_now(&self, ours: u64) -> u64 {
+    pub(crate) fn used_now(&self, ours: u64) -> u64 {
         self.used + ours.saturating_sub(self.ours)
     }
 
     /// WeChat's counter has begun anew, which only asking shows.
-    pub(super) fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self) {
         self.at = Timestamp::default();
     }
 
     /// Calls since the first comparison that WeChat counted and that did not come through wxgate.
-    pub(super) fn around(&self) -> u64 {
+    pub(crate) fn around(&self) -> u64 {
         let more = self.base - self.ahead();
         u64::try_from(more).ok().filter(|more| *more > self.slack + self.base_slack).unwrap_or(0)
     }
@@ -104,7 +104,7 @@ impl Figures {
     }
 
     /// The figures that follow `former` of the same day.
-    pub(super) fn after(mut self, former: Option<&Known>) -> Self {
+    pub(crate) fn after(mut self, former: Option<&Known>) -> Self {
         (self.base, self.base_slack) = match former {
             // A counter that went down was cleared, here or in WeChat's console.
             Some(Known::Figures(former)) if self.used >= former.used => (former.base, former.base_slack),
@@ -116,7 +116,7 @@ impl Figures {
 
 impl Notes {
     /// Begins another day.
-    pub(super) fn turn(&mut self, day: i64) {
+    pub(crate) fn turn(&mut self, day: i64) {
         if self.day != day {
             let asked = std::mem::take(&mut self.asked);
             *self = Self { day, asked, ..Self::default() };
@@ -124,7 +124,7 @@ impl Notes {
     }
 
     /// How many questions may be asked now.
-    pub(super) fn allowance(&self, now: Timestamp) -> usize {
+    pub(crate) fn allowance(&self, now: Timestamp) -> usize {
         if self.not_before.is_some_and(|not_before| now < not_before) {
             return 0;
         }
@@ -132,12 +132,12 @@ impl Notes {
     }
 
     /// A question is asked.
-    pub(super) fn ask(&mut self, now: Timestamp) {
+    pub(crate) fn ask(&mut self, now: Timestamp) {
         self.asked.retain(|at| is_recent(*at, now));
         self.asked.push(now);
     }
 
-    pub(super) fn figures(&self, path: &str) -> Option<&Figures> {
+    pub(crate) fn figures(&self, path: &str) -> Option<&Figures> {
         match self.endpoints.get(path)? {
             Known::Figures(figures) => Some(figures),
             Known::Nothing { .. } => None,
@@ -146,7 +146,7 @@ impl Notes {
 
     /// What to ask about, the most pressing first: what was never asked about, by its calls; then what has spent most of
     /// its quota since.
-    pub(super) fn due(&self, calls: &HashMap<&'static str, Called>, now: Timestamp) -> Vec<&'static str> {
+    pub(crate) fn due(&self, calls: &HashMap<&'static str, Called>, now: Timestamp) -> Vec<&'static str> {
         let mut due: Vec<(bool, f64, &'static str)> = calls
             .iter()
             .filter_map(|(path, called)| match self.endpoints.get(*path) {
@@ -172,7 +172,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
 
 /// What WeChat's answer means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Figures {
         limit: u64,
         used: u64,
@@ -187,7 +187,7 @@ pub(super) enum Answer {
 }
 
 /// Judges the body of an answer to `openapi/quota/get`.
-pub(super) fn judge(body: &[u8]) -> Answer {
+pub(crate) fn judge(body: &[u8]) -> Answer {
     #[derive(Deserialize)]
     struct Body {
         errcode: Option<i64>,

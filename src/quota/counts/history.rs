@@ -13,7 +13,7 @@ const HOUR: i64 = 3_600_000;
 
 /// What happened, in bounded memory: at most a point a minute and one an hour.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(crate) struct History {
     minutes: Ring<MINUTE, MINUTES>,
     hours: Ring<HOUR, HOURS>,
 }
@@ -32,13 +32,13 @@ pub enum Range {
 }
 
 impl History {
-    pub(super) fn add(&mut self, now: Timestamp, point: &Point) {
+    pub(crate) fn add(&mut self, now: Timestamp, point: &Point) {
         self.minutes.add(now, point);
         self.hours.add(now, point);
     }
 
     /// A point for each step of the range, the last one for the step in progress.
-    pub(super) fn points(&self, range: Range, now: Timestamp) -> Curve {
+    pub(crate) fn points(&self, range: Range, now: Timestamp) -> Curve {
         match range {
             Range::Day => self.minutes.points(now),
             Range::Month => self.hours.points(now),
@@ -48,12 +48,12 @@ impl History {
 
 /// A point for each step of a stretch of time.
 #[derive(Debug)]
-pub(super) struct Curve {
+pub(crate) struct Curve {
     /// Seconds.
-    pub(super) step: i64,
+    pub(crate) step: i64,
     /// Seconds since the epoch.
-    pub(super) start: i64,
-    pub(super) points: Vec<Point>,
+    pub(crate) start: i64,
+    pub(crate) points: Vec<Point>,
 }
 
 impl<const STEP: i64, const LENGTH: i64> Ring<STEP, LENGTH> {

@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::{is_replay_of, show_seen};
+use super::seen::{is_replay_of, show_seen};
 
 const UPLOAD: &str = "/cgi-bin/media/upload";
 const BOUNDARY: &str = "wxgate-demo";

@@ -16,14 +16,14 @@ use crate::wechat::AppKind;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The apps and the clients for their calls; replaced when the configuration is reloaded.
-pub(super) type Clients = Arc<ArcSwap<HashMap<Arc<str>, (AppOptions, Control)>>>;
+pub(in crate::app) type Clients = Arc<ArcSwap<HashMap<Arc<str>, (AppOptions, Control)>>>;
 
-pub(super) fn clients(apps: &[(AppOptions, Control)]) -> HashMap<Arc<str>, (AppOptions, Control)> {
+pub(in crate::app) fn clients(apps: &[(AppOptions, Control)]) -> HashMap<Arc<str>, (AppOptions, Control)> {
     apps.iter().map(|(app, control)| (Arc::clone(&app.name), (app.clone(), control.clone()))).collect()
 }
 
 /// Asks by `clients`, with the tokens of `manager`.
-pub(super) fn with(manager: Manager, clients: Clients) -> Ask {
+pub(in crate::app) fn with(manager: Manager, clients: Clients) -> Ask {
     Arc::new(move |app, question| {
         let (manager, app) = (manager.clone(), Arc::clone(app));
         let client = clients.load().get(&app).cloned();

@@ -2,49 +2,14 @@
 
 use std::sync::{Arc, PoisonError, Weak};
 
-use super::{Core, asking, secret_files, views};
+use super::core::{Core, Fixed};
+use super::secret_files;
 use crate::admin;
-use crate::config::{Config, LogConfig, Problems};
+use crate::app::apps;
+use crate::app::links::{asking, views};
+use crate::config::Config;
 use crate::observe::chain::Chain;
-use crate::observe::trace;
-use crate::server::{self, Address};
-use crate::store;
 use crate::upstream::tls::TlsError;
-
-/// Reads the configuration anew.
-pub type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
-
-/// What takes a restart to change.
-#[derive(PartialEq)]
-pub(super) struct Fixed {
-    listen: Vec<Address>,
-    workers: usize,
-    server: server::Options,
-    tls: bool,
-    admin: Address,
-    callback: Vec<Address>,
-    store: store::Options,
-    log: LogConfig,
-    replay_memory: u64,
-    trace: Option<trace::Options>,
-}
-
-impl Fixed {
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
-            listen: config.server.listen.clone(),
-            workers: config.server.workers,
-            server: config.server.options.clone(),
-            tls: config.server.tls.is_some(),
-            admin: config.admin.listen.clone(),
-            callback: config.callback.listen.clone(),
-            store: config.store.clone(),
-            log: config.log,
-            replay_memory: config.pipeline.replay.memory,
-            trace: config.trace.clone(),
-        }
-    }
-}
 
 impl Core {
     /// Reads the configuration and puts it in force. A bad one is refused, and the one in force stays.
@@ -80,10 +45,10 @@ impl Core {
         }
         let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
         // Tokens first: a request must find a keeper for every app that the directory names.
-        let apps = super::token_apps(config, &upstreams);
-        self.clients.store(Arc::new(asking::clients(&apps)));
-        self.manager.reconfigure(apps, config.token.clone());
-        self.quota.configure(super::quota_apps(config));
+        let tokens = apps::token_apps(config, &upstreams);
+        self.clients.store(Arc::new(asking::clients(&tokens)));
+        self.manager.reconfigure(tokens, config.token.clone());
+        self.quota.configure(apps::quota_apps(config));
         self.alerts.configure(config.alerts.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone(), upstreams);

@@ -15,7 +15,7 @@ use crate::upstream::{HostStatus, Upstreams};
 use crate::wechat::catalogue::{self, Endpoint};
 
 /// The store as it is when asked.
-pub(super) fn store(store: Store) -> admin::Store {
+pub(in crate::app) fn store(store: Store) -> admin::Store {
     Arc::new(move || {
         let problem = store.problem();
         view::Store { url: store.location().to_string(), up: problem.is_none(), problem }
@@ -23,7 +23,7 @@ pub(super) fn store(store: Store) -> admin::Store {
 }
 
 /// WeChat's hosts as they are when asked.
-pub(super) fn upstreams(upstreams: Arc<Upstreams>) -> admin::Upstreams {
+pub(in crate::app) fn upstreams(upstreams: Arc<Upstreams>) -> admin::Upstreams {
     Arc::new(move || upstreams.statuses().into_iter().map(host).collect())
 }
 
@@ -33,7 +33,7 @@ fn host(host: HostStatus) -> view::Upstream {
 }
 
 /// All apps as they are when asked.
-pub(super) fn apps(manager: Manager, exporter: Exporter, clock: Clock) -> Apps {
+pub(in crate::app) fn apps(manager: Manager, exporter: Exporter, clock: Clock) -> Apps {
     Arc::new(move || {
         let now = clock.now();
         let mut exports = exporter.statuses();
@@ -115,7 +115,7 @@ fn exported(export: export::Status) -> view::Export {
 }
 
 /// The whole catalogue.
-pub(super) fn endpoints() -> Vec<view::Endpoint> {
+pub(in crate::app) fn endpoints() -> Vec<view::Endpoint> {
     let endpoint = |endpoint: &Endpoint| view::Endpoint {
         path: endpoint.path.to_owned(),
         host: endpoint.family.host().to_owned(),
@@ -132,7 +132,7 @@ pub(super) fn endpoints() -> Vec<view::Endpoint> {
 }
 
 /// The admin API's refresh.
-pub(super) fn refresh(manager: Manager) -> Refresh {
+pub(in crate::app) fn refresh(manager: Manager) -> Refresh {
     Arc::new(move |name, force| {
         let handle = manager.handle(name)?;
         Some(Box::pin(async move { refreshed(&handle.refresh(force).await) }))
@@ -156,7 +156,7 @@ fn refreshed(report: &RefreshReport) -> Refreshed {
 }
 
 /// The configured callers.
-pub(super) fn callers(options: &pipeline::Options) -> Vec<Caller> {
+pub(in crate::app) fn callers(options: &pipeline::Options) -> Vec<Caller> {
     let caller = |caller: &pipeline::CallerOptions| Caller {
         name: caller.name.to_string(),
         apps: caller.apps.iter().map(ToString::to_string).collect(),

@@ -16,7 +16,7 @@ use crate::token::{self, Happened, Manager};
 use crate::wechat::{Family, errcode};
 
 /// What was spent today, as it is when asked.
-pub(super) fn quota(quota: Quota, limits: Limits) -> admin::Quota {
+pub(in crate::app) fn quota(quota: Quota, limits: Limits) -> admin::Quota {
     Arc::new(move || {
         let report = quota.report();
         let slowed = limits.slowed();
@@ -93,7 +93,7 @@ fn warning(warning: WarningReport) -> Warning {
 }
 
 /// The curves, as they are when asked.
-pub(super) fn traffic(quota: Quota) -> admin::Traffic {
+pub(in crate::app) fn traffic(quota: Quota) -> admin::Traffic {
     Arc::new(move |app, range| {
         let range = match range {
             Range::Day => quota::Range::Day,
@@ -115,7 +115,7 @@ pub(super) fn traffic(quota: Quota) -> admin::Traffic {
 }
 
 /// What happened, as it is when asked.
-pub(super) fn activity(manager: Manager, quota: Quota, gate: Arc<Gate>) -> admin::Activity {
+pub(in crate::app) fn activity(manager: Manager, quota: Quota, gate: Arc<Gate>) -> admin::Activity {
     Arc::new(move || Activity {
         events: manager.events().into_iter().map(|happened| event(happened, &quota)).collect(),
         callers: gate
@@ -166,7 +166,7 @@ fn event(event: token::Event, quota: &Quota) -> Event {
 }
 
 /// Clears counters at WeChat.
-pub(super) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
+pub(in crate::app) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
     Arc::new(move |app, path| {
         quota.knows(app).then(|| {
             let (quota, app, path) = (quota.clone(), app.to_owned(), path.map(str::to_owned));
@@ -194,7 +194,7 @@ fn gone_while_clearing() -> Cleared {
 }
 
 /// Asks WeChat what it remembers.
-pub(super) fn look_up(quota: Quota) -> admin::LookUp {
+pub(in crate::app) fn look_up(quota: Quota) -> admin::LookUp {
     Arc::new(move |app, rid| {
         quota.knows(app).then(|| {
             let (quota, app, rid) = (quota.clone(), app.to_owned(), rid.to_owned());

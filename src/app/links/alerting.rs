@@ -21,17 +21,17 @@ const QUIET: Duration = Duration::from_secs(3600);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches tokens and quotas, and tells people.
-pub(super) struct Watch {
-    pub(super) alerts: Alerts,
-    pub(super) manager: Manager,
-    pub(super) store: Store,
-    pub(super) clock: Clock,
+pub(in crate::app) struct Watch {
+    pub(in crate::app) alerts: Alerts,
+    pub(in crate::app) manager: Manager,
+    pub(in crate::app) store: Store,
+    pub(in crate::app) clock: Clock,
 }
 
 impl Watch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
-    pub(super) fn start(self, quota: &Quota) -> AbortHandle {
+    pub(in crate::app) fn start(self, quota: &Quota) -> AbortHandle {
         let (mut events, mut warnings) = (self.manager.listen(), quota.warnings());
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

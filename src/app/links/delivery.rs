@@ -7,7 +7,7 @@ use crate::wechat::Issuer;
 use crate::wechat::callback::Event;
 
 /// Hands events to the keepers of `manager`.
-pub(super) fn to(manager: Manager) -> Deliver {
+pub(in crate::app) fn to(manager: Manager) -> Deliver {
     std::sync::Arc::new(move |arrived| {
         let manager = manager.clone();
         Box::pin(async move { take(&manager, arrived).await })

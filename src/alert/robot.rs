@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Kind, Notice, Options};
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::hex;
 use crate::secret::Secret;
 
 /// WeCom takes 2,048 bytes of text, the others more.
@@ -106,10 +107,7 @@ fn sign(key: &[u8], signed: &[u8]) -> String {
 
 fn signature(secret: &Secret, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    hmac::sign(&key, body.as_bytes()).as_ref().iter().fold("sha256=".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256={}", hex(hmac::sign(&key, body.as_bytes())))
 }
 
 /// Robots answer 200 whatever they did, and say in the body whether they took the message.

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod clock;
 pub mod exemplar;
 pub mod exposition;
+pub mod hex;
 pub mod log;
 pub mod metrics;
 pub mod names;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::hex;
 
 const MAGIC: &str = "wxgate-store";
 const FORMAT: u32 = 1;
@@ -86,7 +87,7 @@ impl Entry {
 fn digest_of(times: &str, value: &[u8]) -> String {
     let mut text = format!("{FORMAT} {times}\n").into_bytes();
     text.extend_from_slice(value);
-    digest(&SHA256, &text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest(&SHA256, &text))
 }
 
 #[cfg(test)]

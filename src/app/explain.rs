@@ -5,7 +5,8 @@ use http::Method;
 use super::layout::Sheet;
 use crate::config::{Config, Problems};
 use crate::pipeline::explain::{
-    Explanation, MOST_REPLAYS, NamedBy, Own, Refused, Settled, explain as decide,
+    Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Settled, explain as plan,
+    request,
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
@@ -39,7 +40,9 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
         }
     };
     let mut sheet = Sheet::new(2, 12);
-    match decide(&known.pipeline, &known.token, method, &target_there) {
+    let told =
+        request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
+    match told {
         Err(refused) => sheet.row("refused", &refusal(&refused, known)),
         Ok(told) => {
             let told = Told { config: known, method, told, blank: config.is_none() };
@@ -169,9 +172,10 @@ impl Told<'_> {
             }
             None => {
                 let with = match self.told.answer {
-                    Some(Own::Ticket) => "a ticket that it keeps",
-                    Some(Own::Signature) => "the page's signature",
-                    Some(Own::Placeholder(_)) | None => "a placeholder token",
+                    Some(LocalResponse::Ticket) => "a ticket that it keeps",
+                    Some(LocalResponse::Lease) => "the real token",
+                    Some(LocalResponse::Signature) => "the page's signature",
+                    Some(LocalResponse::Placeholder(_)) | None => "a placeholder token",
                 };
                 sheet.row("sent", &format!("nothing: wxgate answers by itself, with {with}"));
             }
@@ -288,31 +292,36 @@ impl Told<'_> {
 
     fn answer(&self, sheet: &mut Sheet) {
         match self.told.answer {
-            Some(Own::Placeholder(field)) => {
+            Some(LocalResponse::Placeholder(field)) => {
                 sheet.row(
                     "answer",
                     &format!("{field}, a placeholder that names app and caller, and expires_in"),
                 );
                 return;
             }
-            Some(Own::Ticket) => {
+            Some(LocalResponse::Ticket) => {
                 sheet.row("answer", "ticket, the one that all callers share, and expires_in");
                 return;
             }
-            Some(Own::Signature) => {
+            Some(LocalResponse::Lease) => {
+                sheet.row("answer", "access_token, the real one, expires_in and generation");
+                return;
+            }
+            Some(LocalResponse::Signature) => {
                 sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
                 return;
             }
             None => {}
         }
-        let shape = "the top-level errcode of a JSON object of up to 4 KiB, status 200";
+        let shape =
+            format!("the top-level errcode of a JSON object of up to {}, status 200", size(LONGEST_ERROR));
         if self.told.endpoint.binary {
             sheet.row(
                 "errors",
                 &format!("{shape}, if an errmsg stands beside it: a file may be the answer here"),
             );
         } else {
-            sheet.row("errors", shape);
+            sheet.row("errors", &shape);
         }
     }
 }
@@ -320,9 +329,11 @@ impl Told<'_> {
 fn named_by(settled: &Settled) -> &'static str {
     match settled.by {
         NamedBy::Prefix => "named by the path's prefix",
+        NamedBy::Header => "named by X-Wxgate-App",
         NamedBy::FromAppid => "named by the query's from_appid",
         NamedBy::Appid => "named by the query's appid",
         NamedBy::Placeholder => "named by the placeholder token",
+        NamedBy::Host => "which claims the request's Host",
         NamedBy::OnlyApp => "the caller's only app",
         NamedBy::Default => "the default app",
     }

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod headers;
+pub mod host;
 pub mod path;
 pub mod query;
 pub mod traceparent;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
-use super::limit::Concerns;
-use super::{Options, OwnCredential};
+use super::caller_limits::CallerLimits;
+use super::options::{Options, OwnCredential};
+use crate::message::host;
 use crate::observe::clock::Timestamp;
 use crate::observe::names::Names;
 use crate::quota::limit::Limit;
@@ -18,12 +19,12 @@ use crate::wechat::{AppKind, Issuer};
 
 /// What a request is routed by. Never changes; a reload makes a new one.
 #[derive(Debug)]
-pub(super) struct Directory {
-    pub(super) apps: Vec<App>,
-    pub(super) callers: Vec<Caller>,
-    pub(super) options: Options,
+pub(crate) struct Directory {
+    pub(crate) apps: Vec<App>,
+    pub(crate) callers: Vec<Caller>,
+    pub(crate) options: Options,
     /// Of callers without a name.
-    limits: Concerns,
+    limits: CallerLimits,
     by_name: HashMap<String, usize>,
     by_host: HashMap<String, usize>,
     default: Option<usize>,
@@ -32,53 +33,53 @@ pub(super) struct Directory {
 
 /// An app as requests see it.
 #[derive(Debug)]
-pub(super) struct App {
-    pub(super) index: usize,
-    pub(super) name: Arc<str>,
-    pub(super) appid: Arc<str>,
+pub(crate) struct App {
+    pub(crate) index: usize,
+    pub(crate) name: Arc<str>,
+    pub(crate) appid: Arc<str>,
     /// The appid, and the agent's number where a corporation has several apps.
-    pub(super) identity: Arc<str>,
-    pub(super) secret: Arc<Secret>,
+    pub(crate) identity: Arc<str>,
+    pub(crate) secret: Arc<Secret>,
     /// The secret before the last change, which placeholders may still be signed with until then.
-    pub(super) previous: Option<(Arc<Secret>, Timestamp)>,
-    pub(super) kind: AppKind,
+    pub(crate) previous: Option<(Arc<Secret>, Timestamp)>,
+    pub(crate) kind: AppKind,
     /// Of `token`.
-    pub(super) issuer: Issuer,
-    pub(super) token: Handle,
+    pub(crate) issuer: Issuer,
+    pub(crate) token: Handle,
     /// What it has beside.
     further: Vec<(Issuer, Handle)>,
     suite: Option<Arc<str>>,
-    pub(super) own_credential: OwnCredential,
+    pub(crate) own_credential: OwnCredential,
     /// Hosts of the web pages that are signed for it, in lower case.
-    pub(super) jssdk_hosts: Vec<String>,
+    pub(crate) jssdk_hosts: Vec<String>,
     /// Whether it heeds WeChat's own limits.
-    pub(super) slow_down: bool,
+    pub(crate) slow_down: bool,
     /// Which of the upstreams it is reached by.
-    pub(super) upstream: usize,
+    pub(crate) upstream: usize,
     /// Its label in metrics.
-    pub(super) label: u16,
+    pub(crate) label: u16,
 }
 
 /// A configured caller.
 #[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) index: usize,
-    pub(super) name: Arc<str>,
+pub(crate) struct Caller {
+    pub(crate) index: usize,
+    pub(crate) name: Arc<str>,
     keys: Vec<[u8; 32]>,
     apps: Vec<usize>,
-    pub(super) allow: Vec<Pattern>,
-    pub(super) lease_token: bool,
-    limits: Concerns,
+    pub(crate) allow: Vec<Pattern>,
+    pub(crate) lease_token: bool,
+    limits: CallerLimits,
     /// Its label in metrics.
-    pub(super) label: u16,
+    pub(crate) label: u16,
 }
 
 /// A caller, and which of its keys it showed.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'d> {
-    pub(super) caller: &'d Caller,
+pub(crate) struct Authenticated<'d> {
+    pub(crate) caller: &'d Caller,
     /// The key's SHA-256.
-    pub(super) key: &'d [u8; 32],
+    pub(crate) key: &'d [u8; 32],
 }
 
 /// How long placeholders under an app's former secret still hold, as long as SDKs keep them.
@@ -87,7 +88,7 @@ const FORMER_SECRET_SECONDS: i64 = 7200;
 impl Directory {
     /// Indexes `options`, with their `limits` at work. `former` is what was in force until now; `credentials` has the
     /// handles of an app's, the token first, and apps of which it knows nothing are left out.
-    pub(super) fn new(
+    pub(crate) fn new(
         options: Options,
         limits: &[Arc<Limit>],
         credentials: impl Fn(&str) -> Option<Vec<(Issuer, Handle)>>,
@@ -159,124 +160,118 @@ impl Directory {
                 apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
                 allow: caller.allow.clone(),
                 lease_token: caller.lease_token,
-                limits: Concerns::new(limits, Some(&caller.name), position),
+                limits: CallerLimits::new(limits, Some(&caller.name), position),
                 label: names.label(&caller.name),
             })
             .collect();
         let platforms = apps.iter().any(|app| app.kind == AppKind::Component);
-        let limits = Concerns::new(limits, None, position);
+        let limits = CallerLimits::new(limits, None, position);
         Self { apps, callers, limits, by_name, by_host, default, platforms, options }
     }
 
     /// The app with this name or appid.
-    pub(super) fn app(&self, name: &str) -> Option<&App> {
+    pub(crate) fn app(&self, name: &str) -> Option<&App> {
         self.by_name.get(name).and_then(|index| self.apps.get(*index))
     }
 
     /// Whether any app is a third-party platform.
-    pub(super) fn has_platforms(&self) -> bool {
+    pub(crate) fn has_platforms(&self) -> bool {
         self.platforms
     }
 
     /// The third-party platforms.
-    pub(super) fn platforms(&self) -> impl Iterator<Item = &App> {
+    pub(crate) fn platforms(&self) -> impl Iterator<Item = &App> {
         self.apps.iter().filter(|app| app.kind == AppKind::Component)
     }
 
     /// Whether an app has this appid: the one that it names, or several of a corporation.
-    pub(super) fn has_appid(&self, appid: &str) -> bool {
+    pub(crate) fn has_appid(&self, appid: &str) -> bool {
         self.apps.iter().any(|app| *app.appid == *appid)
     }
 
     /// The app that claims this `Host` header.
-    pub(super) fn app_of_host(&self, host: &str) -> Option<&App> {
+    pub(crate) fn app_of_host(&self, host: &str) -> Option<&App> {
         if self.by_host.is_empty() {
             return None;
         }
-        self.by_host.get(&host_name(host).to_ascii_lowercase()).and_then(|index| self.apps.get(*index))
+        self.by_host.get(&host::name(host).to_ascii_lowercase()).and_then(|index| self.apps.get(*index))
     }
 
     /// Whether an app claims this host name, given in lower case without port.
-    pub(super) fn claims_host(&self, host: &str) -> bool {
+    pub(crate) fn claims_host(&self, host: &str) -> bool {
         self.by_host.contains_key(host)
     }
 
     /// The app of a request that names none.
-    pub(super) fn default_app(&self) -> Option<&App> {
+    pub(crate) fn default_app(&self) -> Option<&App> {
         self.default.and_then(|index| self.apps.get(index))
     }
 
     /// The caller with this API key. Digests are compared in constant time.
-    pub(super) fn caller_with_key(&self, key: &[u8]) -> Option<Known<'_>> {
+    pub(crate) fn caller_with_key(&self, key: &[u8]) -> Option<Authenticated<'_>> {
         let digest = digest(&SHA256, key);
-        let mut known = self.callers.iter().filter_map(|caller| {
+        let mut found = self.callers.iter().filter_map(|caller| {
             let key = caller.keys.iter().find(|key| key.ct_eq(digest.as_ref()).into())?;
-            Some(Known { caller, key })
+            Some(Authenticated { caller, key })
         });
-        known.next()
+        found.next()
     }
 
     /// The caller of this name.
-    pub(super) fn caller(&self, name: &str) -> Option<&Caller> {
+    pub(crate) fn caller(&self, name: &str) -> Option<&Caller> {
         self.callers.iter().find(|caller| &*caller.name == name)
     }
 
-    /// The limits that concern a caller.
-    pub(super) fn limits<'d>(&'d self, caller: Option<&'d Caller>) -> &'d Concerns {
+    /// The limits that apply to a caller.
+    pub(crate) fn limits<'d>(&'d self, caller: Option<&'d Caller>) -> &'d CallerLimits {
         caller.map_or(&self.limits, |caller| &caller.limits)
     }
 
     /// Whether requests without a key are let in.
-    pub(super) fn admits_anonymous(&self) -> bool {
+    pub(crate) fn admits_anonymous(&self) -> bool {
         self.callers.is_empty() || self.options.anonymous
     }
 }
 
 impl App {
     /// Its handle to another credential than the token.
-    pub(super) fn further(&self, issuer: Issuer) -> Option<&Handle> {
+    pub(crate) fn further(&self, issuer: Issuer) -> Option<&Handle> {
         self.further.iter().find(|(other, _)| *other == issuer).map(|(_, handle)| handle)
     }
 
     /// Whether a token call for `id` can be for it.
-    pub(super) fn is_meant_by(&self, id: &str) -> bool {
+    pub(crate) fn is_meant_by(&self, id: &str) -> bool {
         *self.appid == *id || self.suite.as_deref() == Some(id)
     }
 
     /// Whether `name` is its name or appid.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
         *self.name == *name || *self.appid == *name
     }
 }
 
 impl Caller {
     /// Whether this caller may use `app`.
-    pub(super) fn may_use(&self, app: &App) -> bool {
+    pub(crate) fn may_use(&self, app: &App) -> bool {
         self.apps.contains(&app.index)
     }
 
     /// Its only app, if it has just one.
-    pub(super) fn only_app<'d>(&self, directory: &'d Directory) -> Option<&'d App> {
+    pub(crate) fn only_app<'d>(&self, directory: &'d Directory) -> Option<&'d App> {
         match self.apps[..] {
             [index] => directory.apps.get(index),
             _ => None,
         }
     }
 
-    /// The key of it that begins with `digest`.
-    pub(super) fn key(&self, digest: [u8; 8]) -> Option<&[u8; 32]> {
-        self.keys.iter().find(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
+    /// This caller, as if it had shown a key of its own.
+    pub(crate) fn authenticated(&self) -> Option<Authenticated<'_>> {
+        self.keys.first().map(|key| Authenticated { caller: self, key })
     }
-}
 
-/// A `Host` header's name, without port and brackets.
-pub(super) fn host_name(host: &str) -> &str {
-    if let Some(rest) = host.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or(rest);
-    }
-    match host.rsplit_once(':') {
-        Some((name, _)) if !name.contains(':') => name,
-        _ => host,
+    /// The key of it that begins with `digest`.
+    pub(crate) fn key(&self, digest: [u8; 8]) -> Option<&[u8; 32]> {
+        self.keys.iter().find(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
     }
 }
 
@@ -291,23 +286,4 @@ fn former_secret(
         return app.previous.clone().filter(|(_, until)| *until > now);
     }
     Some((Arc::clone(&app.secret), Timestamp(now.0 + FORMER_SECRET_SECONDS * 1000)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::host_name;
-
-    #[test]
-    fn a_host_header_is_stripped_of_port_and_brackets() {
-        for (host, name) in [
-            ("localhost", "localhost"),
-            ("localhost:8080", "localhost"),
-            ("127.0.0.1:80", "127.0.0.1"),
-            ("[::1]:8080", "::1"),
-            ("[::1]", "::1"),
-            ("::1", "::1"),
-        ] {
-            assert_eq!(host_name(host), name, "{host}");
-        }
-    }
 }

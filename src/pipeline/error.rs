@@ -7,17 +7,17 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::Options;
+use super::options::Options;
 use crate::quota::limit::{Kind, Refusal};
 use crate::server;
 use crate::token::Unavailable;
 use crate::upstream::{BodyError, SendError};
 
-pub(super) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
+pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
 
 /// Why a request gets the proxy's own answer instead of WeChat's.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// Malformed or ambiguous, by the caller's fault.
     #[error("{0}")]
     BadRequest(Cow<'static, str>),
@@ -67,76 +67,123 @@ pub(super) enum Error {
 
 /// What the configuration says of statuses.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Statuses {
+pub(crate) struct Statuses {
     /// Of refusals for a limit.
-    pub(super) limits: StatusCode,
+    pub(crate) limits: StatusCode,
     /// All others are 200 too.
-    pub(super) errors_as_200: bool,
+    pub(crate) errors_as_200: bool,
 }
 
 impl Statuses {
-    pub(super) fn of(options: &Options) -> Self {
+    pub(crate) fn of(options: &Options) -> Self {
         Self { limits: options.limit_status, errors_as_200: options.errors_as_200 }
     }
 }
 
-/// A row of the table: how an error looks.
-pub(super) struct Face {
-    pub(super) status: StatusCode,
-    /// The contract's name; none where the answer poses as WeChat's.
-    pub(super) code: Option<&'static str>,
-    /// WeChat's own number where the answer poses as WeChat's.
-    pub(super) errcode: i64,
+/// wxgate's word for a refusal or failure: in `X-Wxgate-Error`, metrics and the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Code {
+    AppUnknown,
+    BadRequest,
+    BodyTooLarge,
+    CallerForbidden,
+    CallerUnknown,
+    EndpointForbidden,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    TokenUnavailable,
+    UpstreamFailed,
+    UpstreamTimeout,
+}
+
+impl Code {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AppUnknown => "app_unknown",
+            Self::BadRequest => "bad_request",
+            Self::BodyTooLarge => "body_too_large",
+            Self::CallerForbidden => "caller_forbidden",
+            Self::CallerUnknown => "caller_unknown",
+            Self::EndpointForbidden => "endpoint_forbidden",
+            Self::Overloaded => "overloaded",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::RateLimited => "rate_limited",
+            Self::TokenUnavailable => "token_unavailable",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+
+    /// Of a request that is over a limit of this kind.
+    pub(crate) fn of_limit(kind: Kind) -> Self {
+        match kind {
+            Kind::Quota => Self::QuotaExhausted,
+            Kind::Rate => Self::RateLimited,
+        }
+    }
+}
+
+/// A row of the table: how an error looks to a caller.
+pub(crate) struct ErrorView {
+    pub(crate) status: StatusCode,
+    /// None where the response poses as WeChat's.
+    pub(crate) code: Option<Code>,
+    /// WeChat's own number where the response poses as WeChat's.
+    pub(crate) errcode: i64,
 }
 
 impl Error {
-    pub(super) fn face(&self) -> Face {
+    pub(crate) fn view(&self) -> ErrorView {
         let (status, code) = match self {
-            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, "app_unknown"),
-            Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, "caller_unknown"),
-            Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, "caller_forbidden"),
-            Self::EndpointForbidden(_) => (StatusCode::NOT_FOUND, "endpoint_forbidden"),
-            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => (StatusCode::BAD_GATEWAY, "upstream_failed"),
-            Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, "token_unavailable"),
-            Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            Self::Overloaded | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
+            Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, Code::AppUnknown),
+            Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, Code::CallerUnknown),
+            Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
+            Self::EndpointForbidden(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => {
+                (StatusCode::BAD_GATEWAY, Code::UpstreamFailed)
+            }
+            Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, Code::TokenUnavailable),
+            Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, Code::UpstreamTimeout),
+            Self::Overloaded | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             // WeChat's own numbers, which SDKs know.
             Self::Limited(refusal) => {
-                let (code, errcode) = match refusal.kind {
-                    Kind::Quota => ("quota_exhausted", 45009),
-                    Kind::Rate => ("rate_limited", 45011),
+                let errcode = match refusal.kind {
+                    Kind::Quota => 45009,
+                    Kind::Rate => 45011,
                 };
-                return Face { status: StatusCode::TOO_MANY_REQUESTS, code: Some(code), errcode };
+                let code = Some(Code::of_limit(refusal.kind));
+                return ErrorView { status: StatusCode::TOO_MANY_REQUESTS, code, errcode };
             }
             Self::PlaceholderExpired(_) => {
-                return Face { status: StatusCode::OK, code: None, errcode: 40001 };
+                return ErrorView { status: StatusCode::OK, code: None, errcode: 40001 };
             }
-            Self::WrongSecret => return Face { status: StatusCode::OK, code: None, errcode: 40125 },
+            Self::WrongSecret => return ErrorView { status: StatusCode::OK, code: None, errcode: 40125 },
         };
-        Face { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
+        ErrorView { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
     }
 
     /// The answer.
-    pub(super) fn answer(&self, statuses: Statuses) -> Response<Bytes> {
-        let face = self.face();
-        let errmsg = match face.code {
-            Some(code) => format!("wxgate: {code}: {self}"),
-            None if face.errcode == 40125 => format!("invalid appsecret, wxgate: {self}"),
+    pub(crate) fn answer(&self, statuses: Statuses) -> Response<Bytes> {
+        let view = self.view();
+        let errmsg = match view.code {
+            Some(code) => format!("wxgate: {}: {self}", code.as_str()),
+            None if view.errcode == 40125 => format!("invalid appsecret, wxgate: {self}"),
             None => format!("invalid credential, access_token is invalid or not latest, wxgate: {self}"),
         };
-        let body = serde_json::json!({ "errcode": face.errcode, "errmsg": errmsg }).to_string();
+        let body = serde_json::json!({ "errcode": view.errcode, "errmsg": errmsg }).to_string();
         let mut answer = Response::new(Bytes::from(body));
         *answer.status_mut() = match self {
             Self::Limited(_) => statuses.limits,
             _ if statuses.errors_as_200 => StatusCode::OK,
-            _ => face.status,
+            _ => view.status,
         };
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(code) = face.code {
-            headers.insert(ERROR_HEADER, HeaderValue::from_static(code));
+        if let Some(code) = view.code {
+            headers.insert(ERROR_HEADER, HeaderValue::from_static(code.as_str()));
         }
         match self {
             Self::Limited(refusal) => {

@@ -1,33 +1,38 @@
-//! What the pipeline would do with a request, told without sending it: the same decisions, by the same functions.
+//! What the pipeline would do with a request, told without sending it: the same [`Plan`](super::plan::Plan).
 
-use std::rc::Rc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Version};
 
-use super::account::{Authorizer, Wanted};
-use super::credential::Injected;
-use super::directory::{App, Caller, Directory};
-use super::error::Error;
-use super::route::{Named, Placeholder, Target};
-use super::ticket::Wish;
-use super::token_call::Asked;
+use super::act::{self, Injected};
+use super::directory::{App, Authenticated, Caller, Directory};
+use super::error::{Code, Error};
+use super::options::Options;
+use super::plan::{
+    AppHints, Asked, Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder,
+    Plan, Query, Target, Then, TicketUse, TokenCall,
+};
 use super::user_tokens::UserTokens;
-use super::{Options, credential, lease, replay, route, ticket, token_call};
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::observe::names::Names;
 use crate::quota::limit::LimitOptions;
 use crate::secret::Secret;
+use crate::server::Peer;
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 /// How often one request is sent again at most, after its token was rejected.
-pub const MOST_REPLAYS: u32 = replay::MOST;
+pub const MOST_REPLAYS: u32 = act::MOST_REPLAYS;
+/// So many bytes of a response are looked through for an errcode.
+pub const LONGEST_ERROR: u64 = act::LONGEST_ERROR as u64;
 
+/// Explained requests come from this machine.
+const PEER: Peer = Peer::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
 /// What stands where a credential would.
 const MASK: &str = "***";
 
@@ -49,7 +54,7 @@ pub struct Explanation {
     /// Path and query as they would reach WeChat, credentials masked; none if the proxy answers itself.
     pub sent: Option<String>,
     /// What the proxy answers with then.
-    pub answer: Option<Own>,
+    pub answer: Option<LocalResponse>,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
     /// The limits that concern it, whoever of them sends it.
@@ -80,9 +85,11 @@ pub struct Settled {
 
 /// What the proxy answers with by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Own {
+pub enum LocalResponse {
     /// A placeholder, under this name.
     Placeholder(&'static str),
+    /// The real token, which this caller may lease.
+    Lease,
     /// A ticket that it keeps.
     Ticket,
     /// A page's signature, by such a ticket.
@@ -94,12 +101,16 @@ pub enum Own {
 pub enum NamedBy {
     /// `/@NAME/`
     Prefix,
+    /// `X-Wxgate-App`
+    Header,
     /// The query's `from_appid`.
     FromAppid,
     /// The `appid` of a token call.
     Appid,
     /// A placeholder token.
     Placeholder,
+    /// The app claims the request's `Host`.
+    Host,
     /// It is the only one that the caller may use.
     OnlyApp,
     /// `default = true`
@@ -121,89 +132,71 @@ pub struct Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        let face = error.face();
+        let view = error.view();
         Self {
-            status: face.status.as_u16(),
-            code: face.code,
-            errcode: face.errcode,
+            status: view.status.as_u16(),
+            code: view.code.map(Code::as_str),
+            errcode: view.errcode,
             reason: error.to_string(),
         }
     }
 }
 
-/// What would become of `method` on `target` (path and query) under `options`. The request is taken to come from this
-/// machine, with no header but `Host: localhost`.
+/// A request for `target`, a path with or without query, with no header but `Host: localhost`.
 ///
 /// # Errors
-/// Where nobody's request of this kind is let through, whatever the key.
-pub fn explain(
-    options: &Options,
-    tokens: &token::Options,
-    method: &Method,
-    target: &str,
-) -> Result<Explanation, Refused> {
-    let directory = directory(options, tokens);
+/// The target can't be one of a request.
+pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
     let request = Request::builder()
         .method(method)
         .uri(target)
         .version(Version::HTTP_11)
         .header(HOST, HeaderValue::from_static("localhost"))
         .body(());
-    let not_http = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
-    let (parts, ()) = request.map_err(not_http)?.into_parts();
-    let query = route::query(&parts.uri)?;
-    let target = route::target(&parts, &query)?;
-    route::check_proxied(&directory, &target)?;
-    if lease::is_asked_for(&target) {
-        return Err(Error::CallerForbidden(
-            "this is wxgate's lease endpoint: it hands the token to callers with lease_token = true".into(),
-        )
-        .into());
-    }
-    let placeholder = route::placeholder(&directory, target.query, &Clock::default());
-    route::check_confusion(&target, &placeholder)?;
+    request.map_err(|_| Error::BadRequest("this is no HTTP/1.1 request target".into()).into())
+}
 
-    let call = token_call::asked(&directory, &target);
-    let by_id =
-        call.map(|call| call.names().0).or_else(|| target.endpoint.secret_parameter().map(|_| "appid"));
-    let appid = by_id.and_then(|name| query::get(target.query?, name)).filter(|appid| !appid.is_empty());
-    let placeholder = if call.is_some() { Placeholder::Absent } else { placeholder };
-    let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };
-    let authorizer = Authorizer::assumed(&directory, &named, options, tokens);
+/// What would become of `request` under `options`. It is taken to come from this machine, and from each of the callers
+/// that it can be of: its headers show no key.
+///
+/// # Errors
+/// Where nobody's request of this kind is let through, whatever the key.
+pub fn explain(
+    options: &Options,
+    tokens: &token::Options,
+    request: Request<()>,
+) -> Result<Explanation, Refused> {
+    let directory = directory(options, tokens);
+    let (user_tokens, clock) = (UserTokens::default(), Clock::default());
+    let facts = Facts { directory: &directory, user_tokens: &user_tokens, clock: &clock };
+    let (parts, ()) = request.into_parts();
+    let query = Query::read(&parts.uri)?;
+    let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default())?;
+    let target = opening.target;
+    let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b"")).transpose()?;
 
-    let visits: Vec<_> = visitors(&directory, &named)
-        .map(|caller| {
-            let seen = visit(&directory, caller, method, &target, &named, authorizer.clone(), call);
-            (caller.map(|caller| Arc::clone(&caller.name)), seen)
+    let visits: Vec<_> = visitors(&facts, &target)
+        .into_iter()
+        .map(|shown| {
+            let seen = visit(opening.shown_by(shown), call.as_ref(), options, tokens);
+            (shown.map(|shown| Arc::clone(&shown.caller.name)), seen)
         })
         .collect();
     let first = visits.iter().find_map(|(_, seen)| seen.as_ref().ok());
-    let endpoint = first.map_or(target.endpoint, |seen| seen.endpoint);
-    let untouched = endpoint.class == CredentialClass::UserOauth;
-    let brought = target.query.filter(|_| !untouched && call.is_none()).into_iter();
-    let brought = brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name());
     let passing: Vec<_> = visits
         .iter()
         .filter_map(|(caller, seen)| Some((caller.as_deref(), &*seen.as_ref().ok()?.settled.app)))
         .collect();
-    let path = catalogue::normalise(target.path);
-    let concerns = |limit: &&LimitOptions| {
-        let app = |app: &str| limit.app.as_deref().is_none_or(|only| only == app);
-        limit.concerns_endpoint(method, &path)
-            && passing.iter().any(|(caller, of)| app(of) && limit.concerns_caller(*caller))
-    };
+    let endpoint = first.map_or(target.endpoint, |seen| seen.endpoint);
     Ok(Explanation {
-        limits: options.limits.iter().filter(concerns).cloned().collect(),
+        limits: limits(options, &parts.method, target.path, &passing),
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
         endpoint,
-        removed: target.from_appid.map(|_| route::CLOUD_RUN_APP).into_iter().chain(brought).collect(),
+        removed: removed(&target, endpoint, opening.asked),
         injected: first.map(|seen| seen.injected.clone()).unwrap_or_default(),
         issuer: first.and_then(|seen| seen.issuer),
-        sent: match first {
-            Some(seen) => seen.sent.clone(),
-            None => call.is_none().then(|| masked(&credential::without(&target, &Wanted::Nothing))),
-        },
+        sent: first.and_then(|seen| seen.sent.clone()),
         answer: first.and_then(|seen| seen.answer),
         visits: visits
             .into_iter()
@@ -226,14 +219,13 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
 }
 
 /// Who may be asking: everybody, or the one whom a placeholder names.
-fn visitors<'d>(directory: &'d Directory, named: &Named<'d, '_>) -> impl Iterator<Item = Option<&'d Caller>> {
-    let known = match &named.placeholder {
-        Placeholder::Holds { known, .. } => Some(known.map(|known| known.caller)),
-        Placeholder::Absent | Placeholder::Void(_) => None,
-    };
-    let anonymous = directory.admits_anonymous().then_some(None);
-    let all = directory.callers.iter().map(Some).chain(anonymous).filter(move |_| known.is_none());
-    known.into_iter().chain(all)
+fn visitors<'d>(facts: &Facts<'d>, target: &Target<'_>) -> Vec<Option<Authenticated<'d>>> {
+    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target.query) {
+        return vec![caller];
+    }
+    let anonymous = facts.directory.admits_anonymous().then_some(None);
+    let callers = facts.directory.callers.iter().filter_map(Caller::authenticated).map(Some);
+    callers.chain(anonymous).collect()
 }
 
 /// What becomes of one caller's request.
@@ -243,69 +235,109 @@ struct Seen {
     injected: Vec<&'static str>,
     issuer: Option<Issuer>,
     sent: Option<String>,
-    answer: Option<Own>,
+    answer: Option<LocalResponse>,
 }
 
-fn visit<'d>(
-    directory: &'d Directory,
-    caller: Option<&'d Caller>,
-    method: &Method,
-    target: &Target<'_>,
-    named: &Named<'d, '_>,
-    authorizer: Option<Rc<Authorizer>>,
-    call: Option<Asked>,
+fn visit(
+    opening: Opening<'_, '_>,
+    call: Option<&TokenCall>,
+    options: &Options,
+    tokens: &token::Options,
 ) -> Result<Seen, Error> {
-    let account = route::settle_account(directory, caller, named, authorizer)?;
+    let mut identity = Identity::default();
+    let draft = opening.caller(call, &mut identity)?;
+    let account = draft.account(Authorizer::assumed(draft.directory(), &draft.hints, options, tokens))?;
+    let plan = draft.plan(&account, &mut identity)?;
     let app = account.app;
-    let target = target.at(&account);
     let settled = Settled {
         app: Arc::clone(&app.name),
         appid: account.authorizer.as_ref().map_or(&app.appid, |authorizer| &authorizer.appid).clone(),
-        by: named_by(directory, caller, named, app),
-        site: route::site(app.kind, target.endpoint),
+        by: named_by(&draft, app),
+        site: account.site(plan.target.endpoint),
     };
-    let seen = Seen {
-        settled,
-        endpoint: target.endpoint,
-        injected: Vec::new(),
-        issuer: None,
-        sent: None,
-        answer: None,
-    };
-    if let Some(asked) = call {
-        token_call::check_has(asked, &account)?;
-        return Ok(Seen { answer: Some(Own::Placeholder(asked.field())), ..seen });
-    }
-    let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;
-    match ticket::wish(&account, method, &target) {
-        Some(Wish::Ticket(_)) => return Ok(Seen { answer: Some(Own::Ticket), ..seen }),
-        Some(Wish::Signature(_)) => return Ok(Seen { answer: Some(Own::Signature), ..seen }),
-        None => {}
-    }
-    let (injected, issuer, request) = match &wanted {
-        Wanted::Token(kept) => {
-            let now = Clock::default().now();
-            let mask =
-                Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
-            let request = credential::inject(&target, kept.param, &mask);
-            (vec![kept.param.name()], Some(kept.issuer), request)
-        }
-        Wanted::Secret([(id, _), (secret, _)]) => {
-            (vec![*secret, *id], None, credential::without(&target, &wanted))
-        }
-        Wanted::Nothing | Wanted::AsSent => (Vec::new(), None, credential::without(&target, &wanted)),
-    };
-    Ok(Seen { injected, issuer, sent: Some(masked(&request)), ..seen })
+    Ok(Seen::new(&plan, settled))
 }
 
-fn named_by(directory: &Directory, caller: Option<&Caller>, named: &Named<'_, '_>, app: &App) -> NamedBy {
-    let only = caller.and_then(|caller| caller.only_app(directory));
-    match named {
-        Named { prefix: Some(_), .. } => NamedBy::Prefix,
-        Named { from_appid: Some(_), .. } => NamedBy::FromAppid,
-        Named { appid: Some(_), .. } => NamedBy::Appid,
-        Named { placeholder: Placeholder::Holds { .. }, .. } => NamedBy::Placeholder,
-        _ if only.is_some_and(|only| std::ptr::eq(only, app)) => NamedBy::OnlyApp,
+impl Seen {
+    fn new(plan: &Plan<'_>, settled: Settled) -> Self {
+        let seen = Self {
+            settled,
+            endpoint: plan.target.endpoint,
+            injected: Vec::new(),
+            issuer: None,
+            sent: None,
+            answer: None,
+        };
+        let credential = match &plan.then {
+            Then::Forward(credential) => credential,
+            Then::Placeholder(asked) => return seen.answered(LocalResponse::Placeholder(asked.field())),
+            Then::Authorization(_) => {
+                return seen.answered(LocalResponse::Placeholder(Asked::Authorization.field()));
+            }
+            Then::Lease(_) => return seen.answered(LocalResponse::Lease),
+            Then::Ticket(TicketUse::HandOut(_)) => return seen.answered(LocalResponse::Ticket),
+            Then::Ticket(TicketUse::Sign(..)) => return seen.answered(LocalResponse::Signature),
+        };
+        let without = || act::without(&plan.target, credential);
+        let (injected, issuer, request) = match credential {
+            CredentialPlan::Token(token) => {
+                let now = Clock::default().now();
+                let mask = Token {
+                    value: Arc::new(Secret::new(MASK)),
+                    generation: 1,
+                    fetched_at: now,
+                    expires_at: now,
+                };
+                let request = act::inject(&plan.target, token.param, &mask);
+                (vec![token.param.name()], Some(token.issuer), request)
+            }
+            CredentialPlan::Secret([(id, _), (secret, _)]) => (vec![*secret, *id], None, without()),
+            CredentialPlan::Nothing | CredentialPlan::AsSent => (Vec::new(), None, without()),
+        };
+        Self { injected, issuer, sent: Some(masked(&request)), ..seen }
+    }
+
+    fn answered(self, with: LocalResponse) -> Self {
+        Self { answer: Some(with), ..self }
+    }
+}
+
+/// Names of what is taken out of the query, in its order.
+fn removed(target: &Target<'_>, endpoint: &Endpoint, asked: Option<Asked>) -> Vec<&'static str> {
+    let untouched = endpoint.class == CredentialClass::UserOauth || asked.is_some();
+    let brought = target.query.filter(|_| !untouched).into_iter();
+    let brought = brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name());
+    target.from_appid.map(|_| CLOUD_RUN_APP).into_iter().chain(brought).collect()
+}
+
+/// The limits that apply to one of the callers who are let through to the app beside them.
+fn limits(
+    options: &Options,
+    method: &Method,
+    path: &str,
+    passing: &[(Option<&str>, &str)],
+) -> Vec<LimitOptions> {
+    let path = catalogue::normalise(path);
+    let applies = |limit: &&LimitOptions| {
+        let app = |app: &str| limit.app.as_deref().is_none_or(|only| only == app);
+        limit.concerns_endpoint(method, &path)
+            && passing.iter().any(|(caller, of)| app(of) && limit.concerns_caller(*caller))
+    };
+    options.limits.iter().filter(applies).cloned().collect()
+}
+
+fn named_by(draft: &Draft<'_, '_>, app: &App) -> NamedBy {
+    let directory = draft.directory();
+    let is_app = |other: Option<&App>| other.is_some_and(|other| std::ptr::eq(other, app));
+    let only = || draft.caller.and_then(|caller| caller.caller.only_app(directory));
+    match &draft.hints {
+        AppHints { prefix: Some(_), .. } => NamedBy::Prefix,
+        AppHints { header: Some(_), .. } => NamedBy::Header,
+        AppHints { from_appid: Some(_), .. } => NamedBy::FromAppid,
+        AppHints { appid: Some(_), .. } => NamedBy::Appid,
+        AppHints { placeholder: Placeholder::Holds { .. }, .. } => NamedBy::Placeholder,
+        hints if is_app(hints.host.and_then(|host| directory.app_of_host(host))) => NamedBy::Host,
+        _ if is_app(only()) => NamedBy::OnlyApp,
         _ => NamedBy::Default,
     }
 }

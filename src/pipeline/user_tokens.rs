@@ -14,7 +14,7 @@ const PLACES: usize = 1 << 16;
 
 /// A table of digests in which the newer takes the older one's place. Looked at without a lock or a write.
 #[derive(Debug)]
-pub(super) struct UserTokens {
+pub(crate) struct UserTokens {
     places: Box<[AtomicU64]>,
     /// Keyed by chance, so that nobody can find tokens that take each other's place.
     hasher: RandomState,
@@ -34,7 +34,7 @@ struct Login<'a> {
 impl UserTokens {
     /// WeChat answered this to a call without an error: a login's answer has the user's token in it, the call for a
     /// user's data in its query.
-    pub(super) fn learn(&self, path: &str, query: Option<&str>, answer: &[u8]) {
+    pub(crate) fn learn(&self, path: &str, query: Option<&str>, answer: &[u8]) {
         match &*catalogue::normalise(path) {
             "/sns/oauth2/access_token"
             | "/sns/oauth2/refresh_token"
@@ -54,7 +54,7 @@ impl UserTokens {
     }
 
     /// Whether this is the token of a user who logged in a while ago at most.
-    pub(super) fn knows(&self, token: &str) -> bool {
+    pub(crate) fn knows(&self, token: &str) -> bool {
         let (place, digest) = self.place(token);
         place.is_some_and(|place| place.load(Ordering::Relaxed) == digest)
     }

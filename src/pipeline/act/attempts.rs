@@ -1,0 +1,70 @@
+//! What the attempts at WeChat have come to.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::inspect::Finding;
+use crate::observe::trace::{Attempt, Trace};
+use crate::pipeline::error::{Code, Error};
+use http::StatusCode;
+
+/// What a request's attempts at WeChat have come to so far. Kept where it outlives the exchange: a caller that hangs up
+/// ends the one, and is still to be reported.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    /// Of the token that was sent last.
+    pub(crate) generation: Option<u64>,
+    /// WeChat's last one.
+    pub(crate) errcode: Option<i64>,
+    /// WeChat's id of the request, where it told of an error.
+    pub(crate) rid: Option<String>,
+    /// How often the request was sent again with another token.
+    pub(crate) replays: u32,
+    /// The last of the replays was rejected too.
+    pub(crate) replay_rejected: bool,
+    /// Waiting for WeChat, all attempts together.
+    pub(crate) upstream: Duration,
+    pub(crate) trace: Trace,
+}
+
+impl Attempts {
+    pub(crate) fn traced(trace: Trace) -> Self {
+        Self { trace, ..Self::default() }
+    }
+
+    /// One that carries a token of this generation begins.
+    pub(super) fn begin(&mut self, generation: Option<u64>) {
+        self.generation = generation;
+    }
+
+    /// One that began at `sent_at` brought a response.
+    pub(super) fn answered(&mut self, sent_at: Instant, status: StatusCode, finding: &Finding) {
+        self.errcode = finding.errcode;
+        self.rid.clone_from(&finding.rid);
+        let status = Some(status.as_u16());
+        self.ended(sent_at, Attempt { status, errcode: finding.errcode, code: None });
+    }
+
+    /// One that began at `sent_at` failed.
+    pub(super) fn failed(&mut self, sent_at: Instant, error: &Error) {
+        let code = error.view().code.map(Code::as_str);
+        self.ended(sent_at, Attempt { code, ..Attempt::default() });
+    }
+
+    fn ended(&mut self, sent_at: Instant, attempt: Attempt) {
+        self.upstream += sent_at.elapsed();
+        self.trace.attempted(sent_at, attempt);
+    }
+
+    /// WeChat rejected the token of the last one.
+    pub(super) fn rejected(&mut self) {
+        self.replay_rejected = self.replays > 0;
+    }
+
+    /// Another token is tried.
+    pub(super) fn replay(&mut self) {
+        self.replays += 1;
+        self.replay_rejected = false;
+    }
+}

@@ -1,0 +1,22 @@
+//! Responses that wxgate generates itself, errors excepted.
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::Value;
+
+use crate::server::Response;
+
+/// A JSON body.
+pub(crate) fn json(body: &Value) -> Response {
+    let mut response = Response::new(Bytes::from(body.to_string()).into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The same where the body holds a credential, which nobody on the way may keep.
+pub(crate) fn credential(body: &Value) -> Response {
+    let mut response = json(body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,31 @@
+//! Acts on a plan: sends the request to WeChat, or answers it here.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `exchange` | the loop: send, inspect, and once more where the token was rejected |
+//! | `inject` | path and query with the credential in them |
+//! | `body`, `send` | the request's body, kept for a replay, and the request on a connection |
+//! | `inspect` | the top-level errcode of a small JSON response |
+//! | `replay` | whether the same bytes go out again |
+//! | `attempts` | what came of it so far, for the report |
+//! | `placeholder`, `lease`, `ticket` | responses of wxgate's own, made by `local_response` |
+
+mod attempts;
+mod body;
+mod exchange;
+mod inject;
+mod inspect;
+pub(crate) mod lease;
+mod local_response;
+pub(crate) mod placeholder;
+mod replay;
+mod send;
+pub(crate) mod ticket;
+
+pub(crate) use attempts::Attempts;
+pub(crate) use body::{Memory, Outgoing, read};
+pub(crate) use exchange::{Exchanged, exchange};
+pub(crate) use inject::{Injected, inject, without};
+pub(crate) use inspect::LONGEST_ERROR;
+pub(crate) use replay::MOST as MOST_REPLAYS;
+pub(crate) use send::Sending;

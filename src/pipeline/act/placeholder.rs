@@ -1,0 +1,71 @@
+//! Answers to token calls: an unmodified SDK gets a placeholder that says which account and caller it is.
+
+use serde_json::{Value, json};
+
+use super::local_response;
+use crate::observe::clock::Timestamp;
+use crate::pipeline::directory::Authenticated;
+use crate::pipeline::plan::{Account, Asked};
+use crate::server::Response;
+use crate::token::Failure;
+use crate::wechat::placeholder::{self, Claims};
+
+/// The answer: a placeholder for this account and caller, in WeChat's shape.
+pub(crate) fn answer(
+    asked: Asked,
+    account: &Account<'_>,
+    caller: Option<Authenticated<'_>>,
+    now: Timestamp,
+) -> Response {
+    let token = issue(account, caller, now);
+    let mut body = json!({ (asked.field()): token, "expires_in": placeholder::EXPIRES_IN });
+    match asked {
+        // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
+        Asked::Authorizer => body["authorizer_refresh_token"] = token.into(),
+        Asked::Work | Asked::Suite | Asked::Provider => {
+            body["errcode"] = 0.into();
+            body["errmsg"] = "ok".into();
+        }
+        Asked::App | Asked::Component | Asked::Authorization => {}
+    }
+    local_response::json(&body)
+}
+
+/// The answer to a call for what an account granted: what WeChat told of it, with a placeholder for its tokens.
+pub(crate) fn authorization(
+    account: &Account<'_>,
+    caller: Option<Authenticated<'_>>,
+    mut info: Value,
+    now: Timestamp,
+) -> Response {
+    let token = issue(account, caller, now);
+    info["authorizer_appid"] = account.authorizer.as_ref().map(|account| &*account.appid).into();
+    info["authorizer_access_token"] = token.as_str().into();
+    info["authorizer_refresh_token"] = token.into();
+    info["expires_in"] = placeholder::EXPIRES_IN.into();
+    local_response::json(&json!({ "authorization_info": info }))
+}
+
+/// WeChat's refusal of a code, in its own words.
+pub(crate) fn refused(failure: &Failure) -> Response {
+    let code = failure.errcode.unwrap_or(-1);
+    local_response::json(&json!({ "errcode": code, "errmsg": failure.message }))
+}
+
+fn issue(account: &Account<'_>, caller: Option<Authenticated<'_>>, now: Timestamp) -> String {
+    let mut key_digest = [0; 8];
+    if let Some(caller) = caller {
+        key_digest.copy_from_slice(&caller.key[..8]);
+    }
+    let app = account.app;
+    let claims = Claims {
+        appid: match &account.authorizer {
+            Some(authorizer) => format!("{}@{}", authorizer.appid, app.identity),
+            None => app.identity.to_string(),
+        },
+        caller: caller.map_or_else(String::new, |caller| caller.caller.name.to_string()),
+        key_digest,
+        issued_at: now.0 / 1000,
+    };
+    placeholder::issue(&app.secret, &claims)
+}

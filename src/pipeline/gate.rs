@@ -1,0 +1,81 @@
+//! What all workers share: the configuration in force, and the counts.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::act::Memory;
+use super::directory::Directory;
+use super::options::Options;
+use super::report::{CallerRequests, Metrics};
+use super::snapshot::Snapshot;
+use super::user_tokens::UserTokens;
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::quota::Quota;
+use crate::quota::limit::Limits;
+use crate::token::Manager;
+use crate::upstream::Upstream;
+
+/// What all workers share: the directory in force, and the counts.
+pub struct Gate {
+    pub(super) snapshot: ArcSwap<Snapshot>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) manager: Manager,
+    pub(super) limits: Limits,
+    pub(super) user_tokens: UserTokens,
+    pub(super) quota: Quota,
+    pub(super) clock: Clock,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which name their upstreams
+    /// by their places in `upstreams`; `quota` counts what its callers spend, and `limits` keeps them to those in
+    /// `options`.
+    pub fn new(
+        options: Options,
+        upstreams: Vec<Arc<Upstream>>,
+        manager: Manager,
+        quota: Quota,
+        limits: Limits,
+        clock: Clock,
+        workers: usize,
+    ) -> Arc<Self> {
+        let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
+        let memory = Memory::new(options.replay.memory);
+        let at_work = limits.configure(&options.limits);
+        let credentials = |name: &str| manager.credentials(name);
+        let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
+        let snapshot = ArcSwap::from_pointee(Snapshot { directory, upstreams });
+        let user_tokens = UserTokens::default();
+        Arc::new(Self { snapshot, metrics, memory, manager, limits, user_tokens, quota, clock })
+    }
+
+    /// Puts other options in force, for requests that come from now on.
+    pub fn reload(&self, options: Options, upstreams: Vec<Arc<Upstream>>) {
+        let former = self.snapshot.load();
+        let now = self.clock.now();
+        let credentials = |name: &str| self.manager.credentials(name);
+        let names = self.quota.names();
+        let limits = self.limits.configure(&options.limits);
+        let directory = Directory::new(options, &limits, credentials, names, Some(&former.directory), now);
+        self.snapshot.store(Arc::new(Snapshot { directory, upstreams }));
+    }
+
+    /// What became of each caller's requests.
+    pub fn callers(&self) -> Vec<CallerRequests> {
+        self.metrics.callers()
+    }
+
+    /// Adds the pipeline's metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        self.metrics.expose(out);
+    }
+}

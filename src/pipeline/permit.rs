@@ -1,0 +1,120 @@
+//! Whether limits let a planned request through: the rates and day budgets of its caller, and WeChat's own refusals.
+//!
+//! Rates are checked before the body is collected, budgets after it, so that a body that is too long spends nothing; a
+//! replay spends nothing either.
+
+use std::borrow::Cow;
+
+use super::error::{Code, Error};
+use super::plan::{Account, Plan, Target};
+use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
+use crate::wechat::catalogue;
+
+/// The codes with which limits that are only observed would have refused a request. What refuses twice for the same
+/// reason is one refusal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Observed([Option<Code>; 2]);
+
+impl Observed {
+    /// What was observed.
+    pub(crate) fn codes(self) -> impl Iterator<Item = Code> {
+        self.0.into_iter().flatten()
+    }
+
+    fn note(&mut self, code: Code) {
+        let place = self.0.iter_mut().find(|seen| seen.is_none_or(|seen| seen == code));
+        if let Some(place) = place {
+            *place = Some(code);
+        }
+    }
+}
+
+/// Refuses what is faster than a rate, and what WeChat itself refuses for its limits.
+pub(crate) fn check_rates(plan: &Plan<'_>, slow: &Slow, observed: &mut Observed) -> Result<(), Error> {
+    if !plan.limits.is_empty() {
+        let path = catalogue::normalise(plan.target.path);
+        for one in plan.limits.rates(plan.account.app.index, &plan.parts.method, &path) {
+            if let Err(refusal) = one.limit.check_rate() {
+                settle(&one.limit, refusal, observed)?;
+            }
+        }
+    }
+    spare(slow, plan.account, &plan.target)
+}
+
+/// Spends one request of each budget, or of none.
+pub(crate) async fn spend(plan: &Plan<'_>, observed: &mut Observed) -> Result<(), Error> {
+    if plan.limits.is_empty() {
+        return Ok(());
+    }
+    let (mut wait, mut spent) = (Wait::default(), Vec::new());
+    let path = catalogue::normalise(plan.target.path);
+    for one in plan.limits.budgets(plan.account.app.index, &plan.parts.method, &path) {
+        match one.limit.take(one.own.as_ref(), &mut wait).await {
+            Ok(taken) => spent.extend(taken),
+            Err(refusal) => {
+                if let Err(refused) = settle(&one.limit, refusal, observed) {
+                    spent.into_iter().for_each(|taken| taken.put_back());
+                    return Err(refused);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn settle(limit: &Limit, refusal: Refusal, observed: &mut Observed) -> Result<(), Error> {
+    match limit.options().mode {
+        Mode::Enforce => Err(Error::Limited(refusal)),
+        Mode::Observe => {
+            observed.note(Code::of_limit(refusal.kind));
+            Ok(())
+        }
+    }
+}
+
+/// Spares an endpoint that WeChat itself refuses for its limits.
+fn spare(slow: &Slow, account: &Account<'_>, target: &Target<'_>) -> Result<(), Error> {
+    if !slow.is_any() || !account.app.slow_down {
+        return Ok(());
+    }
+    slow.check(subject(account, &path(target))).map_err(Error::Limited)
+}
+
+/// Learns from WeChat's response whether it took a request (`taken`), or refused it for its limits.
+pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, taken: bool, errcode: Option<i64>) {
+    let Plan { account, ref target, .. } = *plan;
+    match errcode {
+        // At a user's login 45011 is about that user: a hundred times a minute.
+        Some(45011) if target.endpoint.is_of_users() => {}
+        Some(code @ (45009 | 45011)) if account.app.slow_down => {
+            slow.learn(subject(account, &path(target)), code);
+        }
+        None | Some(0) if taken && slow.is_any() => {
+            slow.end(subject(account, &path(target)));
+            if clears_quota(target) {
+                slow.forget(&account.app.name, None);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn clears_quota(target: &Target<'_>) -> bool {
+    let path = target.endpoint.path;
+    ["/clear_quota", "/clear_quota/v2", "/quota/clear"].iter().any(|end| path.ends_with(end))
+}
+
+/// Endpoints that aren't catalogued are told apart by their paths.
+fn path<'t>(target: &Target<'t>) -> Cow<'t, str> {
+    match target.endpoint.id {
+        0 => catalogue::normalise(target.path),
+        _ => target.endpoint.path.into(),
+    }
+}
+
+fn subject<'a>(account: &'a Account<'_>, path: &'a str) -> Subject<'a> {
+    let app = account.app;
+    let account = account.authorizer.as_ref().map_or(&app.identity, |authorizer| &authorizer.appid);
+    Subject { app: &app.name, account, path, family: app.kind.family() }
+}

@@ -1,0 +1,92 @@
+//! Whether a caller may do this.
+
+use http::header::{HeaderName, ORIGIN};
+use http::{HeaderMap, Method};
+
+use super::placeholder::Placeholder;
+use super::target::Target;
+use crate::message::host;
+use crate::pipeline::directory::{Caller, Directory};
+use crate::pipeline::error::Error;
+use crate::server::Peer;
+use crate::wechat::catalogue::{self, CredentialClass};
+use crate::wechat::pattern::Pattern;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what the caller may not call.
+pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'_>) -> Result<(), Error> {
+    if target.endpoint.class == CredentialClass::IssuesCredential {
+        return Err(Error::EndpointForbidden(
+            "this endpoint issues credentials, which only wxgate fetches; /cgi-bin/token and \
+             /cgi-bin/stable_token are answered with a placeholder"
+                .into(),
+        ));
+    }
+    if caller.is_none() && !target.endpoint.guarded {
+        return Ok(());
+    }
+    let normal = catalogue::normalise(target.path);
+    if target.endpoint.guarded && !caller.is_some_and(|caller| names_exactly(&caller.allow, method, &normal))
+    {
+        return Err(Error::EndpointForbidden(
+            "this endpoint can harm the account: it is open to callers whose `allow` names it exactly".into(),
+        ));
+    }
+    match caller {
+        Some(caller) if !caller.allow.iter().any(|rule| rule.matches(method, &normal)) => {
+            Err(Error::CallerForbidden(
+                format!("caller {} may not call this path with this method", caller.name).into(),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn names_exactly(allow: &[Pattern], method: &Method, path: &str) -> bool {
+    allow.iter().any(|rule| rule.path == path && rule.matches(method, path))
+}
+
+/// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.
+pub(crate) fn check_confusion(target: &Target<'_>, placeholder: &Placeholder<'_>) -> Result<(), Error> {
+    if target.endpoint.class == CredentialClass::UserOauth && !matches!(placeholder, Placeholder::Absent) {
+        return Err(Error::BadRequest(
+            "this endpoint wants the user's OAuth access_token (from /sns/oauth2/access_token), \
+             but got the app's, which is what /cgi-bin/token returns"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Where anybody is let in without a key, a web page in the browser of somebody who can reach us would be too. A browser
+/// gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a foreign `Host` is a name that was rebound to us.
+pub(crate) fn refuse_web_page(
+    directory: &Directory,
+    headers: &HeaderMap,
+    target: &Target<'_>,
+    peer: Peer,
+) -> Result<(), Error> {
+    if headers.contains_key(ORIGIN) {
+        return Err(Error::CallerForbidden("web pages may not call: the request has an Origin".into()));
+    }
+    if headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "none") {
+        return Err(Error::CallerForbidden("web pages may not call: Sec-Fetch-Site is not `none`".into()));
+    }
+    if let Peer::Tcp(address) = peer
+        && address.ip().to_canonical().is_loopback()
+        && let Some(host) = target.host
+    {
+        let name = host::name(host);
+        let known = host::is_local(name)
+            || host::is_wechat(name)
+            || directory.claims_host(&name.to_ascii_lowercase());
+        if !known {
+            return Err(Error::CallerForbidden(
+                "this Host is neither a loopback address, localhost, one of an app's `hosts` nor a weixin.qq.com name"
+                    .into(),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The account that a request is for.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::hints::AppHints;
+use super::placeholder::Placeholder;
+use crate::observe::clock::Clock;
+use crate::pipeline::directory::{App, Authenticated, Directory};
+use crate::pipeline::error::Error;
+use crate::pipeline::options::Options;
+use crate::token::{self, Handle};
+use crate::upstream::Site;
+use crate::wechat::Family;
+use crate::wechat::catalogue::Endpoint;
+
+/// An app, and where that is a third-party platform, the account that it is to act for.
+pub(crate) struct Account<'d> {
+    pub(crate) app: &'d App,
+    pub(crate) authorizer: Option<Rc<Authorizer>>,
+}
+
+/// An account that authorised a third-party platform.
+#[derive(Debug)]
+pub(crate) struct Authorizer {
+    pub(crate) appid: Arc<str>,
+    /// Position of the platform among the apps.
+    pub(crate) platform: usize,
+    pub(crate) token: Handle,
+}
+
+impl<'d> Account<'d> {
+    /// Settles the account; `authorizer` is the one among the names that is no app of its own.
+    pub(crate) fn settle(
+        directory: &'d Directory,
+        caller: Option<Authenticated<'d>>,
+        hints: &AppHints<'d, '_>,
+        authorizer: Option<Rc<Authorizer>>,
+    ) -> Result<Self, Error> {
+        let mut named: Option<&App> = None;
+        for name in hints.names() {
+            let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
+            let app = directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name))?;
+            if named.is_some_and(|other| !std::ptr::eq(other, app)) {
+                return Err(Error::BadRequest("the request names two different apps".into()));
+            }
+            named = Some(app);
+        }
+        let caller = caller.map(|caller| caller.caller);
+        let app = match (named, &hints.placeholder) {
+            (Some(app), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
+                return Err(Error::BadRequest(
+                    "the placeholder token is of another app than the request names".into(),
+                ));
+            }
+            (Some(app), _) | (None, &Placeholder::Holds { app, .. }) => app,
+            // It was meant for an app that can't be told any more: a guess could send it to the wrong account.
+            (None, Placeholder::Void(reason)) => return Err(Error::PlaceholderExpired(reason)),
+            (None, Placeholder::Absent) => hints
+                .host
+                .and_then(|host| directory.app_of_host(host))
+                .or_else(|| caller.and_then(|caller| caller.only_app(directory)))
+                .or_else(|| directory.default_app())
+                .ok_or(Error::AppUnknown(
+                    "name an app by path prefix /@NAME/ or header X-Wxgate-App, or set `default = true` on one"
+                        .into(),
+                ))?,
+        };
+        if let Some(claimed) = hints.placeholder.authorizer()
+            && !authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(claimed))
+        {
+            return Err(Error::BadRequest(
+                "the placeholder token is of another account than the request names".into(),
+            ));
+        }
+        match caller {
+            Some(caller) if !caller.may_use(app) => Err(forbidden_app()),
+            _ => Ok(Self { app, authorizer }),
+        }
+    }
+
+    /// Whether a token call for `id` can be for it.
+    pub(crate) fn is_meant_by(&self, id: &str) -> bool {
+        self.app.is_meant_by(id) || self.authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(id))
+    }
+
+    /// Which of WeChat's hosts has `endpoint` for it.
+    pub(crate) fn site(&self, endpoint: &Endpoint) -> Site {
+        match (self.app.kind.family(), endpoint.family) {
+            (Family::Work, _) => Site::Work,
+            (_, Family::Mp) => Site::Mp,
+            (_, Family::Api | Family::Open | Family::Work) => Site::Api,
+        }
+    }
+
+    /// The credential that the account's requests carry where nothing else is asked for.
+    pub(crate) fn token(&self) -> &Handle {
+        self.authorizer.as_ref().map_or(&self.app.token, |authorizer| &authorizer.token)
+    }
+}
+
+/// Where callers are configured, strangers don't learn which apps exist.
+fn unknown_app(directory: &Directory, name: &str) -> Error {
+    if !directory.callers.is_empty() {
+        return forbidden_app();
+    }
+    // Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32 characters.
+    if name.len() < 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Error::AppUnknown(format!("no app is named {name}").into())
+    } else {
+        Error::AppUnknown("no app has the name that the request gives".into())
+    }
+}
+
+/// In the same words whether or not the app exists.
+fn forbidden_app() -> Error {
+    Error::CallerForbidden("this caller may not use this app".into())
+}
+
+impl Authorizer {
+    /// The one that a request means if it has authorised the platform that it names, or the first one; without a task
+    /// that keeps its token.
+    pub(crate) fn assumed(
+        directory: &Directory,
+        hints: &AppHints<'_, '_>,
+        options: &Options,
+        tokens: &token::Options,
+    ) -> Option<Rc<Self>> {
+        let name = Self::name_in(directory, hints)?;
+        let (appid, platform) = Self::parts(name);
+        let acts = |app: &&App| platform.is_none_or(|platform| app.is_named(platform));
+        let platform = directory.platforms().find(acts).filter(|_| is_appid(appid))?;
+        let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
+        let (_, token) = Handle::unkept(&app.token, tokens, &Clock::default()).into_iter().next()?;
+        Some(Rc::new(Self { appid: appid.into(), platform: platform.index, token }))
+    }
+
+    /// The name in a request that is no app of the configuration: an authorizer's, if a platform may act for it.
+    pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
+        let mut names = hints.names().chain(hints.placeholder.authorizer());
+        names.find(|name| directory.app(name).is_none())
+    }
+
+    /// `APPID`, or `APPID@PLATFORM` where it authorised several.
+    pub(crate) fn parts(name: &str) -> (&str, Option<&str>) {
+        name.split_once('@').map_or((name, None), |(appid, platform)| (appid, Some(platform)))
+    }
+
+    /// Whether a request means it by `name`.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        *self.appid == *Self::parts(name).0
+    }
+
+    /// The platform that acts for it.
+    fn platform<'d>(&self, directory: &'d Directory) -> Option<&'d App> {
+        directory.apps.get(self.platform)
+    }
+}
+
+/// What can't be an appid needs no look at the store.
+pub(crate) fn is_appid(name: &str) -> bool {
+    name.len() <= 64 && name.starts_with("wx") && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}

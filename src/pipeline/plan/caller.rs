@@ -1,0 +1,112 @@
+//! Who calls: by an API key in the headers, a key in place of the AppSecret, or a placeholder token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
+
+use super::placeholder::Placeholder;
+use crate::pipeline::directory::{Authenticated, Directory};
+use crate::pipeline::error::Error;
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
+
+/// The caller that the request's key names. Where callers are configured, a wrong key is refused whatever else the
+/// request says.
+pub(crate) fn by_key<'d>(
+    directory: &'d Directory,
+    headers: &HeaderMap,
+) -> Result<Option<Authenticated<'d>>, Error> {
+    if directory.callers.is_empty() {
+        return Ok(None);
+    }
+    let mut shown: Option<Authenticated<'_>> = None;
+    for key in keys(headers) {
+        let found = directory
+            .caller_with_key(&key)
+            .ok_or(Error::CallerUnknown("this API key is no caller's; see [[caller]] key_sha256".into()))?;
+        if shown.is_some_and(|other| !std::ptr::eq(other.caller, found.caller)) {
+            return Err(Error::BadRequest("the request has the API keys of two callers".into()));
+        }
+        shown = Some(found);
+    }
+    Ok(shown)
+}
+
+/// The caller by its key, which an SDK that knows no other way sends as the AppSecret. Any other secret says nothing
+/// about the caller.
+pub(crate) fn by_secret<'d>(
+    directory: &'d Directory,
+    by_key: Option<Authenticated<'d>>,
+    secret: Option<&str>,
+) -> Result<Option<Authenticated<'d>>, Error> {
+    let by_secret = secret.and_then(|secret| directory.caller_with_key(secret.as_bytes()));
+    match (by_key, by_secret) {
+        (Some(one), Some(other)) if !std::ptr::eq(one.caller, other.caller) => {
+            Err(Error::BadRequest("the API key and the secret are keys of different callers".into()))
+        }
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+/// The caller of a token call that shows no placeholder: a secret that is no caller's key is refused.
+pub(crate) fn of_token_call<'d>(
+    directory: &'d Directory,
+    by_key: Option<Authenticated<'d>>,
+    secret: Option<&str>,
+) -> Result<Option<Authenticated<'d>>, Error> {
+    if directory.callers.is_empty() {
+        return Ok(None);
+    }
+    match by_secret(directory, by_key, secret)? {
+        Some(caller) => Ok(Some(caller)),
+        None if secret.is_none() && directory.options.anonymous => Ok(None),
+        None => Err(Error::WrongSecret),
+    }
+}
+
+/// Settles the caller of any other request, by key or placeholder.
+pub(crate) fn settle<'d>(
+    directory: &'d Directory,
+    by_key: Option<Authenticated<'d>>,
+    placeholder: &Placeholder<'d>,
+) -> Result<Option<Authenticated<'d>>, Error> {
+    match (by_key, placeholder) {
+        (Some(one), Placeholder::Holds { caller: Some(other), .. })
+            if !std::ptr::eq(one.caller, other.caller) =>
+        {
+            Err(Error::BadRequest("the API key and the placeholder token name different callers".into()))
+        }
+        (Some(caller), _) | (None, &Placeholder::Holds { caller: Some(caller), .. }) => Ok(Some(caller)),
+        (None, Placeholder::Void(reason)) if !directory.callers.is_empty() => {
+            Err(Error::PlaceholderExpired(reason))
+        }
+        (None, _) if directory.admits_anonymous() => Ok(None),
+        (None, _) => Err(Error::CallerUnknown(
+            "an API key is needed: Authorization: Bearer KEY, or X-Wxgate-Key, or as the password in the base URL".into(),
+        )),
+    }
+}
+
+/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, the same in
+/// `Proxy-Authorization` for those whose proxy this is, `X-Wxgate-Key`. What has the
+/// place of a key but can't be one counts as a wrong key, never as none: its sender means to be known.
+fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
+    let shown = headers.get_all(AUTHORIZATION).iter().chain(headers.get_all(PROXY_AUTHORIZATION));
+    let authorization = shown.filter_map(|value| {
+        let value = value.as_bytes().trim_ascii();
+        let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+        let (scheme, rest) = value.split_at(end);
+        if scheme.eq_ignore_ascii_case(b"bearer") {
+            return Some(rest.trim_ascii().to_vec());
+        }
+        if scheme.eq_ignore_ascii_case(b"basic") {
+            let plain = STANDARD.decode(rest.trim_ascii()).unwrap_or_default();
+            let colon = plain.iter().position(|byte| *byte == b':').unwrap_or(plain.len());
+            return Some(plain.get(colon + 1..).unwrap_or_default().to_vec());
+        }
+        None
+    });
+    let own = headers.get_all(KEY_HEADER).iter().map(|value| value.as_bytes().trim_ascii().to_vec());
+    authorization.chain(own)
+}

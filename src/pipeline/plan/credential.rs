@@ -1,0 +1,151 @@
+//! Which credential a request gets, in place of what the caller brought.
+
+use std::borrow::Cow;
+
+use super::account::Account;
+use super::target::Target;
+use crate::message::query::{self, CredentialParam};
+use crate::pipeline::directory::App;
+use crate::pipeline::error::Error;
+use crate::pipeline::options::OwnCredential;
+use crate::pipeline::user_tokens::UserTokens;
+use crate::token::Handle;
+use crate::wechat::catalogue::{CredentialClass, Endpoint};
+use crate::wechat::placeholder;
+use crate::wechat::{AppKind, Issuer};
+
+/// What goes into a request.
+pub(crate) enum CredentialPlan<'a> {
+    /// A token that wxgate keeps.
+    Token(InjectedToken<'a>),
+    /// These parameters, of which one is a secret.
+    Secret([(&'static str, &'a str); 2]),
+    /// Nothing: what looks like a credential is taken out.
+    Nothing,
+    /// Nothing, and nothing is taken out: the user's token is the caller's business. So a code that rejects it
+    /// starts no refresh.
+    AsSent,
+}
+
+/// A token that wxgate keeps, and how WeChat knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct InjectedToken<'a> {
+    pub(crate) handle: &'a Handle,
+    pub(crate) param: CredentialParam,
+    pub(crate) issuer: Issuer,
+}
+
+impl<'a> CredentialPlan<'a> {
+    /// What a request of `account` for `endpoint` gets.
+    pub(crate) fn new(account: &'a Account<'_>, endpoint: &Endpoint) -> Result<Self, Error> {
+        let app = account.app;
+        let token = |handle, param, issuer| Ok(Self::Token(InjectedToken { handle, param, issuer }));
+        match endpoint.class {
+            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => {
+                match (&account.authorizer, app.kind) {
+                    (Some(authorizer), _) => {
+                        token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
+                    }
+                    (None, AppKind::Component) if endpoint.class == CredentialClass::AppOrComponentToken => {
+                        token(&app.token, CredentialParam::AccessToken, Issuer::Component)
+                    }
+                    (None, AppKind::Component) => Err(Error::BadRequest(
+                        "this endpoint wants the token of an account that authorised the platform: name it by path \
+                         prefix, /@APPID/"
+                            .into(),
+                    )),
+                    (None, _) => token(&app.token, CredentialParam::AccessToken, app.issuer),
+                }
+            }
+            CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
+                let param = match endpoint.class {
+                    CredentialClass::ComponentToken => CredentialParam::ComponentAccessToken,
+                    _ => CredentialParam::AccessToken,
+                };
+                component(app)?;
+                token(&app.token, param, Issuer::Component)
+            }
+            CredentialClass::SuiteToken => {
+                token(further(app, Issuer::Suite)?, CredentialParam::SuiteAccessToken, Issuer::Suite)
+            }
+            CredentialClass::ProviderToken => token(
+                further(app, Issuer::Provider)?,
+                CredentialParam::ProviderAccessToken,
+                Issuer::Provider,
+            ),
+            CredentialClass::ProviderTokenAsAccessToken => {
+                token(further(app, Issuer::Provider)?, CredentialParam::AccessToken, Issuer::Provider)
+            }
+            CredentialClass::AppSecret if app.kind == AppKind::Component => Err(Error::BadRequest(
+                "this endpoint wants an account's own AppSecret, which a platform never has: call the one below \
+                 /sns/component/ or /sns/oauth2/component/"
+                    .into(),
+            )),
+            CredentialClass::AppSecret => {
+                let secret = endpoint.secret_parameter().unwrap_or("secret");
+                Ok(Self::Secret([("appid", &app.appid), (secret, app.secret.expose())]))
+            }
+            CredentialClass::ComponentSecret => {
+                component(app)?;
+                Ok(Self::Secret([("component_appid", &*app.appid), ("appsecret", app.secret.expose())]))
+            }
+            CredentialClass::UserOauth => Ok(Self::AsSent),
+            CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential | CredentialClass::None => {
+                Ok(Self::Nothing)
+            }
+        }
+    }
+
+    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
+    pub(crate) fn check_own(
+        &self,
+        app: &App,
+        target: &Target<'_>,
+        user_tokens: &UserTokens,
+    ) -> Result<(), Error> {
+        let query = target.query.filter(|_| matches!(self, Self::Token(_))).unwrap_or_default();
+        let own = query::credentials(query).filter(|(_, value)| !placeholder::looks_like(value));
+        for (_, value) in own {
+            // The confusion of two kinds of access_token, the other way round than `check_confusion` has it.
+            if user_tokens.knows(&value) {
+                return Err(Error::BadRequest(
+                    "this endpoint wants the app's token, which wxgate adds, but got a user's OAuth access_token (from \
+                     /sns/oauth2/access_token), which is for /sns/userinfo and /sns/auth: leave it out"
+                        .into(),
+                ));
+            }
+            if app.own_credential == OwnCredential::Reject {
+                return Err(Error::BadRequest(
+                    "the request brings a token of its own, which this app rejects (own_credential): leave it out"
+                        .into(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn component(app: &App) -> Result<(), Error> {
+    if app.kind == AppKind::Component {
+        return Ok(());
+    }
+    Err(Error::EndpointForbidden(
+        "this endpoint wants the credential of a third-party platform, which this app is not".into(),
+    ))
+}
+
+fn further(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
+    app.further(issuer).ok_or(Error::EndpointForbidden(
+        "this endpoint wants a credential of WeCom that this app does not have (suite_id, provider_secret)"
+            .into(),
+    ))
+}
+
+/// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that of an SDK that
+/// knows no other way: its API key, the real one from before, or nothing of worth.
+pub(crate) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Cow<'r, str>>) {
+    let Some(secret) = target.endpoint.secret_parameter() else { return (None, None) };
+    let brought =
+        |name| target.query.and_then(|query| query::get(query, name)).filter(|value| !value.is_empty());
+    (brought("appid"), brought(secret))
+}

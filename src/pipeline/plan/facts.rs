@@ -1,0 +1,25 @@
+//! What a plan is made from, besides the request; and what it found out on the way.
+
+use crate::observe::clock::Clock;
+use crate::pipeline::directory::Directory;
+use crate::pipeline::user_tokens::UserTokens;
+use crate::wechat::catalogue::Endpoint;
+
+/// What decisions rest on.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts<'d> {
+    pub(crate) directory: &'d Directory,
+    pub(crate) user_tokens: &'d UserTokens,
+    pub(crate) clock: &'d Clock,
+}
+
+/// Who sent a request, and for what, as far as the plan got: a refusal is counted and logged under these names too.
+/// Apps and callers by their positions in the directory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Identity {
+    pub(crate) endpoint: Option<&'static Endpoint>,
+    /// The caller is settled; without one in `caller` it is anonymous.
+    pub(crate) admitted: bool,
+    pub(crate) caller: Option<usize>,
+    pub(crate) app: Option<usize>,
+}

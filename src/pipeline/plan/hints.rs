@@ -1,0 +1,51 @@
+//! Everything in a request that may name the app.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::HeaderName;
+
+use super::placeholder::Placeholder;
+use super::target::Target;
+use crate::pipeline::error::Error;
+
+/// Names the app; in a response to `X-Wxgate-Explain` it says which app it was.
+pub(crate) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
+
+/// What names the app, in the contract's order.
+pub(crate) struct AppHints<'d, 'r> {
+    pub(crate) prefix: Option<&'r str>,
+    pub(crate) header: Option<&'r str>,
+    pub(crate) from_appid: Option<&'r str>,
+    pub(crate) placeholder: Placeholder<'d>,
+    /// What a token call, or one that wants the AppSecret, says whose token or secret that is.
+    pub(crate) appid: Option<Cow<'r, str>>,
+    pub(crate) host: Option<&'r str>,
+}
+
+impl<'d, 'r> AppHints<'d, 'r> {
+    /// What target and headers say, and beside them `placeholder` and `appid`.
+    pub(crate) fn new(
+        target: &Target<'r>,
+        headers: &'r HeaderMap,
+        placeholder: Placeholder<'d>,
+        appid: Option<Cow<'r, str>>,
+    ) -> Result<Self, Error> {
+        let Target { prefix, from_appid, host, .. } = *target;
+        Ok(Self { prefix, header: app_header(headers)?, from_appid, placeholder, appid, host })
+    }
+
+    /// What names an app, or an account that a platform acts for, by name or appid.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        [self.prefix, self.header, self.from_appid, self.appid.as_deref()].into_iter().flatten()
+    }
+}
+
+fn app_header(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let mut names = headers.get_all(APP_HEADER).iter();
+    let name = names.next().map(|value| value.to_str().unwrap_or_default());
+    if names.next().is_some() {
+        return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
+    }
+    Ok(name)
+}

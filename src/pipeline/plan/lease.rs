@@ -1,0 +1,68 @@
+//! The lease endpoint: hands the real token to a service that can't send its calls through the proxy.
+//!
+//! Such a service sees rejections itself. It tells of them by `rejected=GENERATION`, so that one new token is fetched for
+//! everybody, as for calls through the proxy.
+
+use http::Method;
+
+use super::account::Account;
+use super::target::Target;
+use crate::message::query;
+use crate::pipeline::directory::{Authenticated, Directory};
+use crate::pipeline::error::Error;
+use crate::wechat::AppKind;
+
+/// No path of WeChat's begins so.
+pub(crate) const PATH: &str = "/wxgate/token";
+
+/// A lease of the account's token.
+pub(crate) struct Lease {
+    /// The generation that WeChat rejected, if the service tells of one.
+    pub(crate) rejected: Option<u64>,
+}
+
+/// Whether the caller may have it: a key alone isn't enough, since the token is all that the proxy protects.
+pub(crate) fn permit<'d>(
+    directory: &Directory,
+    caller: Option<Authenticated<'d>>,
+    method: &Method,
+) -> Result<Authenticated<'d>, Error> {
+    if *method != Method::GET {
+        return Err(Error::BadRequest("the lease endpoint takes GET alone".into()));
+    }
+    let Some(caller) = caller else {
+        return Err(if directory.callers.is_empty() {
+            Error::CallerForbidden(
+                "the lease endpoint is off: it needs a [[caller]] with lease_token = true".into(),
+            )
+        } else {
+            Error::CallerUnknown("an API key is needed for the lease endpoint".into())
+        });
+    };
+    if !caller.caller.lease_token {
+        let name = &caller.caller.name;
+        return Err(Error::CallerForbidden(
+            format!("caller {name} has no lease_token = true, so it gets no real token").into(),
+        ));
+    }
+    Ok(caller)
+}
+
+impl Lease {
+    /// The lease that is asked for.
+    pub(crate) fn new(account: &Account<'_>, target: &Target<'_>) -> Result<Self, Error> {
+        if account.app.kind == AppKind::Component && account.authorizer.is_none() {
+            return Err(Error::EndpointForbidden(
+                "a platform's own token, by which those of all its accounts are had, is not handed out"
+                    .into(),
+            ));
+        }
+        let rejected = target.query.and_then(|query| query::get(query, "rejected"));
+        let rejected = rejected.map(|text| text.parse()).transpose().map_err(|_| {
+            Error::BadRequest(
+                "rejected is no generation, as the lease endpoint gave it with the token".into(),
+            )
+        })?;
+        Ok(Self { rejected })
+    }
+}

@@ -1,0 +1,38 @@
+//! Everything about a request that can be decided without asking WeChat: who calls, for which account, which endpoint,
+//! which credential, and what is to be done. Nothing here does I/O, so a refusal is a row of a table test (`tests`).
+//!
+//! | file | decides |
+//! | --- | --- |
+//! | `decide` | the order of all decisions, and the [`Plan`] |
+//! | `target` | WeChat's path and query, and the endpoint in the catalogue |
+//! | `caller`, `placeholder` | who calls |
+//! | `hints`, `account` | which app or authorised account |
+//! | `access` | whether the caller may do this |
+//! | `credential` | which token or secret goes into the request |
+//! | `token_call`, `ticket`, `lease` | what wxgate answers by itself |
+
+mod access;
+mod account;
+mod caller;
+mod credential;
+mod decide;
+mod facts;
+mod hints;
+mod lease;
+mod placeholder;
+mod target;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod token_call;
+
+pub(crate) use account::{Account, Authorizer, is_appid};
+pub(crate) use credential::{CredentialPlan, InjectedToken};
+pub(crate) use decide::{Draft, Opening, Plan, Then};
+pub(crate) use facts::{Facts, Identity};
+pub(crate) use hints::{APP_HEADER, AppHints};
+pub(crate) use lease::{Lease, PATH as LEASE_PATH};
+pub(crate) use placeholder::Placeholder;
+pub(crate) use target::{CLOUD_RUN_APP, Query, Target};
+pub(crate) use ticket::TicketUse;
+pub(crate) use token_call::{Asked, TokenCall};

@@ -1,0 +1,155 @@
+//! What a request is addressed to: WeChat's path and query, and the names in front of them.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri, Version};
+use memchr::memmem::Finder;
+
+use super::account::Account;
+use crate::message::{host, path, query};
+use crate::pipeline::directory::Directory;
+use crate::pipeline::error::Error;
+use crate::wechat::AppKind;
+use crate::wechat::catalogue::{self, Endpoint};
+
+/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its appid. WeChat's
+/// gateway there keeps it to itself, and no endpoint of the API has a parameter of this name.
+pub(crate) const CLOUD_RUN_APP: &str = "from_appid";
+static CLOUD_RUN_APP_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLOUD_RUN_APP));
+
+/// Where a request goes, before anybody asked whether it may.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'r> {
+    /// App named by the path's prefix.
+    pub(crate) prefix: Option<&'r str>,
+    /// WeChat's path.
+    pub(crate) path: &'r str,
+    /// WeChat's query.
+    pub(crate) query: Option<&'r str>,
+    /// App named by [`CLOUD_RUN_APP`].
+    pub(crate) from_appid: Option<&'r str>,
+    /// Whom the request is for: `Host`, or what stands in the target of a request to a proxy.
+    pub(crate) host: Option<&'r str>,
+    /// It came as to a proxy, with `http://HOST` before the path.
+    proxied: bool,
+    pub(crate) endpoint: &'static Endpoint,
+}
+
+/// A query without what is meant for wxgate.
+pub(crate) struct Query<'r> {
+    rest: Option<Cow<'r, str>>,
+    from_appid: Option<Cow<'r, str>>,
+}
+
+impl<'r> Query<'r> {
+    /// Takes the app's name out of the query.
+    pub(crate) fn read(uri: &'r Uri) -> Result<Self, Error> {
+        let Some((names, rest)) = uri.query().and_then(|query| query::take(query, &CLOUD_RUN_APP_FINDER))
+        else {
+            return Ok(Self { rest: uri.query().map(Cow::from), from_appid: None });
+        };
+        if names.iter().any(|name| Some(name) != names.first()) {
+            return Err(Error::BadRequest("the query has several from_appid that differ".into()));
+        }
+        let rest = Some(rest).filter(|rest| !rest.is_empty()).map(Cow::from);
+        Ok(Self { rest, from_appid: names.into_iter().next() })
+    }
+}
+
+impl<'r> Target<'r> {
+    /// Reads the request line and `Host`.
+    pub(crate) fn read(parts: &'r Parts, query: &'r Query<'_>) -> Result<Self, Error> {
+        let uri = &parts.uri;
+        if parts.method == Method::CONNECT {
+            return Err(Error::BadRequest(
+                "no tunnels: wxgate must see a request to add the token, so use http:// in place of https://"
+                    .into(),
+            ));
+        }
+        // RFC 9112, 3.2.2: a host in the target counts, and not the Host beside it.
+        let host = match (uri.scheme_str(), uri.authority()) {
+            (None, None) => parts.headers.get(HOST).map(|host| host.to_str().unwrap_or_default()),
+            (Some("http"), Some(authority)) => Some(authority.host()),
+            _ => None,
+        };
+        let proxied = uri.scheme().is_some() && host.is_some();
+        if uri.authority().is_some() != proxied || !uri.path().starts_with('/') {
+            return Err(Error::BadRequest(
+                "the request target must be a path such as /cgi-bin/user/info".into(),
+            ));
+        }
+        if parts.method == Method::TRACE {
+            // TRACE would echo the token.
+            return Err(Error::BadRequest("this method is not for WeChat's API".into()));
+        }
+        check_host(&parts.headers, parts.version)?;
+        let (prefix, path) = split_prefix(uri.path());
+        path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
+        Ok(Self {
+            prefix,
+            path,
+            query: query.rest.as_deref(),
+            from_appid: query.from_appid.as_deref(),
+            host,
+            proxied,
+            endpoint: catalogue::find(path),
+        })
+    }
+
+    /// As a proxy it is one for WeChat's API alone.
+    pub(crate) fn check_proxied(&self, directory: &Directory) -> Result<(), Error> {
+        let Some(host) = self.host.filter(|_| self.proxied) else { return Ok(()) };
+        let host = host::name(host).to_ascii_lowercase();
+        let wechat = matches!(&*host, "api.weixin.qq.com" | "api2.weixin.qq.com")
+            || host.ends_with(".api.weixin.qq.com");
+        if wechat || directory.claims_host(&host) || host::is_local(&host) {
+            return Ok(());
+        }
+        Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))
+    }
+
+    /// The endpoint as the hosts of this account know it: WeCom's have paths of the same names.
+    pub(crate) fn at(self, account: &Account<'_>) -> Self {
+        match account.app.kind {
+            AppKind::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
+            AppKind::OfficialAccount | AppKind::MiniProgram | AppKind::Component => self,
+        }
+    }
+}
+
+/// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the request is for.
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Error> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version >= Version::HTTP_11 => Err(Error::BadRequest("a Host header is missing".into())),
+        (_, Some(_)) => Err(Error::BadRequest("there are several Host headers".into())),
+        _ => Ok(()),
+    }
+}
+
+/// `/@NAME/rest` names an app; the rest is WeChat's path.
+fn split_prefix(path: &str) -> (Option<&str>, &str) {
+    match path.strip_prefix("/@") {
+        None => (None, path),
+        Some(rest) => match rest.find('/') {
+            Some(end) => rest.split_at_checked(end).map_or((None, path), |(name, path)| (Some(name), path)),
+            None => (Some(rest), "/"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_prefix;
+
+    #[test]
+    fn a_prefix_names_the_app_and_is_no_part_of_the_path() {
+        assert_eq!(split_prefix("/@shop/cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
+        assert_eq!(split_prefix("/@shop"), (Some("shop"), "/"));
+        assert_eq!(split_prefix("/@/x"), (Some(""), "/x"));
+        assert_eq!(split_prefix("/cgi-bin/@x/y"), (None, "/cgi-bin/@x/y"));
+    }
+}

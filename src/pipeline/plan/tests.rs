@@ -1,0 +1,338 @@
+//! What becomes of requests, row by row: no socket, no WeChat.
+
+use http::{Method, Request};
+
+use super::{CredentialPlan, Facts, Identity, Opening, Query, Then, TicketUse, TokenCall};
+use crate::config::Config;
+use crate::observe::clock::Clock;
+use crate::observe::names::Names;
+use crate::pipeline::directory::Directory;
+use crate::pipeline::error::Code;
+use crate::pipeline::user_tokens::UserTokens;
+use crate::server::Peer;
+use crate::token::Handle;
+
+/// Two accounts, a platform and WeCom; "orders" may use all but the mini program, "reports" only reads users.
+const APPS: &str = r#"
+[[app]]
+name = "shop"
+appid = "wx0000000000000001"
+secret = { env = "S" }
+jssdk_hosts = ["shop.example"]
+
+[[app]]
+name = "game"
+appid = "wx0000000000000002"
+secret = { env = "S" }
+kind = "mini_program"
+own_credential = "reject"
+hosts = ["game.internal"]
+
+[[app]]
+name = "tenants"
+appid = "wxc000000000000001"
+kind = "component"
+secret = { env = "S" }
+
+[[app]]
+name = "hr"
+appid = "ww0000000000000001"
+kind = "wecom"
+agent_id = "1"
+secret = { env = "S" }
+"#;
+/// The hashes are filled in.
+const CALLERS: &str = r#"
+[[caller]]
+name = "orders"
+key_sha256 = "ORDERS"
+apps = ["shop", "tenants", "hr"]
+
+[[caller]]
+name = "reports"
+key_sha256 = "REPORTS"
+apps = ["shop"]
+allow = ["GET /cgi-bin/user/**"]
+"#;
+
+/// What a plan comes to: a word for what is done, or why it isn't.
+fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let digest = |key: &str| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let callers = if callers {
+        CALLERS.replace("ORDERS", &digest("key-of-orders")).replace("REPORTS", &digest("key-of-reports"))
+    } else {
+        String::new()
+    };
+    let secret = |_: &str| Some("s3cret-of-every-account-000001".to_owned());
+    let config = Config::parse(&format!("{APPS}{callers}"), "test.toml", &secret).expect("a configuration");
+    let clock = Clock::default();
+    let credentials = |name: &str| {
+        let app = config.pipeline.apps.iter().find(|app| &*app.token.name == name)?;
+        Some(Handle::unkept(&app.token, &config.token, &clock))
+    };
+    let names = Names::default();
+    let directory = Directory::new(config.pipeline.clone(), &[], credentials, &names, None, clock.now());
+    let user_tokens = UserTokens::default();
+    let facts = Facts { directory: &directory, user_tokens: &user_tokens, clock: &clock };
+
+    let (method, target) = request.split_once(' ').expect("method and target");
+    let mut builder =
+        Request::builder().method(Method::from_bytes(method.as_bytes()).expect("a method")).uri(target);
+    if headers.iter().all(|(name, _)| *name != "host") {
+        builder = builder.header("host", "localhost");
+    }
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    let (parts, ()) = builder.body(()).expect("a request").into_parts();
+    let decided = (|| {
+        let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
+        let query = Query::read(&parts.uri)?;
+        let mut identity = Identity::default();
+        let opening = Opening::read(facts, &parts, &query, peer, &mut identity)?;
+        let call = opening.asked.map(|asked| TokenCall::read(asked, opening.target.query, body.as_bytes()));
+        let call = call.transpose()?;
+        let draft = opening.caller(call.as_ref(), &mut identity)?;
+        let account = draft.account(None)?;
+        let plan = draft.plan(&account, &mut identity)?;
+        let app = &account.app.name;
+        Ok(match &plan.then {
+            Then::Forward(CredentialPlan::Token(token)) => format!("{app}: token as {}", token.param.name()),
+            Then::Forward(CredentialPlan::Secret(_)) => format!("{app}: secret"),
+            Then::Forward(CredentialPlan::Nothing) => format!("{app}: bare"),
+            Then::Forward(CredentialPlan::AsSent) => format!("{app}: as sent"),
+            Then::Placeholder(asked) => format!("{app}: placeholder as {}", asked.field()),
+            Then::Authorization(_) => format!("{app}: authorization"),
+            Then::Lease(_) => format!("{app}: lease"),
+            Then::Ticket(TicketUse::HandOut(_)) => format!("{app}: ticket"),
+            Then::Ticket(TicketUse::Sign(_, page)) => format!("{app}: signature of {page}"),
+        })
+    })();
+    decided.unwrap_or_else(|error: crate::pipeline::error::Error| {
+        let view = error.view();
+        let code = view.code.map_or_else(|| view.errcode.to_string(), |code: Code| code.as_str().to_owned());
+        format!("{code}: {error}")
+    })
+}
+
+#[track_caller]
+fn rows(callers: bool, rows: &[(&str, &[(&str, &str)], &str)]) {
+    for (request, headers, expected) in rows {
+        let planned = planned(callers, request, headers, "");
+        assert!(
+            planned.starts_with(expected),
+            "{request} {headers:?}\nexpected {expected}\nplanned  {planned}"
+        );
+    }
+}
+
+const ORDERS: (&str, &str) = ("x-wxgate-key", "key-of-orders");
+const REPORTS: (&str, &str) = ("authorization", "Bearer key-of-reports");
+
+#[test]
+fn a_request_gets_what_its_endpoint_demands() {
+    rows(
+        false,
+        &[
+            ("GET /@shop/cgi-bin/user/info?access_token=mine", &[], "shop: token as access_token"),
+            ("GET /cgi-bin/user/info", &[("x-wxgate-app", "wx0000000000000002")], "game: token"),
+            ("GET /cgi-bin/user/info?from_appid=shop", &[], "shop: token"),
+            ("GET /cgi-bin/user/info", &[("host", "game.internal:8080")], "game: token"),
+            (
+                "POST /@tenants/cgi-bin/component/api_create_preauthcode",
+                &[],
+                "tenants: token as component_access_token",
+            ),
+            ("GET /@shop/sns/userinfo?access_token=theirs", &[], "shop: as sent"),
+            ("GET /sns/jscode2session?appid=wx0000000000000002&secret=x&js_code=C", &[], "game: secret"),
+            ("GET /@shop/cgi-bin/showqrcode?ticket=T", &[], "shop: bare"),
+            (
+                "GET /cgi-bin/token?appid=wx0000000000000001&secret=x",
+                &[],
+                "shop: placeholder as access_token",
+            ),
+            ("GET /@hr/cgi-bin/get_jsapi_ticket", &[], "hr: ticket"),
+            ("GET /@shop/cgi-bin/ticket/getticket?type=jsapi", &[], "shop: ticket"),
+            ("GET /@shop/cgi-bin/ticket/getticket?type=2", &[], "shop: token"),
+            ("POST /@shop/cgi-bin/ticket/getticket?type=jsapi", &[], "shop: token"),
+            (
+                "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2Fa%23b",
+                &[],
+                "shop: signature of https://shop.example/a",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_request_that_could_be_read_two_ways_is_refused() {
+    rows(
+        false,
+        &[
+            ("CONNECT api.weixin.qq.com:443", &[], "bad_request: no tunnels"),
+            ("TRACE /cgi-bin/user/info", &[], "bad_request: this method"),
+            (
+                "GET /cgi-bin/user/info",
+                &[("host", "a"), ("host", "b")],
+                "bad_request: there are several Host",
+            ),
+            ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
+            ("GET /cgi-bin/../user/info", &[], "bad_request: "),
+            ("GET /@shop/a?from_appid=game", &[], "bad_request: the request names two different apps"),
+            ("GET /a?from_appid=shop&from_appid=game", &[], "bad_request: the query has several from_appid"),
+            (
+                "GET /a",
+                &[("x-wxgate-app", "shop"), ("x-wxgate-app", "shop")],
+                "bad_request: there are several X-Wxgate-App",
+            ),
+            (
+                "GET /@game/cgi-bin/token?appid=wx0000000000000001&secret=x",
+                &[],
+                "bad_request: the request names two",
+            ),
+            ("GET /cgi-bin/user/info?access_token=wxgate-1&access_token=wxgate-2", &[], "40001: "),
+        ],
+    );
+}
+
+#[test]
+fn a_request_for_no_app_is_refused() {
+    rows(
+        false,
+        &[
+            ("GET /cgi-bin/user/info", &[], "app_unknown: name an app"),
+            ("GET /@cafe/cgi-bin/user/info", &[], "app_unknown: no app is named cafe"),
+            ("GET /cgi-bin/user/info?access_token=wxgate-damaged", &[], "40001: "),
+        ],
+    );
+    rows(
+        true,
+        &[("GET /@cafe/cgi-bin/user/info", &[ORDERS], "caller_forbidden: this caller may not use this app")],
+    );
+}
+
+#[test]
+fn a_request_is_refused_what_its_account_does_not_have() {
+    rows(
+        false,
+        &[
+            (
+                "GET /@tenants/cgi-bin/user/info",
+                &[],
+                "bad_request: this endpoint wants the token of an account",
+            ),
+            (
+                "POST /@shop/cgi-bin/component/api_create_preauthcode",
+                &[],
+                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
+            ),
+            (
+                "GET /@hr/cgi-bin/service/get_pre_auth_code",
+                &[],
+                "endpoint_forbidden: this endpoint wants a credential of WeCom",
+            ),
+            (
+                "POST /@tenants/cgi-bin/component/api_get_authorizer_info",
+                &[],
+                "endpoint_forbidden: this endpoint issues credentials",
+            ),
+            (
+                "GET /@tenants/cgi-bin/token",
+                &[],
+                "endpoint_forbidden: this endpoint issues a credential of another kind",
+            ),
+            (
+                "POST /@shop/cgi-bin/clear_quota",
+                &[],
+                "endpoint_forbidden: this endpoint can harm the account",
+            ),
+            (
+                "GET /@game/cgi-bin/user/info?access_token=mine",
+                &[],
+                "bad_request: the request brings a token of its own",
+            ),
+            (
+                "GET /@shop/sns/userinfo?access_token=wxgate-x",
+                &[],
+                "bad_request: this endpoint wants the user's OAuth",
+            ),
+            (
+                "GET /@game/wxgate/jssdk/signature?url=https://a/",
+                &[],
+                "endpoint_forbidden: no page is signed",
+            ),
+            (
+                "GET /@shop/wxgate/jssdk/signature?url=https://evil.example/",
+                &[],
+                "caller_forbidden: the url's host",
+            ),
+            ("GET /@shop/wxgate/jssdk/signature", &[], "bad_request: url is missing"),
+        ],
+    );
+}
+
+#[test]
+fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
+    rows(
+        true,
+        &[
+            ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: an API key is needed"),
+            ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: this API key"),
+            (
+                "GET /@shop/cgi-bin/user/info",
+                &[ORDERS, REPORTS],
+                "bad_request: the request has the API keys of two",
+            ),
+            ("GET /cgi-bin/user/info", &[REPORTS], "shop: token"),
+            (
+                "POST /cgi-bin/menu/create",
+                &[REPORTS],
+                "caller_forbidden: caller reports may not call this path",
+            ),
+            ("GET /@game/cgi-bin/user/info", &[ORDERS], "caller_forbidden: this caller may not use this app"),
+            ("GET /cgi-bin/user/info", &[ORDERS], "app_unknown: name an app"),
+            ("GET /@shop/sns/jscode2session?secret=key-of-orders&js_code=C", &[], "shop: secret"),
+            (
+                "GET /@shop/sns/jscode2session?secret=key-of-orders&js_code=C",
+                &[REPORTS],
+                "bad_request: the API key and the secret",
+            ),
+            ("GET /@shop/cgi-bin/token?secret=key-of-orders", &[], "shop: placeholder"),
+            ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
+            ("GET /@shop/cgi-bin/token?secret=wrong", &[ORDERS], "shop: placeholder"),
+            ("GET /wxgate/token", &[], "caller_unknown: an API key is needed for the lease endpoint"),
+            ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders has no lease_token"),
+            ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint takes GET"),
+        ],
+    );
+}
+
+#[test]
+fn a_web_page_without_a_key_is_refused() {
+    let request = "GET /@shop/cgi-bin/user/info";
+    rows(
+        false,
+        &[
+            (request, &[("origin", "https://a")], "caller_forbidden: web pages may not call"),
+            (request, &[("sec-fetch-site", "cross-site")], "caller_forbidden: web pages may not call"),
+            (request, &[("host", "rebound.example")], "caller_forbidden: this Host is neither"),
+            (request, &[("sec-fetch-site", "none")], "shop: token"),
+        ],
+    );
+    rows(true, &[(request, &[ORDERS, ("origin", "https://a")], "shop: token")]);
+}
+
+#[test]
+fn a_token_call_may_say_all_in_its_body() {
+    let call = |body| planned(true, "POST /cgi-bin/stable_token", &[], body);
+    assert_eq!(
+        call(r#"{"appid":"wx0000000000000001","secret":"key-of-orders"}"#),
+        "shop: placeholder as access_token"
+    );
+    assert!(call(r#"{"appid":1,"secret":"key-of-orders"}"#).starts_with("bad_request: appid in the body"));
+    assert!(call("appid=wx0000000000000001").starts_with("bad_request: the body of a token call must be"));
+    assert!(call("").starts_with("40125: "));
+}

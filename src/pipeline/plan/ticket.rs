@@ -1,0 +1,89 @@
+//! Tickets that web pages are signed with, out of wxgate's keeping: WeChat gives out few, and each is good for all.
+
+use http::Method;
+
+use super::account::Account;
+use super::target::Target;
+use crate::message::{host, query};
+use crate::pipeline::directory::App;
+use crate::pipeline::error::Error;
+use crate::token::Handle;
+use crate::wechat::{AppKind, Issuer, TicketKind, catalogue};
+
+/// No path of WeChat's begins so.
+const SIGNATURE: &str = "/wxgate/jssdk/signature";
+
+/// What a request wants of a ticket.
+pub(crate) enum TicketUse<'a> {
+    /// The ticket itself, from WeChat's own endpoint.
+    HandOut(&'a Handle),
+    /// A signature for the page at this address.
+    Sign(&'a Handle, String),
+}
+
+/// What the request wants of a ticket that is kept for this account, if anything.
+pub(crate) fn wanted<'a>(
+    account: &'a Account<'_>,
+    method: &Method,
+    target: &Target<'_>,
+) -> Result<Option<TicketUse<'a>>, Error> {
+    let path = catalogue::normalise(target.path);
+    let ticket_type = || target.query.and_then(|query| query::get(query, "type"));
+    let work = account.app.kind == AppKind::Work;
+    let kind = match &*path {
+        SIGNATURE if work && ticket_type().as_deref() == Some("agent_config") => TicketKind::WorkAgent,
+        SIGNATURE if work => TicketKind::WorkCorporation,
+        SIGNATURE => TicketKind::JsApi,
+        "/cgi-bin/get_jsapi_ticket" if work => TicketKind::WorkCorporation,
+        "/cgi-bin/ticket/get" if work && ticket_type().as_deref() == Some("agent_config") => {
+            TicketKind::WorkAgent
+        }
+        "/cgi-bin/ticket/getticket" if !work => match ticket_type().as_deref() {
+            Some("jsapi") => TicketKind::JsApi,
+            Some("wx_card") => TicketKind::Card,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    let kept = account.app.further(Issuer::Ticket(kind)).filter(|_| account.authorizer.is_none());
+    if path == SIGNATURE {
+        let page = page(account.app, target)?;
+        let handle = kept.ok_or(Error::EndpointForbidden(
+            "only official accounts and WeCom apps have tickets for the JS-SDK".into(),
+        ))?;
+        return Ok(Some(TicketUse::Sign(handle, page)));
+    }
+    // Where nothing is kept, the call goes to WeChat.
+    Ok(kept.filter(|_| *method == Method::GET).map(TicketUse::HandOut))
+}
+
+/// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature for a page can use
+/// the account's JS-SDK there.
+fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
+    let bad = |text: &'static str| Error::BadRequest(text.into());
+    let url = target.query.and_then(|query| query::get(query, "url")).filter(|url| !url.is_empty());
+    let url = url.ok_or_else(|| {
+        bad("url is missing: the address of the page that calls wx.config, percent-encoded")
+    })?;
+    let page = url.split('#').next().unwrap_or_default();
+    let rest = page.strip_prefix("https://").or_else(|| page.strip_prefix("http://"));
+    let rest =
+        rest.ok_or_else(|| bad("url is no address of a web page: it begins with https:// or http://"))?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if authority.contains(['@', '\\']) || page.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        return Err(bad("url is no plain address of a web page"));
+    }
+    let host = host::name(authority).to_ascii_lowercase();
+    if app.jssdk_hosts.is_empty() {
+        return Err(Error::EndpointForbidden(
+            format!("no page is signed for app {}: list the hosts of its pages in jssdk_hosts", app.name)
+                .into(),
+        ));
+    }
+    if !app.jssdk_hosts.contains(&host) {
+        return Err(Error::CallerForbidden(
+            format!("the url's host is not among the jssdk_hosts of app {}", app.name).into(),
+        ));
+    }
+    Ok(page.to_owned())
+}

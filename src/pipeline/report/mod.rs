@@ -1,0 +1,9 @@
+//! Reports a request, however it ended: one access line, the metrics, a trace.
+
+mod metrics;
+mod request;
+mod streamed;
+
+pub use metrics::CallerRequests;
+pub(crate) use metrics::Metrics;
+pub(crate) use request::{Report, Reporter};

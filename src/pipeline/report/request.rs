@@ -1,0 +1,361 @@
+//! The one place where a request is counted and logged, however it ended.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use tokio::time::Instant;
+
+use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
+use super::streamed::{Observer, Streamed};
+use crate::message::body::{Body, Broken};
+use crate::message::headers;
+use crate::message::traceparent::Traceparent;
+use crate::observe::access_log::{Entry, Shard};
+use crate::observe::chain::Chain;
+use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::exemplar::Exemplar;
+use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::observe::trace::{Parent, Summary, Tracer};
+use crate::pipeline::act::Attempts;
+use crate::pipeline::directory::{App, Caller};
+use crate::pipeline::error::{Code, Error, Statuses};
+use crate::pipeline::permit::Observed;
+use crate::pipeline::plan::{APP_HEADER, Identity};
+use crate::pipeline::snapshot::WorkerSnapshot;
+use crate::quota::{Call, Outcome, Quota};
+use crate::server::{Request, Response};
+use crate::wechat::errcode;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
+const EXPLAIN_ENDPOINT: HeaderName = HeaderName::from_static("x-wxgate-endpoint");
+const EXPLAIN_GENERATION: HeaderName = HeaderName::from_static("x-wxgate-token-generation");
+const EXPLAIN_REPLAYS: HeaderName = HeaderName::from_static("x-wxgate-replays");
+const EXPLAIN_UPSTREAM: HeaderName = HeaderName::from_static("x-wxgate-upstream-ms");
+
+/// nginx's status for a caller that hung up before its answer; never sent.
+const HUNG_UP: u16 = 499;
+
+/// Where a worker reports to.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: Quota,
+    pub(crate) log: Shard,
+    pub(crate) tracer: Tracer,
+    pub(crate) worker: usize,
+    pub(crate) clock: Clock,
+}
+
+impl Reporter {
+    /// Answers, counts and logs what never became a request.
+    pub(crate) fn refused(&self, error: &Error, statuses: Statuses) -> http::Response<Bytes> {
+        let mut answer = error.answer(statuses);
+        let request_id = request_id(&HeaderMap::new());
+        let code = error.view().code;
+        let status = answer.status().as_u16();
+        self.metrics.counts.with(self.worker, |counts| {
+            let key = RequestKey { app: OTHER, endpoint: 0, status, errcode: 0 };
+            *counts.requests.entry(key).or_default() += 1;
+            if let Some(code) = code {
+                *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
+            }
+        });
+        self.log.write(&Entry {
+            time: self.clock.now(),
+            method: "-",
+            path: "-",
+            status,
+            request_id: request_id.to_str().unwrap_or_default(),
+            code: code.map(Code::as_str),
+            cause: Some(&error.to_string()),
+            ..Entry::default()
+        });
+        answer.headers_mut().insert(REQUEST_ID, request_id);
+        answer
+    }
+}
+
+/// What is known of one request so far. Reported once: when its answer has ended, or when it is dropped.
+pub(crate) struct Report {
+    reporter: Rc<Reporter>,
+    directory: Rc<WorkerSnapshot>,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+    request_id: HeaderValue,
+    traceparent: Option<Traceparent>,
+    explains: bool,
+    /// Filled in by the plan.
+    pub(crate) identity: Identity,
+    /// Filled in by the limits.
+    pub(crate) observed: Observed,
+    /// Filled in by the exchange.
+    pub(crate) attempts: Attempts,
+    pub(crate) bytes_in: u64,
+    bytes_out: u64,
+    status: u16,
+    outcome: Outcome,
+    code: Option<Code>,
+    cause: Option<Cow<'static, str>>,
+}
+
+impl Report {
+    /// Opens the report of `request`.
+    pub(crate) fn open(reporter: &Rc<Reporter>, directory: Rc<WorkerSnapshot>, request: &Request) -> Self {
+        reporter.metrics.in_flight(reporter.worker, |count| count + 1);
+        let traceparent = Traceparent::of(request.headers());
+        let parent = traceparent.as_ref().map(|parent| Parent {
+            trace_id: parent.trace_id(),
+            span_id: parent.parent_id(),
+            sampled: parent.sampled,
+        });
+        Self {
+            attempts: Attempts::traced(reporter.tracer.begin(parent)),
+            reporter: Rc::clone(reporter),
+            directory,
+            started: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            request_id: request_id(request.headers()),
+            traceparent,
+            explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
+            identity: Identity::default(),
+            observed: Observed::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+            status: HUNG_UP,
+            outcome: Outcome::Failed,
+            code: None,
+            cause: Some("the caller hung up".into()),
+        }
+    }
+
+    /// WeChat gets it.
+    pub(crate) fn let_through(&self) {
+        let app = self.app().map_or(OTHER, |app| app.label);
+        let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
+        let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
+        self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
+    }
+
+    /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is noted.
+    pub(crate) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
+        let mut response = match decided {
+            Ok(response) => {
+                let code = self.attempts.errcode.unwrap_or(0);
+                let fine = code == 0 && response.status().as_u16() < 400;
+                self.outcome = if fine { Outcome::Ok } else { Outcome::WechatError };
+                self.cause = None;
+                response
+            }
+            Err(error) => {
+                let view = error.view();
+                self.attempts.errcode = None;
+                self.code = view.code;
+                self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+                self.cause = Some(Chain(&error).to_string().into());
+                error.answer(statuses).map(Body::from)
+            }
+        };
+        self.status = response.status().as_u16();
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, self.request_id.clone());
+        if self.explains {
+            self.explain(headers);
+        }
+        match std::mem::take(response.body_mut()) {
+            Body::Stream(stream) => {
+                *response.body_mut() = Body::stream(Streamed { stream, observer: self, ended: false });
+            }
+            whole @ (Body::Empty | Body::Full(_)) => {
+                self.bytes_out = http_body::Body::size_hint(&whole).lower();
+                *response.body_mut() = whole;
+            }
+        }
+        response
+    }
+
+    fn caller(&self) -> Option<&Caller> {
+        self.identity.caller.and_then(|index| self.directory.callers.get(index))
+    }
+
+    fn app(&self) -> Option<&App> {
+        self.identity.app.and_then(|index| self.directory.apps.get(index))
+    }
+
+    fn explain(&self, headers: &mut HeaderMap) {
+        let mut put = |name: HeaderName, text: String| {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(app) = self.app() {
+            put(APP_HEADER, app.name.to_string());
+        }
+        if let Some(endpoint) = self.identity.endpoint {
+            put(EXPLAIN_ENDPOINT, endpoint.path.to_owned());
+        }
+        if let Some(generation) = self.attempts.generation {
+            put(EXPLAIN_GENERATION, generation.to_string());
+        }
+        put(EXPLAIN_REPLAYS, self.attempts.replays.to_string());
+        put(EXPLAIN_UPSTREAM, format!("{:.1}", self.attempts.upstream.as_secs_f64() * 1000.0));
+    }
+
+    fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    fn trace_id(&self) -> Option<&str> {
+        self.attempts.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
+    }
+
+    fn count(&self, taken: Duration, now: Timestamp) {
+        let app = self.app().map_or(OTHER, |app| app.label);
+        let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
+        let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
+        let errcode = match self.attempts.errcode {
+            None => 0,
+            Some(code) if code == 0 || errcode::known(code) => i32::try_from(code).unwrap_or(OTHER_CODE),
+            Some(_) => OTHER_CODE,
+        };
+        let call = Call {
+            app,
+            endpoint,
+            outcome: self.outcome,
+            errcode,
+            replays: self.attempts.replays,
+            generation: self.attempts.generation.unwrap_or(0),
+            taken,
+            upstream: self.attempts.upstream,
+        };
+        self.reporter.quota.end(self.reporter.worker, &call);
+        let mut key = RequestKey { app, endpoint, status: self.status, errcode };
+        self.reporter.metrics.counts.with(self.reporter.worker, |counts| {
+            if counts.requests.len() >= MOST_SERIES && !counts.requests.contains_key(&key) {
+                key = RequestKey { endpoint: 0, errcode: OTHER_CODE, ..key };
+            }
+            *counts.requests.entry(key).or_default() += 1;
+            *counts.callers.entry((app, caller, self.outcome)).or_default() += 1;
+            let durations = counts.durations.entry((app, key.endpoint)).or_default();
+            let bucket = durations.request.observe(taken);
+            let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
+            durations.exemplars.keep(bucket, exemplar);
+            if !self.attempts.upstream.is_zero() {
+                durations.upstream.observe(self.attempts.upstream);
+            }
+            if self.attempts.replays > 0 {
+                let last = match self.outcome {
+                    Outcome::Failed => Replayed::Failed,
+                    _ if self.attempts.replay_rejected => Replayed::Rejected,
+                    _ => Replayed::Ok,
+                };
+                *counts.replays.entry((app, last)).or_default() += 1;
+                if self.attempts.replays > 1 {
+                    *counts.replays.entry((app, Replayed::Rejected)).or_default() +=
+                        u64::from(self.attempts.replays - 1);
+                }
+            }
+            for code in self.observed.codes() {
+                *counts.observed.entry((app, caller, code)).or_default() += 1;
+            }
+            if let (Outcome::Refused, Some(code)) = (self.outcome, self.code) {
+                *counts.refused.entry((app, caller, code)).or_default() += 1;
+            }
+        });
+    }
+
+    fn caller_name(&self) -> Option<&str> {
+        match self.caller() {
+            Some(caller) => Some(&*caller.name),
+            None => self.identity.admitted.then_some("anonymous"),
+        }
+    }
+
+    fn end_trace(&mut self) {
+        let trace = std::mem::take(&mut self.attempts.trace);
+        self.reporter.tracer.end(trace, || Summary {
+            method: self.method.as_str(),
+            endpoint: self.identity.endpoint.map(|endpoint| endpoint.path),
+            app: self.app().map(|app| &*app.name),
+            caller: self.caller_name(),
+            status: self.status,
+            errcode: self.attempts.errcode,
+            replays: self.attempts.replays,
+            request_id: self.request_id(),
+            code: self.code.map(Code::as_str),
+            failed: self.outcome == Outcome::Failed,
+        });
+    }
+
+    fn log(&self, taken: Duration, now: Timestamp) {
+        self.reporter.log.write(&Entry {
+            time: now,
+            app: self.app().map(|app| &*app.name),
+            caller: self.caller_name(),
+            method: self.method.as_str(),
+            // A `&` typed for the `?` would put a credential into the path.
+            path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
+            query: self.uri.query(),
+            endpoint: self.identity.endpoint.map(|endpoint| endpoint.path),
+            status: self.status,
+            errcode: self.attempts.errcode,
+            rid: self.attempts.rid.as_deref(),
+            request_id: self.request_id(),
+            trace_id: self.trace_id(),
+            replays: self.attempts.replays,
+            duration: taken,
+            upstream: (!self.attempts.upstream.is_zero()).then_some(self.attempts.upstream),
+            bytes_in: Some(self.bytes_in),
+            bytes_out: Some(self.bytes_out),
+            code: self.code.map(Code::as_str),
+            cause: self.cause.as_deref(),
+        });
+    }
+}
+
+impl Observer for Report {
+    fn passed(&mut self, bytes: u64) {
+        self.bytes_out += bytes;
+    }
+
+    fn broke(&mut self, error: &Broken) {
+        self.outcome = Outcome::Failed;
+        self.cause = Some(error.to_string().into());
+    }
+
+    fn hung_up(&mut self) {
+        self.outcome = Outcome::Failed;
+        self.cause = Some("the caller hung up within the answer".into());
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let taken = self.started.elapsed();
+        self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
+        let now = self.reporter.clock.now();
+        self.count(taken, now);
+        self.log(taken, now);
+        self.end_trace();
+    }
+}
+
+/// The caller's own id if it sent a sane one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    if headers::request_id(headers).is_some()
+        && let Some(own) = headers.get(REQUEST_ID)
+    {
+        return own.clone();
+    }
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let random = fastrand::u64(..);
+    let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
+}

@@ -1,0 +1,199 @@
+//! A request's way through a worker: [`Pipeline::run`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response as HttpResponse;
+use hyper::body::Incoming;
+
+use super::act::{self, Exchanged, Injected, Memory, Sending, lease, placeholder, ticket};
+use super::authorizers::Authorizers;
+use super::error::{Error, Statuses};
+use super::gate::Gate;
+use super::permit;
+use super::plan::{Account, CredentialPlan, Draft, Facts, Opening, Plan, Query, Target, Then, TokenCall};
+use super::report::{Report, Reporter};
+use super::snapshot::WorkerSnapshot;
+use crate::message::body::Body;
+use crate::observe::access_log::AccessLog;
+use crate::observe::trace::Tracer;
+use crate::server::{Handler, Peer, Refusal, Request, Response};
+use crate::upstream::Gauges;
+
+/// No token call has a longer body.
+const LONGEST_TOKEN_CALL: usize = 64 * 1024;
+
+/// One worker's pipeline.
+#[derive(Debug)]
+pub struct Pipeline {
+    gate: Arc<Gate>,
+    current: RefCell<Rc<WorkerSnapshot>>,
+    authorizers: Authorizers,
+    gauges: Arc<Gauges>,
+    memory: Arc<Memory>,
+    reporter: Rc<Reporter>,
+}
+
+impl Pipeline {
+    /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the worker's own thread.
+    pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, tracer: Tracer, worker: usize) -> Self {
+        let reporter = Reporter {
+            metrics: Arc::clone(&gate.metrics),
+            quota: gate.quota.clone(),
+            log: log.shard(worker),
+            tracer,
+            worker,
+            clock: gate.clock.clone(),
+        };
+        Self {
+            current: RefCell::new(Rc::new(WorkerSnapshot::new(gate.snapshot.load_full()))),
+            authorizers: Authorizers::default(),
+            gauges,
+            memory: Arc::clone(&gate.memory),
+            reporter: Rc::new(reporter),
+            gate,
+        }
+    }
+
+    /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error; the caller of this
+    /// reports either.
+    async fn run(
+        &self,
+        snapshot: &WorkerSnapshot,
+        request: Request,
+        peer: Peer,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let gate = &*self.gate;
+        let facts = Facts { directory: snapshot, user_tokens: &gate.user_tokens, clock: &gate.clock };
+        let (parts, mut body) = request.into_parts();
+        let query = Query::read(&parts.uri)?;
+        let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
+        let call = read_token_call(&opening, &mut body).await?;
+        let mut draft = opening.caller(call.as_ref(), &mut report.identity)?;
+        let account = self.account(&draft).await?;
+        let plan = draft.plan(&account, &mut report.identity)?;
+        match &plan.then {
+            Then::Forward(credential) => {
+                permit::check_rates(&plan, gate.limits.slow(), &mut report.observed)?;
+                self.forward(snapshot, &plan, credential, body, report).await
+            }
+            Then::Placeholder(asked) => {
+                Ok(placeholder::answer(*asked, plan.account, plan.caller, gate.clock.now()))
+            }
+            Then::Authorization(code) => {
+                let (appid, info) = match gate.manager.authorized(&account.app.name, code).await {
+                    Ok(authorized) => authorized,
+                    Err(failure) => return Ok(placeholder::refused(&failure)),
+                };
+                draft.hints.appid = Some(appid.to_string().into());
+                let account = self.account(&draft).await?;
+                Ok(placeholder::authorization(&account, draft.caller, info, gate.clock.now()))
+            }
+            Then::Lease(lease) => lease::answer(plan.account, lease, gate.clock.now()).await,
+            Then::Ticket(wanted) => ticket::answer(wanted, plan.account, gate.clock.now()).await,
+        }
+    }
+
+    async fn account<'d>(&self, draft: &Draft<'d, '_>) -> Result<Account<'d>, Error> {
+        let authorizer = self.authorizers.find(draft.directory(), &self.gate.manager, &draft.hints).await?;
+        draft.account(authorizer)
+    }
+
+    /// Sends the request to WeChat with `credential`, and tells those who watch what came of it.
+    async fn forward(
+        &self,
+        snapshot: &WorkerSnapshot,
+        plan: &Plan<'_>,
+        credential: &CredentialPlan<'_>,
+        body: Incoming,
+        report: &mut Report,
+    ) -> Result<Response, Error> {
+        let Plan { parts, ref target, account, .. } = *plan;
+        let options = &snapshot.options;
+        let sending = Sending::prepare(parts, body, options, &self.memory).await?;
+        report.bytes_in = sending.length();
+        let injected = inject(credential, target, &sending).await?;
+        permit::spend(plan, &mut report.observed).await?;
+        report.let_through();
+        let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
+        let exchanged =
+            act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
+        self.learn(plan, credential, &exchanged);
+        Ok(exchanged.response)
+    }
+
+    /// What WeChat's response tells of limits, of users' tokens, and of the token that it was sent with.
+    fn learn(&self, plan: &Plan<'_>, credential: &CredentialPlan<'_>, exchanged: &Exchanged) {
+        let Exchanged { response, finding, generation, sent_at } = exchanged;
+        let endpoint = plan.target.endpoint;
+        permit::learn(self.gate.limits.slow(), plan, exchanged.is_ok(), finding.errcode);
+        if endpoint.is_of_users() && matches!(finding.errcode, None | Some(0)) {
+            match response.body() {
+                Body::Full(body) => self.gate.user_tokens.learn(plan.target.path, plan.target.query, body),
+                Body::Empty => self.gate.user_tokens.learn(plan.target.path, plan.target.query, &[]),
+                Body::Stream(_) => {}
+            }
+        }
+        if let (CredentialPlan::Token(token), Some(generation)) = (credential, generation)
+            && endpoint.evidence
+            && exchanged.is_ok()
+            && finding.proves_token()
+        {
+            token.handle.succeeded(*generation, *sent_at);
+        }
+    }
+
+    /// The configuration in force.
+    fn snapshot(&self) -> Rc<WorkerSnapshot> {
+        let latest = self.gate.snapshot.load();
+        let mut current = self.current.borrow_mut();
+        if !current.is(&latest) {
+            *current = Rc::new(current.follow(Arc::clone(&latest)));
+            self.authorizers.forget();
+        }
+        Rc::clone(&current)
+    }
+}
+
+/// What a token call says; the body of any other request is left alone.
+async fn read_token_call(opening: &Opening<'_, '_>, body: &mut Incoming) -> Result<Option<TokenCall>, Error> {
+    let Some(asked) = opening.asked else { return Ok(None) };
+    let body = act::read(body, LONGEST_TOKEN_CALL).await?;
+    TokenCall::read(asked, opening.target.query, &body).map(Some)
+}
+
+/// The path and query for WeChat, with the credential that the plan says.
+async fn inject(
+    credential: &CredentialPlan<'_>,
+    target: &Target<'_>,
+    sending: &Sending<'_>,
+) -> Result<Injected, Error> {
+    let CredentialPlan::Token(token) = credential else { return Ok(act::without(target, credential)) };
+    if sending.is_replayable() {
+        if let Some(injected) = token.handle.read(|held| act::inject(target, token.param, held)) {
+            return Ok(injected);
+        }
+        return Ok(act::inject(target, token.param, &*token.handle.obtain().await?));
+    }
+    // What can't be sent twice must not begin with a token that is about to end.
+    let held = token.handle.obtain().await?;
+    Ok(act::inject(target, token.param, &*token.handle.freshen(held).await))
+}
+
+impl Handler for Pipeline {
+    /// Runs a request and reports it.
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
+        let snapshot = self.snapshot();
+        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request);
+        let decided = self.run(&snapshot, request, peer, &mut report).await;
+        report.deliver(decided, Statuses::of(&snapshot.options))
+    }
+
+    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<HttpResponse<Bytes>> {
+        let error = Error::from(refusal);
+        Some(self.reporter.refused(&error, Statuses::of(&self.snapshot().options)))
+    }
+}

@@ -1,0 +1,10 @@
+//! Pushes over real sockets, as WeChat sends them and as it doesn't.
+
+mod platform;
+mod receiver;
+
+mod refused;
+mod repeated;
+mod taken;
+mod whole;
+mod wire;

@@ -1,0 +1,371 @@
+//! Facts of the endpoint catalogue that the proxy's safety rests on.
+
+mod page;
+
+use std::collections::{BTreeMap, HashMap};
+
+use wxgate::wechat::Family;
+use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all, find, find_work, normalise};
+
+const TABLE: &str = include_str!("../../../src/wechat/catalogue.tsv");
+
+/// WeCom's rows, and all others.
+fn is_work(row: &str) -> bool {
+    row.ends_with("\tqyapi.weixin.qq.com")
+}
+
+#[test]
+fn the_table_is_sorted_and_unique_within_each_platform() {
+    let paths = |work: bool| -> Vec<&str> {
+        let rows = TABLE.lines().filter(|row| is_work(row) == work);
+        rows.map(|row| row.split('\t').next().expect("a path")).collect()
+    };
+    assert!(paths(false).is_sorted_by(|a, b| a < b) && paths(true).is_sorted_by(|a, b| a < b));
+    assert!(TABLE.lines().map(is_work).is_sorted(), "WeCom's come last");
+}
+
+/// Of the 1,642 endpoints that the table was made from, five are there a second time, with the retired host
+/// file.api.weixin.qq.com (`tests/it/catalogue/regenerate.py` counts them).
+#[test]
+fn every_known_endpoint_is_there_with_its_class() {
+    assert_eq!(all().len() - 1, 1_642 - 5);
+    let mut counts: BTreeMap<(Family, CredentialClass), usize> = BTreeMap::new();
+    for endpoint in &all()[1..] {
+        *counts.entry((endpoint.family, endpoint.class)).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.into_iter().map(|((family, class), count)| (family, class, count)).collect();
+    assert_eq!(
+        counts,
+        [
+            (Family::Api, CredentialClass::AppToken, 1101),
+            (Family::Api, CredentialClass::AppOrComponentToken, 14),
+            (Family::Api, CredentialClass::ComponentToken, 14),
+            (Family::Api, CredentialClass::ComponentTokenAsAccessToken, 9),
+            (Family::Api, CredentialClass::UserOauth, 3),
+            (Family::Api, CredentialClass::AppSecret, 3),
+            (Family::Api, CredentialClass::ComponentSecret, 1),
+            (Family::Api, CredentialClass::TokenEndpoint, 2),
+            (Family::Api, CredentialClass::IssuesCredential, 5),
+            (Family::Api, CredentialClass::None, 1),
+            (Family::Mp, CredentialClass::None, 6),
+            (Family::Open, CredentialClass::None, 3),
+            (Family::Work, CredentialClass::AppToken, 426),
+            (Family::Work, CredentialClass::TokenEndpoint, 1),
+            (Family::Work, CredentialClass::IssuesCredential, 6),
+            (Family::Work, CredentialClass::SuiteToken, 16),
+            (Family::Work, CredentialClass::ProviderToken, 23),
+            (Family::Work, CredentialClass::ProviderTokenAsAccessToken, 1),
+            (Family::Work, CredentialClass::None, 2),
+        ]
+    );
+}
+
+#[test]
+fn paths_that_are_alike_in_normal_form_are_of_one_class() {
+    let mut seen: HashMap<(bool, String), &Endpoint> = HashMap::new();
+    for endpoint in &all()[1..] {
+        let key = (endpoint.family == Family::Work, normalise(endpoint.path).into_owned());
+        let first = *seen.entry(key).or_insert(endpoint);
+        let care = |e: &Endpoint| (e.class, e.guarded, e.binary, e.one_time_code);
+        assert_eq!(care(first), care(endpoint), "{} and {}", first.path, endpoint.path);
+    }
+}
+
+#[test]
+fn every_row_is_well_formed() {
+    for row in TABLE.lines() {
+        let columns: Vec<&str> = row.split('\t').collect();
+        assert_eq!(columns.len(), 5, "{row}");
+        assert_eq!(wxgate::message::path::check(columns[0]), Ok(()), "{row}");
+        assert!(["json", "either", "binary", "unknown"].contains(&columns[2]), "{row}");
+        assert!(["GET", "POST", "-"].contains(&columns[3]), "{row}");
+        let hosts = [Family::Mp, Family::Open, Family::Work].map(Family::host);
+        assert!(columns[4] == "-" || hosts.contains(&columns[4]), "{row}");
+    }
+}
+
+#[test]
+fn two_token_endpoints_are_the_platforms_and_one_is_wecoms() {
+    let listed: Vec<(Family, &str)> = all()
+        .iter()
+        .filter(|e| e.class == CredentialClass::TokenEndpoint)
+        .map(|e| (e.family, e.path))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            (Family::Api, "/cgi-bin/stable_token"),
+            (Family::Api, "/cgi-bin/token"),
+            (Family::Work, "/cgi-bin/gettoken")
+        ]
+    );
+    assert_eq!(find("/CGI-BIN/Token/").class, CredentialClass::TokenEndpoint);
+    assert_eq!(find_work("/CGI-BIN/GetToken/").class, CredentialClass::TokenEndpoint);
+    let elsewhere = find("/cgi-bin/gettoken");
+    assert_eq!((elsewhere.path, elsewhere.class), ("/cgi-bin/gettoken", CredentialClass::IssuesCredential));
+    for path in ["/cgi-bin/token", "/cgi-bin/stable_token"] {
+        assert_eq!(find_work(path).class, CredentialClass::IssuesCredential, "{path}");
+    }
+}
+
+#[test]
+fn whatever_hands_out_credentials_is_known_as_such() {
+    for path in [
+        "/cgi-bin/gettoken",
+        "/cgi-bin/GetToken/",
+        "/cgi-bin/service/get_suite_token",
+        "/cgi-bin/service/get_provider_token",
+        "/cgi-bin/service/get_corp_token",
+        "/cgi-bin/service/get_permanent_code",
+        "/cgi-bin/corpgroup/corp/gettoken",
+        "/cgi-bin/component/api_component_token",
+        "/cgi-bin/component/api_authorizer_token",
+        "/cgi-bin/component/api_query_auth",
+        "/cgi-bin/component/api_get_authorizer_list",
+        // Not catalogued, named alike.
+        "/cgi-bin/service/v2/get_suite_token",
+        "/cgi-bin/service/get_new_token",
+        "/cgi-bin/component/API_component_token/v2",
+        "/cgi-bin/token/v2",
+        "/cgi-bin/stable_token/x",
+    ] {
+        assert_eq!(find(path).class, CredentialClass::IssuesCredential, "{path}");
+    }
+    for path in [
+        "/cgi-bin/service/get_suite_token",
+        "/cgi-bin/service/get_provider_token",
+        "/cgi-bin/service/get_corp_token",
+        "/cgi-bin/service/get_permanent_code",
+        "/cgi-bin/service/get_register_info",
+        "/cgi-bin/corpgroup/corp/gettoken",
+        // Not catalogued, named alike.
+        "/cgi-bin/service/v2/get_permanent_code",
+        "/cgi-bin/Service/get_new_token/",
+        "/cgi-bin/gettoken/x",
+    ] {
+        assert_eq!(find_work(path).class, CredentialClass::IssuesCredential, "{path}");
+    }
+}
+
+#[test]
+fn a_path_of_both_platforms_is_known_as_each_ones_own() {
+    for path in
+        ["/cgi-bin/menu/create", "/cgi-bin/user/get", "/cgi-bin/media/get", "/cgi-bin/get_api_domain_ip"]
+    {
+        let (main, work) = (find(path), find_work(path));
+        assert_eq!((main.family, work.family), (Family::Api, Family::Work), "{path}");
+        assert_eq!((main.path, work.path), (path, path));
+        assert_ne!(main.id, work.id, "{path}");
+    }
+    let only = find_work("/cgi-bin/message/send");
+    assert_eq!(
+        (only.family, only.path, only.class),
+        (Family::Work, "/cgi-bin/message/send", CredentialClass::AppToken)
+    );
+    // The platform has no such path: nothing of WeCom's is assumed of it.
+    assert_eq!((find("/cgi-bin/message/send").family, find("/cgi-bin/message/send").id), (Family::Api, 0));
+    assert_eq!(find("/cgi-bin/showqrcode").family, Family::Mp);
+    assert_eq!(find("/connect/oauth2/authorize").family, Family::Open);
+}
+
+#[test]
+fn what_can_harm_the_account_is_guarded_however_it_is_spelled() {
+    for path in [
+        "/cgi-bin/clear_quota",
+        "/cgi-bin/Clear_Quota/",
+        "/cgi-bin/clear_quota/v2",
+        "/cgi-bin/clear_quota/v3",
+        "/cgi-bin/component/clear_quota",
+        "/cgi-bin/component/clear_quota/v2",
+        "/cgi-bin/new/clear_quota/x",
+        "/sns/clear_quota",
+        "/cgi-bin/openapi/quota/clear",
+        "/cgi-bin/openapi/quota/clear/v2",
+        "/cgi-bin/openapi/rid/get",
+        "/cgi-bin/component/api_start_push_ticket",
+        "/cgi-bin/open/create",
+        "/cgi-bin/open/bind",
+        "/cgi-bin/open/unbind",
+        "/wxa/change_visitstatus",
+        "/cgi-bin/account/componentrebindadmin",
+    ] {
+        assert!(find(path).guarded, "{path}");
+    }
+    for path in
+        ["/cgi-bin/openapi/quota/get", "/cgi-bin/open/get", "/cgi-bin/user/info", "/cgi-bin/unheard_of"]
+    {
+        assert!(!find(path).guarded, "{path}");
+    }
+    for path in [
+        "/cgi-bin/batch/replaceuser",
+        "/cgi-bin/Batch/ReplaceParty/",
+        "/cgi-bin/batch/replaceuser/v2",
+        "/cgi-bin/license/create_new_order",
+        "/cgi-bin/corpgroup/corp/remove_corp",
+    ] {
+        assert!(find_work(path).guarded, "{path}");
+    }
+    for path in [
+        "/cgi-bin/user/delete",
+        "/cgi-bin/user/batchdelete",
+        "/cgi-bin/message/send",
+        "/cgi-bin/batch/syncuser",
+        "/cgi-bin/license/list_order",
+        // Guarded where it means something else.
+        "/cgi-bin/open/bind",
+    ] {
+        assert!(!find_work(path).guarded, "{path}");
+    }
+}
+
+#[test]
+fn nothing_of_the_apps_goes_to_user_oauth_endpoints() {
+    for path in
+        ["/sns/userinfo", "/sns/auth", "/SNS/UserInfo/", "/sns/oauth2/refresh_token", "/sns/unheard_of"]
+    {
+        assert_eq!(find(path).class, CredentialClass::UserOauth, "{path}");
+    }
+}
+
+#[test]
+fn the_secret_goes_into_three_endpoints_only() {
+    let listed: Vec<&str> =
+        all().iter().filter(|e| e.class == CredentialClass::AppSecret).map(|e| e.path).collect();
+    assert_eq!(listed, ["/cgi-bin/clear_quota/v2", "/sns/jscode2session", "/sns/oauth2/access_token"]);
+}
+
+#[test]
+fn one_time_codes_are_known() {
+    for path in [
+        "/sns/jscode2session",
+        "/sns/component/jscode2session",
+        "/sns/oauth2/access_token",
+        "/sns/oauth2/refresh_token",
+        "/sns/oauth2/component/access_token",
+        "/sns/unheard_of",
+    ] {
+        assert!(find(path).one_time_code, "{path}");
+    }
+    assert!(!find("/cgi-bin/user/info").one_time_code);
+    assert!(!find("/sns/userinfo").one_time_code);
+    for path in [
+        "/cgi-bin/user/getuserinfo",
+        "/cgi-bin/auth/getuserinfo",
+        "/cgi-bin/school/getuserinfo",
+        "/cgi-bin/auth/get_tfa_info",
+        "/cgi-bin/miniprogram/jscode2session",
+        "/cgi-bin/service/miniprogram/jscode2session",
+        "/cgi-bin/service/getuserinfo3rd",
+        "/cgi-bin/service/auth/getuserinfo3rd",
+        "/cgi-bin/service/get_login_info",
+        // Not catalogued, named alike.
+        "/cgi-bin/service/v2/getuserinfo3rd",
+    ] {
+        assert!(find_work(path).one_time_code, "{path}");
+    }
+    for path in ["/cgi-bin/user/get", "/cgi-bin/auth/getuserdetail", "/cgi-bin/unheard_of"] {
+        assert!(!find_work(path).one_time_code, "{path}");
+    }
+}
+
+#[test]
+fn endpoints_that_answer_with_files_are_known() {
+    for path in [
+        "/cgi-bin/media/get",
+        "/cgi-bin/media/get/jssdk",
+        "/cgi-bin/media/getfeedbackmedia",
+        "/cgi-bin/material/get_material",
+        "/wxa/getwxacode",
+        "/wxa/getwxacodeunlimit",
+        "/cgi-bin/wxaapp/createwxaqrcode",
+        "/wxa/get_qrcode",
+        "/channels/ec/basics/media/get",
+    ] {
+        assert!(find(path).binary, "{path}");
+    }
+    assert!(!find("/cgi-bin/user/info").binary);
+    assert!(find_work("/cgi-bin/media/get").binary && find_work("/cgi-bin/media/get/jssdk").binary);
+    assert!(!find_work("/cgi-bin/user/get").binary);
+}
+
+#[test]
+fn only_what_demands_the_apps_token_is_evidence() {
+    for path in
+        ["/cgi-bin/user/info", "/cgi-bin/get_api_domain_ip", "/cgi-bin/openapi/quota/get", "/wxa/getwxacode"]
+    {
+        assert!(find(path).evidence, "{path}");
+    }
+    for path in [
+        "/cgi-bin/unheard_of",
+        "/sns/userinfo",
+        "/sns/jscode2session",
+        "/cgi-bin/token",
+        "/cgi-bin/showqrcode",
+        "/cgi-bin/component/get_card_merchant",
+    ] {
+        assert!(!find(path).evidence, "{path}");
+    }
+    let injected = [CredentialClass::AppToken, CredentialClass::AppOrComponentToken];
+    assert!(all().iter().filter(|e| e.evidence).all(|e| injected.contains(&e.class) && e.id != 0));
+    assert!(find_work("/cgi-bin/user/get").evidence && !find_work("/cgi-bin/unheard_of").evidence);
+}
+
+#[test]
+fn tokens_of_other_kinds_are_never_taken_for_the_apps() {
+    for (path, class) in [
+        ("/cgi-bin/component/api_create_preauthcode", CredentialClass::ComponentToken),
+        ("/sns/component/jscode2session", CredentialClass::ComponentToken),
+        ("/wxa/gettemplatelist", CredentialClass::ComponentTokenAsAccessToken),
+        ("/cgi-bin/service/get_agent", CredentialClass::SuiteToken),
+        ("/cgi-bin/license/get_order", CredentialClass::ProviderToken),
+        ("/cgi-bin/showqrcode", CredentialClass::None),
+        ("/connect/oauth2/authorize", CredentialClass::None),
+    ] {
+        assert_eq!(find(path).class, class, "{path}");
+    }
+    for (path, class) in [
+        ("/cgi-bin/service/get_agent", CredentialClass::SuiteToken),
+        ("/cgi-bin/service/externalcontact/unionid_to_external_userid_3rd", CredentialClass::SuiteToken),
+        ("/cgi-bin/license/get_order", CredentialClass::ProviderToken),
+        ("/cgi-bin/service/get_login_info", CredentialClass::ProviderTokenAsAccessToken),
+        ("/cgi-bin/webhook/send", CredentialClass::None),
+    ] {
+        assert_eq!(find_work(path).class, class, "{path}");
+    }
+}
+
+#[test]
+fn what_a_platform_may_ask_of_itself_takes_either_token() {
+    for path in ["/cgi-bin/openapi/quota/get", "/cgi-bin/openapi/rid/get", "/cgi-bin/clear_quota"] {
+        assert_eq!(find(path).class, CredentialClass::AppOrComponentToken, "{path}");
+        assert_eq!(find(path).parameter(), Some("access_token"), "{path}");
+    }
+}
+
+#[test]
+fn each_class_names_the_parameter_that_is_filled() {
+    for (endpoint, parameter) in [
+        (find("/cgi-bin/user/info"), Some("access_token")),
+        (find("/cgi-bin/component/api_create_preauthcode"), Some("component_access_token")),
+        (find("/wxa/gettemplatelist"), Some("access_token")),
+        (find("/sns/jscode2session"), Some("secret")),
+        (find("/cgi-bin/clear_quota/v2"), Some("appsecret")),
+        (find("/sns/userinfo"), None),
+        (find("/cgi-bin/token"), None),
+        (find_work("/cgi-bin/service/get_agent"), Some("suite_access_token")),
+        (find_work("/cgi-bin/license/get_order"), Some("provider_access_token")),
+        (find_work("/cgi-bin/service/get_login_info"), Some("access_token")),
+        (find_work("/cgi-bin/webhook/send"), None),
+    ] {
+        assert_eq!(endpoint.parameter(), parameter, "{}", endpoint.path);
+    }
+}
+
+#[test]
+fn an_unknown_path_gets_the_apps_token_and_the_label_other() {
+    let endpoint = find("/cgi-bin/unheard_of");
+    assert_eq!((endpoint.path, endpoint.id, endpoint.class), ("other", 0, CredentialClass::AppToken));
+    let endpoint = find_work("/cgi-bin/unheard_of");
+    assert_eq!((endpoint.path, endpoint.id, endpoint.class), ("other", 0, CredentialClass::AppToken));
+    assert_eq!(endpoint.family, Family::Work);
+}

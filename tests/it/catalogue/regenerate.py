@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Makes src/wechat/catalogue.tsv from a table of WeChat's endpoints: regenerate.py ENDPOINTS.TSV
+
+The input's columns: method, path (after another host's name where it isn't api.weixin.qq.com), credential class,
+kind of body, kind of answer, source. The output has path, credential class, kind of answer, method ("-" where
+unknown) and host ("-" for api.weixin.qq.com): first the rows of the official platform's hosts, sorted by path, then
+WeCom's. The two have paths in common that mean different things; within each a path stands once.
+
+Prints how many rows became how many entries. Then make the page of the documentation anew:
+REGENERATE=1 cargo test --test it catalogue::page
+"""
+
+import pathlib
+import sys
+
+TARGET = pathlib.Path(__file__).parent.parent.parent.parent / "src" / "wechat" / "catalogue.tsv"
+
+WORK = "qyapi.weixin.qq.com"
+# Off since 2020-09-15: https://developers.weixin.qq.com/community/develop/doc/0002245dcdc8c06f36fa6a47d56400
+# Its paths are served by api.weixin.qq.com, some SDKs still name it.
+RETIRED = "file.api.weixin.qq.com"
+
+CLASSES = {
+    "access_token": "app",
+    "authorizer_access_token(access_token)": "authorizer",
+    "component_or_access_token": "app_or_component",
+    "component_or_access_token?": "app_or_component?",
+    "component_access_token": "component",
+    "component_access_token(as access_token)": "component_as_access_token",
+    "user_oauth_access_token": "user",
+    "none:appid+user_refresh_token": "user",
+    "appid_secret_query": "secret",
+    "appid_appsecret_query": "secret",
+    "appid_component_appid_appsecret_query": "component_secret",
+    "suite_access_token": "suite",
+    "provider_access_token": "provider",
+    "none:browser_page": "none",
+    "none:ticket_query": "none",
+    "none:component_secret_body": "none",
+}
+
+# By host and path: endpoints that wxgate answers itself. All others that issue tokens are refused.
+TOKEN_ENDPOINTS = {("-", "/cgi-bin/token"), ("-", "/cgi-bin/stable_token"), (WORK, "/cgi-bin/gettoken")}
+
+# Where the SDKs, from whose calls the input was read off, mislead: the class that the input has, and the true one.
+CORRECTIONS = {
+    # A group's robot is called with its own `key`: https://developer.work.weixin.qq.com/document/path/91770
+    (WORK, "/cgi-bin/webhook/send"): ("app", "none"),
+    (WORK, "/cgi-bin/webhook/upload_media"): ("app", "none"),
+    # `?access_token=PROVIDER_ACCESS_TOKEN` in WeCom's own Python library (weworkapi_python) and on its pages.
+    (WORK, "/cgi-bin/service/get_login_info"): ("provider", "provider_as_access_token"),
+    # `?suite_access_token=`, as everything that a suite asks about a customer of the company that authorised it.
+    (WORK, "/cgi-bin/service/externalcontact/unionid_to_external_userid_3rd"): ("provider", "suite"),
+}
+
+
+def rows(table):
+    unused = set(CORRECTIONS)
+    for line in table.splitlines()[1:]:
+        method, path, wants, _body, answer, _source = line.split("\t")
+        named, slash, rest = path.partition("/")
+        path, host = slash + rest, named if named not in ("", RETIRED) else "-"
+        if wants.startswith("issues_token:"):
+            known_as = "token" if (host, path) in TOKEN_ENDPOINTS else "issues"
+        else:
+            known_as = CLASSES[wants]
+        if (host, path) in CORRECTIONS:
+            unused.discard((host, path))
+            wrong, known_as_now = CORRECTIONS[host, path]
+            assert known_as == wrong, f"{host} {path}: {known_as}, so the correction is out of date"
+            known_as = known_as_now
+        yield named == RETIRED, (path, known_as, answer, "-" if method == "unknown" else method, host)
+    assert not unused, f"corrections of what isn't there: {unused}"
+
+
+def main():
+    entries = {}
+    count = doubles = 0
+    # The retired host's rows come last: what api.weixin.qq.com has of the same path counts.
+    for retired, row in sorted(rows(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))):
+        key = (row[4] == WORK, row[0])
+        count += 1
+        if key in entries:
+            doubles += 1
+            assert retired and entries[key][1] == row[1], f"{row} is not {entries[key]}"
+        else:
+            entries[key] = row
+    assert count == len(entries) + doubles
+    TARGET.write_text("".join("\t".join(entries[key]) + "\n" for key in sorted(entries)), encoding="utf-8")
+    work = sum(is_work for is_work, _ in entries)
+    print(f"{count} rows: {len(entries) - work} entries, {work} of WeCom, {doubles} also on {RETIRED}")
+
+
+main()

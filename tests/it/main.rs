@@ -1,0 +1,31 @@
+//! What wxgate does within one process, through its library and real sockets. Some of it needs redis-server, and some
+//! starts the program.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where its setting fails"
+)]
+#![expect(unreachable_pub, reason = "a test program has no outside")]
+
+#[path = "../harness.rs"]
+mod harness;
+#[path = "../redis_server.rs"]
+mod redis_server;
+#[path = "../until.rs"]
+mod until;
+
+mod admin;
+mod callback;
+mod catalogue;
+mod config;
+mod explain;
+mod export;
+mod layers;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod proxy;
+mod readme;
+mod sandbox;
+mod store;
+mod token;

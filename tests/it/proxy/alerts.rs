@@ -1,0 +1,194 @@
+//! What people are told, by robots and web hooks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use wxgate::sandbox::{App, AppKind, Sandbox};
+
+use crate::harness::{ADMIN_TOKEN, APPID, Gate, SECRET, SHOP, Setup, sandbox};
+use crate::until::until;
+
+/// A robot that remembers what it was told.
+struct Robot {
+    url: String,
+    heard: Arc<Mutex<Vec<Heard>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Heard {
+    head: String,
+    body: Value,
+}
+
+impl Robot {
+    /// Gives `answers` one after the other, and the last one from then on.
+    async fn start(answers: &'static [&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/send?key=canary-robot-key", listener.local_addr().expect("bound"));
+        let heard = Arc::<Mutex<Vec<Heard>>>::default();
+        let told = Arc::clone(&heard);
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(async move {
+            for turn in 0.. {
+                let Ok((mut socket, _)) = listener.accept().await else { return };
+                let mut bytes = Vec::new();
+                let (head, body) = loop {
+                    let mut buffer = [0; 4096];
+                    let read = socket.read(&mut buffer).await.unwrap_or(0);
+                    bytes.extend_from_slice(&buffer[..read]);
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    if let Some((head, body)) = text.split_once("\r\n\r\n")
+                        && let Ok(body) = serde_json::from_str(body)
+                    {
+                        break (head.to_owned(), body);
+                    }
+                };
+                told.lock().unwrap_or_else(PoisonError::into_inner).push(Heard { head, body });
+                let answer = answers[turn.min(answers.len() - 1)];
+                let text = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+                    answer.len()
+                );
+                let _ = socket.write_all(text.as_bytes()).await;
+            }
+        });
+        Self { url, heard }
+    }
+
+    fn heard(&self) -> Vec<Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it was told, once that is so many messages.
+    async fn messages(&self, count: usize) -> Vec<Heard> {
+        until(|| format!("{count} messages: {:?}", self.heard()), async || self.heard().len() >= count).await;
+        self.heard()
+    }
+}
+
+fn alert(kind: &str, robot: &Robot, more: &str) -> String {
+    format!("\n[[alert]]\nkind = \"{kind}\"\nurl = \"{}\"\n{more}\n", robot.url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_robot_hears_of_a_quota_in_its_own_form() {
+    let (wecom, dingtalk) =
+        (Robot::start(&["{\"errcode\":0}"]).await, Robot::start(&["{\"errcode\":0}"]).await);
+    let (feishu, hook) = (Robot::start(&["{\"code\":0}"]).await, Robot::start(&[""]).await);
+    let deaf = Robot::start(&["{\"errcode\":0}"]).await;
+    let alerts = [
+        alert("wecom", &wecom, ""),
+        alert("dingtalk", &dingtalk, "secret = \"sign\"\nlanguage = \"en\""),
+        alert("feishu", &feishu, "secret = \"sign\"\non = [\"quota\"]"),
+        alert("webhook", &hook, "secret = \"sign\"\napps = [\"shop\"]"),
+        alert("wecom", &deaf, "on = [\"interference\"]"),
+    ];
+    let setup = Setup { apps: format!("{SHOP}{}", alerts.concat()), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    gate.sandbox.daily_limit("/cgi-bin/user/info", 10);
+    for _ in 0..8 {
+        gate.get("/cgi-bin/user/info?openid=o").await;
+    }
+    let heard = wecom.messages(1).await;
+    let text = heard[0].body["text"]["content"].as_str().expect("text");
+    assert!(text.starts_with("[wxgate] ") && text.contains("shop: /cgi-bin/user/info 今日配额"), "{text}");
+    assert!(text.contains("anonymous (100 %)"), "{text}");
+    let heard = dingtalk.messages(1).await;
+    let text = heard[0].body["text"]["content"].as_str().expect("text");
+    assert!(text.contains("80 % of the day's quota of /cgi-bin/user/info are used: 8 of 10"), "{text}");
+    let line = heard[0].head.lines().next().expect("a request line");
+    assert!(line.contains("/send?key=canary-robot-key&timestamp=") && line.contains("&sign="), "{line}");
+    let heard = feishu.messages(1).await;
+    assert!(heard[0].body["sign"].is_string() && heard[0].body["content"]["text"].is_string(), "{heard:?}");
+    let heard = hook.messages(1).await;
+    assert_eq!(heard[0].body["notices"][0]["kind"], "used_70_percent");
+    assert!(heard[0].head.contains("x-wxgate-signature: sha256="), "{}", heard[0].head);
+    assert!(deaf.heard().is_empty(), "{:?}", deaf.heard());
+    let metrics = gate.metrics().await;
+    assert!(metrics.contains("wxgate_notices_total{kind=\"webhook\",outcome=\"sent\"} 1\n"), "{metrics}");
+    assert!(!gate.log.text().contains("canary-robot-key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_robot_that_refuses_is_told_again() {
+    let robot = Robot::start(&["{\"errcode\":45009,\"errmsg\":\"too fast\"}", "{\"errcode\":0}"]).await;
+    let setup = Setup { apps: format!("{SHOP}{}", alert("wecom", &robot, "")), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    gate.sandbox.daily_limit("/cgi-bin/user/info", 1);
+    gate.get("/cgi-bin/user/info?openid=o").await;
+    let heard = robot.messages(2).await;
+    assert_eq!(heard[0].body, heard[1].body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_had_is_told_of_once_and_so_is_its_return() {
+    let hook = Robot::start(&[""]).await;
+    let sandbox = sandbox();
+    put(&sandbox, "another-secret-0000000000000000");
+    let setup = Setup { apps: format!("{SHOP}{}", alert("webhook", &hook, "")), ..Setup::default() };
+    let gate = Gate::before(sandbox, setup).await;
+    let heard = hook.messages(1).await;
+    let notice = &heard[0].body["notices"][0];
+    assert_eq!((&notice["kind"], &notice["app"]), (&"token_unavailable".into(), &"shop".into()));
+    assert!(notice["message"].as_str().is_some_and(|text| text.contains("40125")), "{notice}");
+    // It fails on, and nobody is told again.
+    refresh(&gate).await;
+    refresh(&gate).await;
+    put(&gate.sandbox, SECRET);
+    refresh(&gate).await;
+    let heard = hook.messages(2).await;
+    assert_eq!(heard[1].body["notices"][0]["kind"], "token_recovered");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outage_of_a_token_is_told_of_also_the_second_in_an_hour() {
+    let hook = Robot::start(&[""]).await;
+    let alerts = alert("webhook", &hook, "on = [\"token\"]");
+    let gate =
+        Gate::with(Setup { apps: format!("{SHOP}{alerts}"), ..Setup::default() }).await.settled().await;
+    let told = || -> Vec<String> {
+        let notices = hook.heard().into_iter().flat_map(|heard| heard.body["notices"].as_array().cloned());
+        let kind = |notice: Value| notice["kind"].as_str().expect("a kind").to_owned();
+        notices.flatten().map(kind).filter(|kind| kind != "token_not_renewed").collect()
+    };
+    let mut expected = Vec::new();
+    for _ in 0..2 {
+        put(&gate.sandbox, "another-secret-0000000000000000");
+        gate.sandbox.rotate(APPID);
+        assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.status, 502);
+        expected.push("token_unavailable");
+        until(|| format!("{expected:?}: {:#?}", hook.heard()), async || told() == expected).await;
+        put(&gate.sandbox, SECRET);
+        refresh(&gate).await;
+        expected.push("token_recovered");
+        until(|| format!("{expected:?}: {:#?}", hook.heard()), async || told() == expected).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_who_fetches_is_told_of() {
+    let hook = Robot::start(&[""]).await;
+    let setup = Setup { apps: format!("{SHOP}{}", alert("webhook", &hook, "")), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    for _ in 0..3 {
+        gate.sandbox.rotate(APPID);
+        gate.get("/cgi-bin/user/info?openid=o").await;
+    }
+    let heard = hook.messages(1).await;
+    assert_eq!(heard[0].body["notices"][0]["topic"], "interference");
+    assert_eq!(heard[0].body["notices"].as_array().map(Vec::len), Some(1), "once an hour: {heard:?}");
+}
+
+/// The account has this secret now.
+fn put(sandbox: &Sandbox, secret: &str) {
+    sandbox.put(App::new(APPID, secret, AppKind::OfficialAccount));
+}
+
+async fn refresh(gate: &Gate) {
+    let request = gate.client.post(gate.admin_url("/api/v1/apps/shop/refresh"));
+    request.bearer_auth(ADMIN_TOKEN).send().await.expect("an answer");
+}

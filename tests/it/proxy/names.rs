@@ -1,0 +1,88 @@
+//! Names whose addresses change, and one that leads back here.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use wxgate::app::Resolver;
+
+use super::front::{Front, Mode};
+use crate::harness::{Gate, Setup, sandbox};
+
+/// Where the name leads now.
+type Lead = Arc<Mutex<Option<SocketAddr>>>;
+
+fn resolver(lead: &Lead) -> Resolver {
+    let lead = Arc::clone(lead);
+    Resolver::of(move |name, _| {
+        assert_eq!(name, "wechat.test");
+        let lead = *lead.lock().unwrap_or_else(PoisonError::into_inner);
+        lead.map(|address| vec![address]).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    })
+}
+
+fn point(lead: &Lead, address: Option<SocketAddr>) {
+    *lead.lock().unwrap_or_else(PoisonError::into_inner) = address;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_connection_follows_its_name_to_another_address() {
+    let sandbox = sandbox();
+    let (old, new) = (Front::before(&sandbox.url()).await, Front::before(&sandbox.url()).await);
+    let lead = Lead::default();
+    point(&lead, Some(old.address()));
+    let setup = Setup {
+        upstream: "base_urls = [\"http://wechat.test\"]\npool_age = \"300ms\"".into(),
+        resolver: resolver(&lead),
+        workers: 1,
+        ..Setup::default()
+    };
+    let gate = Gate::before(sandbox, setup).await.settled().await;
+    let peer = async || {
+        gate.sandbox.reset();
+        assert_eq!(gate.get("/wxa/call").await.errcode(), 0);
+        gate.only("/wxa/call").peer
+    };
+    let first = peer().await;
+    assert_eq!(peer().await, first, "one connection for both");
+    point(&lead, Some(new.address()));
+    // Busy all the while: it never is idle.
+    while peer().await == first {}
+    // Whoever still led to the old address would be lost now.
+    old.turn(Mode::Closed).await;
+    for _ in 0..20 {
+        peer().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    gate.sandbox.poison(crate::harness::APPID);
+    assert_eq!(gate.get("/wxa/call").await.errcode(), 0, "the token call too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_leads_back_to_the_proxy_is_refused_as_a_loop() {
+    for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let lead = Lead::default();
+        let setup = Setup {
+            listen: listen.into(),
+            server: "anonymous = true".into(),
+            upstream: "base_urls = [\"http://wechat.test\"]".into(),
+            resolver: resolver(&lead),
+            ..Setup::default()
+        };
+        let gate = Gate::with(setup).await;
+        let port = gate.authority().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        point(&lead, Some(SocketAddr::from(([127, 0, 0, 1], port))));
+        let refresh = gate.client.post(gate.admin_url("/api/v1/apps/shop/refresh"));
+        let refreshed = crate::harness::Answer::of(refresh.bearer_auth(crate::harness::ADMIN_TOKEN)).await;
+        let message = refreshed.json()["message"].as_str().expect("text").to_owned();
+        assert!(message.contains("loop: wechat.test leads to 127.0.0.1"), "{message}");
+        assert!(message.contains("upstream.resolve"), "{message}");
+        let request = gate.client.get(format!("http://127.0.0.1:{port}/cgi-bin/showqrcode?ticket=t"));
+        let answer = crate::harness::Answer::of(request).await;
+        assert_eq!(answer.refusal(), (502, "upstream_failed", -70502));
+        let lines = gate.end().await;
+        assert_eq!(lines.len(), 1, "the request came in once: {lines:?}");
+        let cause = lines[0]["cause"].as_str().expect("a cause");
+        assert!(cause.contains("loop") && cause.contains("upstream.resolve"), "{cause}");
+    }
+}

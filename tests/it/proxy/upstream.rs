@@ -1,0 +1,216 @@
+//! Connections to WeChat that are dead, slow or misleading.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use wxgate::sandbox::{Action, Fault};
+
+use super::canned::Canned;
+use crate::harness::{APPID, Answer, Gate, Setup, at_once};
+
+const TOKEN: &str = r#"{"access_token":"60_0123456789abcdef0123456789abcdef","expires_in":7200}"#;
+const OK: &str = r#"{"errcode":0,"errmsg":"ok"}"#;
+
+/// A proxy before an upstream that `serve` plays, one connection at a time in a task of its own.
+async fn gate_before<F>(setup: Setup, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Gate
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    // Accepted sockets inherit it: a kernel that took whole uploads at once would hide how slowly they are read.
+    socket2::SockRef::from(&listener).set_recv_buffer_size(256 * 1024).expect("set");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+            tokio::spawn(serve(stream));
+        }
+    });
+    Gate::with(Setup { upstream_url: Some(url), ..setup }).await.settled().await
+}
+
+/// Reads a head; none if the connection ended.
+async fn head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    loop {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+        if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
+            let rest = bytes.split_off(end + 4);
+            return Some((String::from_utf8_lossy(&bytes).into_owned(), rest));
+        }
+    }
+}
+
+async fn answer(stream: &mut TcpStream, body: &str) {
+    let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(text.as_bytes()).await.expect("written");
+}
+
+/// Longer than any test's patience: a request that never ends fails the test instead of hanging it.
+async fn in_time<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), call).await.expect("an answer at all")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_connections_that_wechat_closed_while_parked_harm_no_request() {
+    const PARKED: usize = 300;
+    // The calls wait for each other, so that each has a connection of its own; then all are closed at once.
+    let together = Arc::new(tokio::sync::Barrier::new(PARKED));
+    let (close, closing) = watch::channel(false);
+    let (ended, mut all_ended) = tokio::sync::mpsc::unbounded_channel();
+    // One worker holds them all, and looks at each of them in one go.
+    let gate = gate_before(Setup { workers: 1, ..Setup::default() }, move |mut stream| {
+        let (together, mut closing, ended) = (Arc::clone(&together), closing.clone(), ended.clone());
+        let late = *closing.borrow();
+        async move {
+            loop {
+                let asked = tokio::select! {
+                    asked = head(&mut stream) => asked,
+                    _ = closing.wait_for(|close| *close), if !late => None,
+                };
+                let Some((head, _)) = asked else { break };
+                if head.contains("/cgi-bin/stable_token") {
+                    answer(&mut stream, TOKEN).await;
+                    continue;
+                }
+                if head.contains("/wxa/together") {
+                    together.wait().await;
+                }
+                answer(&mut stream, OK).await;
+            }
+            drop(stream);
+            let _ = ended.send(());
+        }
+    })
+    .await;
+    let gate = Arc::new(gate);
+    let calls = at_once(PARKED, |_| {
+        let gate = Arc::clone(&gate);
+        async move { gate.get("/wxa/together").await.errcode() }
+    });
+    assert!(in_time(calls).await.iter().all(|errcode| *errcode == 0));
+    close.send_replace(true);
+    for _ in 0..PARKED {
+        in_time(all_ended.recv()).await;
+    }
+    for _ in 0..5 {
+        let answer = in_time(gate.get("/cgi-bin/user/info?openid=o1")).await;
+        assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_upload_outlasts_the_response_timeout_while_it_moves() {
+    let setup = Setup {
+        upstream: "response_timeout = \"2s\"".into(),
+        server: "request_timeout = \"2s\"".into(),
+        ..Setup::default()
+    };
+    let gate = gate_before(setup, |mut stream| async move {
+        while let Some((head, mut rest)) = head(&mut stream).await {
+            if head.contains("/cgi-bin/stable_token") {
+                answer(&mut stream, TOKEN).await;
+                continue;
+            }
+            // Ten pauses of 300 ms within a body of 40 MB: longer than the timeouts in all, though not at its end, of
+            // which the sender's kernel holds 4 MB.
+            let mut seen = rest.len();
+            let mut pauses = 0;
+            while seen < BODY {
+                rest.clear();
+                rest.reserve(1 << 20);
+                let Ok(1..) = stream.read_buf(&mut rest).await else { return };
+                seen += rest.len();
+                if seen / (BODY / 10) > pauses {
+                    pauses += 1;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+            }
+            answer(&mut stream, OK).await;
+        }
+    })
+    .await;
+    const BODY: usize = 40_000_000;
+    for with_length in [true, false] {
+        let body = vec![b'x'; BODY];
+        let body = if with_length {
+            reqwest::Body::from(body)
+        } else {
+            crate::harness::chunked(body.chunks(1 << 20).map(<[u8]>::to_vec).collect())
+        };
+        let answer = in_time(gate.post("/cgi-bin/media/upload?type=video", body)).await;
+        assert_eq!(
+            (answer.status, answer.errcode()),
+            (200, 0),
+            "with length {with_length}: {}",
+            answer.text()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_empty_answer_to_a_head_is_no_evidence_that_a_dead_token_lives() {
+    let gate = Arc::new(Gate::start().await.warm().await);
+    gate.sandbox.poison(APPID);
+    gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: 300 }));
+    let looking = {
+        let gate = Arc::clone(&gate);
+        async move {
+            // While the ladder waits for its fetch.
+            gate.sandbox.arrived("/cgi-bin/stable_token", 1).await;
+            for _ in 0..5 {
+                let request = gate.client.head(gate.url("/cgi-bin/user/info?openid=o1"));
+                let _ = Answer::try_of(request).await;
+            }
+        }
+    };
+    let (answer, ()) = tokio::join!(gate.get("/cgi-bin/user/info?openid=o1"), looking);
+    assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
+    assert_eq!(gate.counts(), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn a_redirect_carries_neither_token_nor_secret_to_the_caller() {
+    let (canned, gate) = Canned::gate(Setup::default()).await;
+    const CALL: &str = "/cgi-bin/user/info";
+    for (asked, sent, handed_on) in [
+        (
+            CALL,
+            "https://a.example/cgi-bin/x?a=1&access_token=TOKEN&b=2",
+            "https://a.example/cgi-bin/x?a=1&b=2",
+        ),
+        (CALL, "/cgi-bin/x?access_token=TOKEN", "/cgi-bin/x"),
+        (CALL, "https://a.example/elsewhere?a=1", "https://a.example/elsewhere?a=1"),
+        (
+            "/sns/jscode2session?js_code=1",
+            "https://a.example/x?secret=SECRET&js_code=1",
+            "https://a.example/x",
+        ),
+    ] {
+        canned.answer(format!(
+            "HTTP/1.1 307 Moved\r\nLocation: {sent}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ));
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(wxgate::upstream::tls::client_config(None).expect("roots"))
+            .build()
+            .expect("a client");
+        let answer = Answer::of(client.get(gate.url(asked))).await;
+        assert_eq!((answer.status, answer.header("location")), (307, Some(handed_on)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_unlisted_path_that_always_rejects_holds_up_no_other() {
+    let gate = Gate::start().await.warm().await;
+    gate.sandbox.fault(Fault::new(Action::AlwaysReject).path("/wxa/broken"));
+    assert_eq!(gate.get("/wxa/broken").await.errcode(), 40001);
+    gate.sandbox.rotate(APPID);
+    assert_eq!(gate.get("/wxa/another").await.errcode(), 0);
+}

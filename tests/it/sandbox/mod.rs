@@ -1,0 +1,9 @@
+//! The fake WeChat API through real sockets.
+
+mod client;
+mod control;
+mod endpoints;
+mod faults;
+mod journal;
+mod tokens;
+mod variants;

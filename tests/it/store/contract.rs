@@ -1,0 +1,342 @@
+//! The store as its users see it: the same on every engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use wxgate::observe::clock::Timestamp;
+use wxgate::secret::Secret;
+use wxgate::store::{
+    Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store,
+    StoreError,
+};
+
+use crate::redis_server::RedisServer;
+use crate::until::{LOST, until};
+
+const KEY: &str = "access_token:stable:wx1";
+const FIRST: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const SECOND: &str = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100";
+
+pub fn record(value: &str, generation: u64, fetched_at: i64) -> Record {
+    Record {
+        value: Arc::new(Secret::new(value)),
+        generation,
+        fetched_at: Timestamp(fetched_at),
+        expires_at: Timestamp(fetched_at + 7_200_000),
+    }
+}
+
+/// Where a store is, opened as often as there are replicas.
+pub struct Place {
+    location: Location,
+    /// What a memory store's handles share.
+    memory: Option<Store>,
+    _folder: Option<tempfile::TempDir>,
+    _servers: Vec<RedisServer>,
+}
+
+impl Place {
+    fn memory() -> Self {
+        Self {
+            location: Location::Memory,
+            memory: Some(Store::memory()),
+            _folder: None,
+            _servers: Vec::new(),
+        }
+    }
+
+    pub fn file() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let location = Location::File(folder.path().join("store"));
+        Self { location, memory: None, _folder: Some(folder), _servers: Vec::new() }
+    }
+
+    pub fn redis(url: &str, servers: Vec<RedisServer>) -> Self {
+        let location = Location::parse(url).expect("a URL");
+        Self { location, memory: None, _folder: None, _servers: servers }
+    }
+
+    pub fn at(location: Location, servers: Vec<RedisServer>) -> Self {
+        Self { location, memory: None, _folder: None, _servers: servers }
+    }
+
+    /// One more handle, as another process has it.
+    pub async fn open(&self) -> Store {
+        self.sealed(None).await
+    }
+
+    async fn sealed(&self, keys: Option<(&str, Option<&str>)>) -> Store {
+        if let Some(memory) = &self.memory {
+            return memory.clone();
+        }
+        let seal = keys.map(|(present, former)| {
+            let former = former.map(Secret::new);
+            Arc::new(Seal::new(&Secret::new(present), former.as_ref()).expect("keys"))
+        });
+        let options = Options { location: self.location.clone(), seal };
+        let store = Store::open(&options).await.expect("it opens");
+        assert_eq!(store.problem(), None);
+        store
+    }
+}
+
+pub async fn save(store: &Store, record: &Record) -> Saved {
+    store.save(KEY, record).await.expect("saved")
+}
+
+pub async fn load(store: &Store) -> Option<(u64, String)> {
+    let record = store.load(KEY).await.expect("loaded");
+    record.map(|record| (record.generation, record.value.expose().to_owned()))
+}
+
+async fn an_older_token_never_replaces_a_newer_one(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    assert!(load(&store).await.is_none());
+    assert!(matches!(save(&store, &record("new", 2, 5)).await, Saved::Saved));
+    for older in [record("old", 1, 9), record("old", 2, 4)] {
+        let refused = save(&other, &older).await;
+        assert!(matches!(refused, Saved::Superseded(present) if present.value.expose() == "new"));
+    }
+    assert!(matches!(save(&other, &record("new", 2, 5)).await, Saved::Saved), "the same again");
+    assert_eq!(load(&other).await, Some((2, "new".to_owned())));
+    assert!(matches!(save(&other, &record("newer", 2, 6)).await, Saved::Saved));
+    assert_eq!(load(&store).await, Some((2, "newer".to_owned())));
+}
+
+async fn of_many_at_once_the_highest_stays(place: &Place) {
+    let stores = [place.open().await, place.open().await];
+    let mut savers = JoinSet::new();
+    for generation in 1..=24_u64 {
+        let store = stores[generation as usize % 2].clone();
+        savers.spawn(async move {
+            // A race that is lost too often is a store that was too slow, which is tried again later.
+            while store.save(KEY, &record(&format!("t{generation}"), generation, 0)).await.is_err() {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+    while let Some(saved) = savers.join_next().await {
+        saved.expect("no panic");
+    }
+    assert_eq!(load(&stores[0]).await, Some((24, "t24".to_owned())));
+}
+
+async fn a_lease_has_one_owner_until_it_ends(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let lasts = Duration::from_millis(400);
+    let lease = store.lease("k", "a", lasts).await.expect("asked").expect("free");
+    assert!(other.lease("k", "b", lasts).await.expect("asked").is_none());
+    assert!(store.lease("k", "a", lasts).await.expect("asked").is_some(), "its owner takes it again");
+    assert!(store.renew(&lease, lasts).await.expect("asked"));
+    let taken = async || other.lease("k", "b", Duration::from_secs(60)).await.expect("asked").is_some();
+    until(|| "the end of a lease by itself", taken).await;
+    assert!(!store.renew(&lease, lasts).await.expect("asked"), "lost");
+    store.release(&lease).await.expect("asked");
+    assert!(store.lease("k", "c", lasts).await.expect("asked").is_none(), "a lost lease can't be released");
+    let held = other.lease("k", "b", lasts).await.expect("asked").expect("its own");
+    other.release(&held).await.expect("asked");
+    assert!(store.lease("k", "c", lasts).await.expect("asked").is_some());
+    assert!(other.lease("another", "b", lasts).await.expect("asked").is_some());
+}
+
+async fn forces_are_counted_for_all_and_what_a_flush_lost_is_remembered(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let now = Timestamp(1_700_000_000_000);
+    let spent =
+        store.spend_force("force:wx1", ForceBudget::default(), now).await.expect("asked").expect("left");
+    assert_eq!(spent.left(now), 19);
+    let soon = other.spend_force("force:wx1", ForceBudget::default(), now).await.expect("asked");
+    assert_eq!(soon.expect_err("too soon").left, 19);
+    let later = now.plus(Duration::from_secs(30));
+    let own = ForceBudget { used: 7, ..spent };
+    let spent = other.spend_force("force:wx1", own, later).await.expect("asked").expect("left");
+    assert_eq!((spent.used, spent.left(later)), (8, 12));
+    assert_eq!(store.forces("force:wx1").await.expect("asked"), spent);
+    assert_eq!(store.forces("force:wx2").await.expect("asked"), ForceBudget::default());
+}
+
+async fn counters_add_up(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    assert_eq!(store.add(20_000, &[("a", 2), ("b", 1)]).await.expect("added"), [2, 1]);
+    assert_eq!(other.add(20_000, &[("b", 5), ("a", 0)]).await.expect("added"), [6, 2]);
+    let counts = store.counts(20_000).await.expect("asked");
+    assert_eq!(counts, [("a".to_owned(), 2), ("b".to_owned(), 6)]);
+    assert!(store.counts(20_001).await.expect("asked").is_empty());
+}
+
+async fn a_batch_counts_once_however_often_it_is_offered(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let batch = |writer, number| Batch { writer, number };
+    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(other.add_once(20_000, &[("a", 2)], batch("one", 6)).await.expect("added"), [2]);
+    assert_eq!(other.add_once(20_000, &[("a", 2), ("b", 1)], batch("two", 1)).await.expect("added"), [4, 1]);
+    assert_eq!(store.add_once(20_000, &[("a", 1)], batch("one", 8)).await.expect("added"), [5]);
+    let counts = store.counts(20_000).await.expect("asked");
+    assert_eq!(counts, [("a".to_owned(), 5), ("b".to_owned(), 1)]);
+}
+
+async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    assert_eq!(store.note("n").await.expect("asked"), None);
+    assert!(store.replace_note("n", None, b"1", LOST).await.expect("asked"));
+    assert!(!other.replace_note("n", None, b"2", LOST).await.expect("asked"));
+    assert!(other.replace_note("n", Some(b"1"), b"2", LOST).await.expect("asked"));
+    assert_eq!(store.note("n").await.expect("asked").as_deref(), Some(&b"2"[..]));
+    assert!(store.list().await.expect("listed").is_empty());
+}
+
+async fn no_more_of_a_budget_is_granted_than_there_is(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let reserve = async |store: &Store, want, limit| {
+        let reserved = store.reserve(20_000, "b", want, limit).await.expect("asked");
+        (reserved.granted, reserved.left)
+    };
+    assert_eq!(reserve(&store, 7, 10).await, (7, 3));
+    assert_eq!(reserve(&other, 7, 10).await, (3, 0));
+    assert_eq!(reserve(&store, 1, 10).await, (0, 0));
+    other.give_back(20_000, "b", 2).await.expect("given back");
+    assert_eq!(reserve(&store, 1, 10).await, (1, 1));
+    assert_eq!(reserve(&other, 1, 4).await, (0, 0), "the limit fell below what is gone");
+    assert_eq!(reserve(&other, 2, 12).await, (2, 1), "and rose again");
+    assert_eq!(store.reserve(20_001, "b", 1, 1).await.expect("asked").granted, 1, "another day");
+    assert_eq!(store.reserve(20_000, "c", 1, 1).await.expect("asked").granted, 1, "another budget");
+    assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 11), ("c".to_owned(), 1)]);
+    store.give_back(20_000, "b", 99).await.expect("given back");
+    store.give_back(20_000, "unknown", 1).await.expect("given back");
+    assert_eq!(reserve(&store, 99, 10).await, (10, 0), "nothing below zero");
+}
+
+async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
+    let stores = [place.open().await, place.open().await];
+    let mut tasks = JoinSet::new();
+    for number in 0..16 {
+        let store = stores[number % 2].clone();
+        tasks.spawn(async move {
+            let mut granted = 0;
+            for _ in 0..10 {
+                // What took too long is nobody's.
+                granted += store.reserve(20_000, "b", 3, 100).await.map_or(0, |reserved| reserved.granted);
+            }
+            granted
+        });
+    }
+    let granted: u64 = tasks.join_all().await.into_iter().sum();
+    let gone = stores[0].reserved(20_000).await.expect("asked");
+    assert!(granted > 0 && granted <= 100 && gone[0].1 <= 100, "{granted} {gone:?}");
+}
+
+async fn others_are_told_of_what_is_saved(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let mut changes = other.changes();
+    // A subscription may still be on its way.
+    let told = async {
+        loop {
+            let change = changes.next().await.expect("the store lives");
+            let concerned = change == Change::Any || change == Change::Key(KEY.into());
+            if concerned && load(&other).await == Some((1, "t".to_owned())) {
+                return;
+            }
+        }
+    };
+    let saved = async { assert!(matches!(save(&store, &record("t", 1, 0)).await, Saved::Saved)) };
+    timeout(LOST, async { tokio::join!(told, saved) }).await.expect("told");
+}
+
+async fn the_list_shows_no_token(place: &Place) {
+    let store = place.open().await;
+    save(&store, &record("canary-token", 3, 0)).await;
+    store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
+    store.spend_force("force:wx1", ForceBudget::default(), Timestamp(0)).await.expect("asked").expect("left");
+    let listed = store.list().await.expect("listed");
+    let keys: Vec<_> = listed.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys, [KEY, "force:wx1", "lease:k"]);
+    assert!(matches!(listed[0].content, Content::Token { generation: 3, problem: None, .. }));
+    assert!(!format!("{listed:?}").contains("canary"));
+}
+
+/// A memory store is not sealed: it is never at rest.
+async fn values_are_sealed_and_keys_change(place: &Place) {
+    let clear = place.open().await;
+    save(&clear, &record("in-clear", 1, 0)).await;
+    let first = place.sealed(Some((FIRST, None))).await;
+    assert_eq!(load(&first).await, Some((1, "in-clear".to_owned())), "from before there was a key");
+    assert!(matches!(clear.load(KEY).await, Err(StoreError::Sealed { .. })), "written anew, sealed");
+    save(&first, &record("sealed", 2, 0)).await;
+    let second = place.sealed(Some((SECOND, None))).await;
+    assert!(matches!(second.load(KEY).await, Err(StoreError::Sealed { .. })), "an unknown key");
+    assert_eq!(second.problem(), None, "one entry doesn't tell of the store");
+    let refused = second.save(KEY, &record("older", 1, 0)).await;
+    assert!(matches!(refused, Err(StoreError::Sealed { .. })), "newer, and unreadable");
+    let rotated = place.sealed(Some((SECOND, Some(FIRST)))).await;
+    assert_eq!(load(&rotated).await, Some((2, "sealed".to_owned())));
+    assert_eq!(load(&second).await, Some((2, "sealed".to_owned())), "sealed anew when it was read");
+    let listed = rotated.list().await.expect("listed");
+    let key = rotated.seal().expect("a key").key_id().to_owned();
+    assert!(
+        matches!(&listed[0].content, Content::Token { protection: Protection::Sealed(by), .. } if *by == key)
+    );
+}
+
+async fn a_copy_takes_over_what_is_newer(place: &Place) {
+    let (store, to) = (place.open().await, Place::file());
+    let to = to.sealed(Some((FIRST, None))).await;
+    save(&store, &record("newer", 2, 0)).await;
+    save(&to, &record("older", 1, 0)).await;
+    to.save("access_token:stable:wx2", &record("newest", 9, 0)).await.expect("saved");
+    store.save("access_token:stable:wx2", &record("behind", 8, 0)).await.expect("saved");
+    store.spend_force("force:wx1", ForceBudget::default(), Timestamp(0)).await.expect("asked").expect("left");
+    store.add(20_000, &[("a", 5)]).await.expect("added");
+    store.reserve(20_000, "b", 5, 9).await.expect("asked");
+    to.reserve(20_000, "b", 2, 9).await.expect("asked");
+    store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
+    let copied = store.copy(&to, &[20_000]).await.expect("copied");
+    assert_eq!((copied.written, copied.kept, copied.unreadable), (4, 1, 0));
+    assert_eq!(to.reserved(20_000).await.expect("asked"), [("b".to_owned(), 5)]);
+    assert_eq!(load(&to).await, Some((2, "newer".to_owned())));
+    assert_eq!(to.load("access_token:stable:wx2").await.expect("there").expect("there").generation, 9);
+    assert_eq!(to.counts(20_000).await.expect("asked"), [("a".to_owned(), 5)]);
+    let again = store.copy(&to, &[20_000]).await.expect("copied");
+    assert_eq!((again.written, again.kept), (0, 5), "twice does no harm");
+}
+
+/// The whole contract, each part on a store of its own.
+macro_rules! contract {
+    ($engine:ident, $place:expr, [$($part:ident),* $(,)?]) => {
+        pub mod $engine {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $part() {
+                    super::$part(&$place.await).await;
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! contracts {
+    ($($engine:ident: $place:expr,)*) => {
+        $(contract! { $engine, $place, [
+            an_older_token_never_replaces_a_newer_one, of_many_at_once_the_highest_stays, a_lease_has_one_owner_until_it_ends,
+            forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
+            a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it,
+            no_more_of_a_budget_is_granted_than_there_is, a_budget_that_many_reserve_at_once_is_granted_once,
+            others_are_told_of_what_is_saved,
+            the_list_shows_no_token, a_copy_takes_over_what_is_newer,
+        ] })*
+    };
+}
+
+contracts! {
+    memory: async { super::Place::memory() },
+    file: async { super::Place::file() },
+    redis: crate::store::redis::plain(),
+    redis_with_tls: crate::store::redis::with_tls(),
+    redis_with_a_user: crate::store::redis::with_a_user(),
+    redis_behind_a_sentinel: crate::store::redis::behind_a_sentinel(),
+    redis_cluster: crate::store::redis::cluster(),
+}
+contract! { sealed_file, async { super::Place::file() }, [values_are_sealed_and_keys_change] }
+contract! { sealed_redis, crate::store::redis::plain(), [values_are_sealed_and_keys_change] }

@@ -1,0 +1,275 @@
+//! Redis in every shape, and failing in every way.
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use wxgate::observe::exposition::{Dialect, Exposition};
+use wxgate::secret::Secret;
+use wxgate::store::{Change, Location, Store, StoreError};
+
+use super::contract::{Place, load, record, save};
+use crate::redis_server::{RedisServer, Watched, free_port};
+use crate::until::{LOST, until};
+
+pub async fn plain() -> Place {
+    let server = RedisServer::start().await;
+    Place::redis(&server.url(), vec![server])
+}
+
+pub async fn with_a_user() -> Place {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "wx", "on", ">hunter2", "~{wxgate}:*", "&{wxgate}:*", "+@all"]);
+    server.command(&["ACL", "SETUSER", "default", "off"]);
+    let url = format!("redis://127.0.0.1:{}/0", server.port());
+    let Ok(Location::Redis(target)) = Location::parse(&url) else { panic!("a URL") };
+    let password = Some(Arc::new(Secret::new("hunter2")));
+    Place::at(Location::Redis(target.authenticated(Some("wx".to_owned()), password)), vec![server])
+}
+
+pub async fn with_tls() -> Place {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let [cert_file, key_file] = [&cert, &key].map(|path| path.to_str().expect("UTF-8").to_owned());
+    let tls_port = free_port();
+    let server = RedisServer::with(&[
+        "--tls-port",
+        &tls_port.to_string(),
+        "--tls-cert-file",
+        &cert_file,
+        "--tls-key-file",
+        &key_file,
+        "--tls-ca-cert-file",
+        &cert_file,
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    let Ok(Location::Redis(target)) = Location::parse(&format!("rediss://localhost:{tls_port}/0")) else {
+        panic!("a URL")
+    };
+    // The file is read with each connection.
+    Place::at(Location::Redis(target.trusting(Some(folder.keep().join("cert.pem")))), vec![server])
+}
+
+pub async fn behind_a_sentinel() -> Place {
+    let watched = Watched::start().await;
+    let url = watched.url();
+    let Watched { master, replica, sentinel, .. } = watched;
+    Place::redis(&url, vec![master, replica, sentinel])
+}
+
+pub async fn cluster() -> Place {
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(RedisServer::with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]).await);
+    }
+    let port = |node: &RedisServer| node.port().to_string();
+    for (node, slots) in nodes.iter().zip([["0", "5460"], ["5461", "10922"], ["10923", "16383"]]) {
+        node.command(&["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]);
+        nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &port(node)]);
+    }
+    for node in &nodes {
+        let info = || node.command(&["CLUSTER", "INFO"]);
+        let whole = |info: &str| info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3");
+        until(|| format!("a cluster: {}", info()), async || whole(&info())).await;
+    }
+    let url = format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", nodes[2].port(), nodes[0].port());
+    Place::redis(&url, nodes)
+}
+
+async fn open(url: &str) -> Store {
+    Place::redis(url, Vec::new()).open().await
+}
+
+/// Waits until the store is down, or back.
+async fn is_up(store: &Store, up: bool) {
+    let seen = async || {
+        // Whoever needs it is who notices.
+        let _ = store.load("access_token:stable:wx1").await;
+        store.problem().is_none() == up
+    };
+    until(|| format!("up={up}: {:?}", store.problem()), seen).await;
+}
+
+fn skipped(store: &Store) -> bool {
+    let mut out = Exposition::new(Dialect::of_accept(None));
+    store.expose(&mut out);
+    out.finish().contains("outcome=\"skipped\"")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_is_waited_for_by_nobody_and_found_when_it_is_back() {
+    let mut server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    save(&store, &record("t", 1, 0)).await;
+    server.kill();
+    is_up(&store, false).await;
+    assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Down)));
+    assert!(skipped(&store));
+    let mut changes = store.changes();
+    server.restart().await;
+    is_up(&store, true).await;
+    let told = async { while changes.next().await != Some(Change::Any) {} };
+    timeout(LOST, told).await.expect("all is looked at");
+    assert_eq!(load(&store).await, None, "it kept nothing");
+    save(&store, &record("t", 1, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_costs_one_wait() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    save(&store, &record("t", 1, 0)).await;
+    server.signal("STOP");
+    assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Timeout(_))));
+    for _ in 0..50 {
+        assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Down)));
+    }
+    server.signal("CONT");
+    is_up(&store, true).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_and_one_that_is_read_only_are_down_until_they_take_writes() {
+    let (server, master) = (RedisServer::start().await, RedisServer::start().await);
+    let store = open(&server.url()).await;
+    let fill = ["CONFIG", "SET", "maxmemory", "1"];
+    let empty = ["CONFIG", "SET", "maxmemory", "0"];
+    let follow = ["REPLICAOF", "127.0.0.1", &master.port().to_string()];
+    let lead = ["REPLICAOF", "NO", "ONE"];
+    for (generation, (breaks, heals, problem)) in
+        [(&fill[..], &empty[..], "OOM"), (&follow[..], &lead[..], "READONLY")].into_iter().enumerate()
+    {
+        server.command(breaks);
+        let record = record("t", generation as u64 + 1, 0);
+        assert!(store.save("access_token:stable:wx1", &record).await.is_err());
+        let told = store.problem().expect("down");
+        assert!(told.to_lowercase().contains(&problem.to_lowercase()), "{told}");
+        server.command(heals);
+        is_up(&store, true).await;
+        save(&store, &record).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failover_the_new_master_is_used() {
+    let mut watched = Watched::start().await;
+    let (store, other) = (open(&watched.url()).await, open(&watched.url()).await);
+    save(&store, &record("t", 1, 0)).await;
+    watched.master.kill();
+    for replica in [&store, &other] {
+        is_up(replica, false).await;
+        is_up(replica, true).await;
+    }
+    // What was not replicated in time is published anew by whoever holds it.
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&other).await, Some((1, "t".to_owned())));
+    assert!(watched.replica.command(&["ROLE"]).starts_with("master"));
+    let mut changes = other.changes();
+    save(&store, &record("u", 2, 0)).await;
+    let told = async {
+        while load(&other).await != Some((2, "u".to_owned())) {
+            changes.next().await;
+        }
+    };
+    timeout(LOST, told).await.expect("announced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_without_being_repeated() {
+    let server = RedisServer::with(&["--requirepass", "hunter2"]).await;
+    let Ok(location) = Location::parse(&format!("redis://:hunter3@127.0.0.1:{}/0", server.port())) else {
+        panic!("a URL")
+    };
+    let store =
+        Store::open(&wxgate::store::Options { location, seal: None }).await.expect("opened, and down");
+    let problem = store.problem().expect("down");
+    assert!(problem.to_lowercase().contains("pass") && !problem.contains("hunter"), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_wrote_into_our_key_is_not_believed_and_is_replaced() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    server.command(&["SET", "{wxgate}:access_token:stable:wx1", "not ours"]);
+    assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Damaged { .. })));
+    assert_eq!(store.problem(), None);
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    server.command(&["SCRIPT", "FLUSH"]);
+    save(&store, &record("t", 2, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_digest_or_value_is_wrong_is_replaced_however_high_its_number() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    let key = "{wxgate}:access_token:stable:wx1";
+    for (from, to) in [("\"digest\":\"", "\"digest\":\"x"), ("\"value\":\"", "\"value\":\"x")] {
+        save(&store, &record("t", 9, 0)).await;
+        let text = server.command(&["GET", key]);
+        server.command(&["SET", key, &text.replace(from, to)]);
+        save(&store, &record("u", 2, 0)).await;
+        assert_eq!(load(&store).await, Some((2, "u".to_owned())), "{to}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_to_a_server_that_hangs_ends() {
+    let server = RedisServer::start().await;
+    let place = Place::file();
+    let (from, to) = (place.open().await, open(&server.url()).await);
+    save(&from, &record("t", 1, 0)).await;
+    server.signal("STOP");
+    let copied = timeout(LOST, from.copy(&to, &[])).await.expect("it ends");
+    server.signal("CONT");
+    assert_eq!(copied.expect_err("it failed").location, *to.location());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_is_replaced() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    server.command(&["RPUSH", "{wxgate}:access_token:stable:wx1", "not ours"]);
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    let day = 20_000;
+    server.command(&["SET", &format!("{{wxgate}}:count:{day}"), "not ours"]);
+    assert!(store.add(day, &[("a", 1)]).await.is_err());
+    assert_eq!(store.problem(), None, "one entry is no reason to do without all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_not_announce_saves_all_the_same() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "quiet", "on", ">pw", "~{wxgate}:*", "+@all", "resetchannels"]);
+    let store = open(&format!("redis://quiet:pw@127.0.0.1:{}/0", server.port())).await;
+    save(&store, &record("t", 1, 0)).await;
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    assert_eq!(store.problem(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_not_run_scripts_is_a_store_that_stays_down() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "idle", "on", ">pw", "~*", "&*", "+@all", "-eval"]);
+    let location = Location::parse(&format!("redis://idle:pw@127.0.0.1:{}/0", server.port())).expect("a URL");
+    let store = Store::open(&wxgate::store::Options { location, seal: None }).await.expect("opened");
+    assert!(store.problem().expect("down from the start").contains("eval"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn installations_with_prefixes_of_their_own_share_a_server() {
+    let server = RedisServer::start().await;
+    let Ok(Location::Redis(target)) = Location::parse(&server.url()) else { panic!("a URL") };
+    let [a, b] = ["a", "b"].map(|prefix| target.clone().prefixed(Some(prefix.to_owned())));
+    let (a, b) = (Place::at(Location::Redis(a), Vec::new()), Place::at(Location::Redis(b), Vec::new()));
+    let (a, b) = (a.open().await, b.open().await);
+    save(&a, &record("t", 1, 0)).await;
+    assert_eq!(load(&b).await, None);
+    assert!(b.list().await.expect("listed").iter().all(|entry| !entry.key.contains("access_token")));
+}

@@ -1,0 +1,275 @@
+//! The command line, as a user sees it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// What a planted secret looks like; must show up in no output.
+const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
+
+const GOOD: &str = "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'SHOP_SECRET' }\n";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs the program in this folder, with the canary as its only secrets.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_wxgate"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("SHOP_SECRET", CANARY)
+            .env("WXGATE_ADMIN_TOKEN", CANARY)
+            .output()
+            .unwrap();
+        let ran = Ran {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        };
+        assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "a secret is printed: {ran:?}");
+        ran
+    }
+}
+
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+#[test]
+fn help_exists_on_every_level() {
+    let folder = Folder::new();
+    let top = folder.run(&["--help"]);
+    assert_eq!((top.code, top.stderr.as_str()), (Some(0), ""));
+    for command in ["serve", "check", "sandbox", "demo", "explain", "status", "refresh"] {
+        assert!(top.stdout.contains(&format!("\n  {command} ")), "{command} is not in {}", top.stdout);
+        let help = folder.run(&[command, "--help"]);
+        assert_eq!(help.code, Some(0), "{command}");
+        assert!(help.stdout.contains(&format!("Usage: wxgate {command}")), "{}", help.stdout);
+    }
+    let version = folder.run(&["--version"]);
+    assert_eq!((version.code, version.stdout), (Some(0), format!("wxgate {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn bad_usage_ends_with_64() {
+    let folder = Folder::new();
+    let good = folder.write("good.toml", GOOD);
+    let good = good.to_str().unwrap();
+    for arguments in [
+        &[][..],
+        &["srve"],
+        &["serve"],
+        &["check", "--config"],
+        &["check", "--config", good, "--rotate"],
+        &["check", "--config", good, "extra"],
+        &["sandbox", "--listen", "nowhere"],
+        &["explain", "GET", "cgi-bin/user/info"],
+        &["explain", "G E T", "/cgi-bin/user/info"],
+        &["refresh"],
+        &["status", "--admin", "ftp://127.0.0.1"],
+        &["status", "--admin", concat!("http://user:", "c0ffee00c0ffee00c0ffee00c0ffee00", "@127.0.0.1")],
+        &["status", "--admin-token-file", "nonexistent"],
+    ] {
+        let ran = folder.run(arguments);
+        assert_eq!(ran.code, Some(64), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+        assert!(!ran.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_good_file_is_ok() {
+    let folder = Folder::new();
+    folder.write("good.toml", GOOD);
+    let ran = folder.run(&["check", "--config", "good.toml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "good.toml: ok, 1 app, 0 callers\n"));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place() {
+    let folder = Folder::new();
+    folder.write("bad.toml", &format!("[server]\n  lisen = ['127.0.0.1:0']\n{GOOD}"));
+    for command in ["check", "serve"] {
+        let ran = folder.run(&[command, "--config", "bad.toml"]);
+        assert_eq!(ran.code, Some(64), "{command}");
+        assert_eq!(ran.stderr, "bad.toml:2:3: server.lisen: unknown key, did you mean \"listen\"?\n");
+    }
+}
+
+#[test]
+fn all_problems_are_printed_at_once() {
+    let folder = Folder::new();
+    folder.write(
+        "bad.toml",
+        "[server]\nrequest_timeout = 5\n\n[[app]]\nname = 'shop'\nsecret = { file = 'shop.secret' }\n\
+         token_mode = 'classic'\n\n[[caller]]\nname = 'orders'\napps = ['shopp']\n",
+    );
+    let ran = folder.run(&["check", "--config", "bad.toml"]);
+    assert_eq!(ran.code, Some(64));
+    let places: Vec<_> =
+        ran.stderr.lines().map(|line| line.splitn(5, ':').take(4).collect::<Vec<_>>().join(":")).collect();
+    assert_eq!(
+        places,
+        [
+            "bad.toml:2:19: server.request_timeout",
+            "bad.toml:4:1: app[0].appid",
+            "bad.toml:6:19: app[0].secret.file",
+            "bad.toml:7:14: app[0].token_mode",
+            "bad.toml:9:1: caller[0].key_sha256",
+            "bad.toml:11:9: caller[0].apps[0]",
+        ]
+    );
+    assert!(
+        ran.stderr.contains("app[0].secret.file: the file shop.secret does not exist\n"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_broken_file_is_refused_without_a_quotation() {
+    let folder = Folder::new();
+    folder.write("bad.toml", &format!("[[app]]\nsecret = \"{CANARY}\nappid = {CANARY}\n"));
+    let ran = folder.run(&["check", "--config", "bad.toml"]);
+    assert_eq!(ran.code, Some(64));
+    assert!(ran.stderr.starts_with("bad.toml:2:"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_secret_in_clear_is_warned_of_and_not_printed() {
+    let folder = Folder::new();
+    folder.write("clear.toml", &GOOD.replace("{ env = 'SHOP_SECRET' }", &format!("'{CANARY}'")));
+    let ran = folder.run(&["check", "--config", "clear.toml"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.stderr.starts_with("clear.toml:4:10: app[0].secret: warning: is a secret in clear"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_proxy_that_does_not_run_is_a_failure_with_advice() {
+    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let ran = Folder::new().run(&["status", "--admin", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("is a proxy running there?"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+}
+
+/// Answers one request with `status` and `body`, and returns the request's head.
+fn answer_once(status: &str, body: &str) -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+            head.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    (url, thread)
+}
+
+#[test]
+fn status_asks_with_the_token_and_prints_a_table_or_the_json() {
+    const STATUS: &str = r#"{"version":"9.9.9","started_at":"2026-11-22T08:00:00Z","listeners":["127.0.0.1:8080"],"draining":true,
+        "apps":[{"name":"shop","appid":"wx1","kind":"official_account","token_mode":"stable","state":"ready",
+        "token":{"generation":7,"age_seconds":60,"expires_in_seconds":7140},"last_refresh":null,"last_failure":null}],"callers":[]}"#;
+    let (url, server) = answer_once("200 OK", STATUS);
+    let ran = Folder::new().run(&["status", "--admin", &url]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(ran.stdout.starts_with("wxgate 9.9.9, up "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("shop              ready       1m00s   1h59m   7     -\n"), "{}", ran.stdout);
+    let head = server.join().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("get /api/v1/status http/1.1\r\n"), "{head}");
+    assert!(head.contains(&format!("authorization: bearer {CANARY}\r\n")), "{head}");
+
+    let (url, server) = answer_once("200 OK", STATUS);
+    let ran = Folder::new().run(&["status", "--json", "--admin", &url]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), STATUS));
+    drop(server.join());
+}
+
+#[test]
+fn refresh_says_what_came_of_it() {
+    let body =
+        r#"{"outcome":"replaced","generation":8,"forces_left_today":19,"message":"the token was replaced"}"#;
+    let (url, server) = answer_once("200 OK", body);
+    let folder = Folder::new();
+    folder.write("token", "from-a-file\n");
+    let ran = folder.run(&["refresh", "shop", "--force", "--admin", &url, "--admin-token-file", "token"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout, "replaced, generation 8, forces left today: 19\nthe token was replaced\n");
+    let head = server.join().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("post /api/v1/apps/shop/refresh?force=true http/1.1\r\n"), "{head}");
+    assert!(head.contains("authorization: bearer from-a-file\r\n"), "{head}");
+
+    let failed =
+        r#"{"outcome":"failed","generation":null,"forces_left_today":19,"message":"40125 wrong secret"}"#;
+    let (url, server) = answer_once("200 OK", failed);
+    let ran = folder.run(&["refresh", "shop", "--admin", &url]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert_eq!(ran.stderr, "wxgate: failed, forces left today: 19\n40125 wrong secret\n");
+    let head = server.join().unwrap();
+    assert!(head.starts_with("POST /api/v1/apps/shop/refresh HTTP/1.1\r\n"), "{head}");
+}
+
+#[test]
+fn a_refusal_of_the_admin_address_is_passed_on() {
+    let (url, server) = answer_once("401 Unauthorized", r#"{"error":"this needs the admin token"}"#);
+    let ran = Folder::new().run(&["refresh", "shop", "--admin", &url]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "wxgate: {url} answered 401: this needs the admin token\n\
+             The token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.\n"
+        )
+    );
+    drop(server.join());
+}
+
+#[test]
+fn an_admin_socket_can_be_asked() {
+    use std::os::unix::net::UnixListener;
+    let folder = Folder::new();
+    let path = folder.0.path().join("admin.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let read = stream.read(&mut head).unwrap();
+        let body = r#"{"version":"1","apps":[]}"#;
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        String::from_utf8_lossy(&head[..read]).into_owned()
+    });
+    let ran = folder.run(&["status", "--admin", &format!("unix:{}", path.display())]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.ends_with("(none)\n"), "{}", ran.stdout);
+    assert!(server.join().unwrap().starts_with("GET /api/v1/status HTTP/1.1\r\n"));
+}

@@ -1,0 +1,19 @@
+//! The program as people and their machines run it: commands, signals, several processes on one store.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where its setting fails"
+)]
+#![expect(unreachable_pub, reason = "a test program has no outside")]
+
+#[path = "../redis_server.rs"]
+mod redis_server;
+#[path = "../until.rs"]
+mod until;
+
+mod cli;
+mod cluster;
+mod demo;
+mod lifecycle;
+mod online;

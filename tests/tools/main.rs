@@ -1,0 +1,15 @@
+//! wxgate beside other people's programs: SDKs, a browser, Prometheus. `tests/run` installs them.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its setting fails")]
+#![expect(unreachable_pub, reason = "a test program has no outside")]
+
+#[expect(dead_code, reason = "shared with the tests of the proxy, which look at more")]
+#[path = "../harness.rs"]
+mod harness;
+#[path = "../redis_server.rs"]
+mod redis_server;
+#[path = "../until.rs"]
+mod until;
+
+mod monitoring;
+mod page;
+mod sdk;

@@ -1,0 +1,12 @@
+//! Unmodified SDKs behind the proxy: what they get, and what WeChat gets to see.
+
+mod callback;
+mod events;
+mod exported;
+mod guide;
+mod installer;
+mod javascript;
+mod node;
+mod tour;
+mod venv;
+mod wechatpy;

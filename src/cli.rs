@@ -1,81 +1,29 @@
 //! The command line: arguments, output and exit codes.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use wxgate::config::{Config, parse_address};
+use clap::{Parser, Subcommand};
+use wxgate::config::parse_address;
 use wxgate::server::Address;
 
 mod admin;
+mod check;
+mod config_file;
+mod demo;
 mod failure;
 mod quota;
 mod sandbox;
 mod status;
 mod store;
+mod terminal;
 mod top;
 
+use config_file::{ConfigFile, load};
 use failure::Failure;
-
-/// The parts that commands run, each called in one place.
-mod parts {
-    use std::io::IsTerminal as _;
-    use std::path::Path;
-    use std::time::Duration;
-
-    use wxgate::config::Config;
-    use wxgate::demo::Show;
-    use wxgate::server::Address;
-
-    use super::failure::Failure;
-
-    /// Between two steps of the tour, for whoever watches it.
-    const READING: Duration = Duration::from_millis(450);
-
-    /// Serves until a signal ends it; `path` is read again on SIGHUP.
-    pub(super) async fn serve(config: Config, path: &Path) -> Result<(), Failure> {
-        wxgate::app::serve(config, path.to_owned()).await.map_err(|error| Failure::Run(error.into()))
-    }
-
-    /// Serves the fake WeChat; the accounts are those of `config`, else made-up ones.
-    pub(super) async fn sandbox(listen: Address, config: Option<Config>) -> Result<(), Failure> {
-        super::sandbox::run(listen, config.as_ref()).await
-    }
-
-    /// Runs the tour; goes on serving unless `once`.
-    pub(super) async fn demo(once: bool) -> Result<(), Failure> {
-        let pause = if std::io::stdout().is_terminal() { READING } else { Duration::ZERO };
-        let held = wxgate::demo::run(once, Show { colour: super::colour(), pause }).await;
-        match held.map_err(|error| Failure::Run(error.into()))? {
-            wxgate::demo::Outcome::Held => Ok(()),
-            wxgate::demo::Outcome::Failed(steps) => {
-                Err(Failure::Run(format!("{steps} of the tour's steps did not hold").into()))
-            }
-        }
-    }
-
-    /// How a request would be handled, as text to print.
-    pub(super) fn explain(
-        method: &http::Method,
-        path: &str,
-        config: Option<&Config>,
-    ) -> Result<String, Failure> {
-        Ok(wxgate::app::explain(method, path, config)?)
-    }
-
-    /// Fetches a token for each app and prints what came of it; a failure if one got none.
-    pub(super) async fn check_online(config: Config, rotate: bool) -> Result<(), Failure> {
-        let told = wxgate::app::online(&config, rotate).await.map_err(|error| Failure::Run(error.into()))?;
-        super::print(&told.text)?;
-        match told.failed {
-            0 => Ok(()),
-            1 => Err(Failure::Run("1 app got no token".into())),
-            failed => Err(Failure::Run(format!("{failed} apps got no token").into())),
-        }
-    }
-}
+use terminal::{confirm, print};
 
 /// A reverse proxy for WeChat's server API that holds the credentials, so that no other service has to.
 #[derive(Debug, Parser)]
@@ -196,13 +144,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-struct ConfigFile {
-    /// The configuration file
-    #[arg(long = "config", value_name = "FILE")]
-    path: PathBuf,
-}
-
 /// A listening address on the command line.
 #[derive(Clone, Debug)]
 struct Listen(Address);
@@ -248,16 +189,22 @@ pub(crate) fn run() -> ExitCode {
 
 fn execute(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve { config } => block_on(parts::serve(load(&config.path)?, &config.path)),
-        Command::Check { config, online, rotate } => check(&config.path, online, rotate),
+        Command::Serve { config } => {
+            let loaded = load(&config.path)?;
+            block_on(async { wxgate::app::serve(loaded, config.path).await.map_err(Failure::run) })
+        }
+        Command::Check { config, online, rotate } => {
+            let loaded = check::check(&config.path)?;
+            if online { block_on(check::online(&loaded, rotate)) } else { Ok(()) }
+        }
         Command::Sandbox { listen, config } => {
             let config = config.as_deref().map(load).transpose()?;
-            block_on(parts::sandbox(listen.0, config))
+            block_on(sandbox::run(listen.0, config.as_ref()))
         }
-        Command::Demo { once } => block_on(parts::demo(once)),
+        Command::Demo { once } => block_on(demo::run(once)),
         Command::Explain { method, path, config } => {
             let config = config.as_deref().map(load).transpose()?;
-            print(&parts::explain(&method, &path, config.as_ref())?)
+            print(&wxgate::app::explain(&method, &path, config.as_ref())?)
         }
         Command::Status { admin, json } => block_on(async {
             let answer = admin::Client::new(&admin)?.status().await?;
@@ -282,66 +229,17 @@ fn execute(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// The configuration; its warnings go to stderr.
-fn load(path: &Path) -> Result<Config, Failure> {
-    let config = Config::load(path)?;
-    for warning in &config.warnings {
-        let _ = writeln!(std::io::stderr(), "{warning}");
-    }
-    Ok(config)
-}
-
-fn check(path: &Path, online: bool, rotate: bool) -> Result<(), Failure> {
-    let config = load(path)?;
-    let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-    print(&format!(
-        "{}: ok, {}, {}\n",
-        path.display(),
-        count(config.pipeline.apps.len(), "app"),
-        count(config.pipeline.callers.len(), "caller"),
-    ))?;
-    if online { block_on(parts::check_online(config, rotate)) } else { Ok(()) }
-}
-
-/// Runs the control plane on this thread; what serves requests has threads of its own.
 /// For files that are being written when all else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
+/// Runs the control plane on this thread; what serves requests has threads of its own.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Run(error.into()))?;
+    let runtime = runtime.map_err(Failure::run)?;
     let done = runtime.block_on(future);
     // Dropped, it would wait without end for a disk that hangs.
     runtime.shutdown_timeout(LAST_WRITES);
     done
-}
-
-/// Asks on the terminal; where nobody can answer, it says how to do without.
-fn confirm(question: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!("{question} Nobody can be asked here: add --yes.").into()));
-    }
-    print(&format!("{question} [y/N] "))?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|error| Failure::Run(error.into()))?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::Run("nothing was done".into())),
-    }
-}
-
-/// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-}
-
-/// Writes to stdout; a reader that left early (`| head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Run(error.into())),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,10 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use tokio::sync::watch;
 
-use crate::observe::clock::Timestamp;
 use crate::observe::exposition::{Dialect, Exposition};
-use crate::secret::Secret;
 use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
 
 mod answer;
@@ -21,122 +17,20 @@ mod guard;
 mod page;
 mod quota;
 mod route;
+mod shown;
 mod snapshot;
+mod state;
 pub mod view;
 
 use self::events::Feed;
 pub use self::guard::Scope;
 use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
-
-/// A future that the composition root hands in.
-pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
-/// Adds a module's metrics to a scrape.
-pub type Exposer = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
-/// What each app's token is doing.
-pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
-/// Where tokens are kept, and whether that works.
-pub type Store = Arc<dyn Fn() -> view::Store + Send + Sync>;
-/// What is known of WeChat's endpoints.
-pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
-/// WeChat's hosts, and which of them answer.
-pub type Upstreams = Arc<dyn Fn() -> Vec<view::Upstream> + Send + Sync>;
-/// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
-pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
-/// Reads the configuration again. The error says what is wrong with it, in words for the operator.
-pub type Reload = Arc<dyn Fn() -> Pending<Result<(), String>> + Send + Sync>;
-
-/// Who spends which quota.
-pub type Quota = Arc<dyn Fn() -> view::quota::Quota + Send + Sync>;
-/// The curves of the app with this name, or of all together; `None` if there is no such app.
-pub type Traffic = Arc<dyn Fn(Option<&str>, Range) -> Option<view::quota::Traffic> + Send + Sync>;
-/// What happened lately.
-pub type Activity = Arc<dyn Fn() -> view::quota::Activity + Send + Sync>;
-/// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None` if there is no such
-/// app.
-pub type Clear = Arc<dyn Fn(&str, Option<&str>) -> Option<Pending<view::quota::Cleared>> + Send + Sync>;
-/// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None` if there is no such
-/// app.
-pub type LookUp = Arc<dyn Fn(&str, &str) -> Option<Pending<view::quota::Remembered>> + Send + Sync>;
-
-/// How much of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// The last 24 hours by minute.
-    Day,
-    /// The last 30 days by hour.
-    Month,
-}
-
-/// What the admin address shows and does; shared by its workers.
-pub struct Admin {
-    /// Who can reach the address.
-    pub scope: Scope,
-    /// The admin token, if one is configured.
-    pub token: ArcSwapOption<Secret>,
-    /// See [`Apps`].
-    pub apps: Apps,
-    /// See [`Store`].
-    pub store: Store,
-    /// See [`Endpoints`].
-    pub endpoints: Endpoints,
-    /// See [`Upstreams`].
-    pub upstreams: Upstreams,
-    /// See [`Refresh`].
-    pub refresh: Refresh,
-    /// See [`Reload`].
-    pub reload: Reload,
-    /// See [`Quota`].
-    pub quota: Quota,
-    /// See [`Traffic`].
-    pub traffic: Traffic,
-    /// See [`Activity`].
-    pub activity: Activity,
-    /// See [`Clear`].
-    pub clear: Clear,
-    /// See [`LookUp`].
-    pub look_up: LookUp,
-    /// In the order in which their families appear.
-    pub exposers: Vec<Exposer>,
-    /// The process as a whole.
-    pub state: Arc<State>,
-}
-
-/// The process as the admin address tells of it.
-#[derive(Debug)]
-pub struct State {
-    /// wxgate's version.
-    pub version: &'static str,
-    /// When the process began.
-    pub started_at: Timestamp,
-    /// What the proxy listens on; empty until it does, and not ready so long.
-    pub listeners: ArcSwap<Vec<Address>>,
-    /// The configured callers.
-    pub callers: ArcSwap<Vec<view::Caller>>,
-    /// The proxy takes no new requests and ends.
-    pub draining: watch::Sender<bool>,
-}
-
-impl State {
-    /// The state of a process that listens on nothing yet.
-    pub fn new(started_at: Timestamp) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            started_at,
-            listeners: ArcSwap::default(),
-            callers: ArcSwap::default(),
-            draining: watch::Sender::new(false),
-        }
-    }
-
-    fn is_draining(&self) -> bool {
-        *self.draining.borrow()
-    }
-
-    fn is_ready(&self) -> bool {
-        !self.is_draining() && !self.listeners.load().is_empty()
-    }
-}
+pub use self::shown::{
+    Activity, Admin, Apps, Clear, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload, Store,
+    Traffic, Upstreams,
+};
+pub use self::state::State;
 
 /// Serves an [`Admin`]; clones share those who listen.
 #[derive(Clone)]
@@ -275,15 +169,6 @@ impl Admin {
             Ok(()) => answer::json(StatusCode::OK, &view::Reloaded { reloaded: true }),
             Err(problem) => answer::error(StatusCode::UNPROCESSABLE_ENTITY, &problem),
         }
-    }
-}
-
-impl std::fmt::Debug for Admin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Admin")
-            .field("scope", &self.scope)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
     }
 }
 

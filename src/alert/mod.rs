@@ -4,11 +4,11 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `notice` | what there is to say |
+//! | `options`, `notice` | who is told of what; what there is to say |
 //! | `robot` | how each kind of target wants to hear it, and what its answer means |
 //! | `task` | the queue and the tries of one target |
+//! | `counts` | how sending ended |
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime;
@@ -17,60 +17,21 @@ use tokio::task::AbortHandle;
 
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::secret::Secret;
 
+mod counts;
 mod notice;
+mod options;
 mod robot;
 mod task;
 
 pub use notice::{Notice, Topic};
-pub use robot::Kind;
+pub use options::{Kind, Options};
 
+use counts::{Counts, Outcome};
 use task::Task;
 
 /// Notices that wait for one target; what comes beyond is counted as lost.
 const MOST_WAITING: usize = 100;
-
-/// A target of notices.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Whose form it takes.
-    pub kind: Kind,
-    /// Where to. Holds the robot's key, so it is a secret.
-    pub url: Arc<Secret>,
-    /// Signs, where the target demands it.
-    pub secret: Option<Arc<Secret>>,
-    /// What it is told of.
-    pub topics: Vec<Topic>,
-    /// Of which apps; all if empty.
-    pub apps: Vec<Arc<str>>,
-    /// In Chinese.
-    pub chinese: bool,
-}
-
-impl PartialEq for Options {
-    fn eq(&self, other: &Self) -> bool {
-        let secret = |options: &Self| options.secret.clone().unwrap_or_else(|| Arc::new(Secret::new("")));
-        self.kind == other.kind
-            && self.url.matches(&other.url)
-            && secret(self).matches(&secret(other))
-            && self.topics == other.topics
-            && self.apps == other.apps
-            && self.chinese == other.chinese
-    }
-}
-
-/// How sending ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Sent,
-    Failed,
-    /// There were too many.
-    Lost,
-}
-
-/// Notices by kind of target and how it ended.
-type Counts = Mutex<BTreeMap<(&'static str, Outcome), u64>>;
 
 /// Sends notices. Clones share the targets.
 #[derive(Clone, Debug)]
@@ -138,7 +99,7 @@ impl Alerts {
             let Options { topics, apps, kind, .. } = &target.options;
             let concerned = topics.contains(&notice.topic) && (apps.is_empty() || apps.contains(&notice.app));
             if concerned && target.queue.try_send(Arc::clone(&notice)).is_err() {
-                count(&self.0.counts, *kind, Outcome::Lost, 1);
+                self.0.counts.add(*kind, Outcome::Lost, 1);
             }
         }
     }
@@ -152,24 +113,10 @@ impl Alerts {
 
     /// Adds the notices' metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
-        let counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        out.counter("wxgate_notices_total", "Notices to people, by kind of target and how sending ended.");
-        for ((kind, outcome), count) in counts.iter() {
-            let outcome = match outcome {
-                Outcome::Sent => "sent",
-                Outcome::Failed => "failed",
-                Outcome::Lost => "lost",
-            };
-            out.sample(&[("kind", kind), ("outcome", outcome)], *count as f64);
-        }
+        self.0.counts.expose(out);
     }
 
     fn targets(&self) -> MutexGuard<'_, Vec<Target>> {
         self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn count(counts: &Counts, kind: Kind, outcome: Outcome, by: u64) {
-    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
-    *counts.entry((kind.as_str(), outcome)).or_default() += by;
 }

@@ -10,37 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Notice, Options};
+use super::{Kind, Notice, Options};
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::hex;
 use crate::secret::Secret;
-
-/// Whose form a target takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A group robot of WeCom (企业微信).
-    Wecom,
-    /// A group robot of DingTalk (钉钉).
-    DingTalk,
-    /// A group robot of Feishu (飞书).
-    Feishu,
-    /// JSON to anybody.
-    Webhook,
-}
 
 /// WeCom takes 2,048 bytes of text, the others more.
 const LONGEST_TEXT: usize = 2_000;
-
-impl Kind {
-    /// As in the configuration and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Wecom => "wecom",
-            Self::DingTalk => "dingtalk",
-            Self::Feishu => "feishu",
-            Self::Webhook => "webhook",
-        }
-    }
-}
 
 /// A message that is ready to go.
 pub(super) struct Message {
@@ -131,10 +107,7 @@ fn sign(key: &[u8], signed: &[u8]) -> String {
 
 fn signature(secret: &Secret, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    hmac::sign(&key, body.as_bytes()).as_ref().iter().fold("sha256=".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256={}", hex(hmac::sign(&key, body.as_bytes())))
 }
 
 /// Robots answer 200 whatever they did, and say in the body whether they took the message.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::counts::{Counts, Outcome};
 use super::robot::{self, Message};
-use super::{Counts, Notice, Options, Outcome, count};
+use super::{Notice, Options};
 use crate::observe::clock::Clock;
 
 /// Between two messages: 20 a minute is what the robots take.
@@ -40,7 +41,7 @@ impl Task {
         let mut waits = WAITS.into_iter();
         loop {
             let failure = match self.attempt(notices).await {
-                Ok(()) => return count(&self.counts, kind, Outcome::Sent, notices.len() as u64),
+                Ok(()) => return self.counts.add(kind, Outcome::Sent, notices.len() as u64),
                 Err(failure) => failure,
             };
             let Some(wait) = waits.next() else {
@@ -51,7 +52,7 @@ impl Task {
                     notices = notices.len(),
                     "notices reached nobody: {failure}"
                 );
-                return count(&self.counts, kind, Outcome::Failed, notices.len() as u64);
+                return self.counts.add(kind, Outcome::Failed, notices.len() as u64);
             };
             sleep(wait).await;
         }

@@ -45,7 +45,7 @@ pub enum OnlineError {
 pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
     let upstreams = Upstreams::new(Resolver::default(), Vec::new()).configure(&config.upstreams)?;
     let timeout = config.token.fetch_timeout;
-    let (apps, controls): (Vec<_>, Vec<_>) = super::token_apps(config, &upstreams).into_iter().unzip();
+    let (apps, controls): (Vec<_>, Vec<_>) = super::apps::token_apps(config, &upstreams).into_iter().unzip();
     let store = match &config.store.location {
         Location::Memory => None,
         Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),

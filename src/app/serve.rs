@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{StartError, Surroundings, start};
+use super::proxy::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};

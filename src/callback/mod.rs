@@ -12,10 +12,13 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
+mod delivery;
 mod outcome;
 mod platforms;
 mod replay;
 
+pub use self::delivery::{Arrived, DELIVERY, Deliver, NotTaken, Pending};
+pub use self::outcome::LONGEST_BODY;
 use self::outcome::{Counts, Outcome};
 pub use self::platforms::PlatformOptions;
 use self::platforms::{Platform, Platforms};
@@ -23,35 +26,8 @@ use crate::message::body::Body;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::server::{self, Handler, Peer, Refusal, Request, Response};
-use crate::wechat::callback::{Event, open, open_echo};
+use crate::wechat::callback::{open, open_echo};
 
-/// A push that was verified.
-#[derive(Debug)]
-pub struct Arrived {
-    /// The platform's name in the configuration.
-    pub app: Arc<str>,
-    /// What WeChat says.
-    pub event: Event,
-}
-
-/// Why an event was not taken; WeChat is left to push it again.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct NotTaken(#[from] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// A future that the composition root hands in.
-pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
-/// Takes an event. Done only when the event is where a crash can't lose it: WeChat is told `success` then, and won't repeat
-/// it. Dropped unfinished after [`DELIVERY`].
-///
-/// An event may come twice, since each replica knows only its own pushes and a restart forgets them: taking it must be
-/// idempotent, and one older than what is known already has no effect.
-pub type Deliver = Arc<dyn Fn(Arrived) -> Pending<Result<(), NotTaken>> + Send + Sync>;
-
-/// How long taking an event may last. WeChat is to have its answer within a second.
-pub const DELIVERY: Duration = Duration::from_millis(800);
-/// A longer push is refused; a ticket's is under 1 KiB.
-pub const LONGEST_BODY: usize = 64 * 1024;
 /// How long a push's body may take to come, however steadily it does.
 const BODY: Duration = Duration::from_secs(5);
 /// Tight, since anybody can connect; WeChat sends a push in one go.

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
 
+use super::delivery::{DELIVERY, NotTaken};
 use super::replay::Refused;
-use super::{DELIVERY, LONGEST_BODY, NotTaken};
 use crate::observe::exposition::Exposition;
 use crate::server::Peer;
 use crate::wechat::callback::Rejected;
+
+/// A longer push is refused; a ticket's is under 1 KiB.
+pub const LONGEST_BODY: usize = 64 * 1024;
 
 /// How a push, or WeCom's question, ended.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use wxgate::upstream::tls;
 
 use super::failure::Failure;
-use super::status::printable;
+use super::terminal::printable;
 
 /// A refresh may wait for a token call, its retry and the store.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ struct Refused {
 impl Client {
     /// A client for `endpoint`, with its token if there is one.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Failure> {
-        let tls = tls::client_config(None).map_err(|error| Failure::Run(error.into()))?;
+        let tls = tls::client_config(None).map_err(Failure::run)?;
         // No redirects and no proxy: the token is for this address alone.
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -71,15 +71,15 @@ impl Client {
             builder = builder.unix_socket(Path::new(path));
             "http://localhost".to_owned()
         } else if endpoint.url.contains('@') {
-            return Err(Failure::Usage(
-                "--admin takes no user name or password, the admin token is read apart".into(),
+            return Err(Failure::usage(
+                "--admin takes no user name or password, the admin token is read apart",
             ));
         } else if endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://") {
             endpoint.url.trim_end_matches('/').to_owned()
         } else {
-            return Err(Failure::Usage("--admin takes http://HOST:PORT or unix:/path".into()));
+            return Err(Failure::usage("--admin takes http://HOST:PORT or unix:/path"));
         };
-        let http = builder.build().map_err(|error| Failure::Run(error.into()))?;
+        let http = builder.build().map_err(Failure::run)?;
         Ok(Self { http, base, token: token(endpoint.token_file.as_deref())? })
     }
 
@@ -111,14 +111,14 @@ impl Client {
         let path = format!("/api/v1/apps/{}/clear-quota?{}", segment(app), query.finish());
         let answer = self.call(Method::POST, &path).await?;
         let cleared: Cleared = serde_json::from_str(&answer)
-            .map_err(|_| Failure::Run("the admin address answered something else than expected".into()))?;
+            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
         let text = format!(
             "{}; this month by wxgate: {} of {}",
             printable(&cleared.message),
             cleared.spent_this_month,
             cleared.allowed_a_month
         );
-        if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::Run(text.into())) }
+        if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
     }
 
     /// Has an app's token fetched; says what came of it.
@@ -127,7 +127,7 @@ impl Client {
         let query = if force { "?force=true" } else { "" };
         let answer = self.call(Method::POST, &format!("/api/v1/apps/{app}/refresh{query}")).await?;
         let refreshed: Refreshed = serde_json::from_str(&answer)
-            .map_err(|_| Failure::Run("the admin address answered something else than expected".into()))?;
+            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
         let mut text = printable(&refreshed.outcome);
         if let Some(generation) = refreshed.generation {
             text += &format!(", generation {generation}");
@@ -139,7 +139,7 @@ impl Client {
             text += &format!("\n{}", printable(&refreshed.message));
         }
         if refreshed.outcome == "failed" {
-            return Err(Failure::Run(text.into()));
+            return Err(Failure::run(text));
         }
         text.push('\n');
         Ok(text)
@@ -152,7 +152,7 @@ impl Client {
             } else {
                 "the exchange failed"
             };
-            Failure::Run(Unreachable { base: self.base.clone(), reason, source: error.without_url() }.into())
+            Failure::run(Unreachable { base: self.base.clone(), reason, source: error.without_url() })
         };
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
@@ -164,7 +164,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
-                return Err(Failure::Run("the admin address answers without end".into()));
+                return Err(Failure::run("the admin address answers without end"));
             }
         }
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -180,7 +180,7 @@ impl Client {
         if status == StatusCode::UNAUTHORIZED {
             text += "\nThe token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.";
         }
-        Failure::Run(text.into())
+        Failure::run(text)
     }
 }
 
@@ -209,7 +209,7 @@ fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
     let (plain, origin) = match file {
         Some(path) => {
             let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display()).into()))?;
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
             (text, path.display().to_string())
         }
         None => match std::env::var("WXGATE_ADMIN_TOKEN") {
@@ -220,10 +220,10 @@ fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
     let plain = plain.strip_suffix('\n').unwrap_or(&plain);
     let plain = plain.strip_suffix('\r').unwrap_or(plain);
     if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::Usage(format!("{origin} holds no token: expected one word of ASCII").into()));
+        return Err(Failure::usage(format!("{origin} holds no token: expected one word of ASCII")));
     }
     let mut value = HeaderValue::from_str(&format!("Bearer {plain}"))
-        .map_err(|error| Failure::Usage(format!("{origin}: {error}").into()))?;
+        .map_err(|error| Failure::usage(format!("{origin}: {error}")))?;
     value.set_sensitive(true);
     Ok(Some(value))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use wxgate::config::Problems;
+use wxgate::observe::chain::Chain;
 
 /// Bad usage or configuration (`EX_USAGE` of sysexits.h).
 pub(super) const USAGE: u8 = 64;
@@ -21,6 +22,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// The arguments are wrong.
+    pub(super) fn usage(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::Usage(error.into())
+    }
+
+    /// It went wrong on the way.
+    pub(super) fn run(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::Run(error.into())
+    }
+
     /// What the process ends with.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
@@ -40,15 +51,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Configuration(problems) => problems.fmt(f),
-            Self::Usage(error) | Self::Run(error) => {
-                write!(f, "wxgate: {error}")?;
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                Ok(())
-            }
+            Self::Usage(error) | Self::Run(error) => write!(f, "wxgate: {}", Chain(&**error)),
         }
     }
 }

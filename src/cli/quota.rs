@@ -1,9 +1,10 @@
 //! Who spends which quota, as a table of 80 columns.
 
 use serde::Deserialize;
+use wxgate::app::layout::WIDTH;
 
 use super::failure::Failure;
-use super::status::{WIDTH, printable, short, wrapped};
+use super::terminal::{printable, short, wrapped};
 
 // Only what is shown, and lenient: the proxy may be of another version.
 #[derive(Deserialize)]
@@ -72,14 +73,14 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
     if let Some(name) = only
         && !quota.apps.iter().any(|app| app.app == name)
     {
-        return Err(Failure::Run(format!("no app is named {name:?}").into()));
+        return Err(Failure::run(format!("no app is named {name:?}")));
     }
     Ok(table(&quota, only))
 }
 
 pub(super) fn parse(json: &str) -> Result<Quota, Failure> {
     serde_json::from_str(json)
-        .map_err(|_| Failure::Run("the admin address answered something else than quotas".into()))
+        .map_err(|_| Failure::run("the admin address answered something else than quotas"))
 }
 
 /// What is asked before counters are cleared, with the month's budget.

@@ -6,10 +6,10 @@ use wxgate::sandbox::{App, AppKind, Options, SECRET, Sandbox};
 use wxgate::server::Address;
 
 use super::failure::Failure;
+use super::terminal::print;
 
 /// Serves the accounts of `config`, else made-up ones, until a signal ends it.
 pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::Run(error.into());
     let mut options = Options { listen, ..Options::default() };
     if let Some(config) = config {
         let account = config.pipeline.apps.iter().map(|app| {
@@ -31,9 +31,9 @@ pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), 
         options.apps = account.chain(suite).chain(provider).collect();
     }
     let apps = options.apps.clone();
-    let sandbox = Sandbox::start(options).map_err(failed)?;
-    let mut termination = Termination::catch().map_err(failed)?;
-    super::print(&introduction(sandbox.address(), &apps, config.is_some()))?;
+    let sandbox = Sandbox::start(options).map_err(Failure::run)?;
+    let mut termination = Termination::catch().map_err(Failure::run)?;
+    print(&introduction(sandbox.address(), &apps, config.is_some()))?;
     termination.wait().await;
     sandbox.stop().await;
     Ok(())

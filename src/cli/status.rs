@@ -1,13 +1,12 @@
 //! The status of a running proxy as a table of 80 columns.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use wxgate::app::layout::WIDTH;
 
 use super::failure::Failure;
-
-pub(super) const WIDTH: usize = 80;
+use super::terminal::{colour, printable, short, wrapped};
 
 /// The column that holds the app's name; a longer one gets a line of its own.
 const NAME: usize = 18;
@@ -100,8 +99,8 @@ struct Problem {
 
 /// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
 pub(super) fn render(json: &str) -> Result<String, Failure> {
-    table(json, SystemTime::now(), super::colour())
-        .map_err(|_| Failure::Run("the admin address answered something else than a status".into()))
+    table(json, SystemTime::now(), colour())
+        .map_err(|_| Failure::run("the admin address answered something else than a status"))
 }
 
 fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json::Error> {
@@ -241,40 +240,6 @@ fn row(cells: [&str; 6], paint: impl Fn(String) -> String) -> String {
     line
 }
 
-/// Breaks a text into lines of 80 columns; a longer word is broken too.
-pub(super) fn wrapped(text: &str, indent: &str) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let mut word = word;
-        loop {
-            let gap = if column == 0 { indent.len() } else { 1 };
-            let room = WIDTH - if column == 0 { indent.len() } else { (column + gap).min(WIDTH) };
-            let length = word.chars().count();
-            if length > room && column > 0 {
-                out.push('\n');
-                column = 0;
-                continue;
-            }
-            out += if column == 0 { indent } else { " " };
-            let end = word.char_indices().nth(room).map_or(word.len(), |(end, _)| end);
-            out += &word[..end];
-            column += gap + length.min(room);
-            word = &word[end..];
-            if word.is_empty() {
-                break;
-            }
-        }
-    }
-    out.push('\n');
-    out
-}
-
-/// Without control characters, which could steer a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn age(at: &str, now: SystemTime) -> Option<Duration> {
     // The clocks of two machines differ: what seems to lie ahead is now.
     humantime::parse_rfc3339(at).ok().map(|at| now.duration_since(at).unwrap_or_default())
@@ -282,20 +247,6 @@ fn age(at: &str, now: SystemTime) -> Option<Duration> {
 
 fn ago(at: &str, now: SystemTime) -> String {
     age(at, now).map_or_else(|| at.to_owned(), |age| format!("{} ago", short(age)))
-}
-
-/// At most two units, like `1h47m`.
-pub(super) fn short(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = match seconds {
-        0..60 => write!(text, "{seconds}s"),
-        60..3600 => write!(text, "{}m{:02}s", seconds / 60, seconds % 60),
-        3600..86_400 => write!(text, "{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        _ => write!(text, "{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    };
-    text
 }
 
 #[cfg(test)]
@@ -370,13 +321,6 @@ hr                starting    -       -       -     -
             .iter()
             .fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
-    }
-
-    #[test]
-    fn words_longer_than_a_line_are_broken() {
-        let text = wrapped(&format!("ab {}", "x".repeat(200)), "  ");
-        let widths: Vec<_> = text.lines().map(str::len).collect();
-        assert_eq!(widths, [4, 80, 80, 46]);
     }
 
     #[test]

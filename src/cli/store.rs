@@ -7,7 +7,9 @@ use wxgate::app::store_tool::{self, Verified};
 use wxgate::store::{Location, Options};
 use zeroize::Zeroizing;
 
+use super::config_file::load;
 use super::failure::Failure;
+use super::terminal::print;
 
 /// What `copy` takes in place of a URL.
 const CONFIGURED: &str = "config";
@@ -68,33 +70,33 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
     match action {
         Action::Show(which) => {
             let text = store_tool::show(&options(which.url.as_deref(), which.config.as_ref())?).await;
-            super::print(&text.map_err(failed)?)
+            print(&text.map_err(Failure::run)?)
         }
         Action::Verify(which) => {
             let verified = store_tool::verify(&options(which.url.as_deref(), which.config.as_ref())?).await;
-            let Verified { text, bad } = verified.map_err(failed)?;
-            super::print(&text)?;
+            let Verified { text, bad } = verified.map_err(Failure::run)?;
+            print(&text)?;
             match bad {
                 0 => Ok(()),
-                1 => Err(Failure::Run("1 entry can't be used".into())),
-                bad => Err(Failure::Run(format!("{bad} entries can't be used").into())),
+                1 => Err(Failure::run("1 entry can't be used")),
+                bad => Err(Failure::run(format!("{bad} entries can't be used"))),
             }
         }
         Action::Copy { from, to, config } => {
             let end = |url: &str| options(Some(url).filter(|url| *url != CONFIGURED), config.as_ref());
             let text = store_tool::copy(&end(&from)?, &end(&to)?).await;
-            super::print(&text.map_err(failed)?)
+            print(&text.map_err(Failure::run)?)
         }
         Action::Import { app, config, accounts } => {
-            let config = super::load(&config)?;
+            let config = load(&config)?;
             let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
             let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
                 let text = format!("no app named {app} of kind \"component\" is configured");
-                return Err(Failure::Usage(text.into()));
+                return Err(Failure::usage(text));
             };
             let lines = Zeroizing::new(read(&accounts)?);
             let text = store_tool::import(&config.store, &platform.token.appid, &lines).await;
-            super::print(&text.map_err(failed)?)
+            print(&text.map_err(Failure::run)?)
         }
     }
 }
@@ -104,23 +106,18 @@ fn read(accounts: &Path) -> Result<String, Failure> {
         Some("-") => std::io::read_to_string(std::io::stdin()),
         _ => std::fs::read_to_string(accounts),
     };
-    text.map_err(|error| Failure::Usage(format!("cannot read {}: {error}", accounts.display()).into()))
+    text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", accounts.display())))
 }
 
 fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failure> {
-    let configured = config.map(|path| super::load(path)).transpose()?.map(|config| config.store);
+    let configured = config.map(|path| load(path)).transpose()?.map(|config| config.store);
     match (url, configured) {
         (Some(url), configured) => Ok(Options {
             // The URL isn't repeated: it may hold a password.
-            location: Location::parse(url)
-                .map_err(|wrong| Failure::Usage(format!("the URL {wrong}").into()))?,
+            location: Location::parse(url).map_err(|wrong| Failure::usage(format!("the URL {wrong}")))?,
             seal: configured.and_then(|options| options.seal),
         }),
         (None, Some(configured)) => Ok(configured),
-        (None, None) => Err(Failure::Usage("\"config\" needs --config FILE".into())),
+        (None, None) => Err(Failure::usage("\"config\" needs --config FILE")),
     }
-}
-
-fn failed(error: store_tool::StoreToolError) -> Failure {
-    Failure::Run(error.into())
 }

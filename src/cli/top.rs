@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+use wxgate::app::layout::WIDTH;
 
 use super::admin::Client;
 use super::failure::Failure;
 use super::quota::{self, grouped, in_beijing};
-use super::status::{WIDTH, printable, short};
+use super::terminal::{print, printable, short};
 
 const PERIOD: Duration = Duration::from_secs(2);
 /// Cursor home, and everything from there on gone.
@@ -85,7 +86,7 @@ pub(super) async fn run(client: &Client) -> Result<(), Failure> {
     let mut before = None;
     loop {
         let frame = frame(client, &mut before).await?;
-        super::print(&if live { format!("{CLEAR}{frame}") } else { frame })?;
+        print(&if live { format!("{CLEAR}{frame}") } else { frame })?;
         if !live {
             return Ok(());
         }
@@ -94,7 +95,7 @@ pub(super) async fn run(client: &Client) -> Result<(), Failure> {
 }
 
 async fn frame(client: &Client, before: &mut Option<Before>) -> Result<String, Failure> {
-    let other = |_| Failure::Run("the admin address answered something else than expected".into());
+    let other = |_| Failure::run("the admin address answered something else than expected");
     let status: Status = serde_json::from_str(&client.status().await?).map_err(other)?;
     let quota = quota::parse(&client.get("/api/v1/quota").await?)?;
     let activity: Activity = serde_json::from_str(&client.get("/api/v1/activity").await?).map_err(other)?;

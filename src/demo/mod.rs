@@ -6,22 +6,12 @@ mod screen;
 mod stage;
 mod steps;
 
-use std::time::Duration;
-
 pub use self::caller::CallError;
 use self::screen::Screen;
+pub use self::screen::Show;
 use self::stage::Stage;
 pub use self::stage::StageError;
 use crate::app::Termination;
-
-/// How the tour is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Show {
-    /// With colour and bold type.
-    pub colour: bool,
-    /// Time to read between two steps.
-    pub pause: Duration,
-}
 
 /// How the tour ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

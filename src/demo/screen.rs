@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use super::Show;
 use crate::app::layout::{WIDTH, wrap};
 
 /// Where the text of a step begins.
@@ -15,6 +14,15 @@ const BOLD: &str = "1";
 const DIM: &str = "2";
 const GREEN: &str = "32";
 const RED: &str = "31";
+
+/// How the tour is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Show {
+    /// With colour and bold type.
+    pub colour: bool,
+    /// Time to read between two steps.
+    pub pause: Duration,
+}
 
 /// Writes the tour to stdout as it goes.
 pub(super) struct Screen {

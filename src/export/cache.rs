@@ -6,7 +6,7 @@ use redis::RedisError;
 use tokio::time::timeout;
 
 use super::entries::Format;
-use super::task::{Found, Put};
+use super::outcome::{Found, Put};
 use crate::observe::clock::Timestamp;
 use crate::store::redis::{Link, Target};
 use crate::token::Token;

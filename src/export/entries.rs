@@ -5,6 +5,7 @@ use std::fmt;
 use md5::{Digest as _, Md5};
 
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::hex;
 use crate::token::{AppOptions, Token};
 use crate::wechat::{AppKind, TokenMode};
 
@@ -95,7 +96,7 @@ pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String 
         Format::Wechatpy => format!("{}:{appid}_access_token", prefix.unwrap_or("wechatpy")),
         Format::PowerWeChat => {
             let digest = Md5::new().chain_update(appid.as_bytes()).chain_update(app.secret.expose());
-            let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(digest.finalize());
             format!("{}{digest}", prefix.unwrap_or("powerwechat.access_token."))
         }
     }

@@ -13,7 +13,8 @@ use ring::digest::{SHA256, digest};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::task::{Found, Put};
+use super::outcome::{Found, Put};
+use crate::observe::hex::hex;
 use crate::token::Token;
 use crate::wechat::placeholder;
 
@@ -151,7 +152,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn sum(text: &[u8]) -> String {
-    digest(&SHA256, text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest(&SHA256, text))
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError + '_ {

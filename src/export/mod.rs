@@ -10,82 +10,35 @@
 //! | `entries` | which keys and values an SDK's cache has |
 //! | `template` | a file's text |
 //! | `file`, `cache` | writing to a file or a Redis: whole, and never an older token over a newer one |
+//! | `options`, `outcome` | what is to be written where; what came of it |
 //! | `status` | what there is to see |
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime;
 use tokio::task::AbortHandle;
 
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::store::redis::Target;
 use crate::token::{Handle, Manager};
 
 mod cache;
 mod entries;
 mod file;
+mod options;
+mod outcome;
 mod status;
 mod task;
 mod template;
 
 pub use entries::{Format, key_of};
+pub use options::{CHECK, Destination, Options};
 pub use status::Status;
 pub use template::{Template, TemplateError};
 
 use status::{Counts, Journal};
 use task::Task;
-
-/// How often an export looks at its place although the token is the same.
-pub const CHECK: Duration = Duration::from_secs(10);
-
-/// One place that an app's token is written to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// The app's name.
-    pub app: Arc<str>,
-    /// WeChat's identifier of the account.
-    pub appid: Arc<str>,
-    /// Where to, and in which form.
-    pub destination: Destination,
-}
-
-/// Where a token is written to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// A file, replaced as a whole.
-    File {
-        /// Its place.
-        path: PathBuf,
-        /// Its text.
-        template: Template,
-        /// Permissions, like 0o600.
-        mode: u32,
-    },
-    /// Keys of a Redis.
-    Redis {
-        /// Which Redis.
-        target: Target,
-        /// How the values look, and which keys there are beside the first.
-        format: Format,
-        /// The first key.
-        key: String,
-    },
-}
-
-/// The place, without secrets.
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, .. } => write!(f, "file:{}", path.display()),
-            Self::Redis { target, format, .. } => write!(f, "{target} ({format})"),
-        }
-    }
-}
 
 /// Keeps all exports going. Clones share them.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Destination;
-use super::task::Found;
+use super::outcome::Found;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 

@@ -7,8 +7,10 @@ use tokio::time::timeout;
 
 use super::cache::{Cache, CacheError};
 use super::file::{self, FileError, Text};
+use super::outcome::{Found, Put};
 use super::status::{Counts, Journal};
 use super::{CHECK, Destination, Options};
+use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::token::{Handle, Token};
 
@@ -22,26 +24,6 @@ pub(super) struct Task {
     pub clock: Clock,
     pub journal: Arc<Mutex<Journal>>,
     pub counts: Arc<Counts>,
-}
-
-/// What somebody else had written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A token that is only good at wxgate's door.
-    Placeholder,
-    /// Anything else.
-    Other,
-}
-
-/// What came of writing.
-#[derive(Debug)]
-pub(super) enum Put {
-    /// It is there now, in the place of what somebody else wrote or not.
-    Written(Option<Found>),
-    /// It was there.
-    Unchanged,
-    /// A newer token is there, which another process wrote.
-    Newer,
 }
 
 /// Why a token could not be written.
@@ -131,16 +113,7 @@ impl Task {
     fn failed(&self, error: &ExportError) {
         let (app, to) = (&self.options.app, &self.options.destination);
         self.counts.failed(app);
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            // A Redis error is its own cause.
-            let more = error.to_string();
-            if !text.ends_with(&more) {
-                text = format!("{text}: {more}");
-            }
-            cause = error.source();
-        }
+        let text = Chain(error).to_string();
         let before =
             self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
         if before.is_none() {

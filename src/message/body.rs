@@ -81,6 +81,76 @@ impl http_body::Body for Body {
     }
 }
 
+/// Is told how a body goes out.
+pub trait Observer: Unpin {
+    /// So many bytes went out.
+    fn passed(&mut self, _bytes: u64) {}
+    /// The body broke off.
+    fn broke(&mut self, _error: &Broken) {}
+    /// The body was dropped before its end.
+    fn hung_up(&mut self) {}
+}
+
+/// A body, observed until it is dropped.
+#[derive(Debug)]
+pub struct ObservedBody<B: http_body::Body, O: Observer> {
+    observer: O,
+    body: B,
+    ended: bool,
+}
+
+impl<B: http_body::Body, O: Observer> ObservedBody<B, O> {
+    /// Has `observer` told how `body` goes out.
+    pub fn new(body: B, observer: O) -> Self {
+        Self { observer, body, ended: false }
+    }
+}
+
+impl<B, O> http_body::Body for ObservedBody<B, O>
+where
+    B: http_body::Body<Data = Bytes, Error = Broken> + Unpin,
+    O: Observer,
+{
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        let frame = Pin::new(&mut this.body).poll_frame(context);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.observer.passed(frame.data_ref().map_or(0, |data| data.len() as u64));
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.ended = true;
+                this.observer.broke(error);
+            }
+            Poll::Ready(None) => this.ended = true,
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: http_body::Body, O: Observer> Drop for ObservedBody<B, O> {
+    fn drop(&mut self) {
+        if !self.ended && !self.body.is_end_stream() {
+            self.observer.hung_up();
+        }
+    }
+}
+
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

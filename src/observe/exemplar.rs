@@ -1,8 +1,10 @@
 //! Which request made a histogram's bucket grow, so that whoever looks at a slow one finds its line in the log.
 
 use super::clock::Timestamp;
-use super::metrics::BOUNDS;
 
+/// Upper bounds of a histogram's buckets, in seconds; one more bucket has none.
+pub(super) const BOUNDS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// The longest id of a request that is kept.
 const LONGEST_ID: usize = 64;
 

@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::exemplar::Exemplars;
+use super::exemplar::{BOUNDS, Exemplars};
 use super::exposition::{Exposition, Labels};
 
 /// One `T` for each worker. A worker's lock is taken by others only while a scrape reads it.
@@ -90,9 +90,6 @@ impl Hasher for IntegerHasher {
         self.mix(value as u64);
     }
 }
-
-/// Upper bounds of a [`Histogram`]'s buckets, in seconds.
-pub const BOUNDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// How long something took, counted in fixed buckets.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,9 +1,11 @@
 //! Tracing and metric primitives, and the clock; knows nothing of the rest.
 
 pub mod access_log;
+pub mod chain;
 pub mod clock;
 pub mod exemplar;
 pub mod exposition;
+pub mod hex;
 pub mod log;
 pub mod metrics;
 pub mod names;

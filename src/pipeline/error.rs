@@ -206,18 +206,6 @@ impl Error {
         }
         answer
     }
-
-    /// The whole chain of causes, for the log.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
 }
 
 impl From<SendError> for Error {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::figures::Known;
-use super::{App, Inner, Question, Quota, Watched};
-use crate::observe::clock::Timestamp;
+use super::clears::Clears;
+use super::shared::{Shared, Watched};
+use super::usage::figures::Known;
+use super::{App, Question, Quota};
 
 /// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
 const ALL_A_MONTH: u32 = 10;
@@ -16,15 +17,6 @@ const SINGLE_A_MONTH: u32 = 50;
 const LAST: Duration = Duration::from_secs(40 * 86_400);
 /// WeChat's word for a budget that is spent.
 const BUDGET_SPENT: i64 = 48_006;
-
-/// How often wxgate cleared counters in a month.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Clears {
-    /// `2026-11`, in Beijing.
-    month: String,
-    all: u32,
-    single: u32,
-}
 
 /// What became of a clearing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,24 +40,6 @@ pub struct Remembered {
     pub errcode: Option<i64>,
     /// In words.
     pub message: String,
-}
-
-impl Clears {
-    /// All and single ones in the month of `now`.
-    pub(super) fn spent(&self, now: Timestamp) -> (u32, u32) {
-        if self.month == month(now) { (self.all, self.single) } else { (0, 0) }
-    }
-
-    fn count(&mut self, single: bool, now: Timestamp) {
-        let (all, one) = self.spent(now);
-        *self = Self { month: month(now), all: all + u32::from(!single), single: one + u32::from(single) };
-    }
-}
-
-fn month(now: Timestamp) -> String {
-    let mut month = now.beijing_date();
-    month.truncate("2026-11".len());
-    month
 }
 
 impl Quota {
@@ -121,7 +95,7 @@ impl Quota {
     }
 }
 
-impl Inner {
+impl Shared {
     fn app(&self, name: &str) -> Option<App> {
         self.watched().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
     }
@@ -258,8 +232,7 @@ fn after_value(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clears, concealed};
-    use crate::observe::clock::Timestamp;
+    use super::concealed;
 
     #[test]
     fn what_wechat_remembers_is_shown_without_credentials() {
@@ -273,19 +246,5 @@ mod tests {
         ] {
             assert_eq!(concealed(text), shown);
         }
-    }
-
-    #[test]
-    fn a_month_s_clearings_end_with_the_month_in_beijing() {
-        // 2024-02-29 in Beijing.
-        let february = Timestamp(1_709_222_399_999);
-        let march = Timestamp(1_709_222_400_000);
-        let mut clears = Clears::default();
-        clears.count(false, february);
-        clears.count(true, february);
-        clears.count(true, february);
-        assert_eq!((clears.spent(february), clears.spent(march)), ((1, 2), (0, 0)));
-        clears.count(false, march);
-        assert_eq!(clears.spent(march), (1, 0));
     }
 }

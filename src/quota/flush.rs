@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::Inner;
-use super::ledger::{self, Offered};
-use super::tally::Counts;
+use super::counts::ledger::{self, Offered};
+use super::counts::tally::Counts;
+use super::shared::Shared;
 use crate::store::Batch;
 
 /// What a killed process loses at most.
@@ -16,7 +16,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// How often the other replicas' counters are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(quota: Arc<Inner>) {
+pub(super) async fn run(quota: Arc<Shared>) {
     let mut looked: Option<Instant> = None;
     let mut ticks = interval(FLUSH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,7 +36,7 @@ pub(super) async fn run(quota: Arc<Inner>) {
     }
 }
 
-impl Inner {
+impl Shared {
     /// Takes what the workers counted, and offers it to the store.
     pub(super) async fn flush(&self) {
         let _turn = self.turn.lock().await;

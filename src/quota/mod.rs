@@ -1,159 +1,55 @@
 //! Who spends which quota: counters, WeChat's own figures, forecasts, and the limits that callers are kept to.
 //!
 //! A worker counts into memory of its own. Once a second the ledger takes what was counted, and the store adds up the
-//! replicas' days. Nothing here is on a request's way but
-//! [`Quota::begin`] and [`Quota::end`].
+//! replicas' days. Nothing here is on a request's way but [`Quota::begin`] and [`Quota::end`].
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `tally` | what a worker counts |
-//! | `ledger`, `flush` | today's counters, and how they get into the store |
-//! | `history` | the last day by minute, the last month by hour |
-//! | `figures`, `watch` | what WeChat says of its quotas, and when it is asked |
-//! | `pace`, `warning` | when a quota will be used up, and who is told |
-//! | `clear` | letting WeChat's counters begin anew |
-//! | `limit` | what callers are kept to |
+//! | `counts/`, `flush` | what went through wxgate, and how it gets into the store |
+//! | `usage/`, `watch` | what WeChat says of its quotas, when it is asked, and who is warned |
+//! | `clear`, `clears` | letting WeChat's counters begin anew, and how often that was done |
+//! | `app`, `shared` | an app and its questions; what the tasks of a process share |
+//! | `limit/` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime;
 use tokio::sync::broadcast;
-use tokio::task::AbortHandle;
 
-use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::clock::Clock;
 use crate::observe::names::Names;
 use crate::store::Store;
-use crate::wechat::AppKind;
 
+mod app;
 mod clear;
-mod figures;
+mod clears;
+mod counts;
 mod flush;
-mod history;
-mod ledger;
 pub mod limit;
 mod metrics;
-mod pace;
 mod report;
-mod tally;
-mod warning;
+mod shared;
+mod usage;
 mod watch;
 
+pub use self::app::{Answering, App, Ask, Question};
 pub use self::clear::{Cleared, Remembered};
-pub use self::history::Range;
+pub use self::counts::history::Range;
+pub use self::counts::tally::{Call, Outcome};
 pub use self::report::{AppReport, Curves, EndpointReport, Report, WarningReport};
-pub use self::tally::{Call, Outcome};
-pub use self::warning::WarningKind;
+pub use self::usage::warning::{Warning, WarningKind};
 
-use self::clear::Clears;
-use self::figures::Notes;
-use self::ledger::Ledger;
-use self::pace::Pace;
-use self::tally::Tally;
+use self::counts::ledger::Ledger;
+use self::counts::tally::Tally;
+use self::shared::{Shared, Watched};
 
 /// Warnings that nobody has taken yet.
 const WARNINGS_KEPT: usize = 256;
 
-/// An app whose quota is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct App {
-    /// Its name in the configuration.
-    pub name: Arc<str>,
-    /// The appid, and the agent's number where a corporation has several apps.
-    pub identity: Arc<str>,
-    /// WeChat's identifier of the account.
-    pub appid: Arc<str>,
-    /// What it is.
-    pub kind: AppKind,
-}
-
-/// What WeChat is asked on an app's behalf.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// What was used of an endpoint's quota.
-    Quota {
-        /// The endpoint.
-        path: &'static str,
-    },
-    /// To let all counters of the app begin anew.
-    ClearAll,
-    /// To let the counter of an endpoint begin anew.
-    ClearOne {
-        /// The endpoint.
-        path: String,
-    },
-    /// What it remembers of a request.
-    Rid {
-        /// The request's id.
-        rid: String,
-    },
-}
-
-/// A future answer: its body, or why there is none, in words for the operator.
-pub type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
-/// Asks WeChat, with the credential of the app of this name. Handed in, since quota knows no tokens.
-pub type Ask = Arc<dyn Fn(&Arc<str>, Question) -> Answering + Send + Sync>;
-
-/// Something that an operator should know of; told once a day by one of the replicas.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// When.
-    pub at: Timestamp,
-    /// The app.
-    pub app: Arc<str>,
-    /// The endpoint.
-    pub path: String,
-    /// What it is about.
-    pub kind: WarningKind,
-    /// In words.
-    pub message: String,
-    /// The same in Chinese.
-    pub chinese: String,
-    /// Who spends most, and how much of it.
-    pub caller: Option<String>,
-}
-
 /// The quotas of a process. Clones share them.
 #[derive(Clone)]
-pub struct Quota(Arc<Inner>);
-
-struct Inner {
-    tally: Tally,
-    names: Arc<Names>,
-    store: Store,
-    clock: Clock,
-    ask: Ask,
-    /// Names this process among those that add to the store's counters.
-    writer: String,
-    runtime: runtime::Handle,
-    /// Whoever holds it talks with the store about counters; two at once would count a batch twice, or take old totals
-    /// for new ones.
-    turn: tokio::sync::Mutex<()>,
-    /// Locked for a look, never over an await; so are the others.
-    ledger: Mutex<Ledger>,
-    watched: Mutex<Vec<Watched>>,
-    warned: Mutex<BTreeMap<(Arc<str>, WarningKind), u64>>,
-    warnings: broadcast::Sender<Warning>,
-    tasks: Mutex<Vec<AbortHandle>>,
-}
-
-/// An app, and what is known of its quotas.
-#[derive(Debug)]
-struct Watched {
-    app: App,
-    label: u16,
-    notes: Notes,
-    clears: Clears,
-    /// Of what follows.
-    day: i64,
-    /// When each endpoint was first called today.
-    since: HashMap<&'static str, Timestamp>,
-    /// How often WeChat said today that an endpoint's quota is used up, and when that last grew.
-    refused: HashMap<&'static str, (u64, Timestamp)>,
-    /// How fast each is spent whose figures are known.
-    paces: HashMap<&'static str, Pace>,
-}
+pub struct Quota(Arc<Shared>);
 
 impl std::fmt::Debug for Quota {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -169,7 +65,7 @@ impl Quota {
     pub fn start(workers: usize, apps: Vec<App>, ask: Ask, store: Store, clock: Clock) -> Self {
         let day = clock.now().beijing_day();
         let (warnings, _) = broadcast::channel(WARNINGS_KEPT);
-        let quota = Self(Arc::new(Inner {
+        let quota = Self(Arc::new(Shared {
             tally: Tally::new(workers),
             names: Arc::default(),
             store,
@@ -200,16 +96,7 @@ impl Quota {
             let known = former.iter().position(|known| known.app.identity == app.identity);
             watched.push(match known {
                 Some(index) => Watched { app, label, ..former.swap_remove(index) },
-                None => Watched {
-                    app,
-                    label,
-                    notes: Notes::default(),
-                    day: 0,
-                    clears: Clears::default(),
-                    since: HashMap::new(),
-                    refused: HashMap::new(),
-                    paces: HashMap::new(),
-                },
+                None => Watched::new(app, label),
             });
         }
     }
@@ -240,28 +127,5 @@ impl Quota {
             task.abort();
         }
         self.0.flush().await;
-    }
-}
-
-impl Inner {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of an app, if it is still configured.
-    fn of<R>(&self, app: &App, look: impl FnOnce(&mut Watched) -> R) -> Option<R> {
-        self.watched().iter_mut().find(|watched| watched.app.identity == app.identity).map(look)
-    }
-
-    fn warned(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, WarningKind), u64>> {
-        self.warned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tasks(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::history::Range;
-use super::tally::Point;
-use super::{Quota, WarningKind, Watched};
+use super::counts::history::Range;
+use super::counts::tally::Point;
+use super::shared::Watched;
+use super::{Quota, WarningKind};
 use crate::observe::clock::Timestamp;
 
 /// Everything that is known of today.
@@ -228,7 +229,7 @@ fn endpoint(
         limit: figures.map(|figures| figures.limit),
         used,
         asked_at: figures.map(|figures| figures.at),
-        around: figures.map(super::figures::Figures::around),
+        around: figures.map(super::usage::figures::Figures::around),
         rate: figures.and_then(|figures| figures.rate),
         pace: pace.map_or(0.0, |pace| pace.per_second() * 60.0),
         ends,

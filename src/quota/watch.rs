@@ -10,11 +10,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::figures::{Answer, Called, Figures, Known, Notes, judge};
-use super::ledger::Key;
-use super::pace::Pace;
-use super::warning::{Noted, Standing};
-use super::{App, Inner, Question, Warning, WarningKind, Watched};
+use super::counts::ledger::Key;
+use super::shared::{Shared, Watched};
+use super::usage::figures::{Answer, Called, Figures, Known, Notes, judge};
+use super::usage::pace::Pace;
+use super::usage::standing::Standing;
+use super::usage::warning::Noted;
+use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};
 use crate::wechat::{AppKind, Family};
@@ -42,7 +44,7 @@ const USED_UP: i32 = 45_009;
 /// What was called of an app's endpoints today.
 type Calls = HashMap<&'static str, Called>;
 
-pub(super) async fn run(quota: Arc<Inner>) {
+pub(super) async fn run(quota: Arc<Shared>) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in 0_u64.. {
@@ -93,7 +95,7 @@ fn words(standing: &Standing<'_>, kind: WarningKind, path: &str) -> (String, Str
     (standing.message(kind, path), standing.chinese(kind, path))
 }
 
-impl Inner {
+impl Shared {
     /// What was called of each app, as far as WeChat can be asked about it.
     fn calls_by_app(&self, now: Timestamp) -> Vec<(App, Calls)> {
         let mut sums: BTreeMap<u16, HashMap<&'static str, u64>> = BTreeMap::new();

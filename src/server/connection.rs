@@ -6,23 +6,21 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONNECTION;
-use http_body::{Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::drain::Drain;
 use super::listener::Accepted;
 use super::socket::Socket;
 use super::stream::{Guarded, Progress};
-use super::worker::Drain;
 use super::{Handler, Options, Peer, Refusal, Request, tls};
-use crate::message::body::{Body, Broken};
+use crate::message::body::{Body, ObservedBody, Observer};
 
 /// A longer head is refused; the target alone may have 65,534 bytes.
 const LONGEST_HEAD: usize = 128 * 1024;
@@ -105,7 +103,7 @@ async fn dispatch<H: Handler>(
     request: Request,
     peer: Peer,
     refusal: Option<Refusal>,
-) -> http::Response<Outgoing> {
+) -> http::Response<ObservedBody<Body, Answering>> {
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.answering.set(true);
@@ -122,7 +120,7 @@ async fn dispatch<H: Handler>(
     if refusing || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| Outgoing { body, progress: Rc::clone(progress) })
+    response.map(|body| ObservedBody::new(body, Answering(Rc::clone(progress))))
 }
 
 /// An answer as bytes, for the places where hyper has none to encode.
@@ -140,34 +138,13 @@ fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
     bytes.into()
 }
 
-/// An answer's body; when hyper has taken the last of it, the connection may be idle again.
-struct Outgoing {
-    body: Body,
-    progress: Rc<Progress>,
-}
+/// While it lives an answer is going out; when hyper has taken the last of it, the connection may be idle again.
+struct Answering(Rc<Progress>);
 
-impl Drop for Outgoing {
+impl Observer for Answering {}
+
+impl Drop for Answering {
     fn drop(&mut self) {
-        self.progress.answering.set(false);
-    }
-}
-
-impl http_body::Body for Outgoing {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.answering.set(false);
     }
 }

@@ -1,15 +1,13 @@
 //! A thread with a runtime of its own: it keeps a connection from its first byte to its last.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
+use super::drain::Drain;
 use super::listener::Accepted;
 use super::{Handler, Options, connection};
 
@@ -57,54 +55,6 @@ pub(super) enum Stage {
     Draining,
     /// Whatever still runs is cut off.
     Stopped,
-}
-
-/// Tells a worker's connections that a drain has begun, at no cost until then.
-#[derive(Debug, Default)]
-pub(super) struct Drain {
-    begun: Cell<bool>,
-    next: Cell<u64>,
-    wakers: RefCell<HashMap<u64, Waker>>,
-}
-
-pub(super) struct Registration {
-    drain: Rc<Drain>,
-    key: u64,
-    known: Cell<bool>,
-}
-
-impl Drain {
-    pub(super) fn begun(&self) -> bool {
-        self.begun.get()
-    }
-
-    pub(super) fn register(self: &Rc<Self>) -> Registration {
-        let key = self.next.get();
-        self.next.set(key + 1);
-        Registration { drain: Rc::clone(self), key, known: Cell::new(false) }
-    }
-
-    fn begin(&self) {
-        self.begun.set(true);
-        for waker in self.wakers.borrow().values() {
-            waker.wake_by_ref();
-        }
-    }
-}
-
-impl Registration {
-    /// A task's waker never changes, so the first one will do.
-    pub(super) fn remember(&self, context: &Context<'_>) {
-        if !self.known.replace(true) {
-            self.drain.wakers.borrow_mut().insert(self.key, context.waker().clone());
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.drain.wakers.borrow_mut().remove(&self.key);
-    }
 }
 
 /// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they were cut off.

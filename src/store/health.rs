@@ -26,7 +26,7 @@ impl Health {
 
     /// An operation failed, or another probe did.
     pub(super) fn fell(&self, error: &StoreError) {
-        let text = error.chain();
+        let text = error.chain().to_string();
         let before = self.held().replace(text.clone());
         if before.is_none() {
             tracing::warn!("the store is down, tokens are served from memory: {text}");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::engine::{Entry, Swap};
 use super::record::{Protection, Text};
-use super::{DAYS_LAST, ForceBudget, Location, NOTE, RECORDS_LAST, Store, StoreError, force};
+use super::times::{DAYS_LAST, RECORDS_LAST};
+use super::{ForceBudget, Location, NOTE, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
 
 /// A few thousand entries from a Redis far away take longer than one.

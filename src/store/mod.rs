@@ -1,22 +1,22 @@
 //! What outlives a process or is shared by replicas: token records with compare-and-set, leases, force budgets, day
 //! counters and day budgets.
 //!
-//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are worth having. A store that fails costs nothing but sharing: it is down then, its
-//! operations fail at once, and a task of its own tries it again each second. Its users treat [`StoreError`] as "the
-//! store holds nothing" and serve from memory.
+//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are worth having. A store
+//! that fails costs nothing but sharing: it is down then, its operations fail at once, and a task of its own tries it
+//! again each second. Its users treat [`StoreError`] as "the store holds nothing" and serve from memory.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `engine` | the few operations that each of the engines `memory`, `file` and `redis` offers |
+//! | `engine/` | the few operations that each of the engines memory, file and Redis offers |
 //! | `record`, `seal` | a token's text form, and how its value is sealed |
 //! | `force` | the budget of forced refreshes |
 //! | `changes` | word of what others wrote |
 //! | `health`, `operations` | whether the store is up, and what is counted |
 //! | `inspect` | what a store holds, and moving to another |
 //! | `location` | where a store is, as its URL says |
+//! | `error`, `times` | why an operation failed; how long is waited, and how long things last |
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,48 +28,44 @@ use crate::observe::exposition::Exposition;
 
 mod changes;
 mod engine;
-mod file;
+mod error;
 pub mod force;
 mod health;
 mod inspect;
 mod location;
-mod memory;
 mod operations;
 mod record;
-pub mod redis;
 mod seal;
-#[cfg(test)]
-pub(crate) mod simulated;
+mod times;
 
 pub use changes::{Change, Changes};
-pub use engine::Batch;
+pub use engine::redis;
+#[cfg(test)]
+pub(crate) use engine::simulated;
+pub use engine::{Batch, Reserved};
+pub use error::StoreError;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
 pub use location::Location;
 pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
+pub use times::PATIENCE;
 
 use changes::Announcer;
-use engine::{Claim, Engine, Swap};
+use engine::{Claim, Engine, File, Memory, Redis, Swap};
 use health::Health;
 use operations::{Operation, Operations};
 use record::Text;
+use times::DAYS_LAST;
 
-/// The longest that anybody waits for an operation; a slower one counts as failed, and the store as down.
-pub const PATIENCE: Duration = Duration::from_millis(300);
 /// The longest that an answer is waited for that grants something: what it grants is lost with it.
 const PATIENCE_TO_RESERVE: Duration = Duration::from_secs(3);
 /// The longest that a start waits for the store, and that one which is down is tried.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(3);
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// Longer than any token lives, so that the count of generations goes on after a long rest; shorter than for ever,
-/// so that an app that is gone leaves nothing behind.
-const RECORDS_LAST: Duration = Duration::from_secs(30 * 86_400);
 /// Begins the keys of notes.
 const NOTE: &str = "note:";
-/// The day that a budget or counter is for has ended everywhere by then.
-const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
 
 /// Where a store is and how its values are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,15 +101,6 @@ pub enum Saved {
     Superseded(Record),
 }
 
-/// What was granted of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reserved {
-    /// As much of what was wanted as there was.
-    pub granted: u64,
-    /// What nobody has reserved yet.
-    pub left: u64,
-}
-
 /// The right to be the only one that fetches, until it ends or is released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -123,82 +110,11 @@ pub struct Lease {
     pub owner: String,
 }
 
-/// A store's operation failed; the work goes on without it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Nothing came back in time.
-    #[error("no answer from the store within {0:?}")]
-    Timeout(Duration),
-    /// It failed before and hasn't been found well since.
-    #[error("the store is down")]
-    Down,
-    /// A file or folder can't be used.
-    #[error("cannot use {}", .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Redis refused, or can't be reached.
-    #[error("Redis failed")]
-    Redis(#[from] ::redis::RedisError),
-    /// What is stored can't be read.
-    #[error("the entry {key} is damaged")]
-    Damaged {
-        /// Its key.
-        key: String,
-    },
-    /// A later version of wxgate wrote it.
-    #[error("the entry {key} has the format {format}, which a later version of wxgate wrote")]
-    Format {
-        /// Its key.
-        key: String,
-        /// The number of the format.
-        format: u32,
-    },
-    /// What is stored can't be sealed or opened.
-    #[error("the entry {key} can't be opened")]
-    Sealed {
-        /// Its key.
-        key: String,
-        /// Why not.
-        source: SealError,
-    },
-}
-
-impl StoreError {
-    /// Whether it tells of the store as a whole and not of one entry.
-    fn means_down(&self) -> bool {
-        match self {
-            // One key that something else uses.
-            Self::Redis(error) => error.code() != Some("WRONGTYPE"),
-            Self::Timeout(_) | Self::Down | Self::File { .. } => true,
-            Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
-        }
-    }
-
-    /// The error and its causes in one line.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            // A Redis error is its own cause.
-            let more = error.to_string();
-            if !text.ends_with(&more) {
-                text = format!("{text}: {more}");
-            }
-            cause = error.source();
-        }
-        text
-    }
-}
-
 impl Store {
     /// An empty store in memory.
     pub fn memory() -> Self {
         let announcer = Announcer::default();
-        let engine = Engine::Memory(memory::Memory::new(announcer.clone()));
+        let engine = Engine::Memory(Memory::new(announcer.clone()));
         let options = Options { location: Location::Memory, seal: None };
         Self(Arc::new(Inner::new(engine, &options, announcer)))
     }
@@ -212,8 +128,8 @@ impl Store {
         let announcer = Announcer::default();
         let engine = match &options.location {
             Location::Memory => return Ok(Self::memory()),
-            Location::File(folder) => Engine::File(file::File::open(folder, announcer.clone()).await?),
-            Location::Redis(target) => Engine::Redis(redis::Redis::new(target, announcer.clone())),
+            Location::File(folder) => Engine::File(File::open(folder, announcer.clone()).await?),
+            Location::Redis(target) => Engine::Redis(Redis::new(target, announcer.clone())),
         };
         let mut inner = Inner::new(engine, options, announcer);
         // A start may wait longer than a running proxy: what it finds now it need not fetch.
@@ -531,6 +447,18 @@ impl Inner {
             tokio::join!(engine.watch(), revive(&engine, &health, &operations, &announcer));
         });
         self.tender = Some(tender.abort_handle());
+    }
+}
+
+#[cfg(test)]
+impl simulated::Server {
+    pub(crate) fn store(self: &Arc<Self>, id: usize) -> Store {
+        let announcer = Announcer::default();
+        let client = simulated::Client { server: Arc::clone(self), id, announcer: announcer.clone() };
+        let options = Options { location: Location::Memory, seal: None };
+        let mut inner = Inner::new(Engine::Simulated(client), &options, announcer);
+        inner.tend();
+        Store(Arc::new(inner))
     }
 }
 

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
+use super::StoreError;
 use super::seal::{Seal, SealError};
-use super::{RECORDS_LAST, StoreError};
+use super::times::RECORDS_LAST;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 

@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
+use crate::observe::hex::hex;
 use crate::secret::Secret;
 
 /// Bytes of a key.
@@ -102,7 +103,7 @@ impl Key {
     fn new(text: &Secret) -> Result<Self, SealError> {
         let bytes = key_bytes(text.expose()).ok_or(SealError::NoKey)?;
         let unbound = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| SealError::NoKey)?;
-        let id = digest(&SHA256, &bytes).as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex(&digest(&SHA256, &bytes).as_ref()[..4]);
         Ok(Self { id, aead: LessSafeKey::new(unbound) })
     }
 }

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::egress::{Destination, Egress, EgressError};
 use super::resolve::Resolver;
-use super::transport::Socket;
+use super::socket::Socket;
 use super::{Options, Origin};
 
 /// Why no connection came about. No byte of a request was sent.

@@ -2,7 +2,6 @@
 //!
 //! Each has a connection of its own: a token is fetched once in two hours, and no name is remembered longer than a call.
 
-use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,8 @@ use super::connect::{ConnectError, remedy_of_io};
 use super::health::Evidence;
 use super::hosts::Hosts;
 use super::once;
-use super::transport::Socket;
+use super::socket::Socket;
+use crate::observe::chain::causes;
 
 /// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as well.
 #[derive(Clone, Debug)]
@@ -87,14 +87,7 @@ impl CallError {
             Self::TooLong => Some("See that upstream.base_urls leads to WeChat and not to a web page."),
             Self::Connect(error) => error.remedy(),
             Self::Exchange(error) => {
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    if let Some(io) = error.downcast_ref::<io::Error>() {
-                        return remedy_of_io(io.kind());
-                    }
-                    cause = error.source();
-                }
-                None
+                remedy_of_io(causes(error).find_map(|cause| cause.downcast_ref::<io::Error>())?.kind())
             }
             Self::Malformed(_) => None,
         }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use super::host_and_port;
+use super::origin::host_and_port;
 use crate::secret::Secret;
 
 /// An egress proxy. Prints without credentials.

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use super::connect::{ConnectError, Connector};
 use super::health::{Change, Evidence, Health, Next, SHORTEST_PAUSE};
-use super::transport::Socket;
+use super::socket::Socket;
 use super::{Options, Origin, once};
+use crate::observe::chain::Chain;
 
 /// The hosts of one site, the preferred one first, and how they are doing. Shared by all workers and the control
 /// client.
@@ -78,7 +79,7 @@ impl Hosts {
         if let Err(error) = &connected
             && error.concerns_host()
         {
-            self.failed(host, Evidence::Unconnected(chain(error)));
+            self.failed(host, Evidence::Unconnected(Chain(error).to_string()));
         }
         connected
     }
@@ -136,8 +137,8 @@ impl Hosts {
     async fn probe(&self, host: usize) -> Result<(), Evidence> {
         let origin = self.origin(host);
         let connected = self.connector.connect(origin).await;
-        let socket = connected.map_err(|error| Evidence::Unconnected(chain(&error)))?;
-        let broken = |error: &dyn std::error::Error| Evidence::Broken(chain(error));
+        let socket = connected.map_err(|error| Evidence::Unconnected(Chain(&error).to_string()))?;
+        let broken = |error: &(dyn std::error::Error + 'static)| Evidence::Broken(Chain(error).to_string());
         let request = once::request(origin, Method::GET, "/", bytes::Bytes::new()).map_err(|e| broken(&e))?;
         let read = async |answer: http::Response<_>| Ok::<_, hyper::Error>(answer.status());
         let limit = self.options().connect_timeout;
@@ -186,15 +187,4 @@ async fn watch(hosts: Weak<Hosts>, host: usize, mut pause: Duration) {
             }
         };
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -11,7 +11,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::Origin;
-use super::transport::Socket;
+use super::socket::Socket;
 
 /// A request to `origin` for `path`, which may hold a query.
 pub(super) fn request(

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::{USER_INFO, is_user};
+use super::seen::{USER_INFO, is_user};
 
 /// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at first.
 const CALLERS: usize = 50;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::{USER_INFO, is_replay_of, is_user, show_seen, user};
+use super::seen::{USER_INFO, is_replay_of, is_user, show_seen, user};
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     screen.say(

@@ -3,7 +3,7 @@
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::{USER_INFO, is_user, short, user};
+use super::seen::{USER_INFO, is_user, short, user};
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     let seen = stage.seen();

@@ -3,7 +3,7 @@
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::{APPID, Stage};
-use super::{USER_INFO, is_user, short, show_seen};
+use super::seen::{USER_INFO, is_user, short, show_seen};
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     screen.say(

@@ -6,7 +6,8 @@ use ring::digest::{SHA256, digest};
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::{is_replay_of, show_seen};
+use super::seen::{is_replay_of, show_seen};
+use crate::observe::hex::hex;
 
 const UPLOAD: &str = "/cgi-bin/media/upload";
 const BOUNDARY: &str = "wxgate-demo";
@@ -16,7 +17,7 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     screen.say("1 MiB, sent once by the service; WeChat rejects the token only when it has all of it.");
     let file: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(FILE_BYTES).collect();
     let body = multipart(&file);
-    let sent = hex(&body);
+    let sent = hex(digest(&SHA256, &body));
     stage.kill_token();
     let seen = stage.seen();
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
@@ -53,10 +54,6 @@ fn multipart(file: &[u8]) -> Bytes {
     body.extend_from_slice(file);
     body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     body.into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn head(digest: &str) -> String {

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::DIGITS;
 
 /// Longer paths and causes are cut: a caller chooses the path's length.
 const LONGEST_TEXT: usize = 1024;
@@ -203,7 +204,7 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
             Some('"') => out.extend_from_slice(b"\\\""),
             Some('\\') => out.extend_from_slice(b"\\\\"),
             Some(control) => {
-                let nibble = |shift: u32| b"0123456789abcdef"[(u32::from(control) >> shift) as usize & 15];
+                let nibble = |shift: u32| DIGITS[(u32::from(control) >> shift) as usize & 15];
                 out.extend_from_slice(&[b'\\', b'u', b'0', b'0', nibble(4), nibble(0)]);
             }
             None => {}

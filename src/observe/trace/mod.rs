@@ -6,6 +6,8 @@
 mod otlp;
 #[cfg(feature = "otlp")]
 mod queue;
+#[cfg(feature = "otlp")]
+mod spans;
 #[cfg(not(feature = "otlp"))]
 mod untraced;
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::Options;
-use super::otlp::{Ended, Tracer};
+use super::spans::Ended;
 use crate::observe::exposition::Exposition;
 
 /// Requests that may wait for the collector. At a few hundred bytes each that is some megabytes.
@@ -44,11 +44,11 @@ pub enum TraceError {
 
 /// Brings traces to the collector until it is closed; by default there is none.
 #[derive(Debug, Default)]
-pub struct Traces(Option<Sending>);
+pub struct Traces(pub(super) Option<Sending>);
 
 #[derive(Debug)]
-struct Sending {
-    queue: Arc<Queue>,
+pub(super) struct Sending {
+    pub(super) queue: Arc<Queue>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -98,11 +98,6 @@ impl Traces {
         });
         let task = tokio::spawn(send(exporter, waiting, Arc::clone(&queue)));
         Ok(Self(Some(Sending { queue, task: Mutex::new(Some(task)) })))
-    }
-
-    /// A worker's end.
-    pub fn tracer(&self) -> Tracer {
-        Tracer(self.0.as_ref().map(|sending| Arc::clone(&sending.queue)))
     }
 
     /// Adds what became of the spans to a scrape.

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::body::{CallerBroke, Memory, Outgoing, Source};
 use crate::message::headers;
+use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
@@ -132,12 +133,5 @@ pub(crate) async fn send(
 }
 
 fn is_callers_doing(error: &SendError) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.is::<CallerBroke>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<CallerBroke>())
 }

@@ -16,6 +16,7 @@ use crate::message::body::{Body, Broken};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
+use crate::observe::chain::Chain;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
 use crate::observe::names::{ANONYMOUS, OTHER};
@@ -158,7 +159,7 @@ impl Report {
                 self.attempts.errcode = None;
                 self.code = view.code;
                 self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
-                self.cause = Some(error.chain().into());
+                self.cause = Some(Chain(&error).to_string().into());
                 error.answer(statuses).map(Body::from)
             }
         };

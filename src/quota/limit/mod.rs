@@ -6,43 +6,24 @@
 mod budget;
 mod options;
 mod rate;
+mod refusal;
 mod slow;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 pub use self::budget::{Budget, Taken, Wait};
 pub use self::options::{LimitOptions, Mode};
 pub use self::rate::{Per, Rate};
+pub use self::refusal::{Kind, Refusal};
 pub use self::slow::{Slow, Slowed, Subject};
 
 use self::budget::{Lack, Office};
 use self::rate::Meter;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::Store;
-
-/// A request is over a limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Which kind of limit.
-    pub kind: Kind,
-    /// Whose limit it is, for people.
-    pub text: String,
-    /// When to try again.
-    pub retry_after: Duration,
-}
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Requests in a short time.
-    Rate,
-    /// Requests of a day.
-    Quota,
-}
 
 /// A configured limit at work.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use super::credential::Credential;
 use super::grant::Grant;
 use super::handle::Settings;
 use super::{AppOptions, Failure};
+use crate::observe::chain::Chain;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -144,7 +145,7 @@ fn judge_call(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let mut failed = garbage(describe(&error));
+            let mut failed = garbage(Chain(&error).to_string());
             failed.failure.remedy = error.remedy().map(str::to_owned);
             failed.lost = !matches!(error, CallError::Connect(_));
             return Err(failed);
@@ -240,16 +241,6 @@ fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchEr
 fn quote(message: &str, secret: &Secret) -> String {
     let message = message.replace(secret.expose(), "***");
     message.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-fn describe(error: &CallError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use ring::digest;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::observe::hex::hex;
+
 /// An EncodingAESKey comes without its `=`, and its last character has two bits too many, which needn't be zero: those of
 /// WeChat's own samples aren't.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -84,8 +86,7 @@ impl Seal {
 
     /// Whether a `msg_signature` is this, in time that depends on its length alone.
     pub(super) fn matches(&self, hexadecimal: &str) -> bool {
-        let own: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        own.as_bytes().ct_eq(hexadecimal.as_bytes()).into()
+        hex(self.0).as_bytes().ct_eq(hexadecimal.as_bytes()).into()
     }
 }
 

@@ -127,7 +127,7 @@ async fn a_folder_that_cannot_be_used_is_named() {
     std::fs::write(&file, "").expect("written");
     for path in [file.join("store"), PathBuf::from("/proc/wxgate")] {
         let error = try_open(&path).await.expect_err("not usable");
-        assert!(error.chain().contains(path.to_str().expect("UTF-8")), "{}", error.chain());
+        assert!(error.chain().to_string().contains(path.to_str().expect("UTF-8")), "{}", error.chain());
     }
 }
 

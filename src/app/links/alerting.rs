@@ -1,0 +1,173 @@
+//! Which of what happens is worth a notice, and that of several replicas one gives it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::alert::{Alerts, Notice, Topic};
+use crate::observe::clock::{Clock, Timestamp};
+use crate::quota::{Quota, Warning, WarningKind};
+use crate::store::Store;
+use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
+
+/// The same trouble of an app is told once in this time.
+const QUIET: Duration = Duration::from_secs(3600);
+/// How often it is looked at whether requests can be served: a token dies without a fetch that would tell.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Watches tokens and quotas, and tells people.
+pub(in crate::app) struct Watch {
+    pub(in crate::app) alerts: Alerts,
+    pub(in crate::app) manager: Manager,
+    pub(in crate::app) store: Store,
+    pub(in crate::app) clock: Clock,
+}
+
+impl Watch {
+    /// Runs until it is aborted.
+    #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
+    pub(in crate::app) fn start(self, quota: &Quota) -> AbortHandle {
+        let (mut events, mut warnings) = (self.manager.listen(), quota.warnings());
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut without = HashMap::new();
+        tokio::spawn(async move {
+            // Keepers began before; an event that is met twice is told once.
+            for event in self.manager.events().into_iter().rev() {
+                self.of_event(event).await;
+            }
+            loop {
+                tokio::select! {
+                    event = next(&mut events) => match event {
+                        Some(event) => self.of_event(event).await,
+                        None => return,
+                    },
+                    warning = next(&mut warnings) => match warning {
+                        Some(warning) => self.alerts.tell(of_quota(warning)),
+                        None => return,
+                    },
+                    _ = looks.tick() => self.look(&mut without).await,
+                }
+            }
+        })
+        .abort_handle()
+    }
+
+    /// Tells of apps that have no usable token, and when they have one again. `without` are those that were told of here,
+    /// or by another replica.
+    async fn look(&self, without: &mut HashMap<Arc<str>, bool>) {
+        let at = self.clock.now();
+        for status in self.manager.statuses() {
+            let app = Arc::clone(&status.name);
+            match (status.state, &status.last_failure) {
+                (State::Ready | State::Starting, _) if without.remove(&app) == Some(true) => {
+                    self.alerts.tell(Notice {
+                        at,
+                        app,
+                        topic: Topic::Token,
+                        kind: "token_recovered",
+                        english: "the token is there again".to_owned(),
+                        chinese: "令牌已恢复正常".to_owned(),
+                    });
+                }
+                (State::Ready | State::Starting, _) => {}
+                (_, Some((_, failure))) if !without.contains_key(&app) => {
+                    let first = self.first(&app, "token_unavailable", status.generation).await;
+                    if first {
+                        let (english, chinese) = ("there is no usable token", "没有可用的令牌");
+                        self.alerts.tell(trouble(at, &app, "token_unavailable", failure, english, chinese));
+                    }
+                    without.insert(app, first);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn of_event(&self, event: Event) {
+        let Event { at, app, what, .. } = event;
+        match what {
+            Happened::Refreshed { outcome: Outcome::Failed, failure: Some(failure), generation, .. } => {
+                let ready =
+                    self.manager.handle(&app).is_some_and(|handle| handle.status().state == State::Ready);
+                if failure.permanent && ready && self.first(&app, "token_not_renewed", generation).await {
+                    let english = "the token can't be renewed, the present one still holds";
+                    let chinese = "令牌无法续期，当前令牌仍可用";
+                    self.alerts.tell(trouble(at, &app, "token_not_renewed", &failure, english, chinese));
+                }
+            }
+            Happened::Refreshed { .. } => {}
+            Happened::Interference { .. } => {
+                let hour = self.clock.now().0 / i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
+                if self.first(&app, "interference", u64::try_from(hour).ok()).await {
+                    self.alerts.tell(Notice {
+                        at,
+                        app,
+                        topic: Topic::Interference,
+                        kind: "interference",
+                        english: "somebody else fetches tokens with this app's secret, which ends wxgate's: find them by \
+                                  the secret, or reset it"
+                            .to_owned(),
+                        chinese: "有其他程序正在用该应用的 AppSecret 获取令牌，导致 wxgate 的令牌失效：请找到该程序，或重置 \
+                                  AppSecret"
+                            .to_owned(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether no replica has told this about the app in the last hour; `which` tells one trouble from the next. A store
+    /// that is down doesn't keep people from being told.
+    async fn first(&self, app: &Arc<str>, what: &str, which: Option<u64>) -> bool {
+        let key = format!("alert:{app}:{what}:{}", which.unwrap_or(0));
+        self.store.replace_note(&key, None, b"told", QUIET).await.unwrap_or(true)
+    }
+}
+
+async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {
+    loop {
+        match from.recv().await {
+            Ok(value) => return Some(value),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+fn trouble(
+    at: Timestamp,
+    app: &Arc<str>,
+    kind: &'static str,
+    failure: &Failure,
+    english: &str,
+    chinese: &str,
+) -> Notice {
+    Notice {
+        at,
+        app: Arc::clone(app),
+        topic: Topic::Token,
+        kind,
+        english: format!("{english}: {failure}"),
+        chinese: format!("{chinese}：{failure}"),
+    }
+}
+
+fn of_quota(warning: Warning) -> Notice {
+    let Warning { at, app, kind, message, chinese, caller, .. } = warning;
+    let most = caller.as_ref().map(|caller| format!("; most calls are of {caller}")).unwrap_or_default();
+    let most_chinese = caller.map(|caller| format!("；调用最多的是 {caller}")).unwrap_or_default();
+    Notice {
+        at,
+        app,
+        topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
+        kind: kind.as_str(),
+        english: format!("{message}{most}"),
+        chinese: format!("{chinese}{most_chinese}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! What parts tell each other that don't know each other.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `views`, `insight` | everything as the admin address shows it |
+//! | `alerting` | events, to the people who are to know of them |
+//! | `asking` | questions of quota, with token's credentials |
+//! | `delivery` | WeChat's pushes, to token |
+
+pub(super) mod alerting;
+pub(super) mod asking;
+pub(super) mod delivery;
+pub(super) mod insight;
+pub(super) mod views;

@@ -1,0 +1,20 @@
+//! A running proxy.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `surroundings` | what it takes from the process |
+//! | `core` | the parts that outlive a reload |
+//! | `start` | makes the parts and starts the servers |
+//! | `running` | what can be done with it until it is drained |
+//! | `reload`, `secret_files` | another configuration; files whose change asks for it |
+
+mod core;
+mod reload;
+mod running;
+mod secret_files;
+mod start;
+mod surroundings;
+
+pub use self::running::Running;
+pub use self::start::{StartError, start};
+pub use self::surroundings::{Source, Surroundings};

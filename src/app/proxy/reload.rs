@@ -1,0 +1,83 @@
+//! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use super::core::{Core, Fixed};
+use super::secret_files;
+use crate::admin;
+use crate::app::apps;
+use crate::app::links::{asking, views};
+use crate::config::Config;
+use crate::observe::chain::Chain;
+use crate::upstream::tls::TlsError;
+
+impl Core {
+    /// Reads the configuration and puts it in force. A bad one is refused, and the one in force stays.
+    pub(super) fn reload(&self) -> Result<(), String> {
+        // Whoever read first applies first: an older file must not come last.
+        let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at before they are used: what changes while they are read must be noticed as a change.
+        let seen = secret_files::seen(&self.secret_files.borrow());
+        let read = (self.source)().map_err(|problems| problems.to_string());
+        let applied = read.and_then(|config| self.apply(&config));
+        if let Err(problems) = &applied {
+            tracing::error!("configuration refused, the old one stays in force: {problems}");
+            // The same contents would be refused again and again.
+            self.secret_files.send_replace(seen);
+        }
+        applied
+    }
+
+    fn apply(&self, config: &Config) -> Result<(), String> {
+        if self.exposed && config.pipeline.callers.is_empty() && !config.pipeline.anonymous {
+            // The file's own listeners may be local, but those that are bound are not.
+            return Err(
+                "a listener that other machines reach is bound, so [[caller]] or `server.anonymous = true` \
+                        is needed; to listen elsewhere, restart"
+                    .to_owned(),
+            );
+        }
+        if Fixed::of(config) != self.fixed {
+            tracing::warn!(
+                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, [store], \
+                 [log], [trace] and replay.memory take a restart to change; all else of the new configuration is in force"
+            );
+        }
+        let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
+        // Tokens first: a request must find a keeper for every app that the directory names.
+        let tokens = apps::token_apps(config, &upstreams);
+        self.clients.store(Arc::new(asking::clients(&tokens)));
+        self.manager.reconfigure(tokens, config.token.clone());
+        self.quota.configure(apps::quota_apps(config));
+        self.alerts.configure(config.alerts.clone());
+        self.exporter.configure(config.exports.clone(), &self.manager);
+        self.gate.reload(config.pipeline.clone(), upstreams);
+        if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
+            tls.replace(identity.clone());
+        }
+        self.callbacks.configure(config.callback.platforms.clone());
+        self.admin.token.store(config.admin.token.clone());
+        self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
+        self.secret_files.send_replace(config.secret_files.clone());
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
+        Ok(())
+    }
+}
+
+/// What can't be used of the files that the configuration names.
+fn chain(error: &TlsError) -> String {
+    format!("upstream.ca_file: {}", Chain(error))
+}
+
+/// The admin API's reload.
+pub(super) fn on_demand(core: Weak<Core>) -> admin::Reload {
+    Arc::new(move || {
+        let core = core.clone();
+        Box::pin(async move {
+            core.upgrade().map_or_else(|| Err("the proxy ends".to_owned()), |core| core.reload())
+        })
+    })
+}

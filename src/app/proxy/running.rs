@@ -1,0 +1,111 @@
+//! A proxy that serves.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::core::Core;
+use super::secret_files;
+use crate::server::{Address, Drained, Server};
+
+/// A proxy that serves.
+pub struct Running {
+    pub(super) core: Arc<Core>,
+    pub(super) proxy: Server,
+    pub(super) admin: Server,
+    pub(super) callback: Option<Server>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("proxy", &self.proxy)
+            .field("admin", &self.admin)
+            .field("callback", &self.callback)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// What the proxy listens on, with the ports that the kernel chose.
+    pub fn addresses(&self) -> &[Address] {
+        self.proxy.addresses()
+    }
+
+    /// The admin address.
+    pub fn admin_address(&self) -> Option<&Address> {
+        self.admin.addresses().first()
+    }
+
+    /// Where WeChat's pushes are taken.
+    pub fn callback_addresses(&self) -> &[Address] {
+        self.callback.as_ref().map_or(&[], Server::addresses)
+    }
+
+    /// Connections of callers, worker by worker.
+    pub fn connections_by_worker(&self) -> Vec<usize> {
+        self.proxy.connections_by_worker()
+    }
+
+    /// Reads the configuration again and puts it in force; what can't change without a restart is named in the log.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for the operator; then the one in force stays.
+    pub fn reload(&self) -> Result<(), String> {
+        self.core.reload()
+    }
+
+    /// Waits until a secret or certificate in force has changed in its file.
+    pub async fn secret_changed(&self) {
+        let mut files = self.core.secret_files.subscribe();
+        loop {
+            let watched = files.borrow_and_update().clone();
+            tokio::select! {
+                () = secret_files::changed(&watched) => return,
+                // The core holds the sender.
+                _ = files.changed() => {}
+            }
+        }
+    }
+
+    /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin address, the log.
+    pub async fn drain(self) -> Drained {
+        let (_never, hurry) = watch::channel(false);
+        self.drain_unless(hurry).await
+    }
+
+    /// The same, but what still runs when `hurry` becomes true is cut off then.
+    pub async fn drain_unless(self, hurry: watch::Receiver<bool>) -> Drained {
+        let hurried = || {
+            let mut hurry = hurry.clone();
+            async move {
+                if hurry.wait_for(|now| *now).await.is_err() {
+                    std::future::pending().await
+                }
+            }
+        };
+        let Self { core, proxy, admin, callback } = self;
+        core.admin.state.draining.send_replace(true);
+        let pushes = async {
+            if let Some(callback) = callback {
+                callback.drain_unless(hurried()).await;
+            }
+        };
+        let (drained, ()) = tokio::join!(proxy.drain_unless(hurried()), pushes);
+        tokio::select! {
+            _ = async { tokio::join!(core.manager.stop(), core.limits.drain()) } => {}
+            () = hurried() => {}
+        }
+        tokio::select! {
+            () = core.quota.stop() => {}
+            () = hurried() => {}
+        }
+        core.watch.abort();
+        core.alerts.stop();
+        core.exporter.stop();
+        admin.drain_unless(hurried()).await;
+        core.traces.close().await;
+        core.access_log.close();
+        drained
+    }
+}

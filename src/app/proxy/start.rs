@@ -1,0 +1,223 @@
+//! Makes the parts and starts the servers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::core::{Core, Fixed};
+use super::reload;
+use super::running::Running;
+use super::surroundings::Surroundings;
+use crate::admin::{self, Admin, Scope};
+use crate::alert::Alerts;
+use crate::app::apps;
+use crate::app::links::{alerting, asking, delivery, insight, views};
+use crate::callback::{self, Callbacks};
+use crate::config::{Config, is_local};
+use crate::export::Exporter;
+use crate::observe::access_log::AccessLog;
+use crate::observe::exposition::Exposition;
+use crate::observe::trace::{TraceError, Traces};
+use crate::pipeline::{Gate, Pipeline};
+use crate::quota::Quota;
+use crate::quota::limit::Limits;
+use crate::server::{Address, BindError, Listener, Server, Tls};
+use crate::store::{Store, StoreError};
+use crate::token::Manager;
+use crate::upstream::{Gauges, Upstreams, tls};
+
+/// Why a proxy can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listen address can't be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// TLS towards WeChat can't be set up.
+    #[error("upstream.ca_file")]
+    Tls(#[from] tls::TlsError),
+    /// The way to the collector of traces can't be set up.
+    #[error("trace.endpoint")]
+    Trace(#[from] TraceError),
+    /// The store's folder can't be used.
+    #[error("store.url")]
+    Store(#[from] StoreError),
+    /// The client for notices can't be made.
+    #[error("[[alert]]")]
+    Client(#[source] reqwest::Error),
+    /// The machine refused a thread or a file descriptor.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}
+
+/// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then tokens; then workers.
+/// Must be called within a tokio runtime, which runs all but the requests.
+pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
+    let Surroundings { clock, access_log, json, source, resolver } = surroundings;
+    let workers = config.server.workers;
+    let caller_tls = config.server.tls.clone().map(Tls::new);
+    let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
+    let listeners = config.server.listen.iter().map(bind).collect::<Result<Vec<_>, BindError>>()?;
+    let admin_listener = Listener::bind(&config.admin.listen)?;
+    let callback_listeners =
+        config.callback.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+    let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
+    let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
+    let upstream = upstreams.configure(&config.upstreams)?;
+    let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
+    let traces = Arc::new(match &config.trace {
+        Some(options) => Traces::start(options, tls::client_config(None)?)?,
+        None => Traces::default(),
+    });
+
+    let store = Store::open(&config.store).await?;
+    let apps = apps::token_apps(config, &upstream);
+    let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps)));
+    let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
+    let ask = asking::with(manager.clone(), Arc::clone(&clients));
+    let quota = Quota::start(workers, apps::quota_apps(config), ask, store.clone(), clock.clone());
+    let exporter = Exporter::new(clock.clone());
+    exporter.configure(config.exports.clone(), &manager);
+    let limits = Limits::new(store.clone(), clock.clone(), Handle::current());
+    let gate = Gate::new(
+        config.pipeline.clone(),
+        upstream,
+        manager.clone(),
+        quota.clone(),
+        limits.clone(),
+        clock.clone(),
+        workers,
+    );
+    let alerts = Alerts::new(alert_client()?, clock.clone());
+    alerts.configure(config.alerts.clone());
+    let watch = alerting::Watch {
+        alerts: alerts.clone(),
+        manager: manager.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    let watch = watch.start(&quota);
+    let platforms = config.callback.platforms.clone();
+    let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
+    let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
+
+    let state = Arc::new(admin::State::new(clock.now()));
+    let core = Arc::new_cyclic(|core| Core {
+        admin: Arc::new(Admin {
+            scope: Scope::of(admin_listener.address()),
+            token: ArcSwapOption::new(config.admin.token.clone()),
+            apps: views::apps(manager.clone(), exporter.clone(), clock),
+            store: views::store(store.clone()),
+            endpoints: Arc::new(views::endpoints),
+            upstreams: views::upstreams(Arc::clone(&upstreams)),
+            refresh: views::refresh(manager.clone()),
+            reload: reload::on_demand(core.clone()),
+            quota: insight::quota(quota.clone(), limits.clone()),
+            traffic: insight::traffic(quota.clone()),
+            activity: insight::activity(manager.clone(), quota.clone(), Arc::clone(&gate)),
+            clear: insight::clear(quota.clone(), limits.clone()),
+            look_up: insight::look_up(quota.clone()),
+            exposers: vec![
+                exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
+                exposer(manager.clone(), Manager::expose),
+                exposer(quota.clone(), Quota::expose),
+                exposer(alerts.clone(), Alerts::expose),
+                exposer(exporter.clone(), Exporter::expose),
+                exposer(store.clone(), Store::expose),
+                exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
+                exposer(gauges.clone(), |gauges, out| upstream_connections(gauges, out)),
+                exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
+                exposer(Arc::clone(&access_log), |log, out| log.expose(out)),
+                exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
+            ],
+            state: Arc::clone(&state),
+        }),
+        gate: Arc::clone(&gate),
+        manager,
+        limits,
+        clients,
+        quota,
+        alerts,
+        watch,
+        exporter,
+        callbacks: Arc::clone(&callbacks),
+        upstreams,
+        access_log: Arc::clone(&access_log),
+        traces: Arc::clone(&traces),
+        tls: caller_tls,
+        fixed: Fixed::of(config),
+        exposed: !addresses.iter().all(is_local),
+        source,
+        reloading: Mutex::default(),
+        secret_files: watch::Sender::new(config.secret_files.clone()),
+    });
+    state.callers.store(Arc::new(views::callers(&config.pipeline)));
+
+    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
+        let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
+        Pipeline::new(Arc::clone(&gate), gauges, &access_log, traces.tracer(), worker)
+    })
+    .map_err(StartError::Thread)?;
+    let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
+    let admin_options = config.server.options.clone();
+    let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())
+        .map_err(StartError::Thread)?;
+    let callback = if callback_listeners.is_empty() {
+        None
+    } else {
+        let endpoint = callback::Endpoint(callbacks);
+        let options = callback::server_options(config.server.options.drain_timeout);
+        let started = Server::start("callback", callback_listeners, options, 1, move |_| endpoint.clone());
+        Some(started.map_err(StartError::Thread)?)
+    };
+    state.listeners.store(Arc::new(addresses));
+    Ok(Running { core, proxy, admin, callback })
+}
+
+fn exposer<T: Send + Sync + 'static>(of: T, expose: fn(&T, &mut Exposition)) -> admin::Exposer {
+    Arc::new(move |out| expose(&of, out))
+}
+
+fn upstream_connections(gauges: &[Arc<Gauges>], out: &mut Exposition) {
+    out.gauge("wxgate_upstream_connections", "Open connections to WeChat.");
+    let active: u64 = gauges.iter().map(|gauge| gauge.active()).sum();
+    let idle: u64 = gauges.iter().map(|gauge| gauge.idle()).sum();
+    out.sample(&[("state", "active")], active as f64);
+    out.sample(&[("state", "idle")], idle as f64);
+}
+
+fn upstream_hosts(upstreams: &Upstreams, out: &mut Exposition) {
+    // A host may be reached in several ways; it is healthy if it is in each.
+    let mut healthy = BTreeMap::new();
+    for host in upstreams.statuses() {
+        *healthy.entry(host.origin).or_insert(true) &= host.problem.is_none();
+    }
+    out.gauge("wxgate_upstream_healthy", "Whether a host of WeChat's answers, 1 or 0.");
+    for (origin, healthy) in &healthy {
+        out.sample(&[("origin", origin.as_str())], f64::from(u8::from(*healthy)));
+    }
+}
+
+/// The addresses of TCP listeners, with the ports that the kernel chose.
+fn bound(addresses: &[Address]) -> Vec<SocketAddr> {
+    let tcp = |address: &Address| match address {
+        Address::Tcp(text) => text.parse().ok(),
+        Address::Unix(_) => None,
+    };
+    addresses.iter().filter_map(tcp).collect()
+}
+
+/// How robots are reached: trusted as the web is, without a proxy, and never redirected, since an address holds a key.
+fn alert_client() -> Result<reqwest::Client, StartError> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(None)?)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(10));
+    client.build().map_err(StartError::Client)
+}

@@ -1,0 +1,31 @@
+//! What a proxy takes from the process that it runs in.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::config::{Config, Problems};
+use crate::observe::clock::Clock;
+use crate::upstream::Resolver;
+
+/// Reads the configuration anew.
+pub type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
+
+/// What a proxy takes from its surroundings, so that tests can hand in theirs.
+pub struct Surroundings {
+    /// The clock of token life.
+    pub clock: Clock,
+    /// Where access lines go.
+    pub access_log: Box<dyn Write + Send>,
+    /// Access lines as JSON, or short ones for people.
+    pub json: bool,
+    /// Where a reload reads the configuration.
+    pub source: Source,
+    /// Who knows the addresses of WeChat's hosts.
+    pub resolver: Resolver,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").field("json", &self.json).finish_non_exhaustive()
+    }
+}

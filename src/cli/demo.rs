@@ -1,0 +1,21 @@
+//! `wxgate demo`: the tour.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use wxgate::demo::{self, Outcome, Show};
+
+use super::failure::Failure;
+use super::terminal::colour;
+
+/// Between two steps of the tour, for whoever watches it.
+const READING: Duration = Duration::from_millis(450);
+
+/// Runs the tour; goes on serving unless `once`.
+pub(super) async fn run(once: bool) -> Result<(), Failure> {
+    let pause = if std::io::stdout().is_terminal() { READING } else { Duration::ZERO };
+    match demo::run(once, Show { colour: colour(), pause }).await.map_err(Failure::run)? {
+        Outcome::Held => Ok(()),
+        Outcome::Failed(steps) => Err(Failure::run(format!("{steps} of the tour's steps did not hold"))),
+    }
+}

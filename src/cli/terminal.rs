@@ -1,0 +1,73 @@
+//! What goes to the terminal, and how it is written there.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use wxgate::app::layout::{WIDTH, wrap};
+
+use super::failure::Failure;
+
+/// Asks on the terminal; where nobody can answer, it says how to do without.
+pub(super) fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{question} Nobody can be asked here: add --yes.")));
+    }
+    print(&format!("{question} [y/N] "))?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Failure::run)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::run("nothing was done")),
+    }
+}
+
+/// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).
+pub(super) fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
+/// Writes to stdout; a reader that left early (`| head`) is no failure.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::run(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Breaks a text into lines of 80 columns; a longer word is broken too.
+pub(super) fn wrapped(text: &str, indent: &str) -> String {
+    wrap(text, WIDTH - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()
+}
+
+/// Without control characters, which could steer a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// At most two units, like `1h47m`.
+pub(super) fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = match seconds {
+        0..60 => write!(text, "{seconds}s"),
+        60..3600 => write!(text, "{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => write!(text, "{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => write!(text, "{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn words_longer_than_a_line_are_broken() {
+        let text = wrapped(&format!("ab {}", "x".repeat(200)), "  ");
+        let widths: Vec<_> = text.lines().map(str::len).collect();
+        assert_eq!(widths, [4, 80, 80, 46]);
+    }
+}

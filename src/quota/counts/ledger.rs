@@ -1,0 +1,360 @@
+//! Today's counters: what the store has of all replicas, and what it doesn't have yet of this one.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::history::{Curve, History, Range};
+use super::tally::Counts;
+use crate::observe::clock::Timestamp;
+use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::wechat::catalogue;
+
+/// Counted apart; what comes beyond is counted without its endpoint, and beyond twice as many without its names.
+const MOST: usize = 50_000;
+/// In one operation of the store, which has 300 ms for it.
+const MOST_AT_ONCE: usize = 5_000;
+
+/// The path of what isn't catalogued, or is one too many.
+const OTHER_PATH: &str = "other";
+
+/// Whose calls to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) app: u16,
+    pub(crate) caller: u16,
+    /// Of the catalogue. Hosts with the same path are one.
+    pub(crate) path: &'static str,
+}
+
+/// Calls of today.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// What the store said last, of all replicas.
+    stored: u64,
+    /// What it hasn't confirmed yet.
+    waiting: u64,
+}
+
+/// Additions that the store is to make together, once.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) day: i64,
+    pub(crate) number: u64,
+    pub(crate) counts: Vec<(Key, u64)>,
+}
+
+/// The counters of a process.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    day: i64,
+    calls: HashMap<Key, Count>,
+    /// What was counted and is in no batch yet.
+    fresh: HashMap<Key, u64>,
+    waiting: VecDeque<Arc<Offered>>,
+    batches: u64,
+    errors: HashMap<(u16, &'static str, i32), u64>,
+    replays: HashMap<(u16, u64), u64>,
+    histories: BTreeMap<u16, History>,
+    whole: History,
+    /// Empty tables with room, for the workers to go on with.
+    spare: Counts,
+}
+
+impl Ledger {
+    pub(crate) fn new(day: i64) -> Self {
+        Self {
+            day,
+            calls: HashMap::new(),
+            fresh: HashMap::new(),
+            waiting: VecDeque::new(),
+            batches: 0,
+            errors: HashMap::new(),
+            replays: HashMap::new(),
+            histories: BTreeMap::new(),
+            whole: History::default(),
+            spare: Counts::default(),
+        }
+    }
+
+    pub(crate) fn spare(&mut self) -> &mut Counts {
+        &mut self.spare
+    }
+
+    pub(crate) fn day(&self) -> i64 {
+        self.day
+    }
+
+    /// Begins another day. What was counted until now stays the day's before.
+    pub(crate) fn turn(&mut self, day: i64) {
+        if day == self.day {
+            return;
+        }
+        self.close();
+        self.day = day;
+        self.calls.clear();
+        self.errors.clear();
+        self.replays.clear();
+    }
+
+    /// Takes what a worker counted.
+    pub(crate) fn take(&mut self, counts: &Counts, now: Timestamp) {
+        let path = |id: u16| catalogue::all().get(usize::from(id)).map_or(OTHER_PATH, |known| known.path);
+        for ((app, caller, endpoint), count) in &counts.calls {
+            let key = self.room(Key { app: *app, caller: *caller, path: path(*endpoint) });
+            *self.fresh.entry(key).or_default() += u64::from(*count);
+            self.calls.entry(key).or_default().waiting += u64::from(*count);
+        }
+        for ((app, endpoint, errcode), count) in &counts.errors {
+            let mut key = (*app, path(*endpoint), *errcode);
+            if self.errors.len() >= MOST && !self.errors.contains_key(&key) {
+                key.1 = OTHER_PATH;
+            }
+            *self.errors.entry(key).or_default() += u64::from(*count);
+        }
+        for (of, count) in &counts.replays {
+            if self.replays.len() < MOST || self.replays.contains_key(of) {
+                *self.replays.entry(*of).or_default() += u64::from(*count);
+            }
+        }
+        for (app, point) in &counts.points {
+            self.whole.add(now, point);
+            self.histories.entry(*app).or_default().add(now, point);
+        }
+    }
+
+    /// The key that stands for `key` where there are too many.
+    fn room(&self, key: Key) -> Key {
+        if self.calls.len() < MOST || self.calls.contains_key(&key) {
+            return key;
+        }
+        let without_endpoint = Key { path: OTHER_PATH, ..key };
+        if self.calls.len() < 2 * MOST || self.calls.contains_key(&without_endpoint) {
+            return without_endpoint;
+        }
+        Key { app: OTHER, caller: OTHER, path: OTHER_PATH }
+    }
+
+    /// The batch that the store is to add next. It is offered until [`Ledger::accepted`], so that one whose answer was lost
+    /// is neither lost nor counted twice.
+    pub(crate) fn offer(&mut self) -> Option<Arc<Offered>> {
+        if self.waiting.is_empty() {
+            self.close();
+        }
+        self.waiting.front().cloned()
+    }
+
+    /// Puts what is fresh into batches; at most twice a day while the store is down.
+    fn close(&mut self) {
+        let mut fresh = self.fresh.drain().collect::<Vec<_>>().into_iter().peekable();
+        while fresh.peek().is_some() {
+            self.batches += 1;
+            let counts = fresh.by_ref().take(MOST_AT_ONCE).collect();
+            self.waiting.push_back(Arc::new(Offered { day: self.day, number: self.batches, counts }));
+        }
+    }
+
+    /// The store has added the batch; `totals` is what each counter came to.
+    pub(crate) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.number == offered.number) else {
+            return;
+        };
+        self.waiting.remove(place);
+        if offered.day != self.day {
+            return;
+        }
+        for ((key, count), total) in offered.counts.iter().zip(totals) {
+            let counter = self.calls.entry(*key).or_default();
+            counter.stored = *total;
+            counter.waiting = counter.waiting.saturating_sub(*count);
+        }
+    }
+
+    /// Whether all that the store has is known to be confirmed or not there, so that its counters can be taken over.
+    pub(crate) fn settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes over what the store has of the present day. `label` knows the numbers of names.
+    pub(crate) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
+        // What this replica has no name for is counted together.
+        let mut sums: HashMap<Key, u64> = HashMap::new();
+        for (name, total) in counts {
+            if let Some(key) = key_of(name, &label) {
+                *sums.entry(self.room(key)).or_default() += *total;
+            }
+        }
+        for (key, total) in sums {
+            self.calls.entry(key).or_default().stored = total;
+        }
+    }
+
+    /// Today's calls, of all replicas.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (Key, u64)> {
+        self.calls.iter().map(|(key, count)| (*key, count.stored + count.waiting))
+    }
+
+    /// WeChat's error codes today, of this process: by app, path and code.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (u16, &'static str, i32, u64)> {
+        self.errors.iter().map(|((app, path, errcode), count)| (*app, *path, *errcode, *count))
+    }
+
+    /// How many of an app's requests were sent again with the token of this generation, today by this process.
+    pub(crate) fn replayed(&self, app: u16, generation: u64) -> u64 {
+        self.replays.get(&(app, generation)).copied().unwrap_or_default()
+    }
+
+    /// The curve of an app, or of all together.
+    pub(crate) fn curve(&self, app: Option<u16>, range: Range, now: Timestamp) -> Curve {
+        match app.map(|app| self.histories.get(&app)) {
+            None => self.whole.points(range, now),
+            Some(Some(history)) => history.points(range, now),
+            Some(None) => History::default().points(range, now),
+        }
+    }
+
+    /// What is counted apart.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.calls.len()
+    }
+}
+
+/// A counter's name in the store: `app caller path`. No name of the configuration has a blank.
+pub(crate) fn name_of(key: &Key, names: &[Arc<str>]) -> String {
+    let name = |label: u16| names.get(usize::from(label)).map_or(OTHER_PATH, |name| &**name);
+    format!("{} {} {}", name(key.app), name(key.caller), key.path)
+}
+
+/// What the name means here: apps and callers that this replica doesn't know count for nobody.
+fn key_of(name: &str, label: &impl Fn(&str) -> Option<u16>) -> Option<Key> {
+    let mut parts = name.splitn(3, ' ');
+    let (app, caller, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let known =
+        [catalogue::find(path), catalogue::find_work(path)].into_iter().find(|known| known.path == path);
+    let caller = match caller {
+        "anonymous" => ANONYMOUS,
+        _ => label(caller).unwrap_or(OTHER),
+    };
+    Some(Key { app: label(app).unwrap_or(OTHER), caller, path: known.map_or(OTHER_PATH, |known| known.path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tally::{Counts, Tally};
+    use super::{Key, Ledger, MOST};
+    use crate::observe::clock::Timestamp;
+    use crate::wechat::catalogue;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    const CALL: (u16, u16, u16) = (2, 3, 4);
+
+    fn counted(calls: &[(u16, u16, u16)]) -> Counts {
+        let tally = Tally::new(1);
+        calls.iter().for_each(|(app, caller, endpoint)| tally.begin(0, *app, *caller, *endpoint));
+        let (mut spare, mut counts) = (Counts::default(), Counts::default());
+        tally.drain(&mut spare, |drained| {
+            counts.calls.extend(drained.calls.iter().map(|(key, count)| (*key, *count)));
+        });
+        counts
+    }
+
+    fn total(ledger: &Ledger) -> u64 {
+        ledger.calls().map(|(_, count)| count).sum()
+    }
+
+    #[test]
+    fn a_call_counts_once_before_while_and_after_it_is_flushed() {
+        let mut ledger = Ledger::new(1);
+        ledger.take(&counted(&[CALL, CALL]), NOW);
+        assert_eq!(total(&ledger), 2);
+        let offered = ledger.offer().expect("a batch");
+        ledger.take(&counted(&[CALL]), NOW);
+        assert_eq!(total(&ledger), 3);
+        let again = ledger.offer().expect("the same batch");
+        assert_eq!((again.number, again.counts[0].1), (offered.number, 2));
+        // Another replica had counted 40.
+        ledger.accepted(&offered, &[42]);
+        assert_eq!(total(&ledger), 43);
+        let next = ledger.offer().expect("the rest");
+        assert_eq!((next.number, next.counts[0].1), (offered.number + 1, 1));
+        ledger.accepted(&next, &[43]);
+        assert_eq!((total(&ledger), ledger.settled()), (43, true));
+        assert!(ledger.offer().is_none());
+    }
+
+    #[test]
+    fn calls_of_the_day_before_stay_its_own() {
+        let mut ledger = Ledger::new(1);
+        ledger.take(&counted(&[CALL]), NOW);
+        ledger.turn(2);
+        assert_eq!(total(&ledger), 0);
+        ledger.take(&counted(&[CALL, CALL]), NOW);
+        let first = ledger.offer().expect("a batch");
+        assert_eq!((first.day, first.counts[0].1), (1, 1));
+        ledger.accepted(&first, &[9]);
+        assert_eq!(total(&ledger), 2);
+        let second = ledger.offer().expect("another");
+        assert_eq!((second.day, second.counts[0].1), (2, 2));
+    }
+
+    #[test]
+    fn a_store_that_is_down_for_long_costs_bounded_memory_and_loses_no_call() {
+        let mut ledger = Ledger::new(1);
+        for day in 1..=2 {
+            ledger.turn(day);
+            for _ in 0..1_000 {
+                ledger.take(&counted(&[CALL]), NOW);
+                assert!(ledger.offer().is_some());
+            }
+        }
+        ledger.turn(3);
+        assert!(ledger.waiting.len() <= 6, "{}", ledger.waiting.len());
+        let mut by_day = [0; 4];
+        while let Some(offered) = ledger.offer() {
+            by_day[usize::try_from(offered.day).expect("small")] += offered.counts[0].1;
+            ledger.accepted(&offered, &[0]);
+        }
+        assert_eq!(by_day, [0, 1_000, 1_000, 0]);
+    }
+
+    #[test]
+    fn what_the_store_has_is_taken_over_by_name() {
+        let path = "/cgi-bin/user/info";
+        let mut ledger = Ledger::new(1);
+        let label = |name: &str| (name == "shop").then_some(2);
+        let counts = [
+            (format!("shop anonymous {path}"), 5),
+            ("shop gone /not/known".to_owned(), 2),
+            ("shop left /another".to_owned(), 3),
+            ("damaged".to_owned(), 1),
+        ];
+        ledger.learn(&counts, label);
+        ledger.learn(&counts, label);
+        let mut calls: Vec<_> = ledger.calls().collect();
+        calls.sort();
+        assert_eq!(
+            calls,
+            [
+                (Key { app: 2, caller: 0, path: "other" }, 5),
+                (Key { app: 2, caller: 1, path: catalogue::find(path).path }, 5)
+            ]
+        );
+    }
+
+    #[test]
+    fn no_number_of_names_and_endpoints_takes_more_than_a_bounded_number_of_counters() {
+        let mut ledger = Ledger::new(1);
+        let all = u16::try_from(catalogue::all().len()).expect("few");
+        let mut made = 0_u64;
+        for app in 0..300 {
+            let calls =
+                (0..2).flat_map(|caller| (0..all).map(move |endpoint| (app, caller * 100 + app, endpoint)));
+            let calls: Vec<_> = calls.collect();
+            made += calls.len() as u64;
+            ledger.take(&counted(&calls), NOW);
+        }
+        assert_eq!(total(&ledger), made);
+        assert!(ledger.len() <= 2 * MOST + 1, "{}", ledger.len());
+    }
+}

@@ -1,0 +1,124 @@
+//! What is to be said of an endpoint whose figures are known.
+
+use super::figures::Figures;
+use super::warning::WarningKind;
+use crate::observe::clock::Timestamp;
+
+/// Growth of the calls around wxgate between two looks that is worth a word: WeChat counts a call that is in progress,
+/// and a replay as another one.
+const LEAST_AROUND: u64 = 20;
+
+/// An endpoint's figures, and what is made of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) figures: &'a Figures,
+    /// The figures before, of the same day.
+    pub(crate) former: Option<&'a Figures>,
+    /// Used by now.
+    pub(crate) used: u64,
+    /// When the quota ends at the present pace, if before the day does.
+    pub(crate) ends: Option<Timestamp>,
+}
+
+impl Standing<'_> {
+    /// The kinds of warning that hold, the gravest threshold alone of those that were crossed at once.
+    pub(crate) fn warnings(&self) -> Vec<WarningKind> {
+        let limit = self.figures.limit;
+        if limit == 0 {
+            return Vec::new();
+        }
+        let part = |percent: u64| u128::from(self.used) * 100 >= u128::from(limit) * u128::from(percent);
+        let threshold = [(100, WarningKind::Exhausted), (90, WarningKind::Used90), (70, WarningKind::Used70)]
+            .into_iter()
+            .find_map(|(percent, kind)| part(percent).then_some(kind));
+        let forecast = (self.ends.is_some() && self.used < limit).then_some(WarningKind::Forecast);
+        let grown = |former: &Figures| self.figures.around().saturating_sub(former.around());
+        let around =
+            self.former.is_some_and(|former| grown(former) >= LEAST_AROUND.max(self.figures.used / 20));
+        threshold.into_iter().chain(forecast).chain(around.then_some(WarningKind::Around)).collect()
+    }
+
+    /// The warning in Chinese.
+    pub(crate) fn chinese(&self, kind: WarningKind, path: &str) -> String {
+        let (used, limit) = (self.used, self.figures.limit);
+        let percent = u128::from(used) * 100 / u128::from(limit.max(1));
+        match kind {
+            WarningKind::Used70 | WarningKind::Used90 => {
+                format!("{path} 今日配额已使用 {percent}%：{used} / {limit}")
+            }
+            WarningKind::Exhausted => format!("{path} 今日配额已用完：{used} / {limit}"),
+            WarningKind::Forecast => {
+                let at = self.ends.map(Timestamp::beijing_time).unwrap_or_default();
+                format!("按当前速度，{path} 今日配额将在 {at}（北京时间）用完，目前 {used} / {limit}")
+            }
+            WarningKind::Around => format!(
+                "微信今日统计的 {path} 调用中有 {} 次未经过 wxgate：其他程序正在使用该应用的凭证",
+                self.figures.around()
+            ),
+        }
+    }
+
+    /// The warning in words.
+    pub(crate) fn message(&self, kind: WarningKind, path: &str) -> String {
+        let Figures { limit, .. } = *self.figures;
+        let percent = u128::from(self.used) * 100 / u128::from(limit.max(1));
+        match kind {
+            WarningKind::Used70 | WarningKind::Used90 => {
+                format!("{percent} % of the day's quota of {path} are used: {} of {limit}", self.used)
+            }
+            WarningKind::Exhausted => {
+                format!("the day's quota of {path} is used up: {} of {limit}", self.used)
+            }
+            WarningKind::Forecast => {
+                let at = self.ends.map(Timestamp::beijing_time).unwrap_or_default();
+                format!(
+                    "at the present pace the day's quota of {path} will be used up at {at} (Beijing): {} of {limit} \
+                     are used",
+                    self.used
+                )
+            }
+            WarningKind::Around => format!(
+                "WeChat counted {} calls of {path} today that did not come through wxgate: somebody else calls with \
+                 this app's credentials",
+                self.figures.around()
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Standing, WarningKind};
+    use crate::observe::clock::Timestamp;
+    use crate::quota::usage::figures::Figures;
+
+    fn figures(limit: u64, used: u64, ours: u64) -> Figures {
+        Figures { limit, used, at: Timestamp(0), ours, slack: 0, base: 0, base_slack: 0, rate: None }
+    }
+
+    #[test]
+    fn each_threshold_and_the_forecast_are_warned_of() {
+        let figures = figures(1_000, 0, 0);
+        let warnings = |used, ends| Standing { figures: &figures, former: None, used, ends }.warnings();
+        let soon = Some(Timestamp(1));
+        assert_eq!(warnings(699, None), []);
+        assert_eq!(warnings(700, None), [WarningKind::Used70]);
+        assert_eq!(warnings(100, soon), [WarningKind::Forecast]);
+        assert_eq!(warnings(900, soon), [WarningKind::Used90, WarningKind::Forecast]);
+        assert_eq!(warnings(1_000, soon), [WarningKind::Exhausted]);
+        let unlimited = Figures { limit: 0, ..figures };
+        assert_eq!(Standing { figures: &unlimited, former: None, used: 5, ends: soon }.warnings(), []);
+    }
+
+    #[test]
+    fn calls_around_wxgate_are_told_when_they_grow_and_not_when_they_were_there_before() {
+        let warned = |former: Figures, now: Figures| {
+            let standing = Standing { figures: &now, former: Some(&former), used: now.used, ends: None };
+            standing.warnings().contains(&WarningKind::Around)
+        };
+        assert!(!warned(figures(9_000, 300, 0), figures(9_000, 310, 10)));
+        assert!(!warned(figures(9_000, 0, 0), figures(9_000, 29, 10)), "calls in progress");
+        assert!(warned(figures(9_000, 0, 0), figures(9_000, 30, 10)));
+        assert!(!warned(figures(90_000, 0, 0), figures(90_000, 5_000, 4_800)), "4 %");
+    }
+}

@@ -1,0 +1,67 @@
+//! What an operator is told of a quota, once a day each.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::clock::Timestamp;
+
+/// What there is to warn of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    /// 70 % of a day's quota are used.
+    #[serde(rename = "used_70_percent")]
+    Used70,
+    /// 90 %.
+    #[serde(rename = "used_90_percent")]
+    Used90,
+    /// All of it.
+    Exhausted,
+    /// At the present pace it ends before the day does.
+    Forecast,
+    /// WeChat counts calls that did not come through wxgate.
+    Around,
+}
+
+impl WarningKind {
+    /// As in metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Used70 => "used_70_percent",
+            Self::Used90 => "used_90_percent",
+            Self::Exhausted => "exhausted",
+            Self::Forecast => "forecast",
+            Self::Around => "around",
+        }
+    }
+}
+
+/// A warning as replicas note it for each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    pub(crate) at: Timestamp,
+    pub(crate) path: String,
+    pub(crate) kind: WarningKind,
+    pub(crate) message: String,
+    pub(crate) caller: Option<String>,
+}
+
+/// Something that an operator should know of; told once a day by one of the replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// When.
+    pub at: Timestamp,
+    /// The app.
+    pub app: Arc<str>,
+    /// The endpoint.
+    pub path: String,
+    /// What it is about.
+    pub kind: WarningKind,
+    /// In words.
+    pub message: String,
+    /// The same in Chinese.
+    pub chinese: String,
+    /// Who spends most, and how much of it.
+    pub caller: Option<String>,
+}

@@ -1,0 +1,52 @@
+//! What answers requests, and what it is given.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+
+use crate::message::body::Body;
+
+/// A request as it came from the socket; its body is read as the handler asks for it.
+pub type Request = http::Request<Incoming>;
+/// What a handler answers.
+pub type Response = http::Response<Body>;
+
+/// Answers requests; one instance for each worker, never shared between threads.
+pub trait Handler: 'static {
+    /// Answers one request. Dropped unfinished when the caller hangs up.
+    fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response>;
+
+    /// The answer where no request could be made of what came; `None` leaves it to the HTTP library.
+    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
+        let _ = (refusal, peer);
+        None
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A TCP peer.
+    Tcp(std::net::SocketAddr),
+    /// Somebody on this machine, by a unix socket.
+    Unix,
+}
+
+/// What the server itself can't hand to a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not HTTP/1.1, or a head that can't be parsed.
+    Malformed,
+    /// The head is longer than the server takes.
+    HeadTooLarge,
+    /// The request target is longer than 65,534 bytes.
+    TargetTooLong,
+    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC 9112, 6.3: request
+    /// smuggling).
+    AmbiguousFraming,
+    /// More connections than [`Options::max_connections`](super::Options::max_connections).
+    Overloaded,
+    /// Plain HTTP where TLS is spoken.
+    NotTls,
+}

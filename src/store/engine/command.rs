@@ -1,0 +1,80 @@
+//! What an engine is asked to do, and what it answers.
+
+use std::time::Duration;
+
+use crate::store::StoreError;
+
+/// Names an addition, so that one whose answer was lost can be made again without counting twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Who adds; its batches come one after the other.
+    pub writer: &'a str,
+    /// Higher than that of its batch before.
+    pub number: u64,
+}
+
+impl Batch<'_> {
+    /// Under which name among the counters the writer's last batch is remembered.
+    pub(super) fn mark(&self) -> String {
+        format!("{MARK}{}", self.writer)
+    }
+}
+
+/// Begins the names of what is among the counters and none of them.
+pub(super) const MARK: char = '#';
+
+/// What is under a key.
+pub(super) type Found = Result<Option<Vec<u8>>, StoreError>;
+
+/// A compare-and-swap of one entry.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Swap<'a> {
+    pub key: &'a str,
+    /// What must be there; `None`: nothing.
+    pub expected: Option<&'a [u8]>,
+    /// What takes its place; `None` removes it.
+    pub value: Option<&'a [u8]>,
+    /// When the engine forgets it, by its own clock; `None`: never.
+    pub lasts: Option<Duration>,
+    /// Whether the users of the store are told.
+    pub announced: bool,
+}
+
+/// What somebody wants of a counter that has a limit.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Claim<'a> {
+    /// The counter.
+    pub name: &'a str,
+    pub want: u64,
+    /// What the counter must not exceed.
+    pub limit: u64,
+    /// When the counters of this key are forgotten, from now on.
+    pub lasts: Duration,
+}
+
+impl Claim<'_> {
+    /// What is granted where `used` is gone already.
+    pub(super) fn granted(&self, used: u64) -> Reserved {
+        let left = self.limit.saturating_sub(used);
+        let granted = self.want.min(left);
+        Reserved { granted, left: left - granted }
+    }
+}
+
+/// An entry as the engine holds it.
+pub(in crate::store) struct Entry {
+    pub key: String,
+    /// Or why it can't be read.
+    pub value: Result<Vec<u8>, StoreError>,
+    /// How long until it is forgotten; `None`: never.
+    pub lasts: Option<Duration>,
+}
+
+/// What was granted of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// As much of what was wanted as there was.
+    pub granted: u64,
+    /// What nobody has reserved yet.
+    pub left: u64,
+}

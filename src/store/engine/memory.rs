@@ -1,0 +1,144 @@
+//! The engine of a single process that keeps nothing over a restart.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use crate::store::changes::{Announcer, Change};
+
+/// Maps behind a lock that is held for a look-up at a time, never over an await.
+#[derive(Debug)]
+pub(in crate::store) struct Memory {
+    held: Mutex<Held>,
+    announcer: Announcer,
+}
+
+#[derive(Default)]
+struct Held {
+    entries: BTreeMap<String, (Vec<u8>, Option<Instant>)>,
+    counters: HashMap<String, (BTreeMap<String, u64>, Instant)>,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    fn get(&self, key: &str, now: Instant) -> Option<&[u8]> {
+        let (value, until) = self.entries.get(key)?;
+        until.is_none_or(|until| now < until).then_some(value.as_slice())
+    }
+
+    /// Those under `key`, which last from now on.
+    fn counters(&mut self, key: &str, lasts: Duration) -> &mut BTreeMap<String, u64> {
+        let now = Instant::now();
+        self.counters.retain(|_, (_, until)| now < *until);
+        let (counters, until) = self.counters.entry(key.to_owned()).or_insert_with(|| (BTreeMap::new(), now));
+        *until = now + lasts;
+        counters
+    }
+}
+
+impl Memory {
+    pub(in crate::store) fn new(announcer: Announcer) -> Self {
+        Self { held: Mutex::default(), announcer }
+    }
+
+    pub(super) fn get(&self, keys: &[&str]) -> Vec<Option<Vec<u8>>> {
+        let (held, now) = (self.held(), Instant::now());
+        keys.iter().map(|key| held.get(key, now).map(<[u8]>::to_vec)).collect()
+    }
+
+    pub(super) fn swap(&self, swap: Swap<'_>) -> bool {
+        let (mut held, now) = (self.held(), Instant::now());
+        if held.get(swap.key, now) != swap.expected {
+            return false;
+        }
+        match swap.value {
+            Some(value) => {
+                // Nobody asks again for most of what has ended.
+                held.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));
+                let until = swap.lasts.map(|lasts| now + lasts);
+                held.entries.insert(swap.key.to_owned(), (value.to_vec(), until));
+            }
+            None => drop(held.entries.remove(swap.key)),
+        }
+        drop(held);
+        if swap.announced {
+            self.announcer.announce(Change::Key(swap.key.into()));
+        }
+        true
+    }
+
+    pub(super) fn add(
+        &self,
+        key: &str,
+        counts: &[(&str, u64)],
+        batch: Option<Batch<'_>>,
+        lasts: Duration,
+    ) -> Vec<u64> {
+        let mut held = self.held();
+        add(held.counters(key, lasts), counts, batch)
+    }
+
+    pub(super) fn reserve(&self, key: &str, claim: Claim<'_>) -> Reserved {
+        let mut held = self.held();
+        let used = held.counters(key, claim.lasts).entry(claim.name.to_owned()).or_default();
+        let reserved = claim.granted(*used);
+        *used += reserved.granted;
+        reserved
+    }
+
+    pub(super) fn give_back(&self, key: &str, name: &str, amount: u64) {
+        let mut held = self.held();
+        let counters = held.counters.get_mut(key);
+        if let Some(used) = counters.and_then(|(counters, _)| counters.get_mut(name)) {
+            *used = used.saturating_sub(amount);
+        }
+    }
+
+    pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {
+        let (held, now) = (self.held(), Instant::now());
+        let counters = held.counters.get(key).filter(|(_, until)| now < *until);
+        counters.into_iter().flat_map(|(counts, _)| counts.clone()).collect()
+    }
+
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let (held, now) = (self.held(), Instant::now());
+        let live = held.entries.iter().filter(|(_, (_, until))| until.is_none_or(|until| now < until));
+        live.map(|(key, (value, until))| Entry {
+            key: key.clone(),
+            value: Ok(value.clone()),
+            lasts: until.map(|until| until - now),
+        })
+        .collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // No operation leaves the maps half-changed, so a panic elsewhere takes nothing from them.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds `counts` to `counters`, unless that batch was added before; what each comes to.
+pub(super) fn add(
+    counters: &mut BTreeMap<String, u64>,
+    counts: &[(&str, u64)],
+    batch: Option<Batch<'_>>,
+) -> Vec<u64> {
+    let added = batch.is_some_and(|batch| {
+        let last = counters.entry(batch.mark()).or_default();
+        std::mem::replace(last, batch.number.max(*last)) >= batch.number
+    });
+    let total = |(name, by): &(&str, u64)| {
+        let count = counters.entry((*name).to_owned()).or_default();
+        *count += if added { 0 } else { *by };
+        *count
+    };
+    counts.iter().map(total).collect()
+}

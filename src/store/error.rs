@@ -1,0 +1,68 @@
+//! Why an operation failed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::seal::SealError;
+use crate::observe::chain::Chain;
+
+/// A store's operation failed; the work goes on without it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing came back in time.
+    #[error("no answer from the store within {0:?}")]
+    Timeout(Duration),
+    /// It failed before and hasn't been found well since.
+    #[error("the store is down")]
+    Down,
+    /// A file or folder can't be used.
+    #[error("cannot use {}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Redis refused, or can't be reached.
+    #[error("Redis failed")]
+    Redis(#[from] ::redis::RedisError),
+    /// What is stored can't be read.
+    #[error("the entry {key} is damaged")]
+    Damaged {
+        /// Its key.
+        key: String,
+    },
+    /// A later version of wxgate wrote it.
+    #[error("the entry {key} has the format {format}, which a later version of wxgate wrote")]
+    Format {
+        /// Its key.
+        key: String,
+        /// The number of the format.
+        format: u32,
+    },
+    /// What is stored can't be sealed or opened.
+    #[error("the entry {key} can't be opened")]
+    Sealed {
+        /// Its key.
+        key: String,
+        /// Why not.
+        source: SealError,
+    },
+}
+
+impl StoreError {
+    /// Whether it tells of the store as a whole and not of one entry.
+    pub(super) fn means_down(&self) -> bool {
+        match self {
+            // One key that something else uses.
+            Self::Redis(error) => error.code() != Some("WRONGTYPE"),
+            Self::Timeout(_) | Self::Down | Self::File { .. } => true,
+            Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub fn chain(&self) -> Chain<'_> {
+        Chain(self)
+    }
+}

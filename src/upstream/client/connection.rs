@@ -1,0 +1,110 @@
+//! A connection to WeChat, and the counts of a worker's.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep};
+
+use super::transport::{Meter, Transport};
+use crate::message::body::Broken;
+use crate::upstream::socket::Socket;
+
+/// hyper's default would let each slow reader of a download hold 400 KiB.
+const READ_BUFFER: usize = 128 * 1024;
+
+/// The body of a request on its way to WeChat.
+pub trait Payload: Body<Data = Bytes, Error = Broken> + 'static {}
+
+impl<B: Body<Data = Bytes, Error = Broken> + 'static> Payload for B {}
+
+/// Connection counts of one worker, read when scraped.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Gauges {
+    open: AtomicU64,
+    idle: AtomicU64,
+}
+
+impl Gauges {
+    /// Connections with an exchange in progress.
+    pub fn active(&self) -> u64 {
+        self.open.load(Ordering::Relaxed).saturating_sub(self.idle())
+    }
+
+    /// Connections waiting for the next request.
+    pub fn idle(&self) -> u64 {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Only the worker's own thread writes, so a load and a store do.
+    pub(super) fn parked(&self, change: impl FnOnce(u64) -> u64) {
+        self.idle.store(change(self.idle.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+}
+
+/// A connection and the future that drives it, which whoever holds it must poll.
+pub(super) struct Connection<B: Payload> {
+    pub(super) sender: SendRequest<B>,
+    driver: http1::Connection<TokioIo<Transport>, B>,
+    pub(super) meter: Rc<Meter>,
+    /// Which of the pool's hosts it leads to.
+    pub(super) host: usize,
+    pub(super) reused: bool,
+    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    pub(super) made_at: Instant,
+    pub(super) parked_at: Option<Instant>,
+    gauges: Arc<Gauges>,
+}
+
+impl<B: Payload> Connection<B> {
+    /// On a fresh socket to `host`.
+    pub(super) async fn new(host: usize, socket: Socket, gauges: &Arc<Gauges>) -> hyper::Result<Box<Self>> {
+        let transport = Transport { socket, meter: Rc::new(Meter::default()) };
+        let meter = Rc::clone(&transport.meter);
+        let (sender, driver) = http1::Builder::new()
+            .writev(false)
+            .max_buf_size(READ_BUFFER)
+            .handshake(TokioIo::new(transport))
+            .await?;
+        gauges.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(Self {
+            sender,
+            driver,
+            meter,
+            host,
+            reused: false,
+            timer: None,
+            made_at: Instant::now(),
+            parked_at: None,
+            gauges: Arc::clone(gauges),
+        }))
+    }
+
+    /// Drives the connection without asking to be woken; ready when it has ended.
+    ///
+    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read wakes it again. Where
+    /// one task is both halves it would wake itself, and be polled twice more for each request.
+    pub(super) fn advance(&mut self) -> Poll<hyper::Result<()>> {
+        self.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Drives the connection; ready when it has ended.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        Pin::new(&mut self.driver).poll(context)
+    }
+}
+
+impl<B: Payload> Drop for Connection<B> {
+    fn drop(&mut self) {
+        self.gauges.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -18,6 +18,7 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod names;
+mod pipelined;
 mod placeholder;
 mod platform;
 mod process;

@@ -109,6 +109,12 @@ impl Clock {
         self.offset.moved.send_replace(());
     }
 
+    /// Waits for `duration` of real time, or until the clock was moved by as much. A clock that is set back doesn't prolong
+    /// it.
+    pub async fn sleep(&self, duration: Duration) {
+        let _ = tokio::time::timeout(duration, self.sleep_until(self.now().plus(duration))).await;
+    }
+
     /// Waits until the clock reads `deadline`, however it gets there.
     ///
     /// Looks again every 15 s of real time, since the machine's clock may be stepped.
@@ -148,5 +154,17 @@ mod tests {
         let deadline = Timestamp(clock.now().0 + 7_200_000);
         let mover = async { clock.advance(7_200_000) };
         tokio::join!(clock.sleep_until(deadline), mover);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nap_ends_when_the_clock_was_moved_by_as_much_and_lasts_no_longer_if_it_is_set_back() {
+        let (clock, hour) = (Clock::default(), Duration::from_secs(3600));
+        let began = tokio::time::Instant::now();
+        let mover = async { clock.advance(3_600_000) };
+        tokio::join!(clock.sleep(hour), mover);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let mover = async { clock.advance(-3_600_000) };
+        tokio::join!(clock.sleep(hour), mover);
+        assert_eq!(began.elapsed(), hour);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::counts::ledger::Key;
 use super::shared::{Shared, Watched};
@@ -45,19 +45,16 @@ const USED_UP: i32 = 45_009;
 type Calls = HashMap<&'static str, Called>;
 
 pub(super) async fn run(quota: Arc<Shared>) {
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for tick in 0_u64.. {
-        ticks.tick().await;
+    for look in 0_u64.. {
         let now = quota.clock.now();
-        if tick.is_multiple_of(LEARN_EVERY) {
+        if look.is_multiple_of(LEARN_EVERY) {
             quota.learn_all_clears().await;
         }
         let calls = quota.calls_by_app(now);
         let mut asking = JoinSet::new();
         for (app, calls) in calls {
             let due = quota.is_due(&app, &calls, now);
-            if due || tick.is_multiple_of(READ_EVERY) {
+            if due || look.is_multiple_of(READ_EVERY) {
                 let quota = Arc::clone(&quota);
                 asking.spawn(async move { quota.look_after(&app, &calls, due).await });
             }
@@ -66,6 +63,8 @@ pub(super) async fn run(quota: Arc<Shared>) {
             }
         }
         while asking.join_next().await.is_some() {}
+        let took = quota.clock.now().since(now);
+        quota.clock.sleep(LOOK.saturating_sub(took)).await;
     }
 }
 

@@ -118,8 +118,11 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
     })
 }
 
+/// A request, its headers, and how what is planned for it begins.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[track_caller]
-fn rows(callers: bool, rows: &[(&str, &[(&str, &str)], &str)]) {
+fn rows(callers: bool, rows: &[Row<'_>]) {
     for (request, headers, expected) in rows {
         let planned = planned(callers, request, headers, "");
         assert!(

@@ -132,12 +132,16 @@ impl Platform {
     }
 }
 
-/// An event of the platform `id`.
+/// An event of the platform `id`, made now.
 pub fn event(owner: &str, id: &str, info_type: &str, fields: &str) -> String {
+    event_of(now(), owner, id, info_type, fields)
+}
+
+/// An event that was made at this time.
+pub fn event_of(made: u64, owner: &str, id: &str, info_type: &str, fields: &str) -> String {
     let time = if owner == "SuiteId" { "TimeStamp" } else { "CreateTime" };
-    let now = now();
     format!(
         "<xml><{owner}><![CDATA[{id}]]></{owner}><InfoType> <![CDATA[{info_type}]]></InfoType>\
-         <{time}>{now} </{time}>{fields}</xml>"
+         <{time}>{made} </{time}>{fields}</xml>"
     )
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use wxgate::observe::clock::Timestamp;
 use wxgate::wechat::callback::Event;
 
@@ -23,9 +22,7 @@ fn seconds_apart(time: Timestamp) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_is_handed_on_before_success_is_answered() {
     let receiver = Receiver::start();
-    let begun = Instant::now();
     assert_eq!(receiver.post(&MALL.ticket("1", "ticket@@@abc")).await, success());
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     let [arrived] = receiver.arrived().try_into().expect("one event");
     assert_eq!(&*arrived.app, "mall");
     let Event::VerifyTicket { ticket, created } = &arrived.event else { panic!("{arrived:?}") };

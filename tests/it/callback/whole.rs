@@ -1,11 +1,8 @@
 //! From WeChat's push to a call that needs what was pushed: a whole proxy between callback, store and sandbox.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
 use wxgate::sandbox::{App, AppKind, Authorizer, Options, Sandbox};
 
-use super::platform::{MALL, Push, event};
+use super::platform::{MALL, Push, event_of, now};
 use crate::harness::{Answer, Gate, Setup};
 use crate::until::until;
 
@@ -72,11 +69,12 @@ async fn tickets_and_authorisations_that_are_pushed_are_what_calls_live_on() {
         "{account}<AuthorizationCode>{ACCOUNT}</AuthorizationCode>\
          <AuthorizationCodeExpiredTime>600</AuthorizationCodeExpiredTime><PreAuthCode>p</PreAuthCode>"
     );
-    let says = |kind: &'static str, fields: &str| {
-        let text = event("AppId", MALL.id, kind, fields);
+    // Events have whole seconds: one that counts as later is made later.
+    let says = |later: u64, kind: &'static str, fields: &str| {
+        let text = event_of(now() + later, "AppId", MALL.id, kind, fields);
         move |nonce: &str| MALL.push(nonce, &text)
     };
-    push(&gate, says("authorized", &authorized)).await;
+    push(&gate, says(0, "authorized", &authorized)).await;
     assert_eq!(gate.get(&user).await.errcode(), 0);
 
     // A service that was sent the same code, which WeChat takes once, gets what it stands for.
@@ -85,12 +83,11 @@ async fn tickets_and_authorisations_that_are_pushed_are_what_calls_live_on() {
     assert_eq!(info["authorization_info"]["authorizer_appid"], ACCOUNT, "{info}");
     assert_eq!(gate.journal("/cgi-bin/component/api_query_auth").len(), 1);
 
-    // It leaves, which ends what is held of it at once, and comes back. Events have whole seconds.
-    sleep(Duration::from_millis(1100)).await;
-    push(&gate, says("unauthorized", &account)).await;
+    // It leaves, which ends what is held of it at once, and comes back.
+    push(&gate, says(2, "unauthorized", &account)).await;
     answered(&gate, &user, |answer| answer.text().contains("took its authorisation back")).await;
     let anew = authorized.replace(&format!("<AuthorizationCode>{ACCOUNT}"), "<AuthorizationCode>another");
-    push(&gate, says("updateauthorized", &anew)).await;
+    push(&gate, says(2, "updateauthorized", &anew)).await;
     answered(&gate, &user, |answer| answer.errcode() == 0).await;
 
     let (metrics, status) = (gate.metrics().await, gate.status().await.to_string());

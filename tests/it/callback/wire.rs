@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::platform::{MALL, Push};
 use super::receiver::{Receiver, success};
@@ -73,7 +72,7 @@ async fn a_sender_that_dribbles_is_cut_off_and_delays_nobody() {
     let receiver = Receiver::start();
     let push = MALL.ticket("1", "t");
     let mut stream = connect(&receiver).await;
-    let begun = Instant::now();
+    let served = std::cell::Cell::new(false);
     stream.write_all(post(&push, "Content-Length: 1000\r\n", "").as_bytes()).await.expect("sent");
     let (reader, mut writer) = stream.into_split();
     let dribble = async {
@@ -94,7 +93,7 @@ async fn a_sender_that_dribbles_is_cut_off_and_delays_nobody() {
     };
     let others = async {
         assert_eq!(receiver.post(&MALL.ticket("2", "t")).await, success());
-        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        served.set(true);
         std::future::pending::<()>().await
     };
     let answer = tokio::select! {
@@ -103,6 +102,6 @@ async fn a_sender_that_dribbles_is_cut_off_and_delays_nobody() {
         () = others => panic!("never"),
     };
     assert_empty(&answer, 408);
-    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    assert!(served.get(), "another push had to wait for this one");
     assert_eq!(receiver.counted("mall", "none", "too_slow"), 1);
 }

@@ -1,12 +1,12 @@
 //! What is counted, under which labels, and that no caller can make labels up.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::sleep;
 use wxgate::sandbox::{Action, Fault};
 
+use super::pipelined::pipelined;
 use crate::harness::{APPID, Answer, Gate, SHOP, SHOP_AND_GAME, Setup, at_once, caller};
+use crate::until::until;
 
 const KEY: &str = "canary-key-of-orders-5d1c";
 
@@ -142,20 +142,20 @@ async fn strangers_cannot_make_series_up() {
     };
     at_once(8, round).await;
     // WeChat's figures of the one endpoint that is called come a little later.
-    while !gate.metrics().await.contains("wxgate_quota_limit{") {
-        sleep(Duration::from_millis(20)).await;
-    }
+    let figures = async || {
+        gate.clock.advance(1_000);
+        gate.metrics().await.contains("wxgate_quota_limit{")
+    };
+    until(|| "figures", figures).await;
     let before = series(&gate).await;
     at_once(16, |task| {
-        let gate = Arc::clone(&gate);
-        async move {
-            for number in 0..625 {
-                let number = task * 10_000 + number;
-                let path = format!("/cgi-bin/made-up-{number}?k{number}=v{number}");
-                gate.get_with(&path, &[("x-wxgate-key", &format!("key-{number}"))]).await;
-                gate.get_with(&path, &[]).await;
-            }
-        }
+        let requests = (0..625).flat_map(move |number| {
+            let number = task * 10_000 + number;
+            let head =
+                format!("GET /cgi-bin/made-up-{number}?k{number}=v{number} HTTP/1.1\r\nHost: localhost\r\n");
+            [format!("{head}X-Wxgate-Key: key-{number}\r\n\r\n"), format!("{head}\r\n")]
+        });
+        pipelined(gate.authority(), requests)
     })
     .await;
     at_once(8, |number| round(1_000_000 + number)).await;

@@ -19,6 +19,7 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod names;
+mod pipelined;
 mod placeholder;
 mod platform;
 mod process;

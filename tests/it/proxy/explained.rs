@@ -214,7 +214,7 @@ async fn placeholders(gate: &Gate, callers: &[(Option<&str>, Option<&str>)]) -> 
     placeholders
 }
 
-async fn tell_and_send(gate: &Gate, callers: &[(Option<&'static str>, Option<&'static str>)], seed: u64) {
+async fn tell_and_send(gate: &Gate, callers: &[(Option<&'static str>, Option<&'static str>)]) {
     let config = gate.config();
     let placeholders = placeholders(gate, callers).await;
     let mut rng = fastrand::Rng::with_seed(SEED);

@@ -11,8 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
-use super::streamed::{Observer, Streamed};
-use crate::message::body::{Body, Broken};
+use crate::message::body::{Body, Broken, ObservedBody, Observer};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
@@ -171,7 +170,7 @@ impl Report {
         }
         match std::mem::take(response.body_mut()) {
             Body::Stream(stream) => {
-                *response.body_mut() = Body::stream(Streamed { stream, observer: self, ended: false });
+                *response.body_mut() = Body::stream(ObservedBody::new(stream, self));
             }
             whole @ (Body::Empty | Body::Full(_)) => {
                 self.bytes_out = http_body::Body::size_hint(&whole).lower();

@@ -12,7 +12,7 @@ use crate::upstream::control::Control;
 
 /// What a refresh task is asked. Whoever asks may be gone when the answer comes.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum TaskMessage {
     Obtain(oneshot::Sender<Result<Arc<Token>, Unavailable>>),
     Rejected(Rejection, oneshot::Sender<Verdict>),
     Freshen {

@@ -19,7 +19,7 @@ mod evidence;
 mod inbox;
 mod shared;
 
-pub(crate) use inbox::Message;
+pub(crate) use inbox::TaskMessage;
 pub use inbox::{RefreshReport, RefreshResult, Verdict};
 pub(crate) use shared::{Configured, Shared};
 
@@ -30,7 +30,7 @@ pub struct Handle {
 }
 
 /// Why a refresh task did not answer.
-enum Silence {
+enum NoAnswer {
     /// Not in time.
     Late,
     /// It stopped, or failed over this very question.
@@ -68,9 +68,9 @@ impl Handle {
         if let Some(token) = self.current() {
             return Ok(token);
         }
-        match self.ask(self.refresh_wait(), Message::Obtain).await {
+        match self.ask(self.refresh_wait(), TaskMessage::Obtain).await {
             Ok(answer) => answer,
-            Err(silence) => self.current().ok_or_else(|| self.unavailable(silence)),
+            Err(no_answer) => self.current().ok_or_else(|| self.unavailable(no_answer)),
         }
     }
 
@@ -82,13 +82,13 @@ impl Handle {
         if let Some(token) = self.current().filter(|token| token.generation > generation) {
             return Verdict::Replay(token);
         }
-        match self.ask(self.refresh_wait(), |reply| Message::Rejected(rejection, reply)).await {
+        match self.ask(self.refresh_wait(), |reply| TaskMessage::Rejected(rejection, reply)).await {
             Ok(verdict) => verdict,
-            Err(silence) => match self.current() {
+            Err(no_answer) => match self.current() {
                 Some(token) if token.generation > generation => Verdict::Replay(token),
                 // Nobody has proven it dead.
                 Some(_) => Verdict::PassOn,
-                None => Verdict::Unavailable(self.unavailable(silence)),
+                None => Verdict::Unavailable(self.unavailable(no_answer)),
             },
         }
     }
@@ -100,7 +100,7 @@ impl Handle {
             return Arc::clone(fresh);
         }
         let generation = token.generation;
-        let _ = self.ask(self.refresh_wait(), |reply| Message::Freshen { generation, reply }).await;
+        let _ = self.ask(self.refresh_wait(), |reply| TaskMessage::Freshen { generation, reply }).await;
         self.current().unwrap_or(token)
     }
 
@@ -118,12 +118,12 @@ impl Handle {
         // It may have to wait for a rejection that is looked into, and is never worth less than its
         // own fetch.
         let patience = self.refresh_wait() + self.shared.configured.load().options.fetch_timeout * 4;
-        match self.ask(patience, |reply| Message::Refresh { force, reply }).await {
+        match self.ask(patience, |reply| TaskMessage::Refresh { force, reply }).await {
             Ok(report) => report,
-            Err(silence) => RefreshReport {
-                result: RefreshResult::Failed(Failure::transient(self.unavailable(silence).cause)),
+            Err(no_answer) => RefreshReport {
+                result: RefreshResult::Failed(Failure::transient(self.unavailable(no_answer).cause)),
                 generation: self.shared.view.load().token.as_ref().map(|token| token.generation),
-                forces_left: self.shared.journal().forces.left(self.shared.clock.now()),
+                forces_left: self.shared.stats().forces.left(self.shared.clock.now()),
             },
         }
     }
@@ -132,7 +132,7 @@ impl Handle {
     pub fn status(&self) -> Status {
         let view = self.shared.view.load();
         let configured = self.shared.configured.load();
-        let journal = self.shared.journal();
+        let stats = self.shared.stats();
         let app = &configured.app;
         let token = view.token.as_ref();
         Status {
@@ -140,16 +140,16 @@ impl Handle {
             appid: Arc::clone(&app.appid),
             kind: app.kind,
             mode: app.mode,
-            state: journal.state(view.usable().is_some(), token.is_some()),
+            state: stats.state(view.usable().is_some(), token.is_some()),
             generation: token.map(|token| token.generation),
             fetched_at: token.map(|token| token.fetched_at),
             expires_at: token.map(|token| token.expires_at),
-            next_refresh_at: journal.next_refresh_at,
-            last_refresh: journal.last_refresh,
-            last_failure: journal.last_failure.clone(),
-            failing: journal.failing.is_some(),
-            forces_left_today: journal.forces.left(self.shared.clock.now()),
-            interference: journal.interference,
+            next_refresh_at: stats.next_refresh_at,
+            last_refresh: stats.last_refresh,
+            last_failure: stats.last_failure.clone(),
+            failing: stats.failing.is_some(),
+            forces_left_today: stats.forces.left(self.shared.clock.now()),
+            interference: stats.interference,
             further: Vec::new(),
             authorizers: None,
         }
@@ -162,22 +162,22 @@ impl Handle {
     async fn ask<T>(
         &self,
         patience: Duration,
-        message: impl FnOnce(oneshot::Sender<T>) -> Message,
-    ) -> Result<T, Silence> {
+        message: impl FnOnce(oneshot::Sender<T>) -> TaskMessage,
+    ) -> Result<T, NoAnswer> {
         let (reply, answer) = oneshot::channel();
-        self.shared.messages.send(message(reply)).map_err(|_| Silence::Gone)?;
+        self.shared.messages.send(message(reply)).map_err(|_| NoAnswer::Gone)?;
         match timeout(patience, answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(Silence::Gone),
-            Err(_) => Err(Silence::Late),
+            Ok(Err(_)) => Err(NoAnswer::Gone),
+            Err(_) => Err(NoAnswer::Late),
         }
     }
 
-    fn unavailable(&self, silence: Silence) -> Unavailable {
-        let failure = self.shared.journal().failing.clone();
-        let what = match silence {
-            Silence::Late => format!("no token came within {:?}", self.refresh_wait()),
-            Silence::Gone => {
+    fn unavailable(&self, no_answer: NoAnswer) -> Unavailable {
+        let failure = self.shared.stats().failing.clone();
+        let what = match no_answer {
+            NoAnswer::Late => format!("no token came within {:?}", self.refresh_wait()),
+            NoAnswer::Gone => {
                 "this app's token is no longer kept: it is being reconfigured or shut down".into()
             }
         };

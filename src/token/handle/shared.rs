@@ -7,11 +7,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use super::evidence::Evidence;
-use super::inbox::Message;
+use super::inbox::TaskMessage;
 use crate::observe::clock::Clock;
 use crate::token::life::View;
 use crate::token::options::{AppOptions, Options};
-use crate::token::status::Journal;
+use crate::token::status::Stats;
 
 /// What a refresh task and its handles share.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ pub(crate) struct Shared {
     /// Somebody has used it since it was last asked whether anybody does.
     wanted: AtomicBool,
     /// Locked for a read or a write of its fields, never over an await.
-    journal: Mutex<Journal>,
+    stats: Mutex<Stats>,
     /// Unbounded, so that asking never waits: what is in it are requests in flight, and those are
     /// limited.
-    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) messages: mpsc::UnboundedSender<TaskMessage>,
 }
 
 /// The configuration as it stands; a reload replaces it.
@@ -45,7 +45,7 @@ impl Shared {
         configured: Configured,
         on_demand: bool,
         clock: Clock,
-    ) -> (Self, mpsc::UnboundedReceiver<Message>) {
+    ) -> (Self, mpsc::UnboundedReceiver<TaskMessage>) {
         let (messages, inbox) = mpsc::unbounded_channel();
         let shared = Self {
             on_demand,
@@ -55,7 +55,7 @@ impl Shared {
             evidence: Evidence::default(),
             configured: ArcSwap::from_pointee(configured),
             clock,
-            journal: Mutex::default(),
+            stats: Mutex::default(),
             messages,
         };
         (shared, inbox)
@@ -65,8 +65,8 @@ impl Shared {
         Arc::clone(&self.configured.load().app.name)
     }
 
-    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody has used it since this was asked last; always, of what isn't kept on
@@ -83,7 +83,7 @@ impl Shared {
     }
 
     /// Leaves a message that expects no answer; one for a task that has stopped is dropped.
-    pub(crate) fn tell(&self, message: Message) {
+    pub(crate) fn tell(&self, message: TaskMessage) {
         let _ = self.messages.send(message);
     }
 }

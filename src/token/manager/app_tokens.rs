@@ -10,7 +10,7 @@ use super::supervisor::supervise;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::token::credential::Credential;
 use crate::token::grant;
-use crate::token::handle::{Configured, Handle, Message, Shared};
+use crate::token::handle::{Configured, Handle, Shared, TaskMessage};
 use crate::token::options::{AppOptions, Options};
 use crate::token::status::{Authorizers, Further, Sample, State, Status};
 use crate::token::task::{Deps, RefreshTask};
@@ -61,7 +61,7 @@ impl AppTokens {
         let used = self.further.iter().filter(|task| task.is_used());
         let authorizers = self.main.is_component().then(|| Authorizers {
             in_use: self.authorizers.values().filter(|task| task.holds()).count(),
-            failing: self.authorizers.values().filter(|task| task.shared.journal().failing.is_some()).count(),
+            failing: self.authorizers.values().filter(|task| task.shared.stats().failing.is_some()).count(),
         });
         Status {
             further: used.map(TaskHandle::further).collect(),
@@ -103,9 +103,9 @@ impl TaskHandle {
         let secret_changed = !self.shared.configured.load().app.same_secrets(&configured.app);
         self.shared.configured.store(Arc::new(configured));
         if secret_changed {
-            self.shared.tell(Message::SecretChanged);
+            self.shared.tell(TaskMessage::SecretChanged);
         }
-        self.shared.tell(Message::Control(control));
+        self.shared.tell(TaskMessage::Control(control));
         self
     }
 
@@ -123,7 +123,7 @@ impl TaskHandle {
     }
 
     fn is_used(&self) -> bool {
-        self.holds() || self.shared.journal().last_failure.is_some()
+        self.holds() || self.shared.stats().last_failure.is_some()
     }
 
     fn is_component(&self) -> bool {
@@ -144,7 +144,7 @@ impl TaskHandle {
         let wanted = next_refresh_at.is_some();
         let usable = wanted.then_some(state == State::Ready);
         let credential = self.credential.issuer.credential();
-        Sample::new(self.shared.app_name(), credential, token, usable, &self.shared.journal())
+        Sample::new(self.shared.app_name(), credential, token, usable, &self.shared.stats())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use super::app_tokens::AppTokens;
 use super::registry::Registry;
 use crate::store::{Change, Changes, Record};
-use crate::token::handle::{Message, Shared};
+use crate::token::handle::{Shared, TaskMessage};
 
 /// Of so many looks at the whole store, one is at what is kept on demand too.
 const THOROUGH: u32 = 10;
@@ -44,7 +44,7 @@ impl Registry {
             // What can't be read is told by the task when it saves.
             let Ok(record) = record else { continue };
             if differs(record.as_ref(), shared) {
-                shared.tell(Message::Stored(record));
+                shared.tell(TaskMessage::Stored(record));
             }
         }
     }
@@ -58,7 +58,7 @@ impl Registry {
                 let key = task.grant.as_ref()?;
                 let concerned = match change {
                     Change::Key(changed) => **changed == **key,
-                    Change::Any => task.shared.journal().failing.is_some(),
+                    Change::Any => task.shared.stats().failing.is_some(),
                 };
                 concerned.then(|| (key.clone(), Arc::clone(&task.shared)))
             });
@@ -71,7 +71,7 @@ impl Registry {
         let Ok(records) = self.deps.store.load_all(&keys).await else { return };
         for ((_, shared), record) in concerned.iter().zip(records) {
             if let Ok(Some(record)) = record {
-                shared.tell(Message::Granted(record));
+                shared.tell(TaskMessage::Granted(record));
             }
         }
     }

@@ -20,7 +20,7 @@ use self::app_tokens::{AppTokens, TaskHandle};
 use self::follow::follow;
 use self::registry::Registry;
 use super::credential::Credential;
-use super::handle::{Configured, Handle, Message};
+use super::handle::{Configured, Handle, TaskMessage};
 use super::options::{AppOptions, Options};
 use super::status::{Event, Events, Status, expose};
 use super::task::Deps;
@@ -122,7 +122,7 @@ impl Manager {
         }
         gone.extend(before.into_iter().flat_map(AppTokens::into_all));
         for task in gone {
-            task.shared.tell(Message::Stop);
+            task.shared.tell(TaskMessage::Stop);
             registered.stopping.push(task.supervisor);
         }
         registered.stopping.retain(|supervisor| !supervisor.is_finished());
@@ -207,7 +207,7 @@ impl Manager {
             }
             let mut supervisors = std::mem::take(&mut apps.stopping);
             for task in std::mem::take(&mut apps.apps).into_iter().flat_map(AppTokens::into_all) {
-                task.shared.tell(Message::Stop);
+                task.shared.tell(TaskMessage::Stop);
                 supervisors.push(task.supervisor);
             }
             (supervisors, apps.fetch_timeout * 4)
@@ -238,7 +238,7 @@ mod tests {
     use crate::observe::clock::Clock;
     use crate::secret::Secret;
     use crate::store::{Record, Store};
-    use crate::token::handle::Message;
+    use crate::token::handle::TaskMessage;
     use crate::token::options::{AppOptions, Options};
     use crate::upstream::control::Control;
     use crate::wechat::{AppKind, TokenMode};
@@ -274,10 +274,10 @@ mod tests {
         let manager = Manager::start(vec![(app(), Control::nowhere())], options, store, clock);
         let handle = manager.handle("shop").expect("configured");
         assert_eq!(handle.obtain().await.expect("stored").generation, 7);
-        handle.shared.tell(Message::Panic);
+        handle.shared.tell(TaskMessage::Panic);
         assert_eq!(handle.read(|token| token.generation), Some(7), "published all the while");
         let (reply, answer) = tokio::sync::oneshot::channel();
-        handle.shared.tell(Message::Obtain(reply));
+        handle.shared.tell(TaskMessage::Obtain(reply));
         assert_eq!(answer.await.expect("answered by the next run").expect("held").generation, 7);
         manager.stop().await;
     }

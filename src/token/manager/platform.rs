@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
-use crate::token::handle::{Configured, Handle, Message};
+use crate::token::handle::{Configured, Handle, TaskMessage};
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
 use crate::wechat::Issuer;
@@ -61,7 +61,7 @@ impl Manager {
         let task = app.authorizers.entry(appid).or_insert_with_key(|appid| {
             let credential = Credential::authorizer(Arc::clone(appid), by);
             let task = self.spawn(Configured::clone(&configured), credential, control);
-            task.shared.tell(Message::Granted(record));
+            task.shared.tell(TaskMessage::Granted(record));
             task
         });
         Ok(Some(task.handle()))
@@ -92,7 +92,7 @@ impl Manager {
             (Arc::clone(&task.shared), key.clone())
         };
         let record = grant::ticket(ticket, created);
-        task.tell(Message::Granted(record.clone()));
+        task.tell(TaskMessage::Granted(record.clone()));
         self.0.deps.store.save(&key, &record).await.map(drop)
     }
 
@@ -110,7 +110,7 @@ impl Manager {
         let (key, now) = (grant::refresh_token_key(&component, appid), self.0.deps.clock.now());
         let record = grant::save_refresh_token(&self.0.deps.store, &key, refresh_token, now).await?;
         if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
-            task.shared.tell(Message::Granted(record));
+            task.shared.tell(TaskMessage::Granted(record));
         }
         Ok(())
     }

@@ -17,12 +17,12 @@ pub(super) struct Registry {
     pub runtime: runtime::Handle,
     pub exchanges: Exchanges,
     /// Locked for a look-up or a reload, never over an await.
-    apps: Mutex<Apps>,
+    apps: Mutex<AppList>,
 }
 
 /// The apps, and what ends with them.
 #[derive(Debug, Default)]
-pub(super) struct Apps {
+pub(super) struct AppList {
     /// In the order of the configuration.
     pub apps: Vec<AppTokens>,
     /// Tasks told to stop that may not have done so yet.
@@ -42,12 +42,12 @@ impl Registry {
         }
     }
 
-    pub(super) fn apps(&self) -> MutexGuard<'_, Apps> {
+    pub(super) fn apps(&self) -> MutexGuard<'_, AppList> {
         self.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Apps {
+impl AppList {
     pub(super) fn app(&self, name: &str) -> Option<&AppTokens> {
         self.apps.iter().find(|app| *app.main.shared.configured.load().app.name == *name)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::journal::Journal;
+use super::stats::Stats;
 use crate::observe::exposition::Exposition;
 use crate::token::life::{Outcome, Reason};
 
@@ -25,7 +25,7 @@ impl Sample {
         credential: &'static str,
         token: Option<(u64, Duration)>,
         usable: Option<bool>,
-        journal: &Journal,
+        stats: &Stats,
     ) -> Self {
         Self {
             usable,
@@ -33,8 +33,8 @@ impl Sample {
             credential,
             generation: token.map(|(generation, _)| generation),
             expires_in: token.map(|(_, expires_in)| expires_in),
-            refreshes: journal.refreshes().collect(),
-            interference: journal.interference,
+            refreshes: stats.refreshes().collect(),
+            interference: stats.interference,
         }
     }
 

@@ -3,17 +3,17 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `state` | how a credential is doing |
-//! | `journal` | what a refresh task writes down for status and metrics; what makes a [`State`] |
+//! | `stats` | what a refresh task writes down for status and metrics; what makes a [`State`] |
 //! | `metrics` | the metrics |
 //! | `events` | what happened lately, for people |
 
 mod events;
-mod journal;
 mod metrics;
 mod state;
+mod stats;
 
 pub(crate) use events::Events;
 pub use events::{Event, Happened};
-pub(crate) use journal::Journal;
 pub(crate) use metrics::{Sample, expose};
 pub use state::{Authorizers, Further, State, Status};
+pub(crate) use stats::Stats;

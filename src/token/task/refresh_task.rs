@@ -11,7 +11,7 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::store::Store;
 use crate::token::credential::Credential;
 use crate::token::grant::Grant;
-use crate::token::handle::{Configured, Message, Shared};
+use crate::token::handle::{Configured, Shared, TaskMessage};
 use crate::token::life::{Due, Failure, Life, Moment, Token};
 use crate::token::status::{Event, Events, Happened};
 use crate::upstream::control::Control;
@@ -48,7 +48,7 @@ pub(crate) struct RefreshTask {
     pub(super) grant: Grant,
     /// Makes this app's calls.
     pub(super) control: Control,
-    pub(super) inbox: mpsc::UnboundedReceiver<Message>,
+    pub(super) inbox: mpsc::UnboundedReceiver<TaskMessage>,
     pub(super) life: Life,
     /// Whether a first fetch was made, or none was needed.
     pub(super) started: bool,
@@ -61,7 +61,7 @@ pub(crate) struct RefreshTask {
 impl RefreshTask {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        inbox: mpsc::UnboundedReceiver<Message>,
+        inbox: mpsc::UnboundedReceiver<TaskMessage>,
         credential: Credential,
         control: Control,
         deps: Deps,
@@ -130,11 +130,11 @@ impl RefreshTask {
             self.shared.view.store(Arc::new(view));
             self.shared.changes.send_replace(());
         }
-        let mut journal = self.shared.journal();
-        journal.failing = self.life.standing_failure().cloned();
-        journal.dead = self.life.is_dead();
-        journal.forces = self.life.forces();
-        journal.next_refresh_at = self.due(now).map(|(_, left)| now.wall.plus(left));
+        let mut stats = self.shared.stats();
+        stats.failing = self.life.standing_failure().cloned();
+        stats.dead = self.life.is_dead();
+        stats.forces = self.life.forces();
+        stats.next_refresh_at = self.due(now).map(|(_, left)| now.wall.plus(left));
     }
 
     /// Remembers a failure, and bars fetches for a while.
@@ -147,7 +147,7 @@ impl RefreshTask {
         } else {
             tracing::warn!(%app, ?retry_in, "no token: {failure}");
         }
-        self.shared.journal().last_failure = Some((now.wall, failure));
+        self.shared.stats().last_failure = Some((now.wall, failure));
     }
 
     /// Tells people.

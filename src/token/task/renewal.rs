@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval_at};
 
 use super::refresh_task::{Deps, RefreshTask};
-use super::store_sync::{Claim, LEASE};
+use super::store_sync::{LEASE, LeaseResult};
 use crate::observe::clock::Timestamp;
 use crate::store::Lease;
 use crate::token::fetch::{self, FetchError, Issued};
@@ -99,10 +99,10 @@ impl RefreshTask {
     async fn fetch_alone(&mut self, reason: Reason, force: bool) -> Renewal {
         self.started = true;
         let _turn = self.turn().await;
-        let lease = match self.claim().await {
-            Claim::Granted(lease) => lease,
-            Claim::Adopted => return Renewal::New,
-            Claim::Busy => {
+        let lease = match self.acquire_lease().await {
+            LeaseResult::Granted(lease) => lease,
+            LeaseResult::Adopted => return Renewal::New,
+            LeaseResult::Busy => {
                 self.fail(Failure::transient("another replica has been fetching for too long"));
                 return Renewal::Failed;
             }
@@ -144,7 +144,7 @@ impl RefreshTask {
         };
         self.life.called(asked, outcome != Outcome::Replaced);
         let at = self.now().wall;
-        self.shared.journal().refreshed(Refresh { at, reason, outcome, took });
+        self.shared.stats().refreshed(Refresh { at, reason, outcome, took });
         self.tell(Refresh { at, reason, outcome, took });
         if outcome == Outcome::Replaced {
             tracing::info!(
@@ -178,7 +178,7 @@ impl RefreshTask {
         if self.deps.store.problem().is_some() {
             return;
         }
-        self.shared.journal().interference += 1;
+        self.shared.stats().interference += 1;
         self.happened(self.now().wall, Happened::Interference { generation });
         tracing::warn!(
             app = %self.app_name(),

@@ -9,7 +9,7 @@ use super::refresh_task::RefreshTask;
 use super::renewal::{Limits, Renewal};
 use crate::observe::clock::Clock;
 use crate::store::Record;
-use crate::token::handle::{Message, RefreshReport, RefreshResult};
+use crate::token::handle::{RefreshReport, RefreshResult, TaskMessage};
 use crate::token::life::{Due, Failure, Reason};
 
 /// A wall clock that is stepped is noticed within this time.
@@ -36,7 +36,7 @@ impl RefreshTask {
             let left = next.map_or(Duration::MAX, |(_, left)| left);
             tokio::select! {
                 message = self.inbox.recv() => match message {
-                    None | Some(Message::Stop) => return,
+                    None | Some(TaskMessage::Stop) => return,
                     Some(message) => self.answer(message).await,
                 },
                 Ok(permit) = Arc::clone(&self.deps.starts).acquire_owned(), if first => {
@@ -53,39 +53,39 @@ impl RefreshTask {
         }
     }
 
-    async fn answer(&mut self, message: Message) {
+    async fn answer(&mut self, message: TaskMessage) {
         self.idle = false;
         match message {
-            Message::Obtain(reply) => {
+            TaskMessage::Obtain(reply) => {
                 let answer = self.obtain().await;
                 let _ = reply.send(answer);
             }
             // Worked off even if the caller has hung up: the next one needs the token.
-            Message::Rejected(rejection, reply) => {
+            TaskMessage::Rejected(rejection, reply) => {
                 let verdict = self.handle_rejection(&rejection).await;
                 let _ = reply.send(verdict);
             }
-            Message::Freshen { generation, reply } => {
+            TaskMessage::Freshen { generation, reply } => {
                 self.freshen(generation).await;
                 let _ = reply.send(());
             }
-            Message::Refresh { force, reply } => {
+            TaskMessage::Refresh { force, reply } => {
                 let report = self.refresh(force).await;
                 let _ = reply.send(report);
             }
-            Message::Stored(record) => self.compare(record).await,
-            Message::SecretChanged => self.life.unbar(),
-            Message::Granted(record) => self.granted(record),
-            Message::Control(control) => {
+            TaskMessage::Stored(record) => self.compare(record).await,
+            TaskMessage::SecretChanged => self.life.unbar(),
+            TaskMessage::Granted(record) => self.granted(record),
+            TaskMessage::Control(control) => {
                 // What failed by the old way may succeed by the new one.
                 if !control.is_same(&self.control) {
                     self.life.unbar();
                 }
                 self.control = control;
             }
-            Message::Stop => {}
+            TaskMessage::Stop => {}
             #[cfg(test)]
-            Message::Panic => panic!("asked to"),
+            TaskMessage::Panic => panic!("asked to"),
         }
     }
 

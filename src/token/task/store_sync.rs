@@ -18,7 +18,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(4);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What came of asking to be the one who fetches.
-pub(super) enum Claim {
+pub(super) enum LeaseResult {
     /// `None` without a store.
     Granted(Option<Lease>),
     /// Another replica fetched meanwhile.
@@ -28,17 +28,17 @@ pub(super) enum Claim {
 }
 
 impl RefreshTask {
-    pub(super) async fn claim(&mut self) -> Claim {
+    pub(super) async fn acquire_lease(&mut self) -> LeaseResult {
         let give_up = Instant::now() + self.configured().options.refresh_wait;
         loop {
             match self.deps.store.lease(&self.key, &self.deps.owner, LEASE).await {
-                Ok(None) if Instant::now() >= give_up => return Claim::Busy,
+                Ok(None) if Instant::now() >= give_up => return LeaseResult::Busy,
                 Ok(None) => sleep(LOOK_AGAIN).await,
-                Ok(lease) => return Claim::Granted(lease),
-                Err(_) => return Claim::Granted(None),
+                Ok(lease) => return LeaseResult::Granted(lease),
+                Err(_) => return LeaseResult::Granted(None),
             }
             if self.adopt_newer().await {
-                return Claim::Adopted;
+                return LeaseResult::Adopted;
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::token::life::{Failure, Outcome, Reason, Refresh};
 
 /// What a refresh task writes down; read by status and metrics.
 #[derive(Debug, Default)]
-pub(crate) struct Journal {
+pub(crate) struct Stats {
     refreshes: [[u64; Outcome::ALL.len()]; Reason::ALL.len()],
     pub last_refresh: Option<Refresh>,
     pub last_failure: Option<(Timestamp, Failure)>,
@@ -19,7 +19,7 @@ pub(crate) struct Journal {
     pub interference: u64,
 }
 
-impl Journal {
+impl Stats {
     pub(crate) fn refreshed(&mut self, refresh: Refresh) {
         self.refreshes[refresh.reason as usize][refresh.outcome as usize] += 1;
         self.last_refresh = Some(refresh);
@@ -50,34 +50,34 @@ mod tests {
     use std::time::Duration;
 
     use super::super::state::State;
-    use super::Journal;
+    use super::Stats;
     use crate::observe::clock::Timestamp;
     use crate::token::life::{Failure, Outcome, Reason, Refresh};
 
     #[test]
     fn a_series_exists_only_for_what_happened() {
-        let mut journal = Journal::default();
-        assert_eq!(journal.refreshes().count(), 0);
-        journal.refreshed(Refresh {
+        let mut stats = Stats::default();
+        assert_eq!(stats.refreshes().count(), 0);
+        stats.refreshed(Refresh {
             at: Timestamp(0),
             reason: Reason::Forced,
             outcome: Outcome::Same,
             took: Duration::ZERO,
         });
-        assert_eq!(journal.refreshes().collect::<Vec<_>>(), [(Reason::Forced, Outcome::Same, 1)]);
+        assert_eq!(stats.refreshes().collect::<Vec<_>>(), [(Reason::Forced, Outcome::Same, 1)]);
     }
 
     #[test]
     fn the_state_names_what_somebody_must_act_on_first() {
-        let mut journal = Journal::default();
-        assert_eq!(journal.state(false, false), State::Starting);
-        assert_eq!(journal.state(false, true), State::Expired);
-        journal.failing = Some(Failure::transient("busy"));
-        assert_eq!(journal.state(false, false), State::Failing);
-        journal.dead = true;
-        assert_eq!(journal.state(false, true), State::Rejected);
-        journal.failing = Some(Failure::looped());
-        assert_eq!(journal.state(false, true), State::CircuitOpen);
-        assert_eq!(journal.state(true, true), State::Ready);
+        let mut stats = Stats::default();
+        assert_eq!(stats.state(false, false), State::Starting);
+        assert_eq!(stats.state(false, true), State::Expired);
+        stats.failing = Some(Failure::transient("busy"));
+        assert_eq!(stats.state(false, false), State::Failing);
+        stats.dead = true;
+        assert_eq!(stats.state(false, true), State::Rejected);
+        stats.failing = Some(Failure::looped());
+        assert_eq!(stats.state(false, true), State::CircuitOpen);
+        assert_eq!(stats.state(true, true), State::Ready);
     }
 }

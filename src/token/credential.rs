@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{AppOptions, Handle};
+use super::handle::Handle;
+use super::options::AppOptions;
 use crate::wechat::{AppKind, Issuer, TicketKind};
 
 /// One credential of an app.

@@ -1,13 +1,16 @@
-//! What WeChat handed over to fetch a credential with: a platform's verify ticket, an account's refresh token.
+//! What WeChat handed over to fetch a credential with: a platform's verify ticket, an account's
+//! refresh token.
 //!
-//! A refresh token that is lost costs the account's administrator another authorisation, so it is saved before it is
-//! used, and what the store holds counts. An empty one is an authorisation that was taken back.
+//! A refresh token that is lost costs the account's administrator another authorisation, so it is
+//! saved before it is used, and what the store holds counts. An empty one is an authorisation that
+//! was taken back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::credential::Credential;
-use super::{AppOptions, Failure};
+use super::life::Failure;
+use super::options::AppOptions;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{Record, Saved, Store, StoreError};
@@ -74,8 +77,8 @@ pub(super) async fn save_refresh_token(
     }
 }
 
-/// Saves the refresh token by which the platform `component` acts for the account `authorizer`, unless it is there
-/// already. A proxy that runs on the store takes it over.
+/// Saves the refresh token by which the platform `component` acts for the account `authorizer`,
+/// unless it is there already. A proxy that runs on the store takes it over.
 ///
 /// # Errors
 /// The store failed.
@@ -169,7 +172,8 @@ impl Grant {
     }
 }
 
-/// What isn't saved isn't used: WeChat may take the one before it no longer once this one was shown.
+/// What isn't saved isn't used: WeChat may take the one before it no longer once this one was
+/// shown.
 fn unsaved(error: StoreError) -> Failure {
     Failure::transient(format!("a refresh token waits for the store to take it: {}", error.chain()))
 }

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use super::credential::Credential;
 use super::grant::Grant;
-use super::handle::Settings;
-use super::{AppOptions, Failure};
+use super::life::Failure;
+use super::options::AppOptions;
+use super::settings::Settings;
 use crate::observe::chain::Chain;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::{FetchError, Issued, judge_fetch};
-use crate::token::{AppOptions, Failure};
+use crate::token::life::Failure;
+use crate::token::options::AppOptions;
 use crate::upstream::control::{Call, Control};
 use crate::wechat::{Issuer, TokenMode};
 

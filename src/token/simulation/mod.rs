@@ -1,5 +1,6 @@
-//! The refresh protocol under thousands of schedules: real keepers, managers and stores over a simulated WeChat and a
-//! simulated store server, on a runtime with one thread and a clock that jumps from timer to timer.
+//! The refresh protocol under thousands of schedules: real refresh tasks, managers and stores over
+//! a simulated WeChat and a simulated store server, on a runtime with one thread and a clock that
+//! jumps from timer to timer.
 //!
 //! A seed settles all delays, rotations and faults. What must hold, whatever the schedule:
 //!
@@ -9,6 +10,7 @@
 //!
 //! `WXGATE_SIMULATION_SEEDS=FIRST..END` explores others than the usual ones.
 
+mod plan;
 mod replica;
 mod wechat;
 mod world;
@@ -16,7 +18,8 @@ mod world;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use world::{Plan, World};
+use plan::Plan;
+use world::World;
 
 /// Explored in each run of the tests.
 const USUAL: Range<u64> = 0..200;
@@ -72,7 +75,7 @@ fn with_faults_fetches_are_excused_by_one_and_all_agree_in_the_end() {
 }
 
 #[test]
-fn a_keeper_that_does_not_look_again_once_it_has_the_lease_is_found() {
+fn a_task_that_does_not_look_again_once_it_has_the_lease_is_found() {
     let found = seeds().find_map(|seed| {
         explore(&Plan { looks_again: false, ..Plan::calm(seed) }).err().map(|violation| (seed, violation))
     });

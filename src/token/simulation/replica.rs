@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::plan::Plan;
 use super::wechat::{WeChat, way};
-use super::world::Plan;
 use crate::observe::clock::Clock;
 use crate::secret::Secret;
 use crate::store::Store;

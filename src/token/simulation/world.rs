@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::plan::Plan;
 use super::replica::{Replica, Seen};
 use super::wechat::WeChat;
 use crate::observe::clock::Clock;
 use crate::store::simulated::Server;
-use crate::wechat::TokenMode;
 
 /// From the start until nothing happens any more.
 const BUSY: Duration = Duration::from_secs(40);
@@ -26,32 +26,6 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 /// Needless fetches of each replica while the store is down: two at once, more with growing pauses.
 const FOR_AN_OUTAGE: usize = 6;
 const FOR_ANOTHER_FAULT: usize = 2;
-
-/// What a schedule consists of.
-pub(super) struct Plan {
-    pub seed: u64,
-    pub mode: TokenMode,
-    pub replicas: usize,
-    /// Of each replica.
-    pub callers: usize,
-    pub faults: bool,
-    /// Whether keepers look at the store once more when they have the lease.
-    pub looks_again: bool,
-}
-
-impl Plan {
-    /// Delays and rotations alone.
-    pub(super) fn calm(seed: u64) -> Self {
-        let mode = if seed % 4 == 3 { TokenMode::Classic } else { TokenMode::Stable };
-        let replicas = 1 + usize::try_from(seed % 5).unwrap_or(0);
-        Self { seed, mode, replicas, callers: 4, faults: false, looks_again: true }
-    }
-
-    /// With crashes, outages, splits, flushes, and answers that are lost.
-    pub(super) fn rough(seed: u64) -> Self {
-        Self { faults: true, ..Self::calm(seed) }
-    }
-}
 
 /// What happened.
 #[derive(Debug, Default)]

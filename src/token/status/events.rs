@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use super::status::{Outcome, Reason};
 use crate::observe::clock::Timestamp;
+use crate::token::life::{Failure, Outcome, Reason};
 
-const KEPT: usize = 100;
+const REMEMBERED: usize = 100;
 
 /// Something that happened to an app's token.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub enum Happened {
         /// Of the token held now.
         generation: Option<u64>,
         /// Why none came, and whether that will pass by itself.
-        failure: Option<super::Failure>,
+        failure: Option<Failure>,
     },
     /// Somebody else fetches with the app's secret.
     Interference {
@@ -51,19 +51,19 @@ pub enum Happened {
 
 /// The latest events of all apps. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     latest: Arc<Mutex<VecDeque<Event>>>,
     told: broadcast::Sender<Event>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { latest: Arc::default(), told: broadcast::channel(KEPT).0 }
+        Self { latest: Arc::default(), told: broadcast::channel(REMEMBERED).0 }
     }
 }
 
 impl Events {
-    pub(super) fn add(&self, event: Event) {
+    pub(crate) fn add(&self, event: Event) {
         let mut latest = self.latest();
         // A failure that repeats itself would push all else out.
         if let Some(last) = latest.iter_mut().rev().find(|last| last.app == event.app)
@@ -74,7 +74,7 @@ impl Events {
         } else {
             latest.push_back(event.clone());
         }
-        if latest.len() > KEPT {
+        if latest.len() > REMEMBERED {
             latest.pop_front();
         }
         drop(latest);
@@ -82,12 +82,12 @@ impl Events {
         let _ = self.told.send(event);
     }
 
-    pub(super) fn listen(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {
         self.told.subscribe()
     }
 
     /// The latest first.
-    pub(super) fn all(&self) -> Vec<Event> {
+    pub(crate) fn all(&self) -> Vec<Event> {
         let mut all: Vec<_> = self.latest().iter().cloned().collect();
         all.sort_by_key(|event| std::cmp::Reverse(event.at));
         all
@@ -114,8 +114,7 @@ impl Event {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Failure;
-    use super::{Event, Events, Happened, KEPT, Outcome, Reason};
+    use super::{Event, Events, Failure, Happened, Outcome, REMEMBERED, Reason};
     use crate::observe::clock::Timestamp;
 
     fn event(at: i64, app: &str, failure: Option<&str>) -> Event {
@@ -141,9 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_are_kept() {
+    fn only_the_latest_are_remembered() {
         let events = Events::default();
         (0..1_000).for_each(|at| events.add(event(at, "shop", None)));
-        assert_eq!((events.all().len(), events.all()[0].at.0), (KEPT, 999));
+        assert_eq!((events.all().len(), events.all()[0].at.0), (REMEMBERED, 999));
     }
 }

@@ -1,19 +1,42 @@
-//! What is remembered about the token now held, so that one ladder serves everybody it concerns.
+//! What is remembered about the token now held, so that one look into a rejection serves everybody
+//! it concerns.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Rejection;
-use super::schedule::{Moment, Pause};
+use super::moment::{Moment, Pause};
 
 /// A call sent so soon after the token was found alive may have met a node that lags too.
 const ALIVE_SHARED: Duration = Duration::from_secs(2);
-/// How long an endpoint that rejects a live token causes no ladder.
+/// How long an endpoint that rejects a live token is left alone: its rejections go to the callers
+/// and cause nothing.
 const HOLD: Duration = Duration::from_secs(30);
-/// Until the next ladder after one that could not tell.
+/// Until the next look into a rejection, after one that could not tell.
 const UNDECIDED: Duration = Duration::from_secs(5);
+
+/// WeChat rejected a request's token: a code of
+/// [`Issuer::is_rejected_by`](crate::wechat::Issuer::is_rejected_by) at the top level, on an
+/// endpoint that takes the app's token.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// Of the token that the request carried.
+    pub generation: u64,
+    /// What tells the endpoint from others.
+    pub endpoint: u64,
+    /// Its path, for log lines.
+    pub endpoint_path: &'static str,
+    /// WeChat's code.
+    pub errcode: i64,
+    /// When the attempt that was rejected began to be sent.
+    pub sent_at: Instant,
+    /// When its answer was read.
+    pub received_at: Instant,
+    /// The attempt was itself a replay with this same generation, after
+    /// [`Verdict::ReplayAfter`](crate::token::Verdict::ReplayAfter).
+    pub replayed_alive: bool,
+}
 
 /// Verdicts about one generation; a new generation begins with none.
 #[derive(Debug, Default)]
@@ -34,14 +57,15 @@ struct Alive {
 
 /// What the verdicts say about a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recall {
-    /// The endpoint is at fault, or the last ladder could not tell.
+pub(crate) enum CachedVerdict {
+    /// The endpoint is at fault, or the last look could not tell.
     PassOn,
     /// The token was found alive: replay with it.
     Alive,
-    /// The replay that followed "alive" was rejected as well: is it the endpoint, or has the token died since?
+    /// The replay that followed "alive" was rejected as well: is it the endpoint, or has the token
+    /// died since?
     Confirm,
-    /// A ladder must find out.
+    /// It has to be looked into.
     Unknown,
 }
 
@@ -71,24 +95,25 @@ impl Verdicts {
     }
 
     /// What is known of a rejection of this generation, while it isn't known to be dead.
-    pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> Recall {
+    pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
         if self.holds.get(&rejection.endpoint).is_some_and(|hold| !hold.over(now)) {
-            return Recall::PassOn;
+            return CachedVerdict::PassOn;
         }
         if let Some(alive) = self.alive {
             if rejection.replayed_alive && rejection.sent_at <= alive.asked {
-                // The token lived before the replay was sent and after it: the endpoint is at fault.
+                // The token lived before the replay was sent and after it: the endpoint is at
+                // fault.
                 self.hold(rejection.endpoint, now);
-                return Recall::PassOn;
+                return CachedVerdict::PassOn;
             }
             if !rejection.replayed_alive && rejection.sent_at < alive.reached + ALIVE_SHARED {
-                return Recall::Alive;
+                return CachedVerdict::Alive;
             }
         }
         if self.undecided.is_some_and(|pause| !pause.over(now)) {
-            return Recall::PassOn;
+            return CachedVerdict::PassOn;
         }
-        if rejection.replayed_alive { Recall::Confirm } else { Recall::Unknown }
+        if rejection.replayed_alive { CachedVerdict::Confirm } else { CachedVerdict::Unknown }
     }
 }
 
@@ -98,10 +123,9 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Recall, Verdicts};
+    use super::super::moment::Moment;
+    use super::{CachedVerdict, Rejection, Verdicts};
     use crate::observe::clock::Timestamp;
-    use crate::token::Rejection;
-    use crate::token::schedule::Moment;
 
     struct Times(Instant);
 
@@ -131,12 +155,12 @@ mod tests {
     fn a_verdict_alive_is_shared_by_what_was_sent_before_it_or_shortly_after() {
         let times = Times(Instant::now());
         let mut verdicts = Verdicts::default();
-        assert_eq!(verdicts.recall(&times.rejection(1, 0, false), times.moment(0)), Recall::Unknown);
+        assert_eq!(verdicts.recall(&times.rejection(1, 0, false), times.moment(0)), CachedVerdict::Unknown);
         verdicts.found_alive(times.at(100), times.at(110));
         let now = times.moment(60_000);
-        assert_eq!(verdicts.recall(&times.rejection(1, 0, false), now), Recall::Alive);
-        assert_eq!(verdicts.recall(&times.rejection(2, 2_100, false), now), Recall::Alive);
-        assert_eq!(verdicts.recall(&times.rejection(2, 2_110, false), now), Recall::Unknown);
+        assert_eq!(verdicts.recall(&times.rejection(1, 0, false), now), CachedVerdict::Alive);
+        assert_eq!(verdicts.recall(&times.rejection(2, 2_100, false), now), CachedVerdict::Alive);
+        assert_eq!(verdicts.recall(&times.rejection(2, 2_110, false), now), CachedVerdict::Unknown);
     }
 
     #[test]
@@ -145,22 +169,28 @@ mod tests {
         let mut verdicts = Verdicts::default();
         verdicts.found_alive(times.at(100), times.at(110));
         let replay = times.rejection(1, 610, true);
-        assert_eq!(verdicts.recall(&replay, times.moment(700)), Recall::Confirm);
+        assert_eq!(verdicts.recall(&replay, times.moment(700)), CachedVerdict::Confirm);
         verdicts.found_alive(times.at(710), times.at(720));
-        assert_eq!(verdicts.recall(&replay, times.moment(720)), Recall::PassOn);
+        assert_eq!(verdicts.recall(&replay, times.moment(720)), CachedVerdict::PassOn);
         let next = times.rejection(1, 20_000, false);
-        assert_eq!(verdicts.recall(&next, times.moment(20_010)), Recall::PassOn, "held for 30 s");
+        assert_eq!(verdicts.recall(&next, times.moment(20_010)), CachedVerdict::PassOn, "held for 30 s");
         let other = times.rejection(2, 20_000, false);
-        assert_eq!(verdicts.recall(&other, times.moment(20_010)), Recall::Unknown, "others are not");
-        assert_eq!(verdicts.recall(&next, times.moment(30_720)), Recall::Unknown);
+        assert_eq!(verdicts.recall(&other, times.moment(20_010)), CachedVerdict::Unknown, "others are not");
+        assert_eq!(verdicts.recall(&next, times.moment(30_720)), CachedVerdict::Unknown);
     }
 
     #[test]
-    fn an_undecided_ladder_is_not_climbed_again_for_five_seconds() {
+    fn after_an_undecided_look_the_next_one_comes_five_seconds_later() {
         let times = Times(Instant::now());
         let mut verdicts = Verdicts::default();
         verdicts.undecided(times.moment(0));
-        assert_eq!(verdicts.recall(&times.rejection(1, 10, false), times.moment(4_999)), Recall::PassOn);
-        assert_eq!(verdicts.recall(&times.rejection(1, 10, false), times.moment(5_000)), Recall::Unknown);
+        assert_eq!(
+            verdicts.recall(&times.rejection(1, 10, false), times.moment(4_999)),
+            CachedVerdict::PassOn
+        );
+        assert_eq!(
+            verdicts.recall(&times.rejection(1, 10, false), times.moment(5_000)),
+            CachedVerdict::Unknown
+        );
     }
 }

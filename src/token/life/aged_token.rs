@@ -1,21 +1,21 @@
-//! The token that is held, with its age, and the view of it that requests read.
+//! A token and how it ages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::Token;
-use super::schedule::{Moment, again_age, ahead_age, last_minutes};
-use crate::store::Record;
+use super::moment::Moment;
+use super::schedule::{again_age, ahead_age, last_minutes};
+use super::token::Token;
+use super::view::View;
 use crate::wechat::Issuer;
 
 /// A token and how it ages.
 ///
-/// Its life is measured from when it came here by both clocks, so that a wall clock set back by hours doesn't
-/// keep it for hours, and one of another replica that runs ahead doesn't make it immortal.
+/// Its life is measured from when it came here by both clocks, so that a wall clock set back by
+/// hours doesn't keep it for hours, and one of another replica that runs ahead doesn't make it
+/// immortal.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct AgedToken {
     pub token: Arc<Token>,
     adopted: Moment,
     /// The age at which it is refreshed ahead of time.
@@ -24,7 +24,7 @@ pub(super) struct Held {
     again_at: Duration,
 }
 
-impl Held {
+impl AgedToken {
     pub(super) fn new(token: Token, now: Moment, issuer: Issuer, chance: f64) -> Self {
         let mut held =
             Self { token: Arc::new(token), adopted: now, ahead_at: Duration::ZERO, again_at: Duration::ZERO };
@@ -64,7 +64,8 @@ impl Held {
         self.remaining(now) <= last_minutes(self.lifetime()) && self.age(now) >= self.again_at
     }
 
-    /// Whether `lifetime` from `now` tells of another end than the one known: then a clock was moved.
+    /// Whether `lifetime` from `now` tells of another end than the one known: then a clock was
+    /// moved.
     pub(super) fn contradicts(&self, lifetime: Duration, now: Moment) -> bool {
         self.remaining(now).abs_diff(lifetime) > Duration::from_secs(60)
     }
@@ -80,55 +81,6 @@ impl Held {
     }
 }
 
-/// What requests see: one load, one look at the monotonic clock.
-#[derive(Debug, Default)]
-pub(super) struct View {
-    pub token: Option<Arc<Token>>,
-    /// `None` if it is proven dead or has expired.
-    usable_until: Option<Instant>,
-    /// From then on it is in its last minutes.
-    fresh_until: Option<Instant>,
-}
-
-impl View {
-    /// Whether requests would see a difference; times that differ by less than a second are none.
-    pub(super) fn differs(&self, other: &Self) -> bool {
-        let apart = |a: Option<Instant>, b: Option<Instant>| match (a, b) {
-            (Some(a), Some(b)) => a.max(b) - a.min(b) > Duration::from_secs(1),
-            (a, b) => a.is_some() != b.is_some(),
-        };
-        let same_token = match (&self.token, &other.token) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        !same_token
-            || apart(self.usable_until, other.usable_until)
-            || apart(self.fresh_until, other.fresh_until)
-    }
-
-    pub(super) fn usable(&self) -> Option<&Arc<Token>> {
-        self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| Instant::now() < until))
-    }
-
-    pub(super) fn fresh(&self) -> Option<&Arc<Token>> {
-        self.token.as_ref().filter(|_| self.fresh_until.is_some_and(|until| Instant::now() < until))
-    }
-}
-
-impl From<Record> for Token {
-    fn from(record: Record) -> Self {
-        let Record { value, generation, fetched_at, expires_at } = record;
-        Self { value, generation, fetched_at, expires_at }
-    }
-}
-
-impl From<&Token> for Record {
-    fn from(token: &Token) -> Self {
-        let Token { value, generation, fetched_at, expires_at } = token.clone();
-        Self { value, generation, fetched_at, expires_at }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -136,11 +88,11 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::Held;
+    use super::super::moment::Moment;
+    use super::super::token::Token;
+    use super::AgedToken;
     use crate::observe::clock::Timestamp;
     use crate::secret::Secret;
-    use crate::token::Token;
-    use crate::token::schedule::Moment;
     use crate::wechat::{Issuer, TokenMode};
 
     const FETCHED: i64 = 100_000_000;
@@ -149,14 +101,14 @@ mod tests {
         Moment { wall: Timestamp(FETCHED + wall * 1000), steady: start + Duration::from_secs(steady) }
     }
 
-    fn held(adopted: Moment) -> Held {
+    fn held(adopted: Moment) -> AgedToken {
         let token = Token {
             value: Arc::new(Secret::new("t")),
             generation: 1,
             fetched_at: Timestamp(FETCHED),
             expires_at: Timestamp(FETCHED + 7_200_000),
         };
-        Held::new(token, adopted, Issuer::App(TokenMode::Stable), 0.0)
+        AgedToken::new(token, adopted, Issuer::App(TokenMode::Stable), 0.0)
     }
 
     #[test]

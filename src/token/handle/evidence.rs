@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// Successes with the generation under suspicion. Outside a ladder, a report costs one relaxed load.
+/// Successes with the generation under suspicion. While nothing is looked into, a report costs one
+/// relaxed load.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     /// The generation under suspicion; 0 when there is none.
     watched: AtomicU64,
     seen: Mutex<Seen>,
@@ -23,19 +24,19 @@ struct Seen {
 
 impl Evidence {
     /// Begins to watch for calls sent after `after` with `generation`.
-    pub(super) fn watch(&self, generation: u64, after: Instant) {
+    pub(crate) fn watch(&self, generation: u64, after: Instant) {
         *self.seen() = Seen { generation, after: Some(after), last_sent_at: None };
         self.watched.store(generation, Ordering::Relaxed);
     }
 
     /// What was seen is forgotten too: the next look into a token must not find it.
-    pub(super) fn unwatch(&self) {
+    pub(crate) fn unwatch(&self) {
         self.watched.store(0, Ordering::Relaxed);
         *self.seen() = Seen::default();
     }
 
     /// A call that was sent at `sent_at` with `generation` was let in by WeChat.
-    pub(super) fn report(&self, generation: u64, sent_at: Instant) {
+    pub(crate) fn report(&self, generation: u64, sent_at: Instant) {
         if self.watched.load(Ordering::Relaxed) != generation {
             return;
         }
@@ -46,7 +47,7 @@ impl Evidence {
     }
 
     /// When the latest call was sent that shows that the token of this generation lives.
-    pub(super) fn last_sent_at(&self, generation: u64) -> Option<Instant> {
+    pub(crate) fn last_sent_at(&self, generation: u64) -> Option<Instant> {
         let seen = self.seen();
         seen.last_sent_at.filter(|_| seen.generation == generation)
     }
@@ -79,6 +80,6 @@ mod tests {
         assert_eq!(evidence.last_sent_at(7), Some(later));
         assert_eq!(evidence.last_sent_at(8), None, "of another generation");
         evidence.unwatch();
-        assert_eq!(evidence.last_sent_at(7), None, "the ladder is over");
+        assert_eq!(evidence.last_sent_at(7), None, "the look is over");
     }
 }

@@ -2,26 +2,30 @@
 
 use std::time::Duration;
 
-use super::Failure;
-use super::schedule::{Moment, Pause, backoff, circuit};
+use super::failure::Failure;
+use super::moment::{Moment, Pause};
 
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+/// Between two tries while WeChat's refusal needs a person to end it.
+const CIRCUIT: Duration = Duration::from_secs(300);
 /// As many may be due to others than replicas.
 const UNSPACED: u32 = 2;
 const LONGEST_STORELESS: Duration = Duration::from_secs(60);
 
 /// Remembers failures. Nobody's request shortens the pause that follows one.
 #[derive(Debug, Default)]
-pub(super) struct Obstacle {
+pub(super) struct Backoff {
     present: Option<(Pause, Failure)>,
     /// In a row.
     failures: u32,
 }
 
-impl Obstacle {
+impl Backoff {
     /// A fetch failed. Gives back how long none is made now; `chance` in 0..1 spreads that.
     pub(super) fn fail(&mut self, failure: Failure, now: Moment, chance: f64) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        let lasts = if failure.permanent { circuit(chance) } else { backoff(self.failures, chance) };
+        let lasts = if failure.permanent { circuit(chance) } else { pause_after(self.failures, chance) };
         self.bar(failure, now, lasts);
         lasts
     }
@@ -36,12 +40,13 @@ impl Obstacle {
         *self = Self::default();
     }
 
-    /// The failure that has not been followed by a success; a new try is due once its pause is over.
+    /// The failure that has not been followed by a success; a new try is due once its pause is
+    /// over.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.present.as_ref().map(|(_, failure)| failure)
     }
 
-    /// Until the next try, if there is an obstacle.
+    /// Until the next try, if something stands in the way.
     pub(super) fn left(&self, now: Moment) -> Option<Duration> {
         self.present.as_ref().map(|(pause, _)| pause.left(now))
     }
@@ -52,15 +57,16 @@ impl Obstacle {
     }
 }
 
-/// Spaces the fetches of classic mode while the store is down: replicas that don't know of each other end each other's
-/// token by each fetch, and the faster they fetch, the shorter any of them lives.
+/// Spaces the fetches of classic mode while the store is down: replicas that don't know of each
+/// other end each other's token by each fetch, and the faster they fetch, the shorter any of them
+/// lives.
 #[derive(Debug, Default)]
-pub(super) struct Storeless {
+pub(super) struct StorelessBackoff {
     fetches: u32,
     pause: Option<Pause>,
 }
 
-impl Storeless {
+impl StorelessBackoff {
     /// How long the next fetch has to wait.
     pub(super) fn left(&self, now: Moment) -> Duration {
         self.pause.as_ref().map_or(Duration::ZERO, |pause| pause.left(now))
@@ -70,7 +76,7 @@ impl Storeless {
     pub(super) fn fetched(&mut self, now: Moment, chance: f64) {
         self.fetches = self.fetches.saturating_add(1);
         if self.fetches > UNSPACED {
-            let pause = backoff(self.fetches - UNSPACED, chance).min(LONGEST_STORELESS);
+            let pause = pause_after(self.fetches - UNSPACED, chance).min(LONGEST_STORELESS);
             self.pause = Some(Pause::new(now, pause));
         }
     }
@@ -81,33 +87,52 @@ impl Storeless {
     }
 }
 
+/// How long to wait after the `failures`-th transient failure in a row (from 1), `chance` in 0..1.
+fn pause_after(failures: u32, chance: f64) -> Duration {
+    let doubled = FIRST_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    doubled.min(LONGEST_BACKOFF).mul_f64(0.8 + 0.4 * chance)
+}
+
+/// How long an open circuit waits for its next try, `chance` in 0..1.
+fn circuit(chance: f64) -> Duration {
+    CIRCUIT.mul_f64(0.8 + 0.4 * chance)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use tokio::time::Instant;
 
-    use super::{Obstacle, Storeless};
+    use super::super::failure::Failure;
+    use super::super::moment::Moment;
+    use super::{Backoff, StorelessBackoff, pause_after};
     use crate::observe::clock::Timestamp;
-    use crate::token::Failure;
-    use crate::token::schedule::Moment;
+
+    #[test]
+    fn backoff_doubles_from_one_second_to_five_minutes_give_or_take_a_fifth() {
+        assert_eq!(pause_after(1, 0.5), Duration::from_secs(1));
+        assert_eq!(pause_after(4, 0.5), Duration::from_secs(8));
+        assert_eq!(pause_after(4, 0.0), Duration::from_secs(8).mul_f64(0.8));
+        assert_eq!(pause_after(u32::MAX, 1.0), Duration::from_secs(360));
+    }
 
     #[test]
     fn pauses_grow_with_failures_in_a_row_and_a_success_starts_anew() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
-        let mut obstacle = Obstacle::default();
-        let fail = |obstacle: &mut Obstacle| obstacle.fail(Failure::transient("busy"), now, 0.5).as_secs();
-        assert_eq!([fail(&mut obstacle), fail(&mut obstacle), fail(&mut obstacle)], [1, 2, 4]);
-        assert!(obstacle.bars(now));
-        obstacle.clear();
-        assert!(!obstacle.bars(now) && obstacle.failure().is_none());
-        assert_eq!(fail(&mut obstacle), 1);
+        let mut backoff = Backoff::default();
+        let fail = |backoff: &mut Backoff| backoff.fail(Failure::transient("busy"), now, 0.5).as_secs();
+        assert_eq!([fail(&mut backoff), fail(&mut backoff), fail(&mut backoff)], [1, 2, 4]);
+        assert!(backoff.bars(now));
+        backoff.clear();
+        assert!(!backoff.bars(now) && backoff.failure().is_none());
+        assert_eq!(fail(&mut backoff), 1);
     }
 
     #[test]
     fn fetches_without_the_store_are_spaced_until_it_is_back() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
-        let mut storeless = Storeless::default();
+        let mut storeless = StorelessBackoff::default();
         let mut fetch = || {
             storeless.fetched(now, 0.5);
             storeless.left(now).as_secs()
@@ -120,7 +145,7 @@ mod tests {
     #[test]
     fn a_permanent_failure_waits_five_minutes_at_once() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
-        let mut obstacle = Obstacle::default();
-        assert_eq!(obstacle.fail(Failure::looped(), now, 0.5), Duration::from_secs(300));
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.fail(Failure::looped(), now, 0.5), Duration::from_secs(300));
     }
 }

@@ -1,0 +1,189 @@
+//! What requests and the admin ask of an app's refresh task, each wait bounded.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `inbox` | what a refresh task is asked, and what it answers |
+//! | `shared` | what it shares with its handles: the view that requests read, the inbox |
+//! | `evidence` | what traffic shows about a token that is being looked into |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout};
+
+use super::life::{Failure, Rejection, Token, Unavailable};
+use super::status::Status;
+
+mod evidence;
+mod inbox;
+mod shared;
+
+pub(crate) use inbox::TaskMessage;
+pub use inbox::{RefreshReport, RefreshResult, Verdict};
+pub(crate) use shared::{Configured, Shared};
+
+/// Asks about one app's token. Cheap to clone; usable from any thread and runtime.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Why a refresh task did not answer.
+enum NoAnswer {
+    /// Not in time.
+    Late,
+    /// It stopped, or failed over this very question.
+    Gone,
+}
+
+impl Handle {
+    /// The usable token, if there is one.
+    pub fn current(&self) -> Option<Arc<Token>> {
+        self.shared.view.load().usable().cloned()
+    }
+
+    /// Reads the usable token, if there is one. For the hot path: unlike [`Handle::current`] it
+    /// counts no reference, so it writes to no memory that threads share.
+    pub fn read<R>(&self, read: impl FnOnce(&Token) -> R) -> Option<R> {
+        self.shared.want();
+        self.shared.view.load().usable().map(|token| read(token))
+    }
+
+    /// Told whenever another token is published, or the one that was is found dead.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Whether the same refresh task stands behind both.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// A usable token. Where there is none, waits for a fetch in progress, or starts one unless a
+    /// backoff, the circuit or a ceiling forbids it; then the error comes at once. Takes at most
+    /// `refresh_wait`.
+    pub async fn obtain(&self) -> Result<Arc<Token>, Unavailable> {
+        self.shared.want();
+        if let Some(token) = self.current() {
+            return Ok(token);
+        }
+        match self.ask(self.refresh_wait(), TaskMessage::Obtain).await {
+            Ok(answer) => answer,
+            Err(no_answer) => self.current().ok_or_else(|| self.unavailable(no_answer)),
+        }
+    }
+
+    /// What becomes of a request whose token WeChat rejected. Has the token replaced if that is
+    /// called for, once for all who ask. Takes at most `refresh_wait`; goes on if the caller hangs
+    /// up.
+    pub async fn rejected(&self, rejection: Rejection) -> Verdict {
+        let generation = rejection.generation;
+        if let Some(token) = self.current().filter(|token| token.generation > generation) {
+            return Verdict::Replay(token);
+        }
+        match self.ask(self.refresh_wait(), |reply| TaskMessage::Rejected(rejection, reply)).await {
+            Ok(verdict) => verdict,
+            Err(no_answer) => match self.current() {
+                Some(token) if token.generation > generation => Verdict::Replay(token),
+                // Nobody has proven it dead.
+                Some(_) => Verdict::PassOn,
+                None => Verdict::Unavailable(self.unavailable(no_answer)),
+            },
+        }
+    }
+
+    /// The token for an upload too long to be replayed: one in its last minutes is renewed first.
+    /// Falls back to what is held, then to `token`. Takes at most `refresh_wait`.
+    pub async fn freshen(&self, token: Arc<Token>) -> Arc<Token> {
+        if let Some(fresh) = self.shared.view.load().fresh() {
+            return Arc::clone(fresh);
+        }
+        let generation = token.generation;
+        let _ = self.ask(self.refresh_wait(), |reply| TaskMessage::Freshen { generation, reply }).await;
+        self.current().unwrap_or(token)
+    }
+
+    /// WeChat let a call in that was sent at `sent_at` with this generation: HTTP 200, on an
+    /// endpoint that demands the app's token, with an errcode that proves the token alive. One
+    /// relaxed load unless a rejection is looked into.
+    pub fn succeeded(&self, generation: u64, sent_at: Instant) {
+        self.shared.evidence.report(generation, sent_at);
+    }
+
+    /// An admin's refresh: closes an open circuit and passes the ceilings. With `force` it counts
+    /// against WeChat's force budget, written before the call; classic mode knows no force, there
+    /// any fetch rotates.
+    pub async fn refresh(&self, force: bool) -> RefreshReport {
+        // It may have to wait for a rejection that is looked into, and is never worth less than its
+        // own fetch.
+        let patience = self.refresh_wait() + self.shared.configured.load().options.fetch_timeout * 4;
+        match self.ask(patience, |reply| TaskMessage::Refresh { force, reply }).await {
+            Ok(report) => report,
+            Err(no_answer) => RefreshReport {
+                result: RefreshResult::Failed(Failure::transient(self.unavailable(no_answer).cause)),
+                generation: self.shared.view.load().token.as_ref().map(|token| token.generation),
+                forces_left: self.shared.stats().forces.left(self.shared.clock.now()),
+            },
+        }
+    }
+
+    /// How the app's credential is doing.
+    pub fn status(&self) -> Status {
+        let view = self.shared.view.load();
+        let configured = self.shared.configured.load();
+        let stats = self.shared.stats();
+        let app = &configured.app;
+        let token = view.token.as_ref();
+        Status {
+            name: Arc::clone(&app.name),
+            appid: Arc::clone(&app.appid),
+            kind: app.kind,
+            mode: app.mode,
+            state: stats.state(view.usable().is_some(), token.is_some()),
+            generation: token.map(|token| token.generation),
+            fetched_at: token.map(|token| token.fetched_at),
+            expires_at: token.map(|token| token.expires_at),
+            next_refresh_at: stats.next_refresh_at,
+            last_refresh: stats.last_refresh,
+            last_failure: stats.last_failure.clone(),
+            failing: stats.failing.is_some(),
+            forces_left_today: stats.forces.left(self.shared.clock.now()),
+            interference: stats.interference,
+            further: Vec::new(),
+            authorizers: None,
+        }
+    }
+
+    fn refresh_wait(&self) -> Duration {
+        self.shared.configured.load().options.refresh_wait
+    }
+
+    async fn ask<T>(
+        &self,
+        patience: Duration,
+        message: impl FnOnce(oneshot::Sender<T>) -> TaskMessage,
+    ) -> Result<T, NoAnswer> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.messages.send(message(reply)).map_err(|_| NoAnswer::Gone)?;
+        match timeout(patience, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(NoAnswer::Gone),
+            Err(_) => Err(NoAnswer::Late),
+        }
+    }
+
+    fn unavailable(&self, no_answer: NoAnswer) -> Unavailable {
+        let failure = self.shared.stats().failing.clone();
+        let what = match no_answer {
+            NoAnswer::Late => format!("no token came within {:?}", self.refresh_wait()),
+            NoAnswer::Gone => {
+                "this app's token is no longer kept: it is being reconfigured or shut down".into()
+            }
+        };
+        Unavailable {
+            errcode: failure.as_ref().and_then(|failure| failure.errcode),
+            cause: failure.map_or_else(|| what.clone(), |failure| format!("{what}; {failure}")),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a refresh task and its handles share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+
+use super::evidence::Evidence;
+use super::inbox::TaskMessage;
+use crate::observe::clock::Clock;
+use crate::token::life::View;
+use crate::token::options::{AppOptions, Options};
+use crate::token::status::Stats;
+
+/// What a refresh task and its handles share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub view: ArcSwap<View>,
+    /// Told of each change of the view.
+    pub changes: watch::Sender<()>,
+    pub evidence: Evidence,
+    pub configured: ArcSwap<Configured>,
+    pub clock: Clock,
+    /// Fetched when somebody asks, and renewed while it is in use.
+    pub on_demand: bool,
+    /// Somebody has used it since it was last asked whether anybody does.
+    wanted: AtomicBool,
+    /// Locked for a read or a write of its fields, never over an await.
+    stats: Mutex<Stats>,
+    /// Unbounded, so that asking never waits: what is in it are requests in flight, and those are
+    /// limited.
+    pub(super) messages: mpsc::UnboundedSender<TaskMessage>,
+}
+
+/// The configuration as it stands; a reload replaces it.
+#[derive(Clone, Debug)]
+pub(crate) struct Configured {
+    pub app: AppOptions,
+    pub options: Options,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        configured: Configured,
+        on_demand: bool,
+        clock: Clock,
+    ) -> (Self, mpsc::UnboundedReceiver<TaskMessage>) {
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let shared = Self {
+            on_demand,
+            wanted: AtomicBool::new(!on_demand),
+            view: ArcSwap::default(),
+            changes: watch::Sender::default(),
+            evidence: Evidence::default(),
+            configured: ArcSwap::from_pointee(configured),
+            clock,
+            stats: Mutex::default(),
+            messages,
+        };
+        (shared, inbox)
+    }
+
+    pub(crate) fn app_name(&self) -> Arc<str> {
+        Arc::clone(&self.configured.load().app.name)
+    }
+
+    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody has used it since this was asked last; always, of what isn't kept on
+    /// demand.
+    pub(crate) fn was_wanted(&self) -> bool {
+        !self.on_demand || self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Read before it is written: what all workers write to, each of them waits for.
+    pub(super) fn want(&self) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            self.wanted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Leaves a message that expects no answer; one for a task that has stopped is dropped.
+    pub(crate) fn tell(&self, message: TaskMessage) {
+        let _ = self.messages.send(message);
+    }
+}

@@ -1,0 +1,404 @@
+//! What is known of one credential, and what follows from it: pure, with time as an argument.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `token` | the token |
+//! | `aged_token`, `schedule` | how it ages; at which age it is fetched again |
+//! | `view` | what requests see of it |
+//! | `verdicts` | whether it lives, as far as rejections showed; which endpoints are left alone, and how long |
+//! | `failure` | why none could be had |
+//! | `backoff` | pauses after failures, the open circuit |
+//! | `ceilings` | how many token calls are made at most |
+//! | `refresh` | why a token is fetched, and how that ends |
+//! | `moment` | time by both clocks |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::aged_token::AgedToken;
+use self::backoff::{Backoff, StorelessBackoff};
+use self::ceilings::Ceilings;
+use self::moment::Pause;
+use self::verdicts::Verdicts;
+use crate::store::{ForceBudget, Record};
+use crate::wechat::{Issuer, TokenMode};
+
+mod aged_token;
+mod backoff;
+mod ceilings;
+mod failure;
+mod moment;
+mod refresh;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod token;
+mod verdicts;
+mod view;
+
+pub use failure::{Failure, Unavailable};
+pub(crate) use moment::Moment;
+pub use refresh::{Outcome, Reason, Refresh};
+pub use token::Token;
+pub(crate) use verdicts::CachedVerdict;
+pub use verdicts::Rejection;
+pub(crate) use view::View;
+
+/// How long a credential is used on that WeChat goes on handing out after its life, where its word
+/// on that is worth nothing.
+const OVERDUE: Duration = Duration::from_secs(300);
+/// In its last five minutes a token may be replaced without anybody's doing.
+const OWN_RENEWAL: Duration = Duration::from_secs(300);
+
+/// All that is known of one credential.
+pub(crate) struct Life {
+    issuer: Issuer,
+    held: Option<AgedToken>,
+    /// About the token held.
+    verdicts: Verdicts,
+    /// The highest generation seen.
+    newest: u64,
+    backoff: Backoff,
+    ceilings: Ceilings,
+    /// Between fetches in classic mode without the store.
+    storeless: StorelessBackoff,
+    forces: ForceBudget,
+    /// When the budget allows the force that a dead token needs.
+    force_due: Option<Pause>,
+    /// The token held lost a compare-and-set race in classic mode, where the loser may hold the
+    /// only live one.
+    suspect: bool,
+    /// A classic fetch whose answer was lost may have rotated the token held.
+    answer_lost: bool,
+    /// The last generation for which interference was told.
+    interfered: u64,
+    /// Spreads what replicas do.
+    random: fastrand::Rng,
+}
+
+/// What is due without anybody asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The first fetch, or another try once nothing stands in the way.
+    Retry,
+    /// A force that the budget didn't allow before.
+    Force,
+    /// A fetch ahead of the token's end.
+    Ahead,
+    /// To find out whether the token held lives.
+    ProbeSuspect,
+}
+
+/// What is held.
+impl Life {
+    pub(crate) fn new(issuer: Issuer, random: fastrand::Rng) -> Self {
+        Self {
+            issuer,
+            held: None,
+            verdicts: Verdicts::default(),
+            newest: 0,
+            backoff: Backoff::default(),
+            ceilings: Ceilings::of(issuer),
+            storeless: StorelessBackoff::default(),
+            forces: ForceBudget::default(),
+            force_due: None,
+            suspect: false,
+            answer_lost: false,
+            interfered: 0,
+            random,
+        }
+    }
+
+    /// The token held, whatever is known of it.
+    pub(crate) fn token(&self) -> Option<&Arc<Token>> {
+        self.held.as_ref().map(|held| &held.token)
+    }
+
+    /// The token held, if it is neither expired nor proven dead.
+    pub(crate) fn usable(&self, now: Moment) -> Option<Arc<Token>> {
+        let held = self.held.as_ref()?;
+        (!self.is_dead() && !held.remaining(now).is_zero()).then(|| Arc::clone(&held.token))
+    }
+
+    /// Whether the token held is proven dead.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.verdicts.dead()
+    }
+
+    /// Whether `generation` is held, in its last minutes, and WeChat wasn't asked for another one
+    /// just now.
+    pub(crate) fn is_renewable(&self, generation: u64, now: Moment) -> bool {
+        self.held.as_ref().is_some_and(|held| held.token.generation == generation && held.renewable(now))
+    }
+
+    pub(crate) fn view(&self, now: Moment) -> View {
+        self.held.as_ref().map(|held| held.view(now, self.is_dead())).unwrap_or_default()
+    }
+
+    /// What is due next, and how long until then.
+    pub(crate) fn due(&self, now: Moment) -> (Due, Duration) {
+        let fetch = match (self.backoff.left(now), &self.held) {
+            (Some(left), _) => (Due::Retry, left),
+            (None, Some(held)) if !self.is_dead() => (Due::Ahead, held.until_ahead(now)),
+            (None, _) => (Due::Retry, Duration::ZERO),
+        };
+        let force = self.force_due.map(|pause| (Due::Force, pause.left(now)));
+        let suspect = self.suspect.then_some((Due::ProbeSuspect, Duration::ZERO));
+        [force, suspect]
+            .into_iter()
+            .flatten()
+            .fold(fetch, |soonest, other| if other.1 < soonest.1 { other } else { soonest })
+    }
+
+    /// What was due is done now; what comes of it is told by what follows.
+    pub(crate) fn begin(&mut self, due: Due) {
+        match due {
+            Due::Force => self.force_due = None,
+            Due::ProbeSuspect => self.suspect = false,
+            Due::Retry | Due::Ahead => {}
+        }
+    }
+
+    /// Why a token would be fetched now.
+    pub(crate) fn reason(&self) -> Reason {
+        match &self.held {
+            None => Reason::Startup,
+            Some(_) if self.is_dead() => Reason::Rejected,
+            Some(_) => Reason::Ahead,
+        }
+    }
+}
+
+/// Another token.
+impl Life {
+    /// The highest generation seen.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Others have counted up to here.
+    pub(crate) fn seen(&mut self, generation: u64) {
+        self.newest = self.newest.max(generation);
+    }
+
+    /// From now on this token is the one; what was known of the one before it is void. It is
+    /// `suspect` if it won a race in which the loser may be the one that lives.
+    pub(crate) fn hold(&mut self, token: Token, suspect: bool, now: Moment) {
+        self.seen(token.generation);
+        self.held = Some(self.aging(token, now));
+        self.verdicts = Verdicts::default();
+        self.force_due = None;
+        self.suspect = suspect;
+        self.answer_lost = false;
+        self.backoff.clear();
+    }
+
+    /// Takes over what the store holds, if that is newer and hasn't expired. Whether another token
+    /// is held now.
+    pub(crate) fn adopt(&mut self, record: Record, now: Moment) -> bool {
+        self.seen(record.generation);
+        let token = Token::from(record);
+        let mut suspect = false;
+        if let Some(held) = &mut self.held {
+            if !Record::from(&token).supersedes(&Record::from(&*held.token)) {
+                return false;
+            }
+            if held.token.value.matches(&token.value) {
+                // The sides of a split may have numbered it differently; what is known of it stays.
+                held.token = Arc::new(Token { generation: token.generation, ..Token::clone(&held.token) });
+                return false;
+            }
+            // Where fetches rotate, the later one ended the other token, whatever the generations
+            // say after a split.
+            suspect = self.issuer.rotates() && held.token.fetched_at > token.fetched_at;
+        }
+        if token.has_expired(now.wall) {
+            return false;
+        }
+        self.hold(token, suspect, now);
+        true
+    }
+
+    /// WeChat handed out the token that is held already. Whether it ends at another time than was
+    /// thought.
+    pub(crate) fn came_again(&mut self, lifetime: Duration, now: Moment) -> bool {
+        let Some(held) = &mut self.held else { return false };
+        let overstated = self.issuer.overstates_lifetime();
+        let over = held.remaining(now).is_zero();
+        let other_end = over || !overstated && held.contradicts(lifetime, now);
+        if other_end {
+            let lifetime = if overstated { OVERDUE.min(lifetime) } else { lifetime };
+            let (fetched_at, expires_at) = (now.wall, now.wall.plus(lifetime));
+            let token = Token { fetched_at, expires_at, ..Token::clone(&held.token) };
+            self.held = Some(self.aging(token, now));
+        } else {
+            held.not_yet(now);
+        }
+        if !self.is_dead() {
+            self.backoff.clear();
+        }
+        other_end
+    }
+
+    fn aging(&mut self, token: Token, now: Moment) -> AgedToken {
+        AgedToken::new(token, now, self.issuer, self.random.f64())
+    }
+}
+
+/// Whether the token held lives.
+impl Life {
+    /// What is known of a rejection of the token held.
+    pub(crate) fn cached_verdict(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
+        self.verdicts.recall(rejection, now)
+    }
+
+    /// A call sent at `asked` showed that it lives.
+    pub(crate) fn found_alive(&mut self, asked: Instant, now: Moment) {
+        self.verdicts.found_alive(asked, now.steady);
+    }
+
+    pub(crate) fn found_undecided(&mut self, now: Moment) {
+        self.verdicts.undecided(now);
+    }
+
+    pub(crate) fn found_dead(&mut self) {
+        self.verdicts.found_dead();
+    }
+
+    /// The endpoint rejects a token that lives.
+    pub(crate) fn hold_endpoint(&mut self, endpoint: u64, now: Moment) {
+        self.verdicts.hold(endpoint, now);
+    }
+
+    /// A call's answer was lost that may have ended it.
+    pub(crate) fn answer_lost(&mut self) {
+        self.answer_lost = true;
+    }
+}
+
+/// What stands in the way of a fetch.
+impl Life {
+    /// A fetch failed, or brought what is of no use. Gives back how long none is made now.
+    pub(crate) fn fail(&mut self, failure: Failure, now: Moment) -> Duration {
+        if failure.permanent {
+            self.force_due = None;
+        }
+        self.backoff.fail(failure, now, self.random.f64())
+    }
+
+    /// Nothing stands in the way any more.
+    pub(crate) fn unbar(&mut self) {
+        self.backoff.clear();
+    }
+
+    /// Whether a backoff, the circuit or a ceiling that was met forbids fetches.
+    pub(crate) fn is_barred(&self, now: Moment) -> bool {
+        self.backoff.bars(now)
+    }
+
+    /// The failure that no success has followed.
+    pub(crate) fn standing_failure(&self) -> Option<&Failure> {
+        self.backoff.failure()
+    }
+
+    /// Why there is no usable token.
+    pub(crate) fn failure(&self) -> Failure {
+        match (self.backoff.failure(), &self.held) {
+            (Some(failure), _) => failure.clone(),
+            (None, Some(_)) => Failure::transient("the token held has expired"),
+            (None, None) => Failure::transient("no token is held yet"),
+        }
+    }
+
+    /// The same for a caller.
+    pub(crate) fn unavailable(&self, now: Moment) -> Unavailable {
+        let failure = self.failure();
+        let left = self.backoff.left(now).unwrap_or_default();
+        Unavailable {
+            cause: format!("{failure}; next try in {} s", left.as_secs().max(1)),
+            errcode: failure.errcode,
+        }
+    }
+
+    /// Whether too many token calls were made lately; if so, none is until that has passed.
+    pub(crate) fn meets_ceiling(&mut self, now: Moment) -> bool {
+        let text = "too many token calls brought nothing new; the proxy holds back to spare WeChat's quota";
+        self.bar_for(self.ceilings.wait(now), text, now)
+    }
+
+    /// A token call was made at `asked`; `fruitless` if it failed or brought the token that was
+    /// held.
+    pub(crate) fn called(&mut self, asked: Moment, fruitless: bool) {
+        self.ceilings.count(asked, fruitless);
+    }
+
+    /// Whether a fetch without the store comes too soon after another one; if so, none is made
+    /// until that has passed.
+    pub(crate) fn must_wait_for_store(&mut self, now: Moment) -> bool {
+        let text = "the store is down, and replicas that fetch without it end each other's token";
+        self.bar_for(self.storeless.left(now), text, now)
+    }
+
+    pub(crate) fn fetched_without_store(&mut self, now: Moment) {
+        self.storeless.fetched(now, self.random.f64());
+    }
+
+    /// The store is back. Whether there had been fetches without it.
+    pub(crate) fn store_is_back(&mut self) -> bool {
+        self.storeless.end()
+    }
+
+    fn bar_for(&mut self, wait: Duration, text: &str, now: Moment) -> bool {
+        if !wait.is_zero() {
+            self.backoff.bar(Failure::transient(text), now, wait);
+        }
+        !wait.is_zero()
+    }
+}
+
+/// Forced refreshes.
+impl Life {
+    pub(crate) fn forces(&self) -> ForceBudget {
+        self.forces
+    }
+
+    pub(crate) fn set_forces(&mut self, forces: ForceBudget) {
+        self.forces = forces;
+    }
+
+    /// The dead token is to be replaced by force as soon as the budget allows.
+    pub(crate) fn force_after(&mut self, wait: Duration, now: Moment) {
+        self.force_due = Some(Pause::new(now, wait));
+    }
+}
+
+/// Somebody else fetches tokens with this app's secret: seen in what happens to ours.
+impl Life {
+    /// A plain fetch brought another token long before WeChat renews by itself: unless a force did
+    /// it that we know of, somebody else has the secret. Gives back the generation that was ended,
+    /// once for each.
+    pub(crate) fn replaced_by_others(&mut self, now: Moment) -> Option<u64> {
+        let held = self.held.as_ref()?;
+        let ours = self.forces.last_at.is_some_and(|last| last >= held.token.fetched_at);
+        let early = held.remaining(now) > OWN_RENEWAL;
+        (self.issuer.forces() && early && !ours).then(|| self.interference()).flatten()
+    }
+
+    /// A classic token is dead long before its end: unless a fetch of ours did it whose answer was
+    /// lost, somebody else fetched. Gives back the generation that was ended, once for each.
+    pub(crate) fn ended_by_others(&mut self, now: Moment) -> Option<u64> {
+        let held = self.held.as_ref().filter(|_| self.is_dead())?;
+        // An authorizer's token also dies where the account takes its authorisation back.
+        let ours_alone = matches!(self.issuer, Issuer::App(TokenMode::Classic) | Issuer::Component);
+        let early = held.remaining(now) > OWN_RENEWAL;
+        (ours_alone && early && !self.answer_lost).then(|| self.interference()).flatten()
+    }
+
+    fn interference(&mut self) -> Option<u64> {
+        let generation = self.token()?.generation;
+        let before = std::mem::replace(&mut self.interfered, generation);
+        (before != generation).then_some(generation)
+    }
+}

@@ -1,0 +1,87 @@
+//! Exchanges of the codes by which accounts that authorised a platform are known.
+//!
+//! WeChat pushes a code to the platform's callback, and sends the account's administrator back to
+//! the platform's page with the same one; it takes each once. So it is exchanged once, whoever asks
+//! first, and the others are told what came of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use tokio::runtime;
+use tokio::sync::watch;
+
+use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
+use crate::store::{Record, Store};
+use crate::token::life::Failure;
+
+/// Exchanges that a process remembers.
+const MOST: usize = 1000;
+/// How long the store knows what became of a code; WeChat's codes live for minutes.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+
+/// The account's appid, and what WeChat told of it beside its tokens.
+pub type Authorized = (Arc<str>, Value);
+
+/// What came of a code, once it has.
+type Exchanged = Option<Result<Authorized, Failure>>;
+
+/// By platform and digest of the code.
+#[derive(Debug, Default)]
+pub(super) struct Exchanges(Mutex<HashMap<String, watch::Receiver<Exchanged>>>);
+
+impl Exchanges {
+    /// What came of `platform`'s code: `exchange` runs once, whoever asks, unless it failed before.
+    /// Goes on when nobody waits for it any more.
+    pub(super) async fn once(
+        &self,
+        runtime: &runtime::Handle,
+        key: String,
+        exchange: impl Future<Output = Result<Authorized, Failure>> + Send + 'static,
+    ) -> Result<Authorized, Failure> {
+        let mut done = {
+            let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if exchanges.len() >= MOST {
+                exchanges.retain(|_, done| done.borrow().is_none());
+            }
+            match exchanges.get(&key).filter(|done| !matches!(&*done.borrow(), Some(Err(_)))) {
+                Some(done) => done.clone(),
+                None => {
+                    let (tell, done) = watch::channel(None);
+                    runtime.spawn(async move { tell.send_replace(Some(exchange.await)) });
+                    exchanges.insert(key, done.clone());
+                    done
+                }
+            }
+        };
+        let ended = done.wait_for(Option::is_some).await;
+        let result = ended.ok().and_then(|result| result.clone());
+        result.unwrap_or_else(|| Err(Failure::transient("the exchange of the code ended early")))
+    }
+}
+
+/// What tells a code from others; the code can't be told from it.
+pub(super) fn digest_of(code: &Secret) -> String {
+    digest(&SHA256, code.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What came of a code at another replica, by its key in the store.
+pub(super) async fn look_up(store: &Store, key: &str, now: Timestamp) -> Option<Authorized> {
+    let record = store.load(key).await.ok()??;
+    if record.expires_at <= now {
+        return None;
+    }
+    let (appid, info): (String, Value) = serde_json::from_str(record.value.expose()).ok()?;
+    Some((appid.into(), info))
+}
+
+/// Tells other replicas. What they aren't told costs a repeated call its answer, and no
+/// authorisation.
+pub(super) async fn remember(store: &Store, key: &str, (appid, info): &Authorized, now: Timestamp) {
+    let value = Arc::new(Secret::new(json!([&**appid, info]).to_string()));
+    let record = Record { value, generation: 1, fetched_at: now, expires_at: now.plus(REMEMBERED) };
+    let _ = store.save(key, &record).await;
+}

@@ -1,0 +1,87 @@
+//! What reaches tasks from the store: tokens, tickets and refresh tokens that other replicas saved.
+
+use std::sync::{Arc, Weak};
+
+use super::app_tokens::AppTokens;
+use super::registry::Registry;
+use crate::store::{Change, Changes, Record};
+use crate::token::handle::{Shared, TaskMessage};
+
+/// Of so many looks at the whole store, one is at what is kept on demand too.
+const THOROUGH: u32 = 10;
+
+/// Listens to the store for as long as both live.
+pub(super) async fn follow(mut changes: Changes, registry: Weak<Registry>) {
+    let mut looks = 0_u32;
+    while let Some(change) = changes.next().await {
+        let Some(registry) = registry.upgrade() else { return };
+        looks = looks.wrapping_add(u32::from(change == Change::Any));
+        registry.compare(&change, looks.is_multiple_of(THOROUGH)).await;
+        registry.hand_over(&change).await;
+    }
+}
+
+impl Registry {
+    /// Has tasks look at what the store holds now, where it isn't what they published. What is kept
+    /// on demand is looked at only if it is named, or `thorough`ly: there may be thousands.
+    async fn compare(&self, change: &Change, thorough: bool) {
+        let concerned: Vec<_> = {
+            let apps = self.apps();
+            let all = apps.apps.iter().flat_map(AppTokens::all);
+            let concerned = all.filter(|task| match change {
+                Change::Key(changed) => **changed == *task.key,
+                Change::Any if task.shared.on_demand => thorough && task.holds(),
+                Change::Any => true,
+            });
+            concerned.map(|task| (task.key.clone(), Arc::clone(&task.shared))).collect()
+        };
+        let keys: Vec<_> = concerned.iter().map(|(key, _)| key.as_str()).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let Ok(records) = self.deps.store.load_all(&keys).await else { return };
+        for ((_, shared), record) in concerned.iter().zip(records) {
+            // What can't be read is told by the task when it saves.
+            let Ok(record) = record else { continue };
+            if differs(record.as_ref(), shared) {
+                shared.tell(TaskMessage::Stored(record));
+            }
+        }
+    }
+
+    /// Hands a ticket or refresh token that another replica took in to the task that fetches with
+    /// it; where none is named, to each that can't fetch now.
+    async fn hand_over(&self, change: &Change) {
+        let concerned: Vec<_> = {
+            let apps = self.apps();
+            let granted = apps.apps.iter().flat_map(AppTokens::all).filter_map(|task| {
+                let key = task.grant.as_ref()?;
+                let concerned = match change {
+                    Change::Key(changed) => **changed == **key,
+                    Change::Any => task.shared.stats().failing.is_some(),
+                };
+                concerned.then(|| (key.clone(), Arc::clone(&task.shared)))
+            });
+            granted.collect()
+        };
+        let keys: Vec<_> = concerned.iter().map(|(key, _)| key.as_str()).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let Ok(records) = self.deps.store.load_all(&keys).await else { return };
+        for ((_, shared), record) in concerned.iter().zip(records) {
+            if let Ok(Some(record)) = record {
+                shared.tell(TaskMessage::Granted(record));
+            }
+        }
+    }
+}
+
+fn differs(record: Option<&Record>, shared: &Shared) -> bool {
+    match (record, &shared.view.load().token) {
+        (Some(record), Some(token)) => {
+            record.generation != token.generation || !record.value.matches(&token.value)
+        }
+        (record, token) => record.is_some() || token.is_some(),
+    }
+}

@@ -1,0 +1,309 @@
+//! Which apps have tokens: starts, reloads and stops their refresh tasks.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `registry` | the apps |
+//! | `app_tokens` | the tasks of one app together |
+//! | `supervisor` | that a task never ends unasked |
+//! | `follow` | what reaches tasks from the store |
+//! | `platform` | what a third-party platform's tasks are told: tickets, accounts |
+//! | `authorization_code` | codes of accounts that authorise a platform |
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use self::app_tokens::{AppTokens, TaskHandle};
+use self::follow::follow;
+use self::registry::Registry;
+use super::credential::Credential;
+use super::handle::{Configured, Handle, TaskMessage};
+use super::options::{AppOptions, Options};
+use super::status::{Event, Events, Status, expose};
+use super::task::Deps;
+use crate::observe::clock::Clock;
+use crate::observe::exposition::Exposition;
+use crate::store::Store;
+use crate::upstream::control::Control;
+use crate::wechat::Issuer;
+
+mod app_tokens;
+mod authorization_code;
+mod follow;
+mod platform;
+mod registry;
+mod supervisor;
+
+pub use authorization_code::Authorized;
+
+/// First fetches at once when many apps start.
+const STARTS: usize = 20;
+/// Credentials that are looked up or fetched on demand at once.
+const TURNS: usize = 32;
+
+/// Keeps the tokens of all apps. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Manager(Arc<Registry>);
+
+impl Manager {
+    /// Starts a refresh task for each app, with the client for its calls, on the runtime that this
+    /// is called in, which must have its timers and I/O enabled. Apps whose token the store doesn't
+    /// hold fetch one at once.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(apps: Vec<(AppOptions, Control)>, options: Options, store: Store, clock: Clock) -> Self {
+        let deps = Deps {
+            store,
+            clock,
+            starts: Arc::new(Semaphore::new(STARTS)),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            look_ups: Arc::new(Semaphore::new(TURNS)),
+            events: Events::default(),
+            owner: format!("{:032x}", fastrand::u128(..)).into(),
+            #[cfg(test)]
+            looks_again: true,
+        };
+        Self::with(deps, apps, options)
+    }
+
+    fn with(deps: Deps, apps: Vec<(AppOptions, Control)>, options: Options) -> Self {
+        let manager = Self(Arc::new(Registry::new(deps)));
+        // Before the tasks look at the store for the first time, so that nothing falls between.
+        let changes = manager.0.deps.store.changes();
+        manager.reconfigure(apps, options);
+        let follower = manager.0.runtime.spawn(follow(changes, Arc::downgrade(&manager.0)));
+        manager.0.apps().follower = Some(follower);
+        manager
+    }
+
+    /// One app, in a simulation.
+    #[cfg(test)]
+    pub(in crate::token) fn simulated(
+        app: (AppOptions, Control),
+        options: Options,
+        store: Store,
+        clock: Clock,
+        looks_again: bool,
+    ) -> Self {
+        let owner = format!("{:032x}", fastrand::u128(..)).into();
+        let [starts, turns, look_ups] = [STARTS, TURNS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
+        let events = Events::default();
+        let deps = Deps { store, clock, starts, turns, look_ups, events, owner, looks_again };
+        Self::with(deps, vec![app], options)
+    }
+
+    /// Ends as a killed process does.
+    #[cfg(test)]
+    pub(in crate::token) fn crash(&self) {
+        let mut apps = self.0.apps();
+        apps.follower.take().iter().for_each(JoinHandle::abort);
+        apps.apps.drain(..).flat_map(AppTokens::into_all).for_each(|task| task.supervisor.abort());
+    }
+
+    /// Takes over a reloaded configuration. Tasks of unchanged apps go on untouched; a changed
+    /// secret closes the circuit and keeps the token; so does another client for its calls; tasks
+    /// of apps that are gone stop.
+    pub fn reconfigure(&self, apps: Vec<(AppOptions, Control)>, options: Options) {
+        let mut registered = self.0.apps();
+        registered.fetch_timeout = options.fetch_timeout;
+        let mut before = std::mem::take(&mut registered.apps);
+        let mut gone = Vec::new();
+        for (app, control) in apps {
+            let same = before.iter().position(|old| old.main.goes_on_for(&app));
+            let app = match same {
+                Some(index) => self.go_on(before.remove(index), app, control, &options, &mut gone),
+                None => self.begin(app, control, &options),
+            };
+            registered.apps.push(app);
+        }
+        gone.extend(before.into_iter().flat_map(AppTokens::into_all));
+        for task in gone {
+            task.shared.tell(TaskMessage::Stop);
+            registered.stopping.push(task.supervisor);
+        }
+        registered.stopping.retain(|supervisor| !supervisor.is_finished());
+    }
+
+    fn begin(&self, app: AppOptions, control: Control, options: &Options) -> AppTokens {
+        let configured = Configured { app, options: options.clone() };
+        let main = self.spawn(configured.clone(), Credential::main(&configured.app), control.clone());
+        let further = Credential::further(&configured.app, &main.handle());
+        let spawn = |credential| self.spawn(configured.clone(), credential, control.clone());
+        let further = further.into_iter().map(spawn).collect();
+        AppTokens { main, further, authorizers: HashMap::new(), control }
+    }
+
+    fn go_on(
+        &self,
+        before: AppTokens,
+        app: AppOptions,
+        control: Control,
+        options: &Options,
+        gone: &mut Vec<TaskHandle>,
+    ) -> AppTokens {
+        let AppTokens { main, further: mut former, authorizers, .. } = before;
+        let configured = Configured { app, options: options.clone() };
+        let reconfigured = |task: TaskHandle| task.reconfigured(configured.clone(), control.clone());
+        let main = reconfigured(main);
+        let mut further = Vec::new();
+        for credential in Credential::further(&configured.app, &main.handle()) {
+            let same = |old: &TaskHandle| old.credential.is_same(&credential);
+            further.push(match former.iter().position(same) {
+                Some(index) => reconfigured(former.remove(index)),
+                None => self.spawn(configured.clone(), credential, control.clone()),
+            });
+        }
+        gone.append(&mut former);
+        let authorizers = authorizers.into_iter().map(|(appid, task)| (appid, reconfigured(task))).collect();
+        AppTokens { main, further, authorizers, control }
+    }
+
+    /// A handle to the token of the app of that name. To be asked for once, not for each request.
+    pub fn handle(&self, app: &str) -> Option<Handle> {
+        self.0.apps().app(app).map(|app| app.main.handle())
+    }
+
+    /// Handles to all credentials of the app of that name but those of accounts that it acts for;
+    /// the token comes first.
+    pub fn credentials(&self, app: &str) -> Option<Vec<(Issuer, Handle)>> {
+        let apps = self.0.apps();
+        let own = apps.app(app)?.own();
+        Some(own.map(|task| (task.credential.issuer, task.handle())).collect())
+    }
+
+    /// How each app's credential is doing, in the order of the configuration.
+    pub fn statuses(&self) -> Vec<Status> {
+        self.0.apps().apps.iter().map(AppTokens::status).collect()
+    }
+
+    /// What happened to tokens lately, the latest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.0.deps.events.all()
+    }
+
+    /// What happens to tokens from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.deps.events.listen()
+    }
+
+    /// Adds the token metrics to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        let now = self.0.deps.clock.now();
+        let samples: Vec<_> = self.0.apps().apps.iter().flat_map(|app| app.samples(now)).collect();
+        expose(&samples, out);
+    }
+
+    /// Stops all tasks. A fetch in progress is waited for, since in classic mode its answer may be
+    /// the only live token; what takes longer than the timeouts allow is cut off.
+    pub async fn stop(&self) {
+        let (supervisors, patience) = {
+            let mut apps = self.0.apps();
+            if let Some(follower) = apps.follower.take() {
+                follower.abort();
+            }
+            let mut supervisors = std::mem::take(&mut apps.stopping);
+            for task in std::mem::take(&mut apps.apps).into_iter().flat_map(AppTokens::into_all) {
+                task.shared.tell(TaskMessage::Stop);
+                supervisors.push(task.supervisor);
+            }
+            (supervisors, apps.fetch_timeout * 4)
+        };
+        let aborts: Vec<_> = supervisors.iter().map(JoinHandle::abort_handle).collect();
+        let all = async {
+            for supervisor in supervisors {
+                let _ = supervisor.await;
+            }
+        };
+        if timeout(patience, all).await.is_err() {
+            tracing::warn!("a token call did not end in time and was cut off");
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+    }
+
+    fn spawn(&self, configured: Configured, credential: Credential, control: Control) -> TaskHandle {
+        TaskHandle::spawn(&self.0.runtime, self.0.deps.clone(), configured, credential, control)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::Manager;
+    use crate::observe::clock::Clock;
+    use crate::secret::Secret;
+    use crate::store::{Record, Store};
+    use crate::token::handle::TaskMessage;
+    use crate::token::options::{AppOptions, Options};
+    use crate::upstream::control::Control;
+    use crate::wechat::{AppKind, TokenMode};
+
+    fn app() -> AppOptions {
+        AppOptions {
+            name: "shop".into(),
+            appid: "wx1".into(),
+            secret: Arc::new(Secret::new("s")),
+            kind: AppKind::MiniProgram,
+            mode: TokenMode::Stable,
+            probe: "/probe".into(),
+            agent: None,
+            suite: None,
+            provider_secret: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_goes_on_with_the_token_it_held() {
+        let clock = Clock::default();
+        let store = Store::memory();
+        let now = clock.now();
+        let record = Record {
+            value: Arc::new(Secret::new("t")),
+            generation: 7,
+            fetched_at: now,
+            expires_at: now.plus(Duration::from_secs(7200)),
+        };
+        store.save("access_token:stable:wx1", &record).await.expect("memory never fails");
+        let second = Duration::from_secs(10);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let manager = Manager::start(vec![(app(), Control::nowhere())], options, store, clock);
+        let handle = manager.handle("shop").expect("configured");
+        assert_eq!(handle.obtain().await.expect("stored").generation, 7);
+        handle.shared.tell(TaskMessage::Panic);
+        assert_eq!(handle.read(|token| token.generation), Some(7), "published all the while");
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        handle.shared.tell(TaskMessage::Obtain(reply));
+        assert_eq!(answer.await.expect("answered by the next run").expect("held").generation, 7);
+        manager.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_token_that_others_number_higher_takes_over_their_number() {
+        let clock = Clock::default();
+        let store = Store::memory();
+        let now = clock.now();
+        let record = |generation| Record {
+            value: Arc::new(Secret::new("t")),
+            generation,
+            fetched_at: now,
+            expires_at: now.plus(Duration::from_secs(7200)),
+        };
+        store.save("access_token:stable:wx1", &record(7)).await.expect("memory never fails");
+        let second = Duration::from_secs(10);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let manager = Manager::start(vec![(app(), Control::nowhere())], options, store.clone(), clock);
+        let handle = manager.handle("shop").expect("configured");
+        assert_eq!(handle.obtain().await.expect("stored").generation, 7);
+        let mut changes = handle.changes();
+        store.save("access_token:stable:wx1", &record(9)).await.expect("memory never fails");
+        while handle.read(|token| token.generation) != Some(9) {
+            tokio::time::timeout(second, changes.changed()).await.expect("in time").expect("kept");
+        }
+        manager.stop().await;
+    }
+}

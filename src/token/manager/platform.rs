@@ -1,0 +1,169 @@
+//! What a third-party platform's refresh tasks are told: tickets, and the accounts that authorise
+//! the platform.
+
+use std::sync::Arc;
+
+use super::Manager;
+use super::app_tokens::{AppTokens, TaskHandle};
+use super::authorization_code::{Authorized, digest_of, look_up, remember};
+use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::token::credential::Credential;
+use crate::token::fetch::query_auth;
+use crate::token::grant;
+use crate::token::handle::{Configured, Handle, TaskMessage};
+use crate::token::life::{Failure, Unavailable};
+use crate::upstream::control::Control;
+use crate::wechat::Issuer;
+
+impl Manager {
+    /// A handle to the token by which `platform` acts for the account `appid`; none if that account
+    /// never authorised it. An account is looked up in the store when it is first asked for.
+    ///
+    /// # Errors
+    /// The store can't be asked.
+    pub async fn authorizer(&self, platform: &str, appid: &str) -> Result<Option<Handle>, Unavailable> {
+        if let Some(handle) = self.known_authorizer(platform, appid) {
+            return Ok(Some(handle));
+        }
+        // On the control plane's runtime: a worker with its hands full would take the store for
+        // late.
+        let (manager, platform, appid) = (self.clone(), platform.to_owned(), Arc::from(appid));
+        let looked_up = self.0.runtime.spawn(async move { manager.look_up(&platform, appid).await });
+        looked_up.await.unwrap_or_else(|_| {
+            Err(Unavailable { cause: "the proxy is shutting down".into(), errcode: None })
+        })
+    }
+
+    async fn look_up(&self, platform: &str, appid: Arc<str>) -> Result<Option<Handle>, Unavailable> {
+        let _turn = self.0.deps.look_ups.acquire().await;
+        // Others may have asked for the same account, and been faster.
+        if let Some(handle) = self.known_authorizer(platform, &appid) {
+            return Ok(Some(handle));
+        }
+        let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
+        let record = match self.0.deps.store.load(&grant::refresh_token_key(&component, &appid)).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let cause = format!(
+                    "whether this account has authorised the platform can't be told: {}",
+                    error.chain()
+                );
+                return Err(Unavailable { cause, errcode: None });
+            }
+        };
+        let mut apps = self.0.apps();
+        let Some(app) = apps.app_mut(platform) else { return Ok(None) };
+        let (configured, by) = (app.main.shared.configured.load_full(), app.main.handle());
+        let control = app.control.clone();
+        let task = app.authorizers.entry(appid).or_insert_with_key(|appid| {
+            let credential = Credential::authorizer(Arc::clone(appid), by);
+            let task = self.spawn(Configured::clone(&configured), credential, control);
+            task.shared.tell(TaskMessage::Granted(record));
+            task
+        });
+        Ok(Some(task.handle()))
+    }
+
+    fn known_authorizer(&self, platform: &str, appid: &str) -> Option<Handle> {
+        let apps = self.0.apps();
+        apps.app(platform)?.authorizers.get(appid).map(TaskHandle::handle)
+    }
+
+    /// WeChat pushed a ticket for the app of that name, with which `issuer`'s credential is
+    /// fetched.
+    ///
+    /// # Errors
+    /// The store didn't take it; it is used from memory meanwhile.
+    pub async fn ticket_arrived(
+        &self,
+        app: &str,
+        issuer: Issuer,
+        ticket: Secret,
+        created: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (task, key) = {
+            let apps = self.0.apps();
+            let mut tasks = apps.app(app).into_iter().flat_map(AppTokens::own);
+            let Some(task) = tasks.find(|task| task.credential.issuer == issuer) else { return Ok(()) };
+            let Some(key) = &task.grant else { return Ok(()) };
+            (Arc::clone(&task.shared), key.clone())
+        };
+        let record = grant::ticket(ticket, created);
+        task.tell(TaskMessage::Granted(record.clone()));
+        self.0.deps.store.save(&key, &record).await.map(drop)
+    }
+
+    /// An account granted the platform this refresh token.
+    ///
+    /// # Errors
+    /// The store didn't take it.
+    pub async fn granted(
+        &self,
+        platform: &str,
+        appid: &str,
+        refresh_token: Secret,
+    ) -> Result<(), StoreError> {
+        let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
+        let (key, now) = (grant::refresh_token_key(&component, appid), self.0.deps.clock.now());
+        let record = grant::save_refresh_token(&self.0.deps.store, &key, refresh_token, now).await?;
+        if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
+            task.shared.tell(TaskMessage::Granted(record));
+        }
+        Ok(())
+    }
+
+    /// An account took its authorisation back at that time; one that it gave later stays.
+    ///
+    /// # Errors
+    /// The store didn't take it.
+    pub async fn revoked(&self, platform: &str, appid: &str, at: Timestamp) -> Result<(), StoreError> {
+        let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
+        let key = grant::refresh_token_key(&component, appid);
+        match self.0.deps.store.load(&key).await? {
+            Some(present) if present.fetched_at <= at => self.granted(platform, appid, Secret::new("")).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Exchanges the code of an account that authorised the platform for its refresh token, and
+    /// keeps that. Goes on when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// WeChat gave none, or the store didn't take it.
+    pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<Authorized, Failure> {
+        let digest = digest_of(code);
+        let key = format!("{platform} {digest}");
+        let (manager, platform, code) = (self.clone(), platform.to_owned(), Secret::new(code.expose()));
+        let exchange = async move { manager.exchange(&platform, &code, &digest).await };
+        self.0.exchanges.once(&self.0.runtime, key, exchange).await
+    }
+
+    async fn exchange(&self, platform: &str, code: &Secret, digest: &str) -> Result<Authorized, Failure> {
+        let unknown = || Failure::transient("the platform is not configured");
+        let (component, control, by) = self.platform(platform).ok_or_else(unknown)?;
+        let (store, now) = (&self.0.deps.store, self.0.deps.clock.now());
+        let key = format!("authorization_code:{component}:{digest}");
+        // Another replica may have been first.
+        if let Some(authorized) = look_up(store, &key, now).await {
+            return Ok(authorized);
+        }
+        let timeout = by.shared.configured.load().options.fetch_timeout;
+        let authorization = query_auth(&control, &by, &component, code, timeout).await?;
+        let kept = self.granted(platform, &authorization.appid, authorization.refresh_token).await;
+        kept.map_err(|error| {
+            Failure::transient(format!("the store didn't take the refresh token: {}", error.chain()))
+        })?;
+        let authorized = (authorization.appid, authorization.info);
+        remember(store, &key, &authorized, now).await;
+        Ok(authorized)
+    }
+
+    fn platform(&self, name: &str) -> Option<(Arc<str>, Control, Handle)> {
+        let apps = self.0.apps();
+        let AppTokens { main, control, .. } = apps.app(name)?;
+        Some((Arc::clone(&main.shared.configured.load().app.appid), control.clone(), main.handle()))
+    }
+}

@@ -1,0 +1,58 @@
+//! The apps, each with its refresh tasks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::task::JoinHandle;
+
+use super::app_tokens::AppTokens;
+use super::authorization_code::Exchanges;
+use crate::token::task::Deps;
+
+/// What all clones of a [`Manager`](super::Manager) share.
+#[derive(Debug)]
+pub(super) struct Registry {
+    pub deps: Deps,
+    pub runtime: runtime::Handle,
+    pub exchanges: Exchanges,
+    /// Locked for a look-up or a reload, never over an await.
+    apps: Mutex<AppList>,
+}
+
+/// The apps, and what ends with them.
+#[derive(Debug, Default)]
+pub(super) struct AppList {
+    /// In the order of the configuration.
+    pub apps: Vec<AppTokens>,
+    /// Tasks told to stop that may not have done so yet.
+    pub stopping: Vec<JoinHandle<()>>,
+    /// Tells tasks what others write to the store.
+    pub follower: Option<JoinHandle<()>>,
+    pub fetch_timeout: Duration,
+}
+
+impl Registry {
+    pub(super) fn new(deps: Deps) -> Self {
+        Self {
+            deps,
+            runtime: runtime::Handle::current(),
+            exchanges: Exchanges::default(),
+            apps: Mutex::default(),
+        }
+    }
+
+    pub(super) fn apps(&self) -> MutexGuard<'_, AppList> {
+        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AppList {
+    pub(super) fn app(&self, name: &str) -> Option<&AppTokens> {
+        self.apps.iter().find(|app| *app.main.shared.configured.load().app.name == *name)
+    }
+
+    pub(super) fn app_mut(&mut self, name: &str) -> Option<&mut AppTokens> {
+        self.apps.iter_mut().find(|app| *app.main.shared.configured.load().app.name == *name)
+    }
+}

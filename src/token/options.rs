@@ -1,0 +1,70 @@
+//! What the configuration says of tokens and apps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::secret::Secret;
+use crate::wechat::{AppKind, TokenMode};
+
+/// What holds for the tokens of all apps.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bounds one call to a token endpoint and one probe.
+    pub fetch_timeout: Duration,
+    /// The longest that a request waits for a new token.
+    pub refresh_wait: Duration,
+}
+
+/// An app that has a token.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// The label in metrics, logs and URLs.
+    pub name: Arc<str>,
+    /// WeChat's identifier of the account.
+    pub appid: Arc<str>,
+    /// The app secret.
+    pub secret: Arc<Secret>,
+    /// Kind of account.
+    pub kind: AppKind,
+    /// Which token endpoint is used, where there are two.
+    pub mode: TokenMode,
+    /// The call that tells a live token from a dead one, a path with a leading `/`.
+    pub probe: Arc<str>,
+    /// Which app of its corporation it is, in WeCom.
+    pub agent: Option<Arc<str>>,
+    /// What a WeCom provider has beside.
+    pub suite: Option<SuiteOptions>,
+    /// The secret of a WeCom provider.
+    pub provider_secret: Option<Arc<Secret>>,
+}
+
+impl AppOptions {
+    /// What tells it from all other apps, by WeChat's names: the appid, and the agent's number
+    /// where a corporation has several apps.
+    pub fn identity(&self) -> Arc<str> {
+        match &self.agent {
+            Some(agent) => format!("{}.{agent}", self.appid).into(),
+            None => Arc::clone(&self.appid),
+        }
+    }
+
+    pub(super) fn same_secrets(&self, other: &Self) -> bool {
+        let both = |own: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>| match (own, other) {
+            (Some(own), Some(other)) => own.matches(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        let suite = |app: &Self| app.suite.as_ref().map(|suite| Arc::clone(&suite.secret));
+        self.secret.matches(&other.secret)
+            && both(suite(self).as_ref(), suite(other).as_ref())
+            && both(self.provider_secret.as_ref(), other.provider_secret.as_ref())
+    }
+}
+
+/// A suite of a WeCom provider.
+#[derive(Clone, Debug)]
+pub struct SuiteOptions {
+    /// WeCom's identifier of the suite.
+    pub id: Arc<str>,
+    /// Its secret.
+    pub secret: Arc<Secret>,
+}

@@ -1,0 +1,44 @@
+//! A look at the token that the store holds, without a refresh task.
+
+use std::time::Duration;
+
+use super::credential::Credential;
+use super::fetch::{Pulse, probe};
+use super::options::AppOptions;
+use crate::observe::clock::Timestamp;
+use crate::store::{Store, StoreError};
+use crate::upstream::control::Control;
+
+/// What the store's token is worth, found out without a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// WeChat takes it.
+    Alive,
+    /// WeChat rejects it.
+    Dead,
+    /// WeChat could not be asked, or its answer doesn't tell.
+    Undecided,
+    /// There is none, or it has expired.
+    Missing,
+}
+
+/// Probes the token that the store holds for `app`.
+///
+/// # Errors
+/// The store failed.
+pub async fn probe_stored(
+    store: &Store,
+    control: &Control,
+    app: &AppOptions,
+    now: Timestamp,
+    timeout: Duration,
+) -> Result<Stored, StoreError> {
+    let credential = Credential::main(app);
+    let record = store.load(&credential.key(app)).await?;
+    let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(Stored::Missing) };
+    Ok(match probe(control, app, credential.issuer, &record.value, timeout).await {
+        Pulse::Alive => Stored::Alive,
+        Pulse::Dead => Stored::Dead,
+        Pulse::Undecided => Stored::Undecided,
+    })
+}

@@ -1,0 +1,158 @@
+//! The refresh task, and what each of its parts needs: the time, the configuration, publishing,
+//! remembering a failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+
+use crate::observe::clock::{Clock, Timestamp};
+use crate::store::Store;
+use crate::token::credential::Credential;
+use crate::token::grant::Grant;
+use crate::token::handle::{Configured, Shared, TaskMessage};
+use crate::token::life::{Due, Failure, Life, Moment, Token};
+use crate::token::status::{Event, Events, Happened};
+use crate::upstream::control::Control;
+
+/// What refresh tasks work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Deps {
+    pub store: Store,
+    pub clock: Clock,
+    /// Bounds the first fetches of a start with many apps.
+    pub starts: Arc<Semaphore>,
+    /// Bounds what is fetched on demand at once: thousands of accounts may be asked for in the same
+    /// second, and a store that answers late counts as down.
+    pub turns: Arc<Semaphore>,
+    /// The same for accounts that are looked up.
+    pub look_ups: Arc<Semaphore>,
+    /// What there is to tell people.
+    pub events: Events,
+    /// This process among the replicas.
+    pub owner: Arc<str>,
+    /// Off to see that its lack is found.
+    #[cfg(test)]
+    pub looks_again: bool,
+}
+
+/// The only one who decides about a credential. Handles one thing at a time.
+pub(crate) struct RefreshTask {
+    pub(super) shared: Arc<Shared>,
+    pub(super) deps: Deps,
+    pub(super) credential: Credential,
+    /// Under which the store keeps it.
+    pub(super) key: String,
+    /// What WeChat handed over to fetch with.
+    pub(super) grant: Grant,
+    /// Makes this app's calls.
+    pub(super) control: Control,
+    pub(super) inbox: mpsc::UnboundedReceiver<TaskMessage>,
+    pub(super) life: Life,
+    /// Whether a first fetch was made, or none was needed.
+    pub(super) started: bool,
+    /// Nobody has used it since the last refresh, so that none is made before somebody asks.
+    pub(super) idle: bool,
+    /// Where and when the token was rejected that is being looked into.
+    pub(super) rejected: Option<(&'static str, Instant)>,
+}
+
+impl RefreshTask {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        inbox: mpsc::UnboundedReceiver<TaskMessage>,
+        credential: Credential,
+        control: Control,
+        deps: Deps,
+    ) -> Self {
+        let key = credential.key(&shared.configured.load().app);
+        let life = Life::new(credential.issuer, fastrand::Rng::new());
+        Self {
+            shared,
+            deps,
+            credential,
+            key,
+            grant: Grant::default(),
+            control,
+            inbox,
+            life,
+            started: false,
+            idle: false,
+            rejected: None,
+        }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::now(&self.deps.clock)
+    }
+
+    pub(super) fn configured(&self) -> Arc<Configured> {
+        self.shared.configured.load_full()
+    }
+
+    pub(crate) fn app_name(&self) -> Arc<str> {
+        self.shared.app_name()
+    }
+
+    /// Waits for this task's turn, if it is one of many.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        if !self.shared.on_demand {
+            return None;
+        }
+        Arc::clone(&self.deps.turns).acquire_owned().await.ok()
+    }
+
+    /// The token held, if it is neither expired nor proven dead.
+    pub(super) fn usable(&self) -> Option<Arc<Token>> {
+        self.life.usable(self.now())
+    }
+
+    /// What is due next without anybody asking, and how long until then.
+    pub(super) fn due(&self, now: Moment) -> Option<(Due, Duration)> {
+        (!self.idle).then(|| self.life.due(now))
+    }
+
+    /// From now on this token is the one.
+    pub(super) fn hold(&mut self, token: Token, suspect: bool) {
+        self.life.hold(token, suspect, self.now());
+        self.started = true;
+        self.publish();
+    }
+
+    /// Shows requests, status and metrics what is held.
+    pub(super) fn publish(&self) {
+        let now = self.now();
+        let view = self.life.view(now);
+        // A store makes every reader fetch the pointer anew, so it is done only when something
+        // changed.
+        if view.differs(&self.shared.view.load()) {
+            self.shared.view.store(Arc::new(view));
+            self.shared.changes.send_replace(());
+        }
+        let mut stats = self.shared.stats();
+        stats.failing = self.life.standing_failure().cloned();
+        stats.dead = self.life.is_dead();
+        stats.forces = self.life.forces();
+        stats.next_refresh_at = self.due(now).map(|(_, left)| now.wall.plus(left));
+    }
+
+    /// Remembers a failure, and bars fetches for a while.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        let now = self.now();
+        let app = self.app_name();
+        let retry_in = self.life.fail(failure.clone(), now);
+        if failure.permanent {
+            tracing::error!(%app, ?retry_in, "no token, and no request causes a fetch: {failure}");
+        } else {
+            tracing::warn!(%app, ?retry_in, "no token: {failure}");
+        }
+        self.shared.stats().last_failure = Some((now.wall, failure));
+    }
+
+    /// Tells people.
+    pub(super) fn happened(&self, at: Timestamp, what: Happened) {
+        let (app, credential) = (self.app_name(), self.credential.issuer.credential());
+        self.deps.events.add(Event { at, app, credential, what });
+    }
+}

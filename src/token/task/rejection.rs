@@ -1,0 +1,177 @@
+//! What follows from a rejection, in five steps: as little as settles it, once for all it concerns.
+//!
+//! 1. Another token than the rejected one is held: replay with it.
+//! 2. The store has a newer one, since another replica was first: adopt it, replay.
+//! 3. Fetch without force. A different token came: replay.
+//! 4. The same one came: is it dead, or is it this endpoint? Evidence from traffic, failing that a
+//!    probe. It lives: one replay later, and if that is rejected too, the endpoint is left alone.
+//!    It is dead: one forced refresh, if the budget allows.
+//! 5. Without a token that WeChat takes, callers get the proxy's own error.
+//!
+//! Where every fetch rotates the token, step 4 comes before step 3.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::refresh_task::RefreshTask;
+use super::renewal::{Limits, Renewal};
+use crate::token::fetch::{Pulse, probe};
+use crate::token::handle::Verdict;
+use crate::token::life::{CachedVerdict, Reason, Rejection};
+
+/// Long enough for WeChat's nodes to agree on a token, and short enough for the SDKs that give up
+/// after 2 s.
+const REPLAY_DELAY: Duration = Duration::from_millis(500);
+
+impl RefreshTask {
+    /// What becomes of a request whose token was rejected.
+    pub(super) async fn handle_rejection(&mut self, rejection: &Rejection) -> Verdict {
+        // Step 1; or the one held is known to be of no use.
+        let Some(token) = self.usable().filter(|token| token.generation == rejection.generation) else {
+            return self.replay().await;
+        };
+        let now = self.now();
+        let replayed = match self.life.cached_verdict(rejection, now) {
+            CachedVerdict::PassOn => return Verdict::PassOn,
+            CachedVerdict::Alive => return Verdict::ReplayAfter(token, REPLAY_DELAY),
+            CachedVerdict::Confirm => true,
+            CachedVerdict::Unknown => false,
+        };
+        tracing::debug!(
+            app = %self.app_name(),
+            generation = rejection.generation,
+            endpoint = rejection.endpoint_path,
+            errcode = rejection.errcode,
+            "WeChat rejected the token"
+        );
+        // Meanwhile traffic may bring evidence.
+        self.shared.evidence.watch(rejection.generation, rejection.received_at);
+        self.rejected = Some((rejection.endpoint_path, rejection.received_at));
+        let verdict = if replayed { self.confirm(rejection).await } else { self.look_into().await };
+        self.rejected = None;
+        self.shared.evidence.unwatch();
+        verdict
+    }
+
+    /// Steps 2 to 5.
+    async fn look_into(&mut self) -> Verdict {
+        // Step 2.
+        if self.adopt_newer().await {
+            return self.replay().await;
+        }
+        // Step 3: where WeChat hands out the same token again, a fetch costs little and settles
+        // most cases. Where it rotates the token for everybody, only one that is proven dead is
+        // worth it.
+        let renewal = if self.credential.issuer.rotates() {
+            None
+        } else {
+            Some(self.renew(Reason::Rejected, Limits::Kept).await)
+        };
+        if renewal == Some(Renewal::New) {
+            return self.replay().await;
+        }
+        // Step 4, also if none could be fetched.
+        match self.pulse().await {
+            Pulse::Alive => return self.replay_later().await,
+            Pulse::Undecided => return Verdict::PassOn,
+            Pulse::Dead => {}
+        }
+        match renewal {
+            None => {
+                self.recover(Reason::Rejected).await;
+            }
+            Some(Renewal::Same) => {
+                self.force(Reason::Forced, Limits::Kept).await;
+            }
+            Some(_) => {}
+        }
+        self.replay_if_usable()
+    }
+
+    /// The replay that followed "alive" was rejected too. If the token still lives, the endpoint is
+    /// at fault and held; else the token died after it was found alive, and holds must not hide
+    /// that.
+    async fn confirm(&mut self, rejection: &Rejection) -> Verdict {
+        match self.pulse().await {
+            Pulse::Alive => {
+                self.life.hold_endpoint(rejection.endpoint, self.now());
+                tracing::info!(
+                    app = %self.app_name(),
+                    endpoint = rejection.endpoint_path,
+                    errcode = rejection.errcode,
+                    "the endpoint rejects a token that lives; it is left alone for a while"
+                );
+                Verdict::PassOn
+            }
+            Pulse::Undecided => Verdict::PassOn,
+            Pulse::Dead => {
+                self.recover(Reason::Rejected).await;
+                self.replay_if_usable()
+            }
+        }
+    }
+
+    /// The token held won a race, but may be dead from the start.
+    pub(super) async fn probe_suspect(&mut self) {
+        if self.pulse().await == Pulse::Dead {
+            self.recover(Reason::Rejected).await;
+        }
+    }
+
+    /// Whether the token held lives: evidence from traffic, failing that a probe. Remembers the
+    /// answer.
+    async fn pulse(&mut self) -> Pulse {
+        let Some(token) = self.life.token().map(Arc::clone) else { return Pulse::Undecided };
+        let mut asked = Instant::now();
+        let mut pulse = Pulse::Undecided;
+        if self.shared.evidence.last_sent_at(token.generation).is_none() {
+            let configured = self.configured();
+            let timeout = configured.options.fetch_timeout;
+            pulse =
+                probe(&self.control, &configured.app, self.credential.issuer, &token.value, timeout).await;
+        }
+        // Also after the probe: it may have met a node that lags, and what traffic shows costs no
+        // force.
+        if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {
+            (asked, pulse) = (sent_at, Pulse::Alive);
+        }
+        let now = self.now();
+        match pulse {
+            Pulse::Alive => self.life.found_alive(asked, now),
+            Pulse::Undecided => self.life.found_undecided(now),
+            Pulse::Dead => {
+                self.life.found_dead();
+                self.publish();
+            }
+        }
+        pulse
+    }
+
+    /// Replays with the token held, having one fetched if it isn't usable and nothing stands in the
+    /// way.
+    async fn replay(&mut self) -> Verdict {
+        match self.obtain().await {
+            Ok(token) => Verdict::Replay(token),
+            Err(unavailable) => Verdict::Unavailable(unavailable),
+        }
+    }
+
+    /// The token lives, but some of WeChat's nodes may lag.
+    async fn replay_later(&mut self) -> Verdict {
+        match self.usable() {
+            Some(token) => Verdict::ReplayAfter(token, REPLAY_DELAY),
+            None => self.replay().await,
+        }
+    }
+
+    /// Step 5: no token that WeChat takes is had; its own body would make some SDKs retry without
+    /// end.
+    fn replay_if_usable(&self) -> Verdict {
+        match self.usable() {
+            Some(token) => Verdict::Replay(token),
+            None => Verdict::Unavailable(self.life.unavailable(self.now())),
+        }
+    }
+}

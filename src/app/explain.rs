@@ -9,8 +9,8 @@ use crate::pipeline::explain::{
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
+use crate::wechat::Family;
 use crate::wechat::catalogue::CredentialClass;
-use crate::wechat::{Family, Issuer, errcode};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
 fn defaults(target: &str) -> Result<Config, Problems> {
@@ -144,7 +144,7 @@ impl Told<'_> {
     }
 
     fn credential(&self, sheet: &mut Sheet) {
-        sheet.row("credential", wanted(self.told.endpoint.class));
+        sheet.row("credential", self.told.endpoint.class.words());
         if !self.anybody_gets_through() {
             sheet.row("sent", "nothing");
             return;
@@ -152,7 +152,7 @@ impl Told<'_> {
         if !self.told.injected.is_empty() {
             let names = self.told.injected.join(" and ");
             let what = match self.told.issuer {
-                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", token_of(issuer)),
+                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", issuer.words()),
                 None => format!("{names}, the app's own"),
             };
             sheet.row("injected", &what);
@@ -254,7 +254,7 @@ impl Told<'_> {
             return;
         }
         if endpoint.class.token_parameter().is_some() {
-            let codes = errcode::rejecting(endpoint.family, endpoint.class);
+            let codes = endpoint.class.codes(endpoint.family).dead;
             let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
             sheet.row(
                 "replay",
@@ -325,42 +325,6 @@ fn named_by(settled: &Settled) -> &'static str {
         NamedBy::Placeholder => "named by the placeholder token",
         NamedBy::OnlyApp => "the caller's only app",
         NamedBy::Default => "the default app",
-    }
-}
-
-/// What an endpoint wants, in words.
-fn wanted(class: CredentialClass) -> &'static str {
-    match class {
-        CredentialClass::AppToken => "the app's access token",
-        CredentialClass::AppOrComponentToken => {
-            "the app's access token, or a third-party platform's for itself"
-        }
-        CredentialClass::ComponentSecret => "a third-party platform's appid and secret in the query",
-        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            "a third-party platform's token"
-        }
-        CredentialClass::UserOauth => {
-            "the user's own OAuth token or code, which the caller sends; nothing is changed"
-        }
-        CredentialClass::AppSecret => "the app's appid and secret in the query",
-        CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
-        CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
-        CredentialClass::SuiteToken => "a WeCom suite's token",
-        CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
-            "a WeCom provider's token"
-        }
-        CredentialClass::None => "none",
-    }
-}
-
-/// Whose token that is, in words.
-fn token_of(issuer: Issuer) -> &'static str {
-    match issuer {
-        Issuer::App(_) | Issuer::Work | Issuer::Ticket(_) => "the app's token",
-        Issuer::Component => "the platform's token",
-        Issuer::Authorizer => "the token by which the platform acts for the account",
-        Issuer::Suite => "the suite's token",
-        Issuer::Provider => "the provider's token",
     }
 }
 

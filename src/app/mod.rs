@@ -48,7 +48,7 @@ use crate::token::{self, Manager};
 pub use crate::upstream::Resolver;
 use crate::upstream::control::Control;
 use crate::upstream::{Gauges, Site, Upstream, Upstreams, tls};
-use crate::wechat::AppKind;
+use crate::wechat::Family;
 
 /// What a proxy takes from its surroundings, so that tests can hand in theirs.
 pub struct Surroundings {
@@ -298,7 +298,7 @@ fn bound(addresses: &[Address]) -> Vec<SocketAddr> {
 /// The apps whose tokens are kept, each with the client for its calls.
 fn token_apps(config: &Config, upstreams: &[Arc<Upstream>]) -> Vec<(token::AppOptions, Control)> {
     let control = |app: &AppOptions| {
-        let site = if app.token.kind == AppKind::Work { Site::Work } else { Site::Api };
+        let site = if app.token.kind.family() == Family::Work { Site::Work } else { Site::Api };
         upstreams[app.upstream].control(site)
     };
     config.pipeline.apps.iter().map(|app| (app.token.clone(), control(app))).collect()

@@ -16,26 +16,12 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what the caller may not do.
 pub(super) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'_>) -> Result<(), Error> {
-    match target.endpoint.class {
-        CredentialClass::IssuesCredential => {
-            return Err(Error::EndpointForbidden(
-                "this endpoint issues credentials, which only wxgate fetches; /cgi-bin/token and \
-                 /cgi-bin/stable_token are answered with a placeholder"
-                    .into(),
-            ));
-        }
-        CredentialClass::ComponentToken
-        | CredentialClass::ComponentTokenAsAccessToken
-        | CredentialClass::ComponentSecret
-        | CredentialClass::SuiteToken
-        | CredentialClass::ProviderToken
-        | CredentialClass::ProviderTokenAsAccessToken
-        | CredentialClass::AppToken
-        | CredentialClass::AppOrComponentToken
-        | CredentialClass::UserOauth
-        | CredentialClass::AppSecret
-        | CredentialClass::TokenEndpoint
-        | CredentialClass::None => {}
+    if target.endpoint.class == CredentialClass::IssuesCredential {
+        return Err(Error::EndpointForbidden(
+            "this endpoint issues credentials, which only wxgate fetches; /cgi-bin/token and \
+             /cgi-bin/stable_token are answered with a placeholder"
+                .into(),
+        ));
     }
     let normal = catalogue::normalise(target.path);
     if target.endpoint.guarded && !caller.is_some_and(|caller| names_exactly(&caller.allow, method, &normal))

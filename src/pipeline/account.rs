@@ -12,8 +12,8 @@ use super::route::{Named, Placeholder};
 use crate::message::query::CredentialParam;
 use crate::observe::clock::Clock;
 use crate::token::{self, Handle, Manager};
+use crate::wechat::Issuer;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
-use crate::wechat::{AppKind, Issuer};
 
 /// An app, and where that is a third-party platform, the account that it is to act for.
 pub(super) struct Account<'d> {
@@ -55,39 +55,23 @@ impl Account<'_> {
     pub(super) fn wanted(&self, endpoint: &Endpoint) -> Result<Wanted<'_>, Error> {
         let app = self.app;
         let kept = |handle, param, issuer| Ok(Wanted::Token(Kept { handle, param, issuer }));
+        if let Some(issuer) = endpoint.class.issuer() {
+            let param = endpoint.class.token_parameter().and_then(CredentialParam::named);
+            return kept(self.issued(issuer)?, param.unwrap_or(CredentialParam::AccessToken), issuer);
+        }
         match endpoint.class {
-            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match (&self.authorizer, app.kind) {
-                (Some(authorizer), _) => {
-                    kept(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
+            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match &self.authorizer {
+                Some(authorizer) => kept(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer),
+                None if app.kind.is_platform() && endpoint.class == CredentialClass::AppToken => {
+                    Err(Error::BadRequest(
+                        "this endpoint wants the token of an account that authorised the platform: name it by path \
+                         prefix, /@APPID/"
+                            .into(),
+                    ))
                 }
-                (None, AppKind::Component) if endpoint.class == CredentialClass::AppOrComponentToken => {
-                    kept(&app.token, CredentialParam::AccessToken, Issuer::Component)
-                }
-                (None, AppKind::Component) => Err(Error::BadRequest(
-                    "this endpoint wants the token of an account that authorised the platform: name it by path \
-                     prefix, /@APPID/"
-                        .into(),
-                )),
-                (None, _) => kept(&app.token, CredentialParam::AccessToken, app.issuer),
+                None => kept(&app.token, CredentialParam::AccessToken, app.issuer),
             },
-            CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-                let param = match endpoint.class {
-                    CredentialClass::ComponentToken => CredentialParam::ComponentAccessToken,
-                    _ => CredentialParam::AccessToken,
-                };
-                self.component()?;
-                kept(&app.token, param, Issuer::Component)
-            }
-            CredentialClass::SuiteToken => {
-                kept(self.further(Issuer::Suite)?, CredentialParam::SuiteAccessToken, Issuer::Suite)
-            }
-            CredentialClass::ProviderToken => {
-                kept(self.further(Issuer::Provider)?, CredentialParam::ProviderAccessToken, Issuer::Provider)
-            }
-            CredentialClass::ProviderTokenAsAccessToken => {
-                kept(self.further(Issuer::Provider)?, CredentialParam::AccessToken, Issuer::Provider)
-            }
-            CredentialClass::AppSecret if app.kind == AppKind::Component => Err(Error::BadRequest(
+            CredentialClass::AppSecret if app.kind.is_platform() => Err(Error::BadRequest(
                 "this endpoint wants an account's own AppSecret, which a platform never has: call the one below \
                  /sns/component/ or /sns/oauth2/component/"
                     .into(),
@@ -102,9 +86,8 @@ impl Account<'_> {
                 Ok(Wanted::Secret(own))
             }
             CredentialClass::UserOauth => Ok(Wanted::AsSent),
-            CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential | CredentialClass::None => {
-                Ok(Wanted::Nothing)
-            }
+            // Token endpoints, pages for browsers.
+            _ => Ok(Wanted::Nothing),
         }
     }
 
@@ -119,7 +102,7 @@ impl Account<'_> {
     }
 
     fn component(&self) -> Result<(), Error> {
-        if self.app.kind == AppKind::Component {
+        if self.app.kind.is_platform() {
             return Ok(());
         }
         Err(Error::EndpointForbidden(
@@ -127,7 +110,12 @@ impl Account<'_> {
         ))
     }
 
-    fn further(&self, issuer: Issuer) -> Result<&Handle, Error> {
+    /// What this issuer hands out, for endpoints that take nothing else.
+    fn issued(&self, issuer: Issuer) -> Result<&Handle, Error> {
+        if issuer == Issuer::Component {
+            self.component()?;
+            return Ok(&self.app.token);
+        }
         self.app.further(issuer).ok_or(Error::EndpointForbidden(
             "this endpoint wants a credential of WeCom that this app does not have (suite_id, provider_secret)".into(),
         ))

@@ -163,7 +163,7 @@ impl Directory {
                 label: names.label(&caller.name),
             })
             .collect();
-        let platforms = apps.iter().any(|app| app.kind == AppKind::Component);
+        let platforms = apps.iter().any(|app| app.kind.is_platform());
         let limits = Concerns::new(limits, None, position);
         Self { apps, callers, limits, by_name, by_host, default, platforms, options }
     }
@@ -180,7 +180,7 @@ impl Directory {
 
     /// The third-party platforms.
     pub(super) fn platforms(&self) -> impl Iterator<Item = &App> {
-        self.apps.iter().filter(|app| app.kind == AppKind::Component)
+        self.apps.iter().filter(|app| app.kind.is_platform())
     }
 
     /// Whether an app has this appid: the one that it names, or several of a corporation.

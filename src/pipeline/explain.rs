@@ -164,8 +164,7 @@ pub fn explain(
     route::check_confusion(&target, &placeholder)?;
 
     let call = token_call::asked(&directory, &target);
-    let by_id =
-        call.map(|call| call.names().0).or_else(|| target.endpoint.secret_parameter().map(|_| "appid"));
+    let by_id = call.map(|call| call.id).or_else(|| target.endpoint.secret_parameter().map(|_| "appid"));
     let appid = by_id.and_then(|name| query::get(target.query?, name)).filter(|appid| !appid.is_empty());
     let placeholder = if call.is_some() { Placeholder::Absent } else { placeholder };
     let named = Named { appid: appid.as_deref(), ..Named::new(&target, &parts.headers, placeholder)? };
@@ -274,7 +273,7 @@ fn visit<'d>(
     };
     if let Some(asked) = call {
         token_call::check_has(asked, &account)?;
-        return Ok(Seen { answer: Some(Own::Placeholder(asked.field())), ..seen });
+        return Ok(Seen { answer: Some(Own::Placeholder(asked.issuer.field())), ..seen });
     }
     let wanted = super::check(caller, &account, method, &target, &UserTokens::default())?;
     match ticket::wish(&account, method, &target) {

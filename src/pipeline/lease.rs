@@ -15,7 +15,6 @@ use crate::message::query;
 use crate::observe::clock::Timestamp;
 use crate::server::Response;
 use crate::token::{Rejection, Verdict};
-use crate::wechat::AppKind;
 
 /// No path of WeChat's begins so.
 const PATH: &str = "/wxgate/token";
@@ -61,7 +60,7 @@ pub(super) async fn answer(
     target: &Target<'_>,
     now: Timestamp,
 ) -> Result<Response, Error> {
-    if account.app.kind == AppKind::Component && account.authorizer.is_none() {
+    if account.app.kind.is_platform() && account.authorizer.is_none() {
         return Err(Error::EndpointForbidden(
             "a platform's own token, by which those of all its accounts are had, is not handed out".into(),
         ));

@@ -247,7 +247,7 @@ impl Pipeline {
         report: &mut Report,
     ) -> Result<Response, Error> {
         let Visit { directory, parts, peer, target } = visit;
-        let placeholder = match asked.is_by_token() {
+        let placeholder = match asked.by.is_some() {
             true => route::placeholder(directory, target.query, &self.gate.clock),
             false => Placeholder::Absent,
         };

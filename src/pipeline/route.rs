@@ -105,9 +105,9 @@ pub(super) fn target<'r>(parts: &'r Parts, query: &'r Query<'_>) -> Result<Targe
 impl Target<'_> {
     /// The endpoint as the hosts of this account know it: WeCom's have paths of the same names.
     pub(super) fn at(self, account: &Account<'_>) -> Self {
-        match account.app.kind {
-            AppKind::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
-            AppKind::OfficialAccount | AppKind::MiniProgram | AppKind::Component => self,
+        match account.app.kind.family() {
+            Family::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
+            Family::Api | Family::Mp | Family::Open => self,
         }
     }
 }
@@ -400,8 +400,8 @@ fn forbidden_app() -> Error {
 
 /// Which of WeChat's hosts has `endpoint` for apps of this kind.
 pub(super) fn site(kind: AppKind, endpoint: &Endpoint) -> Site {
-    match (kind, endpoint.family) {
-        (AppKind::Work, _) => Site::Work,
+    match (kind.family(), endpoint.family) {
+        (Family::Work, _) => Site::Work,
         (_, Family::Mp) => Site::Mp,
         (_, Family::Api | Family::Open | Family::Work) => Site::Api,
     }

@@ -12,7 +12,7 @@ use crate::message::query;
 use crate::observe::clock::Timestamp;
 use crate::server::Response;
 use crate::token::Handle;
-use crate::wechat::{AppKind, Issuer, TicketKind, catalogue, jssdk};
+use crate::wechat::{Family, Issuer, TicketKind, catalogue, jssdk};
 
 /// No path of WeChat's begins so.
 const SIGNATURE: &str = "/wxgate/jssdk/signature";
@@ -29,16 +29,12 @@ pub(super) enum Wish {
 /// What the request wants of a ticket that is kept for this account, if anything.
 pub(super) fn wish(account: &Account<'_>, method: &Method, target: &Target<'_>) -> Option<Wish> {
     let kind = |name| target.query.and_then(|query| query::get(query, name));
-    let work = account.app.kind == AppKind::Work;
+    let family = account.app.kind.family();
     let wish = match (&*catalogue::normalise(target.path), kind("type").as_deref()) {
-        (SIGNATURE, Some("agent_config")) if work => Wish::Signature(TicketKind::WorkAgent),
-        (SIGNATURE, _) if work => Wish::Signature(TicketKind::WorkCorporation),
+        (SIGNATURE, Some("agent_config")) if family == Family::Work => Wish::Signature(TicketKind::WorkAgent),
+        (SIGNATURE, _) if family == Family::Work => Wish::Signature(TicketKind::WorkCorporation),
         (SIGNATURE, _) => Wish::Signature(TicketKind::JsApi),
-        ("/cgi-bin/get_jsapi_ticket", _) if work => Wish::Ticket(TicketKind::WorkCorporation),
-        ("/cgi-bin/ticket/get", Some("agent_config")) if work => Wish::Ticket(TicketKind::WorkAgent),
-        ("/cgi-bin/ticket/getticket", Some("jsapi")) if !work => Wish::Ticket(TicketKind::JsApi),
-        ("/cgi-bin/ticket/getticket", Some("wx_card")) if !work => Wish::Ticket(TicketKind::Card),
-        _ => return None,
+        (path, subject) => Wish::Ticket(TicketKind::asked(family, path, subject)?),
     };
     match wish {
         // Nothing is kept of these: the call goes to WeChat.

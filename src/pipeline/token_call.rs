@@ -19,29 +19,13 @@ use crate::secret::Secret;
 use crate::server::Response;
 use crate::token::Failure;
 use crate::wechat::placeholder::{self, Claims};
-use crate::wechat::{AppKind, Issuer, catalogue};
+use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 
 /// No token call is longer.
 const LONGEST_CALL: usize = 64 * 1024;
 
 /// What a token call asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// `/cgi-bin/token`, `/cgi-bin/stable_token`
-    App,
-    /// WeCom's `/cgi-bin/gettoken`
-    Work,
-    /// `/cgi-bin/component/api_component_token`
-    Component,
-    /// `/cgi-bin/component/api_authorizer_token`
-    Authorizer,
-    /// `/cgi-bin/component/api_query_auth`: what an account granted that has just authorised the platform
-    Authorization,
-    /// WeCom's `/cgi-bin/service/get_suite_token`
-    Suite,
-    /// WeCom's `/cgi-bin/service/get_provider_token`
-    Provider,
-}
+pub(super) type Asked = &'static TokenEndpoint;
 
 /// What a token call says, in its query or its JSON body.
 #[derive(Default)]
@@ -61,60 +45,10 @@ pub(super) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     if !target.endpoint.issues() {
         return None;
     }
-    let asked = match &*catalogue::normalise(target.path) {
-        "/cgi-bin/token" | "/cgi-bin/stable_token" => Asked::App,
-        "/cgi-bin/gettoken" => Asked::Work,
-        "/cgi-bin/component/api_component_token" => Asked::Component,
-        "/cgi-bin/component/api_authorizer_token" => Asked::Authorizer,
-        "/cgi-bin/component/api_query_auth" => Asked::Authorization,
-        "/cgi-bin/service/get_suite_token" => Asked::Suite,
-        "/cgi-bin/service/get_provider_token" => Asked::Provider,
-        _ => return None,
-    };
+    let asked = TokenEndpoint::find(&catalogue::normalise(target.path))?;
     // Without such an app these are endpoints that hand out credentials like others.
-    let known = asked == Asked::App || directory.apps.iter().any(|app| asked.fits(app.kind));
-    known.then_some(asked)
-}
-
-impl Asked {
-    /// How WeChat calls the app's identifier and its secret here. The last two carry the platform's token in the place
-    /// of a secret.
-    pub(super) fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::App => ("appid", "secret"),
-            Self::Work => ("corpid", "corpsecret"),
-            Self::Suite => ("suite_id", "suite_secret"),
-            Self::Provider => ("corpid", "provider_secret"),
-            Self::Component | Self::Authorizer | Self::Authorization => {
-                ("component_appid", "component_appsecret")
-            }
-        }
-    }
-
-    /// What the token is called in the answer.
-    pub(super) fn field(self) -> &'static str {
-        match self {
-            Self::App | Self::Work => "access_token",
-            Self::Component => "component_access_token",
-            Self::Authorizer | Self::Authorization => "authorizer_access_token",
-            Self::Suite => "suite_access_token",
-            Self::Provider => "provider_access_token",
-        }
-    }
-
-    /// Whether apps of this kind have such a token.
-    fn fits(self, kind: AppKind) -> bool {
-        match self {
-            Self::App => kind.has_token_modes(),
-            Self::Work | Self::Suite | Self::Provider => kind == AppKind::Work,
-            Self::Component | Self::Authorizer | Self::Authorization => kind == AppKind::Component,
-        }
-    }
-
-    /// Whether the call carries a token, which then says who calls.
-    pub(super) fn is_by_token(self) -> bool {
-        matches!(self, Self::Authorizer | Self::Authorization)
-    }
+    let is_had = || directory.apps.iter().any(|app| app.kind.may_have(asked.issuer));
+    (matches!(asked.issuer, Issuer::App(_)) || is_had()).then_some(asked)
 }
 
 /// Reads a token call from query and body.
@@ -133,13 +67,12 @@ pub(super) async fn read(asked: Asked, query: Option<&str>, body: Incoming) -> R
             Err(Error::BadRequest(format!("{name} in the body of a token call must be a string").into()))
         }
     };
-    let (id, secret) = asked.names();
     let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
     Ok(TokenCall {
-        appid: given(id)?,
-        secret: said(secret)?.filter(|_| !asked.is_by_token()),
-        authorizer: given("authorizer_appid")?.filter(|_| asked == Asked::Authorizer),
-        code: given("authorization_code")?.filter(|_| asked == Asked::Authorization).map(Secret::new),
+        appid: given(asked.id)?,
+        secret: said(asked.secret)?.filter(|_| asked.by.is_none()),
+        authorizer: asked.account.map(given).transpose()?.flatten(),
+        code: asked.code.map(given).transpose()?.flatten().map(Secret::new),
     })
 }
 
@@ -158,13 +91,10 @@ async fn collect(mut body: Incoming) -> Result<Vec<u8>, Error> {
 /// Refuses a call for what an account of this kind has not: its answer would be a token that is good for nothing.
 pub(super) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
-    let has = match asked {
-        Asked::App if app.kind == AppKind::Component => account.authorizer.is_some(),
-        Asked::App => app.kind != AppKind::Work,
-        Asked::Work => app.kind == AppKind::Work,
-        Asked::Component | Asked::Authorizer | Asked::Authorization => app.kind == AppKind::Component,
-        Asked::Suite => app.further(Issuer::Suite).is_some(),
-        Asked::Provider => app.further(Issuer::Provider).is_some(),
+    let has = match asked.issuer {
+        Issuer::App(_) if app.kind.is_platform() => account.authorizer.is_some(),
+        issuer if issuer.is_optional() => app.further(issuer).is_some(),
+        issuer => app.kind.may_have(issuer),
     };
     if has {
         return Ok(());
@@ -202,20 +132,19 @@ pub(super) fn answer(
     now: Timestamp,
 ) -> Response {
     let token = issue(account, known, now);
-    let mut body = json!({ (asked.field()): token, "expires_in": placeholder::EXPIRES_IN });
-    match asked {
+    let mut body = json!({ (asked.issuer.field()): token, "expires_in": placeholder::EXPIRES_IN });
+    if let Some(refresh_token) = asked.grant.filter(|_| asked.by.is_some()) {
         // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
-        Asked::Authorizer => body["authorizer_refresh_token"] = token.into(),
-        Asked::Work | Asked::Suite | Asked::Provider => {
-            body["errcode"] = 0.into();
-            body["errmsg"] = "ok".into();
-        }
-        Asked::App | Asked::Component | Asked::Authorization => {}
+        body[refresh_token] = token.into();
+    }
+    if asked.says_ok() {
+        body["errcode"] = 0.into();
+        body["errmsg"] = "ok".into();
     }
     own::json(&body)
 }
 
-/// The answer to [`Asked::Authorization`]: what WeChat told of the account, with a placeholder for its tokens.
+/// The answer where a code is exchanged: what WeChat told of the account, with a placeholder for its tokens.
 pub(super) fn authorization(
     account: &Account<'_>,
     known: Option<Known<'_>>,

@@ -17,7 +17,7 @@ use super::warning::{Noted, Standing};
 use super::{App, Inner, Question, Warning, WarningKind, Watched};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};
-use crate::wechat::{AppKind, Family};
+use crate::wechat::{AppKind, Family, Issuer};
 
 const LOOK: Duration = Duration::from_secs(2);
 /// Every so many looks the notes are read although there is nothing to ask.
@@ -72,15 +72,12 @@ pub(super) async fn run(quota: Arc<Inner>) {
 fn is_asked_about(kind: AppKind, path: &str) -> bool {
     let endpoint = catalogue::find(path);
     let of_the_app = match endpoint.class {
-        CredentialClass::AppToken => kind != AppKind::Component,
-        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            kind == AppKind::Component
-        }
+        CredentialClass::AppToken => !kind.is_platform(),
         CredentialClass::AppOrComponentToken => true,
-        _ => false,
+        class => class.issuer() == Some(Issuer::Component) && kind.is_platform(),
     };
     // WeCom has no such question.
-    kind != AppKind::Work
+    kind.family() != Family::Work
         && of_the_app
         && endpoint.id != 0
         && endpoint.family == Family::Api

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{AppOptions, Handle};
-use crate::wechat::{AppKind, Issuer, TicketKind};
+use crate::wechat::{Issuer, TicketKind};
 
 /// One credential of an app.
 #[derive(Clone, Debug)]
@@ -18,33 +18,27 @@ pub(super) struct Credential {
 impl Credential {
     /// The token that requests for `app` carry.
     pub(super) fn main(app: &AppOptions) -> Self {
-        let issuer = match app.kind {
-            AppKind::OfficialAccount | AppKind::MiniProgram => Issuer::App(app.mode),
-            AppKind::Work => Issuer::Work,
-            AppKind::Component => Issuer::Component,
-        };
-        Self { issuer, owner: Arc::clone(&app.appid), by: None }
+        Self { issuer: app.kind.issuer(app.mode), owner: Arc::clone(&app.appid), by: None }
     }
 
-    /// What else an app of this kind has. None is fetched before somebody asks for it.
+    /// What else `app` has. None is fetched before somebody asks for it.
     pub(super) fn further(app: &AppOptions, main: &Handle) -> Vec<Self> {
-        let ticket = |kind| Self {
-            issuer: Issuer::Ticket(kind),
-            owner: Arc::clone(&app.appid),
-            by: Some(main.clone()),
+        let has = |issuer: &&Issuer| match issuer {
+            Issuer::Suite => app.suite.is_some(),
+            Issuer::Provider => app.provider_secret.is_some(),
+            // There is one for each account that authorised it.
+            Issuer::Authorizer => false,
+            _ => true,
         };
-        match app.kind {
-            AppKind::OfficialAccount => vec![ticket(TicketKind::JsApi), ticket(TicketKind::Card)],
-            AppKind::Work => {
-                let own = |issuer, owner| Self { issuer, owner, by: None };
-                let suite = app.suite.as_ref().map(|suite| own(Issuer::Suite, Arc::clone(&suite.id)));
-                let provider = app.provider_secret.as_ref();
-                let provider = provider.map(|_| own(Issuer::Provider, Arc::clone(&app.appid)));
-                let tickets = [ticket(TicketKind::WorkCorporation), ticket(TicketKind::WorkAgent)];
-                tickets.into_iter().chain(suite).chain(provider).collect()
-            }
-            AppKind::MiniProgram | AppKind::Component => Vec::new(),
-        }
+        let credential = |issuer: &Issuer| Self {
+            issuer: *issuer,
+            owner: match (issuer, &app.suite) {
+                (Issuer::Suite, Some(suite)) => Arc::clone(&suite.id),
+                _ => Arc::clone(&app.appid),
+            },
+            by: matches!(issuer, Issuer::Ticket(_)).then(|| main.clone()),
+        };
+        app.kind.further().iter().filter(has).map(credential).collect()
     }
 
     /// The token by which the platform whose token is `by` acts for `owner`.
@@ -52,7 +46,8 @@ impl Credential {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
     }
 
-    /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there may be thousands.
+    /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there
+    /// may be thousands.
     pub(super) fn is_on_demand(&self) -> bool {
         !matches!(self.issuer, Issuer::App(_) | Issuer::Work | Issuer::Component)
     }
@@ -67,9 +62,7 @@ impl Credential {
                 format!("{name}:{owner}:{}", app.agent.as_deref().unwrap_or("-"))
             }
             Issuer::Authorizer => format!("{name}:{}:{owner}", app.appid),
-            Issuer::Component | Issuer::Suite | Issuer::Provider | Issuer::Ticket(_) => {
-                format!("{name}:{owner}")
-            }
+            _ => format!("{name}:{owner}"),
         }
     }
 

@@ -1,6 +1,8 @@
-//! What WeChat pushes to a third-party platform, and WeCom to a suite: a signed and encrypted event.
+//! What WeChat pushes to a third-party platform, and WeCom to a suite: a signed and encrypted
+//! event.
 //!
-//! The signature comes first: before it holds, nothing is decrypted, so there is no padding to ask about.
+//! The signature comes first: before it holds, nothing is decrypted, so there is no padding to ask
+//! about.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +74,8 @@ const LONGEST_ECHO: usize = 64;
 
 /// Opens a push: verifies the signature, decrypts, and reads the event.
 ///
-/// `query` is the request's, `body` its XML envelope. Whether the push is new and of today is the caller's to check.
+/// `query` is the request's, `body` its XML envelope. Whether the push is new and of today is the
+/// caller's to check.
 ///
 /// # Errors
 /// See [`Rejected`].
@@ -91,11 +94,13 @@ pub fn open(key: &Key, query: &str, body: &[u8]) -> Result<Push, Rejected> {
     Ok(Push { event: event.ok_or(Rejected::Content)?, sent, seal })
 }
 
-/// Opens WeCom's question whether this address is the suite's: returns what to answer, and when it was asked.
+/// Opens WeCom's question whether this address is the suite's: returns what to answer, and when it
+/// was asked.
 ///
 /// The receiver isn't compared: here WeCom names the provider's corpid instead of the suite
-/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits: else whoever saw a push could
-/// have it decrypted by sending it as a question, since both are signed alike.
+/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits: else
+/// whoever saw a push could have it decrypted by sending it as a question, since both are signed
+/// alike.
 ///
 /// # Errors
 /// See [`Rejected`].

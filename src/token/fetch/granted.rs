@@ -19,7 +19,8 @@ use crate::wechat::{Family, Issuer, TicketKind};
 
 /// How often a call is made again at most whose own credential was rejected.
 const REPLAYS: usize = 2;
-/// WeChat's word for a refresh token that it will never take again: the account has to authorise anew.
+/// WeChat's word for a refresh token that it will never take again: the account has to authorise
+/// anew.
 const REFRESH_TOKEN_INVALID: i64 = 61023;
 
 /// The platform's token, by the ticket that WeChat pushed last.
@@ -57,8 +58,8 @@ pub(super) async fn suite(
     judge_fetch(tools.control.call(call, timeout).await, Issuer::Suite, &suite.secret)
 }
 
-/// The token by which the platform acts for an account. WeChat may send another refresh token along: that one is the
-/// store's before the token is anybody's.
+/// The token by which the platform acts for an account. WeChat may send another refresh token
+/// along: that one is the store's before the token is anybody's.
 pub(super) async fn authorizer(
     tools: &Tools<'_>,
     settings: &Settings,
@@ -130,7 +131,8 @@ struct CallBy<'a> {
 }
 
 impl CallBy<'_> {
-    /// WeChat may reject the credential as it may any caller's: then it is replaced, and the call made again.
+    /// WeChat may reject the credential as it may any caller's: then it is replaced, and the call
+    /// made again.
     async fn make(
         &self,
         control: &Control,

@@ -27,7 +27,8 @@ mod secret;
 
 pub(super) use granted::query_auth;
 
-/// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for garbage.
+/// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for
+/// garbage.
 const LONGEST_LIFETIME: i64 = 86_400;
 /// WeChat asks for room for 512 characters.
 const LONGEST_TOKEN: usize = 2048;
@@ -82,11 +83,12 @@ pub(super) async fn fetch(
     }
 }
 
-/// Fetches an app's token without force and forgets it: whether WeChat would give one, and how long that would live.
-/// What rotates by a fetch is replaced.
+/// Fetches an app's token without force and forgets it: whether WeChat would give one, and how long
+/// that would live. What rotates by a fetch is replaced.
 ///
 /// # Errors
-/// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a ticket.
+/// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a
+/// ticket.
 pub async fn trial(control: &Control, app: &AppOptions, timeout: Duration) -> Result<Duration, Failure> {
     let issued = match Credential::main(app).issuer {
         issuer @ (Issuer::App(_) | Issuer::Work) => secret::fetch(control, app, issuer, false, timeout).await,
@@ -195,7 +197,8 @@ fn judge_probe(issuer: Issuer, status: StatusCode, body: &[u8]) -> Pulse {
     }
     match scan(body).errcode {
         Some(code) if issuer.is_rejected_by(code) => Pulse::Dead,
-        // The token was checked before the quota, the permission and what was asked for were: it lives.
+        // The token was checked before the quota, the permission and what was asked for were: it
+        // lives.
         None | Some(0 | 45009 | 48001 | 48002 | 76021 | 76022) => Pulse::Alive,
         Some(_) => Pulse::Undecided,
     }
@@ -206,7 +209,8 @@ fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// What may stand in a query as it is; a token with anything else would change the request around it.
+/// What may stand in a query as it is; a token with anything else would change the request around
+/// it.
 fn well_formed(token: &str) -> bool {
     (1..=LONGEST_TOKEN).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!*:=@/,".contains(&byte))
@@ -235,8 +239,8 @@ fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchEr
     FetchError { failure, lost: false }
 }
 
-/// WeChat's text, fit for a log line: short, without control characters, and without our secret even if an
-/// intermediary echoed it.
+/// WeChat's text, fit for a log line: short, without control characters, and without our secret
+/// even if an intermediary echoed it.
 fn quote(message: &str, secret: &Secret) -> String {
     let message = message.replace(secret.expose(), "***");
     message.chars().filter(|c| !c.is_control()).take(200).collect()

@@ -11,8 +11,8 @@ use crate::secret::Secret;
 /// Times below this are counted from the event's creation.
 const LEAST_EPOCH: Duration = Duration::from_secs(1_000_000_000);
 
-/// Something that happened to a platform or a suite. `created` is WeChat's clock: pushes may overtake each other, so what is
-/// older than what is known already is to be left.
+/// Something that happened to a platform or a suite. `created` is WeChat's clock: pushes may
+/// overtake each other, so what is older than what is known already is to be left.
 #[derive(Debug)]
 pub enum Event {
     /// `component_verify_ticket`, every ten minutes; good for twelve hours.

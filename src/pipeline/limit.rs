@@ -11,7 +11,7 @@ use super::error::Error;
 use super::report::Report;
 use super::route::Target;
 use crate::quota::limit::{Budget, Limit, LimitOptions, Mode, Refusal, Slow, Subject, Wait};
-use crate::wechat::catalogue;
+use crate::wechat::{catalogue, errcode};
 
 /// The limits that concern a caller, sorted out when the configuration is put in force.
 #[derive(Debug, Default)]
@@ -145,7 +145,7 @@ pub(super) fn heed(
     match errcode {
         // At a user's login 45011 is about that user: a hundred times a minute.
         Some(45011) if target.endpoint.is_of_users() => {}
-        Some(code @ (45009 | 45011)) if account.app.slow_down => {
+        Some(code) if account.app.slow_down && errcode::throttles(code) => {
             slow.learn(subject(account, &path(target)), code);
         }
         None | Some(0) if taken && slow.is_any() => {

@@ -58,6 +58,7 @@ use crate::quota::limit::Limits;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::token::Manager;
 use crate::upstream::{Answer, Gauges, Patience, Pool, Start, Upstream};
+use crate::wechat::errcode::Proof;
 
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
@@ -348,8 +349,9 @@ impl Pipeline {
             let (Wanted::Token(kept), Some(generation)) = (wanted, generation) else {
                 return Ok(respond(answer, finding.start));
             };
-            if !finding.rejects(kept.issuer) {
-                if target.endpoint.evidence && answer.status == StatusCode::OK && finding.proves_token() {
+            let proof = finding.proof(kept.issuer);
+            if proof != Proof::Dead {
+                if proof == Proof::Alive && target.endpoint.evidence && answer.status == StatusCode::OK {
                     kept.handle.succeeded(generation, sent_at);
                 }
                 return Ok(respond(answer, finding.start));

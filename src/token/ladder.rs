@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fetch::{Pulse, probe};
+use super::fetch::probe;
 use super::keeper::Keeper;
 use super::renewal::{Limits, Renewal};
 use super::status::Reason;
 use super::verdicts::Recall;
 use super::{Rejection, Verdict};
+use crate::wechat::errcode::Proof;
 
 /// Long enough for WeChat's nodes to agree on a token, and short enough for the SDKs that give up after 2 s.
 const REPLAY_DELAY: Duration = Duration::from_millis(500);
@@ -66,9 +67,9 @@ impl Keeper {
         }
         // Step 4: the same token came, or none could be fetched. Is it dead, or is it the endpoint?
         match self.pulse().await {
-            Pulse::Alive => self.replay_after().await,
-            Pulse::Undecided => Verdict::PassOn,
-            Pulse::Dead => {
+            Proof::Alive => self.replay_after().await,
+            Proof::Undecided => Verdict::PassOn,
+            Proof::Dead => {
                 if renewal == Renewal::Same {
                     self.force(Reason::Forced, Limits::Kept).await;
                 }
@@ -85,9 +86,9 @@ impl Keeper {
         }
         // Step 4 before step 3.
         match self.pulse().await {
-            Pulse::Alive => self.replay_after().await,
-            Pulse::Undecided => Verdict::PassOn,
-            Pulse::Dead => {
+            Proof::Alive => self.replay_after().await,
+            Proof::Undecided => Verdict::PassOn,
+            Proof::Dead => {
                 self.recover(Reason::Rejected).await;
                 self.verdict_on_what_is_held()
             }
@@ -98,7 +99,7 @@ impl Keeper {
     /// and held; else the token died after it was found alive, and holds must not hide that.
     async fn confirm(&mut self, rejection: &Rejection) -> Verdict {
         match self.pulse().await {
-            Pulse::Alive => {
+            Proof::Alive => {
                 self.verdicts.hold(rejection.endpoint, self.now());
                 tracing::info!(
                     app = %self.settings().app.name,
@@ -108,8 +109,8 @@ impl Keeper {
                 );
                 Verdict::PassOn
             }
-            Pulse::Undecided => Verdict::PassOn,
-            Pulse::Dead => {
+            Proof::Undecided => Verdict::PassOn,
+            Proof::Dead => {
                 self.recover(Reason::Rejected).await;
                 self.verdict_on_what_is_held()
             }
@@ -117,12 +118,12 @@ impl Keeper {
     }
 
     /// Whether the token held lives: evidence from traffic, failing that a probe. Remembers the answer.
-    pub(super) async fn pulse(&mut self) -> Pulse {
+    pub(super) async fn pulse(&mut self) -> Proof {
         let Some(token) = self.held.as_ref().map(|held| Arc::clone(&held.token)) else {
-            return Pulse::Undecided;
+            return Proof::Undecided;
         };
         let mut asked = Instant::now();
-        let mut pulse = Pulse::Undecided;
+        let mut pulse = Proof::Undecided;
         if self.shared.evidence.last_sent_at(token.generation).is_none() {
             let settings = self.settings();
             let timeout = settings.options.fetch_timeout;
@@ -131,12 +132,12 @@ impl Keeper {
         }
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no force.
         if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {
-            (asked, pulse) = (sent_at, Pulse::Alive);
+            (asked, pulse) = (sent_at, Proof::Alive);
         }
         match pulse {
-            Pulse::Alive => self.verdicts.found_alive(asked, Instant::now()),
-            Pulse::Undecided => self.verdicts.undecided(self.now()),
-            Pulse::Dead => {
+            Proof::Alive => self.verdicts.found_alive(asked, Instant::now()),
+            Proof::Undecided => self.verdicts.undecided(self.now()),
+            Proof::Dead => {
                 self.verdicts.found_dead();
                 self.publish();
             }

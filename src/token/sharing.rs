@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::credential::Credential;
-use super::fetch::{Pulse, probe};
+use super::fetch::probe;
 use super::keeper::Keeper;
 use super::status::Reason;
 use super::{AppOptions, Token};
 use crate::observe::clock::Timestamp;
 use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError};
 use crate::upstream::control::Control;
+use crate::wechat::errcode::Proof;
 
 /// Longer than a token call, so that a replica that dies while it fetches holds the others up only briefly.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
@@ -60,9 +61,9 @@ pub async fn probe_stored(
     let record = store.load(&credential.key(app)).await?;
     let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(Stored::Missing) };
     Ok(match probe(control, app, credential.issuer, &record.value, timeout).await {
-        Pulse::Alive => Stored::Alive,
-        Pulse::Dead => Stored::Dead,
-        Pulse::Undecided => Stored::Undecided,
+        Proof::Alive => Stored::Alive,
+        Proof::Dead => Stored::Dead,
+        Proof::Undecided => Stored::Undecided,
     })
 }
 
@@ -177,7 +178,7 @@ impl Keeper {
     /// A token that won a race in classic mode may be dead from the start.
     pub(super) async fn probe_suspect(&mut self) {
         self.suspect = false;
-        if self.pulse().await == Pulse::Dead {
+        if self.pulse().await == Proof::Dead {
             self.recover(Reason::Rejected).await;
         }
     }

@@ -9,7 +9,7 @@ mod token_codes;
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
 pub use plain::{Plain, document, plain};
-pub use token_codes::TokenCodes;
+pub use token_codes::{Proof, TokenCodes};
 
 /// Whether a token endpoint that answers this will go on doing so until somebody changes something.
 ///
@@ -26,6 +26,11 @@ pub fn permanent_at_token_endpoint(code: i64) -> bool {
     || matches!(code, 61004 | 61011 | 61023)
     // WeCom: an app, a suite, and the companies that authorised it.
     || matches!(code, 40080 | 40083 | 40084 | 60020)
+}
+
+/// Whether WeChat refused the call for a limit of its own, so that the next one is refused as well.
+pub fn throttles(code: i64) -> bool {
+    matches!(code, 45009 | 45011)
 }
 
 /// Whether WeChat has published this code, so that it may be a metric's label.

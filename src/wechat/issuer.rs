@@ -1,6 +1,6 @@
 //! Who hands out a credential, and how what it hands out behaves.
 
-use super::errcode::TokenCodes;
+use super::errcode::{Proof, TokenCodes};
 use super::family::Family;
 use super::ticket::TicketKind;
 
@@ -176,9 +176,9 @@ impl Issuer {
         self.spec().codes
     }
 
-    /// Whether a top-level errcode says that WeChat doesn't take the credential.
-    pub fn is_rejected_by(self, code: i64) -> bool {
-        self.codes().is_some_and(|codes| codes.dead.contains(&code))
+    /// What the top-level errcode of a JSON object proves of the credential; none is success.
+    pub fn proof(self, errcode: Option<i64>) -> Proof {
+        self.codes().map_or(Proof::Undecided, |codes| codes.proof(errcode))
     }
 }
 

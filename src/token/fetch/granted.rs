@@ -14,6 +14,7 @@ use crate::token::handle::Settings;
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::catalogue::{self, Endpoint};
+use crate::wechat::errcode::Proof;
 use crate::wechat::verdict::scan;
 use crate::wechat::{Family, Issuer, TicketKind};
 
@@ -146,9 +147,7 @@ impl CallBy<'_> {
             let sent_at = Instant::now();
             let answer = self.once(control, &token, timeout).await;
             let code = answer.as_ref().ok().and_then(|answer| scan(&answer.body).errcode);
-            let Some(errcode) = code.filter(|code| self.issuer.is_rejected_by(*code)) else {
-                return Ok(answer);
-            };
+            let (Some(errcode), Proof::Dead) = (code, self.issuer.proof(code)) else { return Ok(answer) };
             let rejection = Rejection {
                 generation: token.generation,
                 endpoint: u64::from(self.endpoint().id),

@@ -19,8 +19,9 @@ use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::upstream::control::{Answer, Call, CallError, Control};
+use crate::wechat::errcode::{self, Proof};
 use crate::wechat::verdict::scan;
-use crate::wechat::{Family, Issuer, errcode, placeholder};
+use crate::wechat::{Family, Issuer, placeholder};
 
 mod granted;
 mod secret;
@@ -46,14 +47,6 @@ pub(super) struct FetchError {
     pub failure: Failure,
     /// WeChat may have acted without our knowing: a classic token may have been rotated away.
     pub lost: bool,
-}
-
-/// What a probe found out about a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pulse {
-    Alive,
-    Dead,
-    Undecided,
 }
 
 /// What a fetch works with.
@@ -104,7 +97,7 @@ pub(super) async fn probe(
     issuer: Issuer,
     value: &Secret,
     timeout: Duration,
-) -> Pulse {
+) -> Proof {
     let answer = match issuer {
         Issuer::App(_) | Issuer::Work | Issuer::Authorizer => {
             let (path, own) = app.probe.split_once('?').unwrap_or((&app.probe, ""));
@@ -118,11 +111,11 @@ pub(super) async fn probe(
             control.call(Call::Post { path: &path, body }, timeout).await
         }
         // No call is known that is free of effects.
-        Issuer::Suite | Issuer::Provider | Issuer::Ticket(_) => return Pulse::Undecided,
+        Issuer::Suite | Issuer::Provider | Issuer::Ticket(_) => return Proof::Undecided,
     };
     match answer {
         Ok(answer) => judge_probe(issuer, answer.status, &answer.body),
-        Err(_) => Pulse::Undecided,
+        Err(_) => Proof::Undecided,
     }
 }
 
@@ -190,18 +183,12 @@ fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued, FetchError
     }
 }
 
-fn judge_probe(issuer: Issuer, status: StatusCode, body: &[u8]) -> Pulse {
+fn judge_probe(issuer: Issuer, status: StatusCode, body: &[u8]) -> Proof {
     let body = without_mark(body).trim_ascii_start();
     if status != StatusCode::OK || !body.starts_with(b"{") {
-        return Pulse::Undecided;
+        return Proof::Undecided;
     }
-    match scan(body).errcode {
-        Some(code) if issuer.is_rejected_by(code) => Pulse::Dead,
-        // The token was checked before the quota, the permission and what was asked for were: it
-        // lives.
-        None | Some(0 | 45009 | 48001 | 48002 | 76021 | 76022) => Pulse::Alive,
-        Some(_) => Pulse::Undecided,
-    }
+    issuer.proof(scan(body).errcode)
 }
 
 /// A body without the byte order mark that some of WeChat's answers begin with.
@@ -261,9 +248,10 @@ mod tests {
     use bytes::Bytes;
     use http::StatusCode;
 
-    use super::{FetchError, Issued, Pulse, judge_fetch, judge_probe};
+    use super::{FetchError, Issued, judge_fetch, judge_probe};
     use crate::secret::Secret;
     use crate::upstream::control::Answer;
+    use crate::wechat::errcode::Proof;
     use crate::wechat::{Issuer, TokenMode};
 
     fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
@@ -328,18 +316,18 @@ mod tests {
     #[test]
     fn a_probe_believes_only_what_shows_that_the_token_was_checked() {
         for (status, body, pulse) in [
-            (200, r#"{"ip_list":[]}"#, Pulse::Alive),
-            (200, r#"{"errcode":0}"#, Pulse::Alive),
-            (200, r#"{"errcode":45009}"#, Pulse::Alive),
-            (200, r#"{"errcode":48001}"#, Pulse::Alive),
-            (200, r#"{"errcode":40001}"#, Pulse::Dead),
-            (200, r#"{"errcode":40014}"#, Pulse::Dead),
-            (200, r#"{"errcode":42001}"#, Pulse::Dead),
-            (200, "\u{feff}{ \"errcode\" : \"40001\" }", Pulse::Dead),
-            (200, r#"{"errcode":-1}"#, Pulse::Undecided),
-            (200, "<html>", Pulse::Undecided),
-            (200, "", Pulse::Undecided),
-            (500, r#"{"errcode":40001}"#, Pulse::Undecided),
+            (200, r#"{"ip_list":[]}"#, Proof::Alive),
+            (200, r#"{"errcode":0}"#, Proof::Alive),
+            (200, r#"{"errcode":45009}"#, Proof::Alive),
+            (200, r#"{"errcode":48001}"#, Proof::Alive),
+            (200, r#"{"errcode":40001}"#, Proof::Dead),
+            (200, r#"{"errcode":40014}"#, Proof::Dead),
+            (200, r#"{"errcode":42001}"#, Proof::Dead),
+            (200, "\u{feff}{ \"errcode\" : \"40001\" }", Proof::Dead),
+            (200, r#"{"errcode":-1}"#, Proof::Undecided),
+            (200, "<html>", Proof::Undecided),
+            (200, "", Proof::Undecided),
+            (500, r#"{"errcode":40001}"#, Proof::Undecided),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
             assert_eq!(judge_probe(Issuer::App(TokenMode::Stable), status, body.as_bytes()), pulse, "{body}");

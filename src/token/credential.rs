@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{AppOptions, Handle};
+use crate::secret::Secret;
 use crate::wechat::{Issuer, TicketKind};
 
 /// One credential of an app.
@@ -44,6 +45,18 @@ impl Credential {
     /// The token by which the platform whose token is `by` acts for `owner`.
     pub(super) fn authorizer(owner: Arc<str>, by: Handle) -> Self {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
+    }
+
+    /// The id and the secret that it is fetched with; where there are none, the key that the
+    /// configuration lacks.
+    pub(super) fn login<'a>(&self, app: &'a AppOptions) -> Result<(&'a str, &'a Secret), &'static str> {
+        match (self.issuer, &app.suite, &app.provider_secret) {
+            (Issuer::Suite, Some(suite), _) => Ok((&suite.id, &suite.secret)),
+            (Issuer::Suite, None, _) => Err("suite_id"),
+            (Issuer::Provider, _, Some(secret)) => Ok((&app.appid, secret)),
+            (Issuer::Provider, _, None) => Err("provider_secret"),
+            _ => Ok((&app.appid, &app.secret)),
+        }
     }
 
     /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there

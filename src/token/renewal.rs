@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval_at};
 
 use super::events::{Event, Happened};
-use super::fetch::{self, FetchError, Issued};
+use super::fetch::{Fetch, FetchError, Issued};
 use super::held::Held;
 use super::keeper::{Keeper, Tools};
 use super::schedule::{Moment, Pause};
@@ -198,8 +198,8 @@ impl Keeper {
     async fn call(&mut self, force: bool, lease: Option<&Lease>) -> Result<Issued, FetchError> {
         let (settings, now) = (self.settings(), self.now().wall);
         let Self { tools: Tools { store, .. }, control, grant, .. } = self;
-        let tools = fetch::Tools { control, store, now };
-        let call = Box::pin(fetch::fetch(&tools, &settings, grant, force));
+        let mut fetch = Fetch { control, store, settings: &settings, grant, now };
+        let call = Box::pin(fetch.run(force));
         tokio::pin!(call);
         let mut renewals = interval_at(Instant::now() + LEASE_RENEWAL, LEASE_RENEWAL);
         loop {

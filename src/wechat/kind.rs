@@ -11,6 +11,8 @@ pub enum AppKind {
     OfficialAccount,
     /// 小程序.
     MiniProgram,
+    /// 微信小店: the API below `/channels/ec/`.
+    Store,
     /// 第三方平台: acts for the accounts that authorised it.
     Component,
     /// 企业微信: an app of a corporation.
@@ -29,7 +31,8 @@ struct Spec {
 
 impl AppKind {
     /// Every kind, that of apps which say none first.
-    pub const ALL: [Self; 4] = [Self::OfficialAccount, Self::MiniProgram, Self::Component, Self::Work];
+    pub const ALL: [Self; 5] =
+        [Self::OfficialAccount, Self::MiniProgram, Self::Store, Self::Component, Self::Work];
 
     const fn spec(self) -> Spec {
         /// In either mode.
@@ -41,6 +44,7 @@ impl AppKind {
                 further: &[Issuer::Ticket(TicketKind::JsApi), Issuer::Ticket(TicketKind::Card)],
             },
             Self::MiniProgram => Spec { label: "mini_program", issuer: APP, further: &[] },
+            Self::Store => Spec { label: "store", issuer: APP, further: &[] },
             Self::Component => {
                 Spec { label: "component", issuer: Issuer::Component, further: &[Issuer::Authorizer] }
             }
@@ -118,6 +122,7 @@ mod tests {
         for (kind, family, has) in [
             (AppKind::OfficialAccount, Family::Api, &[modes[0], modes[1], tickets[0]][..]),
             (AppKind::MiniProgram, Family::Api, &modes),
+            (AppKind::Store, Family::Api, &modes),
             (AppKind::Component, Family::Api, &[Issuer::Component, Issuer::Authorizer]),
             (AppKind::Work, Family::Work, &[Issuer::Work, Issuer::Suite, Issuer::Provider, tickets[1]]),
         ] {

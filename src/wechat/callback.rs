@@ -5,7 +5,6 @@
 //! about.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -16,6 +15,7 @@ mod xml;
 
 pub use self::crypto::{AesKey, NoAesKey, Seal};
 pub use self::event::Event;
+use self::event::seconds;
 use self::xml::Fields;
 
 /// What a platform and WeChat agreed upon at open.weixin.qq.com (WeCom: open.work.weixin.qq.com).
@@ -146,12 +146,6 @@ impl<'q> Signed<'q> {
     fn sent(&self) -> Result<Timestamp, Rejected> {
         seconds(self.timestamp).map(|sent| Timestamp(0).plus(sent)).ok_or(Rejected::Unsigned)
     }
-}
-
-/// Whole seconds, in digits alone.
-fn seconds(text: &str) -> Option<Duration> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<u32>().ok().filter(|_| digits).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]

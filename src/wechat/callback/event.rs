@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::seconds;
 use super::xml::Fields;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -160,4 +159,10 @@ impl Event {
             other => Self::Other { info_type: other.into(), created },
         })
     }
+}
+
+/// Whole seconds, in digits alone.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u32>().ok().filter(|_| digits).map(|seconds| Duration::from_secs(seconds.into()))
 }

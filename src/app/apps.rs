@@ -6,13 +6,13 @@ use crate::config::Config;
 use crate::pipeline::AppOptions;
 use crate::upstream::control::Control;
 use crate::upstream::{Site, Upstream};
-use crate::wechat::AppKind;
+use crate::wechat::Family;
 use crate::{quota, token};
 
 /// The apps whose tokens are kept, each with the client for its calls.
 pub(super) fn token_apps(config: &Config, upstreams: &[Arc<Upstream>]) -> Vec<(token::AppOptions, Control)> {
     let control = |app: &AppOptions| {
-        let site = if app.token.kind == AppKind::Work { Site::Work } else { Site::Api };
+        let site = if app.token.kind.family() == Family::Work { Site::Work } else { Site::Api };
         upstreams[app.upstream].control(site)
     };
     config.pipeline.apps.iter().map(|app| (app.token.clone(), control(app))).collect()

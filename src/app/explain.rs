@@ -10,8 +10,8 @@ use crate::pipeline::explain::{
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
+use crate::wechat::Family;
 use crate::wechat::catalogue::CredentialClass;
-use crate::wechat::{Family, Issuer, errcode};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
 fn defaults(target: &str) -> Result<Config, Problems> {
@@ -148,7 +148,7 @@ impl Told<'_> {
     }
 
     fn credential(&self, sheet: &mut Sheet) {
-        sheet.row("credential", wanted(self.told.endpoint.class));
+        sheet.row("credential", self.told.endpoint.class.words());
         let Some(settled) = self.told.settled() else {
             sheet.row("sent", "nothing");
             return;
@@ -158,7 +158,7 @@ impl Told<'_> {
         {
             let names = injected.join(" and ");
             let what = match issuer {
-                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", token_of(*issuer)),
+                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", issuer.words()),
                 None => format!("{names}, the app's own"),
             };
             sheet.row("injected", &what);
@@ -261,7 +261,7 @@ impl Told<'_> {
             return;
         }
         if endpoint.class.token_parameter().is_some() {
-            let codes = errcode::rejecting(endpoint.family, endpoint.class);
+            let codes = endpoint.class.codes(endpoint.family).dead;
             let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
             sheet.row(
                 "replay",
@@ -339,42 +339,6 @@ fn named_by(settled: &Settled) -> &'static str {
         NamedBy::Host => "which claims the request's Host",
         NamedBy::OnlyApp => "the caller's only app",
         NamedBy::Default => "the default app",
-    }
-}
-
-/// What an endpoint wants, in words.
-fn wanted(class: CredentialClass) -> &'static str {
-    match class {
-        CredentialClass::AppToken => "the app's access token",
-        CredentialClass::AppOrComponentToken => {
-            "the app's access token, or a third-party platform's for itself"
-        }
-        CredentialClass::ComponentSecret => "a third-party platform's appid and secret in the query",
-        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            "a third-party platform's token"
-        }
-        CredentialClass::UserOauth => {
-            "the user's own OAuth token or code, which the caller sends; nothing is changed"
-        }
-        CredentialClass::AppSecret => "the app's appid and secret in the query",
-        CredentialClass::TokenEndpoint => "appid; where callers are configured, the caller's key as secret",
-        CredentialClass::IssuesCredential => "none of the caller's business: it hands out credentials",
-        CredentialClass::SuiteToken => "a WeCom suite's token",
-        CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
-            "a WeCom provider's token"
-        }
-        CredentialClass::None => "none",
-    }
-}
-
-/// Whose token that is, in words.
-fn token_of(issuer: Issuer) -> &'static str {
-    match issuer {
-        Issuer::App(_) | Issuer::Work | Issuer::Ticket(_) => "the app's token",
-        Issuer::Component => "the platform's token",
-        Issuer::Authorizer => "the token by which the platform acts for the account",
-        Issuer::Suite => "the suite's token",
-        Issuer::Provider => "the provider's token",
     }
 }
 

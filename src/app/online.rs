@@ -8,7 +8,7 @@ use crate::observe::clock::Clock;
 use crate::store::{Location, Store, StoreError};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
 use crate::upstream::{Resolver, Upstreams, tls};
-use crate::wechat::{AppKind, TokenMode, errcode};
+use crate::wechat::errcode;
 
 /// Token calls at once.
 const AT_ONCE: usize = 20;
@@ -50,11 +50,8 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
         Location::Memory => None,
         Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),
     };
-    let asked = |app: &AppOptions| match app.kind {
-        AppKind::Component => false,
-        AppKind::Work => true,
-        AppKind::OfficialAccount | AppKind::MiniProgram => rotate || app.mode == TokenMode::Stable,
-    };
+    let asked =
+        |app: &AppOptions| !app.kind.is_platform() && (rotate || !app.kind.issuer(app.mode).rotates());
 
     let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
     for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
@@ -102,7 +99,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
 
 /// What is known of an app without a fetch, and whether that is a failure.
 fn unasked(app: &AppOptions, stored: &Result<Stored, StoreError>) -> (String, bool) {
-    let why = if app.kind == AppKind::Component {
+    let why = if app.kind.is_platform() {
         "not asked: a platform's token takes the ticket that WeChat pushes to the callback of a running wxgate, so \
          whether WeChat would give one can't be known"
     } else {

@@ -14,10 +14,11 @@ pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), 
     if let Some(config) = config {
         let account = config.pipeline.apps.iter().map(|app| {
             let kind = match app.token.kind.as_str() {
-                "mini_program" => AppKind::MiniProgram,
+                "official_account" => AppKind::OfficialAccount,
                 "component" => AppKind::Component,
                 "wecom" => AppKind::Wecom,
-                _ => AppKind::OfficialAccount,
+                // What else there is, WeChat treats like a mini program.
+                _ => AppKind::MiniProgram,
             };
             let agent = app.token.agent.as_deref().map(str::to_owned);
             App { agent, ..App::new(&*app.token.appid, app.token.secret.expose(), kind) }

@@ -76,6 +76,7 @@ pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String 
         Format::WxJava => {
             let prefix = prefix.unwrap_or(match app.kind {
                 AppKind::MiniProgram => "wa",
+                AppKind::Store => "wh",
                 _ => "wx",
             });
             format!("{prefix}:access_token:{appid}")
@@ -83,7 +84,8 @@ pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String 
         Format::Silenceper => {
             let prefix = prefix.unwrap_or(match app.kind {
                 AppKind::OfficialAccount => "gowechat_officialaccount_",
-                AppKind::MiniProgram => "gowechat_miniprogram_",
+                // silenceper has no module for stores.
+                AppKind::MiniProgram | AppKind::Store => "gowechat_miniprogram_",
                 AppKind::Component => "gowechat_openplatform_",
                 AppKind::Work => "gowechat_work_",
             });
@@ -127,12 +129,13 @@ mod tests {
 
     #[test]
     fn keys_are_those_that_the_sdks_look_for() {
-        use AppKind::{MiniProgram, OfficialAccount};
+        use AppKind::{MiniProgram, OfficialAccount, Store};
         use TokenMode::{Classic, Stable};
         let key = |format, prefix, kind, mode| key_of(format, prefix, &app("wx1", "s", kind, mode));
         let wxjava = |prefix, kind| key(Format::WxJava, prefix, kind, Stable);
         assert_eq!(wxjava(None, OfficialAccount), "wx:access_token:wx1");
         assert_eq!(wxjava(None, MiniProgram), "wa:access_token:wx1");
+        assert_eq!(wxjava(None, Store), "wh:access_token:wx1");
         assert_eq!(wxjava(Some("mine"), OfficialAccount), "mine:access_token:wx1");
         let silenceper = |kind, mode| key(Format::Silenceper, None, kind, mode);
         assert_eq!(silenceper(OfficialAccount, Classic), "gowechat_officialaccount__access_token_wx1");

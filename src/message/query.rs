@@ -42,6 +42,11 @@ impl CredentialParam {
         }
     }
 
+    /// The one whose name is `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::from_name(name.as_bytes())
+    }
+
     fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"access_token" => Self::AccessToken,

@@ -164,7 +164,7 @@ impl Directory {
                 label: names.label(&caller.name),
             })
             .collect();
-        let platforms = apps.iter().any(|app| app.kind == AppKind::Component);
+        let platforms = apps.iter().any(|app| app.kind.is_platform());
         let limits = CallerLimits::new(limits, None, position);
         Self { apps, callers, limits, by_name, by_host, default, platforms, options }
     }
@@ -181,7 +181,7 @@ impl Directory {
 
     /// The third-party platforms.
     pub(crate) fn platforms(&self) -> impl Iterator<Item = &App> {
-        self.apps.iter().filter(|app| app.kind == AppKind::Component)
+        self.apps.iter().filter(|app| app.kind.is_platform())
     }
 
     /// Whether an app has this appid: the one that it names, or several of a corporation.

@@ -280,8 +280,8 @@ fn visit(
 fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
     AnsweredBy::Local(match &plan.then {
         Then::Forward(credential) => return AnsweredBy::Wechat(sent(&plan.target, credential)),
-        Then::Placeholder(asked) => LocalResponse::Placeholder(asked.field()),
-        Then::Authorization(_) => LocalResponse::Placeholder(Asked::Authorization.field()),
+        Then::Placeholder(asked) => LocalResponse::Placeholder(asked.issuer.field()),
+        Then::Authorization(_) => LocalResponse::Placeholder(Issuer::Authorizer.field()),
         Then::Lease(_) => LocalResponse::Lease,
         Then::Ticket(TicketUse::HandOut(_)) => LocalResponse::Ticket,
         Then::Ticket(TicketUse::Sign(..)) => LocalResponse::Signature,

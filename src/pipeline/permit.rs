@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::error::{Code, Error};
 use super::plan::{Account, Plan, Target};
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
-use crate::wechat::catalogue;
+use crate::wechat::{catalogue, errcode};
 
 /// The codes with which limits that are only observed would have refused a request. What refuses twice for the same
 /// reason is one refusal.
@@ -87,7 +87,7 @@ pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, taken: bool, errcode: Option<i
     match errcode {
         // At a user's login 45011 is about that user: a hundred times a minute.
         Some(45011) if target.endpoint.is_of_users() => {}
-        Some(code @ (45009 | 45011)) if account.app.slow_down => {
+        Some(code) if account.app.slow_down && errcode::throttles(code) => {
             slow.learn(subject(account, &path(target)), code);
         }
         None | Some(0) if taken && slow.is_any() => {

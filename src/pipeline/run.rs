@@ -21,6 +21,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::trace::Tracer;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::upstream::Gauges;
+use crate::wechat::errcode::Proof;
 
 /// No token call has a longer body.
 const LONGEST_TOKEN_CALL: usize = 64 * 1024;
@@ -140,7 +141,7 @@ impl Pipeline {
         if let (CredentialPlan::Token(token), Some(generation)) = (credential, generation)
             && endpoint.evidence
             && exchanged.is_ok()
-            && finding.proves_token()
+            && finding.proof(token.issuer) == Proof::Alive
         {
             token.handle.succeeded(*generation, *sent_at);
         }

@@ -19,7 +19,7 @@ use super::usage::warning::Noted;
 use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};
-use crate::wechat::{AppKind, Family};
+use crate::wechat::{AppKind, Family, Issuer};
 
 const LOOK: Duration = Duration::from_secs(2);
 /// Every so many looks the notes are read although there is nothing to ask.
@@ -73,15 +73,12 @@ pub(super) async fn run(quota: Arc<Shared>) {
 fn is_asked_about(kind: AppKind, path: &str) -> bool {
     let endpoint = catalogue::find(path);
     let of_the_app = match endpoint.class {
-        CredentialClass::AppToken => kind != AppKind::Component,
-        CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            kind == AppKind::Component
-        }
+        CredentialClass::AppToken => !kind.is_platform(),
         CredentialClass::AppOrComponentToken => true,
-        _ => false,
+        class => class.issuer() == Some(Issuer::Component) && kind.is_platform(),
     };
     // WeCom has no such question.
-    kind != AppKind::Work
+    kind.family() != Family::Work
         && of_the_app
         && endpoint.id != 0
         && endpoint.family == Family::Api

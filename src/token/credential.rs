@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::handle::Handle;
 use super::options::AppOptions;
-use crate::wechat::{AppKind, Issuer, TicketKind};
+use crate::secret::Secret;
+use crate::wechat::{Issuer, TicketKind};
 
 /// One credential of an app.
 #[derive(Clone, Debug)]
@@ -19,33 +20,27 @@ pub(super) struct Credential {
 impl Credential {
     /// The token that requests for `app` carry.
     pub(super) fn main(app: &AppOptions) -> Self {
-        let issuer = match app.kind {
-            AppKind::OfficialAccount | AppKind::MiniProgram => Issuer::App(app.mode),
-            AppKind::Work => Issuer::Work,
-            AppKind::Component => Issuer::Component,
-        };
-        Self { issuer, owner: Arc::clone(&app.appid), by: None }
+        Self { issuer: app.kind.issuer(app.mode), owner: Arc::clone(&app.appid), by: None }
     }
 
-    /// What else an app of this kind has. None is fetched before somebody asks for it.
+    /// What else `app` has. None is fetched before somebody asks for it.
     pub(super) fn further(app: &AppOptions, main: &Handle) -> Vec<Self> {
-        let ticket = |kind| Self {
-            issuer: Issuer::Ticket(kind),
-            owner: Arc::clone(&app.appid),
-            by: Some(main.clone()),
+        let has = |issuer: &&Issuer| match issuer {
+            Issuer::Suite => app.suite.is_some(),
+            Issuer::Provider => app.provider_secret.is_some(),
+            // There is one for each account that authorised it.
+            Issuer::Authorizer => false,
+            _ => true,
         };
-        match app.kind {
-            AppKind::OfficialAccount => vec![ticket(TicketKind::JsApi), ticket(TicketKind::Card)],
-            AppKind::Work => {
-                let own = |issuer, owner| Self { issuer, owner, by: None };
-                let suite = app.suite.as_ref().map(|suite| own(Issuer::Suite, Arc::clone(&suite.id)));
-                let provider = app.provider_secret.as_ref();
-                let provider = provider.map(|_| own(Issuer::Provider, Arc::clone(&app.appid)));
-                let tickets = [ticket(TicketKind::WorkCorporation), ticket(TicketKind::WorkAgent)];
-                tickets.into_iter().chain(suite).chain(provider).collect()
-            }
-            AppKind::MiniProgram | AppKind::Component => Vec::new(),
-        }
+        let credential = |issuer: &Issuer| Self {
+            issuer: *issuer,
+            owner: match (issuer, &app.suite) {
+                (Issuer::Suite, Some(suite)) => Arc::clone(&suite.id),
+                _ => Arc::clone(&app.appid),
+            },
+            by: matches!(issuer, Issuer::Ticket(_)).then(|| main.clone()),
+        };
+        app.kind.further().iter().filter(has).map(credential).collect()
     }
 
     /// The token by which the platform whose token is `by` acts for `owner`.
@@ -53,7 +48,20 @@ impl Credential {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
     }
 
-    /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there may be thousands.
+    /// The id and the secret that it is fetched with; where there are none, the key that the
+    /// configuration lacks.
+    pub(super) fn login<'a>(&self, app: &'a AppOptions) -> Result<(&'a str, &'a Secret), &'static str> {
+        match (self.issuer, &app.suite, &app.provider_secret) {
+            (Issuer::Suite, Some(suite), _) => Ok((&suite.id, &suite.secret)),
+            (Issuer::Suite, None, _) => Err("suite_id"),
+            (Issuer::Provider, _, Some(secret)) => Ok((&app.appid, secret)),
+            (Issuer::Provider, _, None) => Err("provider_secret"),
+            _ => Ok((&app.appid, &app.secret)),
+        }
+    }
+
+    /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there
+    /// may be thousands.
     pub(super) fn is_on_demand(&self) -> bool {
         !matches!(self.issuer, Issuer::App(_) | Issuer::Work | Issuer::Component)
     }
@@ -68,9 +76,7 @@ impl Credential {
                 format!("{name}:{owner}:{}", app.agent.as_deref().unwrap_or("-"))
             }
             Issuer::Authorizer => format!("{name}:{}:{owner}", app.appid),
-            Issuer::Component | Issuer::Suite | Issuer::Provider | Issuer::Ticket(_) => {
-                format!("{name}:{owner}")
-            }
+            _ => format!("{name}:{owner}"),
         }
     }
 

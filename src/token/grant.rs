@@ -35,7 +35,7 @@ pub(super) fn key(app: &AppOptions, credential: &Credential) -> Option<String> {
         Issuer::Component => Some(format!("component_verify_ticket:{}", app.appid)),
         Issuer::Suite => Some(format!("suite_ticket:{}", credential.owner)),
         Issuer::Authorizer => Some(refresh_token_key(&app.appid, &credential.owner)),
-        Issuer::App(_) | Issuer::Work | Issuer::Provider | Issuer::Ticket(_) => None,
+        _ => None,
     }
 }
 

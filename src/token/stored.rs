@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::credential::Credential;
-use super::fetch::{Pulse, probe};
+use super::fetch::probe;
 use super::options::AppOptions;
 use crate::observe::clock::Timestamp;
 use crate::store::{Store, StoreError};
 use crate::upstream::control::Control;
+use crate::wechat::errcode::Proof;
 
 /// What the store's token is worth, found out without a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub async fn probe_stored(
     let record = store.load(&credential.key(app)).await?;
     let Some(record) = record.filter(|record| record.expires_at > now) else { return Ok(Stored::Missing) };
     Ok(match probe(control, app, credential.issuer, &record.value, timeout).await {
-        Pulse::Alive => Stored::Alive,
-        Pulse::Dead => Stored::Dead,
-        Pulse::Undecided => Stored::Undecided,
+        Proof::Alive => Stored::Alive,
+        Proof::Dead => Stored::Dead,
+        Proof::Undecided => Stored::Undecided,
     })
 }

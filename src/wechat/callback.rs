@@ -1,9 +1,10 @@
-//! What WeChat pushes to a third-party platform, and WeCom to a suite: a signed and encrypted event.
+//! What WeChat pushes to a third-party platform, and WeCom to a suite: a signed and encrypted
+//! event.
 //!
-//! The signature comes first: before it holds, nothing is decrypted, so there is no padding to ask about.
+//! The signature comes first: before it holds, nothing is decrypted, so there is no padding to ask
+//! about.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -14,6 +15,7 @@ mod xml;
 
 pub use self::crypto::{AesKey, NoAesKey, Seal};
 pub use self::event::Event;
+use self::event::seconds;
 use self::xml::Fields;
 
 /// What a platform and WeChat agreed upon at open.weixin.qq.com (WeCom: open.work.weixin.qq.com).
@@ -72,7 +74,8 @@ const LONGEST_ECHO: usize = 64;
 
 /// Opens a push: verifies the signature, decrypts, and reads the event.
 ///
-/// `query` is the request's, `body` its XML envelope. Whether the push is new and of today is the caller's to check.
+/// `query` is the request's, `body` its XML envelope. Whether the push is new and of today is the
+/// caller's to check.
 ///
 /// # Errors
 /// See [`Rejected`].
@@ -91,11 +94,13 @@ pub fn open(key: &Key, query: &str, body: &[u8]) -> Result<Push, Rejected> {
     Ok(Push { event: event.ok_or(Rejected::Content)?, sent, seal })
 }
 
-/// Opens WeCom's question whether this address is the suite's: returns what to answer, and when it was asked.
+/// Opens WeCom's question whether this address is the suite's: returns what to answer, and when it
+/// was asked.
 ///
 /// The receiver isn't compared: here WeCom names the provider's corpid instead of the suite
-/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits: else whoever saw a push could
-/// have it decrypted by sending it as a question, since both are signed alike.
+/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits: else
+/// whoever saw a push could have it decrypted by sending it as a question, since both are signed
+/// alike.
 ///
 /// # Errors
 /// See [`Rejected`].
@@ -141,12 +146,6 @@ impl<'q> Signed<'q> {
     fn sent(&self) -> Result<Timestamp, Rejected> {
         seconds(self.timestamp).map(|sent| Timestamp(0).plus(sent)).ok_or(Rejected::Unsigned)
     }
-}
-
-/// Whole seconds, in digits alone.
-fn seconds(text: &str) -> Option<Duration> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<u32>().ok().filter(|_| digits).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]

@@ -1,41 +1,20 @@
-//! WeChat's error codes: which of them concern the token, which are permanent, and what an operator does about them.
+//! WeChat's error codes: which of them concern the token, which are permanent, and what an operator
+//! does about them.
 
 mod known;
 mod meaning;
 mod plain;
+mod token_codes;
 
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
 pub use plain::{Plain, document, plain};
-
-use super::Family;
-use super::catalogue::CredentialClass;
-
-/// The top-level codes that say that the token was not accepted which an endpoint of this class wants.
-///
-/// The same codes on user OAuth endpoints concern the user's token, and 40001 at a token endpoint the app secret, as it
-/// does everywhere at WeCom.
-pub fn rejecting(family: Family, class: CredentialClass) -> &'static [i64] {
-    match (family, class) {
-        (
-            Family::Work,
-            CredentialClass::SuiteToken
-            | CredentialClass::ProviderToken
-            | CredentialClass::ProviderTokenAsAccessToken,
-        ) => &[40082, 42009],
-        (Family::Work, _) => &[40014, 42001],
-        (Family::Api | Family::Mp | Family::Open, _) => &[40001, 40014, 42001],
-    }
-}
-
-/// Whether `code` is one of [`rejecting`].
-pub fn rejects(family: Family, class: CredentialClass, code: i64) -> bool {
-    rejecting(family, class).contains(&code)
-}
+pub use token_codes::{Proof, TokenCodes};
 
 /// Whether a token endpoint that answers this will go on doing so until somebody changes something.
 ///
-/// Not so a ticket that is too old or of no use (61005, 61006; WeCom's 40085): WeChat pushes another within minutes.
+/// Not so a ticket that is too old or of no use (61005, 61006; WeCom's 40085): WeChat pushes
+/// another within minutes.
 pub fn permanent_at_token_endpoint(code: i64) -> bool {
     // An account or a mini program.
     matches!(
@@ -49,13 +28,19 @@ pub fn permanent_at_token_endpoint(code: i64) -> bool {
     || matches!(code, 40080 | 40083 | 40084 | 60020)
 }
 
+/// Whether WeChat refused the call for a limit of its own, so that the next one is refused as well.
+pub fn throttles(code: i64) -> bool {
+    matches!(code, 45009 | 45011)
+}
+
 /// Whether WeChat has published this code, so that it may be a metric's label.
 pub fn known(code: i64) -> bool {
     KNOWN.binary_search(&code).is_ok()
 }
 
-/// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ..., not in whitelist`, of a
-/// 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip: 203.0.113.7, ...`.
+/// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ...,
+/// not in whitelist`, of a 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip:
+/// 203.0.113.7, ...`.
 pub fn whitelist_address(errmsg: &str) -> Option<&str> {
     let before = ["invalid ip ", "requestIP: ", "from ip: "];
     let (_, rest) = before.iter().find_map(|before| errmsg.split_once(before))?;
@@ -64,7 +49,8 @@ pub fn whitelist_address(errmsg: &str) -> Option<&str> {
     address.parse::<std::net::IpAddr>().is_ok().then_some(address)
 }
 
-/// The request's id in an error text, three groups of eight lower-case hexadecimal digits behind `rid: `.
+/// The request's id in an error text, three groups of eight lower-case hexadecimal digits behind
+/// `rid: `.
 ///
 /// WeChat explains it for a week, at `openapi/rid/get`.
 pub fn rid(text: &[u8]) -> Option<&str> {
@@ -84,29 +70,10 @@ pub fn rid(text: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::known::KNOWN;
-    use super::{explain, known, permanent_at_token_endpoint, rejects, rid, whitelist_address};
+    use super::{explain, known, permanent_at_token_endpoint, rid, whitelist_address};
     use crate::wechat::Family;
-    use crate::wechat::catalogue::CredentialClass;
 
     const FAMILIES: [Family; 4] = [Family::Api, Family::Mp, Family::Open, Family::Work];
-
-    #[test]
-    fn each_kind_of_token_is_rejected_by_codes_of_its_own() {
-        for (family, class, codes) in [
-            (Family::Api, CredentialClass::AppToken, &[40001, 40014, 42001][..]),
-            (Family::Api, CredentialClass::AppOrComponentToken, &[40001, 40014, 42001]),
-            (Family::Api, CredentialClass::ComponentToken, &[40001, 40014, 42001]),
-            (Family::Api, CredentialClass::ComponentTokenAsAccessToken, &[40001, 40014, 42001]),
-            // 40001 is a wrong secret there.
-            (Family::Work, CredentialClass::AppToken, &[40014, 42001]),
-            (Family::Work, CredentialClass::SuiteToken, &[40082, 42009]),
-            (Family::Work, CredentialClass::ProviderToken, &[40082, 42009]),
-            (Family::Work, CredentialClass::ProviderTokenAsAccessToken, &[40082, 42009]),
-        ] {
-            let rejecting: Vec<i64> = (-100..100_000).filter(|code| rejects(family, class, *code)).collect();
-            assert_eq!(rejecting, codes, "{family:?} {class:?}");
-        }
-    }
 
     #[test]
     fn permanent_failures_are_those_that_only_people_end() {

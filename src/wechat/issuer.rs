@@ -1,54 +1,127 @@
 //! Who hands out a credential, and how what it hands out behaves.
 
-use super::catalogue::CredentialClass;
-use super::{Family, TokenMode, errcode};
+use super::errcode::{Proof, TokenCodes};
+use super::family::Family;
+use super::ticket::TicketKind;
 
 /// Where a credential comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Issuer {
     /// An app's token, by one of the main host's two token endpoints.
     App(TokenMode),
-    /// A WeCom app's token: `GET /cgi-bin/gettoken`.
+    /// A WeCom app's token.
     Work,
-    /// A third-party platform's own token: `POST /cgi-bin/component/api_component_token`.
+    /// A third-party platform's own token.
     Component,
-    /// The token by which a platform acts for an account: `POST /cgi-bin/component/api_authorizer_token`.
+    /// The token by which a platform acts for an account.
     Authorizer,
-    /// A WeCom suite's token: `POST /cgi-bin/service/get_suite_token`.
+    /// A WeCom suite's token.
     Suite,
-    /// A WeCom provider's token: `POST /cgi-bin/service/get_provider_token`.
+    /// A WeCom provider's token.
     Provider,
     /// A ticket that web pages are signed with.
     Ticket(TicketKind),
 }
 
-/// What a ticket is for.
+/// Which of WeChat's two isolated families of tokens an app uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TicketKind {
-    /// The JS-SDK of official accounts: `/cgi-bin/ticket/getticket?type=jsapi`.
-    JsApi,
-    /// Cards and coupons: `/cgi-bin/ticket/getticket?type=wx_card`.
-    Card,
-    /// The JS-SDK of a WeCom corporation: `/cgi-bin/get_jsapi_ticket`.
-    WorkCorporation,
-    /// The JS-SDK of a WeCom app: `/cgi-bin/ticket/get?type=agent_config`.
-    WorkAgent,
+pub enum TokenMode {
+    /// `POST /cgi-bin/stable_token`: the same token until its last five minutes.
+    Stable,
+    /// `GET /cgi-bin/token`: every fetch rotates.
+    Classic,
 }
 
+/// The call that tells a live token from a dead one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A GET of the path that the app's configuration names.
+    Configured,
+    /// A POST of this body.
+    Post {
+        /// Without query.
+        path: &'static str,
+        /// JSON.
+        body: &'static str,
+    },
+}
+
+/// What sets a credential apart.
+struct Spec {
+    credential: &'static str,
+    words: &'static str,
+    family: Family,
+    codes: Option<&'static TokenCodes>,
+    probe: Option<Probe>,
+    rotates: bool,
+    forces: bool,
+}
+
+/// What most tokens are like.
+const TOKEN: Spec = Spec {
+    credential: "access_token",
+    words: "the app's token",
+    family: Family::Api,
+    codes: Some(&TokenCodes::API),
+    probe: Some(Probe::Configured),
+    rotates: false,
+    forces: false,
+};
+
 impl Issuer {
+    const fn spec(self) -> Spec {
+        match self {
+            Self::App(TokenMode::Stable) => Spec { forces: true, ..TOKEN },
+            Self::App(TokenMode::Classic) => Spec { rotates: true, ..TOKEN },
+            Self::Work => Spec { family: Family::Work, codes: Some(&TokenCodes::WORK), ..TOKEN },
+            Self::Component => Spec {
+                credential: "component_access_token",
+                words: "the platform's token",
+                rotates: true,
+                // A platform may ask for its own quota, which costs none of it and changes nothing.
+                probe: Some(Probe::Post {
+                    path: "/cgi-bin/openapi/quota/get",
+                    body: r#"{"cgi_path":"/cgi-bin/component/api_create_preauthcode"}"#,
+                }),
+                ..TOKEN
+            },
+            Self::Authorizer => Spec {
+                credential: "authorizer_access_token",
+                words: "the token by which the platform acts for the account",
+                rotates: true,
+                ..TOKEN
+            },
+            // No call with one of these is known that is free of effects.
+            Self::Suite => Spec {
+                credential: "suite_access_token",
+                words: "the suite's token",
+                family: Family::Work,
+                codes: Some(&TokenCodes::WORK_PROVIDER),
+                probe: None,
+                ..TOKEN
+            },
+            Self::Provider => Spec {
+                credential: "provider_access_token",
+                words: "the provider's token",
+                family: Family::Work,
+                codes: Some(&TokenCodes::WORK_PROVIDER),
+                probe: None,
+                ..TOKEN
+            },
+            // Only the browser learns that a ticket is dead.
+            Self::Ticket(kind) => Spec {
+                credential: kind.credential(),
+                family: kind.family(),
+                codes: None,
+                probe: None,
+                ..TOKEN
+            },
+        }
+    }
+
     /// The credential's name in metrics, status and the store.
     pub fn credential(self) -> &'static str {
-        match self {
-            Self::App(_) | Self::Work => "access_token",
-            Self::Component => "component_access_token",
-            Self::Authorizer => "authorizer_access_token",
-            Self::Suite => "suite_access_token",
-            Self::Provider => "provider_access_token",
-            Self::Ticket(TicketKind::JsApi) => "jsapi_ticket",
-            Self::Ticket(TicketKind::Card) => "wx_card_ticket",
-            Self::Ticket(TicketKind::WorkCorporation) => "corp_jsapi_ticket",
-            Self::Ticket(TicketKind::WorkAgent) => "agent_config_ticket",
-        }
+        self.spec().credential
     }
 
     /// What it is called in WeChat's answer to a fetch.
@@ -59,48 +132,62 @@ impl Issuer {
         }
     }
 
-    /// Whose hosts hand it out.
-    pub fn family(self) -> Family {
-        match self {
-            Self::App(_)
-            | Self::Component
-            | Self::Authorizer
-            | Self::Ticket(TicketKind::JsApi | TicketKind::Card) => Family::Api,
-            Self::Work
-            | Self::Suite
-            | Self::Provider
-            | Self::Ticket(TicketKind::WorkCorporation | TicketKind::WorkAgent) => Family::Work,
-        }
+    /// Whose token it is, in words; of a ticket, that which it is fetched with.
+    pub fn words(self) -> &'static str {
+        self.spec().words
     }
 
-    /// Whether each fetch ends the credential fetched before, so that one is worth it only for a credential that is
-    /// proven dead. WeChat says so of `/cgi-bin/token`, and nothing of the platform's; those are taken to.
+    /// Whose hosts hand it out.
+    pub fn family(self) -> Family {
+        self.spec().family
+    }
+
+    /// Whether each fetch ends the credential fetched before, so that one is worth it only for a
+    /// credential that is proven dead. WeChat says so of `/cgi-bin/token`, and nothing of the
+    /// platform's; those are taken to.
     pub fn rotates(self) -> bool {
-        matches!(self, Self::App(TokenMode::Classic) | Self::Component | Self::Authorizer)
+        self.spec().rotates
     }
 
     /// Whether WeChat can be made to replace a credential that it would hand out again.
     pub fn forces(self) -> bool {
-        self == Self::App(TokenMode::Stable)
+        self.spec().forces
     }
 
-    /// Whether `expires_in` counts from when WeChat made the credential although it hands out an older one: the tickets'
-    /// is always 7200 (developers.weixin.qq.com/community/develop/doc/000e0adca68568abb1ab525365b000).
+    /// Whether `expires_in` counts from when WeChat made the credential although it hands out an
+    /// older one: the tickets' is always 7200
+    /// (developers.weixin.qq.com/community/develop/doc/000e0adca68568abb1ab525365b000).
     pub fn overstates_lifetime(self) -> bool {
         matches!(self, Self::Ticket(_))
     }
 
-    /// Whether a top-level errcode says that WeChat doesn't take the credential.
-    pub fn is_rejected_by(self, code: i64) -> bool {
-        let (family, class) = match self {
-            Self::App(_) | Self::Authorizer => (Family::Api, CredentialClass::AppToken),
-            Self::Component => (Family::Api, CredentialClass::ComponentToken),
-            Self::Work => (Family::Work, CredentialClass::AppToken),
-            Self::Suite => (Family::Work, CredentialClass::SuiteToken),
-            Self::Provider => (Family::Work, CredentialClass::ProviderToken),
-            // Only the browser learns that a ticket is dead.
-            Self::Ticket(_) => return false,
-        };
-        errcode::rejects(family, class, code)
+    /// Whether an app that may have it need not: its secret is configured apart.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::Suite | Self::Provider)
+    }
+
+    /// The call that tells a live one from a dead one, where one is known.
+    pub fn probe(self) -> Option<Probe> {
+        self.spec().probe
+    }
+
+    /// The errcodes that tell of it.
+    pub(super) const fn codes(self) -> Option<&'static TokenCodes> {
+        self.spec().codes
+    }
+
+    /// What the top-level errcode of a JSON object proves of the credential; none is success.
+    pub fn proof(self, errcode: Option<i64>) -> Proof {
+        self.codes().map_or(Proof::Undecided, |codes| codes.proof(errcode))
+    }
+}
+
+impl TokenMode {
+    /// As in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Classic => "classic",
+        }
     }
 }

@@ -9,7 +9,8 @@ use http::Method;
 pub struct Pattern {
     /// Only this method; any if none.
     pub method: Option<Method>,
-    /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one segment.
+    /// Lower case, without a trailing `/`; `**` at the end stands for any rest, `*` for one
+    /// segment.
     pub path: String,
 }
 

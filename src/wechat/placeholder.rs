@@ -1,7 +1,9 @@
-//! The token that SDKs get from the proxy: worth nothing at WeChat, it says who calls and for which app.
+//! The token that SDKs get from the proxy: worth nothing at WeChat, it says who calls and for which
+//! app.
 //!
-//! `wxgate-` and, in base64url, a version, the time of issue, appid, caller, the digest of the caller's key, and a MAC.
-//! The MAC's key derives from the app's secret, so that every replica takes what another one issued.
+//! `wxgate-` and, in base64url, a version, the time of issue, appid, caller, the digest of the
+//! caller's key, and a MAC. The MAC's key derives from the app's secret, so that every replica
+//! takes what another one issued.
 
 use std::fmt;
 
@@ -14,9 +16,11 @@ use crate::secret::Secret;
 
 /// What every placeholder begins with.
 pub const PREFIX: &str = "wxgate-";
-/// How long after its issue a placeholder holds: ten minutes more than it says, for requests under way.
+/// How long after its issue a placeholder holds: ten minutes more than it says, for requests under
+/// way.
 pub const VALID_FOR_SECONDS: i64 = 7800;
-/// The `expires_in` that goes with it. SDKs take off up to 1500 s and break on what is left if that is negative.
+/// The `expires_in` that goes with it. SDKs take off up to 1500 s and break on what is left if that
+/// is negative.
 pub const EXPIRES_IN: u32 = 7200;
 
 const VERSION: u8 = 1;
@@ -33,13 +37,15 @@ pub struct Claims {
     pub appid: String,
     /// The caller's name; empty: anonymous.
     pub caller: String,
-    /// First bytes of the SHA-256 of the caller's key; zeros: none. A key taken away ends its placeholders.
+    /// First bytes of the SHA-256 of the caller's key; zeros: none. A key taken away ends its
+    /// placeholders.
     pub key_digest: [u8; DIGEST_LENGTH],
     /// Time of issue in seconds since the Unix epoch.
     pub issued_at: i64,
 }
 
-/// A placeholder that could be read; its claims are anybody's until [`Unverified::verify`] says otherwise.
+/// A placeholder that could be read; its claims are anybody's until [`Unverified::verify`] says
+/// otherwise.
 #[derive(Clone)]
 pub struct Unverified {
     claims: Claims,
@@ -48,8 +54,8 @@ pub struct Unverified {
 
 /// Issues a placeholder.
 ///
-/// With an appid and caller of up to 64 bytes each, it is shorter than 230 characters. One of more than 255 bytes, which
-/// the configuration doesn't allow, gives a placeholder that nobody can read.
+/// With an appid and caller of up to 64 bytes each, it is shorter than 230 characters. One of more
+/// than 255 bytes, which the configuration doesn't allow, gives a placeholder that nobody can read.
 pub fn issue(secret: &Secret, claims: &Claims) -> String {
     let mut bytes = claims.encode();
     bytes.extend_from_slice(&mac(secret, &bytes));
@@ -60,7 +66,8 @@ pub fn issue(secret: &Secret, claims: &Claims) -> String {
 
 /// Whether `text` is a placeholder or pretends to be one.
 ///
-/// WeChat's own tokens begin with digits and `_`; a token endpoint that answers so is a proxy, not WeChat.
+/// WeChat's own tokens begin with digits and `_`; a token endpoint that answers so is a proxy, not
+/// WeChat.
 pub fn looks_like(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
@@ -86,14 +93,16 @@ impl Unverified {
         &self.claims
     }
 
-    /// Whether it was issued with this secret, in time that doesn't depend on how it differs. Says nothing of its age.
+    /// Whether it was issued with this secret, in time that doesn't depend on how it differs. Says
+    /// nothing of its age.
     pub fn verify(&self, secret: &Secret) -> bool {
         mac(secret, &self.claims.encode()).ct_eq(&self.mac).into()
     }
 }
 
 impl Claims {
-    /// The bytes under the MAC; there is one spelling of each claim, so they can be made again from what was read.
+    /// The bytes under the MAC; there is one spelling of each claim, so they can be made again from
+    /// what was read.
     fn encode(&self) -> Vec<u8> {
         let texts = [&self.appid, &self.caller];
         let length =
@@ -127,7 +136,8 @@ fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
 }
 
 fn mac(secret: &Secret, signed: &[u8]) -> [u8; MAC_LENGTH] {
-    // A key of its own: what is signed here must mean nothing to anything else that knows the app secret.
+    // A key of its own: what is signed here must mean nothing to anything else that knows the app
+    // secret.
     let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()), KEY_LABEL);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()), signed);
     let mut mac = [0; MAC_LENGTH];

@@ -1,7 +1,8 @@
 //! Finds the verdict in an answer: the top-level `errcode`, in one pass, without building a tree.
 //!
-//! WeChat's bodies may be invalid JSON (raw control characters and broken UTF-8 in nicknames), an `errcode` may stand
-//! anywhere in them, and batch endpoints nest one per item, which must not count.
+//! WeChat's bodies may be invalid JSON (raw control characters and broken UTF-8 in nicknames), an
+//! `errcode` may stand anywhere in them, and batch endpoints nest one per item, which must not
+//! count.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,8 @@ use memchr::memmem::Finder;
 /// What an answer says of its own success.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// The top-level `errcode`, or that of a top-level `base_resp` (the device API); none is success as well.
+    /// The top-level `errcode`, or that of a top-level `base_resp` (the device API); none is
+    /// success as well.
     pub errcode: Option<i64>,
     /// An `errmsg` stands beside that `errcode`: a file that somebody uploaded seldom has both.
     pub errmsg: bool,
@@ -18,11 +20,11 @@ pub struct Scan {
 
 static ERRCODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("errcode"));
 
-/// Reads a body, or the first part of one: what stands before the cut counts, but not a number that the cut may have
-/// shortened.
+/// Reads a body, or the first part of one: what stands before the cut counts, but not a number that
+/// the cut may have shortened.
 ///
-/// Of a key that stands twice the last counts, as for every JSON parser in use. Keys are compared as bytes: an
-/// `errcode` spelled with escapes isn't seen.
+/// Of a key that stands twice the last counts, as for every JSON parser in use. Keys are compared
+/// as bytes: an `errcode` spelled with escapes isn't seen.
 pub fn scan(body: &[u8]) -> Scan {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut cursor = Cursor { rest: body };

@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 use crate::quota::{Ask, Question};
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Call, Control};
-use crate::wechat::AppKind;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -51,7 +50,7 @@ async fn ask(
     let target = match token {
         Ok(token) => format!("{path}?access_token={}", token.value.expose()),
         // The quota of tokens may be the one that is used up; an account's secret clears as well (FACTS 5).
-        Err(_) if question == Question::ClearAll && app.kind != AppKind::Component => {
+        Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
             format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
         }
         Err(unavailable) => return Err(unavailable.cause),

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::server::Address;
 use crate::token;
 use crate::upstream;
-use crate::wechat::{AppKind, TokenMode};
+use crate::wechat::{AppKind, Family, TokenMode};
 
 /// The cheapest call that demands the app's token and changes nothing.
 const PROBE: &str = "/cgi-bin/get_api_domain_ip";
@@ -79,7 +79,8 @@ fn app(
             None => appid.value.clone(),
         };
         if name.is_none_or(|name| name.value != key) {
-            let corporation = raw.kind.item().is_some_and(|kind| kind.value == AppKind::Work.as_str());
+            let kind = raw.kind.item().and_then(|kind| AppKind::named(&kind.value));
+            let corporation = kind.is_some_and(|kind| kind.family() == Family::Work);
             match seen.names.get(&key) {
                 Some(first) if corporation => {
                     let line = report.line(first);
@@ -229,8 +230,7 @@ fn jssdk_hosts(raw: &file::App, report: &mut Report<'_>) -> Vec<String> {
 }
 
 fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
-    let kinds = [AppKind::OfficialAccount, AppKind::MiniProgram, AppKind::Component, AppKind::Work];
-    one_of(field, &kinds.map(|kind| (kind.as_str(), kind)), report)
+    one_of(field, &AppKind::ALL.map(|kind| (kind.as_str(), kind)), report)
 }
 
 /// What apps of WeCom have beside.
@@ -246,7 +246,7 @@ fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mu
     {
         report.error(&item.place, "is for official accounts and mini programs, leave it out");
     }
-    if kind != AppKind::Work {
+    if kind.family() != Family::Work {
         let given = [
             raw.agent_id.item().map(|item| &item.place),
             raw.suite_id.item().map(|item| &item.place),

@@ -11,8 +11,8 @@ use crate::config::options::CallbackConfig;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::{Field, Item};
-use crate::wechat::AppKind;
 use crate::wechat::callback::{AesKey, Key};
+use crate::wechat::{AppKind, Issuer};
 
 pub(in crate::config) fn options(
     apps: &[Item<file::App>],
@@ -48,10 +48,10 @@ fn receiver<'t>(
     report: &mut Report<'_>,
 ) -> Option<&'t Item<String>> {
     let raw = &table.value;
-    let kind = raw.kind.item().map_or("", |kind| kind.value.as_str());
-    let receiver = if kind == AppKind::Component.as_str() {
+    let kind = raw.kind.item().and_then(|kind| AppKind::named(&kind.value));
+    let receiver = if kind.is_some_and(AppKind::is_platform) {
         raw.appid.item()
-    } else if kind == AppKind::Work.as_str() {
+    } else if kind.is_some_and(|kind| kind.may_have(Issuer::Suite)) {
         let advice = "expected the id of the suite that callback_token belongs to";
         raw.suite_id.required(table.place.child("suite_id"), report, advice)
     } else {

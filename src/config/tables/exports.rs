@@ -13,7 +13,6 @@ use crate::export::{Destination, Format, Options, Template, key_of};
 use crate::pipeline::AppOptions;
 use crate::store::redis::Target;
 use crate::token;
-use crate::wechat::AppKind;
 
 const FORMATS: [(&str, Format); 4] = [
     ("wxjava", Format::WxJava),
@@ -39,7 +38,7 @@ pub(in crate::config) fn options(
         // One with a problem of its own has been reported.
         let Some(app) = apps.iter().find(named).map(|app| &app.token) else { continue };
         for table in raw.value.export.item().map_or(&[][..], |list| &list.value) {
-            if app.kind == AppKind::Component {
+            if app.kind.is_platform() {
                 report.error(&table.place, "is of a third-party platform, whose token no service may have");
             }
             let destination = destination(table, app, &mut seen, secrets, report);

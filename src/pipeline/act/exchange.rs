@@ -18,6 +18,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::plan::{CredentialPlan, InjectedToken, Target};
 use crate::server::Response;
 use crate::upstream::{Answer, Patience, Pool, Start};
+use crate::wechat::errcode::Proof;
 
 /// What an exchange came to.
 pub(crate) struct Exchanged {
@@ -50,7 +51,9 @@ pub(crate) async fn exchange(
         // Gives the connection back, before a new token is waited for.
         let response = respond(answer, start, target, credential);
         let rejected = match (credential, generation) {
-            (CredentialPlan::Token(token), Some(generation)) if finding.rejects(token.issuer) => {
+            (CredentialPlan::Token(token), Some(generation))
+                if finding.proof(token.issuer) == Proof::Dead =>
+            {
                 Some((token, generation))
             }
             _ => None,

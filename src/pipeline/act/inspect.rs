@@ -12,7 +12,7 @@ use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
-use crate::wechat::errcode;
+use crate::wechat::errcode::{self, Proof};
 use crate::wechat::verdict::scan;
 
 /// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies seen in the wild).
@@ -30,15 +30,10 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// Whether WeChat rejected a credential of this issuer's.
-    pub(crate) fn rejects(&self, issuer: Issuer) -> bool {
-        self.errcode.is_some_and(|code| issuer.is_rejected_by(code))
-    }
-
-    /// Whether the call got past the check of its token: it succeeded, or failed on a limit or a permission. What isn't
-    /// WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
-    pub(crate) fn proves_token(&self) -> bool {
-        self.is_object && matches!(self.errcode, None | Some(0 | 45009 | 48001 | 48002))
+    /// What the answer proves of a credential of this issuer's. What isn't WeChat's JSON (a
+    /// middlebox's page, the empty answer to a HEAD) proves nothing.
+    pub(crate) fn proof(&self, issuer: Issuer) -> Proof {
+        if self.is_object { issuer.proof(self.errcode) } else { Proof::Undecided }
     }
 }
 

@@ -18,15 +18,14 @@ pub(crate) fn answer(
     now: Timestamp,
 ) -> Response {
     let token = issue(account, caller, now);
-    let mut body = json!({ (asked.field()): token, "expires_in": placeholder::EXPIRES_IN });
-    match asked {
+    let mut body = json!({ (asked.issuer.field()): token, "expires_in": placeholder::EXPIRES_IN });
+    if let Some(refresh_token) = asked.grant.filter(|_| asked.by.is_some()) {
         // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
-        Asked::Authorizer => body["authorizer_refresh_token"] = token.into(),
-        Asked::Work | Asked::Suite | Asked::Provider => {
-            body["errcode"] = 0.into();
-            body["errmsg"] = "ok".into();
-        }
-        Asked::App | Asked::Component | Asked::Authorization => {}
+        body[refresh_token] = token.into();
+    }
+    if asked.says_ok() {
+        body["errcode"] = 0.into();
+        body["errmsg"] = "ok".into();
     }
     local_response::json(&body)
 }

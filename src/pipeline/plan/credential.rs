@@ -11,8 +11,7 @@ use crate::pipeline::options::OwnCredential;
 use crate::pipeline::user_tokens::UserTokens;
 use crate::token::Handle;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
-use crate::wechat::placeholder;
-use crate::wechat::{AppKind, Issuer};
+use crate::wechat::{Issuer, placeholder};
 
 /// What goes into a request.
 pub(crate) enum CredentialPlan<'a> {
@@ -40,43 +39,23 @@ impl<'a> CredentialPlan<'a> {
     pub(crate) fn new(account: &'a Account<'_>, endpoint: &Endpoint) -> Result<Self, Error> {
         let app = account.app;
         let token = |handle, param, issuer| Ok(Self::Token(InjectedToken { handle, param, issuer }));
+        if let Some(issuer) = endpoint.class.issuer() {
+            let param = endpoint.class.token_parameter().and_then(CredentialParam::named);
+            return token(issued(app, issuer)?, param.unwrap_or(CredentialParam::AccessToken), issuer);
+        }
         match endpoint.class {
-            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => {
-                match (&account.authorizer, app.kind) {
-                    (Some(authorizer), _) => {
-                        token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
-                    }
-                    (None, AppKind::Component) if endpoint.class == CredentialClass::AppOrComponentToken => {
-                        token(&app.token, CredentialParam::AccessToken, Issuer::Component)
-                    }
-                    (None, AppKind::Component) => Err(Error::BadRequest(
+            CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match &account.authorizer {
+                Some(authorizer) => token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer),
+                None if app.kind.is_platform() && endpoint.class == CredentialClass::AppToken => {
+                    Err(Error::BadRequest(
                         "this endpoint wants the token of an account that authorised the platform: name it by path \
                          prefix, /@APPID/"
                             .into(),
-                    )),
-                    (None, _) => token(&app.token, CredentialParam::AccessToken, app.issuer),
+                    ))
                 }
-            }
-            CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-                let param = match endpoint.class {
-                    CredentialClass::ComponentToken => CredentialParam::ComponentAccessToken,
-                    _ => CredentialParam::AccessToken,
-                };
-                component(app)?;
-                token(&app.token, param, Issuer::Component)
-            }
-            CredentialClass::SuiteToken => {
-                token(further(app, Issuer::Suite)?, CredentialParam::SuiteAccessToken, Issuer::Suite)
-            }
-            CredentialClass::ProviderToken => token(
-                further(app, Issuer::Provider)?,
-                CredentialParam::ProviderAccessToken,
-                Issuer::Provider,
-            ),
-            CredentialClass::ProviderTokenAsAccessToken => {
-                token(further(app, Issuer::Provider)?, CredentialParam::AccessToken, Issuer::Provider)
-            }
-            CredentialClass::AppSecret if app.kind == AppKind::Component => Err(Error::BadRequest(
+                None => token(&app.token, CredentialParam::AccessToken, app.issuer),
+            },
+            CredentialClass::AppSecret if app.kind.is_platform() => Err(Error::BadRequest(
                 "this endpoint wants an account's own AppSecret, which a platform never has: call the one below \
                  /sns/component/ or /sns/oauth2/component/"
                     .into(),
@@ -90,9 +69,8 @@ impl<'a> CredentialPlan<'a> {
                 Ok(Self::Secret([("component_appid", &*app.appid), ("appsecret", app.secret.expose())]))
             }
             CredentialClass::UserOauth => Ok(Self::AsSent),
-            CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential | CredentialClass::None => {
-                Ok(Self::Nothing)
-            }
+            // Token endpoints, pages for browsers.
+            _ => Ok(Self::Nothing),
         }
     }
 
@@ -126,7 +104,7 @@ impl<'a> CredentialPlan<'a> {
 }
 
 fn component(app: &App) -> Result<(), Error> {
-    if app.kind == AppKind::Component {
+    if app.kind.is_platform() {
         return Ok(());
     }
     Err(Error::EndpointForbidden(
@@ -134,7 +112,12 @@ fn component(app: &App) -> Result<(), Error> {
     ))
 }
 
-fn further(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
+/// What this issuer hands out, for endpoints that take nothing else.
+fn issued(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
+    if issuer == Issuer::Component {
+        component(app)?;
+        return Ok(&app.token);
+    }
     app.further(issuer).ok_or(Error::EndpointForbidden(
         "this endpoint wants a credential of WeCom that this app does not have (suite_id, provider_secret)"
             .into(),

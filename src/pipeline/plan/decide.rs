@@ -122,7 +122,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, target, shown, .. } = self;
-        let placeholder = match asked.is_by_token() {
+        let placeholder = match asked.by.is_some() {
             true => Placeholder::read(&facts, target.query),
             false => Placeholder::Absent,
         };
@@ -191,14 +191,14 @@ impl<'d> Draft<'d, '_> {
     ) -> Result<Plan<'p>, Error> {
         let Opening { facts, parts, target, .. } = self.opening;
         let target = match self.purpose {
-            Purpose::Call => target.at(account),
+            Purpose::Call => target.at(account.app.kind.family()),
             Purpose::TokenCall(..) | Purpose::Lease => target,
         };
         identity.app = Some(account.app.index);
         identity.endpoint = Some(target.endpoint);
         let then = match self.purpose {
             Purpose::TokenCall(asked, call) => {
-                asked.check_has(account)?;
+                token_call::check_has(asked, account)?;
                 call.code.as_ref().map_or(Then::Placeholder(asked), Then::Authorization)
             }
             Purpose::Lease => Then::Lease(Lease::new(account, &target)?),

@@ -10,7 +10,6 @@ use super::target::Target;
 use crate::message::query;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
-use crate::wechat::AppKind;
 
 /// No path of WeChat's begins so.
 pub(crate) const PATH: &str = "/wxgate/token";
@@ -51,7 +50,7 @@ pub(crate) fn permit<'d>(
 impl Lease {
     /// The lease that is asked for.
     pub(crate) fn new(account: &Account<'_>, target: &Target<'_>) -> Result<Self, Error> {
-        if account.app.kind == AppKind::Component && account.authorizer.is_none() {
+        if account.app.kind.is_platform() && account.authorizer.is_none() {
             return Err(Error::EndpointForbidden(
                 "a platform's own token, by which those of all its accounts are had, is not handed out"
                     .into(),

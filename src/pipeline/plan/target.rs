@@ -8,11 +8,10 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Uri, Version};
 use memchr::memmem::Finder;
 
-use super::account::Account;
 use crate::message::{host, path, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
-use crate::wechat::AppKind;
+use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
 
 /// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its appid. WeChat's
@@ -111,11 +110,11 @@ impl<'r> Target<'r> {
         Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))
     }
 
-    /// The endpoint as the hosts of this account know it: WeCom's have paths of the same names.
-    pub(crate) fn at(self, account: &Account<'_>) -> Self {
-        match account.app.kind {
-            AppKind::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
-            AppKind::OfficialAccount | AppKind::MiniProgram | AppKind::Component => self,
+    /// The endpoint as these hosts know it: WeCom's have paths of the same names.
+    pub(crate) fn at(self, family: Family) -> Self {
+        match family {
+            Family::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
+            Family::Api | Family::Mp | Family::Open => self,
         }
     }
 }

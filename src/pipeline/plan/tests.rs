@@ -104,7 +104,7 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
             Then::Forward(CredentialPlan::Secret(_)) => format!("{app}: secret"),
             Then::Forward(CredentialPlan::Nothing) => format!("{app}: bare"),
             Then::Forward(CredentialPlan::AsSent) => format!("{app}: as sent"),
-            Then::Placeholder(asked) => format!("{app}: placeholder as {}", asked.field()),
+            Then::Placeholder(asked) => format!("{app}: placeholder as {}", asked.issuer.field()),
             Then::Authorization(_) => format!("{app}: authorization"),
             Then::Lease(_) => format!("{app}: lease"),
             Then::Ticket(TicketUse::HandOut(_)) => format!("{app}: ticket"),

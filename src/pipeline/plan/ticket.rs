@@ -8,7 +8,7 @@ use crate::message::{host, query};
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
 use crate::token::Handle;
-use crate::wechat::{AppKind, Issuer, TicketKind, catalogue};
+use crate::wechat::{Family, Issuer, TicketKind, catalogue};
 
 /// No path of WeChat's begins so.
 const SIGNATURE: &str = "/wxgate/jssdk/signature";
@@ -28,23 +28,16 @@ pub(crate) fn wanted<'a>(
     target: &Target<'_>,
 ) -> Result<Option<TicketUse<'a>>, Error> {
     let path = catalogue::normalise(target.path);
-    let ticket_type = || target.query.and_then(|query| query::get(query, "type"));
-    let work = account.app.kind == AppKind::Work;
+    let has_type =
+        |name: &str| target.query.and_then(|query| query::get(query, "type")).is_some_and(|own| own == name);
+    let family = account.app.kind.family();
     let kind = match &*path {
-        SIGNATURE if work && ticket_type().as_deref() == Some("agent_config") => TicketKind::WorkAgent,
-        SIGNATURE if work => TicketKind::WorkCorporation,
-        SIGNATURE => TicketKind::JsApi,
-        "/cgi-bin/get_jsapi_ticket" if work => TicketKind::WorkCorporation,
-        "/cgi-bin/ticket/get" if work && ticket_type().as_deref() == Some("agent_config") => {
-            TicketKind::WorkAgent
-        }
-        "/cgi-bin/ticket/getticket" if !work => match ticket_type().as_deref() {
-            Some("jsapi") => TicketKind::JsApi,
-            Some("wx_card") => TicketKind::Card,
-            _ => return Ok(None),
-        },
-        _ => return Ok(None),
+        SIGNATURE if family != Family::Work => Some(TicketKind::JsApi),
+        SIGNATURE if has_type("agent_config") => Some(TicketKind::WorkAgent),
+        SIGNATURE => Some(TicketKind::WorkCorporation),
+        path => TicketKind::asked(family, path, has_type),
     };
+    let Some(kind) = kind else { return Ok(None) };
     let kept = account.app.further(Issuer::Ticket(kind)).filter(|_| account.authorizer.is_none());
     if path == SIGNATURE {
         let page = page(account.app, target)?;

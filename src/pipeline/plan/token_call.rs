@@ -10,26 +10,10 @@ use crate::message::query;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::secret::Secret;
-use crate::wechat::{AppKind, Issuer, catalogue};
+use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 
 /// What a token call asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// `/cgi-bin/token`, `/cgi-bin/stable_token`
-    App,
-    /// WeCom's `/cgi-bin/gettoken`
-    Work,
-    /// `/cgi-bin/component/api_component_token`
-    Component,
-    /// `/cgi-bin/component/api_authorizer_token`
-    Authorizer,
-    /// `/cgi-bin/component/api_query_auth`: what an account granted that has just authorised the platform
-    Authorization,
-    /// WeCom's `/cgi-bin/service/get_suite_token`
-    Suite,
-    /// WeCom's `/cgi-bin/service/get_provider_token`
-    Provider,
-}
+pub(crate) type Asked = &'static TokenEndpoint;
 
 /// What a token call says, in its query or its JSON body.
 #[derive(Default)]
@@ -49,79 +33,26 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     if !target.endpoint.issues() {
         return None;
     }
-    let asked = match &*catalogue::normalise(target.path) {
-        "/cgi-bin/token" | "/cgi-bin/stable_token" => Asked::App,
-        "/cgi-bin/gettoken" => Asked::Work,
-        "/cgi-bin/component/api_component_token" => Asked::Component,
-        "/cgi-bin/component/api_authorizer_token" => Asked::Authorizer,
-        "/cgi-bin/component/api_query_auth" => Asked::Authorization,
-        "/cgi-bin/service/get_suite_token" => Asked::Suite,
-        "/cgi-bin/service/get_provider_token" => Asked::Provider,
-        _ => return None,
-    };
+    let asked = TokenEndpoint::find(&catalogue::normalise(target.path))?;
     // Without such an app these are endpoints that hand out credentials like others.
-    let known = asked == Asked::App || directory.apps.iter().any(|app| asked.fits(app.kind));
-    known.then_some(asked)
+    let is_had = || directory.apps.iter().any(|app| app.kind.may_have(asked.issuer));
+    (matches!(asked.issuer, Issuer::App(_)) || is_had()).then_some(asked)
 }
 
-impl Asked {
-    /// How WeChat calls the app's identifier and its secret here. The last two carry the platform's token in the place
-    /// of a secret.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::App => ("appid", "secret"),
-            Self::Work => ("corpid", "corpsecret"),
-            Self::Suite => ("suite_id", "suite_secret"),
-            Self::Provider => ("corpid", "provider_secret"),
-            Self::Component | Self::Authorizer | Self::Authorization => {
-                ("component_appid", "component_appsecret")
-            }
-        }
+/// Refuses a call for what an account of this kind has not: its answer would be a token that is good for nothing.
+pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
+    let app = account.app;
+    let has = match asked.issuer {
+        Issuer::App(_) if app.kind.is_platform() => account.authorizer.is_some(),
+        issuer if issuer.is_optional() => app.further(issuer).is_some(),
+        issuer => app.kind.may_have(issuer),
+    };
+    if has {
+        return Ok(());
     }
-
-    /// What the token is called in the answer.
-    pub(crate) fn field(self) -> &'static str {
-        match self {
-            Self::App | Self::Work => "access_token",
-            Self::Component => "component_access_token",
-            Self::Authorizer | Self::Authorization => "authorizer_access_token",
-            Self::Suite => "suite_access_token",
-            Self::Provider => "provider_access_token",
-        }
-    }
-
-    /// Whether apps of this kind have such a token.
-    fn fits(self, kind: AppKind) -> bool {
-        match self {
-            Self::App => kind.has_token_modes(),
-            Self::Work | Self::Suite | Self::Provider => kind == AppKind::Work,
-            Self::Component | Self::Authorizer | Self::Authorization => kind == AppKind::Component,
-        }
-    }
-
-    /// Whether the call carries a token, which then says who calls.
-    pub(crate) fn is_by_token(self) -> bool {
-        matches!(self, Self::Authorizer | Self::Authorization)
-    }
-
-    /// Refuses a call for what an account of this kind has not: its answer would be a token that is good for nothing.
-    pub(crate) fn check_has(self, account: &Account<'_>) -> Result<(), Error> {
-        let app = account.app;
-        let has = match self {
-            Self::App if app.kind == AppKind::Component => account.authorizer.is_some(),
-            Self::App => app.kind != AppKind::Work,
-            Self::Work => app.kind == AppKind::Work,
-            Self::Component | Self::Authorizer | Self::Authorization => app.kind == AppKind::Component,
-            Self::Suite => app.further(Issuer::Suite).is_some(),
-            Self::Provider => app.further(Issuer::Provider).is_some(),
-        };
-        if has {
-            return Ok(());
-        }
-        Err(Error::EndpointForbidden(
-            format!("this endpoint issues a credential of another kind than app {} has", app.name).into(),
-        ))
-    }
+    Err(Error::EndpointForbidden(
+        format!("this endpoint issues a credential of another kind than app {} has", app.name).into(),
+    ))
 }
 
 impl TokenCall {
@@ -142,13 +73,12 @@ impl TokenCall {
                 Err(Error::BadRequest(format!("{name} in the body of a token call must be a string").into()))
             }
         };
-        let (id, secret) = asked.names();
         let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
         Ok(Self {
-            appid: given(id)?,
-            secret: said(secret)?.filter(|_| !asked.is_by_token()),
-            authorizer: given("authorizer_appid")?.filter(|_| asked == Asked::Authorizer),
-            code: given("authorization_code")?.filter(|_| asked == Asked::Authorization).map(Secret::new),
+            appid: given(asked.id)?,
+            secret: said(asked.secret)?.filter(|_| asked.by.is_none()),
+            authorizer: asked.account.map(given).transpose()?.flatten(),
+            code: asked.code.map(given).transpose()?.flatten().map(Secret::new),
         })
     }
 

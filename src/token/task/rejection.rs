@@ -17,9 +17,10 @@ use tokio::time::Instant;
 
 use super::refresh_task::RefreshTask;
 use super::renewal::{Limits, Renewal};
-use crate::token::fetch::{Pulse, probe};
+use crate::token::fetch::probe;
 use crate::token::handle::Verdict;
 use crate::token::life::{CachedVerdict, Reason, Rejection};
+use crate::wechat::errcode::Proof;
 
 /// Long enough for WeChat's nodes to agree on a token, and short enough for the SDKs that give up
 /// after 2 s.
@@ -74,9 +75,9 @@ impl RefreshTask {
         }
         // Step 4, also if none could be fetched.
         match self.pulse().await {
-            Pulse::Alive => return self.replay_later().await,
-            Pulse::Undecided => return Verdict::PassOn,
-            Pulse::Dead => {}
+            Proof::Alive => return self.replay_later().await,
+            Proof::Undecided => return Verdict::PassOn,
+            Proof::Dead => {}
         }
         match renewal {
             None => {
@@ -95,7 +96,7 @@ impl RefreshTask {
     /// that.
     async fn confirm(&mut self, rejection: &Rejection) -> Verdict {
         match self.pulse().await {
-            Pulse::Alive => {
+            Proof::Alive => {
                 self.life.hold_endpoint(rejection.endpoint, self.now());
                 tracing::info!(
                     app = %self.app_name(),
@@ -105,8 +106,8 @@ impl RefreshTask {
                 );
                 Verdict::PassOn
             }
-            Pulse::Undecided => Verdict::PassOn,
-            Pulse::Dead => {
+            Proof::Undecided => Verdict::PassOn,
+            Proof::Dead => {
                 self.recover(Reason::Rejected).await;
                 self.replay_if_usable()
             }
@@ -115,17 +116,17 @@ impl RefreshTask {
 
     /// The token held won a race, but may be dead from the start.
     pub(super) async fn probe_suspect(&mut self) {
-        if self.pulse().await == Pulse::Dead {
+        if self.pulse().await == Proof::Dead {
             self.recover(Reason::Rejected).await;
         }
     }
 
     /// Whether the token held lives: evidence from traffic, failing that a probe. Remembers the
     /// answer.
-    async fn pulse(&mut self) -> Pulse {
-        let Some(token) = self.life.token().map(Arc::clone) else { return Pulse::Undecided };
+    async fn pulse(&mut self) -> Proof {
+        let Some(token) = self.life.token().map(Arc::clone) else { return Proof::Undecided };
         let mut asked = Instant::now();
-        let mut pulse = Pulse::Undecided;
+        let mut pulse = Proof::Undecided;
         if self.shared.evidence.last_sent_at(token.generation).is_none() {
             let configured = self.configured();
             let timeout = configured.options.fetch_timeout;
@@ -135,13 +136,13 @@ impl RefreshTask {
         // Also after the probe: it may have met a node that lags, and what traffic shows costs no
         // force.
         if let Some(sent_at) = self.shared.evidence.last_sent_at(token.generation) {
-            (asked, pulse) = (sent_at, Pulse::Alive);
+            (asked, pulse) = (sent_at, Proof::Alive);
         }
         let now = self.now();
         match pulse {
-            Pulse::Alive => self.life.found_alive(asked, now),
-            Pulse::Undecided => self.life.found_undecided(now),
-            Pulse::Dead => {
+            Proof::Alive => self.life.found_alive(asked, now),
+            Proof::Undecided => self.life.found_undecided(now),
+            Proof::Dead => {
                 self.life.found_dead();
                 self.publish();
             }

@@ -9,7 +9,7 @@ use super::refresh_task::{Deps, RefreshTask};
 use super::store_sync::{LEASE, LeaseResult};
 use crate::observe::clock::Timestamp;
 use crate::store::Lease;
-use crate::token::fetch::{self, FetchError, Issued};
+use crate::token::fetch::{Fetch, FetchError, Issued};
 use crate::token::handle::Configured;
 use crate::token::life::{Failure, Moment, Outcome, Reason, Refresh, Token, Unavailable};
 use crate::token::settings::Settings;
@@ -203,8 +203,8 @@ impl RefreshTask {
         let Configured { app, options } = Configured::clone(&configured);
         let settings = Settings { app, options, credential: self.credential.clone() };
         let Self { deps: Deps { store, .. }, control, grant, .. } = self;
-        let tools = fetch::Tools { control, store, now };
-        let call = Box::pin(fetch::fetch(&tools, &settings, grant, force));
+        let mut fetch = Fetch { control, store, settings: &settings, grant, now };
+        let call = Box::pin(fetch.run(force));
         tokio::pin!(call);
         let mut renewals = interval_at(Instant::now() + LEASE_RENEWAL, LEASE_RENEWAL);
         loop {

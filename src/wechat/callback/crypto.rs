@@ -1,7 +1,8 @@
-//! WeChat's message encryption (消息加解密): SHA-1 over sorted parts, AES-256-CBC with the key's first half as IV.
+//! WeChat's message encryption (消息加解密): SHA-1 over sorted parts, AES-256-CBC with the key's first
+//! half as IV.
 //!
-//! Key and IV are the platform's for years, and the signature is a hash over a secret part rather than a MAC. That is the
-//! protocol; what it leaves open is closed by `callback::replay`.
+//! Key and IV are the platform's for years, and the signature is a hash over a secret part rather
+//! than a MAC. That is the protocol; what it leaves open is closed by `callback::replay`.
 
 use std::fmt;
 
@@ -17,8 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::observe::hex::hex;
 
-/// An EncodingAESKey comes without its `=`, and its last character has two bits too many, which needn't be zero: those of
-/// WeChat's own samples aren't.
+/// An EncodingAESKey comes without its `=`, and its last character has two bits too many, which
+/// needn't be zero: those of WeChat's own samples aren't.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -68,8 +69,8 @@ impl fmt::Debug for AesKey {
 
 /// The SHA-1 that signs a push.
 ///
-/// The parts are joined without a mark between them, so a digit can wander from nonce to timestamp and the seal still
-/// holds: pushes are told apart by their seal, never by the nonce.
+/// The parts are joined without a mark between them, so a digit can wander from nonce to timestamp
+/// and the seal still holds: pushes are told apart by their seal, never by the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seal([u8; digest::SHA1_OUTPUT_LEN]);
 
@@ -109,7 +110,8 @@ impl Message {
     }
 }
 
-/// Decrypts base64: 16 random bytes, the text's length in four, the text, the receiver, padding. None if it isn't that.
+/// Decrypts base64: 16 random bytes, the text's length in four, the text, the receiver, padding.
+/// None if it isn't that.
 pub(super) fn decrypt(key: &AesKey, encrypted: &str) -> Option<Message> {
     let mut plain = Zeroizing::new(STANDARD.decode(encrypted).ok()?);
     if plain.is_empty() || !plain.len().is_multiple_of(PADDING_BLOCK) {

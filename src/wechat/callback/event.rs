@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::seconds;
 use super::xml::Fields;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -11,8 +10,8 @@ use crate::secret::Secret;
 /// Times below this are counted from the event's creation.
 const LEAST_EPOCH: Duration = Duration::from_secs(1_000_000_000);
 
-/// Something that happened to a platform or a suite. `created` is WeChat's clock: pushes may overtake each other, so what is
-/// older than what is known already is to be left.
+/// Something that happened to a platform or a suite. `created` is WeChat's clock: pushes may
+/// overtake each other, so what is older than what is known already is to be left.
 #[derive(Debug)]
 pub enum Event {
     /// `component_verify_ticket`, every ten minutes; good for twelve hours.
@@ -160,4 +159,10 @@ impl Event {
             other => Self::Other { info_type: other.into(), created },
         })
     }
+}
+
+/// Whole seconds, in digits alone.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u32>().ok().filter(|_| digits).map(|seconds| Duration::from_secs(seconds.into()))
 }

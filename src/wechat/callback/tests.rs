@@ -37,7 +37,8 @@ fn tencents_signed_sample_is_verified_down_to_its_content() {
     let body = format!(
         "<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]></ToUserName><Encrypt><![CDATA[{SIGNED}]]></Encrypt></xml>"
     );
-    // A message to an account: not what comes here, but signed, encrypted and addressed as everything is.
+    // A message to an account: not what comes here, but signed, encrypted and addressed as
+    // everything is.
     assert_eq!(open(&key, query, body.as_bytes()).unwrap_err(), Rejected::Content);
     let text = decrypt(&key.aes_key, SIGNED).unwrap();
     assert_eq!(Fields::read(text.text().unwrap()).unwrap().get("CreateTime"), Some("1409735668"));

@@ -19,8 +19,9 @@ struct Field {
 }
 
 impl Fields {
-    /// Reads a document with one root. None if it isn't well-formed, too deep or too wide, has a DOCTYPE, a processing
-    /// instruction or an entity beyond XML's own five, or two children of the root have one name.
+    /// Reads a document with one root. None if it isn't well-formed, too deep or too wide, has a
+    /// DOCTYPE, a processing instruction or an entity beyond XML's own five, or two children of the
+    /// root have one name.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;

@@ -1,18 +1,23 @@
-//! What is ours and not WeChat's: which endpoints are guarded and which hand out credentials, listed or not.
+//! What is ours and not WeChat's: which endpoints are guarded and which hand out credentials,
+//! listed or not.
 
-use super::{CredentialClass, Endpoint};
-use crate::wechat::Family;
+use super::class::CredentialClass;
+use super::endpoint::Endpoint;
+use crate::wechat::family::Family;
 
 /// The rules of the hosts that share one meaning of their paths. All paths are in normal form.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Spends what the account has little of, shows other callers' requests, or changes who controls the account.
+    /// Spends what the account has little of, shows other callers' requests, or changes who
+    /// controls the account.
     pub(super) guarded: &'static [&'static str],
-    /// Catalogued as demanding some token, yet what they answer holds refresh tokens or tokens of other accounts.
+    /// Catalogued as demanding some token, yet what they answer holds refresh tokens or tokens of
+    /// other accounts.
     pub(super) issuing: &'static [&'static str],
     /// Ends of paths that take a code which WeChat accepts once.
     coded: &'static [&'static str],
-    /// Below it is the user's side of the API: a code may be behind any path, and the app's token is behind none.
+    /// Below it is the user's side of the API: a code may be behind any path, and the app's token
+    /// is behind none.
     oauth: Option<&'static str>,
     others: Others,
 }
@@ -55,7 +60,8 @@ impl Others {
 
 static MAIN: Rules = Rules {
     guarded: &[
-        // Ten, or fifty, clearings a month for the whole account. Every path with a `clear_quota` segment is guarded too.
+        // Ten, or fifty, clearings a month for the whole account. Every path with a `clear_quota`
+        // segment is guarded too.
         "/cgi-bin/clear_quota",
         "/cgi-bin/openapi/quota/clear",
         // Shows URL, body and answer of anybody's request in the last seven days.
@@ -86,10 +92,12 @@ static MAIN: Rules = Rules {
     others: Others::of(Family::Api),
 };
 
-/// Deleting members and customers one by one or by the hundred is what a directory's owner does every day: free.
+/// Deleting members and customers one by one or by the hundred is what a directory's owner does
+/// every day: free.
 static WORK: Rules = Rules {
     guarded: &[
-        // Replaces the whole directory: who isn't in the uploaded file is deleted, and so loses the company's data.
+        // Replaces the whole directory: who isn't in the uploaded file is deleted, and so loses the
+        // company's data.
         "/cgi-bin/batch/replaceparty",
         "/cgi-bin/batch/replaceuser",
         // Throws another company out of the group; its apps and chats go with it.
@@ -162,7 +170,7 @@ impl Rules {
         }
     }
 
-    /// `other`, as which [`super::all`] lists what isn't listed.
+    /// `other`, as which the catalogue lists what isn't listed.
     pub(super) fn other(&'static self) -> &'static Endpoint {
         &self.others.plain
     }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::class::CredentialClass;
+use super::endpoint::Endpoint;
+use super::path::normalise;
 use super::rules::Rules;
-use super::{CredentialClass, Endpoint, normalise};
-use crate::wechat::Family;
+use crate::wechat::family::Family;
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -67,7 +69,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
     let normal = normalise(path);
     let rules = Rules::of(family);
     let issues = rules.issuing.contains(&normal.as_ref());
-    let class = if issues { CredentialClass::IssuesCredential } else { class(wants)? };
+    let class = if issues { CredentialClass::IssuesCredential } else { CredentialClass::of_column(wants)? };
     let guarded = rules.guards(&normal);
     Some(Endpoint {
         path,
@@ -83,28 +85,8 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
     })
 }
 
-fn class(wants: &str) -> Option<CredentialClass> {
-    Some(match wants {
-        // An authorizer's token is the app's own, seen from the third-party platform.
-        "app" | "authorizer" => CredentialClass::AppToken,
-        "app_or_component" | "app_or_component?" => CredentialClass::AppOrComponentToken,
-        "component" => CredentialClass::ComponentToken,
-        "component_as_access_token" => CredentialClass::ComponentTokenAsAccessToken,
-        "user" => CredentialClass::UserOauth,
-        "secret" => CredentialClass::AppSecret,
-        "component_secret" => CredentialClass::ComponentSecret,
-        "token" => CredentialClass::TokenEndpoint,
-        "issues" => CredentialClass::IssuesCredential,
-        "suite" => CredentialClass::SuiteToken,
-        "provider" => CredentialClass::ProviderToken,
-        "provider_as_access_token" => CredentialClass::ProviderTokenAsAccessToken,
-        "none" => CredentialClass::None,
-        _ => return None,
-    })
-}
-
-/// Multiply-and-rotate over words. Callers choose what is looked up, never what the table holds, so they can't make
-/// its entries collide.
+/// Multiply-and-rotate over words. Callers choose what is looked up, never what the table holds, so
+/// they can't make its entries collide.
 #[derive(Default)]
 struct PathHasher(u64);
 

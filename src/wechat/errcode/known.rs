@@ -1,10 +1,10 @@
 //! The codes that may be a metric's label.
 
-/// From the global error code pages of official accounts, mini programs and the open platform, ascending, with those of WeCom's that are
-/// explained.
+/// From the global error code pages of official accounts, mini programs and the open platform,
+/// ascending, with those of WeCom's that are explained.
 ///
-/// Where the pages are dense, the range is taken whole: a code too many costs nothing, a missing one is counted as
-/// `other`.
+/// Where the pages are dense, the range is taken whole: a code too many costs nothing, a missing
+/// one is counted as `other`.
 pub(super) const KNOWN: &[i64] = &[
     -1, 0, 40001, 40002, 40003, 40004, 40005, 40006, 40007, 40008, 40009, 40010, 40011, 40012, 40013, 40014,
     40015, 40016, 40017, 40018, 40019, 40020, 40021, 40022, 40023, 40024, 40025, 40026, 40027, 40028, 40029,

@@ -1,6 +1,6 @@
 //! What codes mean to an operator, and what to do about them.
 
-use crate::wechat::Family;
+use crate::wechat::family::Family;
 
 /// What a code means where the proxy meets it, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Meaning {
     pub remedy: &'static str,
 }
 
-/// Explains the codes that an operator meets at token endpoints and in budgets, as the hosts of `family` mean them; none
-/// for the callers' own business.
+/// Explains the codes that an operator meets at token endpoints and in budgets, as the hosts of
+/// `family` mean them; none for the callers' own business.
 pub fn explain(family: Family, code: i64) -> Option<Meaning> {
     match family {
         Family::Work => work(code).or_else(|| main(code)),

@@ -1,6 +1,6 @@
 //! What the codes that callers meet mean, in a clause, in both languages.
 
-use crate::wechat::Family;
+use crate::wechat::family::Family;
 
 /// A code's meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -53,6 +53,13 @@ pub(super) fn circles(files: &[(String, String)]) -> Vec<Circle> {
     circles
 }
 
+/// The files that aren't compiled for tests alone.
+pub(super) fn without_tests(files: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
+    let modules = files.iter().flat_map(|(path, text)| read(text, module_of(path)).test_modules);
+    let tests: Vec<_> = modules.collect();
+    files.iter().filter(move |(path, _)| !tests.iter().any(|test| module_of(path).starts_with(test)))
+}
+
 /// Items by the file that names them and the file that defines them.
 type Imports = BTreeMap<(String, String), BTreeSet<String>>;
 
@@ -81,10 +88,8 @@ struct Module {
 
 impl Tree {
     fn new(files: &[(String, String)]) -> Self {
-        let read = files.iter().map(|(path, text)| (path.clone(), read(text, module_of(path))));
-        let mut files: Vec<_> = read.collect();
-        let tests: Vec<_> = files.iter().flat_map(|(_, paths)| &paths.test_modules).cloned().collect();
-        files.retain(|(_, paths)| !tests.iter().any(|test| paths.modules[0].starts_with(test)));
+        let files: Vec<_> =
+            without_tests(files).map(|(path, text)| (path.clone(), read(text, module_of(path)))).collect();
         let mut modules: BTreeMap<Vec<String>, Module> = BTreeMap::from([(Vec::new(), Module::default())]);
         for (file, paths) in &files {
             for module in &paths.modules {

@@ -52,6 +52,22 @@ async fn prefix_header_placeholder_and_host_each_name_the_app() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_served_with_a_token_of_its_own() {
+    const ORDER: &str = "/channels/ec/order/get";
+    let apps = SHOP_AND_GAME.replacen("\"mini_program\"", "\"store\"", 1);
+    let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;
+    let answer = gate.post(&format!("/@game{ORDER}"), r#"{"order_id":"1"}"#).await;
+    assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
+    let token = gate.sandbox.token(OTHER_APPID, Kind::Stable);
+    assert!(token.is_some());
+    assert_eq!(gate.only(ORDER).access_token, token);
+    // An SDK that fetches first gets a placeholder.
+    let token = placeholder(&gate, OTHER_APPID, OTHER_SECRET).await;
+    let answer = gate.post(&format!("{ORDER}?access_token={token}"), "{}").await;
+    assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_any_name_the_default_app_is_meant_or_none() {
     let gate = two_apps().await;
     let answer = gate.get_with(PATH, &[]).await;

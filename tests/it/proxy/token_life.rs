@@ -69,6 +69,25 @@ async fn a_slow_call_that_succeeds_late_is_no_evidence_that_the_token_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_no_quota_is_known_of_a_path_proves_that_the_token_lives() {
+    let gate = Arc::new(Gate::start().await.warm().await);
+    let path = Some("/cgi-bin/user/info".to_owned());
+    gate.sandbox.lag(Lag { path, requests: Some(1), ..Lag::default() });
+    gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: 600 }));
+    let mut rejected = tokio::task::JoinSet::new();
+    {
+        let gate = Arc::clone(&gate);
+        rejected.spawn(async move { gate.get("/cgi-bin/user/info?openid=o1").await });
+    }
+    gate.sandbox.arrived("/cgi-bin/stable_token", 1).await;
+    let question = json!({ "cgi_path": "/cgi-bin/never/heard" }).to_string();
+    let answer = gate.post("/cgi-bin/openapi/quota/get", question).await;
+    assert_eq!(answer.errcode(), 76021, "{}", answer.text());
+    assert_eq!(rejected.join_all().await[0].errcode(), 0);
+    assert_eq!(gate.counts(), (1, 0, 0), "no probe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_poisoned_token_is_replaced_in_five_steps_in_this_order() {
     let gate = Gate::start().await.warm().await;
     gate.sandbox.poison(APPID);

@@ -1,0 +1,205 @@
+//! What WeChat answers to calls for credentials.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::secret::Secret;
+use crate::token::Failure;
+use crate::upstream::control::{Answer, CallError};
+use crate::wechat::verdict::scan;
+use crate::wechat::{Family, errcode, placeholder};
+
+/// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for
+/// garbage.
+const LONGEST_LIFETIME: i64 = 86_400;
+/// WeChat asks for room for 512 characters.
+const LONGEST_TOKEN: usize = 2048;
+
+/// A credential as WeChat handed it out.
+#[derive(Debug)]
+pub(in crate::token) struct Issued {
+    pub value: Secret,
+    pub lifetime: Duration,
+}
+
+/// A fetch that brought nothing.
+#[derive(Debug)]
+pub(in crate::token) struct FetchError {
+    pub failure: Failure,
+    /// WeChat may have acted without our knowing: a classic token may have been rotated away.
+    pub lost: bool,
+}
+
+/// What WeChat answered to a call about a credential: an object without an errcode but 0.
+pub(super) fn object(
+    answer: Result<Answer, CallError>,
+    family: Family,
+    secret: &Secret,
+) -> Result<Map<String, Value>, FetchError> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let mut failed = garbage(describe(&error));
+            failed.failure.remedy = error.remedy().map(str::to_owned);
+            failed.lost = !matches!(error, CallError::Connect(_));
+            return Err(failed);
+        }
+    };
+    if answer.status != StatusCode::OK {
+        return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));
+    }
+    let body = without_mark(&answer.body);
+    let parsed = serde_json::from_slice::<Map<String, Value>>(body);
+    if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
+        // The code counts even if the text around it is no valid JSON.
+        let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
+        return Err(refusal(family, code, message.unwrap_or_default(), secret));
+    }
+    parsed.map_err(|_| garbage("an answer that is no JSON object".into()))
+}
+
+/// The credential in an object that WeChat answered.
+pub(super) fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued, FetchError> {
+    let value = match answer.get(field).and_then(Value::as_str) {
+        Some(value) if well_formed(value) => Secret::new(value),
+        _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
+    };
+    if placeholder::looks_like(value.expose()) {
+        return Err(FetchError { failure: Failure::looped(), lost: false });
+    }
+    match answer.get("expires_in").and_then(Value::as_i64) {
+        Some(seconds @ 1..=LONGEST_LIFETIME) => {
+            Ok(Issued { value, lifetime: Duration::from_secs(seconds.unsigned_abs()) })
+        }
+        _ => Err(garbage("an answer without a sane expires_in".into())),
+    }
+}
+
+/// A body without the byte order mark that some of WeChat's answers begin with.
+pub(super) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+/// The configuration rules it out.
+pub(super) fn unset(key: &str) -> FetchError {
+    FetchError { failure: Failure::transient(format!("the app has no {key}")), lost: false }
+}
+
+/// What may stand in a query as it is; a token with anything else would change the request around
+/// it.
+fn well_formed(token: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&token.len())
+        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!*:=@/,".contains(&byte))
+}
+
+fn garbage(what: String) -> FetchError {
+    FetchError {
+        failure: Failure { errcode: None, message: what, remedy: None, permanent: false },
+        lost: true,
+    }
+}
+
+fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchError {
+    let remedy = match errcode::whitelist_address(message) {
+        Some(address) if code == 40164 => Some(format!(
+            "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单)"
+        )),
+        _ => errcode::explain(family, code).map(|meaning| meaning.remedy.to_owned()),
+    };
+    let failure = Failure {
+        errcode: Some(code),
+        message: quote(message, secret),
+        remedy,
+        permanent: errcode::permanent_at_token_endpoint(code),
+    };
+    FetchError { failure, lost: false }
+}
+
+/// WeChat's text, fit for a log line: short, without control characters, and without our secret
+/// even if an intermediary echoed it.
+fn quote(message: &str, secret: &Secret) -> String {
+    let message = message.replace(secret.expose(), "***");
+    message.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn describe(error: &CallError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::StatusCode;
+
+    use super::{FetchError, Issued, issued, object};
+    use crate::secret::Secret;
+    use crate::upstream::control::Answer;
+    use crate::wechat::Family;
+
+    fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let answer = Answer { status, body: Bytes::from(body.to_owned()) };
+        issued(&object(Ok(answer), Family::Api, &Secret::new("s3cret"))?, "access_token")
+    }
+
+    #[test]
+    fn a_token_answer_is_taken() {
+        let issued = judge(200, r#"{"access_token":"abc_-1","expires_in":345}"#).expect("a token");
+        assert_eq!((issued.value.expose(), issued.lifetime.as_secs()), ("abc_-1", 345));
+        assert!(judge(200, r#"{"errcode":0,"errmsg":"ok","access_token":"a","expires_in":1}"#).is_ok());
+        assert!(judge(200, "\u{feff}{\"access_token\":\"a\",\"expires_in\":1}").is_ok());
+    }
+
+    #[test]
+    fn garbage_is_a_transient_failure() {
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>busy</html>"),
+            (200, "[]"),
+            (200, "{}"),
+            (200, r#"{"access_token":"","expires_in":7200}"#),
+            (200, r#"{"access_token":"a&b","expires_in":7200}"#),
+            (200, r#"{"access_token":"a"}"#),
+            (200, r#"{"access_token":"a","expires_in":0}"#),
+            (200, r#"{"access_token":"a","expires_in":-5}"#),
+            (200, r#"{"access_token":"a","expires_in":86401}"#),
+            (200, r#"{"access_token":"a","expires_in":"7200"}"#),
+            (502, r#"{"access_token":"a","expires_in":7200}"#),
+        ] {
+            let error = judge(status, body).expect_err(body);
+            assert!(!error.failure.permanent && error.lost, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_code_and_names_the_address_to_whitelist() {
+        let body =
+            r#"{"errcode":40164,"errmsg":"invalid ip 192.0.2.7 ipv6 ::ffff:192.0.2.7, not in whitelist"}"#;
+        let failure = judge(200, body).expect_err("refused").failure;
+        assert_eq!((failure.errcode, failure.permanent), (Some(40164), true));
+        assert!(failure.remedy.expect("a remedy").contains("192.0.2.7"));
+        assert!(
+            !judge(200, r#"{"errcode":-1,"errmsg":"system error"}"#).expect_err("busy").failure.permanent
+        );
+    }
+
+    #[test]
+    fn an_echoed_secret_is_not_quoted() {
+        let failure = judge(200, r#"{"errcode":40125,"errmsg":"bad s3cret"}"#).expect_err("refused").failure;
+        assert_eq!(failure.message, "bad ***");
+    }
+
+    #[test]
+    fn our_own_placeholder_in_place_of_a_token_is_a_loop() {
+        let body = r#"{"access_token":"wxgate-abc","expires_in":7200}"#;
+        assert!(judge(200, body).expect_err("a loop").failure.permanent);
+    }
+}

@@ -1,0 +1,47 @@
+//! The exchange of a code for what an account granted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::object;
+use super::by_token::CallByToken;
+use super::fields::Fields;
+use crate::secret::Secret;
+use crate::token::{Failure, Handle};
+use crate::upstream::control::Control;
+use crate::wechat::{Family, Issuer, TokenEndpoint};
+
+/// What an account that authorised a platform granted.
+pub(in crate::token) struct Authorization {
+    pub appid: Arc<str>,
+    pub refresh_token: Secret,
+    /// What else WeChat told; no credential is in it.
+    pub info: serde_json::Value,
+}
+
+/// Exchanges the code that WeChat gave to an account which authorised the platform `component`.
+pub(in crate::token) async fn query_auth(
+    control: &Control,
+    platform: &Handle,
+    component: &str,
+    code: &Secret,
+    timeout: Duration,
+) -> Result<Authorization, Failure> {
+    const EXCHANGE: TokenEndpoint = TokenEndpoint::EXCHANGE;
+    let code_field = EXCHANGE.code.map(|name| (name, code.expose()));
+    let texts = std::iter::once((EXCHANGE.id, component)).chain(code_field).collect();
+    let body = Fields { texts, ..Fields::default() }.json();
+    let call = CallByToken { path: EXCHANGE.path, query: "", body: Some(&body), issuer: Issuer::Component };
+    let answer = call.make(control, platform, timeout).await;
+    let mut answer =
+        answer.and_then(|answer| object(answer, Family::Api, code)).map_err(|error| error.failure)?;
+    let mut take = |name: &str| answer.get_mut("authorization_info")?.as_object_mut()?.remove(name);
+    let (appid, refresh_token) = (take("authorizer_appid"), take("authorizer_refresh_token"));
+    drop(take("authorizer_access_token"));
+    let text = |value: Option<serde_json::Value>| value?.as_str().map(str::to_owned);
+    let (Some(appid), Some(refresh_token)) = (text(appid), text(refresh_token)) else {
+        return Err(Failure::transient("WeChat told neither account nor refresh token"));
+    };
+    let info = answer.remove("authorization_info").unwrap_or_default();
+    Ok(Authorization { appid: appid.into(), refresh_token: Secret::new(refresh_token), info })
+}

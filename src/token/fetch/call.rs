@@ -1,0 +1,134 @@
+//! One fetch of a credential.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::{FetchError, Issued, issued, object, unset};
+use super::by_token::CallByToken;
+use super::fields::Fields;
+use crate::observe::clock::Timestamp;
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::token::credential::Credential;
+use crate::token::grant::{self, Grant};
+use crate::token::settings::Settings;
+use crate::token::{AppOptions, Failure};
+use crate::upstream::control::{Call, Control};
+use crate::wechat::{Form, Issuer, TicketKind, TokenEndpoint};
+
+/// WeChat's word for a refresh token that it will never take again: the account has to authorise
+/// anew.
+const REFRESH_TOKEN_INVALID: i64 = 61023;
+
+/// A fetch, and what it works with.
+pub(in crate::token) struct Fetch<'a> {
+    pub control: &'a Control,
+    pub store: &'a Store,
+    pub settings: &'a Settings,
+    pub grant: &'a mut Grant,
+    pub now: Timestamp,
+}
+
+impl Fetch<'_> {
+    /// Fetches the credential; `force` is for what can be forced alone.
+    pub(in crate::token) async fn run(&mut self, force: bool) -> Result<Issued, FetchError> {
+        let Settings { app, options, credential } = self.settings;
+        if let Issuer::Ticket(kind) = credential.issuer {
+            return self.ticket(kind).await;
+        }
+        let endpoint = TokenEndpoint::of(credential.issuer).ok_or_else(|| unset("token endpoint"))?;
+        if let Some(by) = endpoint.by {
+            return self.by_token(endpoint, by).await;
+        }
+        let timeout = options.fetch_timeout;
+        match endpoint.grant {
+            None => by_secret(self.control, app, credential, None, force, timeout).await,
+            Some(_) => {
+                // An app that lacks the secret isn't asked for the ticket.
+                credential.login(app).map_err(unset)?;
+                let ticket = self.granted().await?;
+                by_secret(self.control, app, credential, Some(&ticket), force, timeout).await
+            }
+        }
+    }
+
+    /// The token by which the platform acts for an account. WeChat may send another refresh token
+    /// along: that one is the store's before the token is anybody's.
+    async fn by_token(&mut self, endpoint: &TokenEndpoint, by: Issuer) -> Result<Issued, FetchError> {
+        let Settings { app, options, credential } = self.settings;
+        let Some(platform) = &credential.by else { return Err(unset("platform")) };
+        let refresh_token = self.granted().await?;
+        let mut texts = vec![(endpoint.id, &*app.appid)];
+        texts.extend(endpoint.account.map(|name| (name, &*credential.owner)));
+        texts.extend(endpoint.grant.map(|name| (name, refresh_token.expose())));
+        let body = Fields { texts, ..Fields::default() }.json();
+        let call = CallByToken { path: endpoint.path, query: "", body: Some(&body), issuer: by };
+        let answer = call.make(self.control, platform, options.fetch_timeout).await?;
+        let answer = object(answer, credential.issuer.family(), &refresh_token).inspect_err(|error| {
+            if error.failure.errcode == Some(REFRESH_TOKEN_INVALID) {
+                self.grant.refuse();
+            }
+        })?;
+        let another = endpoint.grant.and_then(|name| answer.get(name)?.as_str());
+        if let (Some(value), Some(key)) = (another, grant::key(app, credential)) {
+            self.grant.replace(self.store, &key, value, self.now).await;
+        }
+        issued(&answer, credential.issuer.field())
+    }
+
+    /// A ticket that web pages are signed with.
+    async fn ticket(&self, kind: TicketKind) -> Result<Issued, FetchError> {
+        let Settings { app, options, credential } = self.settings;
+        let Some(token) = &credential.by else { return Err(unset("token")) };
+        let (query, issuer) = (kind.query(), app.kind.issuer(app.mode));
+        let call = CallByToken { path: kind.path(), query: &query, body: None, issuer };
+        let answer = call.make(self.control, token, options.fetch_timeout).await?;
+        issued(&object(answer, credential.issuer.family(), &app.secret)?, credential.issuer.field())
+    }
+
+    /// What WeChat handed over to fetch with.
+    async fn granted(&mut self) -> Result<Arc<Secret>, FetchError> {
+        let key = grant::key(&self.settings.app, &self.settings.credential).unwrap_or_default();
+        let looked = self.grant.look(self.store, &key, self.now).await;
+        looked.map_err(|failure| FetchError { failure, lost: false })
+    }
+}
+
+/// Fetches an app's token without force and forgets it: whether WeChat would give one, and how long
+/// that would live. What rotates by a fetch is replaced.
+///
+/// # Errors
+/// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a
+/// ticket.
+pub async fn trial(control: &Control, app: &AppOptions, timeout: Duration) -> Result<Duration, Failure> {
+    let credential = Credential::main(app);
+    if TokenEndpoint::of(credential.issuer).is_none_or(|endpoint| endpoint.grant.is_some()) {
+        return Err(Failure::ticketless());
+    }
+    let issued = by_secret(control, app, &credential, None, false, timeout).await;
+    issued.map(|issued| issued.lifetime).map_err(|error| error.failure)
+}
+
+/// Fetches a token by a secret, and by a ticket where WeChat wants one.
+async fn by_secret(
+    control: &Control,
+    app: &AppOptions,
+    credential: &Credential,
+    ticket: Option<&Secret>,
+    force: bool,
+    timeout: Duration,
+) -> Result<Issued, FetchError> {
+    let issuer = credential.issuer;
+    let endpoint = TokenEndpoint::of(issuer).ok_or_else(|| unset("token endpoint"))?;
+    let (id, secret) = credential.login(app).map_err(unset)?;
+    let mut texts = endpoint.fixed.to_vec();
+    texts.extend([(endpoint.id, id), (endpoint.secret, secret.expose())]);
+    texts.extend(endpoint.grant.zip(ticket.map(Secret::expose)));
+    let fields = Fields { texts, force: issuer.forces().then_some(force) };
+    let path = endpoint.path;
+    let answer = match endpoint.form {
+        Form::Query => control.call(Call::Get { path, query: &fields.query() }, timeout).await,
+        Form::Json => control.call(Call::Post { path, body: &fields.json() }, timeout).await,
+    };
+    issued(&object(answer, issuer.family(), secret)?, issuer.field())
+}

@@ -1,0 +1,52 @@
+//! What is known of an endpoint.
+
+use super::class::CredentialClass;
+use crate::wechat::family::Family;
+
+/// What is known of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As catalogued; `other` for every path that isn't.
+    pub path: &'static str,
+    /// On which of WeChat's hosts.
+    pub family: Family,
+    /// Position in [`all`](super::all); 0 is `other`.
+    pub id: u16,
+    /// What it demands.
+    pub class: CredentialClass,
+    /// `GET` or `POST`, as the SDKs call it; none where they don't show it.
+    pub method: Option<&'static str>,
+    /// May answer with a file, so that a body with an `errcode` need not be an error.
+    pub binary: bool,
+    /// Only for callers whose rules name it exactly.
+    pub guarded: bool,
+    /// Takes a code that WeChat accepts once: not repeated if WeChat may have seen it. A replay is
+    /// no such repetition, since a token is rejected before the code is looked at.
+    pub one_time_code: bool,
+    /// Known to demand the app's token, so that a success proves the token alive.
+    pub evidence: bool,
+}
+
+impl Endpoint {
+    /// The query parameter in which it wants the app's secret.
+    pub fn secret_parameter(&self) -> Option<&'static str> {
+        let clears = || self.path.ends_with("/clear_quota/v2");
+        (self.class == CredentialClass::AppSecret).then(|| if clears() { "appsecret" } else { "secret" })
+    }
+
+    /// Whether a user's OAuth token is in what it is sent or what it answers. WeCom's users have
+    /// none.
+    pub fn is_of_users(&self) -> bool {
+        self.family != Family::Work && (self.one_time_code || self.class == CredentialClass::UserOauth)
+    }
+
+    /// Whether it hands out a credential.
+    pub fn issues(&self) -> bool {
+        matches!(self.class, CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential)
+    }
+
+    /// The query parameter that wxgate fills.
+    pub fn parameter(&self) -> Option<&'static str> {
+        self.class.token_parameter().or_else(|| self.secret_parameter())
+    }
+}

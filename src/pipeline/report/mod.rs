@@ -2,7 +2,6 @@
 
 mod metrics;
 mod request;
-mod streamed;
 
 pub use metrics::CallerRequests;
 pub(crate) use metrics::Metrics;

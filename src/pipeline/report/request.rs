@@ -11,14 +11,14 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
-use super::streamed::{Observer, Streamed};
-use crate::message::body::{Body, Broken};
+use crate::message::body::{Body, Broken, ObservedBody, Observer};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
 use crate::observe::chain::Chain;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
+use crate::observe::hex::DIGITS;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
@@ -171,7 +171,7 @@ impl Report {
         }
         match std::mem::take(response.body_mut()) {
             Body::Stream(stream) => {
-                *response.body_mut() = Body::stream(Streamed { stream, observer: self, ended: false });
+                *response.body_mut() = Body::stream(ObservedBody::new(stream, self));
             }
             whole @ (Body::Empty | Body::Full(_)) => {
                 self.bytes_out = http_body::Body::size_hint(&whole).lower();
@@ -354,8 +354,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     {
         return own.clone();
     }
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let random = fastrand::u64(..);
-    let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
+    let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]);
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
 }

@@ -253,6 +253,11 @@ impl Gate {
         self.running.reload().expect("the new configuration is taken");
     }
 
+    /// What is configured.
+    pub fn config(&self) -> Config {
+        config(&self.setup.lock().unwrap_or_else(PoisonError::into_inner), &self.sandbox.url())
+    }
+
     /// Changes what the next reload reads.
     pub fn change(&self, change: impl FnOnce(&mut Setup)) {
         change(&mut self.setup.lock().unwrap_or_else(PoisonError::into_inner));

@@ -5,8 +5,8 @@ use http::Method;
 use super::layout::Sheet;
 use crate::config::{Config, Problems};
 use crate::pipeline::explain::{
-    Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Settled, explain as plan,
-    request,
+    AnsweredBy, Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Sent, Settled,
+    explain as plan, request,
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
@@ -50,7 +50,7 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
             told.endpoint(&mut sheet);
             told.credential(&mut sheet);
             told.callers(&mut sheet);
-            if told.anybody_gets_through() {
+            if told.told.settled().is_some() {
                 told.limits(&mut sheet);
                 told.replay(&mut sheet);
                 told.answer(&mut sheet);
@@ -97,8 +97,9 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    fn anybody_gets_through(&self) -> bool {
-        self.told.visits.iter().any(|visit| visit.outcome.is_ok())
+    /// What reaches WeChat, for the first caller who isn't refused.
+    fn sent(&self) -> Option<&Sent> {
+        self.told.settled().and_then(Settled::sent)
     }
 
     fn app(&self, sheet: &mut Sheet, prefix: Option<&str>) {
@@ -111,7 +112,7 @@ impl Told<'_> {
                     Some(first) if outcomes.all(|other| other == Some(first)) => {
                         format!("{} ({}), {}", first.app, first.appid, named_by(first))
                     }
-                    _ if self.anybody_gets_through() => "depends on the caller, see there".to_owned(),
+                    _ if self.told.settled().is_some() => "depends on the caller, see there".to_owned(),
                     _ => "none, see callers".to_owned(),
                 }
             }
@@ -148,14 +149,16 @@ impl Told<'_> {
 
     fn credential(&self, sheet: &mut Sheet) {
         sheet.row("credential", wanted(self.told.endpoint.class));
-        if !self.anybody_gets_through() {
+        let Some(settled) = self.told.settled() else {
             sheet.row("sent", "nothing");
             return;
-        }
-        if !self.told.injected.is_empty() {
-            let names = self.told.injected.join(" and ");
-            let what = match self.told.issuer {
-                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", token_of(issuer)),
+        };
+        if let Some(Sent { injected, issuer, .. }) = settled.sent()
+            && !injected.is_empty()
+        {
+            let names = injected.join(" and ");
+            let what = match issuer {
+                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", token_of(*issuer)),
                 None => format!("{names}, the app's own"),
             };
             sheet.row("injected", &what);
@@ -163,19 +166,19 @@ impl Told<'_> {
         if !self.told.removed.is_empty() {
             sheet.row("removed", &format!("{}, which the request brought", self.told.removed.join(", ")));
         }
-        match &self.told.sent {
-            Some(sent) => {
-                sheet.row("sent", &format!("{} {sent}", self.method));
+        match &settled.answered_by {
+            AnsweredBy::Wechat(sent) => {
+                sheet.row("sent", &format!("{} {}", self.method, sent.path_and_query));
                 if !self.blank {
                     self.destination(sheet);
                 }
             }
-            None => {
-                let with = match self.told.answer {
-                    Some(LocalResponse::Ticket) => "a ticket that it keeps",
-                    Some(LocalResponse::Lease) => "the real token",
-                    Some(LocalResponse::Signature) => "the page's signature",
-                    Some(LocalResponse::Placeholder(_)) | None => "a placeholder token",
+            AnsweredBy::Local(with) => {
+                let with = match with {
+                    LocalResponse::Ticket => "a ticket that it keeps",
+                    LocalResponse::Lease => "the real token",
+                    LocalResponse::Signature => "the page's signature",
+                    LocalResponse::Placeholder(_) => "a placeholder token",
                 };
                 sheet.row("sent", &format!("nothing: wxgate answers by itself, with {with}"));
             }
@@ -195,7 +198,7 @@ impl Told<'_> {
 
     /// That of the app, if the request is for one, and whose hosts it asks there.
     fn upstream(&self) -> (&upstream::Options, Site) {
-        let settled = self.told.visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
+        let settled = self.told.settled();
         let mut apps = self.config.pipeline.apps.iter();
         let app = settled.and_then(|settled| apps.find(|app| app.token.name == settled.app));
         let site = settled.map_or(Site::Api, |settled| settled.site);
@@ -226,7 +229,7 @@ impl Told<'_> {
     }
 
     fn limits(&self, sheet: &mut Sheet) {
-        if self.told.sent.is_none() {
+        if self.sent().is_none() {
             return;
         }
         let pipeline = &self.config.pipeline;
@@ -254,7 +257,7 @@ impl Told<'_> {
 
     fn replay(&self, sheet: &mut Sheet) {
         let endpoint = self.told.endpoint;
-        if self.told.sent.is_none() {
+        if self.sent().is_none() {
             return;
         }
         if endpoint.class.token_parameter().is_some() {
@@ -291,28 +294,28 @@ impl Told<'_> {
     }
 
     fn answer(&self, sheet: &mut Sheet) {
-        match self.told.answer {
-            Some(LocalResponse::Placeholder(field)) => {
+        match self.told.settled().map(|settled| &settled.answered_by) {
+            Some(AnsweredBy::Local(LocalResponse::Placeholder(field))) => {
                 sheet.row(
                     "answer",
                     &format!("{field}, a placeholder that names app and caller, and expires_in"),
                 );
-                return;
             }
-            Some(LocalResponse::Ticket) => {
+            Some(AnsweredBy::Local(LocalResponse::Ticket)) => {
                 sheet.row("answer", "ticket, the one that all callers share, and expires_in");
-                return;
             }
-            Some(LocalResponse::Lease) => {
+            Some(AnsweredBy::Local(LocalResponse::Lease)) => {
                 sheet.row("answer", "access_token, the real one, expires_in and generation");
-                return;
             }
-            Some(LocalResponse::Signature) => {
+            Some(AnsweredBy::Local(LocalResponse::Signature)) => {
                 sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
-                return;
             }
-            None => {}
+            Some(AnsweredBy::Wechat(_)) | None => self.errors(sheet),
         }
+    }
+
+    /// What of WeChat's answer counts as its errcode.
+    fn errors(&self, sheet: &mut Sheet) {
         let shape =
             format!("the top-level errcode of a JSON object of up to {}, status 200", size(LONGEST_ERROR));
         if self.told.endpoint.binary {

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::names::one_of;
-use super::problem::{Place, Report};
-use super::reader::{Field, Item};
-use super::secrets::Secrets;
-use super::units::{Size, positive};
-use super::{Config, LogConfig, LogFormat, ServerConfig};
-use super::{
-    alerts, apps, callback_table, callers, exports, file, limits, listeners, store_table, tls_table,
-    trace_table, upstream_table,
+use super::file;
+use super::options::{Config, LogConfig, LogFormat, ServerConfig};
+use super::reader::names::one_of;
+use super::reader::problem::{Place, Report};
+use super::reader::secrets::Secrets;
+use super::reader::units::{Size, positive};
+use super::reader::values::{Field, Item};
+use super::tables::{
+    alerts, apps, callback_table, callers, exports, limits, listeners, store_table, tls_table, trace_table,
+    upstream_table,
 };
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;

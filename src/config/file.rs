@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::problem::{Place, Report, did_you_mean, looks_like_secret};
-use super::reader::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
-use super::units::Size;
+use super::reader::problem::{Place, Report, did_you_mean, looks_like_secret};
+use super::reader::units::Size;
+use super::reader::values::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
 
-/// Declares a table: its keys with their types, and keys that are known but refused with a reason.
+/// Declares a table: its keys with their types.
 macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* } refused { $($refused:ident: $reason:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(super) struct $name {
@@ -31,9 +31,6 @@ macro_rules! section {
                                 Some(value) => Field::Given(Item { value, place }),
                                 None => Field::Wrong,
                             };
-                        })*
-                        $(stringify!($refused) => {
-                            report.error(&place.child(name).at(key.span().start), $reason);
                         })*
                         _ => unknown(name, &place.clone().at(key.span().start), Self::KEYS, report),
                     }
@@ -61,7 +58,6 @@ section! {
         limit: Vec<Item<Limit>>,
         alert: Vec<Item<Alert>>,
     }
-    refused {}
 }
 
 section! {
@@ -82,7 +78,6 @@ section! {
         errors_as_200: bool,
         tls: Tls,
     }
-    refused {}
 }
 
 section! {
@@ -92,7 +87,6 @@ section! {
         key: String,
         client_ca: String,
     }
-    refused {}
 }
 
 section! {
@@ -101,7 +95,6 @@ section! {
         listen: String,
         token: SecretSource,
     }
-    refused {}
 }
 
 section! {
@@ -109,7 +102,6 @@ section! {
     Callback {
         listen: Strings,
     }
-    refused {}
 }
 
 section! {
@@ -126,7 +118,6 @@ section! {
         ca_file: String,
         resolve: StringsByName,
     }
-    refused {}
 }
 
 section! {
@@ -136,7 +127,6 @@ section! {
         refresh_wait: Duration,
         allow_unshared: bool,
     }
-    refused {}
 }
 
 section! {
@@ -146,7 +136,6 @@ section! {
         memory: Size,
         spool_dir: String,
     }
-    refused {}
 }
 
 section! {
@@ -160,7 +149,6 @@ section! {
         seal_key: SecretSource,
         former_seal_key: SecretSource,
     }
-    refused {}
 }
 
 section! {
@@ -169,7 +157,6 @@ section! {
         level: String,
         format: String,
     }
-    refused {}
 }
 
 section! {
@@ -179,7 +166,6 @@ section! {
         sample: f64,
         service_name: String,
     }
-    refused {}
 }
 
 section! {
@@ -206,7 +192,6 @@ section! {
         upstream: Upstream,
         export: Vec<Item<Export>>,
     }
-    refused {}
 }
 
 section! {
@@ -223,7 +208,6 @@ section! {
         prefix: String,
         key: String,
     }
-    refused {}
 }
 
 section! {
@@ -237,7 +221,6 @@ section! {
         rate: String,
         daily: NumbersByName,
     }
-    refused {}
 }
 
 section! {
@@ -251,7 +234,6 @@ section! {
         mode: String,
         reserve: NumbersByName,
     }
-    refused {}
 }
 
 section! {
@@ -264,7 +246,6 @@ section! {
         apps: Strings,
         language: String,
     }
-    refused {}
 }
 
 /// Every table with its keys.
@@ -286,6 +267,11 @@ pub(super) const TABLES: [(&str, &[&str]); 16] = [
     ("[[limit]]", Limit::KEYS),
     ("[[alert]]", Alert::KEYS),
 ];
+
+/// Every table of the file and its keys, for checks of the documentation.
+pub fn known_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    TABLES.into_iter()
+}
 
 fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {
     let name = if looks_like_secret(key) { "?" } else { key };

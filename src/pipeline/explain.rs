@@ -47,17 +47,9 @@ pub struct Explanation {
     pub endpoint: &'static Endpoint,
     /// Names of the credentials that are taken out of the query, in their order.
     pub removed: Vec<&'static str>,
-    /// The parameters that credentials are put into.
-    pub injected: Vec<&'static str>,
-    /// Who issued the token among them; none for a secret.
-    pub issuer: Option<Issuer>,
-    /// Path and query as they would reach WeChat, credentials masked; none if the proxy answers itself.
-    pub sent: Option<String>,
-    /// What the proxy answers with then.
-    pub answer: Option<LocalResponse>,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
-    /// The limits that concern it, whoever of them sends it.
+    /// The limits that apply to it, whoever of them sends it.
     pub limits: Vec<LimitOptions>,
 }
 
@@ -66,21 +58,62 @@ pub struct Explanation {
 pub struct Visit {
     /// Who; none is anybody without a key.
     pub caller: Option<Arc<str>>,
-    /// For which app it is sent on, or why it isn't.
+    /// What is done with it, or why it is refused.
     pub outcome: Result<Settled, Refused>,
 }
 
-/// An app, and why this one.
+/// What is done with a request that isn't refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// Its name.
+    /// The app's name.
     pub app: Arc<str>,
-    /// Its appid.
+    /// Its appid, or that of the account for which it acts.
     pub appid: Arc<str>,
     /// What named it.
     pub by: NamedBy,
     /// Whose hosts it is sent to.
     pub site: Site,
+    /// As the app's hosts know it.
+    pub endpoint: &'static Endpoint,
+    /// Who answers.
+    pub answered_by: AnsweredBy,
+}
+
+/// Who answers a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// WeChat.
+    Wechat(Sent),
+    /// The proxy by itself, with this.
+    Local(LocalResponse),
+}
+
+/// What reaches WeChat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Path and query, credentials masked.
+    pub path_and_query: String,
+    /// The parameters that credentials are put into.
+    pub injected: Vec<&'static str>,
+    /// Who issued the token among them; none for a secret.
+    pub issuer: Option<Issuer>,
+}
+
+impl Explanation {
+    /// What is done for the first caller who isn't refused.
+    pub fn settled(&self) -> Option<&Settled> {
+        self.visits.iter().find_map(|visit| visit.outcome.as_ref().ok())
+    }
+}
+
+impl Settled {
+    /// What reaches WeChat; nothing if the proxy answers by itself.
+    pub fn sent(&self) -> Option<&Sent> {
+        match &self.answered_by {
+            AnsweredBy::Wechat(sent) => Some(sent),
+            AnsweredBy::Local(_) => None,
+        }
+    }
 }
 
 /// What the proxy answers with by itself.
@@ -177,35 +210,26 @@ pub fn explain(
 
     let visits: Vec<_> = visitors(&facts, &target)
         .into_iter()
-        .map(|shown| {
-            let seen = visit(opening.shown_by(shown), call.as_ref(), options, tokens);
-            (shown.map(|shown| Arc::clone(&shown.caller.name)), seen)
+        .map(|(caller, shown)| Visit {
+            caller: caller.map(|caller| Arc::clone(&caller.name)),
+            outcome: visit(opening.shown_by(shown), call.as_ref(), options, tokens).map_err(Refused::from),
         })
         .collect();
-    let first = visits.iter().find_map(|(_, seen)| seen.as_ref().ok());
     let passing: Vec<_> = visits
         .iter()
-        .filter_map(|(caller, seen)| Some((caller.as_deref(), &*seen.as_ref().ok()?.settled.app)))
+        .filter_map(|visit| Some((visit.caller.as_deref(), &*visit.outcome.as_ref().ok()?.app)))
         .collect();
-    let endpoint = first.map_or(target.endpoint, |seen| seen.endpoint);
-    Ok(Explanation {
-        limits: limits(options, &parts.method, target.path, &passing),
+    let limits = limits(options, &parts.method, target.path, &passing);
+    let told = Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
-        endpoint,
-        removed: removed(&target, endpoint, opening.asked),
-        injected: first.map(|seen| seen.injected.clone()).unwrap_or_default(),
-        issuer: first.and_then(|seen| seen.issuer),
-        sent: first.and_then(|seen| seen.sent.clone()),
-        answer: first.and_then(|seen| seen.answer),
-        visits: visits
-            .into_iter()
-            .map(|(caller, seen)| Visit {
-                caller,
-                outcome: seen.map(|seen| seen.settled).map_err(Refused::from),
-            })
-            .collect(),
-    })
+        endpoint: target.endpoint,
+        removed: Vec::new(),
+        visits,
+        limits,
+    };
+    let endpoint = told.settled().map_or(target.endpoint, |settled| settled.endpoint);
+    Ok(Explanation { endpoint, removed: removed(&target, endpoint, opening.asked), ..told })
 }
 
 /// The directory of a proxy that doesn't run.
@@ -218,88 +242,68 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
     Directory::new(options.clone(), &[], credentials, &Names::default(), None, clock.now())
 }
 
-/// Who may be asking: everybody, or the one whom a placeholder names.
-fn visitors<'d>(facts: &Facts<'d>, target: &Target<'_>) -> Vec<Option<Authenticated<'d>>> {
+/// Who may be asking, and with whose key: each caller, or the one whom a placeholder names, who needs none.
+fn visitors<'d>(
+    facts: &Facts<'d>,
+    target: &Target<'_>,
+) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
     if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target.query) {
-        return vec![caller];
+        return vec![(caller.map(|caller| caller.caller), None)];
     }
-    let anonymous = facts.directory.admits_anonymous().then_some(None);
-    let callers = facts.directory.callers.iter().filter_map(Caller::authenticated).map(Some);
+    let anonymous = facts.directory.admits_anonymous().then_some((None, None));
+    let callers = facts.directory.callers.iter().map(|caller| (Some(caller), caller.authenticated()));
     callers.chain(anonymous).collect()
 }
 
 /// What becomes of one caller's request.
-struct Seen {
-    settled: Settled,
-    endpoint: &'static Endpoint,
-    injected: Vec<&'static str>,
-    issuer: Option<Issuer>,
-    sent: Option<String>,
-    answer: Option<LocalResponse>,
-}
-
 fn visit(
     opening: Opening<'_, '_>,
     call: Option<&TokenCall>,
     options: &Options,
     tokens: &token::Options,
-) -> Result<Seen, Error> {
+) -> Result<Settled, Error> {
     let mut identity = Identity::default();
     let draft = opening.caller(call, &mut identity)?;
     let account = draft.account(Authorizer::assumed(draft.directory(), &draft.hints, options, tokens))?;
     let plan = draft.plan(&account, &mut identity)?;
     let app = account.app;
-    let settled = Settled {
+    Ok(Settled {
         app: Arc::clone(&app.name),
         appid: account.authorizer.as_ref().map_or(&app.appid, |authorizer| &authorizer.appid).clone(),
         by: named_by(&draft, app),
         site: account.site(plan.target.endpoint),
-    };
-    Ok(Seen::new(&plan, settled))
+        endpoint: plan.target.endpoint,
+        answered_by: answered_by(&plan),
+    })
 }
 
-impl Seen {
-    fn new(plan: &Plan<'_>, settled: Settled) -> Self {
-        let seen = Self {
-            settled,
-            endpoint: plan.target.endpoint,
-            injected: Vec::new(),
-            issuer: None,
-            sent: None,
-            answer: None,
-        };
-        let credential = match &plan.then {
-            Then::Forward(credential) => credential,
-            Then::Placeholder(asked) => return seen.answered(LocalResponse::Placeholder(asked.field())),
-            Then::Authorization(_) => {
-                return seen.answered(LocalResponse::Placeholder(Asked::Authorization.field()));
-            }
-            Then::Lease(_) => return seen.answered(LocalResponse::Lease),
-            Then::Ticket(TicketUse::HandOut(_)) => return seen.answered(LocalResponse::Ticket),
-            Then::Ticket(TicketUse::Sign(..)) => return seen.answered(LocalResponse::Signature),
-        };
-        let without = || act::without(&plan.target, credential);
-        let (injected, issuer, request) = match credential {
-            CredentialPlan::Token(token) => {
-                let now = Clock::default().now();
-                let mask = Token {
-                    value: Arc::new(Secret::new(MASK)),
-                    generation: 1,
-                    fetched_at: now,
-                    expires_at: now,
-                };
-                let request = act::inject(&plan.target, token.param, &mask);
-                (vec![token.param.name()], Some(token.issuer), request)
-            }
-            CredentialPlan::Secret([(id, _), (secret, _)]) => (vec![*secret, *id], None, without()),
-            CredentialPlan::Nothing | CredentialPlan::AsSent => (Vec::new(), None, without()),
-        };
-        Self { injected, issuer, sent: Some(masked(&request)), ..seen }
-    }
+fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
+    AnsweredBy::Local(match &plan.then {
+        Then::Forward(credential) => return AnsweredBy::Wechat(sent(&plan.target, credential)),
+        Then::Placeholder(asked) => LocalResponse::Placeholder(asked.field()),
+        Then::Authorization(_) => LocalResponse::Placeholder(Asked::Authorization.field()),
+        Then::Lease(_) => LocalResponse::Lease,
+        Then::Ticket(TicketUse::HandOut(_)) => LocalResponse::Ticket,
+        Then::Ticket(TicketUse::Sign(..)) => LocalResponse::Signature,
+    })
+}
 
-    fn answered(self, with: LocalResponse) -> Self {
-        Self { answer: Some(with), ..self }
-    }
+fn sent(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
+    let (injected, issuer, request) = match credential {
+        CredentialPlan::Token(token) => {
+            let now = Clock::default().now();
+            let mask =
+                Token { value: Arc::new(Secret::new(MASK)), generation: 1, fetched_at: now, expires_at: now };
+            (vec![token.param.name()], Some(token.issuer), act::inject(target, token.param, &mask))
+        }
+        CredentialPlan::Secret([(id, _), (secret, _)]) => {
+            (vec![*secret, *id], None, act::without(target, credential))
+        }
+        CredentialPlan::Nothing | CredentialPlan::AsSent => {
+            (Vec::new(), None, act::without(target, credential))
+        }
+    };
+    Sent { path_and_query: masked(&request), injected, issuer }
 }
 
 /// Names of what is taken out of the query, in its order.

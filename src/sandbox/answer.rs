@@ -78,6 +78,11 @@ impl Answer {
     }
 }
 
+/// Lets an endpoint refuse with `?`.
+pub(super) fn refusable(decide: impl FnOnce() -> Result<Answer, Answer>) -> Answer {
+    decide().unwrap_or_else(|refusal| refusal)
+}
+
 /// A JSON object with its keys in the order given.
 pub(super) fn write_object(fields: &[(&'static str, Value)]) -> String {
     let mut text = String::from("{");

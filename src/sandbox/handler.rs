@@ -10,11 +10,12 @@ use hyper::body::Incoming;
 
 use super::answer::Answer;
 use super::call::{self, CREDENTIALS, Call};
-use super::endpoints::{self, PROBE};
-use super::faults::{Action, Plan, When};
-use super::journal::{Entry, Framing};
-use super::state::World;
-use super::{control, incoming, issue, reply};
+use super::paths::{PROBE, issues_app_token};
+use super::state::faults::{Action, Plan, When};
+use super::state::journal::{Entry, Framing};
+use super::state::world::World;
+use super::wire::{reply, request_body};
+use super::{control, endpoints};
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 
 /// Answers as WeChat does, and under `/sandbox/` as whoever pulls the strings.
@@ -51,7 +52,7 @@ impl Wechat {
             return reply(Answer::error(errcode));
         }
         let limit = endpoints::body_limit(path, settings.media_limit);
-        let Ok(body) = incoming::read(&self.world, seq, body, limit).await else {
+        let Ok(body) = request_body::read(&self.world, seq, body, limit).await else {
             return reply(Answer::page(StatusCode::BAD_REQUEST));
         };
         if plan.silence {
@@ -95,9 +96,9 @@ impl Wechat {
                 .map(|found| found.owner.appid);
             self.world.journal().count(owner.as_deref(), |counts| counts.probes += 1);
         }
-        if endpoints::issues_app_token(&call.path) {
-            let forced = call.json().is_some_and(|body| issue::asks_force(&body));
-            self.world.journal().count(issue::appid_of(call).as_deref(), |counts| {
+        if issues_app_token(&call.path) {
+            let forced = call.json().is_some_and(|body| endpoints::asks_force(&body));
+            self.world.journal().count(endpoints::appid_of(call).as_deref(), |counts| {
                 counts.fetches += 1;
                 counts.forces += u64::from(forced);
             });
@@ -109,7 +110,7 @@ impl Handler for Wechat {
     async fn handle(&self, request: Request, peer: Peer) -> Response {
         let (parts, body) = request.into_parts();
         if parts.uri.path().starts_with("/sandbox") {
-            return control::handle(&self.world, &parts, body).await;
+            return control::http::handle(&self.world, &parts, body).await;
         }
         self.answer(&parts, body, peer).await
     }

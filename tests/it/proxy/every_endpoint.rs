@@ -14,11 +14,11 @@ use wxgate::store::{self, Location, Record, Store};
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass as Class, Endpoint, all};
 
-use crate::harness::{APPID, Answer, Gate, SECRET, SHOP, Setup, caller, sha256};
+use crate::harness::{APPID, Answer, Gate, OTHER_APPID, OTHER_SECRET, SECRET, SHOP, Setup, caller, sha256};
 
-const COMPONENT: &str = "wxc000000000000001";
+pub(super) const COMPONENT: &str = "wxc000000000000001";
 const COMPONENT_SECRET: &str = "canary-component-secret-21d4";
-const AUTHORIZER: &str = "wxa000000000000001";
+pub(super) const AUTHORIZER: &str = "wxa000000000000001";
 const REFRESH_TOKEN: &str = "canary-refreshtoken@@@1";
 const CORP: &str = "ww0000000000000001";
 const AGENT: &str = "1000001";
@@ -30,9 +30,9 @@ const SUITE: &str = "ww0000000000000999";
 const SUITE_SECRET: &str = "canary-suite-secret";
 const PROVIDER_SECRET: &str = "canary-provider-secret";
 /// Of a caller that may do everything, what is guarded included.
-const KEY: &str = "canary-key-of-an-operator-5c1d";
+pub(super) const KEY: &str = "canary-key-of-an-operator-5c1d";
 /// Of one that may do everything else.
-const PLAIN_KEY: &str = "canary-key-of-a-service-77e0";
+pub(super) const PLAIN_KEY: &str = "canary-key-of-a-service-77e0";
 
 /// Every kind of credential that a caller could bring.
 const OWN: &str = "access_token=own&component_access_token=own&suite_access_token=own\
@@ -327,8 +327,19 @@ impl Case {
     }
 }
 
-/// A proxy that holds a token of every kind, and the folder of its store.
+/// A proxy before two callers, of which one may do everything and the other all that isn't guarded.
 async fn start() -> (Gate, tempfile::TempDir) {
+    let named: HashSet<_> = all().iter().filter(|row| row.guarded).map(|row| row.path).collect();
+    let allow: Vec<_> = named.into_iter().chain(["**"]).collect();
+    let apps = ["shop", "tenants", "hr"];
+    let operator = caller("operator", &[KEY], &apps, &format!("allow = {allow:?}"));
+    let service = caller("service", &[PLAIN_KEY], &apps, "allow = [\"**\"]");
+    start_with("", &format!("{operator}{service}")).await
+}
+
+/// A proxy that holds a token of every kind, and the folder of its store. `server` is TOML of that table, `more` whole
+/// tables.
+pub(super) async fn start_with(server: &str, more: &str) -> (Gate, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::File(folder.path().to_owned());
     let store = Store::open(&store::Options { location, seal: None }).await.expect("a store");
@@ -347,6 +358,7 @@ async fn start() -> (Gate, tempfile::TempDir) {
     let sandbox = Sandbox::start(Options {
         apps: vec![
             App::new(APPID, SECRET, AppKind::OfficialAccount),
+            App::new(OTHER_APPID, OTHER_SECRET, AppKind::MiniProgram),
             App::new(COMPONENT, COMPONENT_SECRET, AppKind::Component),
             agent,
             App::new(SUITE, SUITE_SECRET, AppKind::Suite),
@@ -355,20 +367,15 @@ async fn start() -> (Gate, tempfile::TempDir) {
         authorizers: vec![Authorizer::new(COMPONENT, AUTHORIZER, REFRESH_TOKEN)],
         ..Options::default()
     });
-    let named: HashSet<_> = all().iter().filter(|row| row.guarded).map(|row| row.path).collect();
-    let allow: Vec<_> = named.into_iter().chain(["**"]).collect();
-    let apps = ["shop", "tenants", "hr"];
     let apps = format!(
         "{SHOP}\n[[app]]\nname = \"tenants\"\nappid = \"{COMPONENT}\"\nkind = \"component\"\n\
          secret = \"{COMPONENT_SECRET}\"\n\
          [[app]]\nname = \"hr\"\nappid = \"{CORP}\"\nkind = \"wecom\"\nagent_id = \"{AGENT}\"\n\
          secret = \"{AGENT_SECRET}\"\nsuite_id = \"{SUITE}\"\nsuite_secret = \"{SUITE_SECRET}\"\n\
-         provider_secret = \"{PROVIDER_SECRET}\"\n{}{}[store]\nurl = \"file:{}\"\n",
-        caller("operator", &[KEY], &apps, &format!("allow = {allow:?}")),
-        caller("service", &[PLAIN_KEY], &apps, "allow = [\"**\"]"),
+         provider_secret = \"{PROVIDER_SECRET}\"\n{more}[store]\nurl = \"file:{}\"\n",
         folder.path().display()
     );
-    let setup = Setup { apps, ..Setup::default() };
+    let setup = Setup { server: server.into(), apps, ..Setup::default() };
     let gate = Gate::before(sandbox.expect("the sandbox starts"), setup).await.settled().await;
     // What is fetched when it is first asked for.
     for path in [

@@ -11,6 +11,7 @@ mod canaries;
 mod canned;
 mod egress;
 mod every_endpoint;
+mod explained;
 mod failover;
 mod front;
 mod headers;

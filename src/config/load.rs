@@ -1,0 +1,67 @@
+//! From a file, or its text, to a configuration or everything that is wrong with it.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use super::build;
+use super::file::File;
+use super::options::Config;
+use super::reader::problem::{Place, Problem, Problems, Report, Severity};
+use super::reader::secrets::Secrets;
+use super::reader::values::Read as _;
+
+impl Config {
+    /// Reads and checks a file, with secrets from this process's environment.
+    ///
+    /// # Errors
+    /// Every problem of the file; the first alone where it is no TOML or can't be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let name = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) => {
+                return Err(Problems(vec![Problem {
+                    file: name.into(),
+                    position: None,
+                    key: String::new(),
+                    severity: Severity::Error,
+                    text: format!("cannot be read: {error}"),
+                }]));
+            }
+        };
+        Self::parse(&text, &name, &|variable| std::env::var(variable).ok())
+    }
+
+    /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and `env` looks up
+    /// environment variables.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        text: &str,
+        file_name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let mut report = Report::new(file_name, text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            // The crate's own rendering prints the line at fault, which may hold a secret.
+            for error in errors {
+                let offset = error.span().map_or(text.len(), |span| span.start);
+                report.error(&Place { key: "syntax".to_owned(), offset }, error.message());
+            }
+            return Err(report.refuse());
+        }
+        let root = DeValue::Table(root.into_inner());
+        let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
+        let mut secrets = Secrets::new(file_name, env);
+        let config = build::config(file, &mut secrets, &mut report);
+        let (mut config, warnings) = report.finish(config)?;
+        config.secret_files = secrets.files;
+        config.warnings = warnings;
+        Ok(config)
+    }
+}

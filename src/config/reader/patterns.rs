@@ -1,0 +1,89 @@
+//! Patterns of endpoints, which callers and limits name.
+
+use http::Method;
+
+use super::problem::{Place, Report};
+use crate::wechat::pattern::Pattern;
+
+/// The pattern that stands at `place`; reports what is none.
+pub(in crate::config) fn pattern(text: &str, place: &Place, report: &mut Report<'_>) -> Option<Pattern> {
+    parse(text).map_err(|text| report.error(place, text)).ok()
+}
+
+/// Reads `/cgi-bin/message/**`, `GET /cgi-bin/user/info` or `**`.
+fn parse(text: &str) -> Result<Pattern, &'static str> {
+    let (method, pattern) = match text.split_once(' ') {
+        Some((method, pattern)) => {
+            if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                return Err(
+                    "has no method in capitals before the blank, expected one like \"GET /cgi-bin/user/info\"",
+                );
+            }
+            (Some(Method::from_bytes(method.as_bytes()).map_err(|_| "has a malformed method")?), pattern)
+        }
+        None => (None, text),
+    };
+    if pattern == "**" {
+        return Ok(Pattern { method, path: pattern.to_owned() });
+    }
+    let Some(path) = pattern.strip_prefix('/') else {
+        return Err("has no path that begins with /, expected one like \"/cgi-bin/message/**\"");
+    };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments: Vec<_> = path.split('/').collect();
+    for (index, segment) in segments.iter().enumerate() {
+        match *segment {
+            "" | "." | ".." => return Err("has an empty, . or .. segment, which no request has"),
+            "*" => {}
+            "**" if index + 1 == segments.len() => {}
+            "**" => {
+                return Err(
+                    "has ** before its end, expected ** as the last segment alone, or * for one segment",
+                );
+            }
+            other if other.contains('*') => {
+                return Err("has a * within a segment, expected * for a whole segment or ** at the end");
+            }
+            other if !other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~@:".contains(&byte)) => {
+                return Err(
+                    "has a character that no endpoint's path has, expected a path without query and %",
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(Pattern { method, path: format!("/{}", path.to_ascii_lowercase()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::parse;
+
+    #[test]
+    fn patterns_are_normalised() {
+        let pattern = |text| parse(text).map(|pattern| (pattern.method, pattern.path));
+        assert_eq!(pattern("**"), Ok((None, "**".into())));
+        assert_eq!(pattern("POST **"), Ok((Some(Method::POST), "**".into())));
+        assert_eq!(pattern("/CGI-bin/Message/**"), Ok((None, "/cgi-bin/message/**".into())));
+        assert_eq!(pattern("GET /cgi-bin/user/info/"), Ok((Some(Method::GET), "/cgi-bin/user/info".into())));
+        assert_eq!(pattern("/wxa/*/list"), Ok((None, "/wxa/*/list".into())));
+        for wrong in [
+            "",
+            "cgi-bin/x",
+            "get /x",
+            "GET  /x",
+            "/a/**/b",
+            "/a*",
+            "/a//b",
+            "/a/../b",
+            "/a?b=c",
+            "/a%2fb",
+            "/",
+            "*",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

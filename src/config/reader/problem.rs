@@ -1,0 +1,211 @@
+//! What is wrong with a configuration file, and where.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Whether a problem keeps the configuration from being used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// Worth a change, but it works.
+    Warning,
+}
+
+/// One problem; prints as `FILE:LINE:COL: key.path: what is wrong, what would be right`.
+///
+/// Never holds a secret's value or a line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file as it was named to us.
+    pub file: Arc<str>,
+    /// Line and column, both from 1, the column in characters; none if the file could not be read at all.
+    pub position: Option<(usize, usize)>,
+    /// The path of the key, like `app[0].secret`; empty where no key is at fault.
+    pub key: String,
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong and what would be right.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        if let Some((line, column)) = self.position {
+            write!(f, "{line}:{column}:")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        if self.severity == Severity::Warning {
+            f.write_str(" warning:")?;
+        }
+        write!(f, " {}", self.text)
+    }
+}
+
+/// Every problem of a refused file, warnings too, in the order of the file; prints one a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Where in the file a value stands, and its key's path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::config) struct Place {
+    pub key: String,
+    pub offset: usize,
+}
+
+impl Place {
+    /// The place of `key` below this one; a missing key is looked for where its table begins.
+    pub(in crate::config) fn child(&self, key: &str) -> Self {
+        let key = if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) };
+        Self { key, offset: self.offset }
+    }
+
+    /// The place of a list's element.
+    pub(in crate::config) fn element(&self, index: usize, offset: usize) -> Self {
+        Self { key: format!("{}[{index}]", self.key), offset }
+    }
+
+    /// The same key, seen at another byte of the file.
+    pub(in crate::config) fn at(self, offset: usize) -> Self {
+        Self { offset, ..self }
+    }
+}
+
+/// Collects problems while a file is read.
+pub(in crate::config) struct Report<'t> {
+    file: Arc<str>,
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Report<'t> {
+    pub(in crate::config) fn new(file: &str, text: &'t str) -> Self {
+        Self { file: file.into(), text, problems: Vec::new() }
+    }
+
+    pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<String>) {
+        self.add(place, Severity::Error, text.into());
+    }
+
+    pub(in crate::config) fn warn(&mut self, place: &Place, text: impl Into<String>) {
+        self.add(place, Severity::Warning, text.into());
+    }
+
+    /// The line of a place, to point at the other half of a contradiction.
+    pub(in crate::config) fn line(&self, place: &Place) -> usize {
+        position(self.text, place.offset).0
+    }
+
+    fn add(&mut self, place: &Place, severity: Severity, text: String) {
+        self.problems.push(Problem {
+            file: Arc::clone(&self.file),
+            position: Some(position(self.text, place.offset)),
+            key: place.key.clone(),
+            severity,
+            text,
+        });
+    }
+
+    /// `value` and the warnings if there was no error, else all problems.
+    pub(in crate::config) fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
+        self.problems.sort_by_key(|problem| problem.position);
+        if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(Problems(self.problems));
+        }
+        Ok((value, self.problems))
+    }
+
+    /// All problems, of which at least one is an error.
+    pub(in crate::config) fn refuse(mut self) -> Problems {
+        self.problems.sort_by_key(|problem| problem.position);
+        Problems(self.problems)
+    }
+}
+
+/// Line and column of a byte, both from 1, the column in characters.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The candidate that `word` was probably meant to be.
+pub(in crate::config) fn suggestion<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `, did you mean "x"?`, or `otherwise`.
+pub(in crate::config) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    otherwise: impl FnOnce() -> String,
+) -> String {
+    match suggestion(word, candidates) {
+        Some(candidate) => format!(", did you mean \"{candidate}\"?"),
+        None => otherwise(),
+    }
+}
+
+/// Whether a text written where none belongs may be a pasted secret, and must not be repeated.
+pub(in crate::config) fn looks_like_secret(text: &str) -> bool {
+    text.len() >= 16
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let text = "a = 1\n名 = 公众号x\n";
+        assert_eq!(position(text, 0), (1, 1));
+        assert_eq!(position(text, text.find('x').unwrap()), (2, 8));
+        assert_eq!(position(text, text.len() + 9), (3, 1));
+    }
+
+    #[test]
+    fn a_suggestion_is_close_or_none() {
+        assert_eq!(suggestion("lisen", ["listen", "workers"]), Some("listen"));
+        assert_eq!(suggestion("Max-Body", ["max_body"]), Some("max_body"));
+        assert_eq!(suggestion("zebra", ["listen", "workers"]), None);
+    }
+
+    #[test]
+    fn a_pasted_secret_is_recognised() {
+        assert!(looks_like_secret("0123456789abcdef0123456789abcdef"));
+        assert!(!looks_like_secret("SHOP_SECRET"));
+        assert!(!looks_like_secret("/run/secrets/shop1234567"));
+    }
+}

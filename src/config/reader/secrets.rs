@@ -1,0 +1,180 @@
+//! Fetches secrets from where the file says that they are.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::problem::{Place, Report, looks_like_secret};
+use super::values::{Item, SecretSource};
+use crate::secret::Secret;
+
+/// A file longer than this is no secret.
+const LONGEST: u64 = 4096;
+/// A file longer than this holds no certificates of any use.
+const LONGEST_PEM: u64 = 1 << 20;
+
+/// A file that a secret, or the certificate beside one, was read from, and what was in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its contents, line end and all.
+    pub digest: [u8; 32],
+}
+
+/// The places that secrets come from.
+pub(in crate::config) struct Secrets<'a> {
+    folder: PathBuf,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files that were read.
+    pub files: Vec<SecretFile>,
+}
+
+impl<'a> Secrets<'a> {
+    /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have it.
+    pub(in crate::config) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
+        Self { folder, env, files: Vec::new() }
+    }
+
+    /// The path of a file that the configuration names.
+    pub(in crate::config) fn path(&self, text: &str) -> PathBuf {
+        self.folder.join(text)
+    }
+
+    /// The secret; reports why there is none.
+    pub(in crate::config) fn resolve(
+        &mut self,
+        source: &Item<SecretSource>,
+        report: &mut Report<'_>,
+    ) -> Option<Arc<Secret>> {
+        let (plain, place, origin) = match &source.value {
+            SecretSource::Clear(secret) => {
+                report.warn(
+                    &source.place,
+                    "is a secret in clear, move it out of the file: { env = \"NAME\" } or { file = \"PATH\" }",
+                );
+                (Zeroizing::new(secret.expose().to_owned()), &source.place, "the secret".to_owned())
+            }
+            SecretSource::Env(name) => {
+                (self.variable(name, report)?, &name.place, variable_name(&name.value))
+            }
+            SecretSource::File(path) => (self.file(path, report)?, &path.place, file_name(&path.value)),
+        };
+        check(&plain, &origin, place, report)?;
+        Some(Arc::new(Secret::new(plain.as_str())))
+    }
+
+    fn variable(&self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
+        let plain = (self.env)(&name.value);
+        if plain.is_none() {
+            report.error(&name.place, format!("{} is not set", variable_name(&name.value)));
+        }
+        plain.map(Zeroizing::new)
+    }
+
+    fn file(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
+        let bytes = self.bytes(path, LONGEST, report)?;
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            let reason = unreadable(&io::ErrorKind::InvalidData.into());
+            report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+            return None;
+        };
+        let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The contents of a file of keys or certificates; reports why there are none.
+    pub(in crate::config) fn pem(
+        &mut self,
+        path: &Item<String>,
+        report: &mut Report<'_>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        self.bytes(path, LONGEST_PEM, report)
+    }
+
+    fn bytes(
+        &mut self,
+        path: &Item<String>,
+        longest: u64,
+        report: &mut Report<'_>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let full = self.path(&path.value);
+        match read(&full, longest) {
+            Ok(bytes) => {
+                self.files.push(SecretFile { path: full, digest: digest(&bytes) });
+                Some(bytes)
+            }
+            Err(error) => {
+                let reason = match error.kind() {
+                    io::ErrorKind::FileTooLarge => format!("is longer than {longest} bytes"),
+                    _ => unreadable(&error),
+                };
+                report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+                None
+            }
+        }
+    }
+}
+
+/// Why a file can't be used, as the rest of a sentence that begins with its name.
+pub(in crate::config) fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+/// What a secret file is told by, without being kept.
+pub fn digest(contents: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, contents).as_ref());
+    digest
+}
+
+fn read(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+/// A secret is one word of visible ASCII: it must fit into a query and a header as it is.
+fn check(plain: &str, origin: &str, place: &Place, report: &mut Report<'_>) -> Option<()> {
+    if plain.is_empty() {
+        report.error(place, format!("{origin} is empty"));
+        return None;
+    }
+    if !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
+        report.error(
+            place,
+            format!(
+                "{origin} holds a blank, a line break or a non-ASCII character, expected the secret alone"
+            ),
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// Names a variable, unless the name may be a secret pasted in its place.
+fn variable_name(name: &str) -> String {
+    let plausible = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plausible && !looks_like_secret(name) {
+        format!("the environment variable {name}")
+    } else {
+        "the environment variable named here".to_owned()
+    }
+}
+
+fn file_name(path: &str) -> String {
+    if looks_like_secret(path) { "the file named here".to_owned() } else { format!("the file {path}") }
+}

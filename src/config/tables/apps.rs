@@ -1,0 +1,307 @@
+//! `[[app]]`: accounts and their credentials.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::upstream_table;
+use crate::config::file;
+use crate::config::reader::address::is_host_name;
+use crate::config::reader::names::{check_name, is_hex, one_of};
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item, SecretSource};
+use crate::pipeline::{AppOptions, OwnCredential};
+use crate::secret::Secret;
+use crate::server::Address;
+use crate::token;
+use crate::upstream;
+use crate::wechat::{AppKind, TokenMode};
+
+/// The cheapest call that demands the app's token and changes nothing.
+const PROBE: &str = "/cgi-bin/get_api_domain_ip";
+
+/// What must be unique among apps: where it was first seen.
+#[derive(Default)]
+struct Seen {
+    names: HashMap<String, Place>,
+    hosts: HashMap<String, Place>,
+    default: Option<Place>,
+}
+
+/// What apps depend on of other tables.
+pub(in crate::config) struct Surroundings<'a> {
+    /// The store is this process's own, and nobody said that this is fine.
+    pub unshared: bool,
+    pub listen: &'a [Address],
+    /// `[upstream]`, then what apps add.
+    pub upstreams: &'a mut Vec<upstream::Options>,
+}
+
+pub(in crate::config) fn options(
+    raw: &[Item<file::App>],
+    surroundings: &mut Surroundings<'_>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Vec<AppOptions> {
+    let mut seen = Seen::default();
+    raw.iter().filter_map(|item| app(item, surroundings, &mut seen, secrets, report)).collect()
+}
+
+fn app(
+    table: &Item<file::App>,
+    surroundings: &mut Surroundings<'_>,
+    seen: &mut Seen,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<AppOptions> {
+    let raw = &table.value;
+    let missing = |key: &str| table.place.child(key);
+    let name = raw.name.required(missing("name"), report, "expected one like \"shop\"");
+    let appid = raw.appid.required(
+        missing("appid"),
+        report,
+        "expected the account's AppID, like \"wx0123456789abcdef\"",
+    );
+    let secret = raw
+        .secret
+        .required(missing("secret"), report, "expected { env = \"NAME\" } or { file = \"PATH\" }")
+        .and_then(|source| secret(source, appid, secrets, report));
+
+    if let Some(name) = name {
+        check_name(name, &["other"], report);
+        unique(&mut seen.names, name, &name.value, report);
+    }
+    if let Some(appid) = appid {
+        check_appid(appid, report);
+        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`. A corporation's apps share its corpid.
+        let key = match raw.agent_id.item() {
+            Some(agent) => format!("{} {}", appid.value, agent.value),
+            None => appid.value.clone(),
+        };
+        if name.is_none_or(|name| name.value != key) {
+            let corporation = raw.kind.item().is_some_and(|kind| kind.value == AppKind::Work.as_str());
+            match seen.names.get(&key) {
+                Some(first) if corporation => {
+                    let line = report.line(first);
+                    let text = format!(
+                        "is used on line {line} already, expected an agent_id of its own in each of the two"
+                    );
+                    report.error(&appid.place, text);
+                }
+                _ => unique(&mut seen.names, appid, &key, report),
+            }
+        }
+    }
+    if let Some(item) = raw.default.item().filter(|item| item.value) {
+        match &seen.default {
+            Some(first) => report.error(
+                &item.place,
+                format!("is a second default app, the first is on line {}", report.line(first)),
+            ),
+            None => seen.default = Some(item.place.clone()),
+        }
+    }
+    let hosts = hosts(raw, seen, report);
+    let kind = kind(&raw.kind, report);
+    let mode = mode(&raw.token_mode, surroundings.unshared, report);
+    let beside = beside(raw, kind, secrets, report);
+    let upstream = upstream(raw, surroundings, secrets, report);
+    let own_credential = one_of(
+        &raw.own_credential,
+        &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
+        report,
+    );
+    let probe = raw.probe.item().map_or(PROBE, |probe| {
+        check_probe(probe, report);
+        &probe.value
+    });
+    Some(AppOptions {
+        token: token::AppOptions {
+            name: Arc::from(name?.value.as_str()),
+            appid: Arc::from(appid?.value.as_str()),
+            secret: secret?,
+            kind,
+            mode,
+            probe: Arc::from(probe),
+            agent: raw.agent_id.item().map(|agent| Arc::from(agent.value.as_str())),
+            suite: beside.suite,
+            provider_secret: beside.provider_secret,
+        },
+        default: raw.default.item().is_some_and(|item| item.value),
+        hosts,
+        own_credential,
+        jssdk_hosts: jssdk_hosts(raw, report),
+        slow_down: raw.slow_down.or(true),
+        upstream,
+    })
+}
+
+/// The place of the app's upstream among all.
+fn upstream(
+    raw: &file::App,
+    surroundings: &mut Surroundings<'_>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> usize {
+    let Surroundings { listen, upstreams, .. } = surroundings;
+    let Some(own) = upstream_table::of_app(raw, &upstreams[0], listen, secrets, report) else { return 0 };
+    upstreams.iter().position(|known| *known == own).unwrap_or_else(|| {
+        upstreams.push(own);
+        upstreams.len() - 1
+    })
+}
+
+pub(super) fn unique(
+    seen: &mut HashMap<String, Place>,
+    item: &Item<String>,
+    key: &str,
+    report: &mut Report<'_>,
+) {
+    match seen.get(key) {
+        Some(first) => {
+            let line = report.line(first);
+            report.error(&item.place, format!("is used on line {line} already, expected one of its own"));
+        }
+        None => drop(seen.insert(key.to_owned(), item.place.clone())),
+    }
+}
+
+fn secret(
+    source: &Item<SecretSource>,
+    appid: Option<&Item<String>>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Arc<Secret>> {
+    let secret = secrets.resolve(source, report)?;
+    if appid.is_some_and(|appid| appid.value == secret.expose()) {
+        report.error(&source.place, "is the same as the appid, expected the AppSecret");
+    }
+    Some(secret)
+}
+
+/// The AppID isn't repeated: it may be the secret, pasted into the wrong line.
+fn check_appid(appid: &Item<String>, report: &mut Report<'_>) {
+    let text = &appid.value;
+    if text.is_empty()
+        || text.len() > 64
+        || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    {
+        report.error(&appid.place, "is no AppID, expected one like \"wx0123456789abcdef\"");
+    } else if is_hex(text, 32) {
+        report.warn(&appid.place, "looks like an AppSecret, expected an AppID like \"wx0123456789abcdef\"");
+    } else if text.starts_with("gh_") {
+        report.warn(
+            &appid.place,
+            "is the account's original ID, expected its AppID, like \"wx0123456789abcdef\"",
+        );
+    }
+}
+
+fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in raw.hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
+        let host = item.value.trim_end_matches('.').to_ascii_lowercase();
+        if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err() {
+            report.error(&item.place, "has a port or a scheme, expected the host name alone");
+        } else if !is_host_name(&host) && host.parse::<std::net::IpAddr>().is_err() {
+            report.error(&item.place, "is no host name, expected one like \"shop.wechat.internal\"");
+        } else {
+            unique(&mut seen.hosts, item, &host, report);
+        }
+        hosts.push(host);
+    }
+    hosts
+}
+
+fn jssdk_hosts(raw: &file::App, report: &mut Report<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in raw.jssdk_hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
+        let host = item.value.trim_end_matches('.').to_ascii_lowercase();
+        if !is_host_name(&host) {
+            report.error(
+                &item.place,
+                "is no host name, expected that of a web page, like \"shop.example.com\"",
+            );
+        }
+        hosts.push(host);
+    }
+    hosts
+}
+
+fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
+    let kinds = [AppKind::OfficialAccount, AppKind::MiniProgram, AppKind::Component, AppKind::Work];
+    one_of(field, &kinds.map(|kind| (kind.as_str(), kind)), report)
+}
+
+/// What apps of WeCom have beside.
+#[derive(Default)]
+struct Beside {
+    suite: Option<token::SuiteOptions>,
+    provider_secret: Option<Arc<Secret>>,
+}
+
+fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Beside {
+    if !kind.has_token_modes()
+        && let Some(item) = raw.token_mode.item()
+    {
+        report.error(&item.place, "is for official accounts and mini programs, leave it out");
+    }
+    if kind != AppKind::Work {
+        let given = [
+            raw.agent_id.item().map(|item| &item.place),
+            raw.suite_id.item().map(|item| &item.place),
+            raw.suite_secret.item().map(|item| &item.place),
+            raw.provider_secret.item().map(|item| &item.place),
+        ];
+        for place in given.into_iter().flatten() {
+            report.error(place, "is for kind = \"wecom\" alone, leave it out");
+        }
+        return Beside::default();
+    }
+    if let Some(agent) = raw.agent_id.item()
+        && (agent.value.is_empty() || !agent.value.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        report.error(&agent.place, "is no AgentId, expected digits like \"1000002\"");
+    }
+    let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
+        (Some(id), Some(source)) => secrets
+            .resolve(source, report)
+            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
+        (Some(id), None) => {
+            report.error(&id.place, "needs suite_secret beside it");
+            None
+        }
+        (None, Some(source)) => {
+            report.error(&source.place, "needs suite_id beside it");
+            None
+        }
+        (None, None) => None,
+    };
+    let provider = raw.provider_secret.item().and_then(|source| secrets.resolve(source, report));
+    Beside { suite, provider_secret: provider }
+}
+
+fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> TokenMode {
+    let mode = one_of(field, &[("stable", TokenMode::Stable), ("classic", TokenMode::Classic)], report);
+    if let Some(item) = field.item()
+        && mode == TokenMode::Classic
+        && unshared
+    {
+        report.error(
+            &item.place,
+            "\"classic\" with a memory: store would end the live token at every start and between replicas, since \
+             each fetch of /cgi-bin/token makes a new one and the store is not shared, expected \"stable\", a store.url \
+             that is kept, like \"file:/var/lib/wxgate\", or token.allow_unshared = true if nobody else uses this \
+             account's token",
+        );
+    }
+    mode
+}
+
+fn check_probe(probe: &Item<String>, report: &mut Report<'_>) {
+    let path = &probe.value;
+    let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
+    if !path.starts_with('/') || !plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
+        report.error(&probe.place, format!("is no plain path of an endpoint, expected one like \"{PROBE}\""));
+    }
+}

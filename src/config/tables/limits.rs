@@ -1,0 +1,207 @@
+//! `[[limit]]`, and `rate` and `daily` of `[[caller]]`: limits on what callers send.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::config::file;
+use crate::config::reader::names::{check_known, one_of};
+use crate::config::reader::patterns::pattern;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::values::{Field, Item, NumbersByName};
+use crate::quota::limit::{LimitOptions, Mode, Per, Rate};
+
+/// Slices of a budget are counted in 32 bits, and no quota of WeChat's is larger.
+const LARGEST_BUDGET: u64 = u32::MAX as u64;
+const HIGHEST_RATE: u32 = 1_000_000;
+
+/// What is reported of a place where a limit is.
+struct Found {
+    options: LimitOptions,
+    place: Place,
+}
+
+/// The limits of both kinds of tables. `apps` are the names of the apps.
+pub(in crate::config) fn options(
+    callers: &[Item<file::Caller>],
+    limits: &[Item<file::Limit>],
+    apps: &[&str],
+    report: &mut Report<'_>,
+) -> Vec<LimitOptions> {
+    let names: Vec<&str> = callers
+        .iter()
+        .filter_map(|caller| caller.value.name.item())
+        .map(|name| name.value.as_str())
+        .chain([LimitOptions::ANONYMOUS])
+        .collect();
+    let mut found: Vec<Found> = callers.iter().flat_map(|caller| of_caller(&caller.value, report)).collect();
+    found.extend(limits.iter().filter_map(|table| limit(table, apps, &names, report)));
+    refuse_doubles(&found, report);
+    found.into_iter().map(|found| found.options).collect()
+}
+
+/// What is left out concerns all.
+fn unlimited() -> LimitOptions {
+    LimitOptions {
+        app: None,
+        caller: None,
+        endpoint: None,
+        rate: None,
+        daily: None,
+        mode: Mode::Enforce,
+        reserve: Vec::new(),
+    }
+}
+
+fn of_caller(raw: &file::Caller, report: &mut Report<'_>) -> Vec<Found> {
+    let caller = raw.name.item().map(|name| Arc::from(name.value.as_str()));
+    let own = || LimitOptions { caller: caller.clone(), ..unlimited() };
+    let mut found = Vec::new();
+    if let Some(item) = raw.rate.item() {
+        let options = LimitOptions { rate: rate(item, report), ..own() };
+        found.push(Found { options, place: item.place.clone() });
+    }
+    for (name, number) in raw.daily.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
+        let daily = budget(number, report);
+        if let Some(endpoint) = pattern(&name.value, &name.place, report) {
+            let options = LimitOptions { endpoint: Some(endpoint), daily: Some(daily), ..own() };
+            found.push(Found { options, place: name.place.clone() });
+        }
+    }
+    found
+}
+
+fn limit(
+    table: &Item<file::Limit>,
+    apps: &[&str],
+    callers: &[&str],
+    report: &mut Report<'_>,
+) -> Option<Found> {
+    let raw = &table.value;
+    let named = |field: &Field<String>, what: &str, known: &[&str], report: &mut Report<'_>| {
+        let name = field.item()?;
+        check_known(name, what, known, report);
+        Some(Arc::from(name.value.as_str()))
+    };
+    let (app, caller) = (named(&raw.app, "app", apps, report), named(&raw.caller, "caller", callers, report));
+    let endpoint = raw.endpoint.item().map(|item| pattern(&item.value, &item.place, report));
+    if matches!((&raw.rate, &raw.daily), (Field::Missing, Field::Missing)) {
+        report.error(&table.place, "limits nothing, expected rate = \"50/s\" or daily = 100000, or both");
+    }
+    let rate = raw.rate.item().and_then(|item| rate(item, report));
+    let daily = raw.daily.item().map(|number| budget(number, report));
+    let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+    let mode = one_of(&raw.mode, &modes, report);
+    let reserve = raw.reserve.item().map(|reserve| reserved(reserve, raw, daily, callers, report));
+    Some(Found {
+        options: LimitOptions {
+            app,
+            caller,
+            // A pattern that is none was reported.
+            endpoint: match endpoint {
+                None => None,
+                Some(pattern) => Some(pattern?),
+            },
+            rate,
+            daily,
+            mode,
+            reserve: reserve.unwrap_or_default(),
+        },
+        place: table.place.clone(),
+    })
+}
+
+fn reserved(
+    reserve: &Item<NumbersByName>,
+    limit: &file::Limit,
+    daily: Option<u64>,
+    callers: &[&str],
+    report: &mut Report<'_>,
+) -> Vec<(Arc<str>, u64)> {
+    if let Some(caller) = limit.caller.item() {
+        report
+            .error(&caller.place, "stands beside reserve, which shares a limit among callers, leave one out");
+    }
+    if matches!(limit.daily, Field::Missing) {
+        report.error(&reserve.place, "needs daily beside it, of which these are parts");
+    }
+    let mut parts = Vec::new();
+    for (name, part) in &reserve.value.0 {
+        check_known(name, "caller", callers, report);
+        parts.push((Arc::from(name.value.as_str()), budget(part, report)));
+    }
+    let sum = parts.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
+    if let Some(daily) = daily.filter(|daily| sum > *daily) {
+        report.error(&reserve.place, format!("reserves {sum}, which is more than daily = {daily}"));
+    }
+    parts
+}
+
+fn budget(number: &Item<u64>, report: &mut Report<'_>) -> u64 {
+    if !(1..=LARGEST_BUDGET).contains(&number.value) {
+        let text =
+            "is out of range, expected 1 to 4294967295; what is to be called not at all is left out of allow";
+        report.error(&number.place, text);
+    }
+    number.value
+}
+
+fn rate(item: &Item<String>, report: &mut Report<'_>) -> Option<Rate> {
+    let rate = parse_rate(&item.value);
+    if rate.is_none() {
+        report.error(&item.place, "is no rate, expected one like \"50/s\", \"600/m\" or \"1000/h\"");
+    }
+    rate
+}
+
+fn parse_rate(text: &str) -> Option<Rate> {
+    let (requests, per) = text.split_once('/')?;
+    let per = match per {
+        "s" => Per::Second,
+        "m" => Per::Minute,
+        "h" => Per::Hour,
+        _ => return None,
+    };
+    let digits = requests.bytes().all(|byte| byte.is_ascii_digit());
+    let requests = requests.parse().ok().filter(|requests| digits && *requests <= HIGHEST_RATE)?;
+    Some(Rate { requests: NonZeroU32::new(requests)?, per })
+}
+
+/// Two limits of one scope would count together, and nobody could tell which of them refused.
+fn refuse_doubles(found: &[Found], report: &mut Report<'_>) {
+    let mut seen: HashMap<(String, bool), &Place> = HashMap::new();
+    for Found { options, place } in found {
+        for (there, daily) in [(options.rate.is_some(), false), (options.daily.is_some(), true)] {
+            if !there {
+                continue;
+            }
+            let what = if daily { "daily" } else { "rate" };
+            if let Some(first) = seen.insert((options.scope(), daily), place) {
+                let line = report.line(first);
+                report.error(
+                    place,
+                    format!("has the same {what} as line {line}, for the same requests: leave one out"),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_rate;
+
+    #[test]
+    fn rates_have_a_number_and_a_unit() {
+        for (text, shown) in [
+            ("50/s", "50 requests a second"),
+            ("600/m", "600 requests a minute"),
+            ("1/h", "1 request an hour"),
+        ] {
+            assert_eq!(parse_rate(text).map(|rate| rate.to_string()).as_deref(), Some(shown));
+        }
+        for wrong in ["", "50", "50/", "/s", "0/s", "-1/s", "+5/s", "1.5/s", "50/d", "50 /s", "1000001/s"] {
+            assert_eq!(parse_rate(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `[server]` and `[admin]`: who may reach the proxy.
+
+use std::time::Duration;
+
+use crate::config::file;
+use crate::config::options::AdminConfig;
+use crate::config::reader::address::{is_local, parse_address};
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::units::positive;
+use crate::config::reader::values::{Field, Item, Strings};
+use crate::server::{Address, Options};
+
+/// More threads than any machine has cores.
+const MOST_WORKERS: u64 = 1024;
+
+/// A listener and where it was written.
+pub(in crate::config) type Listener = (Address, Place);
+
+pub(in crate::config) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
+    let Some(list) = field.item() else {
+        let place = Place::default().child("server").child("listen");
+        return vec![(Address::Tcp("127.0.0.1:8080".to_owned()), place)];
+    };
+    if list.value.0.is_empty() {
+        report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
+    }
+    distinct(list, report)
+}
+
+/// The addresses of a list, each of which may stand there once.
+fn distinct(list: &Item<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    for item in &list.value.0 {
+        if let Some(address) = address(item, report) {
+            if taken(&listeners, &address).is_some() {
+                report.error(&item.place, "is listed twice");
+            }
+            listeners.push((address, item.place.clone()));
+        }
+    }
+    listeners
+}
+
+fn address(item: &Item<String>, report: &mut Report<'_>) -> Option<Address> {
+    parse_address(&item.value).map_err(|text| report.error(&item.place, text)).ok()
+}
+
+/// Where an address is listed already.
+fn taken<'l>(listeners: &'l [Listener], address: &Address) -> Option<&'l Place> {
+    listeners.iter().find(|(other, _)| same(other, address)).map(|(_, place)| place)
+}
+
+/// Whether both can't be listened on at once; port 0 is another port each time.
+fn same(one: &Address, other: &Address) -> bool {
+    let any_port = matches!(one, Address::Tcp(text) if text.ends_with(":0"));
+    one == other && !any_port
+}
+
+/// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs what it sends.
+pub(in crate::config) fn callback(
+    raw: &file::Callback,
+    proxy: &[Listener],
+    admin: &Address,
+    report: &mut Report<'_>,
+) -> Vec<Listener> {
+    let listeners = raw.listen.item().map(|list| distinct(list, report)).unwrap_or_default();
+    for (address, place) in &listeners {
+        let owner = if taken(proxy, address).is_some() {
+            "server.listen"
+        } else if same(admin, address) {
+            "admin.listen"
+        } else {
+            continue;
+        };
+        report.error(
+            place,
+            format!("is an address of both {owner} and callback.listen, expected one of its own for each"),
+        );
+    }
+    listeners
+}
+
+/// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay local.
+pub(in crate::config) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
+    for (address, place) in listeners {
+        if !is_local(address) {
+            report.error(
+                place,
+                "can be reached from other machines while there is no [[caller]], expected a [[caller]] with a key, \
+                 a loopback or unix address, or server.anonymous = true to let everybody in",
+            );
+        }
+    }
+}
+
+pub(in crate::config) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
+    let seconds = Duration::from_secs;
+    Options {
+        max_connections: max_connections(&raw.max_connections, report),
+        head_timeout: positive(&raw.head_timeout, seconds(10), report),
+        idle_timeout: positive(&raw.idle_timeout, seconds(75), report),
+        body_timeout: positive(&raw.body_timeout, seconds(30), report),
+        write_timeout: positive(&raw.write_timeout, seconds(30), report),
+        drain_timeout: raw.drain_timeout.or(seconds(30)),
+    }
+}
+
+fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
+    let Some(item) = field.item() else { return 10_000 };
+    match usize::try_from(item.value) {
+        Ok(number) if number > 0 => number,
+        _ => {
+            report.error(&item.place, "is out of range, expected a number from 1");
+            1
+        }
+    }
+}
+
+/// Threads that serve; 0 stands for one a core.
+pub(in crate::config) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
+    let number = field.item().map_or(0, |item| {
+        if item.value > MOST_WORKERS {
+            report.error(
+                &item.place,
+                format!("is out of range, expected 0 for one a core, or up to {MOST_WORKERS}"),
+            );
+        }
+        item.value.min(MOST_WORKERS)
+    });
+    match usize::try_from(number) {
+        Ok(number) if number > 0 => number,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+pub(in crate::config) fn admin(
+    raw: &file::Admin,
+    listeners: &[Listener],
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> AdminConfig {
+    let default = Address::Tcp("127.0.0.1:9090".to_owned());
+    let listen = raw.listen.item().and_then(|item| address(item, report)).unwrap_or(default);
+    if let Some(place) = taken(listeners, &listen) {
+        let place = raw.listen.item().map_or(place, |item| &item.place);
+        report.error(
+            place,
+            "is an address of both server.listen and admin.listen, expected one of its own for each",
+        );
+    }
+    if let Some(item) = raw.listen.item()
+        && !is_local(&listen)
+        && matches!(raw.token, Field::Missing)
+    {
+        report.error(
+            &item.place,
+            "can be reached from other machines, so it needs admin.token, expected token = { env = \"NAME\" } \
+             or a loopback or unix address",
+        );
+    }
+    let token = raw.token.item().and_then(|source| {
+        let token = secrets.resolve(source, report)?;
+        if token.expose().len() < 16 {
+            report.warn(
+                &source.place,
+                "is shorter than 16 characters, better is the output of: openssl rand -hex 32",
+            );
+        }
+        Some(token)
+    });
+    AdminConfig { listen, token }
+}

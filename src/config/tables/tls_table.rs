@@ -1,0 +1,98 @@
+//! `[server.tls]`: what callers see of a listener that speaks TLS.
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::file;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item};
+use crate::server::{Address, Identity, IdentityError};
+
+const CERT: &str = "expected a PEM file with the listener's certificate, then those between it and the root";
+const KEY: &str = "expected a PEM file with the certificate's private key";
+
+/// None where there is no table, and where it is wrong.
+pub(in crate::config) fn identity(
+    field: &Field<file::Tls>,
+    listen: &[Address],
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Identity> {
+    let Item { value: raw, place } = field.item()?;
+    if listen.iter().all(|address| matches!(address, Address::Unix(_))) {
+        report.warn(place, "has no effect, server.listen has unix sockets alone, which stay plain");
+    }
+    let cert = raw.cert.required(place.child("cert"), report, CERT);
+    let key = raw.key.required(place.child("key"), report, KEY);
+    let chain = cert.and_then(|path| certificates(path, CERT, secrets, report));
+    let private = key.and_then(|path| private_key(path, secrets, report));
+    let authorities = match &raw.client_ca {
+        Field::Missing => Some(None),
+        Field::Wrong => None,
+        Field::Given(path) => {
+            let expected = "expected a PEM file with the certificates that sign those of callers";
+            certificates(path, expected, secrets, report).map(Some)
+        }
+    };
+    let (cert, key) = (&cert?.place, &key?.place);
+    let authority = raw.client_ca.item().map_or(place, |item| &item.place);
+    Identity::new(chain?, private?, authorities?)
+        .map_err(|error| refuse(&error, cert, key, authority, report))
+        .ok()
+}
+
+fn refuse(error: &IdentityError, cert: &Place, key: &Place, authority: &Place, report: &mut Report<'_>) {
+    match error {
+        IdentityError::KeyMismatch => report.error(
+            key,
+            "the key does not belong to the first certificate of server.tls.cert, expected the one that it was made \
+             with: openssl x509 -pubkey -noout -in CERT and openssl pkey -pubout -in KEY print the same",
+        ),
+        IdentityError::Certificate(source) => {
+            report.error(cert, format!("the first certificate cannot be used: {source}, {CERT}"));
+        }
+        IdentityError::Key(source) => {
+            report.error(key, format!("the key cannot be used: {source}, expected RSA, ECDSA or Ed25519"));
+        }
+        IdentityError::Authority(source) | IdentityError::Versions(source) => {
+            report.error(authority, format!("a certificate cannot be used: {source}"));
+        }
+        IdentityError::Authorities(source) => {
+            report.error(authority, format!("the certificates cannot be used: {source}"));
+        }
+    }
+}
+
+fn certificates(
+    path: &Item<String>,
+    expected: &str,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Vec<CertificateDer<'static>>> {
+    let pem = secrets.pem(path, report)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let problem = match certificates {
+        Ok(certificates) if !certificates.is_empty() => return Some(certificates),
+        Ok(_) => "holds no certificate",
+        Err(_) => "holds a broken certificate",
+    };
+    report.error(&path.place, format!("the file {} {problem}, {expected}", path.value));
+    None
+}
+
+fn private_key(
+    path: &Item<String>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<PrivateKeyDer<'static>> {
+    let pem = secrets.pem(path, report)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).ok();
+    if key.is_none() {
+        let encrypted = pem.windows(9).any(|text| text == b"ENCRYPTED");
+        let problem =
+            if encrypted { "holds a key under a password" } else { "holds no private key, or a broken one" };
+        report.error(&path.place, format!("the file {} {problem}, {KEY}, without a password", path.value));
+    }
+    key
+}

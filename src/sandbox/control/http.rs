@@ -1,0 +1,293 @@
+//! The control API under `/sandbox/`, JSON in and out, for tests in any language.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::sandbox::state::accounts::{App, Authorizer};
+use crate::sandbox::state::faults::Fault;
+use crate::sandbox::state::quota::Rate;
+use crate::sandbox::state::stale_node::Lag;
+use crate::sandbox::state::token_events::{Target, TokenEvent};
+use crate::sandbox::state::world::World;
+use crate::sandbox::wire::{reply, response_body};
+use crate::sandbox::{call, variants};
+use crate::server::Response;
+
+const LONGEST: usize = 1024 * 1024;
+
+/// What the index page says.
+const INDEX: &[(&str, &str)] = &[
+    ("GET /sandbox/state", "apps, their current tokens, what is set"),
+    ("POST /sandbox/apps", "add or replace: {appid, secret, kind?, whitelist?: [address]}"),
+    ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
+    ("POST /sandbox/settings", "any of the settings that GET shows"),
+    ("POST /sandbox/rotate", "somebody else fetched: {appid?, kind?, grace_ms?}"),
+    ("POST /sandbox/poison", "still handed out, taken nowhere: {appid?, kind?}"),
+    ("POST /sandbox/expire", "at its end: {appid?, kind?}"),
+    ("POST /sandbox/lag", "{appid?, milliseconds?, requests?, probe?, path?, one_in?, newly_issued?}"),
+    ("DELETE /sandbox/lag", "no node lags any more"),
+    ("GET, POST, DELETE /sandbox/faults", "{fault, path?, times?, after?, ..}; DELETE takes ?id="),
+    (
+        "POST /sandbox/limits",
+        "{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}",
+    ),
+    ("GET, POST /sandbox/clock", "{advance_ms}"),
+    ("GET /sandbox/journal", "?path= (exact, or a prefix with *) &since= &limit="),
+    ("GET /sandbox/counts", "{fetches, forces, probes}; ?appid="),
+    ("GET /sandbox/variants", "the forms that error_variant may take"),
+    ("GET /sandbox/blob", "?bytes= the digest of what media_id=blob-N downloads"),
+    (
+        "POST /sandbox/reset",
+        "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas and settings too",
+    ),
+];
+
+/// Why an order was refused.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("no such order")]
+    Unknown,
+    #[error("the body is longer than {LONGEST} bytes, or broke off")]
+    Body,
+    #[error("not the JSON that this takes")]
+    Json(#[source] serde_json::Error),
+    #[error("unknown key `{0}`")]
+    Key(String),
+    #[error("`{0}` is missing or no number")]
+    Number(&'static str),
+}
+
+impl Refused {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unknown => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+#[derive(serde::Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    path: String,
+    #[serde(default)]
+    daily_limit: Option<u64>,
+    #[serde(default)]
+    rate_limit: Option<Rate>,
+    #[serde(default)]
+    appid: Option<String>,
+    #[serde(default)]
+    used: Option<u64>,
+}
+
+#[derive(serde::Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: i64,
+}
+
+#[derive(Default, serde::Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+struct Reset {
+    all: bool,
+}
+
+pub(in crate::sandbox) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
+    let outcome = match Limited::new(body, LONGEST).collect().await {
+        Ok(body) => order(world, parts, &body.to_bytes()),
+        Err(_) => Err(Refused::Body),
+    };
+    match outcome {
+        Ok(value) => reply::json(StatusCode::OK, &value),
+        Err(refused) => {
+            let source = std::error::Error::source(&refused).map(|source| format!(": {source}"));
+            let text = format!("{refused}{}", source.unwrap_or_default());
+            reply::json(refused.status(), &json!({"error": text}))
+        }
+    }
+}
+
+fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refused> {
+    let sandbox = Control { world };
+    let query = call::query(parts);
+    let param = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let number = |name: &'static str| match param(name) {
+        None => Ok(None),
+        Some(value) => value.parse::<u64>().map(Some).map_err(|_| Refused::Number(name)),
+    };
+    let name = parts.uri.path().trim_start_matches("/sandbox").trim_matches('/');
+    let now = world.clock.now();
+    let done = || Ok(json!({"ok": true}));
+    match (&parts.method, name) {
+        (&Method::GET, "") => {
+            Ok(INDEX.iter().map(|(order, about)| ((*order).to_owned(), Value::from(*about))).collect())
+        }
+        (&Method::GET, "state") => Ok(sandbox.state()),
+        (&Method::POST, "apps") => {
+            world.state().accounts.put(strict::<App>(body)?);
+            done()
+        }
+        (&Method::POST, "authorizers") => {
+            world.state().accounts.authorize(strict::<Authorizer>(body)?);
+            done()
+        }
+        (&Method::GET, "settings") => sandbox.settings(),
+        (&Method::POST, "settings") => sandbox.change(body),
+        (&Method::POST, "rotate") => sandbox.happen(TokenEvent::Rotate, body),
+        (&Method::POST, "poison") => sandbox.happen(TokenEvent::Poison, body),
+        (&Method::POST, "expire") => sandbox.happen(TokenEvent::Expire, body),
+        (&Method::POST, "lag") => {
+            world.state().lags.add(strict::<Lag>(body)?, now);
+            done()
+        }
+        (&Method::DELETE, "lag") => {
+            world.state().lags.clear();
+            done()
+        }
+        (&Method::GET, "faults") => Ok(sandbox.faults()),
+        (&Method::POST, "faults") => Ok(json!({"id": world.state().faults.add(strict::<Fault>(body)?)})),
+        (&Method::DELETE, "faults") => {
+            match number("id")? {
+                Some(id) if !world.state().faults.remove(id) => return Err(Refused::Unknown),
+                Some(_) => {}
+                None => world.state().faults.clear(),
+            }
+            done()
+        }
+        (&Method::POST, "limits") => {
+            sandbox.limit(strict::<Limits>(body)?);
+            done()
+        }
+        (&Method::POST, "clock") => {
+            world.clock.advance(strict::<Advance>(body)?.advance_ms);
+            Ok(sandbox.clock())
+        }
+        (&Method::GET, "clock") => Ok(sandbox.clock()),
+        (&Method::GET, "journal") => {
+            Ok(sandbox.journal(param("path"), number("since")?.unwrap_or(0), number("limit")?))
+        }
+        (&Method::GET, "counts") => {
+            let journal = world.journal();
+            encode(&param("appid").map_or_else(|| journal.counts(), |appid| journal.counts_of(appid)))
+        }
+        (&Method::GET, "variants") => encode(variants::ALL),
+        (&Method::GET, "blob") => {
+            let bytes = number("bytes")?.ok_or(Refused::Number("bytes"))?;
+            Ok(json!({"bytes": bytes, "sha256": response_body::blob_sha256(bytes)}))
+        }
+        (&Method::POST, "reset") => {
+            world.forget(strict::<Reset>(body)?.all);
+            done()
+        }
+        _ => Err(Refused::Unknown),
+    }
+}
+
+/// Parses and refuses unknown keys, which serde can't do for itself beside `flatten`. An empty body is `{}`.
+fn strict<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Refused> {
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    let sent: Value = serde_json::from_slice(body).map_err(Refused::Json)?;
+    let parsed: T = serde_json::from_value(sent.clone()).map_err(Refused::Json)?;
+    let known = encode(&parsed)?;
+    let unknown = sent.as_object().into_iter().flatten().find(|(key, _)| known.get(key.as_str()).is_none());
+    match unknown {
+        Some((key, _)) => Err(Refused::Key(key.clone())),
+        None => Ok(parsed),
+    }
+}
+
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, Refused> {
+    serde_json::to_value(value).map_err(Refused::Json)
+}
+
+struct Control<'a> {
+    world: &'a Arc<World>,
+}
+
+impl Control<'_> {
+    fn state(&self) -> Value {
+        let now = self.world.clock.now();
+        let state = self.world.state();
+        let authorizers = state.accounts.authorizers().iter().map(|known| {
+            let tokens = state.tokens.describe(&known.authorizer_appid, now);
+            json!({"appid": known.authorizer_appid, "component": known.component_appid, "tokens": tokens})
+        });
+        let apps = state.accounts.apps().iter().map(|app| {
+            let tokens = state.tokens.describe(&app.appid, now);
+            json!({"appid": app.appid, "kind": app.kind, "whitelist": app.whitelist, "tokens": tokens})
+        });
+        json!({
+            "now_ms": now,
+            "apps": apps.collect::<Vec<_>>(),
+            "authorizers": authorizers.collect::<Vec<_>>(),
+        })
+    }
+
+    fn settings(&self) -> Result<Value, Refused> {
+        encode(&self.world.state().settings)
+    }
+
+    fn change(&self, body: &[u8]) -> Result<Value, Refused> {
+        let changes: Value = serde_json::from_slice(body).map_err(Refused::Json)?;
+        let mut state = self.world.state();
+        let mut merged = encode(&state.settings)?;
+        if let (Some(merged), Some(changes)) = (merged.as_object_mut(), changes.as_object()) {
+            merged.extend(changes.clone());
+        }
+        state.settings = serde_json::from_value(merged).map_err(Refused::Json)?;
+        encode(&state.settings)
+    }
+
+    fn happen(&self, event: TokenEvent, body: &[u8]) -> Result<Value, Refused> {
+        let target = strict::<Target>(body)?;
+        let now = self.world.clock.now();
+        Ok(json!({"changed": self.world.state().happen(event, &target, now)}))
+    }
+
+    fn faults(&self) -> Value {
+        let state = self.world.state();
+        let listed = state.faults.list().map(|(id, seen, fault)| {
+            let mut listed = json!({"id": id, "seen": seen});
+            if let (Some(listed), Ok(Value::Object(fault))) =
+                (listed.as_object_mut(), serde_json::to_value(fault))
+            {
+                listed.extend(fault);
+            }
+            listed
+        });
+        Value::from(listed.collect::<Vec<_>>())
+    }
+
+    fn limit(&self, limits: Limits) {
+        let now = self.world.clock.now();
+        let mut state = self.world.state();
+        if let Some(limit) = limits.daily_limit {
+            state.quota.set_limit(&limits.path, limit);
+        }
+        if let Some(rate) = limits.rate_limit {
+            state.quota.set_rate(&limits.path, rate);
+        }
+        if let (Some(appid), Some(used)) = (limits.appid, limits.used) {
+            state.quota.set_used(&appid, &limits.path, used, now);
+        }
+    }
+
+    fn clock(&self) -> Value {
+        json!({"now_ms": self.world.clock.now(), "offset_ms": self.world.clock.offset()})
+    }
+
+    fn journal(&self, path: Option<&str>, since: u64, limit: Option<u64>) -> Value {
+        let journal = self.world.journal();
+        let mut entries: Vec<_> = journal.select(path).filter(|entry| entry.seq > since).collect();
+        let most = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        entries.drain(..entries.len().saturating_sub(most));
+        json!({ "entries": entries })
+    }
+}

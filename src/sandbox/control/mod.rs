@@ -1,0 +1,4 @@
+//! Who pulls the strings: tests in this process by a handle, all others over HTTP.
+
+pub(super) mod handle;
+pub(super) mod http;

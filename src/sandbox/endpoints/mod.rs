@@ -1,0 +1,12 @@
+//! What WeChat answers: a table of endpoints, and what each of them does.
+
+mod business;
+mod credentials;
+mod issue;
+mod media;
+mod oauth;
+mod quotas;
+mod table;
+
+pub(super) use self::issue::{appid_of, asks_force};
+pub(super) use self::table::{answer, body_limit};

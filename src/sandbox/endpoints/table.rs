@@ -1,0 +1,161 @@
+//! Which paths the fake knows, and what each demands.
+
+use super::credentials::{self, Class, Holder};
+use super::media::MULTIPART_OVERHEAD;
+use super::{business, issue, media, oauth, quotas};
+use crate::sandbox::answer::Answer;
+use crate::sandbox::call::Call;
+use crate::sandbox::paths::PROBE;
+use crate::sandbox::state::world::State;
+
+/// JSON bodies are kept up to this many bytes; of longer ones only the digest.
+const LONGEST_JSON: usize = 1024 * 1024;
+
+/// An endpoint that settles its credential itself.
+type Open = (&'static str, fn(&mut State, &Call) -> Answer);
+
+const OPEN: &[Open] = &[
+    ("/cgi-bin/token", issue::classic),
+    ("/cgi-bin/stable_token", issue::stable),
+    ("/cgi-bin/gettoken", issue::wecom),
+    ("/cgi-bin/service/get_suite_token", issue::suite),
+    ("/cgi-bin/service/get_provider_token", issue::provider),
+    ("/cgi-bin/component/api_component_token", issue::component),
+    ("/cgi-bin/component/api_authorizer_token", issue::authorizer),
+    ("/cgi-bin/component/api_query_auth", issue::query_auth),
+    ("/cgi-bin/component/api_start_push_ticket", |_, _| Answer::ok([])),
+    ("/cgi-bin/clear_quota/v2", quotas::clear_with_secret),
+    ("/cgi-bin/component/clear_quota/v2", quotas::clear_with_secret),
+    ("/sns/jscode2session", oauth::jscode2session),
+    ("/sns/component/jscode2session", oauth::component_session),
+    ("/sns/oauth2/access_token", oauth::access_token),
+    ("/sns/oauth2/component/access_token", oauth::component_access_token),
+    ("/sns/oauth2/refresh_token", oauth::refresh_token),
+    ("/sns/userinfo", oauth::userinfo),
+    ("/sns/auth", oauth::auth),
+];
+
+type Behind = fn(&mut State, &Call, &Holder) -> Answer;
+/// An endpoint behind a token: path, whose token, whether it must be POST, what it does.
+type Guarded = (&'static str, Class, bool, Behind);
+
+const GUARDED: &[Guarded] = &[
+    (PROBE, Class::App, false, business::api_domain_ip),
+    ("/cgi-bin/getcallbackip", Class::App, false, business::callback_ip),
+    ("/cgi-bin/user/info", Class::App, false, business::user_info),
+    ("/cgi-bin/user/get", Class::App, false, business::user_get),
+    ("/cgi-bin/message/template/send", Class::App, true, business::message),
+    ("/cgi-bin/message/subscribe/send", Class::App, true, business::message),
+    ("/cgi-bin/message/custom/send", Class::App, true, business::custom_message),
+    ("/cgi-bin/menu/create", Class::App, true, business::menu_create),
+    ("/cgi-bin/menu/get", Class::App, false, business::menu_get),
+    ("/cgi-bin/menu/delete", Class::App, false, business::menu_delete),
+    ("/cgi-bin/qrcode/create", Class::App, true, business::qrcode_create),
+    ("/cgi-bin/ticket/getticket", Class::App, false, business::ticket),
+    ("/cgi-bin/get_jsapi_ticket", Class::App, false, business::ticket),
+    ("/cgi-bin/ticket/get", Class::App, false, business::ticket),
+    ("/cgi-bin/service/get_login_info", Class::Provider, true, business::fine),
+    ("/wxa/getwxacode", Class::App, true, business::mini_program_code),
+    ("/wxa/getwxacodeunlimit", Class::App, true, business::mini_program_code),
+    ("/cgi-bin/wxaapp/createwxaqrcode", Class::App, true, business::mini_program_code),
+    ("/cgi-bin/media/upload", Class::App, true, media::upload),
+    ("/cgi-bin/media/get", Class::App, false, media::get),
+    ("/cgi-bin/media/get/jssdk", Class::App, false, media::get),
+    ("/cgi-bin/material/add_material", Class::App, true, media::add_material),
+    ("/cgi-bin/material/get_material", Class::App, true, media::get_material),
+    ("/cgi-bin/openapi/quota/get", Class::Either, true, |state, call, holder| {
+        quotas::get(state, call, holder, lists)
+    }),
+    ("/cgi-bin/openapi/quota/clear", Class::Either, true, |state, call, holder| {
+        quotas::clear_one(state, call, holder, lists)
+    }),
+    ("/cgi-bin/openapi/rid/get", Class::Either, true, quotas::rid),
+    ("/cgi-bin/clear_quota", Class::Either, true, quotas::clear),
+    ("/cgi-bin/component/api_create_preauthcode", Class::Component, true, business::preauthcode),
+    // A component's token under the ordinary name (FACTS 1.4).
+    ("/wxa/gettemplatedraftlist", Class::Either, false, business::fine),
+    ("/wxa/gettemplatelist", Class::Either, false, business::fine),
+    ("/wxa/addtotemplate", Class::Either, true, business::fine),
+    ("/wxa/deletetemplate", Class::Either, true, business::fine),
+    ("/cgi-bin/open/have", Class::Either, false, business::fine),
+    ("/wxa/component/fastregisterbetaweapp", Class::Either, true, business::fine),
+    ("/cgi-bin/component/get_authorizer_option", Class::Either, true, business::fine),
+    ("/cgi-bin/component/set_authorizer_option", Class::Either, true, business::fine),
+];
+
+/// Where WeChat has more endpoints than this table: they say ok to a good token.
+const FAMILIES: &[(&str, Class)] = &[
+    ("/cgi-bin/component/", Class::Component),
+    ("/cgi-bin/service/", Class::Suite),
+    ("/cgi-bin/license/", Class::Provider),
+    ("/wxa/component/", Class::Component),
+    ("/product/register/", Class::Component),
+    ("/componenttcb/", Class::Either),
+    ("/cgi-bin/", Class::App),
+    ("/wxa/", Class::App),
+    ("/wxaapi/", Class::App),
+    ("/channels/", Class::App),
+    ("/card/", Class::App),
+    ("/shop/", Class::App),
+    ("/product/", Class::App),
+    ("/datacube/", Class::App),
+    ("/xpay/", Class::App),
+    ("/merchant/", Class::App),
+    ("/shakearound/", Class::App),
+    ("/bizwifi/", Class::App),
+    ("/tcb/", Class::App),
+    ("/customservice/", Class::App),
+    ("/scan/", Class::App),
+    ("/promoter/", Class::App),
+    ("/device/", Class::App),
+    ("/cv/", Class::App),
+    ("/user-order/", Class::App),
+    ("/intp/", Class::App),
+    ("/marketing/", Class::App),
+    ("/nontax/", Class::App),
+    ("/semantic/", Class::App),
+    ("/cityservice/", Class::App),
+    ("/redpacketcover/", Class::App),
+    ("/publisher/", Class::App),
+    ("/ilink/api/", Class::App),
+];
+
+/// Whether the fake has the path in its tables by name.
+fn lists(path: &str) -> bool {
+    OPEN.iter().any(|(known, _)| *known == path) || GUARDED.iter().any(|(known, ..)| *known == path)
+}
+
+/// How many bytes of a body the endpoint can use.
+pub(in crate::sandbox) fn body_limit(path: &str, media_limit: usize) -> usize {
+    match path {
+        "/cgi-bin/media/upload" | "/cgi-bin/material/add_material" => media_limit + MULTIPART_OVERHEAD,
+        _ => LONGEST_JSON,
+    }
+}
+
+/// What WeChat answers.
+pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
+    if let Some((_, decide)) = OPEN.iter().find(|(path, _)| *path == call.path) {
+        return decide(state, call);
+    }
+    let listed = GUARDED.iter().find(|(path, ..)| *path == call.path);
+    let family = || FAMILIES.iter().find(|(prefix, _)| call.path.starts_with(prefix));
+    let (class, post, decide) = match listed {
+        Some((_, class, post, decide)) => (*class, *post, *decide),
+        None => match family() {
+            Some((_, class)) => (*class, false, business::fine as Behind),
+            None => return Answer::error(40066),
+        },
+    };
+    let holder = match credentials::demand(state, call, class) {
+        Ok(holder) => holder,
+        Err(refusal) => return refusal,
+    };
+    if post && !call.is_post() {
+        return Answer::error(43002);
+    }
+    if let Err(errcode) = state.quota.spend(&holder.appid, &call.path, call.now) {
+        return Answer::error(errcode);
+    }
+    decide(state, call, &holder)
+}

@@ -1,0 +1,15 @@
+//! Everything that the fake remembers, and what can be set: data and its rules, without requests
+//! and answers.
+
+pub(super) mod accounts;
+pub(super) mod clock;
+pub(super) mod faults;
+pub(super) mod journal;
+pub(super) mod media;
+pub(super) mod quota;
+pub(super) mod settings;
+pub(super) mod stale_node;
+pub(super) mod token_events;
+pub(super) mod tokens;
+pub(super) mod users;
+pub(super) mod world;

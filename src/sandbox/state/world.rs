@@ -1,0 +1,97 @@
+//! All that is remembered together, and who may lock it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::accounts::Accounts;
+use super::clock::Clock;
+use super::faults::Faults;
+use super::journal::{Entry, Journal};
+use super::media::Media;
+use super::quota::Quota;
+use super::settings::Settings;
+use super::stale_node::Lags;
+use super::tokens::Tokens;
+use super::users::Users;
+
+/// A JS-API or card ticket, and when it ends.
+#[derive(Clone, Debug)]
+pub(in crate::sandbox) struct Ticket {
+    pub value: String,
+    pub expires_at: i64,
+}
+
+/// What endpoints read and change.
+#[derive(Debug, Default)]
+pub(in crate::sandbox) struct State {
+    pub settings: Settings,
+    pub accounts: Accounts,
+    pub tokens: Tokens,
+    pub lags: Lags,
+    pub quota: Quota,
+    pub faults: Faults,
+    pub users: Users,
+    pub media: Media,
+    pub menus: HashMap<String, Bytes>,
+    pub tickets: HashMap<(String, String), Ticket>,
+    pub last_message: u64,
+}
+
+/// What the workers and the control handle share.
+#[derive(Debug)]
+pub(in crate::sandbox) struct World {
+    pub clock: Clock,
+    pub started: Instant,
+    // Never held across an await; the journal's lock is taken alone, or after the state's.
+    state: Mutex<State>,
+    journal: Mutex<Journal>,
+    arrivals: watch::Sender<u64>,
+}
+
+impl World {
+    pub(in crate::sandbox) fn new(state: State) -> Arc<Self> {
+        Arc::new(Self {
+            clock: Clock::default(),
+            started: Instant::now(),
+            state: Mutex::new(state),
+            journal: Mutex::default(),
+            arrivals: watch::Sender::new(0),
+        })
+    }
+
+    pub(in crate::sandbox) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(in crate::sandbox) fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request into the journal; gives its number.
+    pub(in crate::sandbox) fn arrive(&self, entry: Entry, limit: usize) -> u64 {
+        let seq = self.journal().arrive(entry, limit);
+        self.arrivals.send_replace(seq);
+        seq
+    }
+
+    /// Tells of every arrival.
+    pub(in crate::sandbox) fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
+    }
+
+    /// Forgets journal, counts, faults and lag; with `all` everything but the accounts.
+    pub(in crate::sandbox) fn forget(&self, all: bool) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.lags.clear();
+        if all {
+            let accounts = std::mem::take(&mut state.accounts);
+            *state = State { accounts, ..State::default() };
+        }
+        self.journal().clear();
+    }
+}

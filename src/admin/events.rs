@@ -1,13 +1,14 @@
 //! `GET /api/v1/events`: what the page shows, every two seconds, as server-sent events.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -53,7 +54,7 @@ impl Feed {
 
     fn event(&self, admin: &Admin, anew: bool) -> Bytes {
         let turn = self.turn();
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest.lock();
         match &*latest {
             Some((made_in, event)) if *made_in == turn && !anew => event.clone(),
             _ => {

@@ -1,7 +1,8 @@
 //! How sending ended, counted.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::Kind;
 use crate::observe::exposition::Exposition;
@@ -21,12 +22,12 @@ pub(super) struct Counts(Mutex<BTreeMap<(&'static str, Outcome), u64>>);
 
 impl Counts {
     pub(super) fn add(&self, kind: Kind, outcome: Outcome, by: u64) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         *counts.entry((kind.as_str(), outcome)).or_default() += by;
     }
 
     pub(super) fn expose(&self, out: &mut Exposition) {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.0.lock();
         out.counter("wxgate_notices_total", "Notices to people, by kind of target and how sending ended.");
         for ((kind, outcome), count) in counts.iter() {
             let outcome = match outcome {

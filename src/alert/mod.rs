@@ -9,8 +9,9 @@
 //! | `task` | the queue and the tries of one target |
 //! | `counts` | how sending ended |
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -66,7 +67,7 @@ impl Alerts {
 
     /// Takes over a configuration. Targets that stay keep their queues.
     pub fn configure(&self, targets: Vec<Options>) {
-        let mut present = self.targets();
+        let mut present = self.0.targets.lock();
         let mut former = std::mem::take(&mut *present);
         for options in targets {
             let same = former.iter().position(|target| target.options == options);
@@ -95,7 +96,7 @@ impl Alerts {
     /// Tells all whom it concerns. Returns at once.
     pub fn tell(&self, notice: Notice) {
         let notice = Arc::new(notice);
-        for target in self.targets().iter() {
+        for target in self.0.targets.lock().iter() {
             let Options { topics, apps, kind, .. } = &target.options;
             let concerned = topics.contains(&notice.topic) && (apps.is_empty() || apps.contains(&notice.app));
             if concerned && target.queue.try_send(Arc::clone(&notice)).is_err() {
@@ -106,7 +107,7 @@ impl Alerts {
 
     /// Ends; what waits is lost.
     pub fn stop(&self) {
-        for target in self.targets().drain(..) {
+        for target in self.0.targets.lock().drain(..) {
             target.task.abort();
         }
     }
@@ -114,9 +115,5 @@ impl Alerts {
     /// Adds the notices' metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.0.counts.expose(out);
-    }
-
-    fn targets(&self) -> MutexGuard<'_, Vec<Target>> {
-        self.0.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,10 @@
 //! What becomes of a push: the answer's status, the log line, the count.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 
 use super::delivery::{DELIVERY, NotTaken};
 use super::replay::Refused;
@@ -102,13 +103,13 @@ pub(super) struct Counts(Mutex<BTreeMap<Series, u64>>);
 
 impl Counts {
     pub(super) fn add(&self, app: &Arc<str>, event: &'static str, outcome: &Outcome) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         *counts.entry((Arc::clone(app), event, outcome.label())).or_default() += 1;
     }
 
     pub(super) fn expose(&self, out: &mut Exposition) {
         out.counter("wxgate_callbacks_total", "Requests to a platform's callback address.");
-        for ((app, event, outcome), count) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        for ((app, event, outcome), count) in &*self.0.lock() {
             out.sample(&[("app", app), ("event", event), ("outcome", outcome)], *count as f64);
         }
     }

@@ -5,8 +5,9 @@
 //! is not remembered, so its repetition gets in.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::observe::clock::Timestamp;
 use crate::wechat::callback::{Push, Seal};
@@ -60,7 +61,7 @@ impl Seen {
         if apart(push.event.created(), now) > OLDEST_EVENT {
             return Err(Refused::Stale);
         }
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         seen.retain(|_, sent| check_age(*sent, now).is_ok());
         if seen.contains_key(&push.seal) {
             return Err(Refused::Replayed);
@@ -83,7 +84,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if let Some(seal) = self.seal {
-            self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&seal);
+            self.seen.0.lock().remove(&seal);
         }
     }
 }
@@ -137,12 +138,12 @@ mod tests {
     fn a_full_memory_refuses_and_forgets_nothing() {
         let seen = Seen::default();
         for nonce in 0..MOST {
-            seen.0.lock().unwrap().insert(push(nonce, NOW, NOW).seal, NOW);
+            seen.0.lock().insert(push(nonce, NOW, NOW).seal, NOW);
         }
         assert_eq!(seen.admit(&push(MOST, NOW, NOW), NOW).unwrap_err(), Refused::Full);
         assert_eq!(seen.admit(&push(0, NOW, NOW), NOW).unwrap_err(), Refused::Replayed);
         let later = NOW.plus(WINDOW).plus(Duration::from_secs(1));
         assert!(seen.admit(&push(MOST, later, NOW), later).is_ok());
-        assert!(seen.0.lock().unwrap().is_empty());
+        assert!(seen.0.lock().is_empty());
     }
 }

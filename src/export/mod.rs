@@ -14,8 +14,9 @@
 //! | `status` | what there is to see |
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::task::AbortHandle;
 
@@ -74,7 +75,7 @@ impl Exporter {
 
     /// Takes over a configuration: unchanged exports go on, others end or begin.
     pub fn configure(&self, exports: Vec<Options>, tokens: &Manager) {
-        let mut running = self.running();
+        let mut running = self.0.running.lock();
         let mut before = std::mem::take(&mut *running);
         for options in exports {
             let Some(token) = tokens.handle(&options.app) else { continue };
@@ -92,7 +93,7 @@ impl Exporter {
 
     /// Ends all exports; what they wrote stays.
     pub fn stop(&self) {
-        for export in self.running().drain(..) {
+        for export in self.0.running.lock().drain(..) {
             export.task.abort();
         }
     }
@@ -100,8 +101,8 @@ impl Exporter {
     /// How the exports of each app are doing, in the order of the configuration.
     pub fn statuses(&self) -> BTreeMap<Arc<str>, Vec<Status>> {
         let mut statuses = BTreeMap::<_, Vec<_>>::new();
-        for export in self.running().iter() {
-            let journal = export.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        for export in self.0.running.lock().iter() {
+            let journal = export.journal.lock();
             let status = journal.status(&export.options.destination);
             statuses.entry(Arc::clone(&export.options.app)).or_default().push(status);
         }
@@ -124,9 +125,5 @@ impl Exporter {
         };
         let task = self.0.runtime.spawn(task.run()).abort_handle();
         Running { options, token, journal, task }
-    }
-
-    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,9 @@
 //! What there is to see of exports: status and metrics.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Destination;
 use super::outcome::Found;
@@ -68,7 +70,7 @@ impl Counts {
     }
 
     fn add(&self, app: &Arc<str>, result: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         *counts.entry((Arc::clone(app), result)).or_default() += 1;
     }
 
@@ -77,7 +79,7 @@ impl Counts {
             "wxgate_exports_total",
             "Exports of tokens by result (written, failed; foreign, placeholder: somebody else had written there).",
         );
-        for ((app, result), count) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for ((app, result), count) in self.0.lock().iter() {
             out.sample(&[("app", app), ("result", result)], *count as f64);
         }
     }

@@ -1,8 +1,9 @@
 //! The loop of one export.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::cache::{Cache, CacheError};
@@ -89,7 +90,7 @@ impl Task {
 
     fn succeeded(&self, generation: u64, put: &Put) {
         let (app, to) = (&self.options.app, &self.options.destination);
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut journal = self.journal.lock();
         if journal.problem.take().is_some() {
             tracing::info!(%app, "the token is exported to {to} again");
         }
@@ -114,8 +115,7 @@ impl Task {
         let (app, to) = (&self.options.app, &self.options.destination);
         self.counts.failed(app);
         let text = Chain(error).to_string();
-        let before =
-            self.journal.lock().unwrap_or_else(PoisonError::into_inner).problem.replace(text.clone());
+        let before = self.journal.lock().problem.replace(text.clone());
         if before.is_none() {
             tracing::warn!(%app, "the token can't be exported to {to}, trying again each second: {text}");
         }

@@ -6,9 +6,11 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, Thread};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::exposition::Exposition;
 use super::metrics::Sharded;
@@ -88,7 +90,7 @@ impl AccessLog {
         }
         self.writer.unpark();
         // The thread sends nothing: it is its end that hangs up.
-        let _ = self.finished.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LONGEST_CLOSE);
+        let _ = self.finished.lock().recv_timeout(LONGEST_CLOSE);
     }
 
     /// Lines that were lost since the start, to a full buffer or a sink that refused them.

@@ -95,8 +95,9 @@ impl FormatTime for Milliseconds {
 #[cfg(test)]
 mod tests {
     use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
+    use parking_lot::Mutex;
     use tracing::level_filters::LevelFilter;
 
     use super::{Format, Options, subscriber};
@@ -106,7 +107,7 @@ mod tests {
 
     impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("not poisoned").write(bytes)
+            self.0.lock().write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -119,7 +120,7 @@ mod tests {
         let writer = captured.clone();
         let subscriber = subscriber(&options, false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, log);
-        let text = captured.0.lock().expect("not poisoned").clone();
+        let text = captured.0.lock().clone();
         String::from_utf8(text).expect("UTF-8")
     }
 

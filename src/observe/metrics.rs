@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::exemplar::{BOUNDS, Exemplars};
 use super::exposition::{Exposition, Labels};
@@ -31,7 +32,7 @@ impl<T> Sharded<T> {
     pub fn with<R>(&self, worker: usize, change: impl FnOnce(&mut T) -> R) -> R {
         let shard = &self.shards[worker % self.shards.len()].0;
         // A panic between two additions leaves a counter one short, which is no reason to lose the others.
-        change(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut shard.lock())
     }
 
     /// Adds up what all workers have, one after the other; not one instant's picture.

@@ -1,6 +1,8 @@
 //! Numbers for the names of apps and callers, so that counting costs a request no text.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 /// The number of what has no name.
 pub const OTHER: u16 = 0;
@@ -20,7 +22,7 @@ impl Default for Names {
 impl Names {
     /// The number of `name`, a new one if it is new.
     pub fn label(&self, name: &Arc<str>) -> u16 {
-        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.0.write();
         let position = names.iter().skip(2).position(|known| known == name).map(|at| at + 2);
         let label = position.unwrap_or_else(|| {
             names.push(Arc::clone(name));
@@ -31,6 +33,6 @@ impl Names {
 
     /// All names, each at the place of its number.
     pub fn all(&self) -> Vec<Arc<str>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 }

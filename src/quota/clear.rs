@@ -97,7 +97,7 @@ impl Quota {
 
 impl Shared {
     fn app(&self, name: &str) -> Option<App> {
-        self.watched().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
+        self.watched.lock().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
     }
 
     /// What was counted by all replicas.
@@ -114,7 +114,7 @@ impl Shared {
     }
 
     pub(super) async fn learn_all_clears(&self) {
-        let apps: Vec<_> = self.watched().iter().map(|watched| watched.app.clone()).collect();
+        let apps: Vec<_> = self.watched.lock().iter().map(|watched| watched.app.clone()).collect();
         for app in apps {
             self.learn_clears(&app).await;
         }

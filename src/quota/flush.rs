@@ -27,9 +27,9 @@ pub(super) async fn run(quota: Arc<Shared>) {
             // The last second's calls are the ending day's.
             () = sleep(midnight) => {}
         }
-        let day = quota.ledger().day();
+        let day = quota.ledger.lock().day();
         quota.flush().await;
-        let turned = quota.ledger().day() != day;
+        let turned = quota.ledger.lock().day() != day;
         if (turned || looked.is_none_or(|at| at.elapsed() >= LOOK)) && quota.look().await {
             looked = Some(Instant::now());
         }
@@ -42,16 +42,16 @@ impl Shared {
         let _turn = self.turn.lock().await;
         self.take();
         loop {
-            let Some(offered) = self.ledger().offer() else { return };
+            let Some(offered) = self.ledger.lock().offer() else { return };
             let Some(totals) = self.offer(&offered).await else { return };
-            self.ledger().accepted(&offered, &totals);
+            self.ledger.lock().accepted(&offered, &totals);
         }
     }
 
     /// What the workers counted until now is the ledger's, and of the day that it was counted on.
     pub(super) fn take(&self) {
         let now = self.clock.now();
-        let mut ledger = self.ledger();
+        let mut ledger = self.ledger.lock();
         let mut spare = Counts::default();
         std::mem::swap(&mut spare, ledger.spare());
         self.tally.drain(&mut spare, |counts| ledger.take(counts, now));
@@ -72,14 +72,14 @@ impl Shared {
     /// Learns what other replicas, and this one before a restart, have counted today.
     pub(super) async fn look(&self) -> bool {
         let _turn = self.turn.lock().await;
-        let day = self.ledger().day();
-        if !self.ledger().settled() {
+        let day = self.ledger.lock().day();
+        if !self.ledger.lock().settled() {
             return false;
         }
         let Ok(counts) = self.store.counts(day).await else { return false };
         let names = self.names.all();
         let labels: HashMap<&str, u16> = (0..).zip(&names).map(|(label, name)| (&**name, label)).collect();
-        let mut ledger = self.ledger();
+        let mut ledger = self.ledger.lock();
         if ledger.day() == day {
             ledger.learn(&counts, |name| labels.get(name).copied());
         }

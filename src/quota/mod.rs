@@ -12,8 +12,9 @@
 //! | `limit/` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::broadcast;
 
@@ -83,13 +84,13 @@ impl Quota {
         quota.configure(apps);
         let flush = quota.0.runtime.spawn(flush::run(Arc::clone(&quota.0)));
         let watch = quota.0.runtime.spawn(watch::run(Arc::clone(&quota.0)));
-        *quota.0.tasks() = vec![flush.abort_handle(), watch.abort_handle()];
+        *quota.0.tasks.lock() = vec![flush.abort_handle(), watch.abort_handle()];
         quota
     }
 
     /// Takes over a reloaded configuration. What is known of apps that stay is kept.
     pub fn configure(&self, apps: Vec<App>) {
-        let mut watched = self.0.watched();
+        let mut watched = self.0.watched.lock();
         let mut former = std::mem::take(&mut *watched);
         for app in apps {
             let label = self.0.names.label(&app.name);
@@ -123,7 +124,7 @@ impl Quota {
 
     /// Ends, with what was counted in the store if the store is up.
     pub async fn stop(&self) {
-        for task in self.0.tasks().drain(..) {
+        for task in self.0.tasks.lock().drain(..) {
             task.abort();
         }
         self.0.flush().await;

@@ -127,7 +127,7 @@ impl Quota {
         self.0.take();
         let mut sums: HashMap<u16, BTreeMap<&'static str, Sums>> = HashMap::new();
         {
-            let ledger = self.0.ledger();
+            let ledger = self.0.ledger.lock();
             for (key, count) in ledger.calls() {
                 let endpoint = sums.entry(key.app).or_default().entry(key.path).or_default();
                 *endpoint.callers.entry(key.caller).or_default() += count;
@@ -137,7 +137,7 @@ impl Quota {
             }
         }
         let names = self.0.names.all();
-        let watched = self.0.watched();
+        let watched = self.0.watched.lock();
         let mut warnings = Vec::new();
         let mut apps = Vec::new();
         for watched in watched.iter() {
@@ -172,10 +172,12 @@ impl Quota {
     pub fn curves(&self, app: Option<&str>, range: Range) -> Option<Curves> {
         let label = match app {
             None => None,
-            Some(name) => Some(self.0.watched().iter().find(|watched| *watched.app.name == *name)?.label),
+            Some(name) => {
+                Some(self.0.watched.lock().iter().find(|watched| *watched.app.name == *name)?.label)
+            }
         };
         self.0.take();
-        let curve = self.0.ledger().curve(label, range, self.0.clock.now());
+        let curve = self.0.ledger.lock().curve(label, range, self.0.clock.now());
         let counts = |of: fn(&Point) -> u32| curve.points.iter().map(|point| u64::from(of(point))).collect();
         let average = |of: fn(&Point) -> u64| {
             let milliseconds =
@@ -197,9 +199,14 @@ impl Quota {
 
     /// How many requests of the app this process sent again today with the token of this generation.
     pub fn replayed(&self, app: &str, generation: u64) -> u64 {
-        let label =
-            self.0.watched().iter().find(|watched| *watched.app.name == *app).map(|watched| watched.label);
-        label.map_or(0, |label| self.0.ledger().replayed(label, generation))
+        let label = self
+            .0
+            .watched
+            .lock()
+            .iter()
+            .find(|watched| *watched.app.name == *app)
+            .map(|watched| watched.label);
+        label.map_or(0, |label| self.0.ledger.lock().replayed(label, generation))
     }
 }
 

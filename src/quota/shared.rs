@@ -1,8 +1,9 @@
 //! What the tasks of a process share, each part behind a lock of its own.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
@@ -71,24 +72,8 @@ impl Watched {
 }
 
 impl Shared {
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What is known of an app, if it is still configured.
     pub(super) fn of<R>(&self, app: &App, look: impl FnOnce(&mut Watched) -> R) -> Option<R> {
-        self.watched().iter_mut().find(|watched| watched.app.identity == app.identity).map(look)
-    }
-
-    pub(super) fn warned(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, WarningKind), u64>> {
-        self.warned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn tasks(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().iter_mut().find(|watched| watched.app.identity == app.identity).map(look)
     }
 }

@@ -97,7 +97,7 @@ impl Shared {
         let mut sums: BTreeMap<u16, HashMap<&'static str, u64>> = BTreeMap::new();
         let mut refusals: HashMap<(u16, &'static str), u64> = HashMap::new();
         {
-            let ledger = self.ledger();
+            let ledger = self.ledger.lock();
             for (key, count) in ledger.calls() {
                 *sums.entry(key.app).or_default().entry(key.path).or_default() += count;
             }
@@ -105,7 +105,7 @@ impl Shared {
             refusals.extend(used_up.map(|(app, path, _, count)| ((app, path), count)));
         }
         let day = now.beijing_day();
-        let mut watched = self.watched();
+        let mut watched = self.watched.lock();
         let of = |watched: &mut Watched| {
             watched.notes.turn(day);
             if watched.day != day {
@@ -274,7 +274,7 @@ impl Shared {
         if first.await != Some(true) {
             return;
         }
-        *self.warned().entry((Arc::clone(&app.name), kind)).or_default() += 1;
+        *self.warned.lock().entry((Arc::clone(&app.name), kind)).or_default() += 1;
         tracing::warn!(
             app = &*app.name,
             endpoint = path,
@@ -292,14 +292,15 @@ impl Shared {
         self.take();
         let label = self.names.label(&app.name);
         let of = |(key, count): (Key, u64)| if key.app == label && key.path == path { count } else { 0 };
-        self.ledger().calls().map(of).sum()
+        self.ledger.lock().calls().map(of).sum()
     }
 
     /// The caller with most calls of an endpoint, and its part of them.
     fn spends_most(&self, app: &App, path: &str) -> Option<String> {
         let label = self.names.label(&app.name);
         let mut of: BTreeMap<u16, u64> = BTreeMap::new();
-        for (key, count) in self.ledger().calls().filter(|(key, _)| key.app == label && key.path == path) {
+        for (key, count) in self.ledger.lock().calls().filter(|(key, _)| key.app == label && key.path == path)
+        {
             *of.entry(key.caller).or_default() += count;
         }
         let all: u64 = of.values().sum();

@@ -1,7 +1,6 @@
 //! Whether the store is up, so that nobody waits for one that is down.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::StoreError;
@@ -17,17 +16,17 @@ pub(super) struct Health {
 impl Health {
     /// Why the store is down, if it is.
     pub(super) fn problem(&self) -> Option<String> {
-        self.held().clone()
+        self.problem.lock().clone()
     }
 
     pub(super) fn up(&self) -> bool {
-        self.held().is_none()
+        self.problem.lock().is_none()
     }
 
     /// An operation failed, or another probe did.
     pub(super) fn fell(&self, error: &StoreError) {
         let text = error.chain().to_string();
-        let before = self.held().replace(text.clone());
+        let before = self.problem.lock().replace(text.clone());
         if before.is_none() {
             tracing::warn!("the store is down, tokens are served from memory: {text}");
             self.fell.notify_one();
@@ -36,7 +35,7 @@ impl Health {
 
     /// A probe succeeded.
     pub(super) fn rose(&self) {
-        if self.held().take().is_some() {
+        if self.problem.lock().take().is_some() {
             tracing::info!("the store is back");
         }
     }
@@ -46,9 +45,5 @@ impl Health {
         while self.up() {
             self.fell.notified().await;
         }
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<String>> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

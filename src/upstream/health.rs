@@ -3,9 +3,9 @@
 //! While all is well a request reads one atomic and writes nothing; the lock is taken over a failure alone.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// A failure, seen on a request or a probe.
@@ -141,7 +141,7 @@ impl Health {
 
     /// Why it is unhealthy, if it is.
     pub(super) fn problem(&self) -> Option<String> {
-        let record = self.record();
+        let record = self.record.lock();
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
     }
 
@@ -152,7 +152,7 @@ impl Health {
         if mark == CLEAR || (mark == UNHEALTHY && !self.alone) {
             return Change::None;
         }
-        let mut record = self.record();
+        let mut record = self.record.lock();
         match self.mark.load(Ordering::Relaxed) {
             UNHEALTHY if !self.alone => Change::None,
             before => {
@@ -166,7 +166,7 @@ impl Health {
 
     /// A request failed.
     pub(super) fn failed(&self, evidence: &Evidence) -> Change {
-        let mut record = self.record();
+        let mut record = self.record.lock();
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY {
             return Change::None;
         }
@@ -186,7 +186,7 @@ impl Health {
 
     /// A probe was answered, or not.
     pub(super) fn probed(&self, failure: Option<&Evidence>) -> Next {
-        let mut record = self.record();
+        let mut record = self.record.lock();
         let mark = self.mark.load(Ordering::Relaxed);
         match (mark, failure) {
             // A request was answered meanwhile.
@@ -231,10 +231,6 @@ impl Health {
         record.pause = SHORTEST_PAUSE;
         record.problem = Some(evidence.to_string());
         self.mark.store(UNHEALTHY, Ordering::Relaxed);
-    }
-
-    fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

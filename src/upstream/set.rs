@@ -1,8 +1,9 @@
 //! The upstreams of the configuration in force.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::runtime;
 use tokio_rustls::TlsConnector;
@@ -49,7 +50,7 @@ impl Upstreams {
     /// # Errors
     /// If a `ca_file` can't be used; then what was in force stays.
     pub fn configure(&self, options: &[Options]) -> Result<Vec<Arc<Upstream>>, TlsError> {
-        let mut current = self.current();
+        let mut current = self.current.lock();
         let mut next: Vec<Arc<Upstream>> = Vec::new();
         for options in options {
             let roots = tls::roots(options.ca_file.as_deref())?;
@@ -72,7 +73,7 @@ impl Upstreams {
 
     /// How each host that is in use is doing; those of several upstreams once for each.
     pub fn statuses(&self) -> Vec<HostStatus> {
-        let upstreams = self.current();
+        let upstreams = self.current.lock();
         let hosts = upstreams.iter().flat_map(|upstream| upstream.sites.iter().filter_map(OnceLock::get));
         hosts.flat_map(|hosts| hosts.statuses()).collect()
     }
@@ -85,10 +86,6 @@ impl Upstreams {
             own: Arc::clone(&self.own),
         };
         Upstream { roots, tls, connector, runtime: self.runtime.clone(), sites: Default::default() }
-    }
-
-    fn current(&self) -> MutexGuard<'_, Vec<Arc<Upstream>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

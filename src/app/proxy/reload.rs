@@ -1,6 +1,6 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::core::{Core, Fixed};
 use super::secret_files;
@@ -15,7 +15,7 @@ impl Core {
     /// Reads the configuration and puts it in force. A bad one is refused, and the one in force stays.
     pub(super) fn reload(&self) -> Result<(), String> {
         // Whoever read first applies first: an older file must not come last.
-        let _turn = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.reloading.lock();
         // Looked at before they are used: what changes while they are read must be noticed as a change.
         let seen = secret_files::seen(&self.secret_files.borrow());
         let read = (self.source)().map_err(|problems| problems.to_string());

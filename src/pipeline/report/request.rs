@@ -18,6 +18,7 @@ use crate::observe::access_log::{Entry, Shard};
 use crate::observe::chain::Chain;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
+use crate::observe::hex::DIGITS;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
@@ -353,8 +354,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     {
         return own.clone();
     }
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let random = fastrand::u64(..);
-    let digits: [u8; 16] = std::array::from_fn(|at| HEX[(random >> (60 - 4 * at)) as usize & 15]);
+    let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]);
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
 }

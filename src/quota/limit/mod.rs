@@ -10,8 +10,9 @@ mod refusal;
 mod slow;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 pub use self::budget::{Budget, Taken, Wait};
@@ -119,7 +120,7 @@ impl Limits {
 
     /// Puts these in force. What a budget has spent stays spent, whatever its number is now.
     pub fn configure(&self, options: &[LimitOptions]) -> Vec<Arc<Limit>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         let mut former = std::mem::take(&mut *kept);
         let mut limits = Vec::with_capacity(options.len());
         for options in options {
@@ -175,7 +176,7 @@ impl Limits {
     /// Gives back what was reserved and not spent. To be called when no request is left.
     pub async fn drain(&self) {
         let budgets: Vec<_> = {
-            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = self.kept.lock();
             kept.budgets.values().map(Arc::clone).collect()
         };
         for budget in budgets {

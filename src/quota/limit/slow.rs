@@ -5,11 +5,12 @@
 //! minute and Beijing's day; if WeChat's don't, its next answer says so.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::{Kind, Refusal};
 use crate::observe::clock::{Clock, Timestamp};
@@ -189,7 +190,7 @@ impl Slow {
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
         // In turn, or the count would not be that of the map.
-        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.changing.lock();
         let mut known = Known::clone(&self.known.load());
         change(&mut known);
         known.retain(|_, paths| !paths.is_empty());

@@ -1,8 +1,10 @@
 //! A running sandbox, and what a test in the same process does with it.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::sandbox::handler::Wechat;
 use crate::sandbox::state::accounts::{App, AppKind, Authorizer};
@@ -109,7 +111,7 @@ impl Sandbox {
 
     /// Stops accepting and cuts off what isn't done in a moment.
     pub async fn stop(&self) {
-        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let server = self.server.lock().take();
         if let Some(server) = server {
             server.drain().await;
         }

@@ -1,9 +1,9 @@
 //! The engine of a single process that keeps nothing over a restart.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::command::{Batch, Claim, Entry, Reserved, Swap};
@@ -50,12 +50,12 @@ impl Memory {
     }
 
     pub(super) fn get(&self, keys: &[&str]) -> Vec<Option<Vec<u8>>> {
-        let (held, now) = (self.held(), Instant::now());
+        let (held, now) = (self.held.lock(), Instant::now());
         keys.iter().map(|key| held.get(key, now).map(<[u8]>::to_vec)).collect()
     }
 
     pub(super) fn swap(&self, swap: Swap<'_>) -> bool {
-        let (mut held, now) = (self.held(), Instant::now());
+        let (mut held, now) = (self.held.lock(), Instant::now());
         if held.get(swap.key, now) != swap.expected {
             return false;
         }
@@ -82,12 +82,12 @@ impl Memory {
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Vec<u64> {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         add(held.counters(key, lasts), counts, batch)
     }
 
     pub(super) fn reserve(&self, key: &str, claim: Claim<'_>) -> Reserved {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         let used = held.counters(key, claim.lasts).entry(claim.name.to_owned()).or_default();
         let reserved = claim.granted(*used);
         *used += reserved.granted;
@@ -95,7 +95,7 @@ impl Memory {
     }
 
     pub(super) fn give_back(&self, key: &str, name: &str, amount: u64) {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         let counters = held.counters.get_mut(key);
         if let Some(used) = counters.and_then(|(counters, _)| counters.get_mut(name)) {
             *used = used.saturating_sub(amount);
@@ -103,13 +103,13 @@ impl Memory {
     }
 
     pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {
-        let (held, now) = (self.held(), Instant::now());
+        let (held, now) = (self.held.lock(), Instant::now());
         let counters = held.counters.get(key).filter(|(_, until)| now < *until);
         counters.into_iter().flat_map(|(counts, _)| counts.clone()).collect()
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let (held, now) = (self.held(), Instant::now());
+        let (held, now) = (self.held.lock(), Instant::now());
         let live = held.entries.iter().filter(|(_, (_, until))| until.is_none_or(|until| now < until));
         live.map(|(key, (value, until))| Entry {
             key: key.clone(),
@@ -117,11 +117,6 @@ impl Memory {
             lasts: until.map(|until| until - now),
         })
         .collect()
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        // No operation leaves the maps half-changed, so a panic elsewhere takes nothing from them.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

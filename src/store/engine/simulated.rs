@@ -2,9 +2,10 @@
 //! are lost although the operation was done, and outages for some or all of its clients.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, interval, sleep};
 
 use super::command::{Batch, Claim, Entry, Reserved, Swap};
@@ -53,29 +54,25 @@ impl Server {
     }
 
     pub(crate) fn cut_off(&self, client: usize, lasts: Duration) {
-        self.faults().cut_off.insert(client, Instant::now() + lasts);
+        self.faults.lock().cut_off.insert(client, Instant::now() + lasts);
     }
 
     pub(crate) fn lossy(&self, chance: f64) {
-        self.faults().lossy = chance;
+        self.faults.lock().lossy = chance;
     }
 
     pub(crate) fn flush(&self) {
         let empty = Arc::new(Memory::new(self.announcer.clone()));
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+        *self.memory.lock() = empty;
     }
 
     /// Tokens that were written over newer ones.
     pub(crate) fn overwrites(&self) -> Vec<String> {
-        self.faults().overwrites.clone()
+        self.faults.lock().overwrites.clone()
     }
 
     fn memory(&self) -> Arc<Memory> {
-        Arc::clone(&self.memory.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::clone(&self.memory.lock())
     }
 
     fn swap(&self, swap: Swap<'_>) -> bool {
@@ -85,7 +82,7 @@ impl Server {
             && let (Some(before), Some(after)) = (rank(before), rank(after))
             && before > after
         {
-            self.faults().overwrites.push(format!("{}: {before:?} by {after:?}", swap.key));
+            self.faults.lock().overwrites.push(format!("{}: {before:?} by {after:?}", swap.key));
         }
         done
     }
@@ -111,7 +108,7 @@ impl Client {
     ) -> Result<T, StoreError> {
         self.reach().await?;
         let server = Arc::clone(&self.server);
-        let lost = fastrand::f64() < server.faults().lossy;
+        let lost = fastrand::f64() < server.faults.lock().lossy;
         let late = if lost && fastrand::bool() { PATIENCE * 2 } else { Duration::ZERO };
         let there = delay() + late;
         let done = tokio::runtime::Handle::current().spawn(async move {
@@ -128,7 +125,7 @@ impl Client {
     }
 
     async fn reach(&self) -> Result<(), StoreError> {
-        let until = self.server.faults().cut_off.get(&self.id).copied();
+        let until = self.server.faults.lock().cut_off.get(&self.id).copied();
         match until {
             // Refused at once, or silent.
             Some(until) if Instant::now() < until => {

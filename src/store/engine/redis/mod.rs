@@ -5,10 +5,10 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_core::Stream as _;
+use parking_lot::Mutex;
 use redis::RedisError;
 use redis::aio::PubSubStream;
 use tokio::sync::Notify;
@@ -199,13 +199,13 @@ impl Redis {
     /// By a write as all others: a replica, a full server and one that still loads answer reads, and a user may be
     /// denied scripts.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        *self.held() = None;
+        *self.link.lock() = None;
         let mut link = Link::connect(&self.target).await?;
         let command = self.script(TRY, PROBE);
         let written = timeout(PATIENCE, command.query_async::<()>(&mut link)).await;
         written
             .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;
-        *self.held() = Some(link);
+        *self.link.lock() = Some(link);
         self.relinked.notify_waiters();
         Ok(())
     }
@@ -268,10 +268,6 @@ impl Redis {
     }
 
     fn link(&self) -> Result<Link, StoreError> {
-        self.held().clone().ok_or(StoreError::Down)
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<Link>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+        self.link.lock().clone().ok_or(StoreError::Down)
     }
 }

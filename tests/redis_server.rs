@@ -1,5 +1,4 @@
 //! A real redis-server on a free port, ended with the test.
-#![allow(dead_code, clippy::allow_attributes, reason = "shared by test programs that each use a part of it")]
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -55,7 +55,7 @@ impl Serving {
     }
 
     /// What is printed up to the line that holds `last`.
-    fn until(&mut self, last: &str) -> String {
+    fn read_to(&mut self, last: &str) -> String {
         let mut text = String::new();
         let mut line = String::new();
         while self.lines.read_line(&mut line).unwrap() > 0 {
@@ -106,7 +106,7 @@ fn url<'t>(text: &'t str, part: &str) -> &'t str {
 #[test]
 fn after_the_tour_the_printed_lines_work_until_a_signal_comes() {
     let mut demo = Serving::start(&["demo"]);
-    let text = demo.until("Ctrl-C ends the demo.");
+    let text = demo.read_to("Ctrl-C ends the demo.");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let user = get(url(&text, "user/info"));
     assert!(user.starts_with("HTTP/1.1 200") && user.contains("\"openid\":\"you\""), "{user}");
@@ -122,7 +122,7 @@ fn after_the_tour_the_printed_lines_work_until_a_signal_comes() {
 #[test]
 fn a_sandbox_serves_made_up_accounts_until_a_signal_comes() {
     let mut sandbox = Serving::start(&["sandbox", "--listen", "127.0.0.1:0"]);
-    let text = sandbox.until("Ctrl-C ends it.");
+    let text = sandbox.read_to("Ctrl-C ends it.");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let token = format!(
         "{}?grant_type=client_credential&appid=wx0000000000sandbox&secret=secret",
@@ -146,7 +146,7 @@ fn a_sandbox_takes_the_accounts_of_a_configuration_and_shows_no_secret() {
     .unwrap();
     let mut sandbox =
         Serving::start(&["sandbox", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()]);
-    let text = sandbox.until("Ctrl-C ends it.");
+    let text = sandbox.read_to("Ctrl-C ends it.");
     assert!(text.contains("wx0123456789abcdef") && text.contains("mini_program"), "{text}");
     assert!(!text.contains(SECRET), "{text}");
     let base = url(&text, "/cgi-bin/token");

@@ -7,6 +7,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
+#[expect(dead_code, reason = "shared with the tests of the store, which look at more")]
 #[path = "../redis_server.rs"]
 mod redis_server;
 #[path = "../until.rs"]

@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with the tests of the proxy, which look at more")]
 #[path = "../harness.rs"]
 mod harness;
+#[expect(dead_code, reason = "shared with the tests of the store, which look at more")]
 #[path = "../redis_server.rs"]
 mod redis_server;
 #[path = "../until.rs"]

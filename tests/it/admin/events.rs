@@ -23,12 +23,12 @@ impl Listening {
         let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {}\r\n\r\n", setup.authority());
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut listening = Self { stream, text: String::new() };
-        listening.until("\r\n\r\n").await.expect("a head");
+        listening.read_to("\r\n\r\n").await.expect("a head");
         listening
     }
 
     /// What comes up to `end`; none if the connection ended before.
-    async fn until(&mut self, end: &str) -> Option<String> {
+    async fn read_to(&mut self, end: &str) -> Option<String> {
         loop {
             if let Some(at) = self.text.find(end) {
                 let rest = self.text.split_off(at + end.len());
@@ -46,8 +46,8 @@ impl Listening {
 
     /// The next snapshot, over those that bring nothing new; none at the stream's end.
     async fn snapshot(&mut self) -> Option<Value> {
-        self.until("event: snapshot\ndata: ").await?;
-        let data = self.until("\n\n").await?;
+        self.read_to("event: snapshot\ndata: ").await?;
+        let data = self.read_to("\n\n").await?;
         Some(serde_json::from_str(data.trim_end()).expect("JSON"))
     }
 }
@@ -61,7 +61,7 @@ async fn a_listener_gets_a_snapshot_at_once_and_another_when_something_changed()
     assert_eq!(first["quota"]["apps"][0]["endpoints"][0]["calls_today"], 8_812);
     assert_eq!((&first["activity"]["events"], &first["changeable"]), (&json!([]), &json!(false)));
     // Nothing changed: a comment keeps the connection alive.
-    listening.until("\n:\n\n").await.expect("a comment");
+    listening.read_to("\n:\n\n").await.expect("a comment");
     setup.change(|data| data.quota.apps[0].endpoints[0].calls_today = 8_900);
     let second = listening.snapshot().await.expect("a snapshot");
     assert_eq!(second["quota"]["apps"][0]["endpoints"][0]["calls_today"], 8_900);
@@ -149,7 +149,7 @@ async fn a_drain_ends_the_streams_with_a_last_snapshot_that_says_so() {
     setup.state.draining.send_replace(true);
     let last = listening.snapshot().await.expect("a snapshot");
     assert_eq!(last["status"]["draining"], true);
-    assert_eq!(listening.until("0\r\n\r\n").await.as_deref().map(str::trim), Some("0"));
+    assert_eq!(listening.read_to("0\r\n\r\n").await.as_deref().map(str::trim), Some("0"));
     let (drained, _) = timeout(Duration::from_secs(5), setup.stop()).await.expect("nothing holds it up");
     assert_eq!(drained.cut_off, 0);
 }
@@ -161,7 +161,7 @@ async fn a_stream_outlives_the_timeouts_of_its_connection() {
     listening.snapshot().await.expect("a snapshot");
     // Six seconds, of which the server grants three to a silent caller.
     for _ in 0..3 {
-        listening.until("\n:\n\n").await.expect("a comment");
+        listening.read_to("\n:\n\n").await.expect("a comment");
     }
 }
 

@@ -1,7 +1,9 @@
 //! A proxy and a sandbox on free ports of loopback, with everything that a test wants to look at.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::until::until;
 use serde_json::Value;
@@ -91,7 +93,7 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 
     /// The access lines so far.
@@ -102,7 +104,7 @@ impl Log {
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -190,9 +192,7 @@ impl Gate {
             clock: clock.clone(),
             access_log: Box::new(log.clone()),
             json: true,
-            source: Arc::new(move || {
-                Ok(self::config(&again.0.lock().unwrap_or_else(PoisonError::into_inner), &again.1))
-            }),
+            source: Arc::new(move || Ok(self::config(&again.0.lock(), &again.1))),
             resolver,
         };
         let running = wxgate::app::start(&config, surroundings).await.expect("the proxy starts");
@@ -255,12 +255,12 @@ impl Gate {
 
     /// What is configured.
     pub fn config(&self) -> Config {
-        config(&self.setup.lock().unwrap_or_else(PoisonError::into_inner), &self.sandbox.url())
+        config(&self.setup.lock(), &self.sandbox.url())
     }
 
     /// Changes what the next reload reads.
     pub fn change(&self, change: impl FnOnce(&mut Setup)) {
-        change(&mut self.setup.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.setup.lock());
     }
 
     /// What the sandbox takes as an app's token now.

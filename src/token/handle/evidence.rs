@@ -1,8 +1,8 @@
 //! What traffic shows about a token while its rejection is being looked into.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// Successes with the generation under suspicion. While nothing is looked into, a report costs one
@@ -52,8 +52,8 @@ impl Evidence {
         seen.last_sent_at.filter(|_| seen.generation == generation)
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock()
     }
 }
 

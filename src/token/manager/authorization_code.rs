@@ -5,9 +5,10 @@
 //! first, and the others are told what came of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tokio::runtime;
@@ -43,7 +44,7 @@ impl Exchanges {
         exchange: impl Future<Output = Result<Authorized, Failure>> + Send + 'static,
     ) -> Result<Authorized, Failure> {
         let mut done = {
-            let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut exchanges = self.0.lock();
             if exchanges.len() >= MOST {
                 exchanges.retain(|_, done| done.borrow().is_none());
             }

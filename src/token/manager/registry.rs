@@ -1,8 +1,8 @@
 //! The apps, each with its refresh tasks.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
@@ -43,7 +43,7 @@ impl Registry {
     }
 
     pub(super) fn apps(&self) -> MutexGuard<'_, AppList> {
-        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+        self.apps.lock()
     }
 }
 

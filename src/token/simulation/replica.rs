@@ -1,9 +1,10 @@
 //! A replica with its callers, which can die at any moment.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -32,11 +33,11 @@ pub(super) struct Seen {
 
 impl Seen {
     fn failed(&self, why: String) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), why));
+        self.failures.lock().push((Instant::now(), why));
     }
 
     fn violated(&self, what: String) {
-        self.violations.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        self.violations.lock().push(what);
     }
 }
 

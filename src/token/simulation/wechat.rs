@@ -1,9 +1,10 @@
 //! WeChat as far as tokens go: what lives, and who fetched when and why.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 use crate::upstream::control::{Answer, CallError, Script, Scripted};
@@ -110,7 +111,7 @@ impl WeChat {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

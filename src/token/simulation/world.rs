@@ -1,7 +1,7 @@
 //! A cluster, what befalls it, and what must hold.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -99,7 +99,7 @@ impl<'p> World<'p> {
             self.wechat.lost().iter().map(|lost| (at(*lost), "an answer was lost or late".to_owned())),
         );
         lines.extend(self.events.iter().map(|(when, what)| (at(*when), what.clone())));
-        for (when, why) in self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (when, why) in self.seen.failures.lock().iter() {
             lines.push((at(*when), format!("a call failed: {why}")));
         }
         lines.sort();
@@ -189,7 +189,7 @@ impl<'p> World<'p> {
 
     fn judge(&self) -> Result<Figures, String> {
         let at = |moment: Instant| moment.saturating_duration_since(self.began);
-        if let Some(violation) = self.seen.violations.lock().unwrap_or_else(PoisonError::into_inner).first() {
+        if let Some(violation) = self.seen.violations.lock().first() {
             return Err(violation.clone());
         }
         if let Some(overwrite) = self.server.overwrites().first() {
@@ -218,7 +218,7 @@ impl<'p> World<'p> {
                 "{needless} needless fetches for {outages} outages and {others} other faults"
             ));
         }
-        let failures = self.seen.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = self.seen.failures.lock();
         for (when, why) in failures.iter() {
             if !self.excused(*when) || when.elapsed() < LAST {
                 return Err(format!("{:?} a call failed: {why}", at(*when)));

@@ -1,9 +1,10 @@
 //! What happened to tokens lately, for people.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast;
 
 use crate::observe::clock::Timestamp;
@@ -94,7 +95,7 @@ impl Events {
     }
 
     fn latest(&self) -> MutexGuard<'_, VecDeque<Event>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latest.lock()
     }
 }
 

@@ -1,7 +1,9 @@
 //! A collector on a real socket that keeps what it is sent.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::until::found;
 use bytes::Bytes;
@@ -44,7 +46,7 @@ impl Collector {
 
     /// Everything that was sent.
     pub(crate) fn bytes(&self) -> Vec<(String, Bytes)> {
-        self.taken.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.taken.0.lock().clone()
     }
 
     /// What the resource of each call says, and its spans.
@@ -79,7 +81,7 @@ async fn take(
 ) -> Result<http::Response<Full<Bytes>>, hyper::Error> {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await?.to_bytes();
-    taken.0.lock().unwrap_or_else(PoisonError::into_inner).push((path, body));
+    taken.0.lock().push((path, body));
     Ok(http::Response::new(Full::default()))
 }
 

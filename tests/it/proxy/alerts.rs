@@ -1,7 +1,8 @@
 //! What people are told, by robots and web hooks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -46,7 +47,7 @@ impl Robot {
                         break (head.to_owned(), body);
                     }
                 };
-                told.lock().unwrap_or_else(PoisonError::into_inner).push(Heard { head, body });
+                told.lock().push(Heard { head, body });
                 let answer = answers[turn.min(answers.len() - 1)];
                 let text = format!(
                     "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
@@ -59,7 +60,7 @@ impl Robot {
     }
 
     fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().clone()
     }
 
     /// What it was told, once that is so many messages.

@@ -1,7 +1,8 @@
 //! An upstream that answers with the very bytes that a test gives it, where the sandbox would be too polite.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -35,7 +36,7 @@ impl Canned {
 
     /// What is answered from now on.
     pub fn answer(&self, bytes: impl AsRef<[u8]>) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = bytes.as_ref().to_vec();
+        *self.answer.lock() = bytes.as_ref().to_vec();
     }
 
     /// With `Connection: close` and a length.
@@ -50,7 +51,7 @@ impl Canned {
 
     /// After its bytes an answer goes on for ever, without another one.
     pub fn hang(&self) {
-        *self.hangs.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.hangs.lock() = true;
     }
 
     /// How often a token was fetched.
@@ -64,7 +65,7 @@ impl Canned {
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heads.lock().clone()
     }
 
     async fn serve(self, mut stream: TcpStream) {
@@ -86,16 +87,16 @@ impl Canned {
         }
         let first = String::from_utf8_lossy(&request[..end]).into_owned();
         let fetch = first.starts_with("POST /cgi-bin/stable_token");
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+        self.heads.lock().push(first);
         let answer = if fetch {
             let body = "{\"access_token\":\"canned-token\",\"expires_in\":7200}";
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
                 .into()
         } else {
-            self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            self.answer.lock().clone()
         };
         let _ = stream.write_all(&answer).await;
-        let hangs = *self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
+        let hangs = *self.hangs.lock();
         if hangs && !fetch {
             // Until the proxy hangs up.
             while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {}

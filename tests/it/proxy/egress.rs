@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -67,11 +68,11 @@ impl Proxy {
     }
 
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked.lock().clone()
     }
 
     async fn connect(&self, host: &str, port: u16) -> std::io::Result<TcpStream> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{host}:{port}"));
+        self.asked.lock().push(format!("{host}:{port}"));
         TcpStream::connect((self.names.get(host).copied().unwrap_or(host), port)).await
     }
 

@@ -1,9 +1,10 @@
 //! Names whose addresses change, and one that leads back here.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wxgate::app::Resolver;
 
 use super::front::{Front, Mode};
@@ -16,13 +17,13 @@ fn resolver(lead: &Lead) -> Resolver {
     let lead = Arc::clone(lead);
     Resolver::of(move |name, _| {
         assert_eq!(name, "wechat.test");
-        let lead = *lead.lock().unwrap_or_else(PoisonError::into_inner);
+        let lead = *lead.lock();
         lead.map(|address| vec![address]).ok_or_else(|| std::io::ErrorKind::NotFound.into())
     })
 }
 
 fn point(lead: &Lead, address: Option<SocketAddr>) {
-    *lead.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    *lead.lock() = address;
 }
 
 #[tokio::test(flavor = "multi_thread")]

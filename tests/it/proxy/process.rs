@@ -3,8 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -56,7 +57,7 @@ impl Process {
         collect(child.stderr.take().expect("piped"), Arc::clone(&output), |_| {});
         let both = addresses.wait_for(|found| found.0.is_some() && found.1.is_some()).await;
         let Ok((Some(authority), Some(admin))) = both.map(|both| both.clone()) else {
-            panic!("does not listen: {}", output.lock().unwrap_or_else(PoisonError::into_inner));
+            panic!("does not listen: {}", output.lock());
         };
         Self { child, output, folder, authority, admin }
     }
@@ -86,7 +87,7 @@ impl Process {
         while Arc::strong_count(&this.output) > 1 {
             tokio::task::yield_now().await;
         }
-        this.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        this.output.lock().clone()
     }
 }
 
@@ -102,7 +103,7 @@ fn collect(pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>, look: imp
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             look(&line);
-            let mut text = into.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut text = into.lock();
             text.push_str(&line);
             text.push('\n');
         }

@@ -3,7 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::until::found;
 use serde_json::Value;
@@ -98,7 +100,7 @@ impl Process {
         let (kept, stdout) = (Arc::clone(&lines), child.stdout.take().expect("stdout"));
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                kept.lock().push(line);
             }
         });
         Self { child, lines, reader: Some(reader) }
@@ -110,7 +112,7 @@ impl Process {
 
     /// The log so far. Each line must be JSON and show no secret.
     pub fn log(&self) -> Vec<Value> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock();
         let parse = |line: &String| {
             assert!(!line.contains("canary"), "a secret is logged: {line}");
             serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))

@@ -1,8 +1,9 @@
 //! What the proxy logs besides its access log, down to the last detail of its own.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::Once;
 
+use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -14,7 +15,7 @@ struct Events;
 
 impl Write for Events {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        EVENTS.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        EVENTS.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -37,5 +38,5 @@ pub(crate) fn collect() {
 
 /// Everything so far, of all tests of the process.
 pub(crate) fn text() -> String {
-    String::from_utf8_lossy(&EVENTS.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    String::from_utf8_lossy(&EVENTS.lock()).into_owned()
 }

@@ -1,9 +1,10 @@
 //! Both ends of the proxy at the level of bytes: a caller that sends what no client would, and a WeChat that answers what
 //! the sandbox can't.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -231,7 +232,7 @@ impl Scripted {
                             answer(&mut stream, "{\"ip_list\":[]}").await;
                             next = Some(stream);
                         } else {
-                            seen.lock().unwrap_or_else(PoisonError::into_inner).push(head.clone());
+                            seen.lock().push(head.clone());
                             next = script(number.fetch_add(1, Ordering::Relaxed), head, stream).await;
                         }
                     }
@@ -242,7 +243,7 @@ impl Scripted {
     }
 
     pub fn requests(&self) -> usize {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.heads.lock().len()
     }
 
     /// A proxy before it.

@@ -1,4 +1,4 @@
-//! What the pipeline would do with a request, told without sending it: the same [`Plan`](super::plan::Plan).
+//! What the pipeline would do with a request, told without sending it: the same plan, caller by caller.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -16,9 +16,8 @@ const HOLD: Duration = Duration::from_secs(30);
 /// Until the next look into a rejection, after one that could not tell.
 const UNDECIDED: Duration = Duration::from_secs(5);
 
-/// WeChat rejected a request's token: a code of
-/// [`Issuer::is_rejected_by`](crate::wechat::Issuer::is_rejected_by) at the top level, on an
-/// endpoint that takes the app's token.
+/// WeChat rejected a request's token: at the top level a code that proves it
+/// [dead](crate::wechat::errcode::Proof), on an endpoint that takes the app's token.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     /// Of the token that the request carried.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::error::SendError;
 
-/// How far a request's body has got; its [`Payload`] keeps it up to date.
+/// How far a request's body has got; its `Payload` keeps it up to date.
 #[derive(Debug)]
 pub struct Progress {
     moved: Cell<Instant>,

@@ -71,8 +71,8 @@ pub(super) fn permit(
         // A wrong token is refused also where none is needed: whoever sends one wants to know.
         return if token.matches(given) { Ok(()) } else { Err(Denied::WrongToken) };
     }
-    // A web page whose own name was made to resolve to loopback is of the same origin as this address (DNS rebinding);
-    // the Host tells. It can't send the token.
+    // A web page whose own name was made to resolve to loopback is of the same origin as this
+    // address (DNS rebinding); the Host tells. It can't send the token.
     if scope == Scope::Loopback && !hosts(uri, headers).all(is_this_machine) {
         return Err(Denied::ForeignHost);
     }
@@ -89,7 +89,8 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
 }
 
-/// Every name under which the request asks for this address; one that can't be read comes out empty, as nobody's.
+/// Every name under which the request asks for this address; one that can't be read comes out
+/// empty, as nobody's.
 fn hosts<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
     let of_headers = headers.get_all(header::HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
     uri.authority().map(http::uri::Authority::as_str).into_iter().chain(of_headers)

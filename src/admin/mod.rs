@@ -1,7 +1,7 @@
 //! The admin address: probes, metrics, the status page and a small API.
 //!
-//! Whoever reads needs the admin token only where the address is open to other machines; whoever changes something needs
-//! it everywhere. No answer holds a credential.
+//! Whoever reads needs the admin token only where the address is open to other machines; whoever
+//! changes something needs it everywhere. No answer holds a credential.
 
 use std::sync::Arc;
 
@@ -98,8 +98,8 @@ impl Admin {
         guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
     }
 
-    /// Plain readiness doesn't depend on WeChat: one app whose secret expired must not take every replica, and with them
-    /// all other apps, out of service.
+    /// Plain readiness doesn't depend on WeChat: one app whose secret expired must not take every
+    /// replica, and with them all other apps, out of service.
     fn ready(&self, query: &str) -> Response {
         let apps = (self.apps)();
         let mut ready = self.state.is_ready();

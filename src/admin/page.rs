@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn the_vendored_files_hold_nothing_that_the_policy_forbids_either() {
         for asset in &UPLOT {
-            // Addresses stand in its banner and licence alone, and the address of the SVG namespace is no request.
+            // Addresses stand in its banner and licence alone, and the address of the SVG namespace
+            // is no request.
             let (_, code) = asset.text.split_once("*/\n").unwrap();
             let code = code
                 .split_once("*/")

@@ -68,8 +68,8 @@ impl<'a> Route<'a> {
     pub(super) fn need(&self) -> Need {
         match self {
             Self::Health => Need::Nothing,
-            // The page's own files show nothing: what they show comes from the status, and with them the browser can ask
-            // for the token that the status needs.
+            // The page's own files show nothing: what they show comes from the status, and with
+            // them the browser can ask for the token that the status needs.
             Self::Ready | Self::Asset(_) => Need::KnownHost,
             Self::Metrics
             | Self::Status
@@ -78,7 +78,8 @@ impl<'a> Route<'a> {
             | Self::Traffic
             | Self::Activity
             | Self::Events => Need::Read,
-            // A look-up changes nothing here, but spends the app's quota and shows a request's body.
+            // A look-up changes nothing here, but spends the app's quota and shows a request's
+            // body.
             Self::Refresh(_) | Self::ClearQuota(_) | Self::LookUp(_) | Self::Reload => Need::Change,
         }
     }

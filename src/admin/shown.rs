@@ -33,11 +33,11 @@ pub type Quota = Arc<dyn Fn() -> view::quota::Quota + Send + Sync>;
 pub type Traffic = Arc<dyn Fn(Option<&str>, Range) -> Option<view::quota::Traffic> + Send + Sync>;
 /// What happened lately.
 pub type Activity = Arc<dyn Fn() -> view::quota::Activity + Send + Sync>;
-/// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None` if there is no such
-/// app.
+/// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None`
+/// if there is no such app.
 pub type Clear = Arc<dyn Fn(&str, Option<&str>) -> Option<Pending<view::quota::Cleared>> + Send + Sync>;
-/// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None` if there is no such
-/// app.
+/// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None`
+/// if there is no such app.
 pub type LookUp = Arc<dyn Fn(&str, &str) -> Option<Pending<view::quota::Remembered>> + Send + Sync>;
 
 /// How much of the past.

@@ -1,4 +1,5 @@
-//! What the API says, in JSON. These names are public: scripts and the command line read them. No credential is among them.
+//! What the API says, in JSON. These names are public: scripts and the command line read them. No
+//! credential is among them.
 
 pub mod quota;
 
@@ -19,7 +20,8 @@ pub struct Status {
     pub draining: bool,
     /// Where tokens are kept.
     pub store: Store,
-    /// Each of WeChat's hosts that is used, by each way there; of those that stand for each other the preferred one first.
+    /// Each of WeChat's hosts that is used, by each way there; of those that stand for each other
+    /// the preferred one first.
     pub upstreams: Vec<Upstream>,
     /// In the order of the configuration.
     pub apps: Vec<App>,
@@ -221,7 +223,8 @@ pub struct Endpoint {
     pub method: Option<String>,
     /// Which credential it wants or hands out: `app_token`, `component_token`, ...
     pub class: String,
-    /// The query parameter that wxgate writes that credential into, if it is one that wxgate can hold.
+    /// The query parameter that wxgate writes that credential into, if it is one that wxgate can
+    /// hold.
     pub injects: Option<String>,
     /// It may answer with a file.
     pub binary: bool,

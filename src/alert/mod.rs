@@ -1,6 +1,8 @@
-//! Notices to people: to the robots of WeCom, DingTalk and Feishu, where teams in China look, or to a web hook.
+//! Notices to people: to the robots of WeCom, DingTalk and Feishu, where teams in China look, or to
+//! a web hook.
 //!
-//! Each target has a task and a queue of its own. Robots take 20 messages a minute, so what comes faster is sent together.
+//! Each target has a task and a queue of its own. Robots take 20 messages a minute, so what comes
+//! faster is sent together.
 //!
 //! | file | holds |
 //! | --- | --- |

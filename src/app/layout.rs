@@ -17,7 +17,8 @@ impl Sheet {
         Self { indent, label, text: String::new() }
     }
 
-    /// Adds a row. A label too long for its column gets a line of its own; an empty one continues the row above.
+    /// Adds a row. A label too long for its column gets a line of its own; an empty one continues
+    /// the row above.
     pub fn row(&mut self, label: &str, text: &str) {
         let mut lead = format!("{:indent$}{label}", "", indent = self.indent);
         let column = self.indent + self.label;
@@ -43,8 +44,8 @@ impl Sheet {
     }
 }
 
-/// Breaks a text into lines of at most `width` columns, at spaces; a word that is longer is broken too. Control
-/// characters, which could steer a terminal, become spaces. At least one line.
+/// Breaks a text into lines of at most `width` columns, at spaces; a word that is longer is broken
+/// too. Control characters, which could steer a terminal, become spaces. At least one line.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut lines = vec![String::new()];

@@ -36,9 +36,9 @@ pub enum OnlineError {
     Store(#[from] StoreError),
 }
 
-/// Fetches a token for each app and forgets it; never by force, and in classic mode, where a fetch replaces the live
-/// token, only with `rotate`: else the token in the store is probed, if there is one. So is a third-party platform's, which
-/// takes a ticket that only a running proxy gets.
+/// Fetches a token for each app and forgets it; never by force, and in classic mode, where a fetch
+/// replaces the live token, only with `rotate`: else the token in the store is probed, if there is
+/// one. So is a third-party platform's, which takes a ticket that only a running proxy gets.
 ///
 /// # Errors
 /// If no call can be made at all; what WeChat refuses is in the answer.

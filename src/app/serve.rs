@@ -27,7 +27,8 @@ pub enum ServeError {
     Signal(#[source] io::Error),
 }
 
-/// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files reload it.
+/// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files
+/// reload it.
 pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let options = log_options(&config.log);
     let json = options.format.is_json();

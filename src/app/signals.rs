@@ -12,7 +12,8 @@ pub struct Termination {
 }
 
 impl Termination {
-    /// Catches them. To be made before anybody is told that there is something to end: until then they kill.
+    /// Catches them. To be made before anybody is told that there is something to end: until then
+    /// they kill.
     ///
     /// # Errors
     /// If signals can't be caught.

@@ -117,7 +117,8 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     Ok(text)
 }
 
-/// Keeps the refresh tokens of accounts that authorised the platform `component`, one a line behind the account's appid.
+/// Keeps the refresh tokens of accounts that authorised the platform `component`, one a line behind
+/// the account's appid.
 pub async fn import(options: &Options, component: &str, lines: &str) -> Result<String, StoreToolError> {
     let mut accounts = Vec::new();
     for (number, line) in lines.lines().enumerate() {

@@ -24,9 +24,9 @@ pub struct NotTaken(#[from] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// A future that the composition root hands in.
 pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
-/// Takes an event. Done only when the event is where a crash can't lose it: WeChat is told `success` then, and won't repeat
-/// it. Dropped unfinished after [`DELIVERY`].
+/// Takes an event. Done only when the event is where a crash can't lose it: WeChat is told
+/// `success` then, and won't repeat it. Dropped unfinished after [`DELIVERY`].
 ///
-/// An event may come twice, since each replica knows only its own pushes and a restart forgets them: taking it must be
-/// idempotent, and one older than what is known already has no effect.
+/// An event may come twice, since each replica knows only its own pushes and a restart forgets
+/// them: taking it must be idempotent, and one older than what is known already has no effect.
 pub type Deliver = Arc<dyn Fn(Arrived) -> Pending<Result<(), NotTaken>> + Send + Sync>;

@@ -1,7 +1,8 @@
-//! The callback address: where WeChat pushes a third-party platform's tickets and authorisations, and WeCom a suite's.
+//! The callback address: where WeChat pushes a third-party platform's tickets and authorisations,
+//! and WeCom a suite's.
 //!
-//! It is the one part that the internet reaches, so it shows nothing: what isn't a push of a configured platform gets an
-//! empty answer, the same for every reason.
+//! It is the one part that the internet reaches, so it shows nothing: what isn't a push of a
+//! configured platform gets an empty answer, the same for every reason.
 
 use std::sync::Arc;
 use std::time::Duration;

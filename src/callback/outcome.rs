@@ -74,7 +74,8 @@ impl Outcome {
         }
     }
 
-    /// One line for each push. A warning where the configuration or this machine is at fault: what anybody can send is none.
+    /// One line for each push. A warning where the configuration or this machine is at fault: what
+    /// anybody can send is none.
     pub(super) fn log(&self, app: &str, event: &str, peer: Peer) {
         let peer = match peer {
             Peer::Tcp(address) => address.to_string(),

@@ -1,8 +1,9 @@
 //! Lets each push in once.
 //!
-//! A push that was taken is refused when it comes again. WeChat itself repeats one that got no answer within five seconds,
-//! three times; where our `success` was lost, the repetition is refused too and nothing is lost by it. One that wasn't taken
-//! is not remembered, so its repetition gets in.
+//! A push that was taken is refused when it comes again. WeChat itself repeats one that got no
+//! answer within five seconds, three times; where our `success` was lost, the repetition is refused
+//! too and nothing is lost by it. One that wasn't taken is not remembered, so its repetition gets
+//! in.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,14 +13,15 @@ use parking_lot::Mutex;
 use crate::observe::clock::Timestamp;
 use crate::wechat::callback::{Push, Seal};
 
-/// How far a push's timestamp may be from our clock: room for a machine whose time is off by minutes and for WeChat's
-/// repetitions, and as short as the pause between two tickets.
+/// How far a push's timestamp may be from our clock: room for a machine whose time is off by
+/// minutes and for WeChat's repetitions, and as short as the pause between two tickets.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
-/// How old an event may be. Digits may wander between nonce and timestamp without breaking the seal, so that a captured push
-/// may one day have a timestamp of today; when the event was made is encrypted. A ticket is good for half as long.
+/// How old an event may be. Digits may wander between nonce and timestamp without breaking the
+/// seal, so that a captured push may one day have a timestamp of today; when the event was made is
+/// encrypted. A ticket is good for half as long.
 const OLDEST_EVENT: Duration = Duration::from_secs(24 * 60 * 60);
-/// Pushes of a platform that are remembered at once, some 600 KiB. WeChat sends a handful an hour, and nobody without the
-/// platform's keys gets one in here.
+/// Pushes of a platform that are remembered at once, some 600 KiB. WeChat sends a handful an hour,
+/// and nobody without the platform's keys gets one in here.
 const MOST: usize = 10_000;
 
 /// Why a push is not let in although WeChat signed it.

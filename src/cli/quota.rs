@@ -64,7 +64,8 @@ struct Warning {
     caller: Option<String>,
 }
 
-/// Endpoint, used, limit, percent, calls a minute, when it ends, who calls most; a longer path gets a line of its own.
+/// Endpoint, used, limit, percent, calls a minute, when it ends, who calls most; a longer path gets
+/// a line of its own.
 const WIDTHS: [usize; 7] = [32, 9, 10, 5, 7, 7, WIDTH - 32 - 9 - 10 - 5 - 7 - 7];
 
 /// The table for the JSON text of `GET /api/v1/quota`, of one app or all.

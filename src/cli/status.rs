@@ -190,7 +190,8 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
     out
 }
 
-/// What an app has beside its token: a line for all of it, and what is wrong with those that aren't there.
+/// What an app has beside its token: a line for all of it, and what is wrong with those that aren't
+/// there.
 fn beside(app: &App, now: SystemTime) -> String {
     let authorizers = app.authorizers.as_ref().map(|authorizers| match authorizers {
         Authorizers { in_use, failing: 0 } => format!("authorizers: {in_use} in use"),
@@ -226,7 +227,8 @@ fn failed(what: &str, problem: &Problem, now: SystemTime) -> String {
     out
 }
 
-/// One line; `paint` colours the state's cell after it was padded, since escape codes have no width.
+/// One line; `paint` colours the state's cell after it was padded, since escape codes have no
+/// width.
 fn row(cells: [&str; 6], paint: impl Fn(String) -> String) -> String {
     const WIDTHS: [usize; 6] = [NAME, 12, 8, 8, 6, WIDTH - NAME - 12 - 8 - 8 - 6];
     let mut line = String::new();

@@ -24,8 +24,8 @@ pub(super) enum Action {
     Verify(Which),
     /// Move tokens, force budgets and counters to another store
     ///
-    /// What the other store holds that is as new or newer stays, so that it does no harm to copy twice. A token that is
-    /// sealed can be copied without its key.
+    /// What the other store holds that is as new or newer stays, so that it does no harm to copy
+    /// twice. A token that is sealed can be copied without its key.
     Copy {
         /// A URL as in store.url, or "config" for the one of the configuration file
         #[arg(long, value_name = "URL")]
@@ -39,8 +39,9 @@ pub(super) enum Action {
     },
     /// Take over the refresh tokens that another server of a third-party platform holds
     ///
-    /// Reads a line for each account, its appid and its refresh token with a space or tab between, and keeps those that
-    /// the store doesn't have. The other server must not go on using them. A proxy that runs takes them over at once.
+    /// Reads a line for each account, its appid and its refresh token with a space or tab between,
+    /// and keeps those that the store doesn't have. The other server must not go on using them. A
+    /// proxy that runs takes them over at once.
     Import {
         /// The platform: the name of an app of kind "component"
         #[arg(long, value_name = "NAME")]

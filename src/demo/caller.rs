@@ -1,4 +1,5 @@
-//! A service that calls WeChat: plain HTTP, a connection for each call, nothing of WeChat's credentials.
+//! A service that calls WeChat: plain HTTP, a connection for each call, nothing of WeChat's
+//! credentials.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};

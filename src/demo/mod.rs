@@ -1,5 +1,5 @@
-//! `wxgate demo`: a fake WeChat and a proxy on this machine, and a tour of what the proxy does, step by step, each one
-//! checked against what really reached WeChat.
+//! `wxgate demo`: a fake WeChat and a proxy on this machine, and a tour of what the proxy does,
+//! step by step, each one checked against what really reached WeChat.
 
 mod caller;
 mod screen;

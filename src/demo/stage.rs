@@ -13,7 +13,8 @@ use crate::server::Address;
 /// The account of the tour.
 pub(super) const APPID: &str = "wx00000000demoshop";
 
-/// Where the proxy, its status page and the fake WeChat are while the demo serves, if nothing else is there.
+/// Where the proxy, its status page and the fake WeChat are while the demo serves, if nothing else
+/// is there.
 const PORTS: [u16; 3] = [8080, 9090, 9080];
 
 /// Why the tour can't begin.
@@ -132,7 +133,8 @@ impl Stage {
         self.sandbox.counts().fetches
     }
 
-    /// Somebody else, with the same secret, makes WeChat issue another token: the one in use is dead at once.
+    /// Somebody else, with the same secret, makes WeChat issue another token: the one in use is
+    /// dead at once.
     pub(super) fn kill_token(&self) {
         self.sandbox.rotate(APPID);
     }

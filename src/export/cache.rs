@@ -21,9 +21,10 @@ const MARK: &str = "wxgate:export:";
 
 /// Compares with what was written last, by whichever replica, and writes.
 ///
-/// KEYS: the mark, then the entries. ARGV: generation, time of the fetch, milliseconds to live, what placeholders begin
-/// with, whether to write where the same token stands, then the values. A token is older if neither its generation nor its time is higher: generations begin anew where
-/// a store is lost, and clocks of replicas differ.
+/// KEYS: the mark, then the entries. ARGV: generation, time of the fetch, milliseconds to live,
+/// what placeholders begin with, whether to write where the same token stands, then the values. A
+/// token is older if neither its generation nor its time is higher: generations begin anew where a
+/// store is lost, and clocks of replicas differ.
 const PUT: &str = "
 local mark = redis.call('HMGET', KEYS[1], 'generation', 'fetched_at', 'sum')
 local present, missing, placeholder = {}, false, false

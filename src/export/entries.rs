@@ -40,7 +40,8 @@ impl fmt::Display for Format {
 }
 
 impl Format {
-    /// Whether it has keys that a cluster keeps on different nodes, so that they can't be written together.
+    /// Whether it has keys that a cluster keeps on different nodes, so that they can't be written
+    /// together.
     pub fn has_several_keys(self) -> bool {
         matches!(self, Self::Wechatpy)
     }
@@ -68,8 +69,8 @@ fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The key under which an SDK looks for an app's token unless its user chose another; `prefix` stands for the part that
-/// is the user's choice.
+/// The key under which an SDK looks for an app's token unless its user chose another; `prefix`
+/// stands for the part that is the user's choice.
 pub fn key_of(format: Format, prefix: Option<&str>, app: &AppOptions) -> String {
     let appid = &app.appid;
     match format {
@@ -142,8 +143,8 @@ mod tests {
         assert_eq!(silenceper(MiniProgram, Classic), "gowechat_miniprogram__access_token_wx1");
         assert_eq!(silenceper(OfficialAccount, Stable), "gowechat_officialaccount__stable_access_token_wx1");
         assert_eq!(key(Format::Wechatpy, None, OfficialAccount, Stable), "wechatpy:wx1_access_token");
-        // The example of PowerWeChat's documentation; the digest there is that of the text with a line feed, which its
-        // code (`GetDefaultCacheKey`) doesn't append.
+        // The example of PowerWeChat's documentation; the digest there is that of the text with a
+        // line feed, which its code (`GetDefaultCacheKey`) doesn't append.
         let example = app("testappid", "testsecret", OfficialAccount, Stable);
         assert_eq!(
             key_of(Format::PowerWeChat, None, &example),

@@ -1,4 +1,5 @@
-//! Writing a file that other programs read: at any moment it is the old one or the new one, as a whole.
+//! Writing a file that other programs read: at any moment it is the old one or the new one, as a
+//! whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -74,7 +75,8 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(FileError::NoFile(path.to_owned()));
     }
-    // The lock's file remembers the latest two texts: whoever is killed before it renames leaves the earlier one.
+    // The lock's file remembers the latest two texts: whoever is killed before it renames leaves
+    // the earlier one.
     let beside = beside(path, ".wxgate");
     let mut lock = OpenOptions::new();
     lock.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -128,7 +130,8 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
 
 fn replace(path: &Path, mode: u32, text: &[u8]) -> Result<(), FileError> {
     let new = beside(path, ".new");
-    // What a killed process left; or somebody else, whose link must not be followed in a folder that others write to.
+    // What a killed process left; or somebody else, whose link must not be followed in a folder
+    // that others write to.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new)(error)),
         _ => {}

@@ -1,8 +1,9 @@
-//! Tokens handed to services that can't come through the proxy: written to a file, or to a Redis in the form in which an
-//! SDK's own cache keeps them.
+//! Tokens handed to services that can't come through the proxy: written to a file, or to a Redis in
+//! the form in which an SDK's own cache keeps them.
 //!
-//! Each export follows its app's token and looks every [`CHECK`] whether its place still holds what was written, since
-//! whoever else writes there hands out a token of its own, or a placeholder that WeChat doesn't know.
+//! Each export follows its app's token and looks every [`CHECK`] whether its place still holds what
+//! was written, since whoever else writes there hands out a token of its own, or a placeholder that
+//! WeChat doesn't know.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -8,7 +8,8 @@ static GZIP: HeaderValue = HeaderValue::from_static("gzip");
 /// Longest `X-Request-Id` that is taken from a caller.
 const MAX_REQUEST_ID: usize = 64;
 
-/// The headers that go to WeChat: the caller's own without those that end here, with `Host` naming `authority`.
+/// The headers that go to WeChat: the caller's own without those that end here, with `Host` naming
+/// `authority`.
 ///
 /// Framing (`Content-Length`) is left to whoever sends the body.
 pub fn request(headers: &HeaderMap, authority: &HeaderValue) -> HeaderMap {
@@ -64,15 +65,17 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// The caller's own `X-Request-Id`, if it can stand in a log line and a header: 1 to 64 of `A-Za-z0-9._-:`.
+/// The caller's own `X-Request-Id`, if it can stand in a log line and a header: 1 to 64 of
+/// `A-Za-z0-9._-:`.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
     let sane = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':');
     ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(sane)).then_some(id)
 }
 
-/// Whether a request header of this (lower-case) name ends here: hop by hop (RFC 9110, 7.6.1), framing, rewritten,
-/// or the caller's own business (its key, its cookies, where it sits, which page it shows, its trace).
+/// Whether a request header of this (lower-case) name ends here: hop by hop (RFC 9110, 7.6.1),
+/// framing, rewritten, or the caller's own business (its key, its cookies, where it sits, which
+/// page it shows, its trace).
 fn never_sent(name: &str) -> bool {
     match name.as_bytes() {
         [b'x', b'-', rest @ ..] => {
@@ -122,7 +125,8 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     value.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())
 }
 
-/// Whether the caller takes a gzip-coded answer (RFC 9110, 12.5.3); what it says of gzip itself outweighs `*`.
+/// Whether the caller takes a gzip-coded answer (RFC 9110, 12.5.3); what it says of gzip itself
+/// outweighs `*`.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
     for value in headers.get_all(header::ACCEPT_ENCODING) {

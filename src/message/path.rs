@@ -1,9 +1,10 @@
-//! Request paths: what is refused before anything is decided by a path, and the form in which paths are compared.
+//! Request paths: what is refused before anything is decided by a path, and the form in which paths
+//! are compared.
 
 /// Why a path is refused.
 ///
-/// Whatever an upstream may read differently from our own look-ups would lead past the guards, and no path of
-/// WeChat's needs any of it.
+/// Whatever an upstream may read differently from our own look-ups would lead past the guards, and
+/// no path of WeChat's needs any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
     /// Not in origin form.

@@ -1,6 +1,7 @@
 //! Raw editing of the query: credentials out and in, every other byte as it was.
 //!
-//! Nothing is decoded and encoded again: signatures and upload tickets in a query don't survive that.
+//! Nothing is decoded and encoded again: signatures and upload tickets in a query don't survive
+//! that.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -74,7 +75,8 @@ impl CredentialParam {
     }
 }
 
-/// Every credential in the query, by any spelling of its name that decodes to it once, with its decoded value.
+/// Every credential in the query, by any spelling of its name that decodes to it once, with its
+/// decoded value.
 pub fn credentials(query: &str) -> impl Iterator<Item = (CredentialParam, Cow<'_, str>)> {
     let query = if may_hold_credential(query) { query } else { "" };
     query
@@ -82,9 +84,11 @@ pub fn credentials(query: &str) -> impl Iterator<Item = (CredentialParam, Cow<'_
         .filter_map(|segment| Some((CredentialParam::of_segment(segment)?, decode(split(segment).1))))
 }
 
-/// `path?query` without the caller's credentials and with `inject`: where the first of them stood, else at the end.
+/// `path?query` without the caller's credentials and with `inject`: where the first of them stood,
+/// else at the end.
 ///
-/// All other bytes stay as they were, empty parameters included; there is no `?` if nothing follows it.
+/// All other bytes stay as they were, empty parameters included; there is no `?` if nothing follows
+/// it.
 pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam, &str)>) -> Bytes {
     let query = query.unwrap_or_default();
     let parts = Parts::of(query, inject.is_some());
@@ -129,8 +133,9 @@ pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam,
     Bytes::from(out)
 }
 
-/// `path?query` without the caller's credentials and with each of `params` set: where its first spelling stood, else at
-/// the end; further spellings go. For endpoints that are called once per login, not per request.
+/// `path?query` without the caller's credentials and with each of `params` set: where its first
+/// spelling stood, else at the end; further spellings go. For endpoints that are called once per
+/// login, not per request.
 pub fn set(path: &str, query: Option<&str>, params: &[(&str, &str)]) -> Bytes {
     let mut missing = params.to_vec();
     let mut pieces: Vec<Cow<'_, str>> = Vec::new();
@@ -202,8 +207,9 @@ pub fn get<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
         .map(|(_, value)| decode(value))
 }
 
-/// Takes the parameters with the name that `name` finds out of a query, by any spelling that decodes to it once: their
-/// decoded values, and what is left, byte for byte. None if there is no such parameter.
+/// Takes the parameters with the name that `name` finds out of a query, by any spelling that
+/// decodes to it once: their decoded values, and what is left, byte for byte. None if there is no
+/// such parameter.
 pub fn take<'a>(query: &'a str, name: &Finder<'_>) -> Option<(Vec<Cow<'a, str>>, String)> {
     let is_named = |segment: &str| Decoded(split(segment).0.as_bytes()).eq(name.needle().iter().copied());
     let may_be_named =
@@ -224,8 +230,8 @@ const MAX_BARE_KEY: usize = 24;
 
 /// The parameters' names for a log line, joined by `,`; never a value.
 ///
-/// What can't be a parameter's name (too long, or too long without a `=`) is shown as `?`, as is each character
-/// that isn't printable ASCII; names past the twentieth are shown as `...`.
+/// What can't be a parameter's name (too long, or too long without a `=`) is shown as `?`, as is
+/// each character that isn't printable ASCII; names past the twentieth are shown as `...`.
 pub fn keys(query: &str) -> String {
     let mut shown = String::new();
     let segments = query.split('&').filter(|segment| !segment.is_empty());
@@ -269,7 +275,8 @@ fn decode(raw: &str) -> Cow<'_, str> {
     )
 }
 
-/// The bytes of one form-decoding: `+` is a space, a `%` without two hexadecimal digits stands for itself.
+/// The bytes of one form-decoding: `+` is a space, a `%` without two hexadecimal digits stands for
+/// itself.
 struct Decoded<'a>(&'a [u8]);
 
 impl Iterator for Decoded<'_> {
@@ -303,7 +310,8 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 fn encoded(value: &str) -> Cow<'_, str> {
-    // Every byte is looked at, whatever the first ones are: so the compiler can compare many at once.
+    // Every byte is looked at, whatever the first ones are: so the compiler can compare many at
+    // once.
     if value.bytes().fold(true, |plain, byte| plain & is_unreserved(byte)) {
         return Cow::Borrowed(value);
     }

@@ -1,4 +1,5 @@
-//! The header that ties a request to a trace: W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
+//! The header that ties a request to a trace: W3C Trace Context,
+//! <https://www.w3.org/TR/trace-context/>.
 
 use http::HeaderMap;
 use http::header::HeaderName;

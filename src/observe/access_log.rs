@@ -1,8 +1,9 @@
 //! One line for each request, written behind the workers' backs.
 //!
-//! A worker formats its line straight into a buffer of its own. One thread swaps the buffers and writes them out; it is
-//! woken by the first line after a quiet time and then collects for `BATCH`, so that a busy proxy pays for twenty
-//! wake-ups a second and an idle one for none. A sink that blocks costs lines, which are counted, and never a worker.
+//! A worker formats its line straight into a buffer of its own. One thread swaps the buffers and
+//! writes them out; it is woken by the first line after a quiet time and then collects for `BATCH`,
+//! so that a busy proxy pays for twenty wake-ups a second and an idle one for none. A sink that
+//! blocks costs lines, which are counted, and never a worker.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,7 +61,8 @@ pub struct Shard {
 }
 
 impl AccessLog {
-    /// Starts the writer thread for `workers`. `json` chooses between JSON lines and short ones for people.
+    /// Starts the writer thread for `workers`. `json` chooses between JSON lines and short ones for
+    /// people.
     pub fn start(json: bool, workers: usize, sink: Box<dyn Write + Send>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             json,
@@ -82,8 +84,8 @@ impl AccessLog {
         Shard { shared: Arc::clone(&self.shared), writer: self.writer.clone(), worker }
     }
 
-    /// Writes what is buffered and ends the writer thread. What is logged afterwards is lost. Waits at most five
-    /// seconds for a sink that takes nothing.
+    /// Writes what is buffered and ends the writer thread. What is logged afterwards is lost. Waits
+    /// at most five seconds for a sink that takes nothing.
     pub fn close(&self) {
         if self.shared.closing.swap(true, Ordering::AcqRel) {
             return;

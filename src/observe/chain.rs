@@ -5,7 +5,8 @@ use std::fmt;
 
 /// Prints an error with its causes in one line: `cannot connect to host: Connection refused`.
 ///
-/// A cause that repeats the end of what is printed already is left out: a Redis error is its own cause.
+/// A cause that repeats the end of what is printed already is left out: a Redis error is its own
+/// cause.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'e>(pub &'e (dyn Error + 'static));
 

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// Wall-clock time in milliseconds since the Unix epoch; what token records carry, since machines share them.
+/// Wall-clock time in milliseconds since the Unix epoch; what token records carry, since machines
+/// share them.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -26,7 +27,8 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota days turn.
+    /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota
+    /// days turn.
     pub fn beijing_day(self) -> i64 {
         (self.0 + BEIJING).div_euclid(86_400_000)
     }
@@ -109,8 +111,8 @@ impl Clock {
         self.offset.moved.send_replace(());
     }
 
-    /// Waits for `duration` of real time, or until the clock was moved by as much. A clock that is set back doesn't prolong
-    /// it.
+    /// Waits for `duration` of real time, or until the clock was moved by as much. A clock that is
+    /// set back doesn't prolong it.
     pub async fn sleep(&self, duration: Duration) {
         let _ = tokio::time::timeout(duration, self.sleep_until(self.now().plus(duration))).await;
     }

@@ -1,4 +1,5 @@
-//! Which request made a histogram's bucket grow, so that whoever looks at a slow one finds its line in the log.
+//! Which request made a histogram's bucket grow, so that whoever looks at a slow one finds its line
+//! in the log.
 
 use super::clock::Timestamp;
 
@@ -21,8 +22,8 @@ pub struct Exemplar {
 }
 
 impl Exemplar {
-    /// An observation of `value` seconds. An id that is too long, or a trace's that hasn't 32 bytes, is left out: a
-    /// part of it would find nothing.
+    /// An observation of `value` seconds. An id that is too long, or a trace's that hasn't 32
+    /// bytes, is left out: a part of it would find nothing.
     pub fn new(request_id: &str, trace_id: Option<&str>, value: f64, at: Timestamp) -> Self {
         let mut id = [0; LONGEST_ID];
         let id_length = match id.get_mut(..request_id.len()) {
@@ -36,7 +37,8 @@ impl Exemplar {
         Self { id, id_length, trace_id, value, at }
     }
 
-    /// Its labels. With the longest values they have 114 characters of the 128 that OpenMetrics allows.
+    /// Its labels. With the longest values they have 114 characters of the 128 that OpenMetrics
+    /// allows.
     pub(super) fn labels(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let id = str::from_utf8(&self.id[..usize::from(self.id_length)]).unwrap_or_default();
         let trace_id = self.trace_id.as_ref().and_then(|id| str::from_utf8(id).ok());
@@ -45,8 +47,9 @@ impl Exemplar {
     }
 }
 
-/// The newest observation of each bucket of a [`Histogram`](super::metrics::Histogram), so that a rare slow one is not
-/// pushed out by many fast ones. A bucket takes its 128 bytes with its first observation, once and for all.
+/// The newest observation of each bucket of a [`Histogram`](super::metrics::Histogram), so that a
+/// rare slow one is not pushed out by many fast ones. A bucket takes its 128 bytes with its first
+/// observation, once and for all.
 #[derive(Clone, Debug, Default)]
 pub struct Exemplars([Option<Box<Exemplar>>; BOUNDS.len() + 1]);
 

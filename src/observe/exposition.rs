@@ -31,7 +31,8 @@ impl Dialect {
     }
 }
 
-/// A scrape in the making. Modules add their families one after the other; a family's samples stand together.
+/// A scrape in the making. Modules add their families one after the other; a family's samples stand
+/// together.
 #[derive(Debug)]
 pub struct Exposition {
     dialect: Dialect,
@@ -78,9 +79,9 @@ impl Exposition {
         self.line("", labels, None, value, None);
     }
 
-    /// Adds one distribution to the open histogram. `buckets` holds upper bounds in seconds and the number
-    /// of observations in that bucket alone; what lies above the last bound is `overflow`. Only OpenMetrics has room
-    /// for `exemplars`.
+    /// Adds one distribution to the open histogram. `buckets` holds upper bounds in seconds and the
+    /// number of observations in that bucket alone; what lies above the last bound is `overflow`.
+    /// Only OpenMetrics has room for `exemplars`.
     pub fn distribution(
         &mut self,
         labels: Labels<'_>,

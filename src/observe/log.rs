@@ -41,8 +41,8 @@ impl Format {
 pub struct Options {
     /// How lines look.
     pub format: Format,
-    /// The most detailed level of wxgate's own events. Libraries are heard from `WARN` up only: below that
-    /// they may print URLs and headers, which hold credentials.
+    /// The most detailed level of wxgate's own events. Libraries are heard from `WARN` up only:
+    /// below that they may print URLs and headers, which hold credentials.
     pub level: LevelFilter,
 }
 
@@ -71,7 +71,8 @@ where
     let filter = Targets::new()
         .with_default(options.level.min(LevelFilter::WARN))
         .with_target(env!("CARGO_PKG_NAME"), options.level);
-    // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if stderr is closed too.
+    // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if
+    // stderr is closed too.
     let layer = layer().with_writer(writer).with_timer(Milliseconds).log_internal_errors(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
         Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))

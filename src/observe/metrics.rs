@@ -28,10 +28,12 @@ impl<T: Default> Sharded<T> {
 }
 
 impl<T> Sharded<T> {
-    /// Changes what belongs to `worker`; an index beyond the last worker shares a shard with another.
+    /// Changes what belongs to `worker`; an index beyond the last worker shares a shard with
+    /// another.
     pub fn with<R>(&self, worker: usize, change: impl FnOnce(&mut T) -> R) -> R {
         let shard = &self.shards[worker % self.shards.len()].0;
-        // A panic between two additions leaves a counter one short, which is no reason to lose the others.
+        // A panic between two additions leaves a counter one short, which is no reason to lose the
+        // others.
         change(&mut shard.lock())
     }
 
@@ -49,7 +51,8 @@ impl<T> Sharded<T> {
 /// A map for small integer keys that the code or the configuration chose.
 pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<IntegerHasher>>;
 
-/// Multiply and rotate, as rustc's own tables do. No defence against chosen keys: never for text of a caller.
+/// Multiply and rotate, as rustc's own tables do. No defence against chosen keys: never for text of
+/// a caller.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IntegerHasher(u64);
 

@@ -9,7 +9,8 @@ pub const OTHER: u16 = 0;
 /// The number of callers without a name.
 pub const ANONYMOUS: u16 = 1;
 
-/// Names by number. A name keeps its number over reloads. Only names of the configuration belong here: each stays.
+/// Names by number. A name keeps its number over reloads. Only names of the configuration belong
+/// here: each stays.
 #[derive(Debug)]
 pub struct Names(RwLock<Vec<Arc<str>>>);
 

@@ -82,7 +82,7 @@ impl Pipeline {
                 self.forward(snapshot, &plan, credential, body, report).await
             }
             Then::Placeholder(asked) => {
-                Ok(placeholder::answer(*asked, plan.account, plan.caller, gate.clock.now()))
+                Ok(placeholder::answer(asked, plan.account, plan.caller, gate.clock.now()))
             }
             Then::Authorization(code) => {
                 let (appid, info) = match gate.manager.authorized(&account.app.name, code).await {

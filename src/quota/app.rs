@@ -41,5 +41,6 @@ pub enum Question {
 
 /// A future answer: its body, or why there is none, in words for the operator.
 pub type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
-/// Asks WeChat, with the credential of the app of this name. Handed in, since quota knows no tokens.
+/// Asks WeChat, with the credential of the app of this name. Handed in, since quota knows no
+/// tokens.
 pub type Ask = Arc<dyn Fn(&Arc<str>, Question) -> Answering + Send + Sync>;

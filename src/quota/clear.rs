@@ -48,7 +48,8 @@ impl Quota {
         self.0.app(app).is_some()
     }
 
-    /// Lets all counters of an app, or the one of `path`, begin anew at WeChat. None if there is no such app.
+    /// Lets all counters of an app, or the one of `path`, begin anew at WeChat. None if there is no
+    /// such app.
     pub async fn clear(&self, app: &str, path: Option<&str>) -> Option<Cleared> {
         let app = self.0.app(app)?;
         let question = match path {
@@ -78,7 +79,8 @@ impl Quota {
         Some(Cleared { errcode, spent, allowed, message })
     }
 
-    /// What WeChat remembers of the request with this `rid`, for seven days. None if there is no such app.
+    /// What WeChat remembers of the request with this `rid`, for seven days. None if there is no
+    /// such app.
     pub async fn look_up(&self, app: &str, rid: &str) -> Option<Remembered> {
         let app = self.0.app(app)?;
         let answer = (self.0.ask)(&app.name, Question::Rid { rid: rid.to_owned() }).await;

@@ -1,4 +1,5 @@
-//! The quota metrics. Each replica tells the whole cluster's figures: take the largest, never the sum.
+//! The quota metrics. Each replica tells the whole cluster's figures: take the largest, never the
+//! sum.
 
 use super::{AppReport, EndpointReport, Quota};
 use crate::observe::exposition::Exposition;

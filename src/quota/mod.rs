@@ -1,7 +1,9 @@
-//! Who spends which quota: counters, WeChat's own figures, forecasts, and the limits that callers are kept to.
+//! Who spends which quota: counters, WeChat's own figures, forecasts, and the limits that callers
+//! are kept to.
 //!
-//! A worker counts into memory of its own. Once a second the ledger takes what was counted, and the store adds up the
-//! replicas' days. Nothing here is on a request's way but [`Quota::begin`] and [`Quota::end`].
+//! A worker counts into memory of its own. Once a second the ledger takes what was counted, and the
+//! store adds up the replicas' days. Nothing here is on a request's way but [`Quota::begin`] and
+//! [`Quota::end`].
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -59,7 +61,8 @@ impl std::fmt::Debug for Quota {
 }
 
 impl Quota {
-    /// Counters for `workers`. They are flushed, and WeChat is asked, on the runtime that this is called in.
+    /// Counters for `workers`. They are flushed, and WeChat is asked, on the runtime that this is
+    /// called in.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -107,7 +110,8 @@ impl Quota {
         &self.0.names
     }
 
-    /// Counts a call by `worker` that WeChat gets. When it begins: what WeChat has counted must be counted here too.
+    /// Counts a call by `worker` that WeChat gets. When it begins: what WeChat has counted must be
+    /// counted here too.
     pub fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
         self.0.tally.begin(worker, app, caller, endpoint);
     }

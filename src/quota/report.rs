@@ -197,7 +197,8 @@ impl Quota {
         })
     }
 
-    /// How many requests of the app this process sent again today with the token of this generation.
+    /// How many requests of the app this process sent again today with the token of this
+    /// generation.
     pub fn replayed(&self, app: &str, generation: u64) -> u64 {
         let label = self
             .0

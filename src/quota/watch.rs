@@ -1,7 +1,8 @@
 //! Asks WeChat what was used, at a bounded pace, and warns in time.
 //!
-//! Replicas share what they learn by an app's notes in the store. Each change of them is a compare-and-swap, so that no
-//! question is asked beyond the pace of all together, and no warning is given twice.
+//! Replicas share what they learn by an app's notes in the store. Each change of them is a
+//! compare-and-swap, so that no question is asked beyond the pace of all together, and no warning
+//! is given twice.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -68,8 +69,8 @@ pub(super) async fn run(quota: Arc<Shared>) {
     }
 }
 
-/// Whether WeChat can be asked about an endpoint with the token of the app itself. The quota of an account that a platform
-/// acts for is that account's own.
+/// Whether WeChat can be asked about an endpoint with the token of the app itself. The quota of an
+/// account that a platform acts for is that account's own.
 fn is_asked_about(kind: AppKind, path: &str) -> bool {
     let endpoint = catalogue::find(path);
     let of_the_app = match endpoint.class {
@@ -173,7 +174,8 @@ impl Shared {
                 break;
             }
         }
-        // What WeChat has counted was counted before it was sent, here or by a replica that flushes within a second.
+        // What WeChat has counted was counted before it was sent, here or by a replica that flushes
+        // within a second.
         if self.store.location().shared() && !answers.is_empty() {
             sleep(FLUSHED).await;
             self.flush().await;
@@ -310,8 +312,9 @@ impl Shared {
         Some(format!("{name} ({} %)", most * 100 / all.max(1)))
     }
 
-    /// Changes an app's notes for all replicas, and gives what `change` gave for the version that was written. None if the
-    /// store is down or others were always faster: then nothing was changed.
+    /// Changes an app's notes for all replicas, and gives what `change` gave for the version that
+    /// was written. None if the store is down or others were always faster: then nothing was
+    /// changed.
     pub(super) async fn change<R>(
         &self,
         app: &App,

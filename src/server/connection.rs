@@ -79,7 +79,8 @@ pub(super) async fn serve<H: Handler>(
         }
         let polled = connection.as_mut().poll(context);
         if polled.is_pending() && progress.flushed.take() {
-            // hyper doesn't read again where a read blocked while the answer was awaited: nobody would notice idleness.
+            // hyper doesn't read again where a read blocked while the answer was awaited: nobody
+            // would notice idleness.
             return connection.poll(context);
         }
         polled
@@ -138,7 +139,8 @@ fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
     bytes.into()
 }
 
-/// While it lives an answer is going out; when hyper has taken the last of it, the connection may be idle again.
+/// While it lives an answer is going out; when hyper has taken the last of it, the connection may
+/// be idle again.
 struct Answering(Rc<Progress>);
 
 impl Observer for Answering {}

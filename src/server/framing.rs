@@ -1,9 +1,10 @@
 //! A second pair of eyes on where requests begin.
 //!
-//! hyper drops a Content-Length that stands beside a Transfer-Encoding, and one of two equal Content-Lengths, before a
-//! handler can see them. Both are the stuff of request smuggling (RFC 9112, 6.3), so the bytes are watched on their way
-//! in: just enough to find each head, count its framing headers and skip its body. A transfer coding other than `chunked`
-//! is ambiguous too: hyper would take the coded bytes for the body.
+//! hyper drops a Content-Length that stands beside a Transfer-Encoding, and one of two equal
+//! Content-Lengths, before a handler can see them. Both are the stuff of request smuggling (RFC
+//! 9112, 6.3), so the bytes are watched on their way in: just enough to find each head, count its
+//! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
+//! hyper would take the coded bytes for the body.
 
 use memchr::memchr;
 
@@ -55,7 +56,8 @@ impl Framing {
         self.place
     }
 
-    /// Whether the `index`th request of the connection, counted from 0, or one before it, was framed ambiguously.
+    /// Whether the `index`th request of the connection, counted from 0, or one before it, was
+    /// framed ambiguously.
     pub(super) fn is_ambiguous(&self, index: u64) -> bool {
         self.ambiguous.is_some_and(|first| first <= index)
     }

@@ -17,7 +17,8 @@ pub trait Handler: 'static {
     /// Answers one request. Dropped unfinished when the caller hangs up.
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response>;
 
-    /// The answer where no request could be made of what came; `None` leaves it to the HTTP library.
+    /// The answer where no request could be made of what came; `None` leaves it to the HTTP
+    /// library.
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let _ = (refusal, peer);
         None
@@ -42,8 +43,8 @@ pub enum Refusal {
     HeadTooLarge,
     /// The request target is longer than 65,534 bytes.
     TargetTooLong,
-    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC 9112, 6.3: request
-    /// smuggling).
+    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC
+    /// 9112, 6.3: request smuggling).
     AmbiguousFraming,
     /// More connections than [`Options::max_connections`](super::Options::max_connections).
     Overloaded,

@@ -91,7 +91,8 @@ impl Listener {
         Ok(Self { bound, address, tls: None })
     }
 
-    /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it is.
+    /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it
+    /// is.
     #[must_use]
     pub fn speaking(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }

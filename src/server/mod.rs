@@ -45,10 +45,11 @@ pub struct Drained {
 }
 
 impl Server {
-    /// Serves `listeners` with `workers` threads, each with a handler of its own made by `make_handler(worker)`.
+    /// Serves `listeners` with `workers` threads, each with a handler of its own made by
+    /// `make_handler(worker)`.
     ///
-    /// A connection stays with the worker that had the fewest when it came. Must be called within a tokio runtime, which
-    /// runs the acceptor.
+    /// A connection stays with the worker that had the fewest when it came. Must be called within a
+    /// tokio runtime, which runs the acceptor.
     ///
     /// # Errors
     /// If a thread can't be started or a listener can't be watched.
@@ -112,7 +113,8 @@ impl Server {
         self.counts.iter().map(|count| count.get()).collect()
     }
 
-    /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off what is left.
+    /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off
+    /// what is left.
     pub async fn drain(self) -> Drained {
         self.drain_unless(std::future::pending()).await
     }
@@ -149,7 +151,8 @@ struct Acceptor {
     max_connections: usize,
 }
 
-/// Above the limit, as many again are still answered that the server is full; the rest is closed at once.
+/// Above the limit, as many again are still answered that the server is full; the rest is closed at
+/// once.
 const REFUSED_AT_ONCE: usize = 256;
 
 impl Acceptor {

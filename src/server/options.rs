@@ -15,7 +15,8 @@ pub enum Address {
 /// How connections are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Connections open at once; what comes beyond is answered by [`Handler::refuse`](super::Handler::refuse) and closed.
+    /// Connections open at once; what comes beyond is answered by
+    /// [`Handler::refuse`](super::Handler::refuse) and closed.
     pub max_connections: usize,
     /// From a request's first byte to the end of its head; also for a TLS handshake.
     pub head_timeout: Duration,

@@ -21,8 +21,8 @@ pub(super) enum Socket {
 /// How long a caller that was refused may go on sending, in all and with pauses.
 const LINGER: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
-/// Ends our side and takes what the caller still sends. Closing with unread bytes would reset the connection, and the
-/// reset would overtake what was said last.
+/// Ends our side and takes what the caller still sends. Closing with unread bytes would reset the
+/// connection, and the reset would overtake what was said last.
 pub(super) async fn discard(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let (in_all, pause) = LINGER;
     let discard = async {

@@ -1,4 +1,5 @@
-//! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would give by itself.
+//! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would
+//! give by itself.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,7 +23,8 @@ pub(super) struct Progress {
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
     pub(super) dispatched: Cell<u64>,
-    /// From a request's dispatch until the last byte of its answer is with the kernel: silence is no idleness then.
+    /// From a request's dispatch until the last byte of its answer is with the kernel: silence is
+    /// no idleness then.
     pub(super) writing: Cell<bool>,
     /// An answer has ended since this was last looked at.
     pub(super) flushed: Cell<bool>,
@@ -52,8 +54,9 @@ pub(super) struct Guarded {
     ended: bool,
 }
 
-/// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer that goes off early
-/// is set anew, so that a busy connection touches the timer wheel once in many requests.
+/// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer
+/// that goes off early is set anew, so that a busy connection touches the timer wheel once in many
+/// requests.
 #[derive(Debug)]
 struct Patience<Reason> {
     since: Option<(Reason, Instant)>,
@@ -161,7 +164,8 @@ impl Guarded {
     }
 }
 
-/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that belongs to no request.
+/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that
+/// belongs to no request.
 fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
     Some(match status {

@@ -48,8 +48,8 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// An identity of `chain`, the listener's own certificate first, with its `key`. With `authorities`, a caller must show
-    /// a certificate that one of them signed.
+    /// An identity of `chain`, the listener's own certificate first, with its `key`. With
+    /// `authorities`, a caller must show a certificate that one of them signed.
     ///
     /// # Errors
     /// If these don't fit together.
@@ -104,7 +104,8 @@ impl Tls {
     }
 }
 
-/// Shakes hands with a caller, for at most `limit`. One that speaks plain HTTP gets no TLS, so that it can be told.
+/// Shakes hands with a caller, for at most `limit`. One that speaks plain HTTP gets no TLS, so that
+/// it can be told.
 pub(super) async fn open(stream: TcpStream, identity: Identity, limit: Duration) -> io::Result<Socket> {
     let handshake = async {
         let mut first = [0];

@@ -57,7 +57,8 @@ pub(super) enum Stage {
     Stopped,
 }
 
-/// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they were cut off.
+/// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they
+/// were cut off.
 pub(super) fn run<H: Handler>(
     handler: impl FnOnce() -> H,
     options: Options,
@@ -77,7 +78,8 @@ pub(super) fn run<H: Handler>(
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
         let serving = serve(handler, Rc::new(options), assignments, connections, stage);
-        // A task of its own, since `block_on` polls what it is given whenever any task of the worker was woken.
+        // A task of its own, since `block_on` polls what it is given whenever any task of the
+        // worker was woken.
         tokio::task::spawn_local(serving).await
     });
     if finished.unwrap_or(false) {

@@ -79,8 +79,9 @@ impl Store {
         Ok(entries.map(|entry| self.listed(entry)).collect())
     }
 
-    /// Copies tokens, force budgets, and the counters and budgets of `days` into `to`; what `to` holds that is as new or newer stays, so
-    /// that doing it again does no harm. Leases stay behind. Values are sealed as `to` has it.
+    /// Copies tokens, force budgets, and the counters and budgets of `days` into `to`; what `to`
+    /// holds that is as new or newer stays, so that doing it again does no harm. Leases stay
+    /// behind. Values are sealed as `to` has it.
     ///
     /// # Errors
     /// One of the two failed.

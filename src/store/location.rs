@@ -20,7 +20,8 @@ impl Location {
     /// Reads a store's URL.
     ///
     /// # Errors
-    /// What is wrong with it and what would be right, as the rest of a sentence; it never repeats a password.
+    /// What is wrong with it and what would be right, as the rest of a sentence; it never repeats a
+    /// password.
     pub fn parse(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         match scheme {

@@ -1,9 +1,10 @@
-//! What outlives a process or is shared by replicas: token records with compare-and-set, leases, force budgets, day
-//! counters and day budgets.
+//! What outlives a process or is shared by replicas: token records with compare-and-set, leases,
+//! force budgets, day counters and day budgets.
 //!
-//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are worth having. A store
-//! that fails costs nothing but sharing: it is down then, its operations fail at once, and a task of its own tries it
-//! again each second. Its users treat [`StoreError`] as "the store holds nothing" and serve from memory.
+//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are
+//! worth having. A store that fails costs nothing but sharing: it is down then, its operations fail
+//! at once, and a task of its own tries it again each second. Its users treat [`StoreError`] as
+//! "the store holds nothing" and serve from memory.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -119,11 +120,12 @@ impl Store {
         Self(Arc::new(Inner::new(engine, &options, announcer)))
     }
 
-    /// Opens the store that `options` describe, on the runtime that this is called in; a task there looks after it
-    /// until the last clone is dropped.
+    /// Opens the store that `options` describe, on the runtime that this is called in; a task there
+    /// looks after it until the last clone is dropped.
     ///
     /// # Errors
-    /// The folder can't be used. A Redis that doesn't answer is no error: it is down, and tried again.
+    /// The folder can't be used. A Redis that doesn't answer is no error: it is down, and tried
+    /// again.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         let announcer = Announcer::default();
         let engine = match &options.location {
@@ -204,8 +206,8 @@ impl Store {
             Ordering::Greater => Some(Saved::Superseded(text.open(key, self.seal())?.0)),
             Ordering::Equal => Some(Saved::Saved),
             Ordering::Less => {
-                // A process without the key must not lay a token in clear, or under another key, over one that the
-                // others sealed and still use.
+                // A process without the key must not lay a token in clear, or under another key,
+                // over one that the others sealed and still use.
                 if text.times().2 > record.fetched_at {
                     text.open(key, self.seal())?;
                 }
@@ -214,7 +216,8 @@ impl Store {
         })
     }
 
-    /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may take it again.
+    /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may
+    /// take it again.
     pub async fn lease(&self, key: &str, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
         let entry = lease_entry(key);
         self.run(Operation::Lease, async {
@@ -256,9 +259,9 @@ impl Store {
         self.run(Operation::Force, async { Ok(force::parse(key, self.get(key).await?.as_deref())) }).await
     }
 
-    /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the refresh: one whose
-    /// answer is lost counts at WeChat all the same. `own` is what this process knows of, which a store that was down
-    /// or flushed may not.
+    /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the
+    /// refresh: one whose answer is lost counts at WeChat all the same. `own` is what this process
+    /// knows of, which a store that was down or flushed may not.
     pub async fn spend_force(
         &self,
         key: &str,
@@ -293,7 +296,8 @@ impl Store {
         self.run(Operation::Count, self.0.engine.add(&key, counts, None, DAYS_LAST)).await
     }
 
-    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be offered again.
+    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be
+    /// offered again.
     pub async fn add_once(
         &self,
         day: i64,
@@ -309,7 +313,8 @@ impl Store {
         self.run(Operation::Load, self.get(&note_entry(key))).await
     }
 
-    /// Notes `value` under `key` for as long as `lasts`, if `expected` is there now; whether it was.
+    /// Notes `value` under `key` for as long as `lasts`, if `expected` is there now; whether it
+    /// was.
     pub async fn replace_note(
         &self,
         key: &str,
@@ -328,9 +333,9 @@ impl Store {
         self.run(Operation::Count, self.0.engine.counts(&key)).await
     }
 
-    /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever granted. Where the answer
-    /// is lost, so is what was granted, until the day ends: it is nobody's to spend. So an answer is waited for longer than
-    /// a request may wait.
+    /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
+    /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
+    /// nobody's to spend. So an answer is waited for longer than a request may wait.
     pub async fn reserve(&self, day: i64, name: &str, want: u64, limit: u64) -> Result<Reserved, StoreError> {
         let claim = Claim { name, want, limit, lasts: DAYS_LAST };
         let entry = budget_entry(day);

@@ -32,8 +32,8 @@ pub struct Record {
 
 /// Where a record stands among others of its token: the higher one holds.
 ///
-/// The digest settles the order of two tokens that the sides of a split numbered alike, so that all holders come to
-/// agree on the same one.
+/// The digest settles the order of two tokens that the sides of a split numbered alike, so that all
+/// holders come to agree on the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     generation: u64,
@@ -41,7 +41,8 @@ pub(super) struct Rank {
     digest: [u8; 32],
 }
 
-/// A record's text form: JSON, of which only the value may be sealed, so that ranks can be compared without the key.
+/// A record's text form: JSON, of which only the value may be sealed, so that ranks can be compared
+/// without the key.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Text<'a> {
     format: u32,
@@ -144,7 +145,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The record, and whether it should be written anew: in clear although there is a key, or with the former one.
+    /// The record, and whether it should be written anew: in clear although there is a key, or with
+    /// the former one.
     pub(super) fn open(self, key: &str, seal: Option<&Seal>) -> Result<(Record, bool), StoreError> {
         let rank = self.rank(key)?;
         let (value, stale) = match (&self.value, &self.sealed, seal) {

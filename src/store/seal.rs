@@ -1,7 +1,8 @@
 //! Values sealed at rest: whoever reads the store's disk or Redis learns no token.
 //!
-//! A sealed value is `KEYID.BASE64URL(nonce, ciphertext, tag)`, by AES-256-GCM with a random nonce. What stands in
-//! clear beside it (the entry's key, generation, times) is authenticated with it, so that no value passes for another.
+//! A sealed value is `KEYID.BASE64URL(nonce, ciphertext, tag)`, by AES-256-GCM with a random nonce.
+//! What stands in clear beside it (the entry's key, generation, times) is authenticated with it, so
+//! that no value passes for another.
 
 use std::fmt;
 

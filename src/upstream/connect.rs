@@ -174,8 +174,8 @@ impl Connector {
         Ok(Socket::Tls(Box::new(tls)))
     }
 
-    /// A connection through the proxy, which gets the name as it is: what it resolves may differ from what this machine
-    /// would.
+    /// A connection through the proxy, which gets the name as it is: what it resolves may differ
+    /// from what this machine would.
     async fn pass(&self, egress: &Egress, origin: &Origin) -> Result<TcpStream, ConnectError> {
         let failed = |source| ConnectError::Egress { proxy: egress.to_string(), source };
         let proxies = self.resolve(&egress.host, egress.port).await;
@@ -214,8 +214,8 @@ impl Connector {
         self.resolver.look_up(host, port).await
     }
 
-    /// Tries the addresses in turn, each with its share of the time, so that one that swallows packets leaves some for
-    /// the next.
+    /// Tries the addresses in turn, each with its share of the time, so that one that swallows
+    /// packets leaves some for the next.
     async fn dial(&self, host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let share = self.share(addresses.len());
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -262,8 +262,9 @@ impl From<io::Error> for CheckError {
     }
 }
 
-/// Whether a connection from `local` to `peer` has reached the listener at `own`. Of a listener on all addresses those of
-/// the machine aren't known, but whoever connects to an address of its own machine does so from that very address.
+/// Whether a connection from `local` to `peer` has reached the listener at `own`. Of a listener on
+/// all addresses those of the machine aren't known, but whoever connects to an address of its own
+/// machine does so from that very address.
 fn is_same(own: SocketAddr, peer: SocketAddr, local: SocketAddr) -> bool {
     let (own_ip, peer_ip) = (own.ip().to_canonical(), peer.ip().to_canonical());
     let here = peer_ip.is_loopback() || peer_ip == local.ip().to_canonical();

@@ -1,6 +1,7 @@
 //! Calls of the control plane: token fetches and probes.
 //!
-//! Each has a connection of its own: a token is fetched once in two hours, and no name is remembered longer than a call.
+//! Each has a connection of its own: a token is fetched once in two hours, and no name is
+//! remembered longer than a call.
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use super::once;
 use super::socket::Socket;
 use crate::observe::chain::causes;
 
-/// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as well.
+/// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as
+/// well.
 #[derive(Clone, Debug)]
 pub struct Control {
     hosts: Arc<Hosts>,

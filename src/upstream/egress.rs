@@ -72,7 +72,8 @@ pub(super) enum Destination {
 const LONGEST_HEAD: usize = 16 * 1024;
 
 impl Egress {
-    /// Has the proxy at the other end of `stream` connect to `destination`; what follows on the stream is the host's.
+    /// Has the proxy at the other end of `stream` connect to `destination`; what follows on the
+    /// stream is the host's.
     pub(super) async fn open(
         &self,
         stream: &mut TcpStream,
@@ -193,7 +194,8 @@ async fn ask<const N: usize>(stream: &mut TcpStream, bytes: &[u8]) -> Result<[u8
     Ok(answer)
 }
 
-/// Reads a head and nothing beyond: hosts speak when they are spoken to, so nothing can follow it yet.
+/// Reads a head and nothing beyond: hosts speak when they are spoken to, so nothing can follow it
+/// yet.
 async fn read_head(stream: &mut TcpStream) -> Result<Vec<u8>, EgressError> {
     let mut head = Vec::new();
     loop {

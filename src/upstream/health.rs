@@ -1,6 +1,7 @@
 //! What is held against a host, and whether requests go there.
 //!
-//! While all is well a request reads one atomic and writes nothing; the lock is taken over a failure alone.
+//! While all is well a request reads one atomic and writes nothing; the lock is taken over a
+//! failure alone.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -11,7 +12,8 @@ use tokio::time::Instant;
 /// A failure, seen on a request or a probe.
 #[derive(Debug)]
 pub(super) enum Evidence {
-    /// No connection: it counts at once, as in nginx. Nothing was sent, so trying elsewhere costs nothing.
+    /// No connection: it counts at once, as in nginx. Nothing was sent, so trying elsewhere costs
+    /// nothing.
     Unconnected(String),
     /// No answer in time.
     Silent(Duration),
@@ -19,10 +21,11 @@ pub(super) enum Evidence {
     Broken(String),
     /// An answer 500 or above.
     Status(u16),
-    /// A connection that had served before was closed without a byte of an answer. It may have been an idle close that
-    /// crossed the request, so a probe alone decides.
+    /// A connection that had served before was closed without a byte of an answer. It may have been
+    /// an idle close that crossed the request, so a probe alone decides.
     Stale,
-    /// A caller lost patience before `response_timeout` did. It may have been the caller's haste: the same.
+    /// A caller lost patience before `response_timeout` did. It may have been the caller's haste:
+    /// the same.
     GivenUp(Duration),
 }
 
@@ -38,7 +41,8 @@ pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Evidence {
-    /// Three in a row of what a broken host does; five, as Envoy has it, of what may be one endpoint's fault.
+    /// Three in a row of what a broken host does; five, as Envoy has it, of what may be one
+    /// endpoint's fault.
     fn points(&self) -> u32 {
         match self {
             Self::Unconnected(_) => UNHEALTHY_AT,
@@ -48,8 +52,9 @@ impl Evidence {
         }
     }
 
-    /// Whether requests keep away until a probe has answered. Not over an answer: WeChat's gateways have a bad moment now
-    /// and then, and each detour would find the other host's tokens a little behind.
+    /// Whether requests keep away until a probe has answered. Not over an answer: WeChat's gateways
+    /// have a bad moment now and then, and each detour would find the other host's tokens a little
+    /// behind.
     fn is_suspect(&self) -> bool {
         !matches!(self, Self::Status(_))
     }

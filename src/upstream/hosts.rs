@@ -13,8 +13,8 @@ use super::socket::Socket;
 use super::{Options, Origin, once};
 use crate::observe::chain::Chain;
 
-/// The hosts of one site, the preferred one first, and how they are doing. Shared by all workers and the control
-/// client.
+/// The hosts of one site, the preferred one first, and how they are doing. Shared by all workers
+/// and the control client.
 pub struct Hosts {
     pub(super) connector: Connector,
     hosts: Vec<Host>,
@@ -67,7 +67,8 @@ impl Hosts {
         &self.hosts[host].origin
     }
 
-    /// The host for the next request: the first that is fit; else one that may be; else the preferred one.
+    /// The host for the next request: the first that is fit; else one that may be; else the
+    /// preferred one.
     pub(super) fn choose(&self) -> usize {
         let first = |fits: fn(&Health) -> bool| self.hosts.iter().position(|host| fits(&host.health));
         first(Health::is_fit).or_else(|| first(Health::is_suspect)).unwrap_or(0)
@@ -84,8 +85,8 @@ impl Hosts {
         connected
     }
 
-    /// The host to try after `host` took no connection: of the others the first that is fit, if the fault was the host's.
-    /// Nothing was sent, so nothing can go out twice.
+    /// The host to try after `host` took no connection: of the others the first that is fit, if the
+    /// fault was the host's. Nothing was sent, so nothing can go out twice.
     pub(super) fn after(&self, host: usize, error: &ConnectError) -> Option<usize> {
         let next = self.hosts.iter().position(|host| host.health.is_fit())?;
         (next != host && error.concerns_host()).then_some(next)
@@ -127,13 +128,15 @@ impl Hosts {
         self.hosts.iter().enumerate().map(status).collect()
     }
 
-    /// Probes `host` until its health is settled, in a task that ends then, or when these hosts are used no more.
+    /// Probes `host` until its health is settled, in a task that ends then, or when these hosts are
+    /// used no more.
     fn watch(self: &Arc<Self>, host: usize, pause: Duration) {
         let hosts = Arc::downgrade(self);
         self.runtime.spawn(watch(hosts, host, pause));
     }
 
-    /// Whether `host` answers anything below 500 to a request that needs no token and costs no quota.
+    /// Whether `host` answers anything below 500 to a request that needs no token and costs no
+    /// quota.
     async fn probe(&self, host: usize) -> Result<(), Evidence> {
         let origin = self.origin(host);
         let connected = self.connector.connect(origin).await;

@@ -13,7 +13,8 @@ use super::origin::{Origin, Site};
 pub struct Options {
     /// Where requests go: at least one, the preferred one first.
     pub origins: Vec<Origin>,
-    /// The origins stand for all of WeChat's hosts, as a sandbox does or a gateway; else for [`Site::Api`] alone.
+    /// The origins stand for all of WeChat's hosts, as a sandbox does or a gateway; else for
+    /// [`Site::Api`] alone.
     pub all_sites: bool,
     /// For TCP, a proxy's answer and TLS together.
     pub connect_timeout: Duration,

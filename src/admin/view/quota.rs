@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Answer of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are; calls are those that were let through,
-/// summed over all replicas.
+/// Answer of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are; calls are those that
+/// were let through, summed over all replicas.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Quota {
     /// `2026-11-25`, in Beijing.
@@ -25,7 +25,8 @@ pub struct AppQuota {
     pub endpoints: Vec<EndpointQuota>,
     /// Why WeChat's own figures can't be had, if they can't.
     pub problem: Option<String>,
-    /// How often wxgate cleared all the app's counters at WeChat this month; WeChat allows 10, the console's included.
+    /// How often wxgate cleared all the app's counters at WeChat this month; WeChat allows 10, the
+    /// console's included.
     pub clears_this_month: u32,
     /// How often wxgate cleared single counters this month; WeChat allows 50.
     pub single_clears_this_month: u32,
@@ -46,7 +47,8 @@ pub struct EndpointQuota {
     pub remaining: Option<u64>,
     /// When WeChat was asked.
     pub asked_at: Option<String>,
-    /// Of `used`, what did not come through wxgate: somebody else calls with this app's credentials.
+    /// Of `used`, what did not come through wxgate: somebody else calls with this app's
+    /// credentials.
     pub around: Option<u64>,
     /// WeChat's limit of calls in a time, if it told one.
     pub rate_limit: Option<RateLimit>,
@@ -112,8 +114,8 @@ pub struct Warning {
     pub caller: Option<String>,
 }
 
-/// Answer of `GET /api/v1/traffic?app=NAME&range=day|month`: a column a curve, of this replica since it started. The last
-/// value is of the minute or hour in progress.
+/// Answer of `GET /api/v1/traffic?app=NAME&range=day|month`: a column a curve, of this replica
+/// since it started. The last value is of the minute or hour in progress.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Traffic {
     /// 60 for `day`, 3600 for `month`.
@@ -130,7 +132,8 @@ pub struct Traffic {
     pub failed: Vec<u64>,
     /// Requests sent again after WeChat rejected their token.
     pub replayed: Vec<u64>,
-    /// Milliseconds that a request took on average in wxgate itself; none where there were no requests.
+    /// Milliseconds that a request took on average in wxgate itself; none where there were no
+    /// requests.
     pub own_ms: Vec<Option<f64>>,
     /// Milliseconds that it waited for WeChat.
     pub wechat_ms: Vec<Option<f64>>,
@@ -152,7 +155,8 @@ pub struct Event {
     pub at: String,
     /// The app.
     pub app: String,
-    /// As in `wxgate_token_refresh_total`: startup, ahead, rejected, forced, admin; or `interference`.
+    /// As in `wxgate_token_refresh_total`: startup, ahead, rejected, forced, admin; or
+    /// `interference`.
     pub reason: String,
     /// As in `wxgate_token_refresh_total`.
     pub outcome: String,
@@ -185,7 +189,8 @@ pub struct CallerActivity {
     pub failed: u64,
 }
 
-/// Answer of `POST /api/v1/apps/{name}/clear-quota?confirm=NAME&endpoint=PATH`; with status 200 also if WeChat refused.
+/// Answer of `POST /api/v1/apps/{name}/clear-quota?confirm=NAME&endpoint=PATH`; with status 200
+/// also if WeChat refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cleared {
     /// Whether the counters begin anew.
@@ -200,7 +205,8 @@ pub struct Cleared {
     pub message: String,
 }
 
-/// Answer of `POST /api/v1/apps/{name}/rid?rid=RID`: what WeChat remembers of a request, for seven days.
+/// Answer of `POST /api/v1/apps/{name}/rid?rid=RID`: what WeChat remembers of a request, for seven
+/// days.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Remembered {
     /// WeChat's answer to `openapi/rid/get` without credentials.

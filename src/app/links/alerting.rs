@@ -17,7 +17,8 @@ use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
-/// How often it is looked at whether requests can be served: a token dies without a fetch that would tell.
+/// How often it is looked at whether requests can be served: a token dies without a fetch that
+/// would tell.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches tokens and quotas, and tells people.
@@ -58,8 +59,8 @@ impl Watch {
         .abort_handle()
     }
 
-    /// Tells of apps that have no usable token, and when they have one again. `without` are those that were told of here,
-    /// or by another replica.
+    /// Tells of apps that have no usable token, and when they have one again. `without` are those
+    /// that were told of here, or by another replica.
     async fn look(&self, without: &mut HashMap<Arc<str>, bool>) {
         let at = self.clock.now();
         for status in self.manager.statuses() {
@@ -122,8 +123,8 @@ impl Watch {
         }
     }
 
-    /// Whether no replica has told this about the app in the last hour; `which` tells one trouble from the next. A store
-    /// that is down doesn't keep people from being told.
+    /// Whether no replica has told this about the app in the last hour; `which` tells one trouble
+    /// from the next. A store that is down doesn't keep people from being told.
     async fn first(&self, app: &Arc<str>, what: &str, which: Option<u64>) -> bool {
         let key = format!("alert:{app}:{what}:{}", which.unwrap_or(0));
         self.store.replace_note(&key, None, b"told", QUIET).await.unwrap_or(true)

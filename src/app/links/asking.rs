@@ -1,4 +1,5 @@
-//! How quota asks WeChat: with the token that the app's keeper holds, by the client for the app's calls.
+//! How quota asks WeChat: with the token that the app's keeper holds, by the client for the app's
+//! calls.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ async fn ask(
     };
     let target = match token {
         Ok(token) => format!("{path}?access_token={}", token.value.expose()),
-        // The quota of tokens may be the one that is used up; an account's secret clears as well (FACTS 5).
+        // The quota of tokens may be the one that is used up; an account's secret clears as well
+        // (FACTS 5).
         Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
             format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
         }

@@ -12,11 +12,13 @@ use crate::observe::chain::Chain;
 use crate::upstream::tls::TlsError;
 
 impl Core {
-    /// Reads the configuration and puts it in force. A bad one is refused, and the one in force stays.
+    /// Reads the configuration and puts it in force. A bad one is refused, and the one in force
+    /// stays.
     pub(super) fn reload(&self) -> Result<(), String> {
         // Whoever read first applies first: an older file must not come last.
         let _turn = self.reloading.lock();
-        // Looked at before they are used: what changes while they are read must be noticed as a change.
+        // Looked at before they are used: what changes while they are read must be noticed as a
+        // change.
         let seen = secret_files::seen(&self.secret_files.borrow());
         let read = (self.source)().map_err(|problems| problems.to_string());
         let applied = read.and_then(|config| self.apply(&config));

@@ -47,7 +47,8 @@ impl Running {
         self.proxy.connections_by_worker()
     }
 
-    /// Reads the configuration again and puts it in force; what can't change without a restart is named in the log.
+    /// Reads the configuration again and puts it in force; what can't change without a restart is
+    /// named in the log.
     ///
     /// # Errors
     /// What is wrong with it, in words for the operator; then the one in force stays.
@@ -68,7 +69,8 @@ impl Running {
         }
     }
 
-    /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin address, the log.
+    /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin
+    /// address, the log.
     pub async fn drain(self) -> Drained {
         let (_never, hurry) = watch::channel(false);
         self.drain_unless(hurry).await

@@ -9,8 +9,8 @@ use crate::config::{SecretFile, digest};
 /// How often the files are read. Kubernetes itself takes up to a minute to bring a change.
 const PACE: Duration = Duration::from_secs(2);
 
-/// Waits until one of `files` has other contents than those that were used. A file that can't be read counts as unchanged:
-/// it is most likely being replaced.
+/// Waits until one of `files` has other contents than those that were used. A file that can't be
+/// read counts as unchanged: it is most likely being replaced.
 pub(super) async fn changed(files: &[SecretFile]) {
     if files.is_empty() {
         return std::future::pending().await;

@@ -56,8 +56,8 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then tokens; then workers.
-/// Must be called within a tokio runtime, which runs all but the requests.
+/// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then
+/// tokens; then workers. Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
     let Surroundings { clock, access_log, json, source, resolver } = surroundings;
     let workers = config.server.workers;
@@ -213,7 +213,8 @@ fn bound(addresses: &[Address]) -> Vec<SocketAddr> {
     addresses.iter().filter_map(tcp).collect()
 }
 
-/// How robots are reached: trusted as the web is, without a proxy, and never redirected, since an address holds a key.
+/// How robots are reached: trusted as the web is, without a proxy, and never redirected, since an
+/// address holds a key.
 fn alert_client() -> Result<reqwest::Client, StartError> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(None)?)

@@ -9,7 +9,8 @@ use super::super::screen::Screen;
 use super::super::stage::Stage;
 use super::seen::{USER_INFO, is_user};
 
-/// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at first.
+/// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at
+/// first.
 const CALLERS: usize = 50;
 /// Calls of each, one after another.
 const CALLS: usize = 4;

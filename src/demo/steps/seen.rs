@@ -55,8 +55,8 @@ pub(super) fn show_seen(screen: &Screen, entries: &[Entry]) {
     }
 }
 
-/// WeChat saw these requests and outcomes, no more and no fewer: rejected, then a fetch, then the same again, accepted
-/// with another token.
+/// WeChat saw these requests and outcomes, no more and no fewer: rejected, then a fetch, then the
+/// same again, accepted with another token.
 pub(super) fn is_replay_of(path: &str, entries: &[Entry]) -> bool {
     let [first, fetch, second] = entries else { return false };
     (first.path.as_str(), first.errcode) == (path, Some(40001))

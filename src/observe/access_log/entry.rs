@@ -25,7 +25,8 @@ pub struct Entry<'a> {
     pub method: &'a str,
     /// The path alone.
     pub path: &'a str,
-    /// The query as the caller sent it. Only its names are written, since its values may be credentials.
+    /// The query as the caller sent it. Only its names are written, since its values may be
+    /// credentials.
     pub query: Option<&'a str>,
     /// The endpoint catalogue's name.
     pub endpoint: Option<&'a str>,
@@ -187,9 +188,11 @@ fn shortened(value: &str) -> &str {
     &value[..end]
 }
 
-/// JSON's escapes, which keep control characters from a terminal as well. C1 ones too: some terminals obey them.
+/// JSON's escapes, which keep control characters from a terminal as well. C1 ones too: some
+/// terminals obey them.
 fn escaped(value: &str, out: &mut Vec<u8>) {
-    // Nearly every text is plain. Each byte is looked at, whatever the others are: so the compiler can compare many at once.
+    // Nearly every text is plain. Each byte is looked at, whatever the others are: so the compiler
+    // can compare many at once.
     let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
     if value.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         out.extend_from_slice(value.as_bytes());
@@ -214,8 +217,8 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest.as_bytes());
 }
 
-/// The names of a query that are surely names; `*` stands for a name that may hide a value: one without `=`, an
-/// encoded one, a very long one.
+/// The names of a query that are surely names; `*` stands for a name that may hide a value: one
+/// without `=`, an encoded one, a very long one.
 fn query_keys(query: &str) -> impl Iterator<Item = &str> {
     let is_plain = |name: &str| {
         (1..=LONGEST_QUERY_KEY).contains(&name.len())
@@ -248,7 +251,8 @@ impl Clockface {
             use std::io::Write as _;
             let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(second.unsigned_abs());
             let mut text = self.text.as_mut_slice();
-            // Twenty characters, but for years beyond 9999, which humantime refuses and this leaves as it was.
+            // Twenty characters, but for years beyond 9999, which humantime refuses and this leaves
+            // as it was.
             let _ = write!(text, "{}", humantime::format_rfc3339_seconds(moment));
             self.text[19] = b'.';
             self.text[23] = b'Z';

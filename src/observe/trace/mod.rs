@@ -1,6 +1,8 @@
-//! Spans of requests for an OpenTelemetry collector: one for the request, one below it for each attempt at WeChat.
+//! Spans of requests for an OpenTelemetry collector: one for the request, one below it for each
+//! attempt at WeChat.
 //!
-//! Built with the cargo feature `otlp`; without it the same types are there, empty, and cost nothing.
+//! Built with the cargo feature `otlp`; without it the same types are there, empty, and cost
+//! nothing.
 
 #[cfg(feature = "otlp")]
 mod otlp;

@@ -26,7 +26,8 @@ impl Traces {
 }
 
 impl Tracer {
-    /// Begins the trace of a request. The caller decides whether it is traced; where none does, chance.
+    /// Begins the trace of a request. The caller decides whether it is traced; where none does,
+    /// chance.
     pub fn begin(&self, parent: Option<Parent<'_>>) -> Trace {
         let Some(queue) = &self.0 else { return Trace(None) };
         let known = parent.and_then(|parent| {

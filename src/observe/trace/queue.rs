@@ -1,7 +1,8 @@
 //! What brings traces to the collector, behind the workers' backs.
 //!
-//! Requests that have ended wait in a queue of a fixed length; what doesn't fit is dropped and counted. One task
-//! collects for `BATCH` after the first, so that workers wake the control plane five times a second at most.
+//! Requests that have ended wait in a queue of a fixed length; what doesn't fit is dropped and
+//! counted. One task collects for `BATCH` after the first, so that workers wake the control plane
+//! five times a second at most.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,7 +71,8 @@ struct Counts {
 }
 
 impl Traces {
-    /// Starts the task that sends, on the runtime that this is called in. `tls` is for a collector behind HTTPS.
+    /// Starts the task that sends, on the runtime that this is called in. `tls` is for a collector
+    /// behind HTTPS.
     ///
     /// # Errors
     /// If no client can be made; a collector that can't be reached is none.

@@ -18,7 +18,8 @@ pub(crate) struct History {
     hours: Ring<HOUR, HOURS>,
 }
 
-/// The latest points, each with the number of its step since the epoch; steps in which nothing happened have none.
+/// The latest points, each with the number of its step since the epoch; steps in which nothing
+/// happened have none.
 #[derive(Debug, Default)]
 struct Ring<const STEP: i64, const LENGTH: i64>(VecDeque<(i64, Point)>);
 

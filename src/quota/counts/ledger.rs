@@ -9,7 +9,8 @@ use crate::observe::clock::Timestamp;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::wechat::catalogue;
 
-/// Counted apart; what comes beyond is counted without its endpoint, and beyond twice as many without its names.
+/// Counted apart; what comes beyond is counted without its endpoint, and beyond twice as many
+/// without its names.
 const MOST: usize = 50_000;
 /// In one operation of the store, which has 300 ms for it.
 const MOST_AT_ONCE: usize = 5_000;
@@ -134,8 +135,8 @@ impl Ledger {
         Key { app: OTHER, caller: OTHER, path: OTHER_PATH }
     }
 
-    /// The batch that the store is to add next. It is offered until [`Ledger::accepted`], so that one whose answer was lost
-    /// is neither lost nor counted twice.
+    /// The batch that the store is to add next. It is offered until [`Ledger::accepted`], so that
+    /// one whose answer was lost is neither lost nor counted twice.
     pub(crate) fn offer(&mut self) -> Option<Arc<Offered>> {
         if self.waiting.is_empty() {
             self.close();
@@ -169,7 +170,8 @@ impl Ledger {
         }
     }
 
-    /// Whether all that the store has is known to be confirmed or not there, so that its counters can be taken over.
+    /// Whether all that the store has is known to be confirmed or not there, so that its counters
+    /// can be taken over.
     pub(crate) fn settled(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -198,7 +200,8 @@ impl Ledger {
         self.errors.iter().map(|((app, path, errcode), count)| (*app, *path, *errcode, *count))
     }
 
-    /// How many of an app's requests were sent again with the token of this generation, today by this process.
+    /// How many of an app's requests were sent again with the token of this generation, today by
+    /// this process.
     pub(crate) fn replayed(&self, app: u16, generation: u64) -> u64 {
         self.replays.get(&(app, generation)).copied().unwrap_or_default()
     }

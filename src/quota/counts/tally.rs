@@ -90,7 +90,8 @@ pub(crate) struct Counts {
     pub(crate) calls: Map<(u16, u16, u16), u32>,
     /// By app, endpoint and code.
     pub(crate) errors: Map<(u16, u16, i32), u32>,
-    /// Requests that were sent again, by app and the generation of the token that they were sent with.
+    /// Requests that were sent again, by app and the generation of the token that they were sent
+    /// with.
     pub(crate) replays: Map<(u16, u64), u32>,
     /// By app.
     pub(crate) points: Map<u16, Point>,
@@ -132,8 +133,9 @@ impl Tally {
         });
     }
 
-    /// Hands each worker's counts to `take` and begins anew. `spare` is what the workers go on with: its tables keep their
-    /// room, so that a worker is stopped for no longer than it takes to exchange two pointers.
+    /// Hands each worker's counts to `take` and begins anew. `spare` is what the workers go on
+    /// with: its tables keep their room, so that a worker is stopped for no longer than it takes to
+    /// exchange two pointers.
     pub(crate) fn drain(&self, spare: &mut Counts, mut take: impl FnMut(&Counts)) {
         for worker in 0..self.0.workers() {
             self.0.with(worker, |counts| std::mem::swap(counts, spare));

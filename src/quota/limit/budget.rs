@@ -1,8 +1,9 @@
 //! A budget of requests for a Beijing day, counted in the store for all replicas together.
 //!
-//! A replica reserves slices ahead, which shrink with what is left: of the last ones it reserves one by one, or as many as
-//! requests wait for at that moment, so that none lies idle while another replica has need of it. What it reserved
-//! and lost (a crash, an answer that didn't come) nobody spends; what it never reserved it never spends.
+//! A replica reserves slices ahead, which shrink with what is left: of the last ones it reserves
+//! one by one, or as many as requests wait for at that moment, so that none lies idle while another
+//! replica has need of it. What it reserved and lost (a crash, an answer that didn't come) nobody
+//! spends; what it never reserved it never spends.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{PATIENCE, Store};
 
-/// How long the store isn't asked again after it had nothing to give, so that refusals cost it nothing.
+/// How long the store isn't asked again after it had nothing to give, so that refusals cost it
+/// nothing.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A slice is this part of what is left.
 const PART: u64 = 64;
@@ -50,7 +52,8 @@ pub struct Budget {
     office: Office,
 }
 
-/// What this replica has reserved and not spent: a word that all workers write to, on a cache line of its own.
+/// What this replica has reserved and not spent: a word that all workers write to, on a cache line
+/// of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Slice {
@@ -137,7 +140,8 @@ impl Slice {
         if of == day { left } else { 0 }
     }
 
-    /// Forgets a day that is yet to come: the clock was ahead, and what is reserved for `day` would find no place.
+    /// Forgets a day that is yet to come: the clock was ahead, and what is reserved for `day` would
+    /// find no place.
     fn come_back(&self, day: u32) {
         let back = |packed| (unpack(packed).0 > day).then_some(0);
         // Nothing to forget is the rule.
@@ -261,7 +265,8 @@ impl Budget {
             Ok(reserved) => {
                 self.down_until.store(0, Ordering::Relaxed);
                 self.left.store(reserved.left, Ordering::Relaxed);
-                // The last ones are not reserved ahead, or an idle replica would keep them from a busy one.
+                // The last ones are not reserved ahead, or an idle replica would keep them from a
+                // busy one.
                 let next = slice_of(reserved.left);
                 let low = if next > 1 { u32::try_from(next.div_ceil(2)).unwrap_or(0) } else { 0 };
                 self.slice.low.store(low, Ordering::Relaxed);
@@ -289,13 +294,15 @@ impl Budget {
         }
     }
 
-    /// Gives back what is reserved, in the background. Requests that are on their way may reserve more.
+    /// Gives back what is reserved, in the background. Requests that are on their way may reserve
+    /// more.
     pub(super) fn release(self: &Arc<Self>) {
         let budget = Arc::clone(self);
         drop(self.office.runtime.spawn(async move { budget.give_back().await }));
     }
 
-    /// Gives back what was reserved and not spent; where the store doesn't take it, it is lost until the day ends.
+    /// Gives back what was reserved and not spent; where the store doesn't take it, it is lost
+    /// until the day ends.
     pub(super) async fn give_back(&self) {
         // A slice on its way arrives first.
         let _turn = self.turn.lock().await;

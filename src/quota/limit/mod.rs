@@ -1,7 +1,8 @@
-//! Limits on what callers send to WeChat: rates, day budgets, and the pace that WeChat's own refusals leave.
+//! Limits on what callers send to WeChat: rates, day budgets, and the pace that WeChat's own
+//! refusals leave.
 //!
-//! A rate is each replica's own. A budget is the whole cluster's: its count is in the store, of which each replica
-//! reserves slices ahead, so that requests normally don't wait for it.
+//! A rate is each replica's own. A budget is the whole cluster's: its count is in the store, of
+//! which each replica reserves slices ahead, so that requests normally don't wait for it.
 
 mod budget;
 mod options;
@@ -61,7 +62,8 @@ impl Limit {
         })
     }
 
-    /// Takes one request from the budget: from what is the caller's `own`, then from what all share.
+    /// Takes one request from the budget: from what is the caller's `own`, then from what all
+    /// share.
     ///
     /// # Errors
     /// There is none, or the store didn't say so in time.
@@ -163,12 +165,14 @@ impl Limits {
         &self.slow
     }
 
-    /// The endpoints that WeChat refused for its limits: app, path, and until when they are called at a slow pace.
+    /// The endpoints that WeChat refused for its limits: app, path, and until when they are called
+    /// at a slow pace.
     pub fn slowed(&self) -> Vec<(Arc<str>, Arc<str>, Timestamp)> {
         self.slow.slowed()
     }
 
-    /// WeChat's counters of this app were set to zero, or the one of `path`: they are called at full pace again.
+    /// WeChat's counters of this app were set to zero, or the one of `path`: they are called at
+    /// full pace again.
     pub fn forget(&self, app: &str, path: Option<&str>) {
         self.slow.forget(app, path);
     }

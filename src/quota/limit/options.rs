@@ -8,7 +8,8 @@ use http::Method;
 use super::Rate;
 use crate::wechat::pattern::Pattern;
 
-/// A limit: whom and what it concerns, and how much that is. Everything that it concerns counts together.
+/// A limit: whom and what it concerns, and how much that is. Everything that it concerns counts
+/// together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitOptions {
     /// An app's name; none: all.

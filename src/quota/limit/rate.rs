@@ -72,7 +72,8 @@ impl Clock for Ticks {
 impl Meter {
     pub(super) fn new(rate: Rate) -> Self {
         let interval = Duration::from_secs(rate.per.seconds().into()) / rate.requests.get();
-        // No rate is so high that nothing is left of the interval; if it were, one a nanosecond is no limit.
+        // No rate is so high that nothing is left of the interval; if it were, one a nanosecond is
+        // no limit.
         let quota = Quota::with_period(interval.max(Duration::from_nanos(1)));
         let a_second = NonZeroU32::new(rate.requests.get() / rate.per.seconds()).unwrap_or(NonZeroU32::MIN);
         let quota = quota.unwrap_or_else(|| Quota::per_second(rate.requests)).allow_burst(a_second);

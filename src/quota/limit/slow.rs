@@ -1,8 +1,9 @@
-//! WeChat's own limits, once they were met: the endpoint is called at a slow pace until WeChat's window ends, so that
-//! refused calls don't cost what is left, and the end of the window is noticed.
+//! WeChat's own limits, once they were met: the endpoint is called at a slow pace until WeChat's
+//! window ends, so that refused calls don't cost what is left, and the end of the window is
+//! noticed.
 //!
-//! 45011 counts a minute and 45009 a day (FACTS 5); WeCom's 45009 counts minutes. Windows are taken to end with our clock's
-//! minute and Beijing's day; if WeChat's don't, its next answer says so.
+//! 45011 counts a minute and 45009 a day (FACTS 5); WeCom's 45009 counts minutes. Windows are taken
+//! to end with our clock's minute and Beijing's day; if WeChat's don't, its next answer says so.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What WeChat itself says of an app's quotas, as replicas note it for each other; and what to ask next.
+//! What WeChat itself says of an app's quotas, as replicas note it for each other; and what to ask
+//! next.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -13,7 +14,8 @@ const MOST_A_MINUTE: usize = 6;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Figures this old are asked for again if there were calls since.
 const OLD: Duration = Duration::from_secs(600);
-/// An endpoint is asked about when it has been known for so long: until then the busiest aren't known either.
+/// An endpoint is asked about when it has been known for so long: until then the busiest aren't
+/// known either.
 const SETTLES: Duration = Duration::from_secs(3);
 
 /// What was called of an endpoint today.
@@ -38,8 +40,9 @@ pub(crate) struct Figures {
     pub(crate) ours: u64,
     /// By how much the two may differ because calls were under way.
     pub(crate) slack: u64,
-    /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's counter was cleared: what
-    /// was before is nobody's fault, as counters in memory don't outlive a restart.
+    /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's
+    /// counter was cleared: what was before is nobody's fault, as counters in memory don't outlive
+    /// a restart.
     pub(crate) base: i64,
     pub(crate) base_slack: u64,
     /// Calls in so many seconds.
@@ -144,8 +147,8 @@ impl Notes {
         }
     }
 
-    /// What to ask about, the most pressing first: what was never asked about, by its calls; then what has spent most of
-    /// its quota since.
+    /// What to ask about, the most pressing first: what was never asked about, by its calls; then
+    /// what has spent most of its quota since.
     pub(crate) fn due(&self, calls: &HashMap<&'static str, Called>, now: Timestamp) -> Vec<&'static str> {
         let mut due: Vec<(bool, f64, &'static str)> = calls
             .iter()

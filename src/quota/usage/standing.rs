@@ -4,8 +4,8 @@ use super::figures::Figures;
 use super::warning::WarningKind;
 use crate::observe::clock::Timestamp;
 
-/// Growth of the calls around wxgate between two looks that is worth a word: WeChat counts a call that is in progress,
-/// and a replay as another one.
+/// Growth of the calls around wxgate between two looks that is worth a word: WeChat counts a call
+/// that is in progress, and a replay as another one.
 const LEAST_AROUND: u64 = 20;
 
 /// An endpoint's figures, and what is made of them.
@@ -21,7 +21,8 @@ pub(crate) struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    /// The kinds of warning that hold, the gravest threshold alone of those that were crossed at once.
+    /// The kinds of warning that hold, the gravest threshold alone of those that were crossed at
+    /// once.
     pub(crate) fn warnings(&self) -> Vec<WarningKind> {
         let limit = self.figures.limit;
         if limit == 0 {

@@ -1,7 +1,8 @@
-//! What an engine can do: hold entries of bytes under keys, and swap one for another if nobody else was faster.
+//! What an engine can do: hold entries of bytes under keys, and swap one for another if nobody else
+//! was faster.
 //!
-//! Records, leases and budgets are made of these few operations in one place, so that they mean the same on every
-//! engine.
+//! Records, leases and budgets are made of these few operations in one place, so that they mean the
+//! same on every engine.
 
 use std::time::Duration;
 
@@ -55,8 +56,8 @@ impl Engine {
         }
     }
 
-    /// Adds to counters that live together under `key`, and tells their new values; a batch that was added before adds
-    /// nothing. They are forgotten together, `lasts` after the last addition.
+    /// Adds to counters that live together under `key`, and tells their new values; a batch that
+    /// was added before adds nothing. They are forgotten together, `lasts` after the last addition.
     pub(super) async fn add(
         &self,
         key: &str,
@@ -86,7 +87,8 @@ impl Engine {
         Ok(counts)
     }
 
-    /// Adds to the counter `name` under `key` as much of `want` as keeps it within `limit`, in one step.
+    /// Adds to the counter `name` under `key` as much of `want` as keeps it within `limit`, in one
+    /// step.
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.reserve(key, claim)),

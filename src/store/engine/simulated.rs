@@ -1,5 +1,6 @@
-//! A store server for simulations of the refresh protocol: seeded delays before and after each operation, answers that
-//! are lost although the operation was done, and outages for some or all of its clients.
+//! A store server for simulations of the refresh protocol: seeded delays before and after each
+//! operation, answers that are lost although the operation was done, and outages for some or all of
+//! its clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,7 +102,8 @@ fn delay() -> Duration {
 }
 
 impl Client {
-    /// There and back; what was done stays done if the answer is lost or nobody waits for it any more.
+    /// There and back; what was done stays done if the answer is lost or nobody waits for it any
+    /// more.
     async fn exchange<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Server) -> T + Send + 'static,

@@ -15,6 +15,7 @@ use tokio::runtime;
 use tokio::sync::watch;
 
 use crate::observe::clock::Timestamp;
+use crate::observe::hex::hex;
 use crate::secret::Secret;
 use crate::store::{Record, Store};
 use crate::token::life::Failure;
@@ -66,7 +67,7 @@ impl Exchanges {
 
 /// What tells a code from others; the code can't be told from it.
 pub(super) fn digest_of(code: &Secret) -> String {
-    digest(&SHA256, code.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest(&SHA256, code.expose().as_bytes()))
 }
 
 /// What came of a code at another replica, by its key in the store.

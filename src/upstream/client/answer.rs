@@ -105,8 +105,8 @@ impl<B: Payload> Answer<B> {
 
     /// Ends the exchange after the whole body was read: the connection may serve again.
     ///
-    /// Unless WeChat answered before it had the whole request: then the connection is dropped, so that the rest of the
-    /// request's body is left for a replay.
+    /// Unless WeChat answered before it had the whole request: then the connection is dropped, so
+    /// that the rest of the request's body is left for a replay.
     pub fn finish(self) {
         let Self { body, request, mut connection, pool, .. } = self;
         drop(body);
@@ -121,8 +121,8 @@ impl<B: Payload> Answer<B> {
         }
     }
 
-    /// The rest of the body as a stream; from here on the connection is driven by a task of its own, since polling it
-    /// from the caller's task for each piece costs nearly twice as much.
+    /// The rest of the body as a stream; from here on the connection is driven by a task of its
+    /// own, since polling it from the caller's task for each piece costs nearly twice as much.
     pub fn into_stream(self, start: Bytes) -> Stream {
         let Self { body, connection, pool, .. } = self;
         let silence = pool.options().body_timeout;
@@ -131,8 +131,8 @@ impl<B: Payload> Answer<B> {
     }
 }
 
-/// Drives a connection in a task of its own until its exchange is over, then parks it if it can serve another. The task
-/// ends with the connection, at the latest when the body is dropped.
+/// Drives a connection in a task of its own until its exchange is over, then parks it if it can
+/// serve another. The task ends with the connection, at the latest when the body is dropped.
 fn drive_apart<B: Payload>(mut connection: Box<Connection<B>>, pool: Rc<Pool<B>>) {
     tokio::task::spawn_local(async move {
         let reusable = poll_fn(|context| {

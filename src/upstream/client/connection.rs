@@ -58,7 +58,8 @@ pub(super) struct Connection<B: Payload> {
     /// Which of the pool's hosts it leads to.
     pub(super) host: usize,
     pub(super) reused: bool,
-    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is set already.
+    /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is
+    /// set already.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     pub(super) made_at: Instant,
     pub(super) parked_at: Option<Instant>,
@@ -91,8 +92,9 @@ impl<B: Payload> Connection<B> {
 
     /// Drives the connection without asking to be woken; ready when it has ended.
     ///
-    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read wakes it again. Where
-    /// one task is both halves it would wake itself, and be polled twice more for each request.
+    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read
+    /// wakes it again. Where one task is both halves it would wake itself, and be polled twice more
+    /// for each request.
     pub(super) fn advance(&mut self) -> Poll<hyper::Result<()>> {
         self.poll(&mut Context::from_waker(Waker::noop()))
     }

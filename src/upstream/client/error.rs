@@ -18,8 +18,8 @@ pub enum SendError {
         source: hyper::Error,
         /// A byte of the request was handed to the kernel.
         sent: bool,
-        /// A connection that had served before closed without a byte of an answer: WeChat's idle close may have crossed
-        /// the request.
+        /// A connection that had served before closed without a byte of an answer: WeChat's idle
+        /// close may have crossed the request.
         stale: bool,
     },
     /// 101, although no upgrade is ever asked for: what follows would not be HTTP.

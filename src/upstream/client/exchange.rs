@@ -18,8 +18,8 @@ use super::pool::{Pool, Ready};
 use crate::upstream::health::Evidence;
 
 impl<B: Payload> Ready<B> {
-    /// Sends `request` and waits for the head of the answer; the connection is driven by this very task. What comes of it
-    /// counts for or against the host.
+    /// Sends `request` and waits for the head of the answer; the connection is driven by this very
+    /// task. What comes of it counts for or against the host.
     pub async fn send(self, request: Request<B>, patience: &Patience) -> Result<Answer<B>, SendError> {
         let Self { connection, pool } = self;
         let (host, since) = (connection.host, patience.begin());
@@ -30,8 +30,8 @@ impl<B: Payload> Ready<B> {
     }
 }
 
-/// A caller that hangs up after this time may have waited for a host that is silent. Many don't wait for as long as
-/// `response_timeout`.
+/// A caller that hangs up after this time may have waited for a host that is silent. Many don't
+/// wait for as long as `response_timeout`.
 const WORTH_A_LOOK: Duration = Duration::from_secs(2);
 
 /// Notes what came of an exchange, also if it was given up.
@@ -52,7 +52,8 @@ impl<B: Payload> Waiting<'_, B> {
             Err(SendError::Broken { source, .. }) if source.is_user() => return,
             Err(SendError::Broken { stale: true, .. }) => Evidence::Stale,
             Err(SendError::Broken { source, .. }) => Evidence::Broken(source.to_string()),
-            // A stalled upload may be the caller's doing, and a fresh connection has been judged already.
+            // A stalled upload may be the caller's doing, and a fresh connection has been judged
+            // already.
             Err(SendError::Stalled(_) | SendError::Switched | SendError::Connect(_)) => return,
         };
         self.pool.hosts.failed(self.host, evidence);
@@ -78,9 +79,11 @@ async fn exchange<B: Payload>(
     let mut response = pin!(connection.sender.send_request(request));
     let mut begun = false;
     let outcome = poll_fn(|context| {
-        // What the driver reads it hands to `response` within the same poll: no waker is needed there.
+        // What the driver reads it hands to `response` within the same poll: no waker is needed
+        // there.
         let mut quiet = Context::from_waker(Waker::noop());
-        // The first poll writes the request; what comes later is mostly the answer, and then nobody waits any more.
+        // The first poll writes the request; what comes later is mostly the answer, and then nobody
+        // waits any more.
         let mut ended = std::mem::replace(&mut begun, true) && connection.advance().is_ready();
         if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
             return Poll::Ready(Ok(outcome));
@@ -102,7 +105,8 @@ async fn exchange<B: Payload>(
         Ok(outcome) => outcome,
         Err(Interrupted::Limit(error)) => return Err(error),
         Err(Interrupted::Ended) => {
-            // The request may still lie in the channel of a driver that will never look: dropping that gives it back.
+            // The request may still lie in the channel of a driver that will never look: dropping
+            // that gives it back.
             drop(connection);
             return Err(match response.await {
                 Err(source) => SendError::broken(source, meter.written.get(), stale),

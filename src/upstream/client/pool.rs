@@ -12,11 +12,13 @@ use super::error::SendError;
 use crate::upstream::Options;
 use crate::upstream::hosts::Hosts;
 
-/// Dead connections that one request clears away before it takes a fresh one. Each look costs a unit of the task's budget;
-/// with none left tokio would call a dead connection pending, that is alive.
+/// Dead connections that one request clears away before it takes a fresh one. Each look costs a
+/// unit of the task's budget; with none left tokio would call a dead connection pending, that is
+/// alive.
 const MOST_DISCARDED: usize = 16;
 
-/// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is closed.
+/// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is
+/// closed.
 pub struct Pool<B: Payload> {
     pub(super) hosts: Arc<Hosts>,
     lanes: Vec<Lane<B>>,
@@ -26,7 +28,8 @@ pub struct Pool<B: Payload> {
 
 /// The connections to one host.
 struct Lane<B: Payload> {
-    /// The `Host` header. The worker's own: counting the references of a shared one would be a write to shared memory.
+    /// The `Host` header. The worker's own: counting the references of a shared one would be a
+    /// write to shared memory.
     authority: HeaderValue,
     #[expect(
         clippy::vec_box,
@@ -68,7 +71,8 @@ impl<B: Payload> Pool<B> {
         let parked = if fresh { None } else { self.reuse(host) };
         let connection = match parked {
             Some(connection) => connection,
-            // Boxed where it is rare: a future is as large as its largest step, and is copied when it is made.
+            // Boxed where it is rare: a future is as large as its largest step, and is copied when
+            // it is made.
             None => Box::pin(self.connect(host)).await?,
         };
         Ok(Ready { connection, pool: Rc::clone(self) })
@@ -84,7 +88,8 @@ impl<B: Payload> Pool<B> {
             if idle >= options.pool_idle || now.duration_since(connection.made_at) >= options.pool_age {
                 continue;
             }
-            // Nobody polls a parked connection: one poll notices that WeChat has closed it meanwhile.
+            // Nobody polls a parked connection: one poll notices that WeChat has closed it
+            // meanwhile.
             if connection.advance().is_pending() && connection.sender.is_ready() {
                 connection.reused = true;
                 connection.meter.written.set(false);
@@ -130,8 +135,8 @@ impl<B: Payload> Pool<B> {
         }
     }
 
-    /// Closes what has been idle too long; ends with the last parked connection, so an idle worker sleeps and a pool that
-    /// nobody else holds is gone.
+    /// Closes what has been idle too long; ends with the last parked connection, so an idle worker
+    /// sleeps and a pool that nobody else holds is gone.
     async fn reap(&self) {
         let limit = self.options().pool_idle;
         while self.lanes.iter().any(|lane| !lane.parked.borrow().is_empty()) {

@@ -1,6 +1,7 @@
 //! An entry as a file: one line that tells whether the rest can be trusted, then the bytes.
 //!
-//! `wxgate-store FORMAT SHA256 WRITTEN LASTS`, then a line feed and the value. The digest, in hex, is of all the rest.
+//! `wxgate-store FORMAT SHA256 WRITTEN LASTS`, then a line feed and the value. The digest, in hex,
+//! is of all the rest.
 
 use std::time::Duration;
 
@@ -67,8 +68,9 @@ impl Entry {
 
     /// How long it is good from `now`; `None`: for ever.
     ///
-    /// One that was written in the future tells of a clock that was set back. It may last twice as long then, and not
-    /// longer: a lease of seconds must not last for hours, and a record of a month must not vanish.
+    /// One that was written in the future tells of a clock that was set back. It may last twice as
+    /// long then, and not longer: a lease of seconds must not last for hours, and a record of a
+    /// month must not vanish.
     pub(super) fn left(&self, now: Timestamp) -> Option<Duration> {
         let lasts = self.lasts?;
         let ahead = self.written_at.since(now);

@@ -1,4 +1,5 @@
-//! The folder on disk: names, locks, and writes that happen as a whole or not at all. All of it blocks.
+//! The folder on disk: names, locks, and writes that happen as a whole or not at all. All of it
+//! blocks.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -17,7 +18,8 @@ const LEASES: &str = "leases";
 const COUNTS: &str = "counts";
 const LOCKS: &str = "locks";
 
-/// A process that was stopped in the middle holds its lock; waiting for it must end before the store's patience does.
+/// A process that was stopped in the middle holds its lock; waiting for it must end before the
+/// store's patience does.
 const LOCK: Duration = Duration::from_millis(200);
 const LOCK_AGAIN: Duration = Duration::from_millis(2);
 /// Shorter-lived entries are worth nothing after a power cut, so they need not survive one.
@@ -44,8 +46,8 @@ pub(super) struct Locked<'f> {
 }
 
 impl Folder {
-    /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store that is down until it
-    /// takes writes, since a proxy that doesn't start helps nobody.
+    /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store
+    /// that is down until it takes writes, since a proxy that doesn't start helps nobody.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let folder = Self { root: root.to_owned(), clock: Clock::default() };
         for name in ["", ENTRIES, LEASES, COUNTS, LOCKS] {
@@ -88,8 +90,8 @@ impl Folder {
         }
     }
 
-    /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they are: this is for
-    /// people who look.
+    /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they
+    /// are: this is for people who look.
     pub(super) fn all(&self) -> Result<Vec<Keyed>, StoreError> {
         let mut all = Vec::new();
         for folder in [ENTRIES, LEASES] {
@@ -181,7 +183,8 @@ impl Locked<'_> {
         }
     }
 
-    /// Writes a new file and renames it into place, so that the old one or the new one is there at any moment.
+    /// Writes a new file and renames it into place, so that the old one or the new one is there at
+    /// any moment.
     pub(super) fn write(&self, value: &[u8], lasts: Option<Duration>) -> Result<(), StoreError> {
         let path = self.folder.path(self.key);
         // One name, since there is one writer: what a killed process leaves is written over.
@@ -255,8 +258,8 @@ fn nap() {
     std::thread::sleep(LOCK_AGAIN);
 }
 
-/// A file's name for a key: what is neither letter nor digit, nor `_` or `-`, is percent-encoded. So no key leaves the
-/// folder, and a `.` is always ours.
+/// A file's name for a key: what is neither letter nor digit, nor `_` or `-`, is percent-encoded.
+/// So no key leaves the folder, and a `.` is always ours.
 fn name_of(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

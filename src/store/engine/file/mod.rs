@@ -19,7 +19,8 @@ use crate::store::times::DAYS_LAST;
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
-/// A folder's time moves in steps of a few milliseconds: one that is younger may hide a second write.
+/// A folder's time moves in steps of a few milliseconds: one that is younger may hide a second
+/// write.
 const SETTLED: Duration = Duration::from_millis(50);
 
 /// A folder of entries.
@@ -108,7 +109,8 @@ impl File {
         .await
     }
 
-    /// Changes the counters of `key` under its lock; writes them if `change` says that there is something to write.
+    /// Changes the counters of `key` under its lock; writes them if `change` says that there is
+    /// something to write.
     async fn change<T: Send + 'static>(
         &self,
         key: &str,
@@ -183,8 +185,8 @@ fn owned(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-/// Disks block. A swap whose future was dropped meanwhile goes on to its end: to its caller it is one whose answer was
-/// lost, which a compare-and-swap makes harmless.
+/// Disks block. A swap whose future was dropped meanwhile goes on to its end: to its caller it is
+/// one whose answer was lost, which a compare-and-swap makes harmless.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

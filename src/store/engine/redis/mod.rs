@@ -1,7 +1,8 @@
 //! The engine of a cluster: a Redis server, sentinels, or a Redis cluster.
 //!
-//! Each operation is one command or one script, so that no other client comes between. All keys have the same hash tag,
-//! so that a cluster keeps them on one node and takes commands about several.
+//! Each operation is one command or one script, so that no other client comes between. All keys
+//! have the same hash tag, so that a cluster keeps them on one node and takes commands about
+//! several.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -35,7 +36,8 @@ const PROBE: &str = "probe";
 /// Keys in one answer of a scan.
 const SCANNED: usize = 500;
 
-/// A key of another type counts as absent, as it does for MGET. Who may write but not publish is heard by the polls.
+/// A key of another type counts as absent, as it does for MGET. Who may write but not publish is
+/// heard by the polls.
 const SWAP: &str = "
 local present = redis.pcall('GET', KEYS[1])
 if type(present) == 'table' then
@@ -196,8 +198,8 @@ impl Redis {
         Ok(entries)
     }
 
-    /// By a write as all others: a replica, a full server and one that still loads answer reads, and a user may be
-    /// denied scripts.
+    /// By a write as all others: a replica, a full server and one that still loads answer reads,
+    /// and a user may be denied scripts.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         *self.link.lock() = None;
         let mut link = Link::connect(&self.target).await?;

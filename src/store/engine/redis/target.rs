@@ -48,7 +48,8 @@ impl PartialEq for Password {
 impl Eq for Password {}
 
 impl Target {
-    /// Reads `redis://`, `redis-sentinel://` and `redis-cluster://`, each also with `rediss` for TLS.
+    /// Reads `redis://`, `redis-sentinel://` and `redis-cluster://`, each also with `rediss` for
+    /// TLS.
     ///
     /// # Errors
     /// What is wrong with it, as the rest of a sentence; it never repeats a password.

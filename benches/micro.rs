@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use wxgate::message::query::{self, CredentialParam};
 use wxgate::secret::Secret;
 use wxgate::wechat::placeholder::{self, Claims};
-use wxgate::wechat::{catalogue, verdict};
+use wxgate::wechat::{catalogue, errcode};
 
 /// As long as WeChat's tokens are nowadays.
 const TOKEN: &str = "75_QmFzZTY0VXJsU2FmZVRva2VuT2ZPbmVIdW5kcmVkQW5kRmlmdHlDaGFyYWN0ZXJzLXdpdGhfZGFzaGVz-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
@@ -47,7 +47,7 @@ fn errcode_scan(criterion: &mut Criterion) {
         ("4k_without_errcode", list.as_bytes()),
         ("4k_nested_errcodes", batch.as_bytes()),
     ] {
-        group.bench_function(name, |bencher| bencher.iter(|| verdict::scan(black_box(body))));
+        group.bench_function(name, |bencher| bencher.iter(|| errcode::scan(black_box(body))));
     }
 }
 

@@ -25,7 +25,8 @@ use config_file::{ConfigFile, load};
 use failure::Failure;
 use terminal::{confirm, print};
 
-/// A reverse proxy for WeChat's server API that holds the credentials, so that no other service has to.
+/// A reverse proxy for WeChat's server API that holds the credentials, so that no other service has
+/// to.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -117,7 +118,8 @@ enum Command {
     },
     /// Have WeChat's counters of an app begin anew
     ///
-    /// WeChat allows 10 times a month for all counters of an app and 50 times for single ones, its console's included.
+    /// WeChat allows 10 times a month for all counters of an app and 50 times for single ones, its
+    /// console's included.
     ClearQuota {
         /// The app's name
         app: String,

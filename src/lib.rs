@@ -1,6 +1,6 @@
-//! wxgate holds the credentials of WeChat accounts, so that no other service has to: a service sends
-//! the plain request, wxgate adds the current token, notices in the body when WeChat rejects it, gets
-//! one new token for everybody and sends the same bytes again.
+//! wxgate holds the credentials of WeChat accounts, so that no other service has to: a service
+//! sends the plain request, wxgate adds the current token, notices in the body when WeChat rejects
+//! it, gets one new token for everybody and sends the same bytes again.
 //!
 //! ```text
 //!  caller ──HTTP──▶ server ──▶ pipeline: plan ──▶ permit ──▶ act ──▶ report
@@ -31,8 +31,8 @@
 //!   paths, queries. [`secret`] and [`observe`] know nothing of the rest.
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's
-//! way there is no lock, no wake-up of another thread and no counter that other workers write to, but
-//! for the limits that are configured. Everything else runs on one control-plane thread.
+//! way there is no lock, no wake-up of another thread and no counter that other workers write to,
+//! but for the limits that are configured. Everything else runs on one control-plane thread.
 //!
 //! Start reading at `pipeline/run.rs` (`Pipeline::run`), then `token/task/rejection.rs`.
 

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 /// A secret: an app secret, an access token, an API key.
 ///
-/// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search for
-/// that word finds every place that handles the plain text. The memory is wiped on drop.
+/// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search
+/// for that word finds every place that handles the plain text. The memory is wiped on drop.
 pub struct Secret(Zeroizing<Box<str>>);
 
 impl Secret {

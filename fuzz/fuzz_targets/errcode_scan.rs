@@ -2,13 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wxgate::wechat::{errcode, verdict};
+use wxgate::wechat::errcode;
 
 fuzz_target!(|body: &[u8]| {
-    let scan = verdict::scan(body);
+    let scan = errcode::scan(body);
     if scan.errcode.is_some() {
         let spaced = [b"\xef\xbb\xbf \n", body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)].concat();
-        assert_eq!(verdict::scan(&spaced), scan);
+        assert_eq!(errcode::scan(&spaced), scan);
     }
     let _ = errcode::rid(body);
     if let Ok(text) = std::str::from_utf8(body) {

@@ -16,6 +16,7 @@ mod events;
 mod guard;
 mod page;
 mod quota;
+mod ready;
 mod route;
 mod shown;
 mod snapshot;
@@ -96,26 +97,6 @@ impl Admin {
     fn permit(&self, need: Need, request: &Request) -> Result<(), Denied> {
         let token = self.token.load();
         guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
-    }
-
-    /// Plain readiness doesn't depend on WeChat: one app whose secret expired must not take every
-    /// replica, and with them all other apps, out of service.
-    fn ready(&self, query: &str) -> Response {
-        let apps = (self.apps)();
-        let mut ready = self.state.is_ready();
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*key {
-                "all" => ready &= apps.iter().all(view::App::is_usable),
-                "app" => match apps.iter().find(|app| app.name == *value) {
-                    Some(app) => ready &= app.is_usable(),
-                    None => return answer::no_such_app(&value),
-                },
-                _ => {}
-            }
-        }
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let apps = apps.iter().map(view::AppReadiness::of).collect();
-        answer::json(status, &view::Readiness { ready, draining: self.state.is_draining(), apps })
     }
 
     fn metrics(&self, headers: &HeaderMap) -> Response {

@@ -13,7 +13,8 @@ use crate::upstream::{self, Origin, Site};
 use crate::wechat::Family;
 use crate::wechat::catalogue::CredentialClass;
 
-/// Stands in where no configuration is given: the limits are the defaults, and the app is whichever is named.
+/// Stands in where no configuration is given: the limits are the defaults, and the app is whichever
+/// is named.
 fn defaults(target: &str) -> Result<Config, Problems> {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let plain =
@@ -25,8 +26,8 @@ fn defaults(target: &str) -> Result<Config, Problems> {
     Config::parse(&text, "defaults", &|_| None)
 }
 
-/// How `method` on `target`, a path with or without query, would be handled under `config`; without one the defaults
-/// hold and no app and no caller is known. Lines of at most 80 columns.
+/// How `method` on `target`, a path with or without query, would be handled under `config`; without
+/// one the defaults hold and no app and no caller is known. Lines of at most 80 columns.
 ///
 /// # Errors
 /// Never: the problems would be those of the built-in defaults.

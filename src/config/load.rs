@@ -35,8 +35,8 @@ impl Config {
         Self::parse(&text, &name, &|variable| std::env::var(variable).ok())
     }
 
-    /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and `env` looks up
-    /// environment variables.
+    /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and
+    /// `env` looks up environment variables.
     ///
     /// # Errors
     /// As [`Config::load`].

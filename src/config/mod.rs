@@ -1,7 +1,8 @@
 //! The configuration file: read with positions (`file.rs`), checked as a whole (`build.rs`), turned
 //! into each module's own options (`tables`).
 //!
-//! Every problem is collected, and what can be settled here is never looked at again while requests run.
+//! Every problem is collected, and what can be settled here is never looked at again while requests
+//! run.
 
 mod build;
 mod file;

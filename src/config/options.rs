@@ -17,7 +17,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Where WeChat comes in.
     pub callback: CallbackConfig,
-    /// How to reach WeChat: `[upstream]`, then what apps have of their own. None twice; apps name theirs by its place.
+    /// How to reach WeChat: `[upstream]`, then what apps have of their own. None twice; apps name
+    /// theirs by its place.
     pub upstreams: Vec<upstream::Options>,
     /// How tokens are kept; the apps are in [`Config::pipeline`].
     pub token: token::Options,

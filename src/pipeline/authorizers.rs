@@ -9,8 +9,8 @@ use super::error::Error;
 use super::plan::{AppHints, Authorizer, is_appid};
 use crate::token::Manager;
 
-/// A worker's memory of the accounts that it was asked for, so that it asks the token manager, which all workers share,
-/// once for each.
+/// A worker's memory of the accounts that it was asked for, so that it asks the token manager,
+/// which all workers share, once for each.
 #[derive(Debug, Default)]
 pub(crate) struct Authorizers(RefCell<HashMap<String, Rc<Authorizer>>>);
 
@@ -20,7 +20,8 @@ impl Authorizers {
         self.0.borrow_mut().clear();
     }
 
-    /// The account among the names in a request that is no app of the configuration, if a platform may act for it.
+    /// The account among the names in a request that is no app of the configuration, if a platform
+    /// may act for it.
     pub(crate) async fn find(
         &self,
         directory: &Directory,

@@ -1,4 +1,5 @@
-//! Which of the configured limits apply to a caller, worked out when a configuration is put in force.
+//! Which of the configured limits apply to a caller, worked out when a configuration is put in
+//! force.
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ pub(crate) struct CallerLimit {
 }
 
 impl CallerLimits {
-    /// Those of `limits` that apply to the caller of this name; none is one without a key. `app` gives the position of
-    /// an app.
+    /// Those of `limits` that apply to the caller of this name; none is one without a key. `app`
+    /// gives the position of an app.
     pub(crate) fn new(
         limits: &[Arc<Limit>],
         caller: Option<&str>,

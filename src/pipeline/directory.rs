@@ -86,8 +86,9 @@ pub(crate) struct Authenticated<'d> {
 const FORMER_SECRET_SECONDS: i64 = 7200;
 
 impl Directory {
-    /// Indexes `options`, with their `limits` at work. `former` is what was in force until now; `credentials` has the
-    /// handles of an app's, the token first, and apps of which it knows nothing are left out.
+    /// Indexes `options`, with their `limits` at work. `former` is what was in force until now;
+    /// `credentials` has the handles of an app's, the token first, and apps of which it knows
+    /// nothing are left out.
     pub(crate) fn new(
         options: Options,
         limits: &[Arc<Limit>],

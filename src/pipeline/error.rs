@@ -57,10 +57,12 @@ pub(crate) enum Error {
     /// Admission limits.
     #[error("too many connections (server.max_connections)")]
     Overloaded,
-    /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches anew.
+    /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches
+    /// anew.
     #[error("the placeholder token no longer holds: {0}")]
     PlaceholderExpired(&'static str),
-    /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK reports it as such.
+    /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK
+    /// reports it as such.
     #[error("the secret of this token call is no caller's API key")]
     WrongSecret,
 }

@@ -1,4 +1,5 @@
-//! What the pipeline would do with a request, told without sending it: the same plan, caller by caller.
+//! What the pipeline would do with a request, told without sending it: the same plan, caller by
+//! caller.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -189,8 +190,8 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
     request.map_err(|_| Error::BadRequest("this is no HTTP/1.1 request target".into()).into())
 }
 
-/// What would become of `request` under `options`. It is taken to come from this machine, and from each of the callers
-/// that it can be of: its headers show no key.
+/// What would become of `request` under `options`. It is taken to come from this machine, and from
+/// each of the callers that it can be of: its headers show no key.
 ///
 /// # Errors
 /// Where nobody's request of this kind is let through, whatever the key.
@@ -242,7 +243,8 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
     Directory::new(options.clone(), &[], credentials, &Names::default(), None, clock.now())
 }
 
-/// Who may be asking, and with whose key: each caller, or the one whom a placeholder names, who needs none.
+/// Who may be asking, and with whose key: each caller, or the one whom a placeholder names, who
+/// needs none.
 fn visitors<'d>(
     facts: &Facts<'d>,
     target: &Target<'_>,

@@ -36,9 +36,9 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which name their upstreams
-    /// by their places in `upstreams`; `quota` counts what its callers spend, and `limits` keeps them to those in
-    /// `options`.
+    /// The gate for `workers` pipelines. `manager` keeps the tokens of the apps in `options`, which
+    /// name their upstreams by their places in `upstreams`; `quota` counts what its callers spend,
+    /// and `limits` keeps them to those in `options`.
     pub fn new(
         options: Options,
         upstreams: Vec<Arc<Upstream>>,

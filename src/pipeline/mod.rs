@@ -1,4 +1,5 @@
-//! A request's way through the proxy: plan, permit, act, report. [`run`](Pipeline) is the one to read first.
+//! A request's way through the proxy: plan, permit, act, report. [`run`](Pipeline) is the one to
+//! read first.
 //!
 //! | file | holds |
 //! | --- | --- |

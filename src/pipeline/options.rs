@@ -57,7 +57,8 @@ pub struct AppOptions {
     pub own_credential: OwnCredential,
     /// Hosts of the web pages that may get a signature for the JS-SDK; lower case, without port.
     pub jssdk_hosts: Vec<String>,
-    /// Where WeChat refuses an endpoint for its limits, it is called at a slow pace until that window ends.
+    /// Where WeChat refuses an endpoint for its limits, it is called at a slow pace until that
+    /// window ends.
     pub slow_down: bool,
     /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
     pub upstream: usize,

@@ -1,7 +1,8 @@
-//! Whether limits let a planned request through: the rates and day budgets of its caller, and WeChat's own refusals.
+//! Whether limits let a planned request through: the rates and day budgets of its caller, and
+//! WeChat's own refusals.
 //!
-//! Rates are checked before the body is collected, budgets after it, so that a body that is too long spends nothing; a
-//! replay spends nothing either.
+//! Rates are checked before the body is collected, budgets after it, so that a body that is too
+//! long spends nothing; a replay spends nothing either.
 
 use std::borrow::Cow;
 
@@ -10,8 +11,8 @@ use super::plan::{Account, Plan, Target};
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
 use crate::wechat::{catalogue, errcode};
 
-/// The codes with which limits that are only observed would have refused a request. What refuses twice for the same
-/// reason is one refusal.
+/// The codes with which limits that are only observed would have refused a request. What refuses
+/// twice for the same reason is one refusal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Observed([Option<Code>; 2]);
 

@@ -38,7 +38,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the worker's own thread.
+    /// The pipeline of `worker`, whose connections to WeChat `gauges` is told of. Made on the
+    /// worker's own thread.
     pub fn new(gate: Arc<Gate>, gauges: Arc<Gauges>, log: &AccessLog, tracer: Tracer, worker: usize) -> Self {
         let reporter = Reporter {
             metrics: Arc::clone(&gate.metrics),
@@ -58,8 +59,8 @@ impl Pipeline {
         }
     }
 
-    /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error; the caller of this
-    /// reports either.
+    /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error;
+    /// the caller of this reports either.
     async fn run(
         &self,
         snapshot: &WorkerSnapshot,
@@ -126,7 +127,8 @@ impl Pipeline {
         Ok(exchanged.response)
     }
 
-    /// What WeChat's response tells of limits, of users' tokens, and of the token that it was sent with.
+    /// What WeChat's response tells of limits, of users' tokens, and of the token that it was sent
+    /// with.
     fn learn(&self, plan: &Plan<'_>, credential: &CredentialPlan<'_>, exchanged: &Exchanged) {
         let Exchanged { response, finding, generation, sent_at } = exchanged;
         let endpoint = plan.target.endpoint;

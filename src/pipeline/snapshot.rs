@@ -1,4 +1,5 @@
-//! A worker's hold on the configuration in force: the directory, and a pool of connections for each upstream.
+//! A worker's hold on the configuration in force: the directory, and a pool of connections for each
+//! upstream.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -16,8 +17,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: Vec<Arc<Upstream>>,
 }
 
-/// A worker's hold on it. Counted by an `Rc` of the worker's own, so that its requests write to no memory that other
-/// workers read.
+/// A worker's hold on it. Counted by an `Rc` of the worker's own, so that its requests write to no
+/// memory that other workers read.
 #[derive(Debug)]
 pub(crate) struct WorkerSnapshot {
     snapshot: Arc<Snapshot>,
@@ -39,8 +40,8 @@ impl WorkerSnapshot {
         Arc::ptr_eq(&self.snapshot, latest)
     }
 
-    /// The hold that follows this one. Pools of upstreams that stay are kept; others end with their connections, when the
-    /// last exchange is over and what is parked has been idle long enough.
+    /// The hold that follows this one. Pools of upstreams that stay are kept; others end with their
+    /// connections, when the last exchange is over and what is parked has been idle long enough.
     pub(crate) fn follow(&self, latest: Arc<Snapshot>) -> Self {
         let former = |upstream: &Arc<Upstream>| {
             self.snapshot.upstreams.iter().position(|former| Arc::ptr_eq(former, upstream))

@@ -1,5 +1,5 @@
-//! Users' OAuth tokens that passed through here, so that one which is sent where the app's token belongs is told from
-//! what SDKs make up. Nothing about the text of a token tells whose it is.
+//! Users' OAuth tokens that passed through here, so that one which is sent where the app's token
+//! belongs is told from what SDKs make up. Nothing about the text of a token tells whose it is.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,8 @@ use crate::wechat::catalogue;
 /// Those of so many users are remembered, give or take: half a megabyte.
 const PLACES: usize = 1 << 16;
 
-/// A table of digests in which the newer takes the older one's place. Looked at without a lock or a write.
+/// A table of digests in which the newer takes the older one's place. Looked at without a lock or a
+/// write.
 #[derive(Debug)]
 pub(crate) struct UserTokens {
     places: Box<[AtomicU64]>,
@@ -32,8 +33,8 @@ struct Login<'a> {
 }
 
 impl UserTokens {
-    /// WeChat answered this to a call without an error: a login's answer has the user's token in it, the call for a
-    /// user's data in its query.
+    /// WeChat answered this to a call without an error: a login's answer has the user's token in
+    /// it, the call for a user's data in its query.
     pub(crate) fn learn(&self, path: &str, query: Option<&str>, answer: &[u8]) {
         match &*catalogue::normalise(path) {
             "/sns/oauth2/access_token"

@@ -98,7 +98,8 @@ pub(super) fn write_object(fields: &[(&'static str, Value)]) -> String {
     text
 }
 
-/// WeChat's text for a code, without hint and rid (FACTS 2.3, the error tables of the documentation).
+/// WeChat's text for a code, without hint and rid (FACTS 2.3, the error tables of the
+/// documentation).
 pub(super) fn errmsg(errcode: i64) -> &'static str {
     match errcode {
         -1 => "system error",

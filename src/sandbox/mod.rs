@@ -1,9 +1,12 @@
-//! A WeChat that can be broken on purpose: part of the product, and the upstream of its tests and demo.
+//! A WeChat that can be broken on purpose: part of the product, and the upstream of its tests and
+//! demo.
 //!
-//! It behaves as WeChat does, not as the proxy would like, and shares no code with the proxy but the server: its own
-//! query parsing, its own endpoint table, its own rules. A fake must not have the bug that it is there to find.
+//! It behaves as WeChat does, not as the proxy would like, and shares no code with the proxy but
+//! the server: its own query parsing, its own endpoint table, its own rules. A fake must not have
+//! the bug that it is there to find.
 //!
-//! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it. Words:
+//! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it.
+//! Words:
 //!
 //! - a token is *rotated* when somebody else fetched: the next plain fetch gives a new one, the previous is dead at
 //!   once unless a grace is given;

@@ -1,4 +1,5 @@
-//! The forms in which WeChat's errors were seen in the wild (FACTS 2.3, 2.4), and some that a peeking proxy must survive.
+//! The forms in which WeChat's errors were seen in the wild (FACTS 2.3, 2.4), and some that a
+//! peeking proxy must survive.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -35,10 +35,10 @@
 //! | what a rejection leads to | `task/rejection.rs` |
 //! | how long a rejected endpoint is left alone | `life/verdicts.rs`, `HOLD` |
 //! | what a replica does that loses a compare-and-set | `task/store_sync.rs`, `save` |
-//! | which errcodes open an app's circuit | [`permanent_at_token_endpoint`]; how long it stays open: `life/backoff.rs` |
+//! | which errcodes open an app's circuit | [`opens_circuit`]; how long it stays open: `life/backoff.rs` |
 //! | what makes `/readyz` answer 503 | `Admin::ready` in `admin`; for `?all` and `?app=NAME` each [`State`] but `Ready`, see `Stats::state` in `status/stats.rs` |
 //!
-//! [`permanent_at_token_endpoint`]: crate::wechat::errcode::permanent_at_token_endpoint
+//! [`opens_circuit`]: crate::wechat::errcode::opens_circuit
 
 mod credential;
 mod fetch;

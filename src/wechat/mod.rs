@@ -11,7 +11,7 @@
 //! | `ticket` | ticket for web pages |
 //! | `token_endpoint` | call that hands out a token |
 //! | `catalogue/class` | class of credential that endpoints want |
-//! | `catalogue.tsv` | endpoint |
+//! | `catalogue/catalogue.tsv` | endpoint |
 
 pub mod callback;
 pub mod catalogue;
@@ -24,7 +24,6 @@ pub mod pattern;
 pub mod placeholder;
 mod ticket;
 mod token_endpoint;
-pub mod verdict;
 
 pub use family::Family;
 pub use issuer::{Issuer, Probe, TokenMode};

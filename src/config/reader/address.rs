@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::server::Address;
 
-/// Longest path that fits into a unix socket address, its closing NUL excepted (`sun_path`, 108 bytes on Linux).
+/// Longest path that fits into a unix socket address, its closing NUL excepted (`sun_path`, 108
+/// bytes on Linux).
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// Reads `host:port` or `unix:/path`; the error says what is wrong and what would be right.
@@ -44,7 +45,8 @@ pub fn parse_address(text: &str) -> Result<Address, String> {
     Ok(Address::Tcp(text.to_ascii_lowercase()))
 }
 
-/// Whether only this machine can reach an address; a name other than `localhost` isn't looked up and counts as remote.
+/// Whether only this machine can reach an address; a name other than `localhost` isn't looked up
+/// and counts as remote.
 pub fn is_local(address: &Address) -> bool {
     match address {
         Address::Unix(_) => true,

@@ -3,7 +3,8 @@
 use super::problem::{Report, did_you_mean, looks_like_secret};
 use super::values::{Field, Item};
 
-/// Names are labels of metrics, path segments and words of logs; `reserved` ones stand for something there already.
+/// Names are labels of metrics, path segments and words of logs; `reserved` ones stand for
+/// something there already.
 pub(in crate::config) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Report<'_>) {
     let text = name.value.as_str();
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

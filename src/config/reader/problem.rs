@@ -19,7 +19,8 @@ pub enum Severity {
 pub struct Problem {
     /// The file as it was named to us.
     pub file: Arc<str>,
-    /// Line and column, both from 1, the column in characters; none if the file could not be read at all.
+    /// Line and column, both from 1, the column in characters; none if the file could not be read
+    /// at all.
     pub position: Option<(usize, usize)>,
     /// The path of the key, like `app[0].secret`; empty where no key is at fault.
     pub key: String,

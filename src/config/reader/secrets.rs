@@ -34,7 +34,8 @@ pub(in crate::config) struct Secrets<'a> {
 }
 
 impl<'a> Secrets<'a> {
-    /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have it.
+    /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have
+    /// it.
     pub(in crate::config) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
         Self { folder, env, files: Vec::new() }

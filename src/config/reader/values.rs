@@ -1,7 +1,8 @@
-//! Reads TOML values into plain types and reports what doesn't fit, without stopping at the first problem.
+//! Reads TOML values into plain types and reports what doesn't fit, without stopping at the first
+//! problem.
 //!
-//! Serde's derive stops at the first error and the `toml` crate's own text prints the line at fault, which may
-//! hold a secret: so the parsed tree is walked here.
+//! Serde's derive stops at the first error and the `toml` crate's own text prints the line at
+//! fault, which may hold a secret: so the parsed tree is walked here.
 
 use toml::de::{DeTable, DeValue};
 

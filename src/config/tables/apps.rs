@@ -73,7 +73,8 @@ fn app(
     }
     if let Some(appid) = appid {
         check_appid(appid, report);
-        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`. A corporation's apps share its corpid.
+        // Names and AppIDs share a namespace: `/@NAME/` and `/@APPID/`. A corporation's apps share
+        // its corpid.
         let key = match raw.agent_id.item() {
             Some(agent) => format!("{} {}", appid.value, agent.value),
             None => appid.value.clone(),

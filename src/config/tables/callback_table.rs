@@ -1,4 +1,5 @@
-//! `[callback]`, and the keys of `[[app]]` that go with it: third-party platforms that WeChat pushes to.
+//! `[callback]`, and the keys of `[[app]]` that go with it: third-party platforms that WeChat
+//! pushes to.
 
 use std::collections::HashMap;
 use std::sync::Arc;

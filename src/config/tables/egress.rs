@@ -13,8 +13,8 @@ use crate::upstream::{Egress, Protocol};
 /// Longest user name and password that SOCKS 5 has room for (RFC 1929).
 const LONGEST: usize = 255;
 
-/// The proxy that a table names, and where; `inherited` where it names none. `beside` is the app's own key, which stands
-/// beside the table.
+/// The proxy that a table names, and where; `inherited` where it names none. `beside` is the app's
+/// own key, which stands beside the table.
 pub(super) fn option<'a>(
     raw: &'a file::Upstream,
     beside: Option<&'a Item<String>>,
@@ -72,7 +72,8 @@ pub(super) fn option<'a>(
     (Some(egress), Some(&url.place))
 }
 
-/// Reads `scheme://[user[:password]@]host:port`. The URL isn't repeated in errors: it may hold a password.
+/// Reads `scheme://[user[:password]@]host:port`. The URL isn't repeated in errors: it may hold a
+/// password.
 fn parse(url: &str) -> Result<Egress, &'static str> {
     const EXAMPLE: &str =
         "is no proxy, expected one like \"http://10.0.0.5:3128\", \"socks5://10.0.0.5:1080\" or \"direct\"";

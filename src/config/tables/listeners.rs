@@ -57,7 +57,8 @@ fn same(one: &Address, other: &Address) -> bool {
     one == other && !any_port
 }
 
-/// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs what it sends.
+/// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs
+/// what it sends.
 pub(in crate::config) fn callback(
     raw: &file::Callback,
     proxy: &[Listener],
@@ -81,7 +82,8 @@ pub(in crate::config) fn callback(
     listeners
 }
 
-/// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay local.
+/// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay
+/// local.
 pub(in crate::config) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
     for (address, place) in listeners {
         if !is_local(address) {

@@ -41,7 +41,8 @@ pub(in crate::config) fn options(
     Options { all_sites: !options.origins.iter().all(Origin::is_wechats), ..options }
 }
 
-/// `[app.upstream]` and the app's `egress_proxy`: what they don't name is as in `[upstream]`. None if there is neither.
+/// `[app.upstream]` and the app's `egress_proxy`: what they don't name is as in `[upstream]`. None
+/// if there is neither.
 pub(super) fn of_app(
     raw: &file::App,
     global: &Options,
@@ -64,7 +65,8 @@ pub(super) fn of_app(
     Some(Options { all_sites, ..options })
 }
 
-/// What `raw` says, and `inherited` where it says nothing. `egress_proxy` may stand beside the table.
+/// What `raw` says, and `inherited` where it says nothing. `egress_proxy` may stand beside the
+/// table.
 fn merged(
     raw: &file::Upstream,
     egress_proxy: Option<&Item<String>>,

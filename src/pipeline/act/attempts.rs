@@ -9,8 +9,8 @@ use super::inspect::Finding;
 use crate::observe::trace::{Attempt, Trace};
 use crate::pipeline::error::{Code, Error};
 
-/// What a request's attempts at WeChat have come to so far. Kept where it outlives the exchange: a caller that hangs up
-/// ends the one, and is still to be reported.
+/// What a request's attempts at WeChat have come to so far. Kept where it outlives the exchange: a
+/// caller that hangs up ends the one, and is still to be reported.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
     /// Of the token that was sent last.

@@ -1,4 +1,5 @@
-//! The bodies of requests: where they come from, what of them is kept for a replay, and how they leave.
+//! The bodies of requests: where they come from, what of them is kept for a replay, and how they
+//! leave.
 
 use std::cell::RefCell;
 use std::future::Future as _;
@@ -33,8 +34,8 @@ const PAGE: usize = 64 * 1024;
 /// How much of a spool file is read at a time.
 const SPOOL_CHUNK: usize = 64 * 1024;
 
-/// What is left of `replay.memory`, for all workers. Bodies up to [`SMALL`] don't count, so that most requests leave it
-/// alone.
+/// What is left of `replay.memory`, for all workers. Bodies up to [`SMALL`] don't count, so that
+/// most requests leave it alone.
 #[derive(Debug)]
 pub(crate) struct Memory(AtomicU64);
 
@@ -79,7 +80,8 @@ pub(crate) enum Source {
     Spooled(Arc<std::fs::File>, u64),
 }
 
-/// A body that is kept as it passes; a replay begins with what has passed and goes on with what is still to come.
+/// A body that is kept as it passes; a replay begins with what has passed and goes on with what is
+/// still to come.
 pub(crate) struct Kept {
     rest: Incoming,
     passed: Vec<Bytes>,
@@ -90,8 +92,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Keeps a piece. Each that hyper hands out holds on to a read buffer of at least 8 KiB: a short one is copied, or a
-    /// caller that sends byte by byte would hold a thousand times what it sent.
+    /// Keeps a piece. Each that hyper hands out holds on to a read buffer of at least 8 KiB: a
+    /// short one is copied, or a caller that sends byte by byte would hold a thousand times what it
+    /// sent.
     fn keep(&mut self, piece: Bytes) {
         let piece = if piece.len() >= PAGE / 4 {
             piece

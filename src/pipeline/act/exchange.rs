@@ -1,4 +1,5 @@
-//! The exchange with WeChat: sends the request, and again with another token where WeChat rejects the one it had.
+//! The exchange with WeChat: sends the request, and again with another token where WeChat rejects
+//! the one it had.
 
 use std::rc::Rc;
 
@@ -30,7 +31,8 @@ pub(crate) struct Exchanged {
     pub(crate) sent_at: Instant,
 }
 
-/// Sends the request with `injected`, and again with another token where WeChat rejects the one it had.
+/// Sends the request with `injected`, and again with another token where WeChat rejects the one it
+/// had.
 pub(crate) async fn exchange(
     pool: &Rc<Pool<Outgoing>>,
     target: &Target<'_>,

@@ -1,4 +1,5 @@
-//! The query gets the token or the secret that the endpoint wants, and loses what the caller brought.
+//! The query gets the token or the secret that the endpoint wants, and loses what the caller
+//! brought.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::LOCATION;

@@ -12,10 +12,11 @@ use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
+use crate::wechat::errcode::scan;
 use crate::wechat::errcode::{self, Proof};
-use crate::wechat::verdict::scan;
 
-/// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies seen in the wild).
+/// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies
+/// seen in the wild).
 pub(crate) const LONGEST_ERROR: usize = 4 * 1024;
 
 /// What an answer turned out to be.
@@ -56,7 +57,8 @@ pub(crate) async fn inspect(
     let plain = if gzip { unpack(bytes) } else { None };
     let text = plain.as_deref().unwrap_or(bytes);
     let found = scan(text);
-    // A user may have uploaded a text file that says {"errcode":40014}: WeChat's own errors bring their errmsg.
+    // A user may have uploaded a text file that says {"errcode":40014}: WeChat's own errors bring
+    // their errmsg.
     let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
     let is_object = !text.is_empty() && may_be_json(text);
@@ -67,7 +69,8 @@ fn is_gzip(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
-/// Whether what came so far can be the beginning of a JSON object; a byte order mark may precede it.
+/// Whether what came so far can be the beginning of a JSON object; a byte order mark may precede
+/// it.
 fn may_be_json(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|first| *first == b'{')

@@ -1,4 +1,5 @@
-//! Answers at the lease endpoint: the real token, and a new one where the service says that WeChat rejected it.
+//! Answers at the lease endpoint: the real token, and a new one where the service says that WeChat
+//! rejected it.
 
 use tokio::time::Instant;
 
@@ -9,7 +10,8 @@ use crate::pipeline::plan::{Account, LEASE_PATH, Lease};
 use crate::server::Response;
 use crate::token::{Rejection, Verdict};
 
-/// Where holds of the token's verdicts are concerned; the catalogue's endpoints count from 1, and unlisted ones from 2⁶³.
+/// Where holds of the token's verdicts are concerned; the catalogue's endpoints count from 1, and
+/// unlisted ones from 2⁶³.
 const ENDPOINT: u64 = 1 << 62;
 /// What a dead token is rejected with.
 const REJECTED: i64 = 40001;
@@ -32,8 +34,9 @@ pub(crate) async fn answer(account: &Account<'_>, lease: &Lease, now: Timestamp)
             };
             match handle.rejected(rejection.clone()).await {
                 Verdict::Replay(token) => token,
-                // No replay follows that would show who is at fault. Without a hold, a service that is rejected for
-                // another reason would have the token fetched each two seconds, to the day's last call.
+                // No replay follows that would show who is at fault. Without a hold, a service that
+                // is rejected for another reason would have the token fetched each two seconds, to
+                // the day's last call.
                 Verdict::ReplayAfter(token, _) => {
                     handle.rejected(Rejection { replayed_alive: true, ..rejection }).await;
                     token

@@ -1,4 +1,5 @@
-//! Answers to token calls: an unmodified SDK gets a placeholder that says which account and caller it is.
+//! Answers to token calls: an unmodified SDK gets a placeholder that says which account and caller
+//! it is.
 
 use serde_json::{Value, json};
 
@@ -30,7 +31,8 @@ pub(crate) fn answer(
     local_response::json(&body)
 }
 
-/// The answer to a call for what an account granted: what WeChat told of it, with a placeholder for its tokens.
+/// The answer to a call for what an account granted: what WeChat told of it, with a placeholder for
+/// its tokens.
 pub(crate) fn authorization(
     account: &Account<'_>,
     caller: Option<Authenticated<'_>>,

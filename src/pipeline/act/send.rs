@@ -24,7 +24,8 @@ use crate::wechat::catalogue::Endpoint;
 const LONGEST_TARGET: usize = 65_534;
 /// A request ready to be sent, as often as needed.
 pub(crate) struct Sending<'r> {
-    /// As the caller sent it: the headers for WeChat are made of them for each attempt, since nearly all need just one.
+    /// As the caller sent it: the headers for WeChat are made of them for each attempt, since
+    /// nearly all need just one.
     parts: &'r Parts,
     has_length: bool,
     body: Source,
@@ -87,7 +88,8 @@ fn target(path_and_query: Bytes) -> Result<PathAndQuery, Error> {
     PathAndQuery::from_maybe_shared(path_and_query).map_err(bad)
 }
 
-/// The body's length, where the caller gave one. A chunked request has none, and one without either has no body.
+/// The body's length, where the caller gave one. A chunked request has none, and one without either
+/// has no body.
 fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
     if parts.headers.contains_key(TRANSFER_ENCODING) {
         return None;
@@ -96,9 +98,10 @@ fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
     length.or_else(|| body.size_hint().exact())
 }
 
-/// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen it: no byte was handed
-/// to the kernel; or, for GET, where a connection that had served before was closed without a byte of an answer, since
-/// WeChat's idle close may have crossed the request. A message must not go out twice.
+/// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen
+/// it: no byte was handed to the kernel; or, for GET, where a connection that had served before was
+/// closed without a byte of an answer, since WeChat's idle close may have crossed the request. A
+/// message must not go out twice.
 pub(crate) async fn send(
     pool: &Rc<Pool<Outgoing>>,
     sending: &mut Sending<'_>,

@@ -59,8 +59,9 @@ pub(crate) fn check_confusion(target: &Target<'_>, placeholder: &Placeholder<'_>
     Ok(())
 }
 
-/// Where anybody is let in without a key, a web page in the browser of somebody who can reach us would be too. A browser
-/// gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a foreign `Host` is a name that was rebound to us.
+/// Where anybody is let in without a key, a web page in the browser of somebody who can reach us
+/// would be too. A browser gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a
+/// foreign `Host` is a name that was rebound to us.
 pub(crate) fn refuse_web_page(
     directory: &Directory,
     headers: &HeaderMap,

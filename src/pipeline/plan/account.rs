@@ -54,7 +54,8 @@ impl<'d> Account<'d> {
                 ));
             }
             (Some(app), _) | (None, &Placeholder::Holds { app, .. }) => app,
-            // It was meant for an app that can't be told any more: a guess could send it to the wrong account.
+            // It was meant for an app that can't be told any more: a guess could send it to the
+            // wrong account.
             (None, Placeholder::Void(reason)) => return Err(Error::PlaceholderExpired(reason)),
             (None, Placeholder::Absent) => hints
                 .host
@@ -104,7 +105,8 @@ fn unknown_app(directory: &Directory, name: &str) -> Error {
     if !directory.callers.is_empty() {
         return forbidden_app();
     }
-    // Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32 characters.
+    // Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32
+    // characters.
     if name.len() < 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) {
         Error::AppUnknown(format!("no app is named {name}").into())
     } else {
@@ -118,8 +120,8 @@ fn forbidden_app() -> Error {
 }
 
 impl Authorizer {
-    /// The one that a request means if it has authorised the platform that it names, or the first one; without a task
-    /// that keeps its token.
+    /// The one that a request means if it has authorised the platform that it names, or the first
+    /// one; without a task that keeps its token.
     pub(crate) fn assumed(
         directory: &Directory,
         hints: &AppHints<'_, '_>,
@@ -135,7 +137,8 @@ impl Authorizer {
         Some(Rc::new(Self { appid: appid.into(), platform: platform.index, token }))
     }
 
-    /// The name in a request that is no app of the configuration: an authorizer's, if a platform may act for it.
+    /// The name in a request that is no app of the configuration: an authorizer's, if a platform
+    /// may act for it.
     pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
         let mut names = hints.names().chain(hints.placeholder.authorizer());
         names.find(|name| directory.app(name).is_none())

@@ -1,4 +1,5 @@
-//! Who calls: by an API key in the headers, a key in place of the AppSecret, or a placeholder token.
+//! Who calls: by an API key in the headers, a key in place of the AppSecret, or a placeholder
+//! token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +12,8 @@ use crate::pipeline::error::Error;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
 
-/// The caller that the request's key names. Where callers are configured, a wrong key is refused whatever else the
-/// request says.
+/// The caller that the request's key names. Where callers are configured, a wrong key is refused
+/// whatever else the request says.
 pub(crate) fn by_key<'d>(
     directory: &'d Directory,
     headers: &HeaderMap,
@@ -33,8 +34,8 @@ pub(crate) fn by_key<'d>(
     Ok(shown)
 }
 
-/// The caller by its key, which an SDK that knows no other way sends as the AppSecret. Any other secret says nothing
-/// about the caller.
+/// The caller by its key, which an SDK that knows no other way sends as the AppSecret. Any other
+/// secret says nothing about the caller.
 pub(crate) fn by_secret<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,
@@ -49,7 +50,8 @@ pub(crate) fn by_secret<'d>(
     }
 }
 
-/// The caller of a token call that shows no placeholder: a secret that is no caller's key is refused.
+/// The caller of a token call that shows no placeholder: a secret that is no caller's key is
+/// refused.
 pub(crate) fn of_token_call<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,
@@ -88,9 +90,9 @@ pub(crate) fn settle<'d>(
     }
 }
 
-/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, the same in
-/// `Proxy-Authorization` for those whose proxy this is, `X-Wxgate-Key`. What has the
-/// place of a key but can't be one counts as a wrong key, never as none: its sender means to be known.
+/// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, the same
+/// in `Proxy-Authorization` for those whose proxy this is, `X-Wxgate-Key`. What has the place of a
+/// key but can't be one counts as a wrong key, never as none: its sender means to be known.
 fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
     let shown = headers.get_all(AUTHORIZATION).iter().chain(headers.get_all(PROXY_AUTHORIZATION));
     let authorization = shown.filter_map(|value| {

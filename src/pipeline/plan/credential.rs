@@ -21,8 +21,8 @@ pub(crate) enum CredentialPlan<'a> {
     Secret([(&'static str, &'a str); 2]),
     /// Nothing: what looks like a credential is taken out.
     Nothing,
-    /// Nothing, and nothing is taken out: the user's token is the caller's business. So a code that rejects it
-    /// starts no refresh.
+    /// Nothing, and nothing is taken out: the user's token is the caller's business. So a code that
+    /// rejects it starts no refresh.
     AsSent,
 }
 
@@ -74,7 +74,8 @@ impl<'a> CredentialPlan<'a> {
         }
     }
 
-    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's own.
+    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's
+    /// own.
     pub(crate) fn check_own(
         &self,
         app: &App,
@@ -84,7 +85,8 @@ impl<'a> CredentialPlan<'a> {
         let query = target.query.filter(|_| matches!(self, Self::Token(_))).unwrap_or_default();
         let own = query::credentials(query).filter(|(_, value)| !placeholder::looks_like(value));
         for (_, value) in own {
-            // The confusion of two kinds of access_token, the other way round than `check_confusion` has it.
+            // The confusion of two kinds of access_token, the other way round than
+            // `check_confusion` has it.
             if user_tokens.knows(&value) {
                 return Err(Error::BadRequest(
                     "this endpoint wants the app's token, which wxgate adds, but got a user's OAuth access_token (from \
@@ -124,8 +126,8 @@ fn issued(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
     ))
 }
 
-/// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that of an SDK that
-/// knows no other way: its API key, the real one from before, or nothing of worth.
+/// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that
+/// of an SDK that knows no other way: its API key, the real one from before, or nothing of worth.
 pub(crate) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Cow<'r, str>>) {
     let Some(secret) = target.endpoint.secret_parameter() else { return (None, None) };
     let brought =

@@ -1,8 +1,8 @@
-//! The order in which a request is decided: the request line and keys, then the caller, then the account, then all else.
-//! The pipeline and `explain` both go through here.
+//! The order in which a request is decided: the request line and keys, then the caller, then the
+//! account, then all else. The pipeline and `explain` both go through here.
 //!
-//! Between the steps stands what a plan needs from outside: the body of a token call before the second, the look-up of an
-//! account that authorised a platform before the third.
+//! Between the steps stands what a plan needs from outside: the body of a token call before the
+//! second, the look-up of an account that authorised a platform before the third.
 
 use std::rc::Rc;
 

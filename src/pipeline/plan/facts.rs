@@ -13,8 +13,8 @@ pub(crate) struct Facts<'d> {
     pub(crate) clock: &'d Clock,
 }
 
-/// Who sent a request, and for what, as far as the plan got: a refusal is counted and logged under these names too.
-/// Apps and callers by their positions in the directory.
+/// Who sent a request, and for what, as far as the plan got: a refusal is counted and logged under
+/// these names too. Apps and callers by their positions in the directory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Identity {
     pub(crate) endpoint: Option<&'static Endpoint>,

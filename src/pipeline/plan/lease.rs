@@ -1,7 +1,8 @@
-//! The lease endpoint: hands the real token to a service that can't send its calls through the proxy.
+//! The lease endpoint: hands the real token to a service that can't send its calls through the
+//! proxy.
 //!
-//! Such a service sees rejections itself. It tells of them by `rejected=GENERATION`, so that one new token is fetched for
-//! everybody, as for calls through the proxy.
+//! Such a service sees rejections itself. It tells of them by `rejected=GENERATION`, so that one
+//! new token is fetched for everybody, as for calls through the proxy.
 
 use http::Method;
 
@@ -20,7 +21,8 @@ pub(crate) struct Lease {
     pub(crate) rejected: Option<u64>,
 }
 
-/// Whether the caller may have it: a key alone isn't enough, since the token is all that the proxy protects.
+/// Whether the caller may have it: a key alone isn't enough, since the token is all that the proxy
+/// protects.
 pub(crate) fn permit<'d>(
     directory: &Directory,
     caller: Option<Authenticated<'d>>,

@@ -1,5 +1,6 @@
-//! Everything about a request that can be decided without asking WeChat: who calls, for which account, which endpoint,
-//! which credential, and what is to be done. Nothing here does I/O, so a refusal is a row of a table test (`tests`).
+//! Everything about a request that can be decided without asking WeChat: who calls, for which
+//! account, which endpoint, which credential, and what is to be done. Nothing here does I/O, so a
+//! refusal is a row of a table test (`tests`).
 //!
 //! | file | decides |
 //! | --- | --- |

@@ -14,8 +14,9 @@ use crate::pipeline::error::Error;
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
 
-/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its appid. WeChat's
-/// gateway there keeps it to itself, and no endpoint of the API has a parameter of this name.
+/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its
+/// appid. WeChat's gateway there keeps it to itself, and no endpoint of the API has a parameter of
+/// this name.
 pub(crate) const CLOUD_RUN_APP: &str = "from_appid";
 static CLOUD_RUN_APP_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLOUD_RUN_APP));
 
@@ -119,7 +120,8 @@ impl<'r> Target<'r> {
     }
 }
 
-/// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the request is for.
+/// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
+/// request is for.
 fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Error> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {

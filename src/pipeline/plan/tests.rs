@@ -12,7 +12,8 @@ use crate::pipeline::user_tokens::UserTokens;
 use crate::server::Peer;
 use crate::token::Handle;
 
-/// Two accounts, a platform and WeCom; "orders" may use all but the mini program, "reports" only reads users.
+/// Two accounts, a platform and WeCom; "orders" may use all but the mini program, "reports" only
+/// reads users.
 const APPS: &str = r#"
 [[app]]
 name = "shop"

@@ -1,4 +1,5 @@
-//! Tickets that web pages are signed with, out of wxgate's keeping: WeChat gives out few, and each is good for all.
+//! Tickets that web pages are signed with, out of wxgate's keeping: WeChat gives out few, and each
+//! is good for all.
 
 use http::Method;
 
@@ -50,8 +51,8 @@ pub(crate) fn wanted<'a>(
     Ok(kept.filter(|_| *method == Method::GET).map(TicketUse::HandOut))
 }
 
-/// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature for a page can use
-/// the account's JS-SDK there.
+/// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature
+/// for a page can use the account's JS-SDK there.
 fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
     let bad = |text: &'static str| Error::BadRequest(text.into());
     let url = target.query.and_then(|query| query::get(query, "url")).filter(|url| !url.is_empty());

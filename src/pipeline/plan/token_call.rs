@@ -39,7 +39,8 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     (matches!(asked.issuer, Issuer::App(_)) || is_had()).then_some(asked)
 }
 
-/// Refuses a call for what an account of this kind has not: its answer would be a token that is good for nothing.
+/// Refuses a call for what an account of this kind has not: its answer would be a token that is
+/// good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
     let has = match asked.issuer {
@@ -82,7 +83,8 @@ impl TokenCall {
         })
     }
 
-    /// What of it names the account. An appid that several apps of a corporation have names none of them.
+    /// What of it names the account. An appid that several apps of a corporation have names none of
+    /// them.
     pub(crate) fn account_name(&self, directory: &Directory) -> Option<&str> {
         let ambiguous = |id: &&str| directory.app(id).is_none() && directory.has_appid(id);
         self.authorizer.as_deref().or_else(|| self.appid.as_deref().filter(|id| !ambiguous(id)))

@@ -203,8 +203,8 @@ impl Metrics {
     }
 }
 
-/// All workers' counts together, in the order of the exposition; endpoints by path, since two hosts may have the same one
-/// and requests without an app ask for both.
+/// All workers' counts together, in the order of the exposition; endpoints by path, since two hosts
+/// may have the same one and requests without an app ask for both.
 #[derive(Default)]
 struct Totals {
     requests: BTreeMap<(u16, &'static str, u16, i32), u64>,

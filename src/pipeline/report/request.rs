@@ -81,7 +81,8 @@ impl Reporter {
     }
 }
 
-/// What is known of one request so far. Reported once: when its answer has ended, or when it is dropped.
+/// What is known of one request so far. Reported once: when its answer has ended, or when it is
+/// dropped.
 pub(crate) struct Report {
     reporter: Rc<Reporter>,
     directory: Rc<WorkerSnapshot>,
@@ -144,7 +145,8 @@ impl Report {
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
-    /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is noted.
+    /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is
+    /// noted.
     pub(crate) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
         let mut response = match decided {
             Ok(response) => {

@@ -58,7 +58,8 @@ impl Default for Options {
     }
 }
 
-/// A running sandbox; clones are handles to the same one. It ends with [`Sandbox::stop`] or its last handle.
+/// A running sandbox; clones are handles to the same one. It ends with [`Sandbox::stop`] or its
+/// last handle.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     world: Arc<World>,

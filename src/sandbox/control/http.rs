@@ -190,7 +190,8 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
     }
 }
 
-/// Parses and refuses unknown keys, which serde can't do for itself beside `flatten`. An empty body is `{}`.
+/// Parses and refuses unknown keys, which serde can't do for itself beside `flatten`. An empty body
+/// is `{}`.
 fn strict<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Refused> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let sent: Value = serde_json::from_slice(body).map_err(Refused::Json)?;

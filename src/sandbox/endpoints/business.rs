@@ -11,7 +11,8 @@ use crate::sandbox::state::world::{State, Ticket};
 
 const TICKET_LIFETIME_S: i64 = 7_200;
 
-/// The smallest JFIF that viewers take for a picture. Its comment holds what must not be mistaken for an error.
+/// The smallest JFIF that viewers take for a picture. Its comment holds what must not be mistaken
+/// for an error.
 const PICTURE: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\
     \xff\xfe\x00\x3a{\"errcode\":40001,\"errmsg\":\"a comment in a picture only\"}\xff\xd9";
 
@@ -133,7 +134,8 @@ pub(super) fn ticket(state: &mut State, call: &Call, holder: &Holder) -> Answer 
     Answer::ok([("ticket", ticket.value.into()), ("expires_in", TICKET_LIFETIME_S.into())])
 }
 
-/// A picture, or JSON where something is wrong: an unlimited code without a scene, a page that isn't published.
+/// A picture, or JSON where something is wrong: an unlimited code without a scene, a page that
+/// isn't published.
 pub(super) fn mini_program_code(_: &mut State, call: &Call, _: &Holder) -> Answer {
     let Some(body) = call.json() else { return Answer::error(47001) };
     if call.path.ends_with("unlimit") && text(&body, "scene").is_none() {

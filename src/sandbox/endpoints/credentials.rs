@@ -86,7 +86,8 @@ pub(super) fn known(
     Ok(app.clone())
 }
 
-/// FACTS 1.3: WeCom's 40001 is a bad secret; a token that isn't taken is 40014 there, a suite's or a provider's 40082.
+/// FACTS 1.3: WeCom's 40001 is a bad secret; a token that isn't taken is 40014 there, a suite's or
+/// a provider's 40082.
 fn rejected(call: &Call, kind: Kind) -> Answer {
     match kind {
         Kind::Wecom => Answer::error(40014),

@@ -148,8 +148,8 @@ pub(super) fn authorizer(state: &mut State, call: &Call) -> Answer {
     })
 }
 
-/// `POST /cgi-bin/component/api_query_auth`: an account's appid is its code; any other stands for the first account that
-/// authorised the component. Each is good once.
+/// `POST /cgi-bin/component/api_query_auth`: an account's appid is its code; any other stands for
+/// the first account that authorised the component. Each is good once.
 pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
         let holder = credentials::demand(state, call, Class::Component)?;

@@ -84,7 +84,8 @@ fn fetch(state: &State, id: &str) -> Answer {
     }
 }
 
-/// The first part with a file name. Some SDKs send no boundary parameter (FACTS 12.6): then the first line tells it.
+/// The first part with a file name. Some SDKs send no boundary parameter (FACTS 12.6): then the
+/// first line tells it.
 fn first_file(content_type: &str, body: &Bytes) -> Option<File> {
     let named = content_type.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="));
     let delimiter = match named {

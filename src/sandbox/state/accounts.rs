@@ -59,7 +59,8 @@ impl App {
         }
     }
 
-    /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts as 127.0.0.1.
+    /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts
+    /// as 127.0.0.1.
     pub(in crate::sandbox) fn admits(&self, address: IpAddr) -> bool {
         self.whitelist
             .as_ref()

@@ -35,7 +35,8 @@ pub(in crate::sandbox) fn day(now: i64) -> i64 {
 
 /// The month in Beijing, counted from year 0: `clear_quota` has a monthly budget.
 pub(in crate::sandbox) fn month(now: i64) -> i64 {
-    // Days to civil date, as in Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
+    // Days to civil date, as in Howard Hinnant's `civil_from_days`: eras of 400 years that begin on
+    // 1 March.
     let shifted = day(now) + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

@@ -27,7 +27,8 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Action {
-    /// The head is held back for so long. The decision falls before: a caller that gives up may have rotated a token.
+    /// The head is held back for so long. The decision falls before: a caller that gives up may
+    /// have rotated a token.
     Latency {
         /// Milliseconds of real time.
         milliseconds: u64,

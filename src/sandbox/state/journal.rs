@@ -1,4 +1,5 @@
-//! What the fake saw: one entry a request, in the order of arrival, and the three numbers that tests assert.
+//! What the fake saw: one entry a request, in the order of arrival, and the three numbers that
+//! tests assert.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -139,7 +139,8 @@ impl Quota {
             || self.counters.keys().any(|(_, called)| called == path)
     }
 
-    /// Sets an app's counters, or one of them, to zero; `false` when the month's budget for that is spent.
+    /// Sets an app's counters, or one of them, to zero; `false` when the month's budget for that is
+    /// spent.
     pub(in crate::sandbox) fn clear(&mut self, appid: &str, path: Option<&str>, now: i64) -> bool {
         let (budget, most) = match path {
             None => (Budget::All, CLEARS_PER_MONTH),

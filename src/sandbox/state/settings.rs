@@ -16,7 +16,8 @@ pub struct Settings {
     pub lifetime_ms: i64,
     /// How long the previous classic token lives on.
     pub grace_ms: i64,
-    /// How long the previous stable token lives on after a force. Zero is the worst that was documented.
+    /// How long the previous stable token lives on after a force. Zero is the worst that was
+    /// documented.
     pub force_grace_ms: i64,
     /// How long before its end a stable token is renewed; at most a fifth of the lifetime.
     pub renew_before_ms: i64,
@@ -26,7 +27,8 @@ pub struct Settings {
     pub forces_per_day: u32,
     /// What token answers say in `expires_in`.
     pub expires_in: ExpiresIn,
-    /// Each fetch of an authorizer's token brings another refresh token; the one before is taken until that was used.
+    /// Each fetch of an authorizer's token brings another refresh token; the one before is taken
+    /// until that was used.
     pub rotate_refresh_tokens: bool,
     /// Characters of a token, 20 to 512.
     pub token_length: usize,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sandbox::paths::{PROBE, covers};
 
-/// Some of WeChat's nodes reject good tokens for a while (FACTS 2.2). It ends by time or count, whichever is first;
-/// with neither it goes on.
+/// Some of WeChat's nodes reject good tokens for a while (FACTS 2.2). It ends by time or count,
+/// whichever is first; with neither it goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lag {

@@ -10,7 +10,8 @@ use super::clock;
 /// Tokens older than the last so many are forgotten, which for a caller is the same as dead.
 const KEPT: usize = 32;
 
-/// Which endpoint issues a token; tokens of two kinds never affect each other (FACTS 1.2: "completely isolated").
+/// Which endpoint issues a token; tokens of two kinds never affect each other (FACTS 1.2:
+/// "completely isolated").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -148,7 +149,8 @@ impl Family {
         if self.forces_day == clock::day(now) { self.forces } else { 0 }
     }
 
-    /// A new current token. The one before lives on until `previous_until` or its own end, all older ones are dead.
+    /// A new current token. The one before lives on until `previous_until` or its own end, all
+    /// older ones are dead.
     fn supersede(&mut self, now: i64, rules: &Rules, previous_until: Option<i64>) -> Issued {
         let count = self.issued.len();
         for (index, token) in self.issued.iter_mut().enumerate() {
@@ -165,12 +167,14 @@ impl Family {
         token
     }
 
-    /// `GET /cgi-bin/token`: each call rotates; the previous token lives on for the grace (FACTS 1.1).
+    /// `GET /cgi-bin/token`: each call rotates; the previous token lives on for the grace (FACTS
+    /// 1.1).
     pub(in crate::sandbox) fn rotate(&mut self, now: i64, rules: &Rules) -> Issued {
         self.supersede(now, rules, Some(now + rules.grace))
     }
 
-    /// `POST /cgi-bin/stable_token` without force: renewed only near its end, and then both live on (FACTS 1.2).
+    /// `POST /cgi-bin/stable_token` without force: renewed only near its end, and then both live on
+    /// (FACTS 1.2).
     pub(in crate::sandbox) fn plain(&mut self, now: i64, rules: &Rules) -> Issued {
         let window = rules.renew_before.min(rules.lifetime / 5);
         match self.current() {
@@ -179,7 +183,8 @@ impl Family {
         }
     }
 
-    /// `POST /cgi-bin/stable_token` with `force_refresh`: a few a day, and within the interval no refresh at all.
+    /// `POST /cgi-bin/stable_token` with `force_refresh`: a few a day, and within the interval no
+    /// refresh at all.
     pub(in crate::sandbox) fn force(&mut self, now: i64, rules: &Rules) -> Result<Issued, NoForceLeft> {
         if self.forces_today(now) >= rules.forces_per_day {
             return Err(NoForceLeft);

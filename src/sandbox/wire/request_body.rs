@@ -1,4 +1,5 @@
-//! Reads a request's body: all of it into the digest, and as much as the endpoint can use into memory.
+//! Reads a request's body: all of it into the digest, and as much as the endpoint can use into
+//! memory.
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -7,7 +8,8 @@ use ring::digest::{Context, SHA256};
 
 use crate::sandbox::state::world::World;
 
-/// Writes to the journal what came of a body, also when the caller hangs up and the reading is dropped.
+/// Writes to the journal what came of a body, also when the caller hangs up and the reading is
+/// dropped.
 struct Reading<'a> {
     world: &'a World,
     seq: u64,

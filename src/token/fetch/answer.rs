@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::secret::Secret;
 use crate::token::Failure;
 use crate::upstream::control::{Answer, CallError};
-use crate::wechat::verdict::scan;
+use crate::wechat::errcode::scan;
 use crate::wechat::{Family, errcode, placeholder};
 
 /// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for
@@ -112,7 +112,7 @@ fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchEr
         errcode: Some(code),
         message: quote(message, secret),
         remedy,
-        permanent: errcode::permanent_at_token_endpoint(code),
+        permanent: errcode::opens_circuit(code),
     };
     FetchError { failure, lost: false }
 }

@@ -12,7 +12,7 @@ use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::errcode::Proof;
-use crate::wechat::verdict::scan;
+use crate::wechat::errcode::scan;
 
 /// How often a call is made again at most whose own credential was rejected.
 const REPLAYS: usize = 2;

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::token::AppOptions;
 use crate::upstream::control::{Call, Control};
 use crate::wechat::errcode::Proof;
-use crate::wechat::verdict::scan;
+use crate::wechat::errcode::scan;
 use crate::wechat::{Issuer, Probe};
 
 /// How a call for WeChat's API itself is authorised.

@@ -23,7 +23,8 @@ pub struct Failure {
     pub message: String,
     /// What ends it.
     pub remedy: Option<String>,
-    /// Trying again helps only once somebody has done something.
+    /// Trying again helps only once somebody has done something: the app's circuit opens
+    /// ([`opens_circuit`](errcode::opens_circuit)).
     pub permanent: bool,
 }
 

@@ -48,7 +48,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// For a request whose body reports its `progress`; `request_timeout` is for all its attempts together.
+    /// For a request whose body reports its `progress`; `request_timeout` is for all its attempts
+    /// together.
     pub fn new(progress: Rc<Progress>, request_timeout: Duration) -> Self {
         Self { progress, left: Cell::new(request_timeout), deadline: Cell::default(), request_timeout }
     }
@@ -90,8 +91,9 @@ impl Patience {
     }
 }
 
-/// Ready with the error when the limit has passed. The timer may still be set for an earlier one: it is set anew only
-/// when it goes off, so that a busy connection touches the timer wheel once in many exchanges.
+/// Ready with the error when the limit has passed. The timer may still be set for an earlier one:
+/// it is set anew only when it goes off, so that a busy connection touches the timer wheel once in
+/// many exchanges.
 pub(super) fn poll_limit<E>(
     timer: &mut Option<Pin<Box<Sleep>>>,
     context: &mut Context<'_>,

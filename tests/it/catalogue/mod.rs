@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all, find, find_work, normalise};
 
-const TABLE: &str = include_str!("../../../src/wechat/catalogue.tsv");
+const TABLE: &str = include_str!("../../../src/wechat/catalogue/catalogue.tsv");
 
 /// WeCom's rows, and all others.
 fn is_work(row: &str) -> bool {

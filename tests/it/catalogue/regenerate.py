@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes src/wechat/catalogue.tsv from a table of WeChat's endpoints: regenerate.py ENDPOINTS.TSV
+"""Makes src/wechat/catalogue/catalogue.tsv from a table of WeChat's endpoints: regenerate.py ENDPOINTS.TSV
 
 The input's columns: method, path (after another host's name where it isn't api.weixin.qq.com), credential class,
 kind of body, kind of answer, source. The output has path, credential class, kind of answer, method ("-" where
@@ -13,7 +13,7 @@ REGENERATE=1 cargo test --test it catalogue::page
 import pathlib
 import sys
 
-TARGET = pathlib.Path(__file__).parent.parent.parent.parent / "src" / "wechat" / "catalogue.tsv"
+TARGET = pathlib.Path(__file__).parent.parent.parent.parent / "src" / "wechat" / "catalogue" / "catalogue.tsv"
 
 WORK = "qyapi.weixin.qq.com"
 # Off since 2020-09-15: https://developers.weixin.qq.com/community/develop/doc/0002245dcdc8c06f36fa6a47d56400

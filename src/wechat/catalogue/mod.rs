@@ -1,8 +1,8 @@
 //! The endpoint catalogue: what each of WeChat's paths demands, and which ones need care.
 //!
-//! The table is `catalogue.tsv`, made by `tests/it/catalogue/regenerate.py` from what WeChat's public
-//! SDKs call. Rules that are ours and not WeChat's (what is guarded, what hands out credentials)
-//! are in `rules`.
+//! The table is `catalogue.tsv`, made by `tests/it/catalogue/regenerate.py` from what WeChat's
+//! public SDKs call. Rules that are ours and not WeChat's (what is guarded, what hands out
+//! credentials) are in `rules`.
 //!
 //! WeCom has paths that the official platform has too, with other meanings (`/cgi-bin/menu/create`,
 //! `/cgi-bin/user/get`), so there are two ways in: [`find`] and [`find_work`].

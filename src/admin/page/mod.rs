@@ -20,17 +20,13 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 macro_rules! file {
     ($name:literal, $content_type:expr) => {
-        Asset {
-            path: concat!("/page/", $name),
-            content_type: $content_type,
-            text: include_str!(concat!("page/", $name)),
-        }
+        Asset { path: concat!("/page/", $name), content_type: $content_type, text: include_str!($name) }
     };
 }
 
 /// Our own.
 static FILES: [Asset; 17] = [
-    Asset { path: "/", content_type: HTML, text: include_str!("page/index.html") },
+    Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
     file!("page.css", CSS),
     file!("main.js", SCRIPT),
     file!("actions.js", SCRIPT),
@@ -54,12 +50,12 @@ static UPLOT: [Asset; 2] = [
     Asset {
         path: "/page/uplot.js",
         content_type: SCRIPT,
-        text: concat!("/*\n", include_str!("page/uplot.LICENSE"), "*/\n", include_str!("page/uplot.min.js")),
+        text: concat!("/*\n", include_str!("uplot.LICENSE"), "*/\n", include_str!("uplot.min.js")),
     },
     Asset {
         path: "/page/uplot.css",
         content_type: CSS,
-        text: concat!("/*\n", include_str!("page/uplot.LICENSE"), "*/\n", include_str!("page/uplot.min.css")),
+        text: concat!("/*\n", include_str!("uplot.LICENSE"), "*/\n", include_str!("uplot.min.css")),
     },
 ];
 

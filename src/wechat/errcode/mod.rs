@@ -1,32 +1,29 @@
-//! WeChat's error codes: which of them concern the token, which are permanent, and what an operator
-//! does about them.
+//! WeChat's error codes.
+//!
+//! | file | says |
+//! | --- | --- |
+//! | `scan` | which errcode a response has |
+//! | `proof` | what an errcode proves of the token that a request carried |
+//! | `circuit` | which errcodes of a token endpoint open an app's circuit |
+//! | `meaning`, `plain` | what an operator does about them |
+//! | `known` | which are published |
+//! | `text` | what error texts tell beside |
 
+mod circuit;
 mod known;
 mod meaning;
 mod plain;
-mod token_codes;
+mod proof;
+mod scan;
+mod text;
 
+pub use circuit::opens_circuit;
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
 pub use plain::{Plain, document, plain};
-pub use token_codes::{Proof, TokenCodes};
-
-/// Whether a token endpoint that answers this will go on doing so until somebody changes something.
-///
-/// Not so a ticket that is too old or of no use (61005, 61006; WeCom's 40085): WeChat pushes
-/// another within minutes.
-pub fn permanent_at_token_endpoint(code: i64) -> bool {
-    // An account or a mini program.
-    matches!(
-        code,
-        40001 | 40002 | 40013 | 40125 | 40164 | 40243 | 41002 | 41004 | 43002 | 48004 | 50007 | 89500
-            ..=89599 | 45009
-    )
-    // A third-party platform, and the accounts that authorised it.
-    || matches!(code, 61004 | 61011 | 61023)
-    // WeCom: an app, a suite, and the companies that authorised it.
-    || matches!(code, 40080 | 40083 | 40084 | 60020)
-}
+pub use proof::{Proof, TokenCodes};
+pub use scan::{Scan, scan};
+pub use text::{rid, whitelist_address};
 
 /// Whether WeChat refused the call for a limit of its own, so that the next one is refused as well.
 pub fn throttles(code: i64) -> bool {
@@ -38,46 +35,17 @@ pub fn known(code: i64) -> bool {
     KNOWN.binary_search(&code).is_ok()
 }
 
-/// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ...,
-/// not in whitelist`, of a 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip:
-/// 203.0.113.7, ...`.
-pub fn whitelist_address(errmsg: &str) -> Option<&str> {
-    let before = ["invalid ip ", "requestIP: ", "from ip: "];
-    let (_, rest) = before.iter().find_map(|before| errmsg.split_once(before))?;
-    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).unwrap_or(rest.len());
-    let address = rest.get(..end)?;
-    address.parse::<std::net::IpAddr>().is_ok().then_some(address)
-}
-
-/// The request's id in an error text, three groups of eight lower-case hexadecimal digits behind
-/// `rid: `.
-///
-/// WeChat explains it for a week, at `openapi/rid/get`.
-pub fn rid(text: &[u8]) -> Option<&str> {
-    const GROUPS: usize = 3;
-    const LENGTH: usize = GROUPS * 8 + GROUPS - 1;
-    memchr::memmem::find_iter(text, b"rid: ").find_map(|at| {
-        let rid = text.get(at + 5..at + 5 + LENGTH)?;
-        let well_formed = rid.iter().enumerate().all(|(index, byte)| match index % 9 {
-            8 => *byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        });
-        let ends = text.get(at + 5 + LENGTH).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        (well_formed && ends).then(|| std::str::from_utf8(rid).ok()).flatten()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::known::KNOWN;
-    use super::{explain, known, permanent_at_token_endpoint, rid, whitelist_address};
+    use super::{explain, known, opens_circuit, rid, whitelist_address};
     use crate::wechat::Family;
 
     const FAMILIES: [Family; 4] = [Family::Api, Family::Mp, Family::Open, Family::Work];
 
     #[test]
     fn permanent_failures_are_those_that_only_people_end() {
-        let permanent: Vec<i64> = (-100..89_500).filter(|code| permanent_at_token_endpoint(*code)).collect();
+        let permanent: Vec<i64> = (-100..89_500).filter(|code| opens_circuit(*code)).collect();
         assert_eq!(
             permanent,
             [
@@ -85,13 +53,13 @@ mod tests {
                 48004, 50007, 60020, 61004, 61011, 61023
             ]
         );
-        assert!(permanent_at_token_endpoint(89500) && permanent_at_token_endpoint(89599));
-        assert!(!permanent_at_token_endpoint(89600) && !permanent_at_token_endpoint(-1));
+        assert!(opens_circuit(89500) && opens_circuit(89599));
+        assert!(!opens_circuit(89600) && !opens_circuit(-1));
     }
 
     #[test]
     fn every_permanent_failure_has_a_remedy() {
-        for code in (0..100_000).filter(|code| permanent_at_token_endpoint(*code)) {
+        for code in (0..100_000).filter(|code| opens_circuit(*code)) {
             for family in FAMILIES {
                 let explained = explain(family, code).expect("a remedy");
                 assert!(!explained.meaning.ends_with('.') && explained.remedy.ends_with('.'), "{code}");
@@ -103,7 +71,7 @@ mod tests {
     #[test]
     fn a_ticket_that_is_too_old_is_waited_out() {
         for code in [61005, 61006, 40085] {
-            assert!(!permanent_at_token_endpoint(code), "{code}");
+            assert!(!opens_circuit(code), "{code}");
             assert!(
                 explain(Family::Api, code).is_some_and(|meaning| meaning.remedy.contains("ticket")),
                 "{code}"

@@ -65,7 +65,8 @@ mod tests {
             (Some(42001), Dead, Dead, Undecided),
             (Some(40082), Undecided, Undecided, Dead),
             (Some(42009), Undecided, Undecided, Dead),
-            // The request lacks the token, WeChat is busy, a minute's limit, an address that isn't listed.
+            // The request lacks the token, WeChat is busy, a minute's limit, an address that isn't
+            // listed.
             (Some(41001), Undecided, Undecided, Undecided),
             (Some(-1), Undecided, Undecided, Undecided),
             (Some(45011), Undecided, Undecided, Undecided),

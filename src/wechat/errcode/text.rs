@@ -1,0 +1,30 @@
+//! What WeChat's error texts tell beside the errcode.
+
+/// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ...,
+/// not in whitelist`, of a 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip:
+/// 203.0.113.7, ...`.
+pub fn whitelist_address(errmsg: &str) -> Option<&str> {
+    let before = ["invalid ip ", "requestIP: ", "from ip: "];
+    let (_, rest) = before.iter().find_map(|before| errmsg.split_once(before))?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).unwrap_or(rest.len());
+    let address = rest.get(..end)?;
+    address.parse::<std::net::IpAddr>().is_ok().then_some(address)
+}
+
+/// The request's id in an error text, three groups of eight lower-case hexadecimal digits behind
+/// `rid: `.
+///
+/// WeChat explains it for a week, at `openapi/rid/get`.
+pub fn rid(text: &[u8]) -> Option<&str> {
+    const GROUPS: usize = 3;
+    const LENGTH: usize = GROUPS * 8 + GROUPS - 1;
+    memchr::memmem::find_iter(text, b"rid: ").find_map(|at| {
+        let rid = text.get(at + 5..at + 5 + LENGTH)?;
+        let well_formed = rid.iter().enumerate().all(|(index, byte)| match index % 9 {
+            8 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        });
+        let ends = text.get(at + 5 + LENGTH).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        (well_formed && ends).then(|| std::str::from_utf8(rid).ok()).flatten()
+    })
+}

@@ -10,7 +10,7 @@
 //!                            `explain` prints the same plan
 //!
 //!  act:  Forward ──▶ loop { send; inspect; replay? } ──▶ upstream ──HTTPS──▶ WeChat
-//!        Placeholder, Lease, Ticket: answered here
+//!        Placeholder, Authorization, Lease, Ticket: answered here
 //!           │ reads a token: one atomic load
 //!           ▼
 //!  token: one task per credential, over a pure Life ──▶ upstream::control, store

@@ -164,8 +164,10 @@ impl Told<'_> {
             };
             sheet.row("injected", &what);
         }
-        if !self.told.removed.is_empty() {
-            sheet.row("removed", &format!("{}, which the request brought", self.told.removed.join(", ")));
+        if let Some(Sent { removed, .. }) = settled.sent()
+            && !removed.is_empty()
+        {
+            sheet.row("removed", &format!("{}, which the request brought", removed.join(", ")));
         }
         match &settled.answered_by {
             AnsweredBy::Wechat(sent) => {

@@ -94,8 +94,9 @@ pub trait Observer: Unpin {
 /// A body, observed until it is dropped.
 #[derive(Debug)]
 pub struct ObservedBody<B: http_body::Body, O: Observer> {
-    observer: O,
+    // Dropped before the observer, who then sees all that it led to.
     body: B,
+    observer: O,
     ended: bool,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use crate::quota::limit::{Budget, Limit, LimitOptions};
+use crate::wechat::catalogue;
 
 /// The limits that apply to one caller, whatever it calls.
 #[derive(Debug, Default)]
@@ -51,12 +52,7 @@ impl CallerLimits {
         }
     }
 
-    /// Whether no limit applies.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rates.is_empty() && self.budgets.is_empty()
-    }
-
-    /// The rates for this app, method and normalised path.
+    /// The rates for this app, method and path.
     pub(crate) fn rates(
         &self,
         app: usize,
@@ -66,7 +62,7 @@ impl CallerLimits {
         applying(&self.rates, app, method, path)
     }
 
-    /// The day budgets for this app, method and normalised path.
+    /// The day budgets for this app, method and path.
     pub(crate) fn budgets(
         &self,
         app: usize,
@@ -83,7 +79,8 @@ fn applying<'l>(
     method: &Method,
     path: &str,
 ) -> impl Iterator<Item = &'l CallerLimit> {
+    let path = if limits.is_empty() { "".into() } else { catalogue::normalise(path) };
     limits.iter().filter(move |one| {
-        one.app.is_none_or(|only| only == app) && one.limit.options().concerns_endpoint(method, path)
+        one.app.is_none_or(|only| only == app) && one.limit.options().concerns_endpoint(method, &path)
     })
 }

@@ -77,7 +77,7 @@ pub(crate) struct Caller {
 /// A caller, and which of its keys it showed.
 #[derive(Clone, Copy)]
 pub(crate) struct Authenticated<'d> {
-    pub(crate) caller: &'d Caller,
+    pub(crate) who: &'d Caller,
     /// The key's SHA-256.
     pub(crate) key: &'d [u8; 32],
 }
@@ -213,7 +213,7 @@ impl Directory {
         let digest = digest(&SHA256, key);
         let mut found = self.callers.iter().filter_map(|caller| {
             let key = caller.keys.iter().find(|key| key.ct_eq(digest.as_ref()).into())?;
-            Some(Authenticated { caller, key })
+            Some(Authenticated { who: caller, key })
         });
         found.next()
     }
@@ -267,7 +267,7 @@ impl Caller {
 
     /// This caller, as if it had shown a key of its own.
     pub(crate) fn authenticated(&self) -> Option<Authenticated<'_>> {
-        self.keys.first().map(|key| Authenticated { caller: self, key })
+        self.keys.first().map(|key| Authenticated { who: self, key })
     }
 
     /// The key of it that begins with `digest`.

@@ -2,6 +2,7 @@
 //! caller.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::HOST;
@@ -11,9 +12,10 @@ use super::act::{self, Injected};
 use super::directory::{App, Authenticated, Caller, Directory};
 use super::error::{Code, Error};
 use super::options::Options;
+pub use super::plan::NamedBy;
 use super::plan::{
-    AppHints, Asked, Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder,
-    Plan, Query, Target, Then, TicketUse, TokenCall,
+    Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder, Plan, Query,
+    Target, Then, TicketUse, TokenCall, is_appid,
 };
 use super::user_tokens::UserTokens;
 use crate::message::query;
@@ -25,7 +27,7 @@ use crate::server::Peer;
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
 use crate::wechat::Issuer;
-use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
+use crate::wechat::catalogue::{self, Endpoint};
 
 /// How often one request is sent again at most, after its token was rejected.
 pub const MOST_REPLAYS: u32 = act::MOST_REPLAYS;
@@ -46,8 +48,6 @@ pub struct Explanation {
     pub path: String,
     /// As catalogued; its path is `other` where it isn't.
     pub endpoint: &'static Endpoint,
-    /// Names of the credentials that are taken out of the query, in their order.
-    pub removed: Vec<&'static str>,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
     /// The limits that apply to it, whoever of them sends it.
@@ -94,6 +94,8 @@ pub enum AnsweredBy {
 pub struct Sent {
     /// Path and query, credentials masked.
     pub path_and_query: String,
+    /// Names of what is taken out of the query, in its order.
+    pub removed: Vec<&'static str>,
     /// The parameters that credentials are put into.
     pub injected: Vec<&'static str>,
     /// Who issued the token among them; none for a secret.
@@ -128,27 +130,6 @@ pub enum LocalResponse {
     Ticket,
     /// A page's signature, by such a ticket.
     Signature,
-}
-
-/// What named an app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamedBy {
-    /// `/@NAME/`
-    Prefix,
-    /// `X-Wxgate-App`
-    Header,
-    /// The query's `from_appid`.
-    FromAppid,
-    /// The `appid` of a token call.
-    Appid,
-    /// A placeholder token.
-    Placeholder,
-    /// The app claims the request's `Host`.
-    Host,
-    /// It is the only one that the caller may use.
-    OnlyApp,
-    /// `default = true`
-    Default,
 }
 
 /// The proxy's own answer.
@@ -194,7 +175,8 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
 /// each of the callers that it can be of: its headers show no key.
 ///
 /// # Errors
-/// Where nobody's request of this kind is let through, whatever the key.
+/// What the request is refused for whoever sends it: its request line, or what it says as a token
+/// call.
 pub fn explain(
     options: &Options,
     tokens: &token::Options,
@@ -221,16 +203,14 @@ pub fn explain(
         .filter_map(|visit| Some((visit.caller.as_deref(), &*visit.outcome.as_ref().ok()?.app)))
         .collect();
     let limits = limits(options, &parts.method, target.path, &passing);
-    let told = Explanation {
+    let settled = visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
+    Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
-        endpoint: target.endpoint,
-        removed: Vec::new(),
+        endpoint: settled.map_or(target.endpoint, |settled| settled.endpoint),
         visits,
         limits,
-    };
-    let endpoint = told.settled().map_or(target.endpoint, |settled| settled.endpoint);
-    Ok(Explanation { endpoint, removed: removed(&target, endpoint, opening.asked), ..told })
+    })
 }
 
 /// The directory of a proxy that doesn't run.
@@ -250,7 +230,7 @@ fn visitors<'d>(
     target: &Target<'_>,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
     if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target.query) {
-        return vec![(caller.map(|caller| caller.caller), None)];
+        return vec![(caller.map(|caller| caller.who), None)];
     }
     let anonymous = facts.directory.admits_anonymous().then_some((None, None));
     let callers = facts.directory.callers.iter().map(|caller| (Some(caller), caller.authenticated()));
@@ -266,17 +246,29 @@ fn visit(
 ) -> Result<Settled, Error> {
     let mut identity = Identity::default();
     let draft = opening.caller(call, &mut identity)?;
-    let account = draft.account(Authorizer::assumed(draft.directory(), &draft.hints, options, tokens))?;
+    let account = draft.account(assumed(&draft, options, tokens))?;
     let plan = draft.plan(&account, &mut identity)?;
     let app = account.app;
     Ok(Settled {
         app: Arc::clone(&app.name),
         appid: account.authorizer.as_ref().map_or(&app.appid, |authorizer| &authorizer.appid).clone(),
-        by: named_by(&draft, app),
+        by: account.named_by,
         site: account.site(plan.target.endpoint),
         endpoint: plan.target.endpoint,
         answered_by: answered_by(&plan),
     })
+}
+
+/// The account that a request means, taken to have authorised the platform that it names, else the
+/// first; without a task that keeps its token.
+fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) -> Option<Rc<Authorizer>> {
+    let directory = draft.directory();
+    let (appid, platform) = Authorizer::parts(Authorizer::name_in(directory, draft.hints())?);
+    let acts = |app: &&App| platform.is_none_or(|platform| app.is_named(platform));
+    let platform = directory.platforms().find(acts).filter(|_| is_appid(appid))?;
+    let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
+    let (_, token) = Handle::unkept(&app.token, tokens, &Clock::default()).into_iter().next()?;
+    Some(Rc::new(Authorizer { appid: appid.into(), platform: platform.index, token }))
 }
 
 fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
@@ -305,15 +297,11 @@ fn sent(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
             (Vec::new(), None, act::without(target, credential))
         }
     };
-    Sent { path_and_query: masked(&request), injected, issuer }
-}
-
-/// Names of what is taken out of the query, in its order.
-fn removed(target: &Target<'_>, endpoint: &Endpoint, asked: Option<Asked>) -> Vec<&'static str> {
-    let untouched = endpoint.class == CredentialClass::UserOauth || asked.is_some();
-    let brought = target.query.filter(|_| !untouched).into_iter();
-    let brought = brought.flat_map(query::credentials).map(|(parameter, _)| parameter.name());
-    target.from_appid.map(|_| CLOUD_RUN_APP).into_iter().chain(brought).collect()
+    let untouched = matches!(credential, CredentialPlan::AsSent);
+    let brought = target.query.filter(|_| !untouched).into_iter().flat_map(query::credentials);
+    let brought = brought.map(|(parameter, _)| parameter.name());
+    let removed = target.from_appid.map(|_| CLOUD_RUN_APP).into_iter().chain(brought).collect();
+    Sent { path_and_query: masked(&request), removed, injected, issuer }
 }
 
 /// The limits that apply to one of the callers who are let through to the app beside them.
@@ -330,22 +318,6 @@ fn limits(
             && passing.iter().any(|(caller, of)| app(of) && limit.concerns_caller(*caller))
     };
     options.limits.iter().filter(applies).cloned().collect()
-}
-
-fn named_by(draft: &Draft<'_, '_>, app: &App) -> NamedBy {
-    let directory = draft.directory();
-    let is_app = |other: Option<&App>| other.is_some_and(|other| std::ptr::eq(other, app));
-    let only = || draft.caller.and_then(|caller| caller.caller.only_app(directory));
-    match &draft.hints {
-        AppHints { prefix: Some(_), .. } => NamedBy::Prefix,
-        AppHints { header: Some(_), .. } => NamedBy::Header,
-        AppHints { from_appid: Some(_), .. } => NamedBy::FromAppid,
-        AppHints { appid: Some(_), .. } => NamedBy::Appid,
-        AppHints { placeholder: Placeholder::Holds { .. }, .. } => NamedBy::Placeholder,
-        hints if is_app(hints.host.and_then(|host| directory.app_of_host(host))) => NamedBy::Host,
-        _ if is_app(only()) => NamedBy::OnlyApp,
-        _ => NamedBy::Default,
-    }
 }
 
 /// What reaches WeChat, fit to be printed.

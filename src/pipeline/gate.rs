@@ -1,4 +1,4 @@
-//! What all workers share: the configuration in force, and the counts.
+//! The pipelines' common part.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
-//! A request's way through the proxy: plan, permit, act, report. [`run`](Pipeline) is the one to
-//! read first.
+//! A request's way through the proxy: plan, permit, act, report. Begin with
+//! `Pipeline::run` in `run.rs`.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `run` | a worker's pipeline: the four steps, one after the other |
 //! | `plan/` | who calls, for which account, which endpoint, which credential, and what is to be done |
-//! | `permit` | rates and day budgets, and WeChat's own limits |
+//! | `permit` | rates and day budgets, and WeChat's own limits; budgets are spent once the body is there |
 //! | `act/` | the exchange with WeChat, or the response that wxgate makes itself |
 //! | `report/` | access line, metrics, trace |
 //! | `error` | how each failure looks to a caller |

@@ -1,8 +1,8 @@
-//! Whether limits let a planned request through: the rates and day budgets of its caller, and
-//! WeChat's own refusals.
+//! Whether limits let a planned request through: its caller's rates and day budgets, and WeChat's
+//! own, which are learnt from responses.
 //!
-//! Rates are checked before the body is collected, budgets after it, so that a body that is too
-//! long spends nothing; a replay spends nothing either.
+//! Rates are checked before the body is collected, budgets after it, so that a body that is too long
+//! spends nothing; a replay spends nothing either.
 
 use std::borrow::Cow;
 
@@ -30,27 +30,21 @@ impl Observed {
     }
 }
 
-/// Refuses what is faster than a rate, and what WeChat itself refuses for its limits.
-pub(crate) fn check_rates(plan: &Plan<'_>, slow: &Slow, observed: &mut Observed) -> Result<(), Error> {
-    if !plan.limits.is_empty() {
-        let path = catalogue::normalise(plan.target.path);
-        for one in plan.limits.rates(plan.account.app.index, &plan.parts.method, &path) {
-            if let Err(refusal) = one.limit.check_rate() {
-                settle(&one.limit, refusal, observed)?;
-            }
+/// Before the body is collected: refuses what is faster than a rate, and what WeChat itself refuses
+/// for its limits.
+pub(crate) fn admit(plan: &Plan<'_>, slow: &Slow, observed: &mut Observed) -> Result<(), Error> {
+    for one in plan.limits.rates(plan.account.app.index, &plan.parts.method, plan.target.path) {
+        if let Err(refusal) = one.limit.check_rate() {
+            settle(&one.limit, refusal, observed)?;
         }
     }
     spare(slow, plan.account, &plan.target)
 }
 
-/// Spends one request of each budget, or of none.
+/// After the body is collected: spends one request of each budget, or of none.
 pub(crate) async fn spend(plan: &Plan<'_>, observed: &mut Observed) -> Result<(), Error> {
-    if plan.limits.is_empty() {
-        return Ok(());
-    }
     let (mut wait, mut spent) = (Wait::default(), Vec::new());
-    let path = catalogue::normalise(plan.target.path);
-    for one in plan.limits.budgets(plan.account.app.index, &plan.parts.method, &path) {
+    for one in plan.limits.budgets(plan.account.app.index, &plan.parts.method, plan.target.path) {
         match one.limit.take(one.own.as_ref(), &mut wait).await {
             Ok(taken) => spent.extend(taken),
             Err(refusal) => {

@@ -23,9 +23,6 @@ use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::upstream::Gauges;
 use crate::wechat::errcode::Proof;
 
-/// No token call has a longer body.
-const LONGEST_TOKEN_CALL: usize = 64 * 1024;
-
 /// One worker's pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -60,7 +57,7 @@ impl Pipeline {
     }
 
     /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error;
-    /// the caller of this reports either.
+    /// `handle` reports either.
     async fn run(
         &self,
         snapshot: &WorkerSnapshot,
@@ -74,25 +71,26 @@ impl Pipeline {
         let query = Query::read(&parts.uri)?;
         let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
         let call = read_token_call(&opening, &mut body).await?;
-        let mut draft = opening.caller(call.as_ref(), &mut report.identity)?;
+        let draft = opening.caller(call.as_ref(), &mut report.identity)?;
         let account = self.account(&draft).await?;
         let plan = draft.plan(&account, &mut report.identity)?;
         match &plan.then {
             Then::Forward(credential) => {
-                permit::check_rates(&plan, gate.limits.slow(), &mut report.observed)?;
+                permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
                 self.forward(snapshot, &plan, credential, body, report).await
             }
             Then::Placeholder(asked) => {
                 Ok(placeholder::answer(asked, plan.account, plan.caller, gate.clock.now()))
             }
             Then::Authorization(code) => {
+                let now = gate.clock.now();
                 let (appid, info) = match gate.manager.authorized(&account.app.name, code).await {
                     Ok(authorized) => authorized,
                     Err(failure) => return Ok(placeholder::refused(&failure)),
                 };
-                draft.hints.appid = Some(appid.to_string().into());
+                let draft = draft.for_account(&appid);
                 let account = self.account(&draft).await?;
-                Ok(placeholder::authorization(&account, draft.caller, info, gate.clock.now()))
+                Ok(placeholder::authorization(&account, draft.caller, info, now))
             }
             Then::Lease(lease) => lease::answer(plan.account, lease, gate.clock.now()).await,
             Then::Ticket(wanted) => ticket::answer(wanted, plan.account, gate.clock.now()).await,
@@ -100,7 +98,7 @@ impl Pipeline {
     }
 
     async fn account<'d>(&self, draft: &Draft<'d, '_>) -> Result<Account<'d>, Error> {
-        let authorizer = self.authorizers.find(draft.directory(), &self.gate.manager, &draft.hints).await?;
+        let authorizer = self.authorizers.find(draft.directory(), &self.gate.manager, draft.hints()).await?;
         draft.account(authorizer)
     }
 
@@ -164,7 +162,7 @@ impl Pipeline {
 /// What a token call says; the body of any other request is left alone.
 async fn read_token_call(opening: &Opening<'_, '_>, body: &mut Incoming) -> Result<Option<TokenCall>, Error> {
     let Some(asked) = opening.asked else { return Ok(None) };
-    let body = act::read(body, LONGEST_TOKEN_CALL).await?;
+    let body = act::read_body(body, TokenCall::LONGEST).await?;
     TokenCall::read(asked, opening.target.query, &body).map(Some)
 }
 
@@ -191,7 +189,8 @@ impl Handler for Pipeline {
     async fn handle(&self, request: Request, peer: Peer) -> Response {
         let snapshot = self.snapshot();
         let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request);
-        let decided = self.run(&snapshot, request, peer, &mut report).await;
+        // Boxed, so that what hyper moves for each request and keeps for each connection is small.
+        let decided = Box::pin(self.run(&snapshot, request, peer, &mut report)).await;
         report.deliver(decided, Statuses::of(&snapshot.options))
     }
 

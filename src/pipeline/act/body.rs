@@ -195,8 +195,8 @@ fn broke_off(source: &hyper::Error) -> Error {
     Error::BadRequest(format!("the request's body broke off: {source}").into())
 }
 
-/// Reads a body whole that may have `limit` bytes at most.
-pub(crate) async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Error> {
+/// Reads a whole body of at most `limit` bytes.
+pub(crate) async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Error> {
     let collected = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
             Error::BodyTooLarge { limit: limit as u64 }

@@ -16,7 +16,7 @@ use super::send::{self, Sending};
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::pipeline::error::Error;
-use crate::pipeline::plan::{CredentialPlan, InjectedToken, Target};
+use crate::pipeline::plan::{CredentialPlan, KeptToken, Target};
 use crate::server::Response;
 use crate::upstream::{Answer, Patience, Pool, Start};
 use crate::wechat::errcode::Proof;
@@ -50,7 +50,7 @@ pub(crate) async fn exchange(
         let attempt = attempt(pool, target, path_and_query, &mut sending, &patience).await;
         let (answer, start, finding) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
         attempts.answered(sent_at, answer.status, &finding);
-        // Gives the connection back, before a new token is waited for.
+        // Gives the connection of a whole answer back, before a new token is waited for.
         let response = respond(answer, start, target, credential);
         let rejected = match (credential, generation) {
             (CredentialPlan::Token(token), Some(generation))
@@ -60,7 +60,7 @@ pub(crate) async fn exchange(
             }
             _ => None,
         };
-        let Some((InjectedToken { handle, param, .. }, generation)) = rejected else {
+        let Some((KeptToken { handle, param, .. }, generation)) = rejected else {
             return Ok(Exchanged { response, finding, generation, sent_at });
         };
         attempts.rejected();

@@ -23,7 +23,7 @@ mod send;
 pub(crate) mod ticket;
 
 pub(crate) use attempts::Attempts;
-pub(crate) use body::{Memory, Outgoing, read};
+pub(crate) use body::{Memory, Outgoing, read_body};
 pub(crate) use exchange::{Exchanged, exchange};
 pub(crate) use inject::{Injected, inject, without};
 pub(crate) use inspect::LONGEST_ERROR;

@@ -64,7 +64,7 @@ fn issue(account: &Account<'_>, caller: Option<Authenticated<'_>>, now: Timestam
             Some(authorizer) => format!("{}@{}", authorizer.appid, app.identity),
             None => app.identity.to_string(),
         },
-        caller: caller.map_or_else(String::new, |caller| caller.caller.name.to_string()),
+        caller: caller.map_or_else(String::new, |caller| caller.who.name.to_string()),
         key_digest,
         issued_at: now.0 / 1000,
     };

@@ -55,7 +55,7 @@ impl<'r> Sending<'r> {
         self.body.is_replayable()
     }
 
-    /// The deadline of all attempts together, which begins now.
+    /// What waits for all attempts together; counts once the request's body has ended.
     pub(crate) fn patience(&self) -> Patience {
         Patience::new(Rc::clone(&self.progress), self.timeout)
     }

@@ -3,13 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::hints::AppHints;
+use super::hints::{AppHints, NamedBy};
 use super::placeholder::Placeholder;
-use crate::observe::clock::Clock;
-use crate::pipeline::directory::{App, Authenticated, Directory};
+use crate::pipeline::directory::{App, Authenticated, Caller, Directory};
 use crate::pipeline::error::Error;
-use crate::pipeline::options::Options;
-use crate::token::{self, Handle};
+use crate::token::Handle;
 use crate::upstream::Site;
 use crate::wechat::Family;
 use crate::wechat::catalogue::Endpoint;
@@ -18,6 +16,7 @@ use crate::wechat::catalogue::Endpoint;
 pub(crate) struct Account<'d> {
     pub(crate) app: &'d App,
     pub(crate) authorizer: Option<Rc<Authorizer>>,
+    pub(crate) named_by: NamedBy,
 }
 
 /// An account that authorised a third-party platform.
@@ -37,35 +36,31 @@ impl<'d> Account<'d> {
         hints: &AppHints<'d, '_>,
         authorizer: Option<Rc<Authorizer>>,
     ) -> Result<Self, Error> {
-        let mut named: Option<&App> = None;
-        for name in hints.names() {
+        let mut named: Option<(&App, NamedBy)> = None;
+        for (by, name) in hints.named() {
             let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
             let app = directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name))?;
-            if named.is_some_and(|other| !std::ptr::eq(other, app)) {
-                return Err(Error::BadRequest("the request names two different apps".into()));
+            match named {
+                Some((other, _)) if !std::ptr::eq(other, app) => {
+                    return Err(Error::BadRequest("the request names two different apps".into()));
+                }
+                Some(_) => {}
+                None => named = Some((app, by)),
             }
-            named = Some(app);
         }
-        let caller = caller.map(|caller| caller.caller);
-        let app = match (named, &hints.placeholder) {
-            (Some(app), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
+        let who = caller.map(|caller| caller.who);
+        let (app, named_by) = match (named, &hints.placeholder) {
+            (Some((app, _)), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
                 return Err(Error::BadRequest(
                     "the placeholder token is of another app than the request names".into(),
                 ));
             }
-            (Some(app), _) | (None, &Placeholder::Holds { app, .. }) => app,
-            // It was meant for an app that can't be told any more: a guess could send it to the
-            // wrong account.
+            (Some(named), _) => named,
+            (None, &Placeholder::Holds { app, .. }) => (app, NamedBy::Placeholder),
+            // It was meant for an app that can't be told any more: a guess could send it to the wrong
+            // account.
             (None, Placeholder::Void(reason)) => return Err(Error::PlaceholderExpired(reason)),
-            (None, Placeholder::Absent) => hints
-                .host
-                .and_then(|host| directory.app_of_host(host))
-                .or_else(|| caller.and_then(|caller| caller.only_app(directory)))
-                .or_else(|| directory.default_app())
-                .ok_or(Error::AppUnknown(
-                    "name an app by path prefix /@NAME/ or header X-Wxgate-App, or set `default = true` on one"
-                        .into(),
-                ))?,
+            (None, Placeholder::Absent) => unnamed(directory, who, hints.host)?,
         };
         if let Some(claimed) = hints.placeholder.authorizer()
             && !authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(claimed))
@@ -74,9 +69,9 @@ impl<'d> Account<'d> {
                 "the placeholder token is of another account than the request names".into(),
             ));
         }
-        match caller {
-            Some(caller) if !caller.may_use(app) => Err(forbidden_app()),
-            _ => Ok(Self { app, authorizer }),
+        match who {
+            Some(who) if !who.may_use(app) => Err(forbidden_app()),
+            _ => Ok(Self { app, authorizer, named_by }),
         }
     }
 
@@ -100,6 +95,20 @@ impl<'d> Account<'d> {
     }
 }
 
+/// The app of a request that names none.
+fn unnamed<'d>(
+    directory: &'d Directory,
+    who: Option<&'d Caller>,
+    host: Option<&str>,
+) -> Result<(&'d App, NamedBy), Error> {
+    let of_host = || Some((directory.app_of_host(host?)?, NamedBy::Host));
+    let only = || Some((who?.only_app(directory)?, NamedBy::OnlyApp));
+    let default = || Some((directory.default_app()?, NamedBy::Default));
+    of_host().or_else(only).or_else(default).ok_or(Error::AppUnknown(
+        "name an app by path prefix /@NAME/ or header X-Wxgate-App, or set `default = true` on one".into(),
+    ))
+}
+
 /// Where callers are configured, strangers don't learn which apps exist.
 fn unknown_app(directory: &Directory, name: &str) -> Error {
     if !directory.callers.is_empty() {
@@ -120,27 +129,11 @@ fn forbidden_app() -> Error {
 }
 
 impl Authorizer {
-    /// The one that a request means if it has authorised the platform that it names, or the first
-    /// one; without a task that keeps its token.
-    pub(crate) fn assumed(
-        directory: &Directory,
-        hints: &AppHints<'_, '_>,
-        options: &Options,
-        tokens: &token::Options,
-    ) -> Option<Rc<Self>> {
-        let name = Self::name_in(directory, hints)?;
-        let (appid, platform) = Self::parts(name);
-        let acts = |app: &&App| platform.is_none_or(|platform| app.is_named(platform));
-        let platform = directory.platforms().find(acts).filter(|_| is_appid(appid))?;
-        let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
-        let (_, token) = Handle::unkept(&app.token, tokens, &Clock::default()).into_iter().next()?;
-        Some(Rc::new(Self { appid: appid.into(), platform: platform.index, token }))
-    }
-
     /// The name in a request that is no app of the configuration: an authorizer's, if a platform
     /// may act for it.
     pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
-        let mut names = hints.names().chain(hints.placeholder.authorizer());
+        let names = hints.named().map(|(_, name)| name);
+        let mut names = names.chain(hints.placeholder.authorizer());
         names.find(|name| directory.app(name).is_none())
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn by_key<'d>(
         let found = directory
             .caller_with_key(&key)
             .ok_or(Error::CallerUnknown("this API key is no caller's; see [[caller]] key_sha256".into()))?;
-        if shown.is_some_and(|other| !std::ptr::eq(other.caller, found.caller)) {
+        if shown.is_some_and(|other| !std::ptr::eq(other.who, found.who)) {
             return Err(Error::BadRequest("the request has the API keys of two callers".into()));
         }
         shown = Some(found);
@@ -43,7 +43,7 @@ pub(crate) fn by_secret<'d>(
 ) -> Result<Option<Authenticated<'d>>, Error> {
     let by_secret = secret.and_then(|secret| directory.caller_with_key(secret.as_bytes()));
     match (by_key, by_secret) {
-        (Some(one), Some(other)) if !std::ptr::eq(one.caller, other.caller) => {
+        (Some(one), Some(other)) if !std::ptr::eq(one.who, other.who) => {
             Err(Error::BadRequest("the API key and the secret are keys of different callers".into()))
         }
         (one, other) => Ok(one.or(other)),
@@ -75,7 +75,7 @@ pub(crate) fn settle<'d>(
 ) -> Result<Option<Authenticated<'d>>, Error> {
     match (by_key, placeholder) {
         (Some(one), Placeholder::Holds { caller: Some(other), .. })
-            if !std::ptr::eq(one.caller, other.caller) =>
+            if !std::ptr::eq(one.who, other.who) =>
         {
             Err(Error::BadRequest("the API key and the placeholder token name different callers".into()))
         }

@@ -16,7 +16,7 @@ use crate::wechat::{Issuer, placeholder};
 /// What goes into a request.
 pub(crate) enum CredentialPlan<'a> {
     /// A token that wxgate keeps.
-    Token(InjectedToken<'a>),
+    Token(KeptToken<'a>),
     /// These parameters, of which one is a secret.
     Secret([(&'static str, &'a str); 2]),
     /// Nothing: what looks like a credential is taken out.
@@ -28,7 +28,7 @@ pub(crate) enum CredentialPlan<'a> {
 
 /// A token that wxgate keeps, and how WeChat knows it.
 #[derive(Clone, Copy)]
-pub(crate) struct InjectedToken<'a> {
+pub(crate) struct KeptToken<'a> {
     pub(crate) handle: &'a Handle,
     pub(crate) param: CredentialParam,
     pub(crate) issuer: Issuer,
@@ -38,10 +38,10 @@ impl<'a> CredentialPlan<'a> {
     /// What a request of `account` for `endpoint` gets.
     pub(crate) fn new(account: &'a Account<'_>, endpoint: &Endpoint) -> Result<Self, Error> {
         let app = account.app;
-        let token = |handle, param, issuer| Ok(Self::Token(InjectedToken { handle, param, issuer }));
+        let token = |handle, param, issuer| Ok(Self::Token(KeptToken { handle, param, issuer }));
         if let Some(issuer) = endpoint.class.issuer() {
             let param = endpoint.class.token_parameter().and_then(CredentialParam::named);
-            return token(issued(app, issuer)?, param.unwrap_or(CredentialParam::AccessToken), issuer);
+            return token(handle_of(app, issuer)?, param.unwrap_or(CredentialParam::AccessToken), issuer);
         }
         match endpoint.class {
             CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match &account.authorizer {
@@ -65,7 +65,7 @@ impl<'a> CredentialPlan<'a> {
                 Ok(Self::Secret([("appid", &app.appid), (secret, app.secret.expose())]))
             }
             CredentialClass::ComponentSecret => {
-                component(app)?;
+                check_platform(app)?;
                 Ok(Self::Secret([("component_appid", &*app.appid), ("appsecret", app.secret.expose())]))
             }
             CredentialClass::UserOauth => Ok(Self::AsSent),
@@ -105,7 +105,7 @@ impl<'a> CredentialPlan<'a> {
     }
 }
 
-fn component(app: &App) -> Result<(), Error> {
+fn check_platform(app: &App) -> Result<(), Error> {
     if app.kind.is_platform() {
         return Ok(());
     }
@@ -115,9 +115,9 @@ fn component(app: &App) -> Result<(), Error> {
 }
 
 /// What this issuer hands out, for endpoints that take nothing else.
-fn issued(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
+fn handle_of(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
     if issuer == Issuer::Component {
-        component(app)?;
+        check_platform(app)?;
         return Ok(&app.token);
     }
     app.further(issuer).ok_or(Error::EndpointForbidden(

@@ -68,13 +68,13 @@ pub(crate) struct Opening<'d, 'r> {
 pub(crate) struct Draft<'d, 'r> {
     opening: Opening<'d, 'r>,
     pub(crate) caller: Option<Authenticated<'d>>,
-    pub(crate) hints: AppHints<'d, 'r>,
+    hints: AppHints<'d, 'r>,
     purpose: Purpose<'r>,
 }
 
 #[derive(Clone, Copy)]
 enum Purpose<'r> {
-    TokenCall(Asked, &'r TokenCall),
+    TokenCall(&'r TokenCall),
     Lease,
     /// An endpoint of WeChat's, or a ticket.
     Call,
@@ -108,21 +108,20 @@ impl<'d, 'r> Opening<'d, 'r> {
         call: Option<&'r TokenCall>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        match (self.asked, call) {
-            (Some(asked), Some(call)) => self.caller_of_token_call(asked, call, identity),
-            _ if self.target.path == lease::PATH => self.caller_of_lease(identity),
-            _ => self.caller_of_call(identity),
+        match call {
+            Some(call) => self.caller_of_token_call(call, identity),
+            None if self.target.path == lease::PATH => self.caller_of_lease(identity),
+            None => self.caller_of_call(identity),
         }
     }
 
     fn caller_of_token_call(
         self,
-        asked: Asked,
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, target, shown, .. } = self;
-        let placeholder = match asked.by.is_some() {
+        let placeholder = match call.asked.by.is_some() {
             true => Placeholder::read(&facts, target.query),
             false => Placeholder::Absent,
         };
@@ -136,7 +135,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         self.admit(caller, identity)?;
         let appid = call.account_name(facts.directory).map(Into::into);
         let hints = AppHints::new(&target, &self.parts.headers, placeholder, appid)?;
-        Ok(Draft { opening: self, caller, hints, purpose: Purpose::TokenCall(asked, call) })
+        Ok(Draft { opening: self, caller, hints, purpose: Purpose::TokenCall(call) })
     }
 
     fn caller_of_lease(self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
@@ -161,7 +160,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     fn admit(&self, caller: Option<Authenticated<'d>>, identity: &mut Identity) -> Result<(), Error> {
         identity.admitted = true;
-        identity.caller = caller.map(|caller| caller.caller.index);
+        identity.caller = caller.map(|caller| caller.who.index);
         match caller {
             Some(_) => Ok(()),
             None => {
@@ -171,16 +170,21 @@ impl<'d, 'r> Opening<'d, 'r> {
     }
 }
 
-impl<'d> Draft<'d, '_> {
+impl<'d, 'r> Draft<'d, 'r> {
+    /// What names the account.
+    pub(crate) fn hints(&self) -> &AppHints<'d, 'r> {
+        &self.hints
+    }
+
+    /// The same request for the account with this appid.
+    pub(crate) fn for_account(mut self, appid: &str) -> Self {
+        self.hints.appid = Some(appid.to_owned().into());
+        self
+    }
+
     /// Settles the account; `authorizer` is the one among the hints that is no app of its own.
     pub(crate) fn account(&self, authorizer: Option<Rc<Authorizer>>) -> Result<Account<'d>, Error> {
-        let account = Account::settle(self.directory(), self.caller, &self.hints, authorizer)?;
-        if let Purpose::TokenCall(_, TokenCall { appid: Some(id), .. }) = self.purpose
-            && !account.is_meant_by(id)
-        {
-            return Err(Error::BadRequest("the call is for another app than the request names".into()));
-        }
-        Ok(account)
+        Account::settle(self.directory(), self.caller, &self.hints, authorizer)
     }
 
     /// Decides all else.
@@ -194,23 +198,28 @@ impl<'d> Draft<'d, '_> {
             Purpose::Call => target.at(account.app.kind.family()),
             Purpose::TokenCall(..) | Purpose::Lease => target,
         };
+        if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose
+            && !account.is_meant_by(id)
+        {
+            return Err(Error::BadRequest("the call is for another app than the request names".into()));
+        }
         identity.app = Some(account.app.index);
         identity.endpoint = Some(target.endpoint);
         let then = match self.purpose {
-            Purpose::TokenCall(asked, call) => {
-                token_call::check_has(asked, account)?;
-                call.code.as_ref().map_or(Then::Placeholder(asked), Then::Authorization)
+            Purpose::TokenCall(call) => {
+                token_call::check_has(call.asked, account)?;
+                call.code.as_ref().map_or(Then::Placeholder(call.asked), Then::Authorization)
             }
             Purpose::Lease => Then::Lease(Lease::new(account, &target)?),
             Purpose::Call => self.call(account, &target)?,
         };
-        let limits = facts.directory.limits(self.caller.map(|caller| caller.caller));
+        let limits = facts.directory.limits(self.caller.map(|caller| caller.who));
         Ok(Plan { parts, target, caller: self.caller, account, limits, then })
     }
 
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.parts.method;
-        access::permit(self.caller.map(|caller| caller.caller), method, target)?;
+        access::permit(self.caller.map(|caller| caller.who), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;
         let ticket = ticket::wanted(account, method, target)?;

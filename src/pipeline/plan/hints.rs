@@ -12,6 +12,27 @@ use crate::pipeline::error::Error;
 /// Names the app; in a response to `X-Wxgate-Explain` it says which app it was.
 pub(crate) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
 
+/// What named the app of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `/@NAME/`
+    Prefix,
+    /// `X-Wxgate-App`
+    Header,
+    /// The query's `from_appid`.
+    FromAppid,
+    /// The `appid` of a token call.
+    Appid,
+    /// A placeholder token.
+    Placeholder,
+    /// The app claims the request's `Host`.
+    Host,
+    /// It is the only one that the caller may use.
+    OnlyApp,
+    /// `default = true`
+    Default,
+}
+
 /// What names the app, in the contract's order.
 pub(crate) struct AppHints<'d, 'r> {
     pub(crate) prefix: Option<&'r str>,
@@ -35,9 +56,16 @@ impl<'d, 'r> AppHints<'d, 'r> {
         Ok(Self { prefix, header: app_header(headers)?, from_appid, placeholder, appid, host })
     }
 
-    /// What names an app, or an account that a platform acts for, by name or appid.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        [self.prefix, self.header, self.from_appid, self.appid.as_deref()].into_iter().flatten()
+    /// What names an app, or an account that a platform acts for, by name or appid; the first counts
+    /// as what named it.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (NamedBy, &str)> {
+        let named = [
+            (NamedBy::Prefix, self.prefix),
+            (NamedBy::Header, self.header),
+            (NamedBy::FromAppid, self.from_appid),
+            (NamedBy::Appid, self.appid.as_deref()),
+        ];
+        named.into_iter().filter_map(|(by, name)| Some((by, name?)))
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) fn permit<'d>(
             Error::CallerUnknown("an API key is needed for the lease endpoint".into())
         });
     };
-    if !caller.caller.lease_token {
-        let name = &caller.caller.name;
+    if !caller.who.lease_token {
+        let name = &caller.who.name;
         return Err(Error::CallerForbidden(
             format!("caller {name} has no lease_token = true, so it gets no real token").into(),
         ));

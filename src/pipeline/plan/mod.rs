@@ -28,9 +28,10 @@ mod ticket;
 mod token_call;
 
 pub(crate) use account::{Account, Authorizer, is_appid};
-pub(crate) use credential::{CredentialPlan, InjectedToken};
+pub(crate) use credential::{CredentialPlan, KeptToken};
 pub(crate) use decide::{Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};
+pub use hints::NamedBy;
 pub(crate) use hints::{APP_HEADER, AppHints};
 pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;

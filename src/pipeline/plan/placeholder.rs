@@ -63,7 +63,9 @@ impl<'d> Placeholder<'d> {
             };
         }
         let caller = directory.caller(&claims.caller).filter(|caller| caller.may_use(app));
-        match caller.and_then(|caller| Some(Authenticated { caller, key: caller.key(claims.key_digest)? })) {
+        match caller
+            .and_then(|caller| Some(Authenticated { who: caller, key: caller.key(claims.key_digest)? }))
+        {
             Some(caller) => Self::Holds { app, caller: Some(caller), authorizer },
             None => Self::Void("its caller no longer has that key or app"),
         }

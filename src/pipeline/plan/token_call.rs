@@ -16,8 +16,8 @@ use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 pub(crate) type Asked = &'static TokenEndpoint;
 
 /// What a token call says, in its query or its JSON body.
-#[derive(Default)]
 pub(crate) struct TokenCall {
+    pub(crate) asked: Asked,
     /// Of the app that is to be acted for.
     pub(crate) appid: Option<String>,
     /// The caller's API key.
@@ -35,11 +35,11 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     }
     let asked = TokenEndpoint::find(&catalogue::normalise(target.path))?;
     // Without such an app these are endpoints that hand out credentials like others.
-    let is_had = || directory.apps.iter().any(|app| app.kind.may_have(asked.issuer));
-    (matches!(asked.issuer, Issuer::App(_)) || is_had()).then_some(asked)
+    let some_app_has_it = || directory.apps.iter().any(|app| app.kind.may_have(asked.issuer));
+    (matches!(asked.issuer, Issuer::App(_)) || some_app_has_it()).then_some(asked)
 }
 
-/// Refuses a call for what an account of this kind has not: its answer would be a token that is
+/// Refuses a call for what an account of this kind doesn't have: its answer would be a token that is
 /// good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
@@ -57,6 +57,9 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
 }
 
 impl TokenCall {
+    /// No token call has a longer body.
+    pub(crate) const LONGEST: usize = 64 * 1024;
+
     /// Reads a token call from its query and its body, which wins.
     pub(crate) fn read(asked: Asked, query: Option<&str>, body: &[u8]) -> Result<Self, Error> {
         let fields: Map<String, Value> = if body.iter().all(u8::is_ascii_whitespace) {
@@ -76,10 +79,11 @@ impl TokenCall {
         };
         let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
         Ok(Self {
+            asked,
             appid: given(asked.id)?,
             secret: said(asked.secret)?.filter(|_| asked.by.is_none()),
-            authorizer: asked.account.map(given).transpose()?.flatten(),
-            code: asked.code.map(given).transpose()?.flatten().map(Secret::new),
+            authorizer: given("authorizer_appid")?.filter(|_| asked.account.is_some()),
+            code: given("authorization_code")?.filter(|_| asked.code.is_some()).map(Secret::new),
         })
     }
 

@@ -85,7 +85,7 @@ impl Reporter {
 /// dropped.
 pub(crate) struct Report {
     reporter: Rc<Reporter>,
-    directory: Rc<WorkerSnapshot>,
+    snapshot: Rc<WorkerSnapshot>,
     started: Instant,
     method: Method,
     uri: Uri,
@@ -108,7 +108,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Opens the report of `request`.
-    pub(crate) fn open(reporter: &Rc<Reporter>, directory: Rc<WorkerSnapshot>, request: &Request) -> Self {
+    pub(crate) fn open(reporter: &Rc<Reporter>, snapshot: Rc<WorkerSnapshot>, request: &Request) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
         let traceparent = Traceparent::of(request.headers());
         let parent = traceparent.as_ref().map(|parent| Parent {
@@ -119,7 +119,7 @@ impl Report {
         Self {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
-            directory,
+            snapshot,
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -184,11 +184,11 @@ impl Report {
     }
 
     fn caller(&self) -> Option<&Caller> {
-        self.identity.caller.and_then(|index| self.directory.callers.get(index))
+        self.identity.caller.and_then(|index| self.snapshot.callers.get(index))
     }
 
     fn app(&self) -> Option<&App> {
-        self.identity.app.and_then(|index| self.directory.apps.get(index))
+        self.identity.app.and_then(|index| self.snapshot.apps.get(index))
     }
 
     fn explain(&self, headers: &mut HeaderMap) {

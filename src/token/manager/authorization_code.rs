@@ -38,12 +38,15 @@ pub(super) struct Exchanges(Mutex<HashMap<String, watch::Receiver<Exchanged>>>);
 impl Exchanges {
     /// What came of `platform`'s code: `exchange` runs once, whoever asks, unless it failed before.
     /// Goes on when nobody waits for it any more.
-    pub(super) async fn once(
+    pub(super) async fn once<F>(
         &self,
         runtime: &runtime::Handle,
         key: String,
-        exchange: impl Future<Output = Result<Authorized, Failure>> + Send + 'static,
-    ) -> Result<Authorized, Failure> {
+        exchange: impl FnOnce() -> F,
+    ) -> Result<Authorized, Failure>
+    where
+        F: Future<Output = Result<Authorized, Failure>> + Send + 'static,
+    {
         let mut done = {
             let mut exchanges = self.0.lock();
             if exchanges.len() >= MOST {
@@ -53,6 +56,7 @@ impl Exchanges {
                 Some(done) => done.clone(),
                 None => {
                     let (tell, done) = watch::channel(None);
+                    let exchange = exchange();
                     runtime.spawn(async move { tell.send_replace(Some(exchange.await)) });
                     exchanges.insert(key, done.clone());
                     done

@@ -136,8 +136,10 @@ impl Manager {
     pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<Authorized, Failure> {
         let digest = digest_of(code);
         let key = format!("{platform} {digest}");
-        let (manager, platform, code) = (self.clone(), platform.to_owned(), Secret::new(code.expose()));
-        let exchange = async move { manager.exchange(&platform, &code, &digest).await };
+        let exchange = || {
+            let (manager, platform, code) = (self.clone(), platform.to_owned(), Secret::new(code.expose()));
+            async move { manager.exchange(&platform, &code, &digest).await }
+        };
         self.0.exchanges.once(&self.0.runtime, key, exchange).await
     }
 

@@ -30,6 +30,10 @@ pub fn request(headers: &HeaderMap, authority: &HeaderValue) -> HeaderMap {
 
 /// Takes out of WeChat's answer what concerns the connection to WeChat alone.
 pub fn response(headers: &mut HeaderMap) {
+    // Looking through the few that there are costs less than ten look-ups, most of them in vain.
+    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+        return;
+    }
     // RFC 9112, 6.3: the chunks count, and the length may be wrong.
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
@@ -44,7 +48,6 @@ pub fn response(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    // The few that there are cost less to look through than nine look-ups, most of them in vain.
     while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name.as_str())).cloned() {
         headers.remove(name);
     }
@@ -113,7 +116,8 @@ fn never_sent(name: &str) -> bool {
 /// The `Connection` values that name headers; empty for the usual `keep-alive` and `close`.
 fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderValue> {
     let usual = |token: &str| token.eq_ignore_ascii_case("keep-alive") || token.eq_ignore_ascii_case("close");
-    headers.get_all(header::CONNECTION).iter().filter(|value| !tokens(value).all(usual)).cloned().collect()
+    let unusual = |value: &&HeaderValue| *value != "keep-alive" && !tokens(value).all(usual);
+    headers.get_all(header::CONNECTION).iter().filter(unusual).cloned().collect()
 }
 
 fn is_named(connection: &[HeaderValue], name: &HeaderName) -> bool {

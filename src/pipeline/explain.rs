@@ -195,7 +195,7 @@ pub fn explain(
         .into_iter()
         .map(|(caller, shown)| Visit {
             caller: caller.map(|caller| Arc::clone(&caller.name)),
-            outcome: visit(opening.shown_by(shown), call.as_ref(), options, tokens).map_err(Refused::from),
+            outcome: visit(&opening.shown_by(shown), call.as_ref(), options, tokens).map_err(Refused::from),
         })
         .collect();
     let passing: Vec<_> = visits
@@ -239,7 +239,7 @@ fn visitors<'d>(
 
 /// What becomes of one caller's request.
 fn visit(
-    opening: Opening<'_, '_>,
+    opening: &Opening<'_, '_>,
     call: Option<&TokenCall>,
     options: &Options,
     tokens: &token::Options,

@@ -4,12 +4,10 @@
 //! Rates are checked before the body is collected, budgets after it, so that a body that is too long
 //! spends nothing; a replay spends nothing either.
 
-use std::borrow::Cow;
-
 use super::error::{Code, Error};
 use super::plan::{Account, Plan, Target};
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
-use crate::wechat::{catalogue, errcode};
+use crate::wechat::errcode;
 
 /// The codes with which limits that are only observed would have refused a request. What refuses
 /// twice for the same reason is one refusal.
@@ -73,7 +71,7 @@ fn spare(slow: &Slow, account: &Account<'_>, target: &Target<'_>) -> Result<(), 
     if !slow.is_any() || !account.app.slow_down {
         return Ok(());
     }
-    slow.check(subject(account, &path(target))).map_err(Error::Limited)
+    slow.check(subject(account, &target.known_path())).map_err(Error::Limited)
 }
 
 /// Learns from WeChat's response whether it took a request (`taken`), or refused it for its limits.
@@ -83,10 +81,10 @@ pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, taken: bool, errcode: Option<i
         // At a user's login 45011 is about that user: a hundred times a minute.
         Some(45011) if target.endpoint.is_of_users() => {}
         Some(code) if account.app.slow_down && errcode::throttles(code) => {
-            slow.learn(subject(account, &path(target)), code);
+            slow.learn(subject(account, &target.known_path()), code);
         }
         None | Some(0) if taken && slow.is_any() => {
-            slow.end(subject(account, &path(target)));
+            slow.end(subject(account, &target.known_path()));
             if clears_quota(target) {
                 slow.forget(&account.app.name, None);
             }
@@ -98,14 +96,6 @@ pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, taken: bool, errcode: Option<i
 fn clears_quota(target: &Target<'_>) -> bool {
     let path = target.endpoint.path;
     ["/clear_quota", "/clear_quota/v2", "/quota/clear"].iter().any(|end| path.ends_with(end))
-}
-
-/// Endpoints that aren't catalogued are told apart by their paths.
-fn path<'t>(target: &Target<'t>) -> Cow<'t, str> {
-    match target.endpoint.id {
-        0 => catalogue::normalise(target.path),
-        _ => target.endpoint.path.into(),
-    }
 }
 
 fn subject<'a>(account: &'a Account<'_>, path: &'a str) -> Subject<'a> {

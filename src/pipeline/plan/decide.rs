@@ -66,7 +66,7 @@ pub(crate) struct Opening<'d, 'r> {
 
 /// After the second step: who calls, and what names the account.
 pub(crate) struct Draft<'d, 'r> {
-    opening: Opening<'d, 'r>,
+    opening: &'r Opening<'d, 'r>,
     pub(crate) caller: Option<Authenticated<'d>>,
     hints: AppHints<'d, 'r>,
     purpose: Purpose<'r>,
@@ -104,7 +104,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     /// Settles the caller; `call` is what a token call says.
     pub(crate) fn caller(
-        self,
+        &'r self,
         call: Option<&'r TokenCall>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
@@ -116,11 +116,11 @@ impl<'d, 'r> Opening<'d, 'r> {
     }
 
     fn caller_of_token_call(
-        self,
+        &'r self,
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, target, shown, .. } = self;
+        let Self { facts, ref target, shown, .. } = *self;
         let placeholder = match call.asked.by.is_some() {
             true => Placeholder::read(&facts, target.query),
             false => Placeholder::Absent,
@@ -134,27 +134,27 @@ impl<'d, 'r> Opening<'d, 'r> {
         };
         self.admit(caller, identity)?;
         let appid = call.account_name(facts.directory).map(Into::into);
-        let hints = AppHints::new(&target, &self.parts.headers, placeholder, appid)?;
+        let hints = AppHints::new(target, &self.parts.headers, placeholder, appid)?;
         Ok(Draft { opening: self, caller, hints, purpose: Purpose::TokenCall(call) })
     }
 
-    fn caller_of_lease(self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, target, shown, .. } = self;
+    fn caller_of_lease(&'r self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
+        let Self { facts, parts, ref target, shown, .. } = *self;
         let caller = Some(lease::permit(facts.directory, shown, &parts.method)?);
         self.admit(caller, identity)?;
-        let hints = AppHints::new(&target, &parts.headers, Placeholder::Absent, None)?;
+        let hints = AppHints::new(target, &parts.headers, Placeholder::Absent, None)?;
         Ok(Draft { opening: self, caller, hints, purpose: Purpose::Lease })
     }
 
-    fn caller_of_call(self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, target, shown, .. } = self;
-        let (appid, secret) = credential::login(&target);
+    fn caller_of_call(&'r self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
+        let Self { facts, parts, ref target, shown, .. } = *self;
+        let (appid, secret) = credential::login(target);
         let shown = caller::by_secret(facts.directory, shown, secret.as_deref())?;
         let placeholder = Placeholder::read(&facts, target.query);
         let caller = caller::settle(facts.directory, shown, &placeholder)?;
         self.admit(caller, identity)?;
-        access::check_confusion(&target, &placeholder)?;
-        let hints = AppHints::new(&target, &parts.headers, placeholder, appid)?;
+        access::check_confusion(target, &placeholder)?;
+        let hints = AppHints::new(target, &parts.headers, placeholder, appid)?;
         Ok(Draft { opening: self, caller, hints, purpose: Purpose::Call })
     }
 
@@ -193,7 +193,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         account: &'p Account<'p>,
         identity: &mut Identity,
     ) -> Result<Plan<'p>, Error> {
-        let Opening { facts, parts, target, .. } = self.opening;
+        let Opening { facts, parts, target, .. } = *self.opening;
         let target = match self.purpose {
             Purpose::Call => target.at(account.app.kind.family()),
             Purpose::TokenCall(..) | Purpose::Lease => target,

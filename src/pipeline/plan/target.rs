@@ -99,6 +99,14 @@ impl<'r> Target<'r> {
         })
     }
 
+    /// The endpoint's path as catalogued; of one that isn't, its own in normal form.
+    pub(crate) fn known_path(&self) -> Cow<'r, str> {
+        match self.endpoint.id {
+            0 => catalogue::normalise(self.path),
+            _ => self.endpoint.path.into(),
+        }
+    }
+
     /// As a proxy it is one for WeChat's API alone.
     pub(crate) fn check_proxied(&self, directory: &Directory) -> Result<(), Error> {
         let Some(host) = self.host.filter(|_| self.proxied) else { return Ok(()) };

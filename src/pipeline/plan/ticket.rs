@@ -9,7 +9,7 @@ use crate::message::{host, query};
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
 use crate::token::Handle;
-use crate::wechat::{Family, Issuer, TicketKind, catalogue};
+use crate::wechat::{Family, Issuer, TicketKind};
 
 /// No path of WeChat's begins so.
 const SIGNATURE: &str = "/wxgate/jssdk/signature";
@@ -28,7 +28,7 @@ pub(crate) fn wanted<'a>(
     method: &Method,
     target: &Target<'_>,
 ) -> Result<Option<TicketUse<'a>>, Error> {
-    let path = catalogue::normalise(target.path);
+    let path = target.known_path();
     let has_type =
         |name: &str| target.query.and_then(|query| query::get(query, "type")).is_some_and(|own| own == name);
     let family = account.app.kind.family();

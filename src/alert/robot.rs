@@ -1,4 +1,5 @@
-//! How each kind of target wants to hear a message, and what its answer means.
+//! How each kind of target wants to hear a message, and what its answer means. Another kind is a
+//! variant of [`Kind`] (`options.rs`) and an arm here.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use super::authorizers::Authorizers;
 use super::error::{Error, Statuses};
 use super::gate::Gate;
 use super::permit;
-use super::plan::{Account, CredentialPlan, Draft, Facts, Opening, Plan, Query, Target, Then, TokenCall};
+use super::plan::{CredentialPlan, Facts, Opening, Plan, Query, Target, Then, TokenCall};
 use super::report::{Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
@@ -72,7 +72,8 @@ impl Pipeline {
         let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
         let call = read_token_call(&opening, &mut body).await?;
         let draft = opening.caller(call.as_ref(), &mut report.identity)?;
-        let account = self.account(&draft).await?;
+        let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
+        let account = draft.account(authorizer)?;
         let plan = draft.plan(&account, &mut report.identity)?;
         match &plan.then {
             Then::Forward(credential) => {
@@ -89,17 +90,13 @@ impl Pipeline {
                     Err(failure) => return Ok(placeholder::refused(&failure)),
                 };
                 let draft = draft.for_account(&appid);
-                let account = self.account(&draft).await?;
+                let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
+                let account = draft.account(authorizer)?;
                 Ok(placeholder::authorization(&account, draft.caller, info, now))
             }
             Then::Lease(lease) => lease::answer(plan.account, lease, gate.clock.now()).await,
             Then::Ticket(wanted) => ticket::answer(wanted, plan.account, gate.clock.now()).await,
         }
-    }
-
-    async fn account<'d>(&self, draft: &Draft<'d, '_>) -> Result<Account<'d>, Error> {
-        let authorizer = self.authorizers.find(draft.directory(), &self.gate.manager, draft.hints()).await?;
-        draft.account(authorizer)
     }
 
     /// Sends the request to WeChat with `credential`, and tells those who watch what came of it.

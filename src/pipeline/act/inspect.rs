@@ -31,7 +31,8 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// What the answer proves of a credential of this issuer's. What isn't WeChat's JSON (a
+    /// What the answer proves of a credential of this issuer's. A user's token has no issuer here: it
+    /// is sent as it is (`CredentialPlan::AsSent`), and no code of its endpoints is asked about. What isn't WeChat's JSON (a
     /// middlebox's page, the empty answer to a HEAD) proves nothing.
     pub(crate) fn proof(&self, issuer: Issuer) -> Proof {
         if self.is_object { issuer.proof(self.errcode) } else { Proof::Undecided }

@@ -91,10 +91,10 @@ fn target(path_and_query: Bytes) -> Result<PathAndQuery, Error> {
 /// The body's length, where the caller gave one. A chunked request has none, and one without either
 /// has no body.
 fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
+    let length = parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     if parts.headers.contains_key(TRANSFER_ENCODING) {
         return None;
     }
-    let length = parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     length.or_else(|| body.size_hint().exact())
 }
 

@@ -68,10 +68,18 @@ pub(crate) fn refuse_web_page(
     target: &Target<'_>,
     peer: Peer,
 ) -> Result<(), Error> {
-    if headers.contains_key(ORIGIN) {
+    // One look through the few that there are costs less than two look-ups in vain.
+    let (mut has_origin, mut site) = (false, None);
+    for (name, value) in headers {
+        has_origin |= name == ORIGIN;
+        if name == SEC_FETCH_SITE {
+            site.get_or_insert(value);
+        }
+    }
+    if has_origin {
         return Err(Error::CallerForbidden("web pages may not call: the request has an Origin".into()));
     }
-    if headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "none") {
+    if site.is_some_and(|site| site != "none") {
         return Err(Error::CallerForbidden("web pages may not call: Sec-Fetch-Site is not `none`".into()));
     }
     if let Peer::Tcp(address) = peer

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{Method, Uri, Version};
 use memchr::memmem::Finder;
 
 use crate::message::{host, path, query};
@@ -69,9 +69,13 @@ impl<'r> Target<'r> {
                     .into(),
             ));
         }
-        // RFC 9112, 3.2.2: a host in the target counts, and not the Host beside it.
+        // RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
+        // request is for; 3.2.2: a host in the target counts, and not the Host beside it.
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        let named = hosts.next();
+        let several = hosts.next().is_some();
         let host = match (uri.scheme_str(), uri.authority()) {
-            (None, None) => parts.headers.get(HOST).map(|host| host.to_str().unwrap_or_default()),
+            (None, None) => named.map(|host| host.to_str().unwrap_or_default()),
             (Some("http"), Some(authority)) => Some(authority.host()),
             _ => None,
         };
@@ -85,7 +89,12 @@ impl<'r> Target<'r> {
             // TRACE would echo the token.
             return Err(Error::BadRequest("this method is not for WeChat's API".into()));
         }
-        check_host(&parts.headers, parts.version)?;
+        if named.is_none() && parts.version >= Version::HTTP_11 {
+            return Err(Error::BadRequest("a Host header is missing".into()));
+        }
+        if several {
+            return Err(Error::BadRequest("there are several Host headers".into()));
+        }
         let (prefix, path) = split_prefix(uri.path());
         path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
         Ok(Self {
@@ -125,17 +134,6 @@ impl<'r> Target<'r> {
             Family::Work => Self { endpoint: catalogue::find_work(self.path), ..self },
             Family::Api | Family::Mp | Family::Open => self,
         }
-    }
-}
-
-/// RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
-/// request is for.
-fn check_host(headers: &HeaderMap, version: Version) -> Result<(), Error> {
-    let mut hosts = headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if version >= Version::HTTP_11 => Err(Error::BadRequest("a Host header is missing".into())),
-        (_, Some(_)) => Err(Error::BadRequest("there are several Host headers".into())),
-        _ => Ok(()),
     }
 }
 

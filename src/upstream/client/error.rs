@@ -19,7 +19,7 @@ pub enum SendError {
         /// A byte of the request was handed to the kernel.
         sent: bool,
         /// A connection that had served before closed without a byte of an answer: WeChat's idle
-        /// close may have crossed the request.
+        /// close may have crossed the request. What comes of it: `pipeline/act/send.rs`.
         stale: bool,
     },
     /// 101, although no upgrade is ever asked for: what follows would not be HTTP.

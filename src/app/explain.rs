@@ -98,6 +98,11 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Whether it is an endpoint of wxgate's: WeChat has none below this path.
+    fn is_own(&self) -> bool {
+        self.told.path.starts_with("/wxgate/")
+    }
+
     /// What reaches WeChat, for the first caller who isn't refused.
     fn sent(&self) -> Option<&Sent> {
         self.told.settled().and_then(Settled::sent)
@@ -123,6 +128,10 @@ impl Told<'_> {
 
     fn endpoint(&self, sheet: &mut Sheet) {
         let endpoint = self.told.endpoint;
+        if self.is_own() {
+            sheet.row("endpoint", "wxgate's own, and none of WeChat's");
+            return;
+        }
         if endpoint.id == 0 {
             sheet.row(
                 "endpoint",
@@ -149,7 +158,9 @@ impl Told<'_> {
     }
 
     fn credential(&self, sheet: &mut Sheet) {
-        sheet.row("credential", self.told.endpoint.class.words());
+        if !self.is_own() {
+            sheet.row("credential", self.told.endpoint.class.words());
+        }
         let Some(settled) = self.told.settled() else {
             sheet.row("sent", "nothing");
             return;

@@ -221,6 +221,27 @@ fn an_endpoint_of_each_class_is_told_as_it_is_sent() {
 }
 
 #[test]
+fn endpoints_of_wxgates_own_are_told_as_such() {
+    let config = config(&format!(
+        "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\njssdk_hosts = ['shop.example']\n\
+         [[caller]]\nname = 'orders'\nkey_sha256 = '{}'\napps = ['shop']\nlease_token = true\n\
+         [[caller]]\nname = 'reports'\nkey_sha256 = '{}'\napps = ['shop']\n",
+        "a".repeat(64),
+        "b".repeat(64)
+    ));
+    let text = explain(Method::GET, "/wxgate/token", Some(&config));
+    says(&text, "endpoint wxgate's own, and none of WeChat's");
+    says(&text, "sent nothing: wxgate answers by itself, with the real token");
+    says(&text, "orders: yes");
+    says(&text, "reports: no, 403 caller_forbidden: caller reports has no lease_token = true");
+    let page = "/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2Fa";
+    says(&explain(Method::GET, page, Some(&config)), "with the page's signature");
+    let text =
+        explain(Method::GET, "/wxgate/jssdk/signature?url=https%3A%2F%2Fevil.example%2F", Some(&config));
+    says(&text, "orders: no, 403 caller_forbidden: the url's host is not among");
+}
+
+#[test]
 fn a_users_token_stays_and_is_not_printed() {
     let text = explain(Method::GET, "/sns/userinfo?access_token=theirs&openid=O", None);
     says(&text, "the user's own OAuth token");

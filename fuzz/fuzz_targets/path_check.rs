@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wxgate::message::path::{check, normalise};
+use wxgate::message::path::check;
+use wxgate::wechat::catalogue::normalise;
 use wxgate::wechat::catalogue::{find, find_work};
 
 fuzz_target!(|path: &str| {

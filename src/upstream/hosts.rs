@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use tokio::runtime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connect::{ConnectError, Connector};
 use super::health::{Change, Evidence, Health, Next, SHORTEST_PAUSE};
@@ -92,12 +92,12 @@ impl Hosts {
         (next != host && error.concerns_host()).then_some(next)
     }
 
-    /// `host` answered with this status.
-    pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode) {
+    /// `host` answered a request that began at `began` with this status.
+    pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode, began: Instant) {
         // Not implemented, or another version of HTTP: these are about the request.
         if status.is_server_error() && !matches!(status.as_u16(), 501 | 505) {
             self.failed(host, Evidence::Status(status.as_u16()));
-        } else if self.hosts[host].health.succeeded() == Change::Healthy {
+        } else if self.hosts[host].health.succeeded(began) == Change::Healthy {
             self.tell_healthy(host);
         }
     }

@@ -14,8 +14,8 @@ use crate::harness::{APPID, Answer, Gate, Setup, at_once};
 const TOKEN: &str = r#"{"access_token":"60_0123456789abcdef0123456789abcdef","expires_in":7200}"#;
 const OK: &str = r#"{"errcode":0,"errmsg":"ok"}"#;
 
-/// A proxy before an upstream that `serve` plays, one connection at a time in a task of its own.
-async fn gate_before<F>(setup: Setup, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Gate
+/// The URL of an upstream that `serve` plays, one connection at a time in a task of its own.
+async fn played<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -30,6 +30,15 @@ where
             tokio::spawn(serve(stream));
         }
     });
+    url
+}
+
+/// A proxy before an upstream that `serve` plays.
+async fn gate_before<F>(setup: Setup, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Gate
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let url = played(serve).await;
     Gate::with(Setup { upstream_url: Some(url), ..setup }).await.settled().await
 }
 
@@ -45,6 +54,19 @@ async fn head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
             return Some((String::from_utf8_lossy(&bytes).into_owned(), rest));
         }
     }
+}
+
+/// The head of a request that was read to its end.
+async fn request(stream: &mut TcpStream) -> Option<String> {
+    let (head, mut body) = head(stream).await?;
+    let lower = head.to_ascii_lowercase();
+    let length = lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    while body.len() < length.unwrap_or(0) {
+        if stream.read_buf(&mut body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(head)
 }
 
 async fn answer(stream: &mut TcpStream, body: &str) {
@@ -103,6 +125,48 @@ async fn hundreds_of_connections_that_wechat_closed_while_parked_harm_no_request
         let answer = in_time(gate.get("/cgi-bin/user/info?openid=o1")).await;
         assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_on_its_way_as_a_host_broke_sends_no_request_there() {
+    let (arrived, mut all_arrived) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = watch::channel(false);
+    let first = played(move |mut stream| {
+        let (arrived, mut released) = (arrived.clone(), released.clone());
+        async move {
+            while let Some(head) = request(&mut stream).await {
+                let target = head.split(' ').nth(1).expect("a target");
+                match target.split('?').next().expect("a path") {
+                    "/cgi-bin/stable_token" => answer(&mut stream, TOKEN).await,
+                    "/wxa/slow" => {
+                        let _ = arrived.send(());
+                        let _ = released.wait_for(|released| *released).await;
+                        answer(&mut stream, OK).await;
+                    }
+                    // The probe is to find nothing out.
+                    "/" => std::future::pending().await,
+                    _ => return,
+                }
+            }
+        }
+    })
+    .await;
+    let second = played(|mut stream| async move {
+        while request(&mut stream).await.is_some() {
+            answer(&mut stream, OK).await;
+        }
+    })
+    .await;
+    let upstream = format!("base_urls = [\"{first}\", \"{second}\"]\nconnect_timeout = \"60s\"");
+    let gate = Gate::with(Setup { upstream, ..Setup::default() }).await.settled().await;
+    let broken = async {
+        in_time(all_arrived.recv()).await;
+        assert_eq!(gate.post("/wxa/broken", "{}").await.status, 502);
+        release.send_replace(true);
+    };
+    let (slow, ()) = in_time(async { tokio::join!(gate.post("/wxa/slow", "{}"), broken) }).await;
+    assert_eq!(slow.errcode(), 0);
+    assert_eq!(in_time(gate.post("/wxa/broken", "{}")).await.status, 200, "from the second host");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connect::{ConnectError, Connector};
 use super::health::{Change, Evidence, Health, Next, SHORTEST_PAUSE};
+use super::quiet::Quiet;
 use super::socket::Socket;
 use super::{Options, Origin, once};
 use crate::observe::chain::Chain;
@@ -26,6 +27,7 @@ pub struct Hosts {
 struct Host {
     origin: Origin,
     health: Health,
+    quiet: Quiet,
 }
 
 /// How a host is doing.
@@ -50,7 +52,7 @@ impl std::fmt::Debug for Hosts {
 impl Hosts {
     pub(super) fn new(connector: Connector, origins: Vec<Origin>, runtime: runtime::Handle) -> Self {
         let alone = origins.len() == 1;
-        let host = |origin| Host { origin, health: Health::new(alone) };
+        let host = |origin| Host { origin, health: Health::new(alone), quiet: Quiet::new() };
         Self { connector, hosts: origins.into_iter().map(host).collect(), runtime }
     }
 
@@ -72,6 +74,12 @@ impl Hosts {
     pub(super) fn choose(&self) -> usize {
         let first = |fits: fn(&Health) -> bool| self.hosts.iter().position(|host| fits(&host.health));
         first(Health::is_fit).or_else(|| first(Health::is_suspect)).unwrap_or(0)
+    }
+
+    /// Whether a request to `host` that can't be sent twice takes a connection of its own, which it
+    /// then has to make.
+    pub(super) fn asks_for_a_fresh_one(&self, host: usize) -> bool {
+        self.hosts[host].quiet.asks_for_a_fresh_one()
     }
 
     /// Connects to `host`. What that says of its health is noted.
@@ -104,6 +112,9 @@ impl Hosts {
 
     /// `host` failed a request.
     pub(super) fn failed(self: &Arc<Self>, host: usize, evidence: Evidence) {
+        if matches!(evidence, Evidence::Stale) {
+            self.hosts[host].quiet.closed();
+        }
         match self.hosts[host].health.failed(&evidence) {
             Change::None | Change::Healthy => {}
             Change::Watch => self.watch(host, Duration::ZERO),

@@ -1,8 +1,10 @@
 //! Connections to WeChat that are dead, slow or misleading.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -125,6 +127,104 @@ async fn hundreds_of_connections_that_wechat_closed_while_parked_harm_no_request
         let answer = in_time(gate.get("/cgi-bin/user/info?openid=o1")).await;
         assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
     }
+}
+
+/// The calls that an upstream has read, as (connection, target).
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<Vec<(usize, String)>>>);
+
+impl Calls {
+    /// Reads one that came on `connection`; a token call is answered here.
+    async fn read(&self, connection: usize, stream: &mut TcpStream) -> Option<()> {
+        loop {
+            let head = request(stream).await?;
+            let target = head.split(' ').nth(1).expect("a target").to_owned();
+            if target.starts_with("/cgi-bin/stable_token") {
+                answer(stream, TOKEN).await;
+                continue;
+            }
+            self.0.lock().push((connection, target));
+            return Some(());
+        }
+    }
+
+    /// How often each of `numbers` was read.
+    fn of(&self, numbers: std::ops::Range<usize>) -> Vec<usize> {
+        let calls = self.0.lock();
+        let is = |target: &str, number| target.contains(&format!("number={number}&"));
+        numbers.map(|number| calls.iter().filter(|(_, target)| is(target, number)).count()).collect()
+    }
+
+    /// The connections that calls to `path` came on.
+    fn connections(&self, path: &str) -> Vec<usize> {
+        let calls = self.0.lock();
+        let mut connections: Vec<_> =
+            calls.iter().filter(|(_, target)| target.starts_with(path)).map(|(number, _)| *number).collect();
+        connections.dedup();
+        connections
+    }
+}
+
+/// A proxy before an upstream that answers once on each connection, and closes it without a word as the next call comes;
+/// with `polite` set it answers that too.
+async fn before_quiet_closes(setup: Setup) -> (Gate, Calls, Arc<AtomicBool>) {
+    let (calls, polite) = (Calls::default(), Arc::new(AtomicBool::new(false)));
+    let (seen, answering, next) = (calls.clone(), Arc::clone(&polite), AtomicUsize::new(0));
+    let gate = gate_before(setup, move |mut stream| {
+        let (seen, answering) = (seen.clone(), Arc::clone(&answering));
+        let connection = next.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let mut first = true;
+            while seen.read(connection, &mut stream).await.is_some() {
+                if !std::mem::replace(&mut first, false) && !answering.load(Ordering::Relaxed) {
+                    return;
+                }
+                answer(&mut stream, OK).await;
+            }
+        }
+    })
+    .await;
+    (gate, calls, polite)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_200_posts_to_a_host_that_closes_connections_quietly_at_most_2_fail() {
+    const POSTS: usize = 200;
+    let (gate, calls, _) = before_quiet_closes(Setup { workers: 4, ..Setup::default() }).await;
+    let mut failed = 0;
+    for number in 0..POSTS {
+        let url = gate.url(&format!("/cgi-bin/message/template/send?number={number}&"));
+        // From a connection of its own, so that all workers have some of them.
+        let post = gate.client.post(url).header("connection", "close").body("{}");
+        let answer = in_time(Answer::of(post)).await;
+        if answer.status != 200 {
+            assert_eq!(answer.refusal(), (502, "upstream_failed", -70502));
+            failed += 1;
+        }
+    }
+    assert!(failed <= 2, "{failed} of {POSTS} failed");
+    assert_eq!(calls.of(0..POSTS), [1; POSTS], "each reached WeChat once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_quiet_close_posts_take_fresh_connections_and_gets_go_on_reusing() {
+    let (gate, calls, polite) = before_quiet_closes(Setup { workers: 1, ..Setup::default() }).await;
+    let post = async |path: &str| in_time(gate.post(path, "{}")).await.status;
+    assert_eq!([post("/wxa/first").await, post("/wxa/first").await], [200, 502]);
+    polite.store(true, Ordering::Relaxed);
+    for _ in 0..10 {
+        assert_eq!(in_time(gate.get("/wxa/get")).await.errcode(), 0);
+        assert_eq!(post("/wxa/post").await, 200);
+    }
+    assert_eq!((calls.connections("/wxa/get").len(), calls.connections("/wxa/post").len()), (1, 10));
+    // A code is good once: such a GET is never sent again either.
+    for _ in 0..2 {
+        assert_eq!(in_time(gate.get("/sns/jscode2session?js_code=1")).await.status, 200);
+    }
+    assert_eq!(calls.connections("/sns/").len(), 2);
+    // What POSTs leave behind is closed: nobody would take it.
+    let parked = "wxgate_upstream_connections{state=\"idle\"}";
+    assert_eq!(gate.metric(parked).await, 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

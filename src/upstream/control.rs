@@ -132,10 +132,11 @@ impl Control {
                 }
             }
         };
+        let began = Instant::now();
         let answer = timeout_at(deadline, self.exchange(host, socket, call)).await;
         let answer = answer.unwrap_or(Err(CallError::Timeout(timeout)));
         match &answer {
-            Ok(answer) => self.hosts.answered(host, answer.status),
+            Ok(answer) => self.hosts.answered(host, answer.status, began),
             Err(CallError::Timeout(limit)) => self.hosts.failed(host, Evidence::Silent(*limit)),
             Err(CallError::Exchange(error)) => {
                 self.hosts.failed(host, Evidence::Broken(error.to_string()));

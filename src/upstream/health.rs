@@ -94,6 +94,8 @@ pub(super) struct Health {
 struct Record {
     points: u32,
     problem: Option<String>,
+    /// When it was last said to be suspect or unhealthy.
+    since: Option<Instant>,
     /// A task probes this host.
     watched: bool,
     /// Good probes in a row, and how many it takes.
@@ -150,8 +152,8 @@ impl Health {
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
     }
 
-    /// A request was answered.
-    pub(super) fn succeeded(&self) -> Change {
+    /// A request that began at `began` was answered.
+    pub(super) fn succeeded(&self, began: Instant) -> Change {
         // Of an unhealthy host the answers still under way say little; probes decide.
         let mark = self.mark.load(Ordering::Relaxed);
         if mark == CLEAR || (mark == UNHEALTHY && !self.alone) {
@@ -160,6 +162,12 @@ impl Health {
         let mut record = self.record.lock();
         match self.mark.load(Ordering::Relaxed) {
             UNHEALTHY if !self.alone => Change::None,
+            // The answer was on its way already when another request failed: failures are no longer
+            // in a row, but whether the host still answers it doesn't tell.
+            SUSPECT | UNHEALTHY if record.since.is_some_and(|since| began < since) => {
+                record.points = 0;
+                Change::None
+            }
             before => {
                 record.points = 0;
                 record.problem = None;
@@ -183,6 +191,9 @@ impl Health {
         }
         let suspect = evidence.is_suspect() || self.mark.load(Ordering::Relaxed) == SUSPECT;
         self.mark.store(if suspect { SUSPECT } else { MARKED }, Ordering::Relaxed);
+        if suspect {
+            record.since = Some(Instant::now());
+        }
         if self.alone || std::mem::replace(&mut record.watched, true) {
             return Change::None;
         }
@@ -235,6 +246,7 @@ impl Health {
         record.good = 0;
         record.pause = SHORTEST_PAUSE;
         record.problem = Some(evidence.to_string());
+        record.since = Some(Instant::now());
         self.mark.store(UNHEALTHY, Ordering::Relaxed);
     }
 }
@@ -254,7 +266,7 @@ mod tests {
         assert_eq!((health.is_fit(), health.problem().as_deref()), (false, Some("refused")));
         assert_eq!(health.failed(&refused()), Change::None);
         // An answer still under way brings nothing back.
-        assert_eq!(health.succeeded(), Change::None);
+        assert_eq!(health.succeeded(Instant::now()), Change::None);
         assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
         assert_eq!(health.probed(Some(&refused())), Next::After(SHORTEST_PAUSE * 2));
         assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
@@ -291,7 +303,7 @@ mod tests {
             assert_eq!(health.failed(&Evidence::Status(502)), Change::Watch);
             assert!(health.is_fit());
             assert_eq!(health.failed(&Evidence::Status(502)), Change::None);
-            assert_eq!(health.succeeded(), Change::None);
+            assert_eq!(health.succeeded(Instant::now()), Change::None);
             // The probe may ask for what this host doesn't have.
             assert_eq!(health.probed(Some(&Evidence::Status(503))), Next::Done { healthy_again: false });
             assert!(health.is_fit());
@@ -307,11 +319,29 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_was_on_its_way_as_a_host_failed_brings_no_request_back() {
+        let health = Health::new(false);
+        let earlier = Instant::now() - SHORTEST_PAUSE;
+        let broken = Evidence::Broken("reset".into());
+        assert_eq!(health.failed(&broken), Change::Watch);
+        assert_eq!((health.succeeded(earlier), health.is_fit()), (Change::None, false));
+        // But failures aren't in a row any more.
+        assert_eq!([health.failed(&broken), health.failed(&broken)], [Change::None, Change::None]);
+        assert_eq!(health.probed(None), Next::Done { healthy_again: false });
+        assert!(health.is_fit());
+
+        let alone = Health::new(true);
+        assert_eq!(alone.failed(&refused()), Change::Unhealthy { watch: false });
+        assert_eq!((alone.succeeded(earlier), alone.problem().is_some()), (Change::None, true));
+        assert_eq!(alone.succeeded(Instant::now()), Change::Healthy);
+    }
+
+    #[test]
     fn a_host_alone_is_never_probed_and_back_with_its_first_answer() {
         let health = Health::new(true);
         assert_eq!(health.failed(&Evidence::Silent(SHORTEST_PAUSE)), Change::None);
         assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: false });
-        assert_eq!(health.succeeded(), Change::Healthy);
+        assert_eq!(health.succeeded(Instant::now()), Change::Healthy);
         assert_eq!(health.problem(), None);
     }
 }

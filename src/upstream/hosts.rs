@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::Method;
 use tokio::runtime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connect::{ConnectError, Connector};
 use super::health::{Change, Evidence, Health, Next, SHORTEST_PAUSE};
+use super::quiet::Quiet;
 use super::socket::Socket;
 use super::{Options, Origin, once};
 use crate::observe::chain::Chain;
@@ -26,6 +27,7 @@ pub struct Hosts {
 struct Host {
     origin: Origin,
     health: Health,
+    quiet: Quiet,
 }
 
 /// How a host is doing.
@@ -50,7 +52,7 @@ impl std::fmt::Debug for Hosts {
 impl Hosts {
     pub(super) fn new(connector: Connector, origins: Vec<Origin>, runtime: runtime::Handle) -> Self {
         let alone = origins.len() == 1;
-        let host = |origin| Host { origin, health: Health::new(alone) };
+        let host = |origin| Host { origin, health: Health::new(alone), quiet: Quiet::new() };
         Self { connector, hosts: origins.into_iter().map(host).collect(), runtime }
     }
 
@@ -74,6 +76,12 @@ impl Hosts {
         first(Health::is_fit).or_else(|| first(Health::is_suspect)).unwrap_or(0)
     }
 
+    /// Whether a request to `host` that can't be sent twice takes a connection of its own, which it
+    /// then has to make.
+    pub(super) fn asks_for_a_fresh_one(&self, host: usize) -> bool {
+        self.hosts[host].quiet.asks_for_a_fresh_one()
+    }
+
     /// Connects to `host`. What that says of its health is noted.
     pub(super) async fn connect(self: &Arc<Self>, host: usize) -> Result<Socket, ConnectError> {
         let connected = self.connector.connect(self.origin(host)).await;
@@ -92,18 +100,21 @@ impl Hosts {
         (next != host && error.concerns_host()).then_some(next)
     }
 
-    /// `host` answered with this status.
-    pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode) {
+    /// `host` answered a request that began at `began` with this status.
+    pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode, began: Instant) {
         // Not implemented, or another version of HTTP: these are about the request.
         if status.is_server_error() && !matches!(status.as_u16(), 501 | 505) {
             self.failed(host, Evidence::Status(status.as_u16()));
-        } else if self.hosts[host].health.succeeded() == Change::Healthy {
+        } else if self.hosts[host].health.succeeded(began) == Change::Healthy {
             self.tell_healthy(host);
         }
     }
 
     /// `host` failed a request.
     pub(super) fn failed(self: &Arc<Self>, host: usize, evidence: Evidence) {
+        if matches!(evidence, Evidence::Stale) {
+            self.hosts[host].quiet.closed();
+        }
         match self.hosts[host].health.failed(&evidence) {
             Change::None | Change::Healthy => {}
             Change::Watch => self.watch(host, Duration::ZERO),

@@ -6,6 +6,7 @@
 //! | `set` | the upstreams of the configuration in force, and what there is to see of them |
 //! | `hosts` | the hosts that stand for each other: which is used, and the probes of those that fail |
 //! | `health` | what is held against one host |
+//! | `quiet` | whether it closes connections as requests come |
 //! | `connect`, `egress`, `resolve`, `tls`, `socket` | a fresh connection: name, proxy, TCP, TLS |
 //! | `client/` | the hot path: a worker's connections, and one request on one of them |
 //! | `control`, `once` | the proxy's own calls, each on a connection of its own |
@@ -19,13 +20,14 @@ mod hosts;
 mod once;
 mod options;
 mod origin;
+mod quiet;
 mod resolve;
 mod set;
 mod socket;
 pub mod tls;
 
 pub use self::client::{
-    Answer, BodyError, Gauges, Patience, Payload, Pool, Progress, Ready, SendError, Start, Stream,
+    Answer, BodyError, Gauges, Need, Patience, Payload, Pool, Progress, Ready, SendError, Start, Stream,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -17,7 +17,7 @@ use crate::message::headers;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
-use crate::upstream::{Answer, Patience, Pool, Progress, SendError};
+use crate::upstream::{Answer, Need, Patience, Pool, Progress, SendError};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
@@ -101,7 +101,8 @@ fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
 /// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen
 /// it: no byte was handed to the kernel; or, for GET, where a connection that had served before was
 /// closed without a byte of an answer, since WeChat's idle close may have crossed the request. A
-/// message must not go out twice.
+/// message must not go out twice; so that it goes out once where WeChat closes like that often, it
+/// keeps off connections that have served before.
 pub(crate) async fn send(
     pool: &Rc<Pool<Outgoing>>,
     sending: &mut Sending<'_>,
@@ -111,7 +112,8 @@ pub(crate) async fn send(
 ) -> Result<Answer<Outgoing>, Error> {
     let lost = || Error::BadRequest("the request's body is gone".into());
     let target = target(path_and_query)?;
-    let ready = pool.ready(false).await?;
+    let once = sending.parts.method != Method::GET || endpoint.one_time_code;
+    let ready = pool.ready(if once { Need::Once } else { Need::Any }).await?;
     let request = sending.request(target.clone(), ready.authority()).ok_or_else(lost)?;
     let error = match ready.send(request, patience).await {
         Ok(answer) => return Ok(answer),
@@ -119,9 +121,7 @@ pub(crate) async fn send(
     };
     let repeatable = match &error {
         SendError::Broken { sent: false, .. } => true,
-        SendError::Broken { stale, .. } => {
-            *stale && sending.parts.method == Method::GET && !endpoint.one_time_code
-        }
+        SendError::Broken { stale, .. } => *stale && !once,
         SendError::Connect(_) | SendError::Switched | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
     if is_callers_doing(&error) {
@@ -130,7 +130,7 @@ pub(crate) async fn send(
     if !repeatable || !sending.is_replayable() {
         return Err(error.into());
     }
-    let ready = pool.ready(true).await?;
+    let ready = pool.ready(Need::Fresh).await?;
     let request = sending.request(target, ready.authority()).ok_or_else(lost)?;
     Ok(ready.send(request, patience).await?)
 }

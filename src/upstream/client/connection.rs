@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -61,14 +62,20 @@ pub(super) struct Connection<B: Payload> {
     /// Kept from exchange to exchange, since setting a timer costs more than looking at one that is
     /// set already.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
-    pub(super) made_at: Instant,
+    /// From then on it takes no further request.
+    pub(super) retires_at: Instant,
     pub(super) parked_at: Option<Instant>,
     gauges: Arc<Gauges>,
 }
 
 impl<B: Payload> Connection<B> {
-    /// On a fresh socket to `host`.
-    pub(super) async fn new(host: usize, socket: Socket, gauges: &Arc<Gauges>) -> hyper::Result<Box<Self>> {
+    /// On a fresh socket to `host`, to be used for as long as `age`.
+    pub(super) async fn new(
+        host: usize,
+        socket: Socket,
+        age: Duration,
+        gauges: &Arc<Gauges>,
+    ) -> hyper::Result<Box<Self>> {
         let transport = Transport { socket, meter: Rc::new(Meter::default()) };
         let meter = Rc::clone(&transport.meter);
         let (sender, driver) = http1::Builder::new()
@@ -84,7 +91,7 @@ impl<B: Payload> Connection<B> {
             host,
             reused: false,
             timer: None,
-            made_at: Instant::now(),
+            retires_at: Instant::now() + age,
             parked_at: None,
             gauges: Arc::clone(gauges),
         }))

@@ -46,7 +46,7 @@ impl<B: Payload> Waiting<'_, B> {
     fn settle(&self, outcome: &Result<Answer<B>, SendError>) {
         self.settled.set(true);
         let evidence = match outcome {
-            Ok(answer) => return self.pool.hosts.answered(self.host, answer.status),
+            Ok(answer) => return self.pool.hosts.answered(self.host, answer.status, self.since),
             Err(SendError::Timeout(limit)) => Evidence::Silent(*limit),
             // The request's own body broke off.
             Err(SendError::Broken { source, .. }) if source.is_user() => return,

@@ -20,4 +20,4 @@ pub use self::answer::{Answer, Start, Stream};
 pub use self::connection::{Gauges, Payload};
 pub use self::error::{BodyError, SendError};
 pub use self::patience::{Patience, Progress};
-pub use self::pool::{Pool, Ready};
+pub use self::pool::{Need, Pool, Ready};

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -16,6 +17,18 @@ use crate::upstream::hosts::Hosts;
 /// unit of the task's budget; with none left tokio would call a dead connection pending, that is
 /// alive.
 const MOST_DISCARDED: usize = 16;
+
+/// Which connections will do for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Any that seems good: where it closes under the request, that is sent again.
+    Any,
+    /// For what can't be sent again: a fresh one, if the host has closed another under a request
+    /// lately; else any.
+    Once,
+    /// A fresh one.
+    Fresh,
+}
 
 /// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is
 /// closed.
@@ -65,17 +78,26 @@ impl<B: Payload> Pool<B> {
         &self.lanes[host].authority
     }
 
-    /// A connection that a request can be sent on, a new one if `fresh`.
-    pub async fn ready(self: &Rc<Self>, fresh: bool) -> Result<Ready<B>, SendError> {
+    /// A connection that a request can be sent on.
+    pub async fn ready(self: &Rc<Self>, need: Need) -> Result<Ready<B>, SendError> {
         let host = self.hosts.choose();
+        let fresh = self.is_to_be_fresh(host, need);
         let parked = if fresh { None } else { self.reuse(host) };
         let connection = match parked {
             Some(connection) => connection,
             // Boxed where it is rare: a future is as large as its largest step, and is copied when
             // it is made.
-            None => Box::pin(self.connect(host)).await?,
+            None => Box::pin(self.connect(host, need, fresh)).await?,
         };
         Ok(Ready { connection, pool: Rc::clone(self) })
+    }
+
+    fn is_to_be_fresh(&self, host: usize, need: Need) -> bool {
+        match need {
+            Need::Any => false,
+            Need::Once => self.hosts.asks_for_a_fresh_one(host),
+            Need::Fresh => true,
+        }
     }
 
     /// A parked connection that is still good.
@@ -85,7 +107,7 @@ impl<B: Payload> Pool<B> {
             let mut connection = self.lanes[host].parked.borrow_mut().pop()?;
             self.gauges.parked(|idle| idle - 1);
             let idle = connection.parked_at.take().map_or(options.pool_idle, |at| now.duration_since(at));
-            if idle >= options.pool_idle || now.duration_since(connection.made_at) >= options.pool_age {
+            if idle >= options.pool_idle || now >= connection.retires_at {
                 continue;
             }
             // Nobody polls a parked connection: one poll notices that WeChat has closed it
@@ -101,11 +123,20 @@ impl<B: Payload> Pool<B> {
     }
 
     /// A new connection to `host`; one to another host where that one takes none.
-    async fn connect(&self, mut host: usize) -> Result<Box<Connection<B>>, SendError> {
+    async fn connect(
+        &self,
+        mut host: usize,
+        need: Need,
+        mut fresh: bool,
+    ) -> Result<Box<Connection<B>>, SendError> {
         loop {
             let error = match self.hosts.connect(host).await {
                 Ok(socket) => {
-                    let connection = Connection::new(host, socket, &self.gauges).await;
+                    // What was made for a single request isn't kept: the next such request makes
+                    // its own, and they would heap up.
+                    let single = fresh && need == Need::Once;
+                    let age = if single { Duration::ZERO } else { self.options().pool_age };
+                    let connection = Connection::new(host, socket, age, &self.gauges).await;
                     return connection.map_err(|source| SendError::broken(source, false, false));
                 }
                 Err(error) => error,
@@ -114,7 +145,8 @@ impl<B: Payload> Pool<B> {
                 None => return Err(SendError::Connect(error)),
                 Some(next) => host = next,
             }
-            if let Some(connection) = self.reuse(host) {
+            fresh = self.is_to_be_fresh(host, need);
+            if !fresh && let Some(connection) = self.reuse(host) {
                 return Ok(connection);
             }
         }
@@ -123,7 +155,7 @@ impl<B: Payload> Pool<B> {
     /// Takes back a connection whose exchange is over, unless it has served long enough.
     pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
         let now = Instant::now();
-        if now.duration_since(connection.made_at) >= self.options().pool_age {
+        if now >= connection.retires_at {
             return;
         }
         connection.parked_at = Some(now);

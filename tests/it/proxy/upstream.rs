@@ -1,8 +1,10 @@
 //! Connections to WeChat that are dead, slow or misleading.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,8 +16,8 @@ use crate::harness::{APPID, Answer, Gate, Setup, at_once};
 const TOKEN: &str = r#"{"access_token":"60_0123456789abcdef0123456789abcdef","expires_in":7200}"#;
 const OK: &str = r#"{"errcode":0,"errmsg":"ok"}"#;
 
-/// A proxy before an upstream that `serve` plays, one connection at a time in a task of its own.
-async fn gate_before<F>(setup: Setup, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Gate
+/// The URL of an upstream that `serve` plays, one connection at a time in a task of its own.
+async fn played<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -30,6 +32,15 @@ where
             tokio::spawn(serve(stream));
         }
     });
+    url
+}
+
+/// A proxy before an upstream that `serve` plays.
+async fn gate_before<F>(setup: Setup, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Gate
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let url = played(serve).await;
     Gate::with(Setup { upstream_url: Some(url), ..setup }).await.settled().await
 }
 
@@ -45,6 +56,19 @@ async fn head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
             return Some((String::from_utf8_lossy(&bytes).into_owned(), rest));
         }
     }
+}
+
+/// The head of a request that was read to its end.
+async fn request(stream: &mut TcpStream) -> Option<String> {
+    let (head, mut body) = head(stream).await?;
+    let lower = head.to_ascii_lowercase();
+    let length = lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    while body.len() < length.unwrap_or(0) {
+        if stream.read_buf(&mut body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(head)
 }
 
 async fn answer(stream: &mut TcpStream, body: &str) {
@@ -103,6 +127,146 @@ async fn hundreds_of_connections_that_wechat_closed_while_parked_harm_no_request
         let answer = in_time(gate.get("/cgi-bin/user/info?openid=o1")).await;
         assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
     }
+}
+
+/// The calls that an upstream has read, as (connection, target).
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<Vec<(usize, String)>>>);
+
+impl Calls {
+    /// Reads one that came on `connection`; a token call is answered here.
+    async fn read(&self, connection: usize, stream: &mut TcpStream) -> Option<()> {
+        loop {
+            let head = request(stream).await?;
+            let target = head.split(' ').nth(1).expect("a target").to_owned();
+            if target.starts_with("/cgi-bin/stable_token") {
+                answer(stream, TOKEN).await;
+                continue;
+            }
+            self.0.lock().push((connection, target));
+            return Some(());
+        }
+    }
+
+    /// How often each of `numbers` was read.
+    fn of(&self, numbers: std::ops::Range<usize>) -> Vec<usize> {
+        let calls = self.0.lock();
+        let is = |target: &str, number| target.contains(&format!("number={number}&"));
+        numbers.map(|number| calls.iter().filter(|(_, target)| is(target, number)).count()).collect()
+    }
+
+    /// The connections that calls to `path` came on.
+    fn connections(&self, path: &str) -> Vec<usize> {
+        let calls = self.0.lock();
+        let mut connections: Vec<_> =
+            calls.iter().filter(|(_, target)| target.starts_with(path)).map(|(number, _)| *number).collect();
+        connections.dedup();
+        connections
+    }
+}
+
+/// A proxy before an upstream that answers once on each connection, and closes it without a word as the next call comes;
+/// with `polite` set it answers that too.
+async fn before_quiet_closes(setup: Setup) -> (Gate, Calls, Arc<AtomicBool>) {
+    let (calls, polite) = (Calls::default(), Arc::new(AtomicBool::new(false)));
+    let (seen, answering, next) = (calls.clone(), Arc::clone(&polite), AtomicUsize::new(0));
+    let gate = gate_before(setup, move |mut stream| {
+        let (seen, answering) = (seen.clone(), Arc::clone(&answering));
+        let connection = next.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let mut first = true;
+            while seen.read(connection, &mut stream).await.is_some() {
+                if !std::mem::replace(&mut first, false) && !answering.load(Ordering::Relaxed) {
+                    return;
+                }
+                answer(&mut stream, OK).await;
+            }
+        }
+    })
+    .await;
+    (gate, calls, polite)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_200_posts_to_a_host_that_closes_connections_quietly_at_most_2_fail() {
+    const POSTS: usize = 200;
+    let (gate, calls, _) = before_quiet_closes(Setup { workers: 4, ..Setup::default() }).await;
+    let mut failed = 0;
+    for number in 0..POSTS {
+        let url = gate.url(&format!("/cgi-bin/message/template/send?number={number}&"));
+        // From a connection of its own, so that all workers have some of them.
+        let post = gate.client.post(url).header("connection", "close").body("{}");
+        let answer = in_time(Answer::of(post)).await;
+        if answer.status != 200 {
+            assert_eq!(answer.refusal(), (502, "upstream_failed", -70502));
+            failed += 1;
+        }
+    }
+    assert!(failed <= 2, "{failed} of {POSTS} failed");
+    assert_eq!(calls.of(0..POSTS), [1; POSTS], "each reached WeChat once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_quiet_close_posts_take_fresh_connections_and_gets_go_on_reusing() {
+    let (gate, calls, polite) = before_quiet_closes(Setup { workers: 1, ..Setup::default() }).await;
+    let post = async |path: &str| in_time(gate.post(path, "{}")).await.status;
+    assert_eq!([post("/wxa/first").await, post("/wxa/first").await], [200, 502]);
+    polite.store(true, Ordering::Relaxed);
+    for _ in 0..10 {
+        assert_eq!(in_time(gate.get("/wxa/get")).await.errcode(), 0);
+        assert_eq!(post("/wxa/post").await, 200);
+    }
+    assert_eq!((calls.connections("/wxa/get").len(), calls.connections("/wxa/post").len()), (1, 10));
+    // A code is good once: such a GET is never sent again either.
+    for _ in 0..2 {
+        assert_eq!(in_time(gate.get("/sns/jscode2session?js_code=1")).await.status, 200);
+    }
+    assert_eq!(calls.connections("/sns/").len(), 2);
+    // What POSTs leave behind is closed: nobody would take it.
+    let parked = "wxgate_upstream_connections{state=\"idle\"}";
+    assert_eq!(gate.metric(parked).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_on_its_way_as_a_host_broke_sends_no_request_there() {
+    let (arrived, mut all_arrived) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = watch::channel(false);
+    let first = played(move |mut stream| {
+        let (arrived, mut released) = (arrived.clone(), released.clone());
+        async move {
+            while let Some(head) = request(&mut stream).await {
+                let target = head.split(' ').nth(1).expect("a target");
+                match target.split('?').next().expect("a path") {
+                    "/cgi-bin/stable_token" => answer(&mut stream, TOKEN).await,
+                    "/wxa/slow" => {
+                        let _ = arrived.send(());
+                        let _ = released.wait_for(|released| *released).await;
+                        answer(&mut stream, OK).await;
+                    }
+                    // The probe is to find nothing out.
+                    "/" => std::future::pending().await,
+                    _ => return,
+                }
+            }
+        }
+    })
+    .await;
+    let second = played(|mut stream| async move {
+        while request(&mut stream).await.is_some() {
+            answer(&mut stream, OK).await;
+        }
+    })
+    .await;
+    let upstream = format!("base_urls = [\"{first}\", \"{second}\"]\nconnect_timeout = \"60s\"");
+    let gate = Gate::with(Setup { upstream, ..Setup::default() }).await.settled().await;
+    let broken = async {
+        in_time(all_arrived.recv()).await;
+        assert_eq!(gate.post("/wxa/broken", "{}").await.status, 502);
+        release.send_replace(true);
+    };
+    let (slow, ()) = in_time(async { tokio::join!(gate.post("/wxa/slow", "{}"), broken) }).await;
+    assert_eq!(slow.errcode(), 0);
+    assert_eq!(in_time(gate.post("/wxa/broken", "{}")).await.status, 200, "from the second host");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,16 @@ pub(in crate::token) struct FetchError {
     pub failure: Failure,
     /// WeChat may have acted without our knowing: a classic token may have been rotated away.
     pub lost: bool,
+    /// It may be the fault of the credential that the fetch was made with: of this generation, 0 if
+    /// none was to be had.
+    pub blamed: Option<u64>,
+}
+
+impl FetchError {
+    /// WeChat is known not to have acted.
+    pub(super) fn of(failure: Failure) -> Self {
+        Self { failure, lost: false, blamed: None }
+    }
 }
 
 /// What WeChat answered to a call about a credential: an object without an errcode but 0.
@@ -67,7 +77,7 @@ pub(super) fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued,
         _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
     };
     if placeholder::looks_like(value.expose()) {
-        return Err(FetchError { failure: Failure::looped(), lost: false });
+        return Err(FetchError::of(Failure::looped()));
     }
     match answer.get("expires_in").and_then(Value::as_i64) {
         Some(seconds @ 1..=LONGEST_LIFETIME) => {
@@ -84,7 +94,7 @@ pub(super) fn without_mark(body: &[u8]) -> &[u8] {
 
 /// The configuration rules it out.
 pub(super) fn unset(key: &str) -> FetchError {
-    FetchError { failure: Failure::transient(format!("the app has no {key}")), lost: false }
+    FetchError::of(Failure::transient(format!("the app has no {key}")))
 }
 
 /// What may stand in a query as it is; a token with anything else would change the request around
@@ -95,10 +105,7 @@ fn well_formed(token: &str) -> bool {
 }
 
 fn garbage(what: String) -> FetchError {
-    FetchError {
-        failure: Failure { errcode: None, message: what, remedy: None, permanent: false },
-        lost: true,
-    }
+    FetchError { lost: true, ..FetchError::of(Failure::transient(what)) }
 }
 
 fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchError {
@@ -114,7 +121,7 @@ fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchEr
         remedy,
         permanent: errcode::opens_circuit(code),
     };
-    FetchError { failure, lost: false }
+    FetchError::of(failure)
 }
 
 /// WeChat's text, fit for a log line: short, without control characters, and without our secret

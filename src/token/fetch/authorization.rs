@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::object;
 use super::by_token::CallByToken;
 use super::fields::Fields;
 use crate::secret::Secret;
 use crate::token::{Failure, Handle};
 use crate::upstream::control::Control;
-use crate::wechat::{Family, Issuer, TokenEndpoint};
+use crate::wechat::{Issuer, TokenEndpoint};
 
 /// What an account that authorised a platform granted.
 pub(in crate::token) struct Authorization {
@@ -31,10 +30,9 @@ pub(in crate::token) async fn query_auth(
     let code_field = EXCHANGE.code.map(|name| (name, code.expose()));
     let texts = std::iter::once((EXCHANGE.id, component)).chain(code_field).collect();
     let body = Fields { texts, ..Fields::default() }.json();
-    let call = CallByToken { path: EXCHANGE.path, query: "", body: Some(&body), issuer: Issuer::Component };
-    let answer = call.make(control, platform, timeout).await;
-    let mut answer =
-        answer.and_then(|answer| object(answer, Family::Api, code)).map_err(|error| error.failure)?;
+    let (path, body, issuer) = (EXCHANGE.path, Some(&**body), Issuer::Component);
+    let call = CallByToken { path, query: "", body, secret: code, issuer };
+    let mut answer = call.make(control, platform, timeout).await.map_err(|error| error.failure)?;
     let mut take = |name: &str| answer.get_mut("authorization_info")?.as_object_mut()?.remove(name);
     let (appid, refresh_token) = (take("authorizer_appid"), take("authorizer_refresh_token"));
     drop(take("authorizer_access_token"));

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::answer::FetchError;
+use super::answer::{FetchError, object};
 use super::fields::with_credential;
+use crate::secret::Secret;
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::{self, Endpoint};
-use crate::wechat::errcode::Proof;
-use crate::wechat::errcode::scan;
+use crate::wechat::errcode::{Proof, casts_doubt, scan};
 
 /// How often a call is made again at most whose own credential was rejected.
 const REPLAYS: usize = 2;
@@ -24,27 +25,33 @@ pub(super) struct CallByToken<'a> {
     pub query: &'a str,
     /// None: a GET.
     pub body: Option<&'a str>,
+    /// What WeChat's text is not to show.
+    pub secret: &'a Secret,
     /// Of the credential that it carries.
     pub issuer: Issuer,
 }
 
 impl CallByToken<'_> {
-    /// WeChat may reject the credential as it may any caller's: then it is replaced, and the call
-    /// made again.
+    /// What WeChat answered: an object without an errcode but 0. WeChat may reject the credential as
+    /// it may any caller's, or answer what may come of that: then the credential is looked into,
+    /// replaced if it is dead, and the call made again.
     pub(super) async fn make(
         &self,
         control: &Control,
         by: &Handle,
         timeout: Duration,
-    ) -> Result<Result<Answer, CallError>, FetchError> {
-        let mut token = by.obtain().await.map_err(|error| without(&error.cause))?;
+    ) -> Result<Map<String, Value>, FetchError> {
+        let mut token = by.obtain().await.map_err(|error| without(&error.cause, 0))?;
         let mut replayed_alive = false;
         let mut replays = 0;
         loop {
             let sent_at = Instant::now();
             let answer = self.once(control, &token, timeout).await;
             let code = answer.as_ref().ok().and_then(|answer| scan(&answer.body).errcode);
-            let (Some(errcode), Proof::Dead) = (code, self.issuer.proof(code)) else { return Ok(answer) };
+            let rejected = self.issuer.proof(code) == Proof::Dead;
+            let Some(errcode) = code.filter(|code| rejected || casts_doubt(*code)) else {
+                return self.read(answer);
+            };
             let rejection = Rejection {
                 generation: token.generation,
                 endpoint: u64::from(self.endpoint().id),
@@ -54,20 +61,30 @@ impl CallByToken<'_> {
                 received_at: Instant::now(),
                 replayed_alive,
             };
+            let mut again = replays < REPLAYS;
+            let mut pause = Duration::ZERO;
             match by.rejected(rejection).await {
                 Verdict::Replay(newer) => (token, replayed_alive) = (newer, false),
-                Verdict::ReplayAfter(same, delay) => {
-                    sleep(delay).await;
-                    (token, replayed_alive) = (same, true);
+                Verdict::ReplayAfter(same, delay) => (token, replayed_alive, pause) = (same, true, delay),
+                Verdict::PassOn => again = false,
+                Verdict::Unavailable(error) => return Err(without(&error.cause, token.generation)),
+            }
+            if !again {
+                // Where a secret is sent, a code that rejects a token accuses the secret; so it
+                // isn't read as WeChat's answer.
+                if rejected {
+                    return Err(without(&format!("WeChat rejects it with {errcode}"), token.generation));
                 }
-                Verdict::PassOn => return Err(without(&format!("WeChat rejects it with {errcode}"))),
-                Verdict::Unavailable(error) => return Err(without(&error.cause)),
+                let blamed = Some(token.generation);
+                return self.read(answer).map_err(|error| FetchError { blamed, ..error });
             }
+            sleep(pause).await;
             replays += 1;
-            if replays > REPLAYS {
-                return Err(without(&format!("WeChat goes on rejecting it with {errcode}")));
-            }
         }
+    }
+
+    fn read(&self, answer: Result<Answer, CallError>) -> Result<Map<String, Value>, FetchError> {
+        object(answer, self.issuer.family(), self.secret)
     }
 
     fn endpoint(&self) -> &'static Endpoint {
@@ -86,7 +103,8 @@ impl CallByToken<'_> {
     }
 }
 
-fn without(cause: &str) -> FetchError {
+/// The fetch failed for the credential that it is made with, of generation `blamed`.
+fn without(cause: &str, blamed: u64) -> FetchError {
     let failure = Failure::transient(format!("the credential to fetch it with is not to be had: {cause}"));
-    FetchError { failure, lost: false }
+    FetchError { blamed: Some(blamed), ..FetchError::of(failure) }
 }

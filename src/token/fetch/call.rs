@@ -62,9 +62,10 @@ impl Fetch<'_> {
         texts.extend(endpoint.account.map(|name| (name, &*credential.owner)));
         texts.extend(endpoint.grant.map(|name| (name, refresh_token.expose())));
         let body = Fields { texts, ..Fields::default() }.json();
-        let call = CallByToken { path: endpoint.path, query: "", body: Some(&body), issuer: by };
-        let answer = call.make(self.control, platform, options.fetch_timeout).await?;
-        let answer = object(answer, credential.issuer.family(), &refresh_token).inspect_err(|error| {
+        let (path, body) = (endpoint.path, Some(&**body));
+        let call = CallByToken { path, query: "", body, secret: &refresh_token, issuer: by };
+        let answer = call.make(self.control, platform, options.fetch_timeout).await;
+        let answer = answer.inspect_err(|error| {
             if error.failure.errcode == Some(REFRESH_TOKEN_INVALID) {
                 self.grant.refuse();
             }
@@ -81,16 +82,16 @@ impl Fetch<'_> {
         let Settings { app, options, credential } = self.settings;
         let Some(token) = &credential.by else { return Err(unset("token")) };
         let (query, issuer) = (kind.query(), app.kind.issuer(app.mode));
-        let call = CallByToken { path: kind.path(), query: &query, body: None, issuer };
+        let call = CallByToken { path: kind.path(), query: &query, body: None, secret: &app.secret, issuer };
         let answer = call.make(self.control, token, options.fetch_timeout).await?;
-        issued(&object(answer, credential.issuer.family(), &app.secret)?, credential.issuer.field())
+        issued(&answer, credential.issuer.field())
     }
 
     /// What WeChat handed over to fetch with.
     async fn granted(&mut self) -> Result<Arc<Secret>, FetchError> {
         let key = grant::key(&self.settings.app, &self.settings.credential).unwrap_or_default();
         let looked = self.grant.look(self.store, &key, self.now).await;
-        looked.map_err(|failure| FetchError { failure, lost: false })
+        looked.map_err(FetchError::of)
     }
 }
 

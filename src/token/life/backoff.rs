@@ -19,6 +19,8 @@ pub(super) struct Backoff {
     present: Option<(Pause, Failure)>,
     /// In a row.
     failures: u32,
+    /// The generation of the credential to fetch with that the present one may be due to.
+    blamed: Option<u64>,
 }
 
 impl Backoff {
@@ -33,6 +35,17 @@ impl Backoff {
     /// Bars fetches although none failed.
     pub(super) fn bar(&mut self, failure: Failure, now: Moment, lasts: Duration) {
         self.present = Some((Pause::new(now, lasts), failure));
+        self.blamed = None;
+    }
+
+    /// The present failure may be the fault of the credential that the fetch was made with: of this
+    /// generation, 0 if none was to be had.
+    pub(super) fn blame(&mut self, generation: u64) {
+        self.blamed = Some(generation);
+    }
+
+    pub(super) fn blamed(&self) -> Option<u64> {
+        self.blamed
     }
 
     /// Nothing stands in the way any more.
@@ -127,6 +140,17 @@ mod tests {
         backoff.clear();
         assert!(!backoff.bars(now) && backoff.failure().is_none());
         assert_eq!(fail(&mut backoff), 1);
+    }
+
+    #[test]
+    fn only_the_failure_just_told_of_is_blamed_on_what_it_was_fetched_with() {
+        let now = Moment { wall: Timestamp(0), steady: Instant::now() };
+        let mut backoff = Backoff::default();
+        backoff.fail(Failure::transient("its token is dead"), now, 0.5);
+        backoff.blame(7);
+        assert_eq!(backoff.blamed(), Some(7));
+        backoff.fail(Failure::transient("busy"), now, 0.5);
+        assert_eq!(backoff.blamed(), None);
     }
 
     #[test]

@@ -288,6 +288,25 @@ impl Life {
         self.backoff.fail(failure, now, self.random.f64())
     }
 
+    /// That failure may be the fault of the credential that the fetch was made with: of this
+    /// generation, 0 if none was to be had.
+    pub(crate) fn blame(&mut self, generation: u64) {
+        self.backoff.blame(generation);
+    }
+
+    /// Whether another credential to fetch with would end what stands in the way.
+    pub(crate) fn blames(&self) -> bool {
+        self.backoff.blamed().is_some()
+    }
+
+    /// Fetches would be made with this generation now: a failure that another one may be blamed for
+    /// stands in the way no longer.
+    pub(crate) fn fetched_with(&mut self, generation: u64) {
+        if self.backoff.blamed().is_some_and(|blamed| blamed != generation) {
+            self.unbar();
+        }
+    }
+
     /// Nothing stands in the way any more.
     pub(crate) fn unbar(&mut self) {
         self.backoff.clear();

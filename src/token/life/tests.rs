@@ -62,6 +62,22 @@ fn only_a_newer_token_that_lives_is_adopted() {
 }
 
 #[test]
+fn another_credential_to_fetch_with_ends_a_pause_that_the_one_before_is_blamed_for() {
+    let times = times();
+    let now = times.at(200);
+    let mut life = times.life(Issuer::Authorizer);
+    life.fail(Failure::transient("busy"), now);
+    life.fetched_with(8);
+    assert!(life.is_barred(now), "nobody is to blame");
+    life.fail(Failure::transient("its token is dead"), now);
+    life.blame(7);
+    life.fetched_with(7);
+    assert!(life.blames() && life.is_barred(now), "it is the same one");
+    life.fetched_with(8);
+    assert!(!life.blames() && !life.is_barred(now));
+}
+
+#[test]
 fn a_token_that_others_numbered_higher_is_renumbered_and_what_is_known_of_it_stays() {
     let times = times();
     let mut life = times.life(STABLE);

@@ -8,7 +8,8 @@
 //!    It is dead: one forced refresh, if the budget allows.
 //! 5. Without a token that WeChat takes, callers get the proxy's own error.
 //!
-//! Where every fetch rotates the token, step 4 comes before step 3.
+//! Where every fetch rotates the token, and where the errcode proves nothing, step 4 comes before
+//! step 3.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::renewal::{Limits, Renewal};
 use crate::token::fetch::probe;
 use crate::token::handle::Verdict;
 use crate::token::life::{CachedVerdict, Reason, Rejection};
-use crate::wechat::errcode::Proof;
+use crate::wechat::errcode::{Proof, casts_doubt};
 
 /// Long enough for WeChat's nodes to agree on a token, and short enough for the SDKs that give up
 /// after 2 s.
@@ -50,22 +51,22 @@ impl RefreshTask {
         // Meanwhile traffic may bring evidence.
         self.shared.evidence.watch(rejection.generation, rejection.received_at);
         self.rejected = Some((rejection.endpoint_path, rejection.received_at));
-        let verdict = if replayed { self.confirm(rejection).await } else { self.look_into().await };
+        let verdict = if replayed { self.confirm(rejection).await } else { self.look_into(rejection).await };
         self.rejected = None;
         self.shared.evidence.unwatch();
         verdict
     }
 
     /// Steps 2 to 5.
-    async fn look_into(&mut self) -> Verdict {
+    async fn look_into(&mut self, rejection: &Rejection) -> Verdict {
         // Step 2.
         if self.adopt_newer().await {
             return self.replay().await;
         }
         // Step 3: where WeChat hands out the same token again, a fetch costs little and settles
-        // most cases. Where it rotates the token for everybody, only one that is proven dead is
-        // worth it.
-        let renewal = if self.credential.issuer.rotates() {
+        // most cases. Where it rotates the token for everybody, or may be of no use at all, only a
+        // token that is proven dead is worth it.
+        let renewal = if self.credential.issuer.rotates() || casts_doubt(rejection.errcode) {
             None
         } else {
             Some(self.renew(Reason::Rejected, Limits::Kept).await)

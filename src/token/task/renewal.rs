@@ -248,6 +248,9 @@ impl RefreshTask {
             failure.permanent = false;
         }
         self.fail(failure);
+        if let Some(generation) = error.blamed {
+            self.life.blame(generation);
+        }
         (Outcome::Failed, Renewal::Failed)
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::refresh_task::RefreshTask;
 use super::renewal::{Limits, Renewal};
 use crate::observe::clock::Clock;
 use crate::store::Record;
-use crate::token::handle::{RefreshReport, RefreshResult, TaskMessage};
+use crate::token::handle::{Handle, RefreshReport, RefreshResult, TaskMessage};
 use crate::token::life::{Due, Failure, Reason};
 
 /// A wall clock that is stepped is noticed within this time.
@@ -29,6 +30,7 @@ impl RefreshTask {
             self.learn_forces().await;
         }
         let longest = if self.shared.on_demand { LONGEST_NAP_ON_DEMAND } else { LONGEST_NAP };
+        let mut others = self.credential.by.as_ref().map(Handle::changes);
         loop {
             self.publish();
             let next = self.due(self.now());
@@ -43,6 +45,7 @@ impl RefreshTask {
                     self.take(Due::Retry).await;
                     drop(permit);
                 }
+                () = changed(&mut others), if self.life.blames() => self.look_for_another(),
                 () = nap(&self.deps.clock, left, longest), if !first => {
                     if let Some((due, Duration::ZERO)) = self.due(self.now()) {
                         self.publish();
@@ -55,6 +58,7 @@ impl RefreshTask {
 
     async fn answer(&mut self, message: TaskMessage) {
         self.idle = false;
+        self.look_for_another();
         match message {
             TaskMessage::Obtain(reply) => {
                 let answer = self.obtain().await;
@@ -86,6 +90,13 @@ impl RefreshTask {
             TaskMessage::Stop => {}
             #[cfg(test)]
             TaskMessage::Panic => panic!("asked to"),
+        }
+    }
+
+    /// Another credential to fetch with may succeed where the one before it failed.
+    fn look_for_another(&mut self) {
+        if let Some(token) = self.credential.by.as_ref().and_then(Handle::current) {
+            self.life.fetched_with(token.generation);
         }
     }
 
@@ -155,6 +166,16 @@ impl RefreshTask {
             self.fail(Failure::unauthorized("the account took its authorisation back"));
         }
     }
+}
+
+/// Waits for a change of the credential to fetch with, where there is one.
+async fn changed(others: &mut Option<watch::Receiver<()>>) {
+    if let Some(changes) = others
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Sleeps for `left`, less if the wall clock jumps ahead, and never long.

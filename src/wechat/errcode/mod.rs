@@ -21,7 +21,7 @@ pub use circuit::opens_circuit;
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
 pub use plain::{Plain, document, plain};
-pub use proof::{Proof, TokenCodes};
+pub use proof::{Proof, TokenCodes, casts_doubt};
 pub use scan::{Scan, scan};
 pub use text::{rid, whitelist_address};
 

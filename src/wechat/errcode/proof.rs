@@ -25,6 +25,13 @@ pub struct TokenCodes {
 /// messages (48002), and which endpoint is asked about (76021, 76022).
 const ALIVE: [i64; 6] = [0, 45009, 48001, 48002, 76021, 76022];
 
+/// Whether an answer of this errcode to a call for a credential may come of a dead token and proves
+/// nothing by itself: WeChat's "system error hints", which a ticket was refused with until there was
+/// another token (github.com/w7corp/easywechat/issues/1780).
+pub fn casts_doubt(errcode: i64) -> bool {
+    errcode == -1000
+}
+
 impl TokenCodes {
     /// Of the official platform's tokens.
     pub const API: Self = Self { dead: &[40001, 40014, 42001] };
@@ -69,6 +76,7 @@ mod tests {
             // listed.
             (Some(41001), Undecided, Undecided, Undecided),
             (Some(-1), Undecided, Undecided, Undecided),
+            (Some(-1000), Undecided, Undecided, Undecided),
             (Some(45011), Undecided, Undecided, Undecided),
             (Some(40164), Undecided, Undecided, Undecided),
         ] {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wxgate::observe::clock::Timestamp;
-use wxgate::sandbox::{App, AppKind, Authorizer, Kind, Options, Sandbox, Target};
+use wxgate::sandbox::{Action, App, AppKind, Authorizer, Fault, Kind, Options, Sandbox, Target};
 use wxgate::secret::Secret;
 use wxgate::store::{self, Location, Record, Store};
 
-use crate::harness::{Answer, Gate, Setup, at_once, caller};
+use crate::harness::{ADMIN_TOKEN, Answer, Gate, Setup, at_once, caller};
 use crate::redis_server::RedisServer;
 use crate::until::until;
 
@@ -17,6 +17,8 @@ const SECRET: &str = "canary-component-secret-21d4";
 const TICKET: &str = "canary-ticket@@@0123456789";
 const KEY: &str = "canary-key-of-tenants-90aa";
 const AUTHORIZER_TOKEN: &str = "/cgi-bin/component/api_authorizer_token";
+const COMPONENT_TOKEN: &str = "/cgi-bin/component/api_component_token";
+const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
 /// A platform before a sandbox in which accounts have authorised it, on a store that has their refresh tokens.
 struct Platform {
@@ -133,7 +135,65 @@ async fn a_component_token_that_died_is_replaced_once_and_the_call_sent_again() 
     })
     .await;
     assert!(answers.iter().all(|answer| answer.json()["pre_auth_code"].is_string()), "{answers:?}");
-    assert_eq!(gate.journal("/cgi-bin/component/api_component_token").len(), 1);
+    assert_eq!(gate.journal(COMPONENT_TOKEN).len(), 1);
+}
+
+fn fails(path: &str, errcode: i64) -> Fault {
+    Fault::new(Action::Errcode { errcode, errmsg: None }).path(path)
+}
+
+/// The platform's own token is no longer taken.
+fn kill_components_token(gate: &Gate) {
+    gate.sandbox.rotate(Target { appid: Some(COMPONENT.into()), ..Target::default() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_error_in_place_of_an_accounts_token_has_the_platforms_probed_and_replaced_if_it_is_dead() {
+    let callers = caller("crm", &[KEY], &["tenants"], "allow = [\"**\"]");
+    let platform = Platform::with(1, &callers).await;
+    let gate = &platform.gate;
+    let login = json!({
+        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
+    });
+    let login = post(gate, COMPONENT_TOKEN, &login).await.json();
+    let placeholder = login["component_access_token"].as_str().expect("a placeholder");
+    for path in [AUTHORIZER_TOKEN, QUERY_AUTH] {
+        gate.sandbox.reset();
+        kill_components_token(gate);
+        gate.sandbox.fault(fails(path, -1000).times(1));
+        let answer = if path == QUERY_AUTH {
+            let code = json!({ "component_appid": COMPONENT, "authorization_code": appid(0) });
+            post(gate, &format!("{path}?component_access_token={placeholder}"), &code).await
+        } else {
+            let user = format!("/@{}/cgi-bin/user/info?openid=o", appid(0));
+            gate.get_with(&user, &[("x-wxgate-key", KEY)]).await
+        };
+        assert_eq!((answer.status, answer.errcode()), (200, 0), "{path}: {}", answer.text());
+        let seen = gate.sandbox.journal(None);
+        let seen: Vec<_> = seen.iter().map(|entry| (&*entry.path, entry.errcode.unwrap_or(0))).collect();
+        let expected =
+            [(path, -1000), ("/cgi-bin/openapi/quota/get", 40001), (COMPONENT_TOKEN, 0), (path, 0)];
+        assert_eq!(seen[..4], expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_next_token_ends_the_pauses_of_accounts_that_waited_for_it() {
+    let platform = Platform::with(1, "").await;
+    let gate = &platform.gate;
+    let path = format!("/@{}/cgi-bin/user/info?openid=o", appid(0));
+    gate.sandbox.fault(fails(COMPONENT_TOKEN, -1));
+    kill_components_token(gate);
+    assert_eq!(gate.get(&path).await.status, 502);
+    for _ in 0..5 {
+        gate.clock.advance(400_000);
+        assert_eq!(gate.get(&path).await.status, 502);
+    }
+    gate.sandbox.end_faults();
+    let refresh = gate.client.post(gate.admin_url("/api/v1/apps/tenants/refresh")).bearer_auth(ADMIN_TOKEN);
+    assert_eq!(Answer::of(refresh).await.json()["outcome"], "replaced");
+    let answer = gate.get(&path).await;
+    assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +261,7 @@ async fn first_use(accounts: usize) {
     let wrong: Vec<_> = answers.iter().filter(|answer| answer.errcode() != 0).map(Answer::text).collect();
     assert!(wrong.is_empty(), "{} of {}, like {:?}", wrong.len(), answers.len(), wrong.first());
     assert_eq!(platform.fetches(), accounts);
-    assert_eq!(gate.journal("/cgi-bin/component/api_component_token").len(), 0);
+    assert_eq!(gate.journal(COMPONENT_TOKEN).len(), 0);
     let status = gate.status().await;
     assert_eq!(status["apps"][0]["authorizers"]["in_use"], accounts, "{status}");
     // No account is a label.
@@ -272,13 +332,13 @@ async fn an_sdk_of_platforms_gets_placeholders_for_all_its_tokens() {
     let body = json!({
         "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
     });
-    let answer = post(gate, "/cgi-bin/component/api_component_token", &body).await.json();
+    let answer = post(gate, COMPONENT_TOKEN, &body).await.json();
     let component = answer["component_access_token"].as_str().expect("a placeholder").to_owned();
     assert!(component.starts_with("wxgate-") && answer["expires_in"] == 7200, "{answer}");
 
     let with = |path: &str| format!("{path}?component_access_token={component}");
     let code = json!({ "component_appid": COMPONENT, "authorization_code": appid(0) });
-    let answer = post(gate, &with("/cgi-bin/component/api_query_auth"), &code).await.json();
+    let answer = post(gate, &with(QUERY_AUTH), &code).await.json();
     let info = &answer["authorization_info"];
     assert_eq!(info["authorizer_appid"], appid(0), "{answer}");
     let granted = info["authorizer_access_token"].as_str().expect("a placeholder").to_owned();
@@ -309,7 +369,7 @@ async fn an_sdk_of_platforms_gets_placeholders_for_all_its_tokens() {
         );
     }
     let wrong = json!({ "component_appid": COMPONENT, "component_appsecret": "no key" });
-    assert_eq!(post(gate, "/cgi-bin/component/api_component_token", &wrong).await.errcode(), 40125);
+    assert_eq!(post(gate, COMPONENT_TOKEN, &wrong).await.errcode(), 40125);
 }
 
 #[tokio::test(flavor = "multi_thread")]

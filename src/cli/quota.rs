@@ -165,7 +165,7 @@ fn lines(endpoint: &Endpoint) -> String {
         out += &wrapped(&format!("{} calls did not come through wxgate", grouped(around)), "  ");
     }
     if let Some(until) = &endpoint.slowed_until {
-        out += &wrapped(&format!("slowed until {} since WeChat refused", in_beijing(until)), "  ");
+        out += &wrapped(&format!("slowed since WeChat refused, next call at {}", in_beijing(until)), "  ");
     }
     for error in &endpoint.errors {
         let meaning = error.meaning.as_deref().map(|meaning| format!(": {meaning}")).unwrap_or_default();
@@ -239,7 +239,7 @@ ENDPOINT                             USED     LIMIT    %   /MIN   ENDS MOST
   1,200 × 45047: too many messages to this user
 /cgi-bin/a/path/that/is/longer/than/the/column
                                         3         -    -      0      - -
-  slowed until 00:00 since WeChat refused
+  slowed since WeChat refused, next call at 00:00
 
 quiet
   WeChat tells no figures: WeChat answered 48001: api unauthorized

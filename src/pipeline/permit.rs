@@ -4,8 +4,12 @@
 //! Rates are checked before the body is collected, budgets after it, so that a body that is too long
 //! spends nothing; a replay spends nothing either.
 
+use std::borrow::Cow;
+
+use super::act::Exchanged;
 use super::error::{Code, Error};
 use super::plan::{Account, Plan, Target};
+use crate::message::query;
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
 use crate::wechat::errcode;
 
@@ -71,21 +75,23 @@ fn spare(slow: &Slow, account: &Account<'_>, target: &Target<'_>) -> Result<(), 
     if !slow.is_any() || !account.app.slow_down {
         return Ok(());
     }
-    slow.check(subject(account, &target.known_path())).map_err(Error::Limited)
+    slow.check(&subject(account, target, &target.known_path())).map_err(Error::Limited)
 }
 
-/// Learns from WeChat's response whether it took a request (`taken`), or refused it for its limits.
-pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, taken: bool, errcode: Option<i64>) {
+/// Learns from WeChat's response whether it took a request, or refused it for its limits.
+pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, exchanged: &Exchanged) {
     let Plan { account, ref target, .. } = *plan;
-    match errcode {
+    let Exchanged { finding, sent_at, .. } = exchanged;
+    match finding.errcode {
         // At a user's login 45011 is about that user: a hundred times a minute.
         Some(45011) if target.endpoint.is_of_users() => {}
         Some(code) if account.app.slow_down && errcode::throttles(code) => {
-            slow.learn(subject(account, &target.known_path()), code);
+            let words = words(finding.words.as_deref(), target);
+            slow.learn(&subject(account, target, &target.known_path()), code, words.as_deref(), *sent_at);
         }
-        None | Some(0) if taken && slow.is_any() => {
-            slow.end(subject(account, &target.known_path()));
-            if clears_quota(target) {
+        code if exchanged.is_ok() && slow.is_any() && errcode::is_past_limits(code) => {
+            slow.end(&subject(account, target, &target.known_path()), *sent_at);
+            if matches!(code, None | Some(0)) && clears_quota(target) {
                 slow.forget(&account.app.name, None);
             }
         }
@@ -98,8 +104,27 @@ fn clears_quota(target: &Target<'_>) -> bool {
     ["/clear_quota", "/clear_quota/v2", "/quota/clear"].iter().any(|end| path.ends_with(end))
 }
 
-fn subject<'a>(account: &'a Account<'_>, path: &'a str) -> Subject<'a> {
+fn subject<'a>(account: &'a Account<'_>, target: &Target<'_>, path: &'a str) -> Subject<'a> {
     let app = account.app;
     let account = account.authorizer.as_ref().map_or(&app.identity, |authorizer| &authorizer.appid);
-    Subject { app: &app.name, account, path, family: app.kind.family() }
+    let subject = Subject::new(&app.name, account, path);
+    match robots_key(target) {
+        Some(key) => subject.robot(&key),
+        None => subject,
+    }
+}
+
+/// The key of the WeCom robot that is called, which is a credential of its own.
+fn robots_key<'r>(target: &Target<'r>) -> Option<Cow<'r, str>> {
+    let of_robots = target.endpoint.path.starts_with("/cgi-bin/webhook/");
+    target.query.filter(|_| of_robots).and_then(|query| query::get(query, "key"))
+}
+
+/// WeChat's words, without a robot's key, should they hold it.
+fn words<'f>(words: Option<&'f str>, target: &Target<'_>) -> Option<Cow<'f, str>> {
+    let words = words?;
+    Some(match robots_key(target).filter(|key| !key.is_empty()) {
+        Some(key) => words.replace(&*key, "***").into(),
+        None => words.into(),
+    })
 }

@@ -127,7 +127,7 @@ impl Pipeline {
     fn learn(&self, plan: &Plan<'_>, credential: &CredentialPlan<'_>, exchanged: &Exchanged) {
         let Exchanged { response, finding, generation, sent_at } = exchanged;
         let endpoint = plan.target.endpoint;
-        permit::learn(self.gate.limits.slow(), plan, exchanged.is_ok(), finding.errcode);
+        permit::learn(self.gate.limits.slow(), plan, exchanged);
         if endpoint.is_of_users() && matches!(finding.errcode, None | Some(0)) {
             match response.body() {
                 Body::Full(body) => self.gate.user_tokens.learn(plan.target.path, plan.target.query, body),

@@ -56,7 +56,8 @@ pub struct EndpointQuota {
     pub pace_per_minute: f64,
     /// When the quota ends at this pace; none if it lasts for the day.
     pub exhausted_at: Option<String>,
-    /// WeChat answered 45009 or 45011, so that wxgate lets only single calls through until then.
+    /// WeChat answered 45009 or 45011, so that wxgate lets only single calls through; the next one
+    /// then.
     pub slowed_until: Option<String>,
     /// Who called, the busiest first.
     pub callers: Vec<CallerCount>,

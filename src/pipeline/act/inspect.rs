@@ -28,6 +28,8 @@ pub(crate) struct Finding {
     is_object: bool,
     /// WeChat's id of the request, from the error text.
     pub(crate) rid: Option<String>,
+    /// What WeChat says where it refuses for a limit of its own.
+    pub(crate) words: Option<String>,
 }
 
 impl Finding {
@@ -62,8 +64,9 @@ pub(crate) async fn inspect(
     // their errmsg.
     let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
+    let words = errcode.filter(|code| errcode::throttles(*code)).and_then(|_| errcode::words(text));
     let is_object = !text.is_empty() && may_be_json(text);
-    Ok((start, Finding { errcode, is_object, rid }))
+    Ok((start, Finding { errcode, is_object, rid, words }))
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {

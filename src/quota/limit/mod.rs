@@ -20,7 +20,7 @@ pub use self::budget::{Budget, Taken, Wait};
 pub use self::options::{LimitOptions, Mode};
 pub use self::rate::{Per, Rate};
 pub use self::refusal::{Kind, Refusal};
-pub use self::slow::{Slow, Slowed, Subject};
+pub use self::slow::{Slow, Subject};
 
 use self::budget::{Lack, Office};
 use self::rate::Meter;
@@ -165,8 +165,8 @@ impl Limits {
         &self.slow
     }
 
-    /// The endpoints that WeChat refused for its limits: app, path, and until when they are called
-    /// at a slow pace.
+    /// The endpoints that WeChat refused for its limits: app, path, and when the next call is let
+    /// through.
     pub fn slowed(&self) -> Vec<(Arc<str>, Arc<str>, Timestamp)> {
         self.slow.slowed()
     }

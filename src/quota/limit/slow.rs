@@ -1,10 +1,11 @@
-//! WeChat's own limits, once they were met: the endpoint is called at a slow pace until WeChat's
-//! window ends, so that refused calls don't cost what is left, and the end of the window is
-//! noticed.
+//! WeChat's own limits, once they were met: the endpoint gets single requests at growing intervals
+//! until WeChat takes one, so that refused calls don't cost what is left, and the end of the limit
+//! is noticed.
 //!
-//! 45011 counts a minute and 45009 a day (FACTS 5); WeCom's 45009 counts minutes. Windows are taken
-//! to end with our clock's minute and Beijing's day; if WeChat's don't, its next answer says so.
+//! Whether it is a minute's or a day's the code doesn't say: 45009 is a minute's on some endpoints
+//! (getwxacodeunlimit), at WeCom and of its robots (FACTS 13.4). So no window is guessed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -12,34 +13,62 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use ring::digest::{SHA256, digest};
+use tokio::time::Instant;
 
 use super::{Kind, Refusal};
 use crate::observe::clock::{Clock, Timestamp};
-use crate::wechat::Family;
 
 /// Accounts times endpoints that are slowed at once; what comes beyond goes on at full pace.
 const MOST: usize = 10_000;
+/// Of these the robots of one app: their keys are the callers' to make up.
+const MOST_ROBOTS: usize = 1_000;
+/// Seconds between single requests.
+const INTERVALS: [u64; 6] = [2, 4, 8, 16, 32, 60];
+/// A limit that comes back within this goes on at the interval at which it had ended. What is slowed
+/// and isn't called for so long is forgotten.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// What WeChat refused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'a> {
-    /// The app's name.
-    pub app: &'a Arc<str>,
-    /// The account that is acted for: WeChat counts for each.
-    pub account: &'a str,
-    /// As catalogued, or as it is called.
-    pub path: &'a str,
-    /// Whose endpoint it is.
-    pub family: Family,
+    app: &'a Arc<str>,
+    account: Cow<'a, str>,
+    robot: bool,
+    path: &'a str,
 }
 
-/// An endpoint that is called at a slow pace.
+impl<'a> Subject<'a> {
+    /// An endpoint, whose `path` is as catalogued or as it is called, for the account that `app`
+    /// acts for: WeChat counts for each.
+    pub fn new(app: &'a Arc<str>, account: &'a str, path: &'a str) -> Self {
+        Self { app, account: account.into(), robot: false, path }
+    }
+
+    /// The robot with this key, which WeCom counts for itself. The key is a credential, so only its
+    /// digest is kept.
+    #[must_use]
+    pub fn robot(self, key: &str) -> Self {
+        let digest = digest(&SHA256, key.as_bytes());
+        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { account: format!("{} robot {hex}", self.account).into(), robot: true, ..self }
+    }
+}
+
+/// An endpoint that WeChat refused for its limits.
 #[derive(Debug)]
-pub struct Slowed {
+struct Slowed {
     app: Arc<str>,
+    robot: bool,
     code: i64,
-    family: Family,
-    until: Timestamp,
+    /// WeChat's.
+    words: Option<Arc<str>>,
+    /// The answer to what was sent before is no news.
+    as_of: Instant,
+    /// When WeChat took a call again.
+    ended: Option<Timestamp>,
+    /// How many intervals have begun after the first.
+    step: AtomicUsize,
     /// When the next request is let through, in milliseconds.
     next: AtomicI64,
 }
@@ -58,54 +87,54 @@ pub struct Slow {
 }
 
 impl Slowed {
-    fn new(subject: Subject<'_>, code: i64, now: Timestamp) -> Self {
-        let Subject { app, family, .. } = subject;
-        let mut slowed = Self {
-            app: Arc::clone(app),
-            code,
-            family,
-            until: Timestamp((now.0.div_euclid(60_000) + 1) * 60_000),
-            next: AtomicI64::default(),
-        };
-        if slowed.is_daily() {
-            slowed.until = now.beijing_midnight();
-        }
-        slowed.next = AtomicI64::new(now.plus(slowed.gap()).0);
-        slowed
+    fn step(&self) -> usize {
+        self.step.load(Ordering::Relaxed)
     }
 
-    fn is_daily(&self) -> bool {
-        self.code == 45009 && self.family != Family::Work
+    fn next(&self) -> Timestamp {
+        Timestamp(self.next.load(Ordering::Relaxed))
     }
 
-    /// Between two requests that are let through.
-    fn gap(&self) -> Duration {
-        if self.is_daily() { Duration::from_secs(60) } else { Duration::from_secs(5) }
+    fn is_active(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Whether it says anything of what comes.
+    fn matters(&self, now: Timestamp) -> bool {
+        now < self.ended.unwrap_or_else(|| self.next()).plus(REMEMBERED)
     }
 
     /// Whether this request is one of the few.
     fn lets_through(&self, now: Timestamp) -> bool {
-        let next = self.next.load(Ordering::Relaxed);
-        let following = now.plus(self.gap()).0;
+        let (next, step) = (self.next(), self.step() + 1);
         // Nor must a clock that was set back shut the endpoint.
-        (now.0 >= next || next > following)
-            && self.next.compare_exchange(next, following, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let is_time = now >= next || next > now.plus(interval(usize::MAX));
+        let following = now.plus(interval(step)).0;
+        let is_first = is_time
+            && self.next.compare_exchange(next.0, following, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_first {
+            self.step.store(step, Ordering::Relaxed);
+        }
+        is_first
     }
 
     fn refusal(&self, path: &str, now: Timestamp) -> Refusal {
-        let (until, pace) = match self.is_daily() {
-            true => ("midnight in Beijing", "a minute"),
-            false => ("the end of this minute", "every five seconds"),
-        };
-        let (code, app) = (self.code, &self.app);
+        let (code, app, retry_after) = (self.code, &self.app, self.next().since(now));
+        let of = if self.robot { "a robot of " } else { "" };
+        let words = self.words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
         Refusal {
             kind: if code == 45009 { Kind::Quota } else { Kind::Rate },
             text: format!(
-                "WeChat itself refused {path} for app {app} with {code}; until {until} only one request {pace} is sent on"
+                "WeChat itself refused {path} for {of}app {app} with {code}{words}; until it takes a call, single \
+                 ones are sent on at growing intervals (app.slow_down)"
             ),
-            retry_after: self.until.since(now),
+            retry_after,
         }
     }
+}
+
+fn interval(step: usize) -> Duration {
+    Duration::from_secs(INTERVALS[step.min(INTERVALS.len() - 1)])
 }
 
 impl Slow {
@@ -122,52 +151,70 @@ impl Slow {
     ///
     /// # Errors
     /// WeChat would refuse it.
-    pub fn check(&self, subject: Subject<'_>) -> Result<(), Refusal> {
-        let known = self.known.load();
-        let found = known.get(subject.account).and_then(|paths| paths.get(subject.path));
-        let Some(slowed) = found else { return Ok(()) };
+    pub fn check(&self, subject: &Subject<'_>) -> Result<(), Refusal> {
+        let Some(slowed) = self.find(subject).filter(|slowed| slowed.is_active()) else { return Ok(()) };
         let now = self.clock.now();
-        if now >= slowed.until {
-            self.end(subject);
-        } else if !slowed.lets_through(now) {
-            return Err(slowed.refusal(subject.path, now));
-        }
-        Ok(())
+        if slowed.lets_through(now) { Ok(()) } else { Err(slowed.refusal(subject.path, now)) }
     }
 
-    /// WeChat refused with this code.
-    pub fn learn(&self, subject: Subject<'_>, code: i64) {
+    /// WeChat refused a request that was sent at this time, with this code and in these words.
+    pub fn learn(&self, subject: &Subject<'_>, code: i64, words: Option<&str>, sent_at: Instant) {
         let now = self.clock.now();
-        let slowed = Slowed::new(subject, code, now);
-        let known = self.known.load();
-        let there = known.get(subject.account).and_then(|paths| paths.get(subject.path));
-        if there.is_some_and(|there| there.until >= slowed.until) {
-            // A burst of refusals is one piece of news, and a day is not shortened to a minute.
-            return;
+        let there = self.find(subject).filter(|there| there.is_active() || there.matters(now));
+        let (step, next) = match &there {
+            // Of a burst of refusals the first is the news.
+            Some(there) if sent_at < there.as_of || there.is_active() && there.code == code => return,
+            Some(there) if there.is_active() => (there.step(), there.next()),
+            Some(there) => {
+                // The last one that was waited for.
+                let step = there.step().saturating_sub(1);
+                (step, now.plus(interval(step)))
+            }
+            None => (0, now.plus(interval(0))),
+        };
+        let (app, path) = (subject.app, subject.path);
+        if there.is_none() {
+            tracing::warn!(%app, path, code, "WeChat refuses this endpoint for its limits: it is called at a slow pace");
         }
-        let (app, path, slowed) = (subject.app, subject.path, Arc::new(slowed));
-        tracing::warn!(%app, path, code, "WeChat refuses this endpoint for its limits: it is called at a slow pace");
+        let slowed = Slowed {
+            app: Arc::clone(app),
+            robot: subject.robot,
+            code,
+            words: words.map(Arc::from),
+            as_of: Instant::now(),
+            ended: None,
+            step: AtomicUsize::new(step),
+            next: AtomicI64::new(next.0),
+        };
         self.change(|known| {
             for paths in known.values_mut() {
-                paths.retain(|_, slowed| now < slowed.until);
+                paths.retain(|_, slowed| slowed.matters(now));
             }
-            if count(known) < MOST {
-                known.entry(subject.account.into()).or_default().insert(path.into(), slowed);
+            if there.is_some() || has_room(known, subject) {
+                let paths = known.entry(Arc::from(&*subject.account)).or_default();
+                paths.insert(path.into(), Arc::new(slowed));
             }
         });
     }
 
-    /// WeChat took a call.
-    pub fn end(&self, subject: Subject<'_>) {
-        let there =
-            self.known.load().get(subject.account).is_some_and(|paths| paths.contains_key(subject.path));
-        if there {
-            self.change(|known| {
-                if let Some(paths) = known.get_mut(subject.account) {
-                    paths.remove(subject.path);
-                }
-            });
-        }
+    /// WeChat took a call that was sent at this time.
+    pub fn end(&self, subject: &Subject<'_>, sent_at: Instant) {
+        let there = self.find(subject).filter(|there| there.is_active() && sent_at >= there.as_of);
+        let Some(there) = there else { return };
+        let ended = Slowed {
+            app: Arc::clone(&there.app),
+            words: None,
+            as_of: Instant::now(),
+            ended: Some(self.clock.now()),
+            step: AtomicUsize::new(there.step()),
+            next: AtomicI64::default(),
+            ..*there
+        };
+        self.change(|known| {
+            if let Some(slowed) = known.get_mut(&*subject.account).and_then(|of| of.get_mut(subject.path)) {
+                *slowed = Arc::new(ended);
+            }
+        });
     }
 
     /// WeChat's counters of this app were set to zero, or the one of `path`.
@@ -179,14 +226,19 @@ impl Slow {
         });
     }
 
+    /// App, path, and when the next request is let through.
     pub(super) fn slowed(&self) -> Vec<(Arc<str>, Arc<str>, Timestamp)> {
         let now = self.clock.now();
         let known = self.known.load();
-        let all = known.values().flatten().filter(|(_, slowed)| now < slowed.until);
+        let all = known.values().flatten().filter(|(_, slowed)| slowed.is_active() && now < slowed.next());
         let mut slowed: Vec<_> =
-            all.map(|(path, slowed)| (Arc::clone(&slowed.app), Arc::clone(path), slowed.until)).collect();
+            all.map(|(path, slowed)| (Arc::clone(&slowed.app), Arc::clone(path), slowed.next())).collect();
         slowed.sort();
         slowed
+    }
+
+    fn find(&self, subject: &Subject<'_>) -> Option<Arc<Slowed>> {
+        self.known.load().get(&*subject.account)?.get(subject.path).map(Arc::clone)
     }
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
@@ -195,98 +247,163 @@ impl Slow {
         let mut known = Known::clone(&self.known.load());
         change(&mut known);
         known.retain(|_, paths| !paths.is_empty());
-        self.count.store(count(&known), Ordering::Relaxed);
+        let active = known.values().flat_map(HashMap::values).filter(|slowed| slowed.is_active());
+        self.count.store(active.count(), Ordering::Relaxed);
         self.known.store(Arc::new(known));
     }
 }
 
-fn count(known: &Known) -> usize {
-    known.values().map(HashMap::len).sum()
+fn has_room(known: &Known, subject: &Subject<'_>) -> bool {
+    let all = || known.values().flat_map(HashMap::values);
+    let robots = || all().filter(|slowed| slowed.robot && slowed.app == *subject.app).count();
+    all().count() < MOST && (!subject.robot || robots() < MOST_ROBOTS)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
-    use super::{Kind, Slow, Subject};
+    use tokio::time::{Instant, advance};
+
+    use super::{Kind, MOST_ROBOTS, Slow, Subject};
     use crate::observe::clock::Clock;
-    use crate::wechat::Family;
 
-    fn start() -> (Clock, Slow, Arc<str>) {
-        let clock = Clock::default();
-        // Early in a Beijing day, at the beginning of a minute.
-        clock.advance(16 * 3_600_000 - clock.now().0);
-        (clock.clone(), Slow::new(clock), "shop".into())
+    fn start() -> (Slow, Arc<str>) {
+        (Slow::new(Clock::simulated()), "shop".into())
     }
 
-    fn subject<'a>(app: &'a Arc<str>, account: &'a str) -> Subject<'a> {
-        Subject { app, account, path: "/x", family: Family::Api }
+    fn learn(slow: &Slow, subject: &Subject<'_>, code: i64) {
+        slow.learn(subject, code, Some("WeChat's words"), Instant::now());
     }
 
-    #[test]
-    fn a_minute_limit_lets_one_through_every_five_seconds_until_the_minute_ends() {
-        let (clock, slow, app) = start();
-        let subject = subject(&app, "wx1");
-        slow.check(subject).expect("nothing is known");
-        slow.learn(subject, 45011);
-        let refused = slow.check(subject).expect_err("slowed");
-        assert_eq!(refused.kind, Kind::Rate);
-        assert!((55..=60).contains(&refused.retry_after.as_secs()), "{refused:?}");
-        clock.advance(5_000);
-        slow.check(subject).expect("the next one");
+    fn end(slow: &Slow, subject: &Subject<'_>) {
+        slow.end(subject, Instant::now());
+    }
+
+    /// Seconds until the next request is let through, which then is.
+    async fn waits(slow: &Slow, subject: &Subject<'_>) -> u64 {
+        let wait = slow.check(subject).expect_err("slowed").retry_after;
+        advance(wait - Duration::from_millis(1)).await;
+        slow.check(subject).expect_err("not yet");
+        advance(Duration::from_millis(1)).await;
+        slow.check(subject).expect("this one");
         slow.check(subject).expect_err("and no more");
-        clock.advance(55_000);
-        slow.check(subject).expect("another minute");
-        assert!(!slow.is_any());
+        wait.as_secs()
     }
 
-    #[test]
-    fn a_day_limit_lets_one_through_a_minute_until_midnight_in_beijing() {
-        let (clock, slow, app) = start();
-        let subject = subject(&app, "wx1");
-        slow.learn(subject, 45009);
-        clock.advance(59_000);
-        assert_eq!(slow.check(subject).expect_err("slowed").kind, Kind::Quota);
-        slow.learn(subject, 45011);
-        clock.advance(1_000);
-        slow.check(subject).expect("the next one");
-        slow.check(subject).expect_err("the day's limit holds on");
-        assert_eq!(slow.slowed()[0].2, clock.now().beijing_midnight());
-        clock.advance(86_400_000);
-        assert!(slow.slowed().is_empty());
-        slow.check(subject).expect("another day");
+    #[tokio::test(start_paused = true)]
+    async fn single_requests_pass_at_growing_intervals_whatever_the_code() {
+        for (code, kind) in [(45009, Kind::Quota), (45011, Kind::Rate)] {
+            let (slow, app) = start();
+            let subject = Subject::new(&app, "wx1", "/x");
+            slow.check(&subject).expect("nothing is known");
+            learn(&slow, &subject, code);
+            let refusal = slow.check(&subject).expect_err("slowed");
+            assert_eq!(refusal.kind, kind);
+            assert!(refusal.text.contains(&format!("app shop with {code} (WeChat's words)")), "{refusal:?}");
+            for expected in [2, 4, 8, 16, 32, 60, 60, 60] {
+                assert_eq!(waits(&slow, &subject).await, expected);
+                learn(&slow, &subject, code);
+            }
+            end(&slow, &subject);
+            slow.check(&subject).expect("it was taken");
+            assert!(!slow.is_any());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_comes_back_within_a_minute_begins_at_the_last_interval() {
+        let (slow, app) = start();
+        let subject = Subject::new(&app, "wx1", "/x");
+        learn(&slow, &subject, 45009);
+        for expected in [2, 4, 8] {
+            assert_eq!(waits(&slow, &subject).await, expected);
+        }
+        end(&slow, &subject);
+        advance(Duration::from_secs(59)).await;
+        learn(&slow, &subject, 45009);
+        assert_eq!([waits(&slow, &subject).await, waits(&slow, &subject).await], [8, 16]);
+        end(&slow, &subject);
+        advance(Duration::from_secs(60)).await;
+        learn(&slow, &subject, 45009);
+        assert_eq!(waits(&slow, &subject).await, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_before_is_no_news() {
+        let (slow, app) = start();
+        let subject = Subject::new(&app, "wx1", "/x");
+        let before = Instant::now();
+        advance(Duration::from_millis(1)).await;
+        learn(&slow, &subject, 45009);
+        slow.end(&subject, before);
+        slow.check(&subject).expect_err("a call from before the limit doesn't end it");
+        waits(&slow, &subject).await;
+        end(&slow, &subject);
+        slow.learn(&subject, 45009, None, before);
+        slow.check(&subject).expect("a refusal from before its end doesn't bring it back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_code_changes_the_words_and_not_the_pace() {
+        let (slow, app) = start();
+        let subject = Subject::new(&app, "wx1", "/x");
+        learn(&slow, &subject, 45011);
+        assert_eq!(waits(&slow, &subject).await, 2);
+        slow.learn(&subject, 45009, Some("other words"), Instant::now());
+        let refusal = slow.check(&subject).expect_err("slowed");
+        assert_eq!((refusal.kind, refusal.retry_after.as_secs()), (Kind::Quota, 4));
+        assert!(refusal.text.contains("45009 (other words)"), "{refusal:?}");
+        assert_eq!(waits(&slow, &subject).await, 4);
     }
 
     #[test]
     fn a_clock_that_is_set_back_shuts_nothing() {
-        let (clock, slow, app) = start();
-        slow.learn(subject(&app, "wx1"), 45011);
+        let (clock, app) = (Clock::default(), "shop".into());
+        let (slow, subject) = (Slow::new(clock.clone()), Subject::new(&app, "wx1", "/x"));
+        learn(&slow, &subject, 45011);
         clock.advance(-3_600_000);
-        slow.check(subject(&app, "wx1")).expect("one is let through, and may end it");
+        slow.check(&subject).expect("one is let through, and may end it");
     }
 
-    #[test]
-    fn wecom_counts_minutes_by_45009() {
-        let (clock, slow, app) = start();
-        let subject = Subject { family: Family::Work, ..subject(&app, "ww1") };
-        slow.learn(subject, 45009);
-        assert!(slow.check(subject).expect_err("slowed").retry_after.as_secs() <= 60);
-        clock.advance(60_000);
-        slow.check(subject).expect("another minute");
-    }
-
-    #[test]
-    fn accounts_are_slowed_apart_and_forgotten_with_their_app() {
-        let (_, slow, app) = start();
-        slow.learn(subject(&app, "wx1"), 45009);
-        slow.learn(subject(&app, "wx2"), 45009);
-        slow.check(subject(&app, "wx3")).expect("another account");
-        slow.end(subject(&app, "wx1"));
-        slow.check(subject(&app, "wx1")).expect("it was taken");
-        slow.check(subject(&app, "wx2")).expect_err("slowed");
+    #[tokio::test(start_paused = true)]
+    async fn accounts_are_slowed_apart_and_forgotten_with_their_app() {
+        let (slow, app) = start();
+        let [one, two, three] = ["wx1", "wx2", "wx3"].map(|account| Subject::new(&app, account, "/x"));
+        learn(&slow, &one, 45009);
+        learn(&slow, &two, 45009);
+        slow.check(&three).expect("another account");
+        end(&slow, &one);
+        slow.check(&one).expect("it was taken");
+        slow.check(&two).expect_err("slowed");
+        assert_eq!(slow.slowed().len(), 1);
         slow.forget("game", None);
         assert!(slow.is_any());
         slow.forget("shop", None);
         assert!(!slow.is_any());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn robots_are_slowed_apart_up_to_a_thousand_an_app_and_their_keys_are_not_kept() {
+        let (slow, app) = start();
+        let game: Arc<str> = "game".into();
+        let robot = |index| Subject::new(&app, "ww1", "/x").robot(&format!("canary-{index}"));
+        for index in 0..=MOST_ROBOTS {
+            learn(&slow, &robot(index), 45009);
+        }
+        let refusal = slow.check(&robot(0)).expect_err("slowed");
+        assert!(refusal.text.contains("a robot of app shop"), "{refusal:?}");
+        slow.check(&robot(MOST_ROBOTS - 1)).expect_err("slowed");
+        slow.check(&robot(MOST_ROBOTS)).expect("one too many");
+        slow.check(&Subject::new(&app, "ww1", "/x")).expect("no robot");
+        let others = Subject::new(&game, "ww2", "/x").robot("canary-0");
+        learn(&slow, &others, 45009);
+        slow.check(&others).expect_err("another app has a thousand of its own");
+        assert!(!format!("{slow:?}{:?}", robot(0)).contains("canary"));
+        // Those that nobody calls make room.
+        advance(Duration::from_secs(62)).await;
+        learn(&slow, &robot(MOST_ROBOTS), 45009);
+        slow.check(&robot(MOST_ROBOTS)).expect_err("slowed");
     }
 }

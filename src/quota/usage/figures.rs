@@ -103,7 +103,8 @@ impl Figures {
         let doubtful = self.at == Timestamp::default();
         // WeChat knows better than the counters what is left, if others spend it too.
         let surprising = called.refused.is_some_and(|refused| refused > self.at);
-        doubtful || surprising || age >= OLD && spent > 0.0 || age >= MINUTE && spent >= 0.01
+        let used_up = self.used < self.limit && self.used_now(called.ours) >= self.limit;
+        doubtful || surprising || used_up || age >= OLD && spent > 0.0 || age >= MINUTE && spent >= 0.01
     }
 
     /// The figures that follow `former` of the same day.
@@ -286,6 +287,8 @@ mod tests {
         .into();
         assert_eq!(notes.due(&calls, later(100)), ["/busy", "/quiet", "/spent"]);
         assert_eq!(notes.due(&calls, later(700)), ["/new", "/busy", "/quiet", "/spent", "/fresh"]);
+        let used_up = Called { ours: 1_007, since: NOW, refused: None };
+        assert_eq!(notes.due(&[("/idle", used_up)].into(), later(2)), ["/idle"]);
         let refused = Called { ours: 7, since: NOW, refused: Some(later(1)) };
         assert_eq!(notes.due(&[("/idle", refused)].into(), later(2)), ["/idle"]);
     }

@@ -28,10 +28,17 @@ impl Standing<'_> {
         if limit == 0 {
             return Vec::new();
         }
-        let part = |percent: u64| u128::from(self.used) * 100 >= u128::from(limit) * u128::from(percent);
-        let threshold = [(100, WarningKind::Exhausted), (90, WarningKind::Used90), (70, WarningKind::Used70)]
-            .into_iter()
-            .find_map(|(percent, kind)| part(percent).then_some(kind));
+        let part =
+            |used: u64, percent: u64| u128::from(used) * 100 >= u128::from(limit) * u128::from(percent);
+        // That all is used up WeChat must have said: wxgate counts calls too that WeChat refused for
+        // a minute's limit, and doesn't count.
+        let thresholds = [
+            (100, self.figures.used, WarningKind::Exhausted),
+            (90, self.used, WarningKind::Used90),
+            (70, self.used, WarningKind::Used70),
+        ];
+        let threshold =
+            thresholds.into_iter().find_map(|(percent, used, kind)| part(used, percent).then_some(kind));
         let forecast = (self.ends.is_some() && self.used < limit).then_some(WarningKind::Forecast);
         let grown = |former: &Figures| self.figures.around().saturating_sub(former.around());
         let around =
@@ -106,7 +113,10 @@ mod tests {
         assert_eq!(warnings(700, None), [WarningKind::Used70]);
         assert_eq!(warnings(100, soon), [WarningKind::Forecast]);
         assert_eq!(warnings(900, soon), [WarningKind::Used90, WarningKind::Forecast]);
-        assert_eq!(warnings(1_000, soon), [WarningKind::Exhausted]);
+        assert_eq!(warnings(1_000, soon), [WarningKind::Used90], "WeChat hasn't said so");
+        let spent = Figures { used: 1_000, ..figures };
+        let spent = Standing { figures: &spent, former: None, used: 1_000, ends: soon };
+        assert_eq!(spent.warnings(), [WarningKind::Exhausted]);
         let unlimited = Figures { limit: 0, ..figures };
         assert_eq!(Standing { figures: &unlimited, former: None, used: 5, ends: soon }.warnings(), []);
     }

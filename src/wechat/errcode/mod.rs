@@ -23,11 +23,20 @@ pub use meaning::{Meaning, explain};
 pub use plain::{Plain, document, plain};
 pub use proof::{Proof, TokenCodes, casts_doubt};
 pub use scan::{Scan, scan};
-pub use text::{rid, whitelist_address};
+pub use text::{rid, whitelist_address, words};
 
 /// Whether WeChat refused the call for a limit of its own, so that the next one is refused as well.
 pub fn throttles(code: i64) -> bool {
     matches!(code, 45009 | 45011)
+}
+
+/// Whether WeChat came to look into the call, so that no limit of its own is in the way: not where
+/// it is busy (-1), nor where it doesn't take the token, which it looks at before.
+pub fn is_past_limits(code: Option<i64>) -> bool {
+    let families = [TokenCodes::API, TokenCodes::WORK, TokenCodes::WORK_PROVIDER];
+    code.is_none_or(|code| {
+        code >= 0 && !throttles(code) && !families.iter().any(|codes| codes.dead.contains(&code))
+    })
 }
 
 /// Whether WeChat has published this code, so that it may be a metric's label.
@@ -38,7 +47,7 @@ pub fn known(code: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::known::KNOWN;
-    use super::{explain, known, opens_circuit, rid, whitelist_address};
+    use super::{explain, is_past_limits, known, opens_circuit, rid, whitelist_address, words};
     use crate::wechat::Family;
 
     const FAMILIES: [Family; 4] = [Family::Api, Family::Mp, Family::Open, Family::Work];
@@ -126,6 +135,39 @@ mod tests {
         assert_eq!(whitelist_address(wecom), Some("203.0.113.9"));
         assert_eq!(whitelist_address("invalid ip , not in whitelist"), None);
         assert_eq!(whitelist_address("invalid appsecret"), None);
+    }
+
+    #[test]
+    fn what_wechat_looked_into_is_past_its_limits() {
+        for code in [None, Some(0), Some(40003), Some(43101), Some(47001)] {
+            assert!(is_past_limits(code), "{code:?}");
+        }
+        for code in [-1, -1000, 45009, 45011, 40001, 40014, 42001, 40082] {
+            assert!(!is_past_limits(Some(code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn wechats_words_are_quoted_without_what_may_be_a_credential() {
+        let (long, cut) = ("限".repeat(100), "限".repeat(66));
+        let long = format!("{{\"errcode\":45009,\"errmsg\":\"{long}\"}}");
+        for (answer, expected) in [
+            (
+                r#"{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 617682e0-09059ac5-34a8e2ea"}"#,
+                Some("reach max api daily quota limit rid: 617682e0-09059ac5-34a8e2ea"),
+            ),
+            (
+                r#"{"errcode":45009,"errmsg":"no more by 693a91f6-7bd2-4bc4-97a0-0ec2c9fa5aaa, wait"}"#,
+                Some("no more by ***, wait"),
+            ),
+            ("\u{feff}{\"base_resp\":{\"errcode\":45011,\"errmsg\":\"a\\nb\"}}", Some("a b")),
+            (&*long, Some(&*cut)),
+            (r#"{"errcode":45009,"errmsg":""}"#, None),
+            (r#"{"errcode":45009}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(words(answer.as_bytes()).as_deref(), expected, "{answer}");
+        }
     }
 
     #[test]

@@ -57,7 +57,11 @@ const TABLE: &[(i64, &str, &str)] = &[
     (44002, "the request's body is empty", "请求体为空"),
     (45001, "the file is too large", "文件大小超出限制"),
     (45002, "the text is too long", "内容长度超出限制"),
-    (45009, "the day's quota of calls is used up", "接口调用次数已达到当日上限"),
+    (
+        45009,
+        "the day's quota of calls is used up, or a minute's",
+        "接口调用次数已达到当日上限，或分钟频率上限",
+    ),
     (45011, "too many calls in a minute", "调用过于频繁，请下一分钟再试"),
     (45015, "the user hasn't written for too long to be answered", "回复超出时间限制"),
     (45033, "too many calls at the same time", "并发调用超出限制"),

@@ -28,3 +28,35 @@ pub fn rid(text: &[u8]) -> Option<&str> {
         (well_formed && ends).then(|| std::str::from_utf8(rid).ok()).flatten()
     })
 }
+
+/// Bytes of WeChat's words that are quoted at most.
+const LONGEST_WORDS: usize = 200;
+/// What is as long as this is in one piece may be a token, a secret or a key; a `rid` is shorter.
+const LONGEST_PIECE: usize = 32;
+
+/// The `errmsg` of an answer, fit to be quoted to others than who got it: short, on one line, and
+/// without what may be a credential.
+pub fn words(answer: &[u8]) -> Option<String> {
+    let answer = String::from_utf8_lossy(answer);
+    let answer: serde_json::Value = serde_json::from_str(answer.trim_start_matches('\u{feff}')).ok()?;
+    let errmsg = answer.get("errmsg").or_else(|| answer.get("base_resp")?.get("errmsg"))?.as_str()?;
+    let mut words = String::with_capacity(errmsg.len());
+    let is_of_piece = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut rest = errmsg;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c: char| !is_of_piece(c)).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(end.max(first.len_utf8()));
+        match piece {
+            piece if piece.len() >= LONGEST_PIECE => words.push_str("***"),
+            piece if first.is_control() => words.extend(piece.chars().map(|_| ' ')),
+            piece => words.push_str(piece),
+        }
+        rest = behind;
+    }
+    let mut end = words.len().min(LONGEST_WORDS);
+    while !words.is_char_boundary(end) {
+        end -= 1;
+    }
+    words.truncate(end);
+    (!words.is_empty()).then_some(words)
+}

@@ -322,6 +322,32 @@ async fn a_quota_that_others_use_up_is_asked_about_as_soon_as_wechat_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_45009_that_passes_within_minutes_does_not_say_that_the_day_is_used_up() {
+    let setup = Setup { apps: format!("{SHOP}slow_down = false\n"), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    let ask = async || gate.get("/cgi-bin/user/info?openid=o").await.errcode();
+    gate.sandbox.daily_limit(INFO, 20);
+    assert_eq!(ask().await, 0);
+    scraped(&gate, "figures", |text| text.contains(&series("wxgate_quota_used", INFO, "1"))).await;
+    // A burst over a minute's limit, which wxgate counts and WeChat doesn't; and WeChat can't be asked meanwhile.
+    let silent = gate.sandbox.fault(Fault::new(Action::Errcode { errcode: -1, errmsg: None }).path(ASK));
+    let full = gate.sandbox.fault(Fault::new(Action::Errcode { errcode: 45009, errmsg: None }).path(INFO));
+    for _ in 0..30 {
+        assert_eq!(ask().await, 45009);
+    }
+    let warned = "wxgate_quota_warnings_total{app=\"shop\",kind=\"used_90_percent\"} 1\n";
+    let text = scraped(&gate, "a warning", |text| text.contains(warned)).await;
+    assert!(!text.contains("kind=\"exhausted\""), "{text}");
+    gate.sandbox.end_fault(full);
+    gate.sandbox.end_fault(silent);
+    assert_eq!(ask().await, 0);
+    gate.clock.advance(61_000);
+    let text =
+        scraped(&gate, "the truth", |text| text.contains(&series("wxgate_quota_used", INFO, "2"))).await;
+    assert!(!text.contains("kind=\"exhausted\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_no_token_could_be_had_for_is_neither_counted_nor_spent() {
     let callers = caller("orders", &["key"], &["shop"], "daily = { \"**\" = 3 }");
     let sandbox = sandbox();

@@ -83,7 +83,7 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
         ("[data-app=shop] .bars", "at this pace used up at "),
         ("[data-app=shop] .bars", "orders 71 %, crm 20 %"),
         ("[data-app=shop] .bars", "312 calls did not come through wxgate"),
-        ("[data-app=shop] .bars", "slowed until "),
+        ("[data-app=shop] .bars", "slowed, next call at "),
         ("[data-app=coupons] .failure", "40164"),
         ("[data-app=coupons] .remedy", "add 203.0.113.9 to the IP whitelist"),
         ("#errors", "the user has not written for 48 hours"),

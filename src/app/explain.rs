@@ -248,12 +248,18 @@ impl Told<'_> {
         }
         let pipeline = &self.config.pipeline;
         let request = humantime::format_duration(pipeline.request_timeout);
-        let response = humantime::format_duration(self.upstream().0.response_timeout);
+        let response = self.upstream().0.response_timeout_at(self.told.endpoint.slow);
+        let response = humantime::format_duration(response);
+        let key = if self.told.endpoint.slow {
+            "upstream.slow_response_timeout, since WeChat may work long on this"
+        } else {
+            "upstream.response_timeout"
+        };
         sheet.row(
             "limits",
             &format!(
-                "body up to {} (server.max_body); {request} for all attempts together (server.request_timeout), \
-                 {response} from the request's end to WeChat's answer (upstream.response_timeout)",
+                "body up to {} (server.max_body); {response} from the request's end to WeChat's answer ({key}); \
+                 no attempt but the first begins after {request} of waiting (server.request_timeout)",
                 size(pipeline.max_body)
             ),
         );

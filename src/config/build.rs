@@ -49,6 +49,8 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let store = store_table::options(&file.store.or_default(), secrets, report);
     let upstream = file.upstream.or_default();
     let mut upstreams = vec![upstream_table::options(&upstream, &listen, secrets, report)];
+    let drain = (&server.drain_timeout, options.drain_timeout);
+    upstream_table::warn_of_cuts(&upstream, apps, drain, upstreams[0].response_timeout, report);
     let unshared = !store.location.shared() && !token.allow_unshared.or(false);
     let raw_apps = apps;
     let mut surroundings = apps::Surroundings { unshared, listen: &listen, upstreams: &mut upstreams };
@@ -91,7 +93,10 @@ fn token_options(raw: &file::Token, request_timeout: Duration, report: &mut Repo
         && item.value >= request_timeout
         && !request_timeout.is_zero()
     {
-        report.warn(&item.place, "has no effect, server.request_timeout ends a request before");
+        report.warn(
+            &item.place,
+            "is no shorter than server.request_timeout, after which no request is sent again",
+        );
     }
     token::Options {
         fetch_timeout: positive(&raw.fetch_timeout, Duration::from_secs(3), report),

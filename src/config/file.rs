@@ -110,6 +110,7 @@ section! {
         base_urls: Strings,
         connect_timeout: Duration,
         response_timeout: Duration,
+        slow_response_timeout: Duration,
         body_timeout: Duration,
         pool_idle: Duration,
         pool_age: Duration,

@@ -23,7 +23,7 @@ pub struct Options {
     pub anonymous: bool,
     /// A longer request body is refused.
     pub max_body: u64,
-    /// All attempts of a request together; bodies in progress excepted.
+    /// Once so much was spent waiting for tokens and answers, a request is not sent again.
     pub request_timeout: Duration,
     /// Status of the proxy's own 45009/45011 refusals.
     pub limit_status: StatusCode,

@@ -181,6 +181,7 @@ impl Control {
             all_sites: true,
             connect_timeout: second,
             response_timeout: second,
+            slow_response_timeout: second,
             body_timeout: second,
             pool_idle: second,
             pool_age: second,

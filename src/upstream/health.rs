@@ -24,7 +24,7 @@ pub(super) enum Evidence {
     /// A connection that had served before was closed without a byte of an answer. It may have been
     /// an idle close that crossed the request, so a probe alone decides.
     Stale,
-    /// A caller lost patience before `response_timeout` did. It may have been the caller's haste:
+    /// A caller lost patience before the response timeout did. It may have been the caller's haste:
     /// the same.
     GivenUp(Duration),
 }

@@ -20,6 +20,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// From a request's last byte to the response head.
     pub response_timeout: Duration,
+    /// The same for endpoints that the catalogue marks slow.
+    pub slow_response_timeout: Duration,
     /// Longest silence within a body, either way.
     pub body_timeout: Duration,
     /// How long an unused connection is kept.
@@ -35,6 +37,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// How long WeChat may take to answer on an endpoint, which may be a `slow` one.
+    pub fn response_timeout_at(&self, slow: bool) -> Duration {
+        if slow { self.slow_response_timeout } else { self.response_timeout }
+    }
+
     /// The site whose hosts stand for `site` here.
     pub fn site(&self, site: Site) -> Site {
         if self.all_sites { Site::Api } else { site }

@@ -277,6 +277,13 @@ fn limits_are_those_of_the_configuration() {
     );
     let text = explain(Method::POST, "/cgi-bin/media/upload", Some(&config));
     says(&text, "body up to 3 MiB (server.max_body)");
+    says(
+        &text,
+        "2m from the request's end to WeChat's answer (upstream.slow_response_timeout, since WeChat may work long on \
+         this); no attempt but the first begins after 20s of waiting (server.request_timeout)",
+    );
+    let ordinary = explain(Method::POST, "/cgi-bin/message/custom/send", Some(&config));
+    says(&ordinary, "15s from the request's end to WeChat's answer (upstream.response_timeout)");
     says(&text, "not a body over 512 KiB (replay.max_body)");
 }
 

@@ -232,6 +232,8 @@ pub struct Endpoint {
     pub guarded: bool,
     /// It takes a code that is good once.
     pub one_time_code: bool,
+    /// WeChat may work on it for long: `upstream.slow_response_timeout` holds.
+    pub slow: bool,
     /// A success proves that the app's token lives.
     pub evidence: bool,
     /// A request is sent again after WeChat rejected its token.

@@ -125,6 +125,7 @@ pub(in crate::app) fn endpoints() -> Vec<view::Endpoint> {
         binary: endpoint.binary,
         guarded: endpoint.guarded,
         one_time_code: endpoint.one_time_code,
+        slow: endpoint.slow,
         evidence: endpoint.evidence,
         replay: endpoint.class.token_parameter().is_some(),
     };

@@ -30,6 +30,7 @@ pub(in crate::config) fn options(
         all_sites: false,
         connect_timeout: Duration::from_secs(3),
         response_timeout: Duration::from_secs(15),
+        slow_response_timeout: Duration::from_secs(120),
         body_timeout: Duration::from_secs(30),
         pool_idle: Duration::from_secs(10),
         pool_age: Duration::from_secs(60),
@@ -65,6 +66,40 @@ pub(super) fn of_app(
     Some(Options { all_sites, ..options })
 }
 
+/// Warns of what a stop cuts off although WeChat would have time left. The slow endpoints' default
+/// is longer than a stop should take: only who wrote a timeout for them relies on it.
+pub(in crate::config) fn warn_of_cuts(
+    raw: &file::Upstream,
+    apps: &[Item<file::App>],
+    drain: (&Field<Duration>, Duration),
+    response_timeout: Duration,
+    report: &mut Report<'_>,
+) {
+    let (written, drain) = drain;
+    if let Some(item) = written.item()
+        && raw.response_timeout.item().is_none()
+        && drain < response_timeout
+    {
+        let response = humantime::format_duration(response_timeout);
+        report.warn(
+            &item.place,
+            format!(
+                "is shorter than upstream.response_timeout ({response}): a stop cuts off what WeChat works on"
+            ),
+        );
+    }
+    let of_apps = apps.iter().filter_map(|app| app.value.upstream.item()).map(|item| &item.value);
+    let tables = std::iter::once(raw).chain(of_apps);
+    let timeouts = tables.flat_map(|table| [&table.response_timeout, &table.slow_response_timeout]);
+    for item in timeouts.filter_map(Field::item).filter(|item| drain < item.value) {
+        let drain = humantime::format_duration(drain);
+        report.warn(
+            &item.place,
+            format!("is longer than server.drain_timeout ({drain}): a stop cuts off what WeChat works on"),
+        );
+    }
+}
+
 /// What `raw` says, and `inherited` where it says nothing. `egress_proxy` may stand beside the
 /// table.
 fn merged(
@@ -86,11 +121,15 @@ fn merged(
         Some(item) => resolve(&item.value, &origins, egress.as_ref(), report),
         None => inherited.resolve,
     };
+    let response_timeout = positive(&raw.response_timeout, inherited.response_timeout, report);
+    // Who has so much patience with every endpoint has it with the slow ones too.
+    let patient = inherited.slow_response_timeout.max(response_timeout);
     Options {
         origins,
         all_sites: inherited.all_sites,
         connect_timeout: positive(&raw.connect_timeout, inherited.connect_timeout, report),
-        response_timeout: positive(&raw.response_timeout, inherited.response_timeout, report),
+        response_timeout,
+        slow_response_timeout: positive(&raw.slow_response_timeout, patient, report),
         body_timeout: positive(&raw.body_timeout, inherited.body_timeout, report),
         pool_idle: raw.pool_idle.or(inherited.pool_idle),
         pool_age: positive(&raw.pool_age, inherited.pool_age, report),

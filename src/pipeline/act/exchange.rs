@@ -41,7 +41,7 @@ pub(crate) async fn exchange(
     mut injected: Injected,
     attempts: &mut Attempts,
 ) -> Result<Exchanged, Error> {
-    let patience = sending.patience();
+    let patience = sending.patience(pool.options().response_timeout_at(target.endpoint.slow));
     let mut replayed_alive = false;
     loop {
         let Injected { path_and_query, generation } = injected;

@@ -56,8 +56,8 @@ fn key(target: &Target<'_>) -> u64 {
     hasher.finish() | 1 << 63
 }
 
-/// Turns the manager's verdict into what this request can still do. A replay never begins past the
-/// request's deadline: its caller may have given up and sent the message anew.
+/// Turns the manager's verdict into what this request can still do. A replay never begins once
+/// the request timeout is spent: its caller may have given up and sent the message anew.
 pub(crate) async fn decide(
     verdict: Verdict,
     may_replay: bool,

@@ -30,8 +30,7 @@ pub(crate) struct Sending<'r> {
     has_length: bool,
     body: Source,
     progress: Rc<Progress>,
-    /// For all attempts together.
-    timeout: Duration,
+    request_timeout: Duration,
 }
 
 impl<'r> Sending<'r> {
@@ -47,7 +46,7 @@ impl<'r> Sending<'r> {
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(body.is_at_hand());
-        Ok(Self { parts, has_length, body, progress, timeout: options.request_timeout })
+        Ok(Self { parts, has_length, body, progress, request_timeout: options.request_timeout })
     }
 
     /// Whether the same bytes can be sent again.
@@ -55,9 +54,9 @@ impl<'r> Sending<'r> {
         self.body.is_replayable()
     }
 
-    /// What waits for all attempts together; counts once the request's body has ended.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::new(Rc::clone(&self.progress), self.timeout)
+    /// What all attempts have together, each of which WeChat may take `response_timeout` to answer.
+    pub(crate) fn patience(&self, response_timeout: Duration) -> Patience {
+        Patience::new(Rc::clone(&self.progress), response_timeout, self.request_timeout)
     }
 
     /// Bytes of the body.
@@ -121,7 +120,7 @@ pub(crate) async fn send(
     };
     let repeatable = match &error {
         SendError::Broken { sent: false, .. } => true,
-        SendError::Broken { stale, .. } => *stale && !once,
+        SendError::Broken { stale, .. } => *stale && !once && patience.is_left(),
         SendError::Connect(_) | SendError::Switched | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
     if is_callers_doing(&error) {

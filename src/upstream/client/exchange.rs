@@ -31,7 +31,7 @@ impl<B: Payload> Ready<B> {
 }
 
 /// A caller that hangs up after this time may have waited for a host that is silent. Many don't
-/// wait for as long as `response_timeout`.
+/// wait for as long as the response timeout.
 const WORTH_A_LOOK: Duration = Duration::from_secs(2);
 
 /// Notes what came of an exchange, also if it was given up.
@@ -75,7 +75,7 @@ async fn exchange<B: Payload>(
     request: Request<B>,
     patience: &Patience,
 ) -> Result<Answer<B>, SendError> {
-    let options = pool.options();
+    let body_timeout = pool.options().body_timeout;
     let mut response = pin!(connection.sender.send_request(request));
     let mut begun = false;
     let outcome = poll_fn(|context| {
@@ -95,7 +95,7 @@ async fn exchange<B: Payload>(
         if ended {
             return Poll::Ready(Err(Interrupted::Ended));
         }
-        let limit = patience.limit(options.response_timeout, options.body_timeout);
+        let limit = patience.limit(body_timeout);
         poll_limit(&mut connection.timer, context, limit).map(|error| Err(Interrupted::Limit(error)))
     })
     .await;

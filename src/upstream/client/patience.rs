@@ -36,57 +36,46 @@ impl Progress {
     }
 }
 
-/// How long an answer is awaited.
+/// How long answers are awaited: each one, and whether there is time to ask for another.
 #[derive(Debug)]
 pub struct Patience {
     pub(super) progress: Rc<Progress>,
-    /// Of the request timeout, what is left for waiting; bodies on their way cost nothing.
-    left: Cell<Duration>,
-    /// Since the request's body has ended: when `left` will be used up.
-    deadline: Cell<Option<Instant>>,
+    response_timeout: Duration,
     request_timeout: Duration,
+    /// For tokens and answers, before the attempt under way began.
+    waited: Cell<Duration>,
 }
 
 impl Patience {
-    /// For a request whose body reports its `progress`; `request_timeout` is for all its attempts
-    /// together.
-    pub fn new(progress: Rc<Progress>, request_timeout: Duration) -> Self {
-        Self { progress, left: Cell::new(request_timeout), deadline: Cell::default(), request_timeout }
+    /// For a request whose body reports its `progress`. An answer may take `response_timeout`; once
+    /// `request_timeout` was spent waiting, since `progress` was made, no other attempt begins.
+    pub fn new(progress: Rc<Progress>, response_timeout: Duration, request_timeout: Duration) -> Self {
+        Self { progress, response_timeout, request_timeout, waited: Cell::default() }
     }
 
     /// Whether there is time for another attempt.
     pub fn is_left(&self) -> bool {
-        self.deadline.get().is_none_or(|deadline| Instant::now() < deadline)
+        self.waited.get() + self.progress.moved.get().elapsed() < self.request_timeout
     }
 
     /// An attempt begins to be sent, now: what it took to connect is no silence of WeChat's.
     pub(super) fn begin(&self) -> Instant {
         let now = Instant::now();
-        self.progress.moved.set(now);
-        if let Some(deadline) = self.deadline.get()
-            && !self.progress.done.get()
-        {
-            self.left.set(deadline.saturating_duration_since(now));
-            self.deadline.set(None);
-        }
+        // While the body moved, nobody waited: only what came after its last piece counts.
+        let since = self.progress.moved.replace(now);
+        self.waited.set(self.waited.get() + now.duration_since(since));
         now
     }
 
-    /// When to give up, as things stand, and what that would mean.
-    pub(super) fn limit(&self, response_timeout: Duration, body_timeout: Duration) -> (Instant, SendError) {
+    /// When to give up this attempt, as things stand, and what that would mean. What WeChat has in
+    /// hand it carries out: giving it up for the time that went before would have the caller do it
+    /// twice.
+    pub(super) fn limit(&self, body_timeout: Duration) -> (Instant, SendError) {
         let moved = self.progress.moved.get();
-        if !self.progress.done.get() {
-            return (moved + body_timeout, SendError::Stalled(body_timeout));
-        }
-        let deadline = self.deadline.get().unwrap_or_else(|| {
-            let deadline = moved + self.left.get();
-            self.deadline.set(Some(deadline));
-            deadline
-        });
-        if moved + response_timeout <= deadline {
-            (moved + response_timeout, SendError::Timeout(response_timeout))
+        if self.progress.done.get() {
+            (moved + self.response_timeout, SendError::Timeout(self.response_timeout))
         } else {
-            (deadline, SendError::Timeout(self.request_timeout))
+            (moved + body_timeout, SendError::Stalled(body_timeout))
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Endpoint {
     /// Takes a code that WeChat accepts once: not repeated if WeChat may have seen it. A replay is
     /// no such repetition, since a token is rejected before the code is looked at.
     pub one_time_code: bool,
+    /// WeChat may work on it for long after the request's last byte.
+    pub slow: bool,
     /// Known to demand the app's token, so that a success proves the token alive.
     pub evidence: bool,
 }

@@ -2,7 +2,7 @@
 //!
 //! The table is `catalogue.tsv`, made by `tests/it/catalogue/regenerate.py` from what WeChat's
 //! public SDKs call. Rules that are ours and not WeChat's (what is guarded, what hands out
-//! credentials) are in `rules`.
+//! credentials, what is slow) are in `rules`.
 //!
 //! WeCom has paths that the official platform has too, with other meanings (`/cgi-bin/menu/create`,
 //! `/cgi-bin/user/get`), so there are two ways in: [`find`] and [`find_work`].
@@ -107,6 +107,10 @@ mod tests {
             for path in Rules::of(family).guarded {
                 let endpoint: &Endpoint = find(path);
                 assert!(endpoint.guarded && endpoint.id != 0 && normalise(path) == *path, "{path}");
+            }
+            for path in Rules::of(family).slow {
+                let endpoint: &Endpoint = find(path);
+                assert!(endpoint.slow && endpoint.id != 0 && normalise(path) == *path, "{path}");
             }
             for path in Rules::of(family).issuing {
                 let endpoint: &Endpoint = find(path);

@@ -1,5 +1,5 @@
-//! What is ours and not WeChat's: which endpoints are guarded and which hand out credentials,
-//! listed or not.
+//! What is ours and not WeChat's: which endpoints are guarded, which hand out credentials and which
+//! are slow, listed or not.
 
 use super::class::CredentialClass;
 use super::endpoint::Endpoint;
@@ -16,6 +16,9 @@ pub(super) struct Rules {
     pub(super) issuing: &'static [&'static str],
     /// Ends of paths that take a code which WeChat accepts once.
     coded: &'static [&'static str],
+    /// Takes files or works on code: answers were seen a minute after the last byte (WxJava's
+    /// issues 1957 and 3139, node-webot/wechat's 41).
+    pub(super) slow: &'static [&'static str],
     /// Below it is the user's side of the API: a code may be behind any path, and the app's token
     /// is behind none.
     oauth: Option<&'static str>,
@@ -27,6 +30,7 @@ pub(super) struct Rules {
 struct Others {
     plain: Endpoint,
     coded: Endpoint,
+    slow: Endpoint,
     guarded: Endpoint,
     issuing: Endpoint,
     oauth: Endpoint,
@@ -44,6 +48,7 @@ impl Others {
                 binary: false,
                 guarded: false,
                 one_time_code: false,
+                slow: false,
                 evidence: false,
             }
         }
@@ -51,6 +56,7 @@ impl Others {
         Self {
             plain: other(family, token),
             coded: Endpoint { one_time_code: true, ..other(family, token) },
+            slow: Endpoint { slow: true, ..other(family, token) },
             guarded: Endpoint { guarded: true, ..other(family, token) },
             issuing: other(family, CredentialClass::IssuesCredential),
             oauth: Endpoint { one_time_code: true, ..other(family, CredentialClass::UserOauth) },
@@ -88,6 +94,33 @@ static MAIN: Rules = Rules {
         "/cgi-bin/component/api_query_auth",
     ],
     coded: &["/jscode2session"],
+    slow: &[
+        // Files, beside the uploads that are known by their names.
+        "/card/invoice/platform/setpdf",
+        "/cgi-bin/material/add_material",
+        "/cgi-bin/media/voice/addvoicetorecofortext",
+        "/shakearound/material/add",
+        // Pictures, which are checked or read.
+        "/cv/img/aicrop",
+        "/cv/img/qrcode",
+        "/cv/img/superresolution",
+        "/cv/ocr/bankcard",
+        "/cv/ocr/bizlicense",
+        "/cv/ocr/comm",
+        "/cv/ocr/driving",
+        "/cv/ocr/drivinglicense",
+        "/cv/ocr/idcard",
+        "/cv/ocr/menu",
+        "/cv/ocr/platenum",
+        "/wxa/img_sec_check",
+        // The code of a mini program.
+        "/wxa/addtotemplate",
+        "/wxa/commit",
+        "/wxa/release",
+        "/wxa/submit_audit",
+        // Runs the account's own code.
+        "/tcb/invokecloudfunction",
+    ],
     oauth: Some("/sns/"),
     others: Others::of(Family::Api),
 };
@@ -128,6 +161,7 @@ static WORK: Rules = Rules {
         // With the state of a registration comes a token for the new company's directory.
         "/cgi-bin/service/get_register_info",
     ],
+    slow: &["/cgi-bin/material/add_material"],
     coded: &["/get_login_info", "/get_tfa_info", "/getuserinfo", "/getuserinfo3rd", "/jscode2session"],
     oauth: None,
     others: Others::of(Family::Work),
@@ -154,6 +188,11 @@ impl Rules {
                 .is_some_and(|oauth| path.strip_prefix(oauth).is_some_and(|rest| rest.starts_with("oauth2/")))
     }
 
+    /// Whether WeChat may work on `path` for long.
+    pub(super) fn is_slow(&self, path: &str) -> bool {
+        self.slow.contains(&path) || path.rsplit('/').next().is_some_and(is_slow_by_name)
+    }
+
     /// What is assumed of a path that isn't listed.
     pub(super) fn assume(&'static self, path: &str) -> &'static Endpoint {
         let below = |parent: &&str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
@@ -165,6 +204,8 @@ impl Rules {
             &self.others.issuing
         } else if self.takes_code(path) {
             &self.others.coded
+        } else if self.is_slow(path) {
+            &self.others.slow
         } else {
             &self.others.plain
         }
@@ -178,6 +219,13 @@ impl Rules {
 
 fn clears_quota(path: &str) -> bool {
     path.split('/').any(|segment| segment == "clear_quota")
+}
+
+/// Whether a last segment is named as WeChat names what takes files or has them checked. What asks
+/// about an upload, or uploads a form's fields (`upload_shipping_info`), is as quick as others.
+fn is_slow_by_name(segment: &str) -> bool {
+    let asks = ["get", "query", "describe"].iter().any(|verb| segment.starts_with(verb));
+    segment.contains("media_check") || (segment.contains("upload") && !asks && !segment.ends_with("info"))
 }
 
 /// Whether a segment is named as WeChat names what hands out tokens.

@@ -80,6 +80,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
         binary: matches!(answer, "either" | "binary"),
         guarded,
         one_time_code: rules.takes_code(&normal),
+        slow: rules.is_slow(&normal),
         // A guess (with `?`), or a path that no SDK was seen to call, proves nothing.
         evidence: matches!(wants, "app" | "app_or_component") && !issues && method.is_some() && !guarded,
     })

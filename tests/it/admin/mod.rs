@@ -86,6 +86,7 @@ async fn the_catalogue_is_listed_and_searched() {
             "binary": false,
             "guarded": false,
             "one_time_code": false,
+            "slow": false,
             "evidence": true,
             "replay": true,
         })

@@ -105,6 +105,7 @@ fn endpoint(path: &str) -> view::Endpoint {
         binary: false,
         guarded: false,
         one_time_code: false,
+        slow: false,
         evidence: true,
         replay: true,
     }

@@ -66,7 +66,7 @@ fn paths_that_are_alike_in_normal_form_are_of_one_class() {
     for endpoint in &all()[1..] {
         let key = (endpoint.family == Family::Work, normalise(endpoint.path).into_owned());
         let first = *seen.entry(key).or_insert(endpoint);
-        let care = |e: &Endpoint| (e.class, e.guarded, e.binary, e.one_time_code);
+        let care = |e: &Endpoint| (e.class, e.guarded, e.binary, e.one_time_code, e.slow);
         assert_eq!(care(first), care(endpoint), "{} and {}", first.path, endpoint.path);
     }
 }
@@ -286,6 +286,73 @@ fn endpoints_that_answer_with_files_are_known() {
     assert!(!find("/cgi-bin/user/info").binary);
     assert!(find_work("/cgi-bin/media/get").binary && find_work("/cgi-bin/media/get/jssdk").binary);
     assert!(!find_work("/cgi-bin/user/get").binary);
+}
+
+#[test]
+fn endpoints_that_wechat_works_on_for_long_are_known() {
+    for path in [
+        // All that the SDKs send forms with files to.
+        "/card/invoice/platform/setpdf",
+        "/cgi-bin/component/uploadprivacyextfile",
+        "/cgi-bin/material/add_material",
+        "/cgi-bin/media/upload",
+        "/cgi-bin/media/uploadimg",
+        "/cgi-bin/media/voice/addvoicetorecofortext",
+        "/channels/ec/basics/img/upload",
+        "/channels/ec/basics/qualification/upload",
+        "/customservice/kfaccount/uploadheadimg",
+        "/cv/img/aicrop",
+        "/cv/img/qrcode",
+        "/cv/ocr/bizlicense",
+        "/cv/ocr/drivinglicense",
+        "/merchant/common/upload_img",
+        "/product/img/upload",
+        "/shakearound/material/add",
+        "/shop/img/upload",
+        "/wxa/icp/upload_icp_media",
+        "/wxa/img_sec_check",
+        "/wxa/sec/uploadauthmaterial",
+        "/wxa/sec/vod/singlefileupload",
+        "/wxa/uploadmedia",
+        // And the rest.
+        "/cgi-bin/media/uploadvideo",
+        "/wxa/sec/vod/uploadpart",
+        "/wxa/media_check_async",
+        "/wxa/Commit/",
+        "/wxa/submit_audit",
+        // Not catalogued, named alike.
+        "/wxa/game/brand_new/media_check_sync",
+        "/wxa/brand_new/upload_video",
+    ] {
+        assert!(find(path).slow, "{path}");
+    }
+    for path in [
+        "/cgi-bin/user/info",
+        "/cgi-bin/media/get",
+        "/cgi-bin/message/custom/send",
+        "/cgi-bin/unheard_of",
+        "/sns/jscode2session",
+        "/tcb/brand_new/getuploadsignature",
+        "/wxa/msg_sec_check",
+        "/wxa/sec/order/upload_shipping_info",
+        "/xpay/query_upload_goods",
+    ] {
+        assert!(!find(path).slow, "{path}");
+    }
+    for path in [
+        "/cgi-bin/material/add_material",
+        "/cgi-bin/media/upload",
+        "/cgi-bin/media/upload_attachment",
+        "/cgi-bin/media/uploadimg",
+        "/cgi-bin/webhook/upload_media",
+        "/cgi-bin/wedrive/file_upload",
+    ] {
+        assert!(find_work(path).slow, "{path}");
+    }
+    assert!(
+        !find_work("/cgi-bin/message/send").slow
+            && !find_work("/cgi-bin/media/get_upload_by_url_result").slow
+    );
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn page() -> String {
          写明该路径的调用方可用 |\n\
          | file 文件 | may answer with a file. 可能返回文件 |\n\
          | code 一次性 | takes a code that is good once: never repeated where WeChat may have seen it. 所带的 code 只能用一次：\
-         微信可能已收到时绝不重发 |\n",
+         微信可能已收到时绝不重发 |\n\
+         | slow 耗时 | WeChat may take long to answer: `upstream.slow_response_timeout` holds. 微信可能很久才响应：\
+         适用 `upstream.slow_response_timeout` |\n",
     );
     for (family, title) in [
         (Family::Api, "Official accounts, mini programs, third-party platforms | 公众号、小程序、第三方平台"),
@@ -103,6 +105,7 @@ fn remarks(endpoint: &Endpoint) -> String {
     remarks.extend(endpoint.guarded.then_some("guarded 受保护"));
     remarks.extend(endpoint.binary.then_some("file 文件"));
     remarks.extend(endpoint.one_time_code.then_some("code 一次性"));
+    remarks.extend(endpoint.slow.then_some("slow 耗时"));
     remarks.join(", ")
 }
 

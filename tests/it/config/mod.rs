@@ -187,6 +187,7 @@ fn everything_that_was_set_arrives() {
         "drain_timeout",
         "connect_timeout",
         "response_timeout",
+        "slow_response_timeout",
         "pool_idle",
         "ca_file",
         "fetch_timeout",
@@ -236,14 +237,30 @@ fn everything_that_was_set_arrives() {
         (1, vec!["https://api.weixin.qq.com".into()], true)
     );
     assert_eq!(
-        (own.response_timeout, own.connect_timeout),
-        (Duration::from_secs(120), global.connect_timeout)
+        (own.response_timeout, own.slow_response_timeout, own.connect_timeout),
+        (Duration::from_secs(120), global.slow_response_timeout, global.connect_timeout)
     );
     assert_eq!((own.resolve.len(), own.all_sites), (1, true));
     assert_eq!(app.hosts, ["shop.wechat.internal"]);
     let [caller] = config.pipeline.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));
     assert_eq!(caller.keys[0][..2], [0xaa, 0x01]);
+}
+
+#[test]
+fn who_has_patience_with_every_endpoint_has_it_with_the_slow_ones() {
+    let slow = |upstream: &str, own: &str| {
+        let text = format!(
+            "[upstream]\n{upstream}\n[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = {{ env = 'SHOP_SECRET' }}\n\
+             [app.upstream]\n{own}\n"
+        );
+        let config = Config::parse(&text, "t.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
+        config.upstreams.iter().map(|options| options.slow_response_timeout.as_secs()).collect::<Vec<_>>()
+    };
+    assert_eq!(slow("", "response_timeout = '60s'"), [120, 120]);
+    assert_eq!(slow("", "response_timeout = '3m'"), [120, 180]);
+    assert_eq!(slow("response_timeout = '3m'", "connect_timeout = '1s'"), [180, 180]);
+    assert_eq!(slow("slow_response_timeout = '5m'", "slow_response_timeout = '10s'"), [300, 10]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod names;
+mod patience;
 mod pipelined;
 mod placeholder;
 mod platform;

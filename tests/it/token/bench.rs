@@ -47,6 +47,7 @@ pub(crate) fn control(fake: &Fake) -> Control {
         all_sites: true,
         connect_timeout: second,
         response_timeout: second,
+        slow_response_timeout: second,
         body_timeout: second,
         pool_idle: second,
         pool_age: second,

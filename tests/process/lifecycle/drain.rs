@@ -59,7 +59,11 @@ async fn what_outlasts_the_drain_is_cut_off_and_the_exit_is_a_good_one() {
     place.sandbox.arrived(SLOW, 1).await;
     process.signal("TERM");
     assert!(stuck.join_next().await.expect("a call").expect("it ended").is_err());
-    assert_eq!(process.ended().await.code(), Some(0));
+    let (status, stderr) = process.ended_with_stderr().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        stderr.contains("upstream.response_timeout: warning: is longer than server.drain_timeout (300ms)")
+    );
     assert_eq!(process.logged("stopped").await["cut_off"], 1);
     let lines = process.access_lines();
     assert_eq!((lines.len(), &lines[0]["path"]), (1, &SLOW.into()), "{lines:?}");

@@ -60,7 +60,7 @@ impl Place {
             "wxgate.toml",
             &format!(
                 "[server]\nworkers = 2\n{listen}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-                 [upstream]\nbase_urls = [\"{url}\"]\nresponse_timeout = \"60s\"\n\
+                 [upstream]\nbase_urls = [\"{url}\"]\nresponse_timeout = \"30s\"\n\
                  [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ file = \"shop.secret\" }}\ndefault = true\n\
                  {rest}"
             ),
@@ -153,12 +153,18 @@ impl Process {
 
     /// Waits for the end; nothing may have gone to stderr.
     pub async fn ended(&mut self) -> ExitStatus {
+        let (status, stderr) = self.ended_with_stderr().await;
+        assert_eq!(stderr, "");
+        status
+    }
+
+    /// Waits for the end; gives what went to stderr too.
+    pub async fn ended_with_stderr(&mut self) -> (ExitStatus, String) {
         let status = found(|| "its end", async || self.child.try_wait().expect("a child")).await;
         self.reader.take().expect("ended once").join().expect("the log is read");
         let mut stderr = String::new();
         self.child.stderr.take().expect("stderr").read_to_string(&mut stderr).expect("UTF-8");
-        assert_eq!(stderr, "");
-        status
+        (status, stderr)
     }
 }
 

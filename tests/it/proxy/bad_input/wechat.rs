@@ -1,5 +1,7 @@
 //! WeChat silent, garbled, or gone within an answer.
 
+use std::time::Duration;
+
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -144,13 +146,25 @@ async fn an_answer_without_a_body_may_name_the_length_of_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_attempts_together_end_with_the_request_timeout() {
+async fn a_get_is_not_repeated_once_the_request_timeout_is_spent() {
+    let wechat = Scripted::start(|number, _, mut stream: TcpStream| async move {
+        if number == 1 {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            return None;
+        }
+        answer(&mut stream, "{\"errcode\":0}").await;
+        Some(stream)
+    })
+    .await;
     let setup = Setup { server: "request_timeout = \"300ms\"".into(), ..Setup::default() };
-    let gate = Gate::with(setup).await.warm().await;
-    gate.sandbox.fault(Fault::new(Action::Silence).path("/wxa/anything"));
-    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
-    assert_eq!(gate.journal("/wxa/anything").len(), 1);
-    assert_sound(&gate).await;
+    let gate = wechat.gate(setup).await;
+    let mut caller = Caller::of(&gate).await;
+    caller.send(GET).await;
+    assert_eq!(caller.answer().await.expect("an answer").status, 200);
+    caller.send(GET).await;
+    caller.answer().await.expect("an answer").assert_refused(502, "upstream_failed", "broke off");
+    assert_eq!(wechat.requests(), 2);
+    wechat.assert_over(&gate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +292,7 @@ async fn a_head_that_never_ends_is_given_up() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
             for number in 0.. {
                 if let Some(pause) = pause {
-                    tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
                 }
                 let lines = if pause.is_some() { 1 } else { 10_000 };
                 let lines = format!("X-{number}: a\r\n").repeat(lines);
@@ -368,7 +382,7 @@ async fn content_that_looks_like_an_answer_passes_as_content() {
         );
         let _ = stream.write_all(head.as_bytes()).await;
         // In a segment of its own, so that the proxy writes it by itself.
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let _ = stream.write_all(content.as_bytes()).await;
         Some(stream)
     })

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::directory::{App, Directory};
+use super::directory::Directory;
 use super::error::Error;
 use super::plan::{AppHints, Authorizer, is_appid};
 use crate::token::Manager;
@@ -48,9 +48,8 @@ async fn look_up(directory: &Directory, manager: &Manager, name: &str) -> Result
     if !is_appid(appid) {
         return Ok(None);
     }
-    let meant = |app: &&App| platform.is_none_or(|platform| app.is_named(platform));
     let mut found: Option<Authorizer> = None;
-    for app in directory.platforms().filter(meant) {
+    for app in directory.platforms(platform) {
         let Some(token) = manager.authorizer(&app.name, appid).await? else { continue };
         if found.is_some() {
             return Err(Error::BadRequest(

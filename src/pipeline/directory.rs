@@ -180,9 +180,10 @@ impl Directory {
         self.platforms
     }
 
-    /// The third-party platforms.
-    pub(crate) fn platforms(&self) -> impl Iterator<Item = &App> {
-        self.apps.iter().filter(|app| app.kind.is_platform())
+    /// The third-party platforms; only the one of this name, if one is given.
+    pub(crate) fn platforms(&self, name: Option<&str>) -> impl Iterator<Item = &App> {
+        let meant = move |app: &&App| name.is_none_or(|name| app.is_named(name));
+        self.apps.iter().filter(|app| app.kind.is_platform()).filter(meant)
     }
 
     /// Whether an app has this appid: the one that it names, or several of a corporation.

@@ -9,7 +9,7 @@ use http::header::HOST;
 use http::{HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
-use super::directory::{App, Authenticated, Caller, Directory};
+use super::directory::{Authenticated, Caller, Directory};
 use super::error::{Code, Error};
 use super::options::Options;
 pub use super::plan::NamedBy;
@@ -264,8 +264,7 @@ fn visit(
 fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) -> Option<Rc<Authorizer>> {
     let directory = draft.directory();
     let (appid, platform) = Authorizer::parts(Authorizer::name_in(directory, draft.hints())?);
-    let acts = |app: &&App| platform.is_none_or(|platform| app.is_named(platform));
-    let platform = directory.platforms().find(acts).filter(|_| is_appid(appid))?;
+    let platform = directory.platforms(platform).next().filter(|_| is_appid(appid))?;
     let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
     let (_, token) = Handle::unkept(&app.token, tokens, &Clock::default()).into_iter().next()?;
     Some(Rc::new(Authorizer { appid: appid.into(), platform: platform.index, token }))

@@ -1,8 +1,8 @@
 //! Whether limits let a planned request through: its caller's rates and day budgets, and WeChat's
 //! own, which are learnt from responses.
 //!
-//! Rates are checked before the body is collected, budgets after it, so that a body that is too long
-//! spends nothing; a replay spends nothing either.
+//! Rates are checked before the body is collected, budgets after it, so that a body that is too
+//! long spends nothing; a replay spends nothing either.
 
 use std::borrow::Cow;
 

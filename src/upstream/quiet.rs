@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 /// For how long what can't be sent twice keeps off connections that have served before.
 const LASTS: Duration = Duration::from_secs(60);
-/// Connections made for its sake in each minute. Each leaves a port behind that is taken for another
-/// minute, of the 28,000 that Linux has for a destination: a single close must not bring a busy
-/// gateway to the end of them.
+/// Connections made for its sake in each minute. Each leaves a port behind that is taken for
+/// another minute, of the 28,000 that Linux has for a destination: a single close must not bring a
+/// busy gateway to the end of them.
 const MOST: u64 = 10_000;
 
 /// Whether a host has closed a connection under a request lately. Shared by all workers; written

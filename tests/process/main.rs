@@ -14,6 +14,7 @@ mod redis_server;
 mod until;
 
 mod cli;
+mod client;
 mod cluster;
 mod demo;
 mod lifecycle;

@@ -12,8 +12,7 @@ use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
-use crate::wechat::errcode::scan;
-use crate::wechat::errcode::{self, Proof};
+use crate::wechat::errcode::{self, Proof, scan};
 
 /// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies
 /// seen in the wild).
@@ -33,9 +32,9 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// What the answer proves of a credential of this issuer's. A user's token has no issuer here: it
-    /// is sent as it is (`CredentialPlan::AsSent`), and no code of its endpoints is asked about. What isn't WeChat's JSON (a
-    /// middlebox's page, the empty answer to a HEAD) proves nothing.
+    /// What the answer proves of a credential of this issuer's. A user's token has no issuer here:
+    /// it is sent as it is (`CredentialPlan::AsSent`), and no code of its endpoints is asked about.
+    /// What isn't WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
     pub(crate) fn proof(&self, issuer: Issuer) -> Proof {
         if self.is_object { issuer.proof(self.errcode) } else { Proof::Undecided }
     }

@@ -57,8 +57,8 @@ impl<'d> Account<'d> {
             }
             (Some(named), _) => named,
             (None, &Placeholder::Holds { app, .. }) => (app, NamedBy::Placeholder),
-            // It was meant for an app that can't be told any more: a guess could send it to the wrong
-            // account.
+            // It was meant for an app that can't be told any more: a guess could send it to the
+            // wrong account.
             (None, Placeholder::Void(reason)) => return Err(Error::PlaceholderExpired(reason)),
             (None, Placeholder::Absent) => unnamed(directory, who, hints.host)?,
         };

@@ -56,8 +56,8 @@ impl<'d, 'r> AppHints<'d, 'r> {
         Ok(Self { prefix, header: app_header(headers)?, from_appid, placeholder, appid, host })
     }
 
-    /// What names an app, or an account that a platform acts for, by name or appid; the first counts
-    /// as what named it.
+    /// What names an app, or an account that a platform acts for, by name or appid; the first
+    /// counts as what named it.
     pub(crate) fn named(&self) -> impl Iterator<Item = (NamedBy, &str)> {
         let named = [
             (NamedBy::Prefix, self.prefix),

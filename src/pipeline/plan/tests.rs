@@ -1,10 +1,12 @@
 //! What becomes of requests, row by row: no socket, no WeChat.
 
 use http::{Method, Request};
+use ring::digest::{SHA256, digest};
 
 use super::{CredentialPlan, Facts, Identity, Opening, Query, Then, TicketUse, TokenCall};
 use crate::config::Config;
 use crate::observe::clock::Clock;
+use crate::observe::hex::hex;
 use crate::observe::names::Names;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Code;
@@ -58,10 +60,7 @@ allow = ["GET /cgi-bin/user/**"]
 
 /// What a plan comes to: a word for what is done, or why it isn't.
 fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let digest = |key: &str| {
-        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
+    let digest = |key: &str| hex(digest(&SHA256, key.as_bytes()));
     let callers = if callers {
         CALLERS.replace("ORDERS", &digest("key-of-orders")).replace("REPORTS", &digest("key-of-reports"))
     } else {

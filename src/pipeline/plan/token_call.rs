@@ -39,8 +39,8 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     (matches!(asked.issuer, Issuer::App(_)) || some_app_has_it()).then_some(asked)
 }
 
-/// Refuses a call for what an account of this kind doesn't have: its answer would be a token that is
-/// good for nothing.
+/// Refuses a call for what an account of this kind doesn't have: its answer would be a token that
+/// is good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
     let has = match asked.issuer {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{Kind, Refusal};
 use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::hex::hex;
 
 /// Accounts times endpoints that are slowed at once; what comes beyond goes on at full pace.
 const MOST: usize = 10_000;
@@ -25,8 +26,8 @@ const MOST: usize = 10_000;
 const MOST_ROBOTS: usize = 1_000;
 /// Seconds between single requests.
 const INTERVALS: [u64; 6] = [2, 4, 8, 16, 32, 60];
-/// A limit that comes back within this goes on at the interval at which it had ended. What is slowed
-/// and isn't called for so long is forgotten.
+/// A limit that comes back within this goes on at the interval at which it had ended. What is
+/// slowed and isn't called for so long is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// What WeChat refused.
@@ -49,9 +50,8 @@ impl<'a> Subject<'a> {
     /// digest is kept.
     #[must_use]
     pub fn robot(self, key: &str) -> Self {
-        let digest = digest(&SHA256, key.as_bytes());
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { account: format!("{} robot {hex}", self.account).into(), robot: true, ..self }
+        let digest = hex(digest(&SHA256, key.as_bytes()));
+        Self { account: format!("{} robot {digest}", self.account).into(), robot: true, ..self }
     }
 }
 

@@ -30,8 +30,8 @@ impl Standing<'_> {
         }
         let part =
             |used: u64, percent: u64| u128::from(used) * 100 >= u128::from(limit) * u128::from(percent);
-        // That all is used up WeChat must have said: wxgate counts calls too that WeChat refused for
-        // a minute's limit, and doesn't count.
+        // That all is used up WeChat must have said: wxgate counts calls too that WeChat refused
+        // for a minute's limit, and doesn't count.
         let thresholds = [
             (100, self.figures.used, WarningKind::Exhausted),
             (90, self.used, WarningKind::Used90),

@@ -32,8 +32,8 @@ pub(super) struct CallByToken<'a> {
 }
 
 impl CallByToken<'_> {
-    /// What WeChat answered: an object without an errcode but 0. WeChat may reject the credential as
-    /// it may any caller's, or answer what may come of that: then the credential is looked into,
+    /// What WeChat answered: an object without an errcode but 0. WeChat may reject the credential
+    /// as it may any caller's, or answer what may come of that: then the credential is looked into,
     /// replaced if it is dead, and the call made again.
     pub(super) async fn make(
         &self,

@@ -17,8 +17,8 @@ const HOLD: Duration = Duration::from_secs(30);
 const UNDECIDED: Duration = Duration::from_secs(5);
 
 /// WeChat rejected a request's token: at the top level a code that proves it
-/// [dead](crate::wechat::errcode::Proof), or that [may](crate::wechat::errcode::casts_doubt) come of
-/// that, on an endpoint that takes the app's token.
+/// [dead](crate::wechat::errcode::Proof), or that [may](crate::wechat::errcode::casts_doubt) come
+/// of that, on an endpoint that takes the app's token.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     /// Of the token that the request carried.

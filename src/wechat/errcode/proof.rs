@@ -26,8 +26,8 @@ pub struct TokenCodes {
 const ALIVE: [i64; 6] = [0, 45009, 48001, 48002, 76021, 76022];
 
 /// Whether an answer of this errcode to a call for a credential may come of a dead token and proves
-/// nothing by itself: WeChat's "system error hints", which a ticket was refused with until there was
-/// another token (github.com/w7corp/easywechat/issues/1780).
+/// nothing by itself: WeChat's "system error hints", which a ticket was refused with until there
+/// was another token (github.com/w7corp/easywechat/issues/1780).
 pub fn casts_doubt(errcode: i64) -> bool {
     errcode == -1000
 }

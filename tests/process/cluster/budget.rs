@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use wxgate::sandbox::{App, AppKind, Options, Sandbox};
 
-use super::fleet::{Fleet, SECRET, client};
+use super::fleet::{Fleet, SECRET};
+use crate::client::client;
 use crate::redis_server::RedisServer;
 use crate::until::{LOST, until};
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::fleet::{Fleet, client};
+use super::fleet::Fleet;
+use crate::client::client;
 use crate::until::until;
 
 /// Between two requests of a caller, so that two cores carry all replicas.

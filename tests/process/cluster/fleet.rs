@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::client::client;
 use crate::until::found;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -183,10 +184,4 @@ impl Drop for Replica {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A caller's HTTP client.
-pub fn client() -> reqwest::Client {
-    let tls = wxgate::upstream::tls::client_config(None).expect("roots");
-    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().expect("a client")
 }

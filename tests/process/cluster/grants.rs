@@ -10,7 +10,8 @@ use wxgate::sandbox::{App, AppKind, Authorizer, Options, Sandbox, Target};
 use wxgate::secret::Secret;
 use wxgate::store::{self, Location, Record, Store};
 
-use super::fleet::{Fleet, SECRET, client};
+use super::fleet::{Fleet, SECRET};
+use crate::client::client;
 use crate::until::LOST;
 
 const COMPONENT: &str = "wxc000000000000001";

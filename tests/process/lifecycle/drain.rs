@@ -4,7 +4,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use wxgate::sandbox::{Action, Fault};
 
-use super::process::{Place, client, get};
+use super::process::{Place, get};
+use crate::client::client;
 
 const INFO: &str = "/cgi-bin/user/info?openid=o1";
 const SLOW: &str = "/cgi-bin/user/get";

@@ -175,12 +175,6 @@ impl Drop for Process {
     }
 }
 
-/// A caller's HTTP client, one connection for each clone's request.
-pub fn client() -> reqwest::Client {
-    let tls = wxgate::upstream::tls::client_config(None).expect("roots");
-    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().expect("a client")
-}
-
 /// The status and body of an answer.
 pub async fn get(client: &reqwest::Client, url: &str) -> (u16, Value) {
     let response = client.get(url).send().await.expect("an answer");

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wxgate::sandbox::{App, AppKind};
 
-use super::process::{APPID, NEW_SECRET, OTHER_APPID, Place, client, get};
+use super::process::{APPID, NEW_SECRET, OTHER_APPID, Place, get};
+use crate::client::client;
 
 const INFO: &str = "/cgi-bin/user/info?openid=o1";
 

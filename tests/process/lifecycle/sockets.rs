@@ -6,7 +6,8 @@ use std::os::unix::net::UnixListener;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::process::{Place, client, get};
+use super::process::{Place, get};
+use crate::client::client;
 
 const INFO: &str = "/cgi-bin/user/info?openid=o1";
 

@@ -31,6 +31,9 @@ pub enum CredentialClass {
     ProviderToken,
     /// A WeCom provider's token as `access_token`.
     ProviderTokenAsAccessToken,
+    /// A device's token or its model's, which the caller brings itself, as `device_access_token` or
+    /// `model_access_token`.
+    HardwareToken,
     /// No credential in the query: browser pages, the QR image that a ticket names.
     None,
 }
@@ -50,7 +53,7 @@ struct Spec {
 }
 
 impl CredentialClass {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::AppToken,
         Self::AppOrComponentToken,
         Self::ComponentToken,
@@ -63,6 +66,7 @@ impl CredentialClass {
         Self::SuiteToken,
         Self::ProviderToken,
         Self::ProviderTokenAsAccessToken,
+        Self::HardwareToken,
         Self::None,
     ];
 
@@ -152,6 +156,13 @@ impl CredentialClass {
                 words: "a WeCom provider's token",
                 parameter: Some("access_token"),
                 issuer: Some(Issuer::Provider),
+            },
+            Self::HardwareToken => Spec {
+                name: "hardware_token",
+                columns: &["hardware"],
+                words: "a device's or its model's token, which the caller sends; wxgate keeps none",
+                parameter: None,
+                issuer: None,
             },
             Self::None => {
                 Spec { name: "none", columns: &["none"], words: "none", parameter: None, issuer: None }

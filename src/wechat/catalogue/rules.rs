@@ -93,7 +93,7 @@ static MAIN: Rules = Rules {
         "/cgi-bin/component/api_get_authorizer_list",
         "/cgi-bin/component/api_query_auth",
     ],
-    coded: &["/jscode2session"],
+    coded: &["/code2verifyinfo", "/jscode2session"],
     slow: &[
         // Files, beside the uploads that are known by their names.
         "/card/invoice/platform/setpdf",

@@ -24,11 +24,11 @@ fn the_table_is_sorted_and_unique_within_each_platform() {
     assert!(TABLE.lines().map(is_work).is_sorted(), "WeCom's come last");
 }
 
-/// Of the 1,642 endpoints that the table was made from, five are there a second time, with the retired host
+/// Of the 2,550 endpoints that the table was made from, five are there a second time, with the retired host
 /// file.api.weixin.qq.com (`tests/it/catalogue/regenerate.py` counts them).
 #[test]
 fn every_known_endpoint_is_there_with_its_class() {
-    assert_eq!(all().len() - 1, 1_642 - 5);
+    assert_eq!(all().len() - 1, 2_550 - 5);
     let mut counts: BTreeMap<(Family, CredentialClass), usize> = BTreeMap::new();
     for endpoint in &all()[1..] {
         *counts.entry((endpoint.family, endpoint.class)).or_default() += 1;
@@ -37,7 +37,7 @@ fn every_known_endpoint_is_there_with_its_class() {
     assert_eq!(
         counts,
         [
-            (Family::Api, CredentialClass::AppToken, 1101),
+            (Family::Api, CredentialClass::AppToken, 1683),
             (Family::Api, CredentialClass::AppOrComponentToken, 14),
             (Family::Api, CredentialClass::ComponentToken, 14),
             (Family::Api, CredentialClass::ComponentTokenAsAccessToken, 9),
@@ -49,12 +49,13 @@ fn every_known_endpoint_is_there_with_its_class() {
             (Family::Api, CredentialClass::None, 1),
             (Family::Mp, CredentialClass::None, 6),
             (Family::Open, CredentialClass::None, 3),
-            (Family::Work, CredentialClass::AppToken, 426),
+            (Family::Work, CredentialClass::AppToken, 701),
             (Family::Work, CredentialClass::TokenEndpoint, 1),
-            (Family::Work, CredentialClass::IssuesCredential, 6),
-            (Family::Work, CredentialClass::SuiteToken, 16),
-            (Family::Work, CredentialClass::ProviderToken, 23),
+            (Family::Work, CredentialClass::IssuesCredential, 9),
+            (Family::Work, CredentialClass::SuiteToken, 17),
+            (Family::Work, CredentialClass::ProviderToken, 58),
             (Family::Work, CredentialClass::ProviderTokenAsAccessToken, 1),
+            (Family::Work, CredentialClass::HardwareToken, 12),
             (Family::Work, CredentialClass::None, 2),
         ]
     );
@@ -138,6 +139,9 @@ fn whatever_hands_out_credentials_is_known_as_such() {
         "/cgi-bin/service/get_permanent_code",
         "/cgi-bin/service/get_register_info",
         "/cgi-bin/corpgroup/corp/gettoken",
+        "/cgi-bin/openhw/get_device_secret",
+        "/cgi-bin/openhw/get_device_token",
+        "/cgi-bin/openhw/get_model_token",
         // Not catalogued, named alike.
         "/cgi-bin/service/v2/get_permanent_code",
         "/cgi-bin/Service/get_new_token/",

@@ -133,6 +133,9 @@ fn meaning(class: CredentialClass) -> &'static str {
         CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
             "a WeCom provider's token 企业微信服务商的 token"
         }
+        CredentialClass::HardwareToken => {
+            "a device's or its model's token, which the caller sends 设备或设备型号的 token，由调用方自带"
+        }
         CredentialClass::None => "none 不需要凭证",
     }
 }

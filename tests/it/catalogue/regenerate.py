@@ -34,6 +34,11 @@ CLASSES = {
     "appid_component_appid_appsecret_query": "component_secret",
     "suite_access_token": "suite",
     "provider_access_token": "provider",
+    "device_access_token": "hardware",
+    "model_access_token": "hardware",
+    # The caller's own secret stays beside the token that wxgate adds.
+    "access_token,appsecret": "app",
+    "none": "none",
     "none:browser_page": "none",
     "none:ticket_query": "none",
     "none:component_secret_body": "none",
@@ -51,12 +56,22 @@ CORRECTIONS = {
     (WORK, "/cgi-bin/service/get_login_info"): ("provider", "provider_as_access_token"),
     # `?suite_access_token=`, as everything that a suite asks about a customer of the company that authorised it.
     (WORK, "/cgi-bin/service/externalcontact/unionid_to_external_userid_3rd"): ("provider", "suite"),
+    # They hand out tokens and secrets of devices: https://apifox.com/apidoc/docs-site/406014/api-53717664
+    (WORK, "/cgi-bin/openhw/get_model_token"): ("none", "issues"),
+    (WORK, "/cgi-bin/openhw/get_device_token"): ("hardware", "issues"),
+    (WORK, "/cgi-bin/openhw/get_device_secret"): ("hardware", "issues"),
 }
+
+# WeChat lists them beside the other paths of /cgi-bin/express/intracity; no SDK has them.
+MISSING = [
+    f"POST\t/cgi-bin/express/intracity/{name}\taccess_token\tjson\tjson\t-"
+    for name in ("getcity", "getpaymode", "setpaymode")
+]
 
 
 def rows(table):
     unused = set(CORRECTIONS)
-    for line in table.splitlines()[1:]:
+    for line in table.splitlines()[1:] + MISSING:
         method, path, wants, _body, answer, _source = line.split("\t")
         named, slash, rest = path.partition("/")
         path, host = slash + rest, named if named not in ("", RETIRED) else "-"

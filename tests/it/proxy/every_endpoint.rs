@@ -122,6 +122,7 @@ const TABLE: &[(Class, Account, Fate)] = &[
     (Class::SuiteToken, Account::Work, Fate::Token("suite_access_token", Held::Suite)),
     (Class::ProviderToken, Account::Work, Fate::Token("provider_access_token", Held::Provider)),
     (Class::ProviderTokenAsAccessToken, Account::Work, Fate::Token(APP, Held::Provider)),
+    (Class::HardwareToken, Account::Work, Fate::Bare),
     (Class::None, Account::Shop, Fate::Bare),
     (Class::None, Account::Authorizer, Fate::Bare),
     (Class::None, Account::Platform, Fate::Bare),

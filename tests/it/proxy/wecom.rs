@@ -142,6 +142,14 @@ async fn a_suites_and_a_providers_endpoints_get_their_tokens() {
     let token = gate.sandbox.token(&format!("{CORP}.provider"), Kind::Provider).expect("a token");
     assert_eq!(gate.only(path).query, format!("access_token={token}"));
 
+    // An order of licences, and what a device reports with a token of its own.
+    let path = "/cgi-bin/license/get_union_order";
+    assert_eq!(gate.post(&format!("/@hr{path}?provider_access_token=mine"), "{}").await.errcode(), 0);
+    assert_eq!(gate.only(path).query, format!("provider_access_token={token}"));
+    let path = "/cgi-bin/openhw/device/report_device_status";
+    gate.post(&format!("/@hr{path}?device_access_token=the-devices"), "{}").await;
+    assert_eq!(gate.only(path).query, "device_access_token=the-devices");
+
     // The other app of the corporation has neither.
     let answer = gate.get("/@sales/cgi-bin/service/get_pre_auth_code").await;
     assert_eq!(answer.refusal(), (404, "endpoint_forbidden", -70404));

@@ -126,12 +126,15 @@ fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
 pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Report<'_>) -> TrustedProxies {
     let items = field.item().map_or(&[][..], |list| &list.value.0);
     let read = |item: &Item<String>| {
-        let network = item.value.parse().ok().or_else(|| item.value.parse::<IpAddr>().map(IpNet::from).ok());
-        if network.is_none() {
-            report.error(
+        let address = || item.value.parse::<IpAddr>().map(|address| address.to_canonical().into()).ok();
+        let network = item.value.parse().ok().or_else(address);
+        match network.map(|network: IpNet| network.prefix_len()) {
+            None => report.error(
                 &item.place,
                 "is no network, expected one like \"10.0.0.0/8\" or \"fd00::/8\", or a single address",
-            );
+            ),
+            Some(0) => report.warn(&item.place, "is everybody, who can then write any address into the log"),
+            Some(_) => {}
         }
         network
     };

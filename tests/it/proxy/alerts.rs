@@ -127,7 +127,7 @@ async fn calls_around_wxgate_accuse_no_caller() {
     let layer = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
     let _collecting = layer.set_default();
     let (wecom, hook) = (Robot::start(&["{\"errcode\":0}"]).await, Robot::start(&[""]).await);
-    let robots = alert("wecom", &wecom, "language = \"en\"") + &alert("webhook", &hook, "");
+    let robots = [alert("wecom", &wecom, "language = \"en\""), alert("webhook", &hook, "")].concat();
     let orders = caller("orders", &["key"], &["shop"], "");
     let apps = format!("{SHOP}{orders}{robots}");
     let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;

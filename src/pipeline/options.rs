@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::quota::limit::LimitOptions;
+use crate::server::TrustedProxies;
 use crate::token;
 use crate::wechat::pattern::Pattern;
 
@@ -21,6 +22,8 @@ pub struct Options {
     pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
     pub anonymous: bool,
+    /// Whose word on where a request comes from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// A longer request body is refused.
     pub max_body: u64,
     /// Once so much was spent waiting for tokens and answers, a request is not sent again.

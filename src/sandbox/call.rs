@@ -45,7 +45,7 @@ impl Call {
             host: header(http::header::HOST),
             from: match peer {
                 Peer::Tcp(address) => address.ip(),
-                Peer::Unix => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                Peer::Unix(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             },
             body,
             now,

@@ -133,7 +133,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
         at_us: u64::try_from(world.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         peer: match peer {
             Peer::Tcp(address) => address.to_string(),
-            Peer::Unix => "unix".to_owned(),
+            Peer::Unix(_) => "unix".to_owned(),
         },
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),

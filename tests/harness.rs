@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wxgate::app::{Resolver, Running, Surroundings};
 use wxgate::config::Config;
+use wxgate::observe::access_log::AccessLog;
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{App, AppKind, Counts, Entry, Kind, Options, Sandbox};
 
@@ -190,8 +191,9 @@ impl Gate {
         let again = (Arc::clone(&setup), url);
         let surroundings = Surroundings {
             clock: clock.clone(),
-            access_log: Box::new(log.clone()),
-            json: true,
+            log: Arc::new(
+                AccessLog::start(true, config.server.workers, Box::new(log.clone())).expect("a thread"),
+            ),
             source: Arc::new(move || Ok(self::config(&again.0.lock(), &again.1))),
             resolver,
         };

@@ -38,6 +38,20 @@ impl Timestamp {
         Self((self.beijing_day() + 1) * 86_400_000 - BEIJING)
     }
 
+    /// What a clock in Beijing shows, as if that were UTC.
+    #[must_use]
+    pub fn shown_in_beijing(self) -> Self {
+        Self(self.0.saturating_add(BEIJING))
+    }
+
+    /// RFC 3339 with the zone of Beijing, `2026-11-25T09:41:00.042+08:00`.
+    pub fn rfc3339_in_beijing(self) -> String {
+        let mut text = self.shown_in_beijing().rfc3339();
+        text.truncate(text.len() - 1);
+        text.push_str("+08:00");
+        text
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     pub fn rfc3339(self) -> String {
         // humantime panics in the year 10000, which a store's record may claim.
@@ -57,7 +71,7 @@ impl Timestamp {
 
     /// `2026-11-25T09:41:00Z`, but for the zone.
     fn in_beijing(self) -> String {
-        let since_epoch = (self.0.saturating_add(BEIJING)).clamp(0, LAST).unsigned_abs();
+        let since_epoch = self.shown_in_beijing().0.clamp(0, LAST).unsigned_abs();
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(since_epoch)).to_string()
     }
 }

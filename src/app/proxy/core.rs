@@ -37,7 +37,7 @@ pub(super) struct Core {
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) admin: Arc<Admin>,
     pub(super) callbacks: Arc<Callbacks>,
-    pub(super) access_log: Arc<AccessLog>,
+    pub(super) log: Arc<AccessLog>,
     pub(super) traces: Arc<Traces>,
     /// Of the proxy's listeners, if they speak it.
     pub(super) tls: Option<Tls>,

@@ -22,7 +22,6 @@ use crate::app::links::{alerting, asking, delivery, insight, views};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
 use crate::export::Exporter;
-use crate::observe::access_log::AccessLog;
 use crate::observe::exposition::Exposition;
 use crate::observe::trace::{TraceError, Traces};
 use crate::pipeline::{Gate, Pipeline};
@@ -59,7 +58,7 @@ pub enum StartError {
 /// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then
 /// tokens; then workers. Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
-    let Surroundings { clock, access_log, json, source, resolver } = surroundings;
+    let Surroundings { clock, log, source, resolver } = surroundings;
     let workers = config.server.workers;
     let caller_tls = config.server.tls.clone().map(Tls::new);
     let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
@@ -70,7 +69,6 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
     let upstream = upstreams.configure(&config.upstreams)?;
-    let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
     let traces = Arc::new(match &config.trace {
         Some(options) => Traces::start(options, tls::client_config(None)?)?,
         None => Traces::default(),
@@ -133,7 +131,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
                 exposer(gauges.clone(), |gauges, out| upstream_connections(gauges, out)),
                 exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
-                exposer(Arc::clone(&access_log), |log, out| log.expose(out)),
+                exposer(Arc::clone(&log), |log, out| log.expose(out)),
                 exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
             ],
             state: Arc::clone(&state),
@@ -148,7 +146,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,
-        access_log: Arc::clone(&access_log),
+        log: Arc::clone(&log),
         traces: Arc::clone(&traces),
         tls: caller_tls,
         fixed: Fixed::of(config),
@@ -161,7 +159,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
 
     let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
         let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
-        Pipeline::new(Arc::clone(&gate), gauges, &access_log, traces.tracer(), worker)
+        Pipeline::new(Arc::clone(&gate), gauges, &log, traces.tracer(), worker)
     })
     .map_err(StartError::Thread)?;
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));

@@ -4,5 +4,6 @@ mod process;
 
 mod drain;
 mod idle;
+mod log;
 mod reload;
 mod sockets;

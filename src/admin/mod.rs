@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::observe::exposition::{Dialect, Exposition};
+use crate::observe::process;
 use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
 
 mod answer;
@@ -28,10 +29,10 @@ pub use self::guard::Scope;
 use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
 pub use self::shown::{
-    Activity, Admin, Apps, Clear, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload, Store,
-    Traffic, Upstreams,
+    Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
+    Store, Traffic, Upstreams,
 };
-pub use self::state::State;
+pub use self::state::{Refused, Reloads, State};
 
 /// Serves an [`Admin`]; clones share those who listen.
 #[derive(Clone)]
@@ -105,6 +106,8 @@ impl Admin {
         let mut out = Exposition::new(dialect);
         out.gauge("wxgate_build_info", "The running version; always 1.");
         out.sample(&[("version", self.state.version)], 1.0);
+        process::expose(self.state.started_at, &mut out);
+        self.state.reloads.borrow().expose(&mut out);
         for expose in &self.exposers {
             expose(&mut out);
         }
@@ -117,6 +120,8 @@ impl Admin {
             started_at: view::time(self.state.started_at),
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
+            configuration: self.state.reloads.borrow().shown(),
+            ending: (self.ending)(),
             store: (self.store)(),
             upstreams: (self.upstreams)(),
             apps: (self.apps)(),

@@ -27,6 +27,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Seconds since the Unix epoch, as metrics have it.
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
     /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota
     /// days turn.
     pub fn beijing_day(self) -> i64 {

@@ -9,4 +9,5 @@ pub mod hex;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod process;
 pub mod trace;

@@ -14,6 +14,7 @@ use crate::callback::Callbacks;
 use crate::config::{Config, LogConfig, SecretFile};
 use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
+use crate::observe::clock::Clock;
 use crate::observe::trace::{self, Traces};
 use crate::pipeline::Gate;
 use crate::quota::Quota;
@@ -45,6 +46,7 @@ pub(super) struct Core {
     /// Other machines reach a listener of the proxy.
     pub(super) exposed: bool,
     pub(super) source: Source,
+    pub(super) clock: Clock,
     pub(super) reloading: Mutex<()>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,

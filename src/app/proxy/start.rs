@@ -27,7 +27,7 @@ use crate::observe::trace::{TraceError, Traces};
 use crate::pipeline::{Gate, Pipeline};
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
-use crate::server::{Address, BindError, Listener, Server, Tls};
+use crate::server::{Address, BindError, Connections, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::Manager;
 use crate::upstream::{Gauges, Upstreams, tls};
@@ -100,17 +100,25 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         store: store.clone(),
         clock: clock.clone(),
     };
-    let watch = watch.start(&quota);
+    let state = Arc::new(admin::State::new(clock.now()));
+    let watch = watch.start(&quota, state.reloads.subscribe());
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
-    let state = Arc::new(admin::State::new(clock.now()));
+    let (of_workers, of_gate) = (gauges.clone(), Arc::clone(&gate));
+    let (of_log, of_traces) = (Arc::clone(&log), Arc::clone(&traces));
+    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
+        let gauges = of_workers.get(worker).map(Arc::clone).unwrap_or_default();
+        Pipeline::new(Arc::clone(&of_gate), gauges, &of_log, of_traces.tracer(), worker)
+    })
+    .map_err(StartError::Thread)?;
     let core = Arc::new_cyclic(|core| Core {
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
-            apps: views::apps(manager.clone(), exporter.clone(), clock),
+            apps: views::apps(manager.clone(), exporter.clone(), clock.clone()),
+            ending: views::ending(caller_tls.clone(), clock.clone()),
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),
             upstreams: views::upstreams(Arc::clone(&upstreams)),
@@ -128,8 +136,10 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(alerts.clone(), Alerts::expose),
                 exposer(exporter.clone(), Exporter::expose),
                 exposer(store.clone(), Store::expose),
+                exposer(proxy.count(), Connections::expose),
+                exposer(caller_tls.clone(), |tls, out| Tls::expose(tls.as_ref(), out)),
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
-                exposer(gauges.clone(), |gauges, out| upstream_connections(gauges, out)),
+                exposer(gauges, |gauges, out| upstream_connections(gauges, out)),
                 exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
                 exposer(Arc::clone(&log), |log, out| log.expose(out)),
                 exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
@@ -146,22 +156,18 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,
-        log: Arc::clone(&log),
-        traces: Arc::clone(&traces),
+        log,
+        traces,
         tls: caller_tls,
         fixed: Fixed::of(config),
         exposed: !addresses.iter().all(is_local),
         source,
+        clock,
         reloading: Mutex::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
-    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
-        let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
-        Pipeline::new(Arc::clone(&gate), gauges, &log, traces.tracer(), worker)
-    })
-    .map_err(StartError::Thread)?;
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
     let admin_options = config.server.options.clone();
     let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())

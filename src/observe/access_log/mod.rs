@@ -85,14 +85,7 @@ impl AccessLog {
     /// Starts the writer thread for `workers`. `json` chooses between JSON lines and short ones for
     /// people.
     pub fn start(json: bool, workers: usize, sink: Box<dyn Write + Send>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            json,
-            buffers: Sharded::new(workers.max(1) + 1),
-            asked: AtomicU8::new(NOTHING),
-            closing: AtomicBool::new(false),
-            flushes: Mutex::default(),
-            unwritten: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new(json, workers));
         let (finish, finished) = mpsc::channel();
         let of_writer = Arc::clone(&shared);
         let handle = thread::Builder::new().name("log".into()).spawn(move || {
@@ -185,6 +178,17 @@ impl Messages {
 }
 
 impl Shared {
+    fn new(json: bool, workers: usize) -> Self {
+        Self {
+            json,
+            buffers: Sharded::new(workers.max(1) + 1),
+            asked: AtomicU8::new(NOTHING),
+            closing: AtomicBool::new(false),
+            flushes: Mutex::default(),
+            unwritten: AtomicU64::new(0),
+        }
+    }
+
     /// Which of the buffers is that of messages.
     fn messages(&self) -> usize {
         self.buffers.workers() - 1
@@ -311,7 +315,9 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Condvar, Mutex};
 
-    use super::{AccessLog, Entry, LONGEST_BUFFER};
+    use tokio::time::Instant;
+
+    use super::{AccessLog, Entry, LONGEST_BUFFER, Shared, Taken};
 
     /// A sink that keeps what it gets and can be told to take nothing.
     #[derive(Clone, Default)]
@@ -450,6 +456,22 @@ mod tests {
         for (number, line) in text.lines().enumerate() {
             assert!(line.contains(&format!("\"request_id\":\"{number}\"")), "{number}: {line}");
         }
+    }
+
+    #[test]
+    fn a_line_waits_for_earlier_ones_that_came_while_the_buffers_were_looked_at() {
+        let (shared, mut taken) = (Shared::new(true, 1), Taken::default());
+        let add = |buffer, line: &[u8]| shared.add(buffer, |buffer| buffer.lines.extend_from_slice(line));
+        add(1, b"before\n");
+        let now = Instant::now();
+        taken.take(&shared.buffers, 0);
+        add(0, b"first\n");
+        add(1, b"second\n");
+        taken.take(&shared.buffers, 1);
+        assert_eq!((taken.until(Some(now)), taken.ordered.as_slice()), (1, b"before\n".as_slice()));
+        taken.take(&shared.buffers, 0);
+        taken.take(&shared.buffers, 1);
+        assert_eq!((taken.until(None), taken.ordered.as_slice()), (2, b"first\nsecond\n".as_slice()));
     }
 
     #[test]

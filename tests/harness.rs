@@ -9,7 +9,8 @@ use crate::until::until;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wxgate::app::{Resolver, Running, Surroundings};
-use wxgate::config::Config;
+use wxgate::config::{Config, Problems};
+use wxgate::observe::access_log::AccessLog;
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{App, AppKind, Counts, Entry, Kind, Options, Sandbox};
 
@@ -141,6 +142,10 @@ pub fn sandbox() -> Sandbox {
 
 /// The configuration that a setup describes.
 pub fn config(setup: &Setup, upstream_url: &str) -> Config {
+    parsed(setup, upstream_url).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
     let Setup { listen, workers, server, upstream, token, replay, apps, .. } = setup;
     // A test's own stand in `upstream`.
     let base_urls = if upstream.contains("base_urls") {
@@ -163,7 +168,7 @@ pub fn config(setup: &Setup, upstream_url: &str) -> Config {
         };
         Some(value.to_owned())
     };
-    Config::parse(&text, "test.toml", &env).unwrap_or_else(|problems| panic!("{problems}"))
+    Config::parse(&text, "test.toml", &env)
 }
 
 impl Gate {
@@ -190,9 +195,11 @@ impl Gate {
         let again = (Arc::clone(&setup), url);
         let surroundings = Surroundings {
             clock: clock.clone(),
-            access_log: Box::new(log.clone()),
-            json: true,
-            source: Arc::new(move || Ok(self::config(&again.0.lock(), &again.1))),
+            log: Arc::new(
+                AccessLog::start(true, config.log.access, config.server.workers, Box::new(log.clone()))
+                    .expect("a thread"),
+            ),
+            source: Arc::new(move || parsed(&again.0.lock(), &again.1)),
             resolver,
         };
         let running = wxgate::app::start(&config, surroundings).await.expect("the proxy starts");

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
+use crate::observe::process;
 use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
 
 mod answer;
@@ -31,10 +32,10 @@ pub use self::guard::Scope;
 use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
 pub use self::shown::{
-    Activity, Admin, Apps, Clear, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload, Store,
-    Traffic, Upstreams,
+    Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
+    Store, Traffic, Upstreams,
 };
-pub use self::state::State;
+pub use self::state::{Refused, Reloads, State};
 use self::view::RefreshOutcome;
 
 /// Serves an [`Admin`]; clones share those who listen.
@@ -112,6 +113,8 @@ impl Endpoint {
         let mut out = Exposition::new(dialect);
         out.gauge("wxgate_build_info", "The running version; always 1.");
         out.sample(&[("version", self.admin.state.version)], 1.0);
+        process::expose(self.admin.state.started_at, &mut out);
+        self.admin.state.reloads.borrow().expose(&mut out);
         out.counter("wxgate_admin_denied_total", "Requests denied at the admin address.");
         for (reason, count) in &*self.denials.lock() {
             out.sample(&[("reason", reason)], *count as f64);
@@ -135,6 +138,8 @@ impl Admin {
             started_at: view::time(self.state.started_at),
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
+            configuration: self.state.reloads.borrow().shown(),
+            ending: (self.ending)(),
             store: (self.store)(),
             upstreams: (self.upstreams)(),
             apps: (self.apps)(),

@@ -19,6 +19,8 @@ pub type Exposer = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
 pub type Apps = Arc<dyn Fn() -> Vec<view::App> + Send + Sync>;
 /// Where tokens are kept, and whether that works.
 pub type Store = Arc<dyn Fn() -> view::Store + Send + Sync>;
+/// What ends soon by itself: certificates and keys.
+pub type Ending = Arc<dyn Fn() -> Vec<view::Ending> + Send + Sync>;
 /// What is known of WeChat's endpoints.
 pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
 /// WeChat's hosts, and which of them answer.
@@ -62,6 +64,8 @@ pub struct Admin {
     pub apps: Apps,
     /// See [`Store`].
     pub store: Store,
+    /// See [`Ending`].
+    pub ending: Ending,
     /// See [`Endpoints`].
     pub endpoints: Endpoints,
     /// See [`Upstreams`].

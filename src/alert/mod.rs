@@ -100,7 +100,9 @@ impl Alerts {
         let notice = Arc::new(notice);
         for target in self.0.targets.lock().iter() {
             let Options { topics, apps, kind, .. } = &target.options;
-            let concerned = topics.contains(&notice.topic) && (apps.is_empty() || apps.contains(&notice.app));
+            let of = |app| apps.contains(app);
+            let concerned =
+                topics.contains(&notice.topic) && (apps.is_empty() || notice.app.as_ref().is_some_and(of));
             if concerned && target.queue.try_send(Arc::clone(&notice)).is_err() {
                 self.0.counts.add(*kind, Outcome::Lost, 1);
             }

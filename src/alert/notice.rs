@@ -16,6 +16,8 @@ pub enum Topic {
     Token,
     /// Somebody else uses an app's credentials.
     Interference,
+    /// A configuration that was refused.
+    Configuration,
 }
 
 /// Something that a person should know. No credential is in it.
@@ -23,8 +25,8 @@ pub enum Topic {
 pub struct Notice {
     /// When it happened.
     pub at: Timestamp,
-    /// The app's name.
-    pub app: Arc<str>,
+    /// The app's name; none if it concerns all.
+    pub app: Option<Arc<str>>,
     /// What it is about.
     pub topic: Topic,
     /// In a word, for programs.
@@ -42,6 +44,7 @@ impl Notice {
     pub(super) fn line(&self, chinese: bool) -> String {
         let text = if chinese { &self.chinese } else { &self.english };
         // A robot that wants a keyword gets the product's name.
-        format!("[wxgate] {} {}: {text}", self.at.beijing_time(), self.app)
+        let app = self.app.as_ref().map(|app| format!(" {app}")).unwrap_or_default();
+        format!("[wxgate] {}{app}: {text}", self.at.beijing_time())
     }
 }

@@ -75,7 +75,7 @@ fn listed(notices: &[Arc<Notice>]) -> Vec<Value> {
     let listed = |notice: &Arc<Notice>| {
         json!({
             "at": notice.at.rfc3339(),
-            "app": &*notice.app,
+            "app": notice.app.as_deref(),
             "topic": notice.topic,
             "kind": notice.kind,
             "caller": notice.caller.as_ref().map(|(name, _)| name),
@@ -153,7 +153,7 @@ mod tests {
     fn notices(count: usize) -> Vec<Arc<Notice>> {
         let notice = Notice {
             at: NOW,
-            app: "shop".into(),
+            app: Some("shop".into()),
             topic: Topic::Quota,
             kind: "exhausted",
             caller: Some(("orders".into(), 71)),

@@ -45,7 +45,7 @@ impl Task {
                 Err(failure) => failure,
             };
             let Some(wait) = waits.next() else {
-                let app = notices.first().map(|first| &*first.app);
+                let app = notices.first().and_then(|first| first.app.as_deref());
                 tracing::warn!(
                     kind = kind.as_str(),
                     app,

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::proxy::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::observe::access_log::AccessLog;
 use crate::observe::audit::Audit;
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
@@ -32,8 +33,24 @@ pub enum ServeError {
 /// reload it.
 pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let options = log_options(&config.log);
-    let json = options.format.is_json();
-    log::init(&options)?;
+    let started = AccessLog::start(
+        options.format.is_json(),
+        config.log.access,
+        config.server.workers,
+        Box::new(io::stdout()),
+    );
+    let log = Arc::new(started.map_err(StartError::Thread)?);
+    log::init(&options, log.messages())?;
+    let ended = serve_until_signalled(&config, path, Arc::clone(&log)).await;
+    log.close();
+    ended
+}
+
+async fn serve_until_signalled(
+    config: &Config,
+    path: PathBuf,
+    log: Arc<AccessLog>,
+) -> Result<(), ServeError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -42,13 +59,12 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
     let surroundings = Surroundings {
         clock: Clock::default(),
-        access_log: Box::new(io::stdout()),
-        json,
+        log,
         source: Arc::new(move || Config::load(&path)),
         resolver: Resolver::default(),
     };
     let has_tls = config.server.tls.is_some();
-    let running = start(&config, surroundings).await?;
+    let running = start(config, surroundings).await?;
     for address in running.addresses() {
         let tls = has_tls && matches!(address, Address::Tcp(_));
         tracing::info!(%address, tls, "listening");

@@ -106,7 +106,7 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
 
 fn table(quota: &Quota, only: Option<&str>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
-    let mut out = format!("{} in Beijing, {left} left\n", printable(&quota.day));
+    let mut out = format!("{}, {left} left; all times are Beijing's\n", printable(&quota.day));
     let is_shown = |app: &&App| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn the_table_says_it_all_in_80_columns() {
         let expected = "\
-2026-11-25 in Beijing, 7h12m left
+2026-11-25, 7h12m left; all times are Beijing's
 
 shop, cleared this month: 1 of 10 times all, 0 of 50 times one
 ENDPOINT                             USED     LIMIT    %   /MIN   ENDS MOST

@@ -20,10 +20,32 @@ struct Status {
     listeners: Vec<String>,
     #[serde(default)]
     draining: bool,
+    configuration: Option<Configuration>,
+    #[serde(default)]
+    ending: Vec<Ending>,
     store: Option<Store>,
     #[serde(default)]
     upstreams: Vec<Upstream>,
     apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct Configuration {
+    refused: Option<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    at: String,
+    problem: String,
+    more: usize,
+}
+
+#[derive(Deserialize)]
+struct Ending {
+    kind: String,
+    name: String,
+    ends_in_seconds: u64,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +141,23 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
         headline += &format!(", store {}", printable(&store.url));
     }
     let mut out = wrapped(&headline, "");
+    if let Some(refused) = status.configuration.as_ref().and_then(|loaded| loaded.refused.as_ref()) {
+        let Refused { at, problem, more } = refused;
+        let others = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
+        let text = format!(
+            "the configuration was refused {}, the old one stays in force and a restart would fail: {problem}{others}",
+            ago(at, now)
+        );
+        out += &wrapped(&printable(&text), "  ");
+    }
+    for Ending { kind, name, ends_in_seconds } in &status.ending {
+        let what = if kind == "certificate" { "the certificate of" } else { "the key of caller" };
+        let end = match ends_in_seconds {
+            0 => "has ended".to_owned(),
+            seconds => format!("ends in {}", short(Duration::from_secs(*seconds))),
+        };
+        out += &wrapped(&printable(&format!("{what} {name} {end}")), "  ");
+    }
     if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
         let text = format!("the store is down, tokens are served from memory: {problem}");
         out += &wrapped(&printable(&text), "  ");
@@ -256,7 +295,10 @@ mod tests {
     use super::*;
 
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
-        "draining":false,"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},
+        "draining":false,"configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
+         "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: is no key","more":2}},
+        "ending":[{"kind":"certificate","name":"server.tls","ends_at":"2026-12-01T10:00:00.000Z","ends_in_seconds":777600},
+         {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},
         "upstreams":[{"origin":"https://api.weixin.qq.com","egress":null,"in_use":false,"healthy":false,
          "problem":"no answer within 15s"},{"origin":"https://api2.weixin.qq.com","egress":null,"in_use":true,
          "healthy":true,"problem":null}],"apps":[
@@ -289,6 +331,10 @@ mod tests {
     fn the_table_says_it_all_in_80_columns() {
         let expected = "\
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
+  the configuration was refused 2m00s ago, the old one stays in force and a
+  restart would fail: wxgate.toml:3:1: server.lisen: is no key (and 2 more)
+  the certificate of server.tls ends in 9d00h
+  the key of caller orders has ended
   the store is down, tokens are served from memory: refused
   https://api.weixin.qq.com fails: no answer within 15s
 APP               STATE       AGE     EXPIRES GEN   LAST REFRESH

@@ -189,7 +189,7 @@ fn render(
     }
     out += &more(endpoints.len(), ENDPOINTS);
     if !activity.events.is_empty() {
-        out += "\n";
+        out += &line("\nEVENTS (Beijing time)");
     }
     activity.events.iter().take(EVENTS).for_each(|event| out += &line(&told(event)));
     out
@@ -281,6 +281,7 @@ crm                 shop                  0        10        0        0        0
 ENDPOINT                                      APP                 TODAY     /MIN
 /cgi-bin/user/info                            shop                1,500      300
 
+EVENTS (Beijing time)
 10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
 10:30  [2J: interference: somebody else fetches
 ";

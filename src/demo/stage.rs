@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::screen::Screen;
 use crate::app::{self, Resolver, Running, StartError, Surroundings};
 use crate::config::{Config, Problems};
+use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::sandbox::{self, Entry, Sandbox};
 use crate::server::Address;
@@ -63,10 +64,11 @@ impl Stage {
             Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()))
         });
         let config = source().map_err(StageError::Config)?;
+        let log = AccessLog::start(true, config.log.access, config.server.workers, Box::new(std::io::sink()));
+        let log = log.map_err(StartError::Thread)?;
         let surroundings = Surroundings {
             clock: Clock::default(),
-            access_log: Box::new(std::io::sink()),
-            json: true,
+            log: Arc::new(log),
             source,
             resolver: Resolver::default(),
         };

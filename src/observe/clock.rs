@@ -27,6 +27,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Seconds since the Unix epoch, as metrics have it.
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
     /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota
     /// days turn.
     pub fn beijing_day(self) -> i64 {
@@ -36,6 +41,20 @@ impl Timestamp {
     /// When the day in Beijing ends.
     pub fn beijing_midnight(self) -> Self {
         Self((self.beijing_day() + 1) * 86_400_000 - BEIJING)
+    }
+
+    /// What a clock in Beijing shows, as if that were UTC.
+    #[must_use]
+    pub fn shown_in_beijing(self) -> Self {
+        Self(self.0.saturating_add(BEIJING))
+    }
+
+    /// RFC 3339 with the zone of Beijing, `2026-11-25T09:41:00.042+08:00`.
+    pub fn rfc3339_in_beijing(self) -> String {
+        let mut text = self.shown_in_beijing().rfc3339();
+        text.truncate(text.len() - 1);
+        text.push_str("+08:00");
+        text
     }
 
     /// RFC 3339 in UTC with milliseconds.
@@ -57,7 +76,7 @@ impl Timestamp {
 
     /// `2026-11-25T09:41:00Z`, but for the zone.
     fn in_beijing(self) -> String {
-        let since_epoch = (self.0.saturating_add(BEIJING)).clamp(0, LAST).unsigned_abs();
+        let since_epoch = self.shown_in_beijing().0.clamp(0, LAST).unsigned_abs();
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(since_epoch)).to_string()
     }
 }

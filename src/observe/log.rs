@@ -1,9 +1,8 @@
 //! Events for the operator: JSON lines on stdout, or coloured text on a terminal.
 //!
-//! The access log goes to the same stream, so that a container has one log and not two.
+//! They go out by way of the access log, so that a container has one log and not two, in order.
 
-use std::io::{self, IsTerminal as _};
-use std::time::SystemTime;
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -13,7 +12,9 @@ use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
+use super::access_log::Messages;
 use super::audit;
+use super::clock::Clock;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +44,9 @@ impl Format {
 pub struct Options {
     /// How lines look.
     pub format: Format,
-    /// The most detailed level of wxgate's own events, but for what operators do. Libraries are heard from `WARN` up only:
-    /// below that they may print URLs and headers, which hold credentials.
+    /// The most detailed level of wxgate's own events, but for what operators do. Libraries are
+    /// heard from `WARN` up only: below that they may print URLs and headers, which hold
+    /// credentials.
     pub level: LevelFilter,
 }
 
@@ -59,11 +61,11 @@ impl Default for Options {
 #[error("logging was set up before")]
 pub struct AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError);
 
-/// Sends the process's events to stdout. A closed stdout loses lines and does nothing worse.
-pub fn init(options: &Options) -> Result<(), AlreadySet> {
+/// Sends the process's events to `messages`, where stdout is written.
+pub fn init(options: &Options, messages: Messages) -> Result<(), AlreadySet> {
     // Colours only where somebody sees them, also when the format was forced.
     let colours = io::stdout().is_terminal();
-    tracing::subscriber::set_global_default(subscriber(options, colours, io::stdout)).map_err(AlreadySet)
+    tracing::subscriber::set_global_default(subscriber(options, colours, messages)).map_err(AlreadySet)
 }
 
 fn subscriber<W>(options: &Options, colours: bool, writer: W) -> impl tracing::Subscriber + Send + Sync
@@ -76,7 +78,8 @@ where
         .with_target(audit::TARGET, options.level.max(LevelFilter::INFO));
     // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if
     // stderr is closed too.
-    let layer = layer().with_writer(writer).with_timer(Milliseconds).log_internal_errors(false);
+    let timer = Milliseconds { in_beijing: !options.format.is_json() };
+    let layer = layer().with_writer(writer).with_timer(timer).log_internal_errors(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
         Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
     } else {
@@ -87,12 +90,36 @@ where
     Registry::default().with(layer.with_filter(filter))
 }
 
-/// RFC 3339 in UTC, as in the access log.
-struct Milliseconds;
+impl<'a> MakeWriter<'a> for Messages {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Messages {
+    /// Called once for each line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        Messages::write(self, line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// RFC 3339, as in the access log: programs read UTC, people the zone of WeChat's quota days, which
+/// everything else that they see is in.
+struct Milliseconds {
+    in_beijing: bool,
+}
 
 impl FormatTime for Milliseconds {
     fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
-        write!(out, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
+        let now = Clock::default().now();
+        out.write_str(&if self.in_beijing { now.rfc3339_in_beijing() } else { now.rfc3339() })
     }
 }
 
@@ -145,6 +172,8 @@ mod tests {
         let options = Options { format: Format::Pretty, level: LevelFilter::INFO };
         let text = captured(options, || tracing::warn!(app = "shop", "token unavailable"));
         assert!(text.contains("WARN token unavailable app=\"shop\"") && !text.contains('\x1b'), "{text}");
+        let time = text.split_whitespace().next().expect("a time");
+        assert!(time.len() == 29 && time.ends_with("+08:00"), "{text}");
     }
 
     #[test]

@@ -10,5 +10,6 @@ pub mod hex;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod process;
 pub mod remote;
 pub mod trace;

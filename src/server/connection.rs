@@ -6,6 +6,7 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -15,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::count::Count;
 use super::drain::Drain;
 use super::listener::Accepted;
 use super::socket::Socket;
@@ -32,14 +34,15 @@ pub(super) async fn serve<H: Handler>(
     options: Rc<Options>,
     drain: Rc<Drain>,
     overloaded: bool,
+    count: Arc<Count>,
 ) -> io::Result<()> {
     let peer = accepted.peer();
     let mut refusal = overloaded.then_some(Refusal::Overloaded);
     let socket = match accepted {
         Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
         Accepted::Unix(stream, _) => Socket::Unix(UnixStream::from_std(stream)?),
-        Accepted::Tls(stream, _, identity) => {
-            let opening = tls::open(TcpStream::from_std(stream)?, identity, options.head_timeout);
+        Accepted::Tls(stream, address, tls) => {
+            let opening = tls::open(TcpStream::from_std(stream)?, address, tls, options.head_timeout);
             // The largest part of what this task may have to keep.
             let socket = Box::pin(opening).await?;
             if matches!(socket, Socket::Tcp(_)) {
@@ -48,7 +51,7 @@ pub(super) async fn serve<H: Handler>(
             socket
         }
     };
-    let progress = Rc::new(Progress::default());
+    let progress = Rc::new(Progress::of_one_of(count));
     let refuse = {
         let handler = Rc::clone(&handler);
         Box::new(move |refusal| handler.refuse(refusal, peer).map(|answer| on_the_wire(&answer)))
@@ -107,8 +110,8 @@ async fn dispatch<H: Handler>(
 ) -> http::Response<ObservedBody<Body, Answering>> {
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
-    progress.answering.set(true);
     progress.writing.set(true);
+    let answering = Answering::begin(Rc::clone(progress));
     let refusal =
         if progress.framing.borrow().is_ambiguous(index) { Some(Refusal::AmbiguousFraming) } else { refusal };
     let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
@@ -121,7 +124,7 @@ async fn dispatch<H: Handler>(
     if refusing || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| ObservedBody::new(body, Answering(Rc::clone(progress))))
+    response.map(|body| ObservedBody::new(body, answering))
 }
 
 /// An answer as bytes, for the places where hyper has none to encode.
@@ -139,14 +142,23 @@ fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
     bytes.into()
 }
 
-/// While it lives an answer is going out; when hyper has taken the last of it, the connection may
-/// be idle again.
+/// While it lives a request is at work; when hyper has taken the last of its answer, the connection
+/// may be idle again.
 struct Answering(Rc<Progress>);
+
+impl Answering {
+    fn begin(progress: Rc<Progress>) -> Self {
+        progress.answering.set(true);
+        progress.count.works(|active| active + 1);
+        Self(progress)
+    }
+}
 
 impl Observer for Answering {}
 
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.answering.set(false);
+        self.0.count.works(|active| active.saturating_sub(1));
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::tls::{Identity, Tls};
+use super::tls::Tls;
 use super::{Address, Peer};
 
 /// Connections that the kernel may hold ready while the acceptor is busy.
@@ -42,7 +42,7 @@ pub struct BindError {
 #[derive(Debug)]
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
-    Tls(TcpStream, SocketAddr, Identity),
+    Tls(TcpStream, SocketAddr, Tls),
     /// With the user of the process at the other end.
     Unix(UnixStream, Option<u32>),
 }
@@ -130,7 +130,7 @@ impl Accepting {
                 let stream = stream.into_std()?;
                 Ok(match tls {
                     None => Accepted::Tcp(stream, peer),
-                    Some(tls) => Accepted::Tls(stream, peer, tls.identity()),
+                    Some(tls) => Accepted::Tls(stream, peer, tls.clone()),
                 })
             }
             Self::Unix { listener, .. } => {

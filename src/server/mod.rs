@@ -1,9 +1,12 @@
 //! Accepts connections, spreads them over workers, parses HTTP/1.1 and drains.
 
+mod certificate;
 mod connection;
+mod count;
 mod drain;
 mod framing;
 mod handler;
+mod handshakes;
 mod listener;
 mod options;
 mod remote;
@@ -20,13 +23,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::count::Connections;
+use self::count::Count;
 pub use self::handler::{Handler, Peer, Refusal, Request, Response};
 use self::listener::{Accepted, Accepting};
 pub use self::listener::{BindError, Listener};
 pub use self::options::{Address, Options};
 pub use self::remote::TrustedProxies;
 pub use self::tls::{Identity, IdentityError, Tls};
-use self::worker::{Assignment, Count, Stage, Worker};
+use self::worker::{Assignment, Stage, Worker};
 
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
@@ -108,6 +113,11 @@ impl Server {
     /// Connections open now.
     pub fn connections(&self) -> usize {
         self.counts.iter().map(|count| count.get()).sum()
+    }
+
+    /// Tells how many connections there are, as long as it is asked.
+    pub fn count(&self) -> Connections {
+        Connections(self.counts.clone())
     }
 
     /// Connections open now, worker by worker.

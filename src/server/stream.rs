@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,13 +13,16 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::count::Count;
 use super::framing::{Framing, Place};
 use super::socket::{self, Socket};
 use super::{Options, Refusal};
 
 /// What the socket, the service and the answer's body of one connection know together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
+    /// The worker's, of which this connection is one.
+    pub(super) count: Arc<Count>,
     /// Between a request's dispatch and the end of its answer's body.
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
@@ -29,6 +33,19 @@ pub(super) struct Progress {
     /// An answer has ended since this was last looked at.
     pub(super) flushed: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
+}
+
+impl Progress {
+    pub(super) fn of_one_of(count: Arc<Count>) -> Self {
+        Self {
+            count,
+            answering: Cell::default(),
+            dispatched: Cell::default(),
+            writing: Cell::default(),
+            flushed: Cell::default(),
+            framing: RefCell::default(),
+        }
+    }
 }
 
 /// What a silence means.

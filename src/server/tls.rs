@@ -1,7 +1,9 @@
 //! TLS towards callers, for those that reach wxgate under WeChat's own name.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +14,23 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate;
+use super::handshakes::Failures;
 use super::socket::{self, Socket};
+use crate::observe::clock::Timestamp;
+use crate::observe::exposition::Exposition;
 
 /// What a listener shows of itself and demands of callers.
 #[derive(Clone)]
-pub struct Identity(Arc<ServerConfig>);
+pub struct Identity {
+    config: Arc<ServerConfig>,
+    /// When the listener's own certificate ends.
+    ends: Option<Timestamp>,
+}
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").finish_non_exhaustive()
+        f.debug_struct("Identity").field("ends", &self.ends).finish_non_exhaustive()
     }
 }
 
@@ -73,6 +83,7 @@ impl Identity {
                 builder.with_client_cert_verifier(verifier.build().map_err(IdentityError::Authorities)?)
             }
         };
+        let ends = chain.first().and_then(|own| certificate::end(own));
         let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::KeyMismatch,
             rustls::Error::InvalidCertificate(_) => IdentityError::Certificate(error),
@@ -80,33 +91,70 @@ impl Identity {
         })?;
         // Whoever offers h2 too is told what is spoken here.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), ends })
     }
 }
 
-/// The identity in force on listeners; clones are handles to the same one.
+/// The identity in force on listeners, and how handshakes with it failed; clones are handles to the
+/// same one.
 #[derive(Clone, Debug)]
-pub struct Tls(Arc<ArcSwap<Identity>>);
+pub struct Tls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    identity: ArcSwap<Identity>,
+    failures: Failures,
+}
 
 impl Tls {
     /// Puts `identity` in force.
     pub fn new(identity: Identity) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(identity)))
+        Self(Arc::new(Shared { identity: ArcSwap::from_pointee(identity), failures: Failures::default() }))
     }
 
     /// Puts another one in force, for connections that come from now on.
     pub fn replace(&self, identity: Identity) {
-        self.0.store(Arc::new(identity));
+        self.0.identity.store(Arc::new(identity));
     }
 
-    pub(super) fn identity(&self) -> Identity {
-        Identity::clone(&self.0.load())
+    /// When the certificate in force ends.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.0.identity.load().ends
+    }
+
+    /// Adds the metrics of TLS to a scrape, if it is spoken.
+    pub fn expose(spoken: Option<&Self>, out: &mut Exposition) {
+        out.gauge(
+            "wxgate_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate of server.tls ends.",
+        );
+        if let Some(ends) = spoken.and_then(Self::ends) {
+            out.sample(&[], ends.seconds());
+        }
+        out.counter(
+            "wxgate_tls_handshakes_failed_total",
+            "TLS handshakes with callers that failed, by reason.",
+        );
+        if let Some(tls) = spoken {
+            tls.0.failures.expose(out);
+        }
     }
 }
 
 /// Shakes hands with a caller, for at most `limit`. One that speaks plain HTTP gets no TLS, so that
-/// it can be told.
-pub(super) async fn open(stream: TcpStream, identity: Identity, limit: Duration) -> io::Result<Socket> {
+/// it can be told; one that says nothing at all, as a load balancer's check does, has not failed.
+pub(super) async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Tls,
+    limit: Duration,
+) -> io::Result<Socket> {
+    let shaking = Cell::new(false);
+    let failed = |error: &io::Error| {
+        if shaking.replace(false) {
+            tls.0.failures.add(peer, error);
+        }
+    };
     let handshake = async {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -116,14 +164,24 @@ pub(super) async fn open(stream: TcpStream, identity: Identity, limit: Duration)
         if first[0].is_ascii_uppercase() {
             return Ok(Socket::Tcp(stream));
         }
-        match TlsAcceptor::from(identity.0).accept(stream).into_fallible().await {
+        shaking.set(true);
+        let config = Arc::clone(&tls.0.identity.load().config);
+        match TlsAcceptor::from(config).accept(stream).into_fallible().await {
             Ok(stream) => Ok(Socket::Tls(Box::new(stream))),
             Err((error, mut stream)) => {
+                failed(&error);
                 // Without it the alert, which says why, is lost to a reset.
                 socket::discard(&mut stream).await;
                 Err(error)
             }
         }
     };
-    tokio::time::timeout(limit, handshake).await?
+    match tokio::time::timeout(limit, handshake).await {
+        Ok(ended) => ended,
+        Err(elapsed) => {
+            let error = elapsed.into();
+            failed(&error);
+            Err(error)
+        }
+    }
 }

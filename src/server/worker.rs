@@ -2,36 +2,21 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
+use super::count::Count;
 use super::drain::Drain;
 use super::listener::Accepted;
 use super::{Handler, Options, connection};
-
-/// A connection count on a cache line of its own, so that workers don't slow each other.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(super) struct Count(AtomicUsize);
-
-impl Count {
-    pub(super) fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A place among a worker's connections, given back on drop.
 struct Place(Arc<Count>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.remove();
     }
 }
 
@@ -105,11 +90,12 @@ async fn serve<H: Handler>(
                     drain.begin();
                     continue;
                 };
-                let place = Place(Arc::clone(&connections));
+                let (place, count) = (Place(Arc::clone(&connections)), Arc::clone(&connections));
                 let (handler, options, drain) = (Rc::clone(&handler), Rc::clone(&options), Rc::clone(&drain));
                 tasks.spawn_local(async move {
                     let _place = place;
-                    if let Err(error) = connection::serve(accepted, handler, options, drain, overloaded).await {
+                    let serving = connection::serve(accepted, handler, options, drain, overloaded, count);
+                    if let Err(error) = serving.await {
                         tracing::debug!(error = &error as &dyn std::error::Error, "connection could not be served");
                     }
                 });

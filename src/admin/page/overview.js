@@ -1,7 +1,7 @@
 // The head of the page: the process as a whole, and what is wrong with it.
 
 import { find, set, show, line, style, keyed, element } from "./dom.js";
-import { duration, joined, number, percent } from "./format.js";
+import { duration, joined, moment, number, percent } from "./format.js";
 import * as quota from "./quota.js";
 import { text } from "./texts.js";
 
@@ -39,8 +39,16 @@ function tiles({ status, quota: spending, calls_today }) {
   ];
 }
 
+function ending({ kind, name, ends_in_seconds }) {
+  const what = text(kind === "certificate" ? "certificateOf" : "keyOf")(name);
+  return ends_in_seconds > 0 ? text("endsIn")(what, duration(ends_in_seconds, 1)) : text("hasEnded")(what);
+}
+
 function troubles(status) {
+  const { refused } = status.configuration;
   return [
+    refused === null ? null : { key: "refused", said: text("reloadRefused")(moment(refused.at), refused.problem, refused.more) },
+    ...status.ending.map((one) => ({ key: `${one.kind} ${one.name}`, said: ending(one) })),
     status.draining ? { key: "draining", said: text("draining") } : null,
     status.store.up ? null : { key: "store", said: text("storeDown")(status.store.problem ?? "") },
     ...status.upstreams.map((one, at) => (one.healthy ? null : { key: `host ${at}`, said: text("hostDown")(host(one), one.problem ?? "") })),

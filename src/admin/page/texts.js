@@ -17,6 +17,10 @@ const EN = {
   draining: "wxgate takes no new requests and ends.",
   storeDown: (problem) => `The store is down. Tokens are served from memory and not shared: ${problem}`,
   hostDown: (host, problem) => `${host} does not answer: ${problem}`,
+  reloadRefused: (time, problem, more) => `The configuration of ${time} was refused. The old one stays in force, and a restart would fail: ${problem}`
+    + (more > 0 ? ` (and ${more} more)` : ""),
+  certificateOf: (table) => `The certificate of ${table}`, keyOf: (caller) => `The key of caller ${caller}`,
+  endsIn: (what, time) => `${what} ends in ${time}.`, hasEnded: (what) => `${what} has ended.`,
 
   tileApps: "Apps ready", tileCalls: "Calls today", tileNearest: "Nearest to its limit", tileStore: "Store", tileHosts: "WeChat", tileProcess: "Running for",
   noLimitKnown: "no limit known yet", up: "up", down: "down", replicas: "all replicas", since: (time) => `since ${time}`,
@@ -113,6 +117,10 @@ const ZH = {
   draining: "wxgate 正在退出，不再接受新请求。",
   storeDown: (problem) => `存储不可用，token 只保存在内存里，不与其他副本共享：${problem}`,
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
+  reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
+    + (more > 0 ? `（另有 ${more} 处）` : ""),
+  certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的密钥`,
+  endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,
 
   tileApps: "正常的应用", tileCalls: "今日调用", tileNearest: "最接近上限", tileStore: "存储", tileHosts: "微信", tileProcess: "已运行",
   noLimitKnown: "尚不知道上限", up: "正常", down: "不可用", replicas: "所有副本合计", since: (time) => `${time} 启动`,

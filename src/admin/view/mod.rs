@@ -3,6 +3,8 @@
 
 pub mod quota;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
@@ -18,6 +20,10 @@ pub struct Status {
     pub listeners: Vec<String>,
     /// The proxy takes no new requests and ends.
     pub draining: bool,
+    /// Since when it is in force, and whether a later one was refused.
+    pub configuration: Configuration,
+    /// Certificates and keys that end within 14 days, or have ended.
+    pub ending: Vec<Ending>,
     /// Where tokens are kept.
     pub store: Store,
     /// Each of WeChat's hosts that is used, by each way there; of those that stand for each other
@@ -29,6 +35,39 @@ pub struct Status {
     pub callers: Vec<Caller>,
     /// Of each app the endpoints whose quota is nearest to its end, at most five.
     pub quota: Vec<NearEnd>,
+}
+
+/// The configuration in force, and the latest one if that was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    /// When it was put in force.
+    pub loaded_at: String,
+    /// Why the latest reload was refused, if it was: a restart would fail.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// When.
+    pub at: String,
+    /// The first problem; the log has all.
+    pub problem: String,
+    /// How many there are beside it.
+    pub more: usize,
+}
+
+/// What ends by itself and has to be replaced before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ending {
+    /// `certificate` or `caller_key`.
+    pub kind: String,
+    /// Which: the table of the configuration that names the certificate, or the caller.
+    pub name: String,
+    /// When it ends.
+    pub ends_at: String,
+    /// Until then; 0 if that is past.
+    pub ends_in_seconds: u64,
 }
 
 /// An endpoint whose daily quota is known.
@@ -293,6 +332,22 @@ pub enum RefreshOutcome {
 pub struct Reloaded {
     /// True: a refused configuration is answered with an error.
     pub reloaded: bool,
+}
+
+impl Ending {
+    /// How long before its end something is told of.
+    const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+    /// What is to be told at `now` of something that ends at `end`, if anything.
+    pub fn soon(kind: &str, name: &str, end: Timestamp, now: Timestamp) -> Option<Self> {
+        let left = end.since(now);
+        (left <= Self::SOON).then(|| Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            ends_at: time(end),
+            ends_in_seconds: left.as_secs(),
+        })
+    }
 }
 
 impl NearEnd {

@@ -1,14 +1,17 @@
 //! Which of what happens is worth a notice, and that of several replicas one gives it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::admin::{Refused, Reloads};
 use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::quota::{Quota, Warning, WarningKind};
@@ -32,7 +35,7 @@ pub(in crate::app) struct Watch {
 impl Watch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
-    pub(in crate::app) fn start(self, quota: &Quota) -> AbortHandle {
+    pub(in crate::app) fn start(self, quota: &Quota, mut reloads: watch::Receiver<Reloads>) -> AbortHandle {
         let (mut events, mut warnings) = (self.manager.listen(), quota.warnings());
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -52,6 +55,12 @@ impl Watch {
                         Some(warning) => self.alerts.tell(of_quota(warning)),
                         None => return,
                     },
+                    Ok(()) = reloads.changed() => {
+                        let refused = reloads.borrow_and_update().refused.clone();
+                        if let Some(refused) = refused {
+                            self.of_reload(refused).await;
+                        }
+                    }
                     _ = looks.tick() => self.look(&mut without).await,
                 }
             }
@@ -69,7 +78,7 @@ impl Watch {
                 (State::Ready | State::Starting, _) if without.remove(&app) == Some(true) => {
                     self.alerts.tell(Notice {
                         at,
-                        app,
+                        app: Some(app),
                         topic: Topic::Token,
                         kind: "token_recovered",
                         caller: None,
@@ -109,7 +118,7 @@ impl Watch {
                 if self.first(&app, "interference", u64::try_from(hour).ok()).await {
                     self.alerts.tell(Notice {
                         at,
-                        app,
+                        app: Some(app),
                         topic: Topic::Interference,
                         kind: "interference",
                         caller: None,
@@ -125,9 +134,34 @@ impl Watch {
         }
     }
 
+    async fn of_reload(&self, refused: Refused) {
+        let Refused { at, problem, more } = refused;
+        // Replicas that read the same file refuse it for the same reason.
+        let mut digest = DefaultHasher::new();
+        problem.hash(&mut digest);
+        if self.first("", "reload_refused", Some(digest.finish())).await {
+            let (others, others_chinese) = match more {
+                0 => (String::new(), String::new()),
+                more => (format!(" (and {more} more)"), format!("（另有 {more} 处）")),
+            };
+            self.alerts.tell(Notice {
+                at,
+                app: None,
+                topic: Topic::Configuration,
+                kind: "reload_refused",
+                english: format!(
+                    "the new configuration was refused, the old one stays in force; a restart would fail: \
+                     {problem}{others}"
+                ),
+                chinese: format!("新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}"),
+                caller: None,
+            });
+        }
+    }
+
     /// Whether no replica has told this about the app in the last hour; `which` tells one trouble
     /// from the next. A store that is down doesn't keep people from being told.
-    async fn first(&self, app: &Arc<str>, what: &str, which: Option<u64>) -> bool {
+    async fn first(&self, app: &str, what: &str, which: Option<u64>) -> bool {
         let key = format!("alert:{app}:{what}:{}", which.unwrap_or(0));
         self.store.replace_note(&key, None, b"told", QUIET).await.unwrap_or(true)
     }
@@ -153,7 +187,7 @@ fn trouble(
 ) -> Notice {
     Notice {
         at,
-        app: Arc::clone(app),
+        app: Some(Arc::clone(app)),
         topic: Topic::Token,
         kind,
         caller: None,
@@ -177,7 +211,7 @@ fn of_quota(warning: Warning) -> Notice {
     };
     Notice {
         at,
-        app,
+        app: Some(app),
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
         caller: blame.caller,

@@ -9,6 +9,7 @@ use crate::admin::{self, Apps, Refresh};
 use crate::export::{self, Exporter};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline;
+use crate::server::Tls;
 use crate::store::Store;
 use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
 use crate::upstream::{HostStatus, Upstreams};
@@ -30,6 +31,15 @@ pub(in crate::app) fn upstreams(upstreams: Arc<Upstreams>) -> admin::Upstreams {
 fn host(host: HostStatus) -> view::Upstream {
     let HostStatus { origin, egress, in_use, problem } = host;
     view::Upstream { origin, egress, in_use, healthy: problem.is_none(), problem }
+}
+
+/// What ends within 14 days, as it is when asked.
+pub(in crate::app) fn ending(tls: Option<Tls>, clock: Clock) -> admin::Ending {
+    Arc::new(move || {
+        let certificate = tls.as_ref().and_then(Tls::ends);
+        let soon = |end| view::Ending::soon("certificate", "server.tls", end, clock.now());
+        certificate.and_then(soon).into_iter().collect()
+    })
 }
 
 /// All apps as they are when asked.

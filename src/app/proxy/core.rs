@@ -14,6 +14,7 @@ use crate::callback::Callbacks;
 use crate::config::{Config, LogConfig, SecretFile};
 use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
+use crate::observe::clock::Clock;
 use crate::observe::trace::{self, Traces};
 use crate::pipeline::Gate;
 use crate::quota::Quota;
@@ -37,7 +38,7 @@ pub(super) struct Core {
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) admin: Arc<Admin>,
     pub(super) callbacks: Arc<Callbacks>,
-    pub(super) access_log: Arc<AccessLog>,
+    pub(super) log: Arc<AccessLog>,
     pub(super) traces: Arc<Traces>,
     /// Of the proxy's listeners, if they speak it.
     pub(super) tls: Option<Tls>,
@@ -45,6 +46,7 @@ pub(super) struct Core {
     /// Other machines reach a listener of the proxy.
     pub(super) exposed: bool,
     pub(super) source: Source,
+    pub(super) clock: Clock,
     pub(super) reloading: Mutex<()>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,

@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 
 use super::core::{Core, Fixed};
 use super::secret_files;
-use crate::admin;
+use crate::admin::{self, Refused, Reloads};
 use crate::app::apps;
 use crate::app::links::{asking, views};
-use crate::config::Config;
+use crate::config::{Config, Problems, Severity};
 use crate::observe::chain::Chain;
 use crate::upstream::tls::TlsError;
 
@@ -20,13 +20,23 @@ impl Core {
         // Looked at before they are used: what changes while they are read must be noticed as a
         // change.
         let seen = secret_files::seen(&self.secret_files.borrow());
-        let read = (self.source)().map_err(|problems| problems.to_string());
+        let read = (self.source)();
+        let first = read.as_ref().err().map(first);
+        let read = read.map_err(|problems| problems.to_string());
         let applied = read.and_then(|config| self.apply(&config));
         if let Err(problems) = &applied {
             tracing::error!("configuration refused, the old one stays in force: {problems}");
             // The same contents would be refused again and again.
             self.secret_files.send_replace(seen);
         }
+        let at = self.clock.now();
+        self.admin.state.reloads.send_modify(|reloads| match &applied {
+            Ok(()) => *reloads = Reloads { succeeded_at: at, refused: None },
+            Err(problems) => {
+                let (problem, more) = first.unwrap_or_else(|| (problems.clone(), 0));
+                reloads.refused = Some(Refused { at, problem, more });
+            }
+        });
         applied
     }
 
@@ -69,6 +79,13 @@ impl Core {
         tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
         Ok(())
     }
+}
+
+/// The first problem that has the configuration refused, and how many others do.
+fn first(problems: &Problems) -> (String, usize) {
+    let mut errors = problems.0.iter().filter(|problem| problem.severity == Severity::Error);
+    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    (first, errors.count())
 }
 
 /// What can't be used of the files that the configuration names.

@@ -107,7 +107,7 @@ impl Running {
         core.exporter.stop();
         admin.drain_unless(hurried()).await;
         core.traces.close().await;
-        core.access_log.close();
+        core.log.flush();
         drained
     }
 }

@@ -22,13 +22,12 @@ use crate::app::links::{alerting, asking, delivery, insight, views};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
 use crate::export::Exporter;
-use crate::observe::access_log::AccessLog;
 use crate::observe::exposition::Exposition;
 use crate::observe::trace::{TraceError, Traces};
 use crate::pipeline::{Gate, Pipeline};
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
-use crate::server::{Address, BindError, Listener, Server, Tls};
+use crate::server::{Address, BindError, Connections, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::Manager;
 use crate::upstream::{Gauges, Upstreams, tls};
@@ -59,7 +58,7 @@ pub enum StartError {
 /// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then
 /// tokens; then workers. Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
-    let Surroundings { clock, access_log, json, source, resolver } = surroundings;
+    let Surroundings { clock, log, source, resolver } = surroundings;
     let workers = config.server.workers;
     let caller_tls = config.server.tls.clone().map(Tls::new);
     let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
@@ -70,8 +69,6 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
     let upstream = upstreams.configure(&config.upstreams)?;
-    let access_log =
-        Arc::new(AccessLog::start(json, config.log.access, workers, access_log).map_err(StartError::Thread)?);
     let traces = Arc::new(match &config.trace {
         Some(options) => Traces::start(options, tls::client_config(None)?)?,
         None => Traces::default(),
@@ -103,19 +100,27 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         store: store.clone(),
         clock: clock.clone(),
     };
-    let watch = watch.start(&quota);
+    let state = Arc::new(admin::State::new(clock.now()));
+    let watch = watch.start(&quota, state.reloads.subscribe());
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
-    let state = Arc::new(admin::State::new(clock.now()));
+    let (of_workers, of_gate) = (gauges.clone(), Arc::clone(&gate));
+    let (of_log, of_traces) = (Arc::clone(&log), Arc::clone(&traces));
+    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
+        let gauges = of_workers.get(worker).map(Arc::clone).unwrap_or_default();
+        Pipeline::new(Arc::clone(&of_gate), gauges, &of_log, of_traces.tracer(), worker)
+    })
+    .map_err(StartError::Thread)?;
     let core = Arc::new_cyclic(|core| Core {
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
             trusted_proxies: ArcSwap::from_pointee(config.pipeline.trusted_proxies.clone()),
-            apps: views::apps(manager.clone(), exporter.clone(), clock),
+            apps: views::apps(manager.clone(), exporter.clone(), clock.clone()),
+            ending: views::ending(caller_tls.clone(), clock.clone()),
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),
             upstreams: views::upstreams(Arc::clone(&upstreams)),
@@ -133,10 +138,12 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(alerts.clone(), Alerts::expose),
                 exposer(exporter.clone(), Exporter::expose),
                 exposer(store.clone(), Store::expose),
+                exposer(proxy.count(), Connections::expose),
+                exposer(caller_tls.clone(), |tls, out| Tls::expose(tls.as_ref(), out)),
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
-                exposer(gauges.clone(), |gauges, out| upstream_connections(gauges, out)),
+                exposer(gauges, |gauges, out| upstream_connections(gauges, out)),
                 exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
-                exposer(Arc::clone(&access_log), |log, out| log.expose(out)),
+                exposer(Arc::clone(&log), |log, out| log.expose(out)),
                 exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
             ],
             state: Arc::clone(&state),
@@ -151,22 +158,18 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,
-        access_log: Arc::clone(&access_log),
-        traces: Arc::clone(&traces),
+        log,
+        traces,
         tls: caller_tls,
         fixed: Fixed::of(config),
         exposed: !addresses.iter().all(is_local),
         source,
+        clock,
         reloading: Mutex::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
-    let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
-        let gauges = gauges.get(worker).map(Arc::clone).unwrap_or_default();
-        Pipeline::new(Arc::clone(&gate), gauges, &access_log, traces.tracer(), worker)
-    })
-    .map_err(StartError::Thread)?;
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
     let admin_options = config.server.options.clone();
     let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())

@@ -1,9 +1,9 @@
 //! What a proxy takes from the process that it runs in.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use crate::config::{Config, Problems};
+use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::upstream::Resolver;
 
@@ -15,9 +15,7 @@ pub struct Surroundings {
     /// The clock of token life.
     pub clock: Clock,
     /// Where access lines go.
-    pub access_log: Box<dyn Write + Send>,
-    /// Access lines as JSON, or short ones for people.
-    pub json: bool,
+    pub log: Arc<AccessLog>,
     /// Where a reload reads the configuration.
     pub source: Source,
     /// Who knows the addresses of WeChat's hosts.
@@ -26,6 +24,6 @@ pub struct Surroundings {
 
 impl std::fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Surroundings").field("json", &self.json).finish_non_exhaustive()
+        f.debug_struct("Surroundings").field("log", &self.log).finish_non_exhaustive()
     }
 }

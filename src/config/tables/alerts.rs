@@ -16,8 +16,12 @@ const KINDS: [(&str, Option<Kind>); 4] = [
     ("feishu", Some(Kind::Feishu)),
     ("webhook", Some(Kind::Webhook)),
 ];
-const TOPICS: [(&str, Topic); 3] =
-    [("quota", Topic::Quota), ("token", Topic::Token), ("interference", Topic::Interference)];
+const TOPICS: [(&str, Topic); 4] = [
+    ("quota", Topic::Quota),
+    ("token", Topic::Token),
+    ("interference", Topic::Interference),
+    ("configuration", Topic::Configuration),
+];
 
 pub(in crate::config) fn options(
     raw: &[Item<file::Alert>],
@@ -89,8 +93,9 @@ fn topic(word: &Item<String>, report: &mut Report<'_>) -> Option<Topic> {
     let known = TOPICS.iter().find(|(name, _)| *name == word.value).map(|(_, topic)| *topic);
     if known.is_none() {
         let names = TOPICS.iter().map(|(name, _)| *name);
-        let advice =
-            did_you_mean(&word.value, names, || ", expected quota, token or interference".to_owned());
+        let advice = did_you_mean(&word.value, names, || {
+            ", expected quota, token, interference or configuration".to_owned()
+        });
         report.error(&word.place, format!("{:?} is nothing to be told of{advice}", word.value));
     }
     known

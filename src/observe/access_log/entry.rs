@@ -142,9 +142,11 @@ impl Entry<'_> {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Appends the entry as a short line for people.
+    /// Appends the entry as a short line for people; `time` as it is in Beijing, whatever zone it
+    /// says.
     pub(super) fn pretty(&self, time: &[u8; 24], out: &mut Vec<u8>) {
-        out.extend_from_slice(time);
+        out.extend_from_slice(&time[..23]);
+        out.extend_from_slice(b"+08:00");
         out.push(b' ');
         decimal(self.status, out);
         out.push(b' ');
@@ -348,7 +350,7 @@ mod tests {
 
     fn pretty(entry: &Entry<'_>) -> String {
         let mut out = Vec::new();
-        entry.pretty(Clockface::default().show(entry.time), &mut out);
+        entry.pretty(Clockface::default().show(entry.time.shown_in_beijing()), &mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -393,7 +395,7 @@ mod tests {
     fn a_pretty_line_is_short() {
         assert_eq!(
             pretty(&example()),
-            "2023-11-14T22:13:20.042Z 200 GET /cgi-bin/user/info?openid&lang 12.034ms upstream=9.000ms app=shop \
+            "2023-11-15T06:13:20.042+08:00 200 GET /cgi-bin/user/info?openid&lang 12.034ms upstream=9.000ms app=shop \
              caller=orders remote=203.0.113.9 replays=1\n"
         );
     }

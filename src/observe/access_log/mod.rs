@@ -1,17 +1,21 @@
-//! One line for each request, written behind the workers' backs.
+//! The log's one way out: a line for each request and the messages between them, in the order in
+//! which they happened, written behind the workers' backs.
 //!
-//! A worker formats its line straight into a buffer of its own. One thread swaps the buffers and
-//! writes them out; it is woken by the first line after a quiet time and then collects for `BATCH`,
-//! so that a busy proxy pays for twenty wake-ups a second and an idle one for none. A sink that
-//! blocks costs lines, which are counted, and never a worker.
+//! A worker formats its line straight into a buffer of its own; messages share another. One thread
+//! swaps the buffers, brings their lines into order and writes them out. It is woken by the first
+//! line after a quiet time and then collects for `BATCH`, so that a busy proxy pays for twenty
+//! wake-ups a second and an idle one for none; a message is written at once, with all that came
+//! before it. A sink that blocks costs lines, which are counted, and never a worker.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::exposition::Exposition;
 use super::metrics::Sharded;
@@ -24,12 +28,19 @@ pub use entry::Entry;
 
 /// How long lines are collected before they are written.
 const BATCH: Duration = Duration::from_millis(50);
-/// The most that a worker's buffer holds; what comes beyond is dropped and counted.
+/// The most that a buffer holds; what comes beyond is dropped and counted.
 const LONGEST_BUFFER: usize = 1024 * 1024;
-/// How long [`AccessLog::close`] waits for a sink that has stopped taking bytes.
+/// How long a sink that has stopped taking bytes is waited for at the end.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
 
-/// The access log and its writer thread.
+/// What the writer thread is asked for.
+const NOTHING: u8 = 0;
+/// To write when it has collected for [`BATCH`].
+const SOON: u8 = 1;
+/// To write at once.
+const NOW: u8 = 2;
+
+/// The log and its writer thread.
 #[derive(Debug)]
 pub struct AccessLog {
     shared: Arc<Shared>,
@@ -53,8 +64,12 @@ pub enum Lines {
 struct Shared {
     json: bool,
     lines: Lines,
+    /// One for each worker, the last for messages.
     buffers: Sharded<Buffer>,
+    asked: AtomicU8,
     closing: AtomicBool,
+    /// Dropped when what was logged before they came here is written.
+    flushes: Mutex<Vec<mpsc::Sender<()>>>,
     /// Lines that the sink refused; the other losses are counted in the buffers.
     unwritten: AtomicU64,
 }
@@ -62,6 +77,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Buffer {
     lines: Vec<u8>,
+    /// Of each line when it came, and where it ends.
+    ends: Vec<(Instant, usize)>,
     clockface: Clockface,
     dropped: u64,
 }
@@ -71,28 +88,26 @@ struct Buffer {
 pub struct Shard {
     shared: Arc<Shared>,
     writer: Thread,
-    worker: usize,
+    buffer: usize,
 }
+
+/// The end of the log for messages, for all threads together.
+#[derive(Clone, Debug)]
+pub struct Messages(Shard);
 
 impl AccessLog {
     /// Starts the writer thread for `workers`. `json` chooses between JSON lines and short ones for
-    /// people, `lines` which there are.
+    /// people, `lines` which requests have one.
     pub fn start(
         json: bool,
         lines: Lines,
         workers: usize,
         sink: Box<dyn Write + Send>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            json,
-            lines,
-            buffers: Sharded::new(workers),
-            closing: AtomicBool::new(false),
-            unwritten: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new(json, lines, workers));
         let (finish, finished) = mpsc::channel();
         let of_writer = Arc::clone(&shared);
-        let handle = thread::Builder::new().name("access-log".into()).spawn(move || {
+        let handle = thread::Builder::new().name("log".into()).spawn(move || {
             of_writer.write_until_closed(sink);
             drop(finish);
         })?;
@@ -101,7 +116,26 @@ impl AccessLog {
 
     /// The log's end for `worker`, counted from 0.
     pub fn shard(&self, worker: usize) -> Shard {
-        Shard { shared: Arc::clone(&self.shared), writer: self.writer.clone(), worker }
+        self.end(worker % self.shared.messages())
+    }
+
+    /// The log's end for messages.
+    pub fn messages(&self) -> Messages {
+        Messages(self.end(self.shared.messages()))
+    }
+
+    fn end(&self, buffer: usize) -> Shard {
+        Shard { shared: Arc::clone(&self.shared), writer: self.writer.clone(), buffer }
+    }
+
+    /// Waits until what was logged so far is written, at most five seconds if the sink takes
+    /// nothing.
+    pub fn flush(&self) {
+        let (written, is_written) = mpsc::channel();
+        self.shared.flushes.lock().push(written);
+        self.shared.ask(NOW, &self.writer);
+        // Nothing is sent: it is the other end that hangs up.
+        let _ = is_written.recv_timeout(LONGEST_CLOSE);
     }
 
     /// Writes what is buffered and ends the writer thread. What is logged afterwards is lost. Waits
@@ -110,7 +144,7 @@ impl AccessLog {
         if self.shared.closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.writer.unpark();
+        self.shared.ask(NOW, &self.writer);
         // The thread sends nothing: it is its end that hangs up.
         let _ = self.finished.lock().recv_timeout(LONGEST_CLOSE);
     }
@@ -125,7 +159,7 @@ impl AccessLog {
     pub fn expose(&self, out: &mut Exposition) {
         out.counter(
             "wxgate_log_lines_dropped_total",
-            "Access log lines lost because stdout did not take them in time.",
+            "Log lines lost because stdout did not take them in time.",
         );
         out.sample(&[], self.dropped() as f64);
     }
@@ -145,51 +179,159 @@ impl Shard {
             Lines::Errors if entry.is_error() => {}
             Lines::Errors | Lines::Off => return,
         }
-        let first = self.shared.buffers.with(self.worker, |buffer| {
-            let before = buffer.lines.len();
-            let time = buffer.clockface.show(entry.time);
+        let first = self.shared.add(self.buffer, |buffer| {
             if self.shared.json {
-                entry.json(time, &mut buffer.lines);
+                entry.json(buffer.clockface.show(entry.time), &mut buffer.lines);
             } else {
-                entry.pretty(time, &mut buffer.lines);
+                entry.pretty(buffer.clockface.show(entry.time.shown_in_beijing()), &mut buffer.lines);
             }
-            if buffer.lines.len() > LONGEST_BUFFER {
-                buffer.lines.truncate(before);
-                buffer.dropped += 1;
-            }
-            before == 0
         });
-        // Costs a system call only if the writer is parked, not while it collects.
         if first {
-            self.writer.unpark();
+            self.shared.ask(SOON, &self.writer);
         }
     }
 }
 
+impl Messages {
+    /// Logs a line. Never blocks on the sink.
+    pub(super) fn write(&self, line: &[u8]) {
+        let Shard { shared, writer, buffer } = &self.0;
+        shared.add(*buffer, |buffer| buffer.lines.extend_from_slice(line));
+        shared.ask(NOW, writer);
+    }
+}
+
 impl Shared {
-    #[expect(clippy::disallowed_methods, reason = "this thread is the log's own")]
-    fn write_until_closed(&self, mut sink: Box<dyn Write + Send>) {
-        let mut batch = Vec::new();
-        loop {
-            // Read before the buffers are: what was logged before `close` is then in them.
-            let closing = self.closing.load(Ordering::Acquire);
-            for worker in 0..self.buffers.workers() {
-                batch.clear();
-                self.buffers.with(worker, |buffer| std::mem::swap(&mut buffer.lines, &mut batch));
-                if !batch.is_empty() && sink.write_all(&batch).and_then(|()| sink.flush()).is_err() {
-                    let lines = memchr::memchr_iter(b'\n', &batch).count() as u64;
-                    self.unwritten.fetch_add(lines, Ordering::Relaxed);
-                }
+    fn new(json: bool, lines: Lines, workers: usize) -> Self {
+        Self {
+            json,
+            lines,
+            buffers: Sharded::new(workers.max(1) + 1),
+            asked: AtomicU8::new(NOTHING),
+            closing: AtomicBool::new(false),
+            flushes: Mutex::default(),
+            unwritten: AtomicU64::new(0),
+        }
+    }
+
+    /// Which of the buffers is that of messages.
+    fn messages(&self) -> usize {
+        self.buffers.workers() - 1
+    }
+
+    /// Costs a system call only if the writer sleeps longer than it is asked to.
+    fn ask(&self, how: u8, writer: &Thread) {
+        if self.asked.fetch_max(how, Ordering::AcqRel) < how {
+            writer.unpark();
+        }
+    }
+
+    /// Adds a line to a buffer; whether it is the first.
+    fn add(&self, buffer: usize, append: impl FnOnce(&mut Buffer)) -> bool {
+        self.buffers.with(buffer, |buffer| {
+            let before = buffer.lines.len();
+            append(buffer);
+            if buffer.lines.len() > LONGEST_BUFFER {
+                buffer.lines.truncate(before);
+                buffer.dropped += 1;
+            } else {
+                // Under the lock, so that whoever takes it later finds all lines that are earlier.
+                buffer.ends.push((Instant::now(), buffer.lines.len()));
             }
+            before == 0
+        })
+    }
+
+    fn write_until_closed(&self, mut sink: Box<dyn Write + Send>) {
+        let mut taken = Taken::default();
+        loop {
+            // Read before the buffers are: what was logged before they were set is then in them.
+            let closing = self.closing.load(Ordering::Acquire);
+            let flushes = std::mem::take(&mut *self.flushes.lock());
+            let now = Instant::now();
+            for buffer in 0..self.buffers.workers() {
+                taken.take(&self.buffers, buffer);
+            }
+            let lines = taken.until(if closing { None } else { Some(now) });
+            if lines > 0 && sink.write_all(&taken.ordered).and_then(|()| sink.flush()).is_err() {
+                self.unwritten.fetch_add(lines, Ordering::Relaxed);
+            }
+            drop(flushes);
             if closing {
                 return;
             }
-            // A line that came since leaves a token, so that this returns at once.
-            thread::park();
-            if !self.closing.load(Ordering::Acquire) {
-                thread::sleep(BATCH);
+            if !taken.lines.is_empty() {
+                self.asked.fetch_max(SOON, Ordering::AcqRel);
             }
+            self.wait();
         }
+    }
+
+    /// Until there is something to write.
+    fn wait(&self) {
+        while self.asked.load(Ordering::Acquire) == NOTHING {
+            thread::park();
+        }
+        let since = Instant::now();
+        while self.asked.load(Ordering::Acquire) == SOON
+            && let Some(left) = BATCH.checked_sub(since.elapsed())
+        {
+            thread::park_timeout(left);
+        }
+        // Before the buffers are looked at: what comes later asks again.
+        self.asked.store(NOTHING, Ordering::Release);
+    }
+}
+
+/// What the writer has taken out of the buffers.
+#[derive(Default)]
+struct Taken {
+    text: Vec<u8>,
+    /// When each line came, and where it is in `text`.
+    lines: Vec<(Instant, Range<usize>)>,
+    /// What is to be written.
+    ordered: Vec<u8>,
+    /// Swapped with a buffer's, so that no worker waits for more than that.
+    batch: Vec<u8>,
+    ends: Vec<(Instant, usize)>,
+}
+
+impl Taken {
+    fn take(&mut self, from: &Sharded<Buffer>, buffer: usize) {
+        self.batch.clear();
+        self.ends.clear();
+        from.with(buffer, |buffer| {
+            std::mem::swap(&mut buffer.lines, &mut self.batch);
+            std::mem::swap(&mut buffer.ends, &mut self.ends);
+        });
+        let (before, mut begin) = (self.text.len(), self.text.len());
+        self.text.extend_from_slice(&self.batch);
+        self.lines.extend(self.ends.iter().map(|(at, end)| {
+            let line = begin..before + end;
+            begin = line.end;
+            (*at, line)
+        }));
+    }
+
+    /// Puts the lines from before `now` into `ordered` and says how many they are. Others stay: the
+    /// buffers were looked at one after the other, so an earlier one may still lie in one of them.
+    fn until(&mut self, now: Option<Instant>) -> u64 {
+        self.ordered.clear();
+        // Stable and made for runs, which is what the buffers are.
+        self.lines.sort_by_key(|(at, _)| *at);
+        let count = now.map_or(self.lines.len(), |now| self.lines.partition_point(|(at, _)| *at < now));
+        for (_, line) in self.lines.drain(..count) {
+            self.ordered.extend_from_slice(self.text.get(line).unwrap_or_default());
+        }
+        let mut rest = Vec::new();
+        for (_, line) in &mut self.lines {
+            let begin = rest.len();
+            rest.extend_from_slice(self.text.get(line.clone()).unwrap_or_default());
+            *line = begin..rest.len();
+        }
+        self.text.clear();
+        self.text.append(&mut rest);
+        count as u64
     }
 }
 
@@ -198,7 +340,9 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Condvar, Mutex};
 
-    use super::{AccessLog, Entry, LONGEST_BUFFER, Lines};
+    use tokio::time::Instant;
+
+    use super::{AccessLog, Entry, LONGEST_BUFFER, Lines, Shared, Taken};
 
     /// A sink that keeps what it gets and can be told to take nothing.
     #[derive(Clone, Default)]
@@ -290,6 +434,77 @@ mod tests {
         sink.wait_for(|state| state.taken.iter().filter(|byte| **byte == b'\n').count() == 2);
         log.shard(1).write(&Entry::default());
         sink.wait_for(|state| state.taken.iter().filter(|byte| **byte == b'\n').count() == 3);
+    }
+
+    #[test]
+    fn messages_and_lines_of_requests_come_out_in_the_order_in_which_they_were_logged() {
+        let (log, sink) = log(2);
+        let messages = log.messages();
+        for number in 0..300 {
+            let id = number.to_string();
+            match number % 3 {
+                2 => messages.write(format!("{{\"request_id\":\"{id}\"}}\n").as_bytes()),
+                worker => log.shard(worker).write(&Entry { request_id: &id, ..Entry::default() }),
+            }
+        }
+        log.flush();
+        let seen: Vec<String> = sink
+            .text()
+            .lines()
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).expect("whole lines");
+                line["request_id"].as_str().expect("an id").to_owned()
+            })
+            .collect();
+        assert_eq!(seen, (0..300).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn lines_of_many_threads_come_out_in_order_while_they_are_written() {
+        let (log, sink) = log(4);
+        let turn = Mutex::new(0);
+        thread_each(5, |thread| {
+            for _ in 0..500 {
+                let mut number = turn.lock().expect("not poisoned");
+                let id = number.to_string();
+                if thread == 4 {
+                    log.messages().write(format!("{{\"request_id\":\"{id}\"}}\n").as_bytes());
+                } else {
+                    log.shard(thread).write(&Entry { request_id: &id, ..Entry::default() });
+                }
+                *number += 1;
+            }
+        });
+        log.close();
+        let text = sink.text();
+        assert_eq!((text.lines().count(), log.dropped()), (2500, 0));
+        for (number, line) in text.lines().enumerate() {
+            assert!(line.contains(&format!("\"request_id\":\"{number}\"")), "{number}: {line}");
+        }
+    }
+
+    #[test]
+    fn a_line_waits_for_earlier_ones_that_came_while_the_buffers_were_looked_at() {
+        let (shared, mut taken) = (Shared::new(true, Lines::All, 1), Taken::default());
+        let add = |buffer, line: &[u8]| shared.add(buffer, |buffer| buffer.lines.extend_from_slice(line));
+        add(1, b"before\n");
+        let now = Instant::now();
+        taken.take(&shared.buffers, 0);
+        add(0, b"first\n");
+        add(1, b"second\n");
+        taken.take(&shared.buffers, 1);
+        assert_eq!((taken.until(Some(now)), taken.ordered.as_slice()), (1, b"before\n".as_slice()));
+        taken.take(&shared.buffers, 0);
+        taken.take(&shared.buffers, 1);
+        assert_eq!((taken.until(None), taken.ordered.as_slice()), (2, b"first\nsecond\n".as_slice()));
+    }
+
+    #[test]
+    fn a_message_is_written_without_anybody_asking_and_after_the_lines_before_it() {
+        let (log, sink) = log(1);
+        log.shard(0).write(&Entry::default());
+        log.messages().write(b"told\n");
+        sink.wait_for(|state| state.taken.ends_with(b"}\ntold\n"));
     }
 
     #[test]

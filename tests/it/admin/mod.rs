@@ -27,6 +27,8 @@ async fn the_status_has_every_promised_field_and_no_other() {
             "started_at": "1970-01-01T00:00:00.000Z",
             "listeners": ["127.0.0.1:8080"],
             "draining": false,
+            "configuration": {"loaded_at": "1970-01-01T00:00:00.000Z", "refused": null},
+            "ending": [],
             "apps": [
                 {
                     "name": "shop", "appid": "wx-shop", "kind": "official_account", "token_mode": "stable",

@@ -32,6 +32,7 @@ pub(crate) struct Data {
     pub(crate) apps: Vec<view::App>,
     pub(crate) store: view::Store,
     pub(crate) upstreams: Vec<view::Upstream>,
+    pub(crate) ending: Vec<view::Ending>,
     pub(crate) quota: Quota,
     pub(crate) activity: Activity,
     /// Of all apps, and of each.
@@ -163,6 +164,7 @@ impl Data {
                 healthy: false,
                 problem: Some("no answer within 15s".into()),
             }],
+            ending: Vec::new(),
             quota,
             activity: Activity::default(),
             traffic: Traffic::default(),
@@ -238,6 +240,7 @@ pub(crate) async fn start_with(
         }),
         store: told(&data, |data| data.store.clone()),
         upstreams: told(&data, |data| data.upstreams.clone()),
+        ending: told(&data, |data| data.ending.clone()),
         quota: told(&data, |data| {
             data.quotas_made += 1;
             data.quota.clone()

@@ -255,3 +255,34 @@ async fn refresh(gate: &Gate) {
     let request = gate.client.post(gate.admin_url("/api/v1/apps/shop/refresh"));
     request.bearer_auth(ADMIN_TOKEN).send().await.expect("an answer");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_configuration_is_told_of_once() {
+    let (hook, wecom) = (Robot::start(&[""]).await, Robot::start(&["{\"errcode\":0}"]).await);
+    let of_an_app = Robot::start(&[""]).await;
+    let alerts = [
+        alert("webhook", &hook, "on = [\"configuration\"]"),
+        alert("wecom", &wecom, ""),
+        alert("webhook", &of_an_app, "apps = [\"shop\"]"),
+    ];
+    let setup = Setup { apps: format!("{SHOP}{}", alerts.concat()), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    for server in ["anonymus = true\n", "anonymus = true\n", "idle_timeout = \"soon\"\n"] {
+        gate.change(|setup| setup.server = server.into());
+        gate.running.reload().expect_err("refused");
+        // The next one must not come before this one was seen.
+        let seen = async || gate.metric("wxgate_notices_total{kind=\"webhook\",outcome=\"sent\"}").await;
+        let expected = if server.contains("idle") { 2.0 } else { 1.0 };
+        until(|| "the notice", async || seen().await == expected).await;
+    }
+    let heard = hook.messages(2).await;
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    let notice = &heard[0].body["notices"][0];
+    assert_eq!((&notice["topic"], &notice["kind"]), (&"configuration".into(), &"reload_refused".into()));
+    assert_eq!(notice["app"], Value::Null);
+    assert!(notice["message"].as_str().is_some_and(|text| text.contains("test.toml:")), "{notice}");
+    let heard = wecom.messages(1).await;
+    let text = heard[0].body["text"]["content"].as_str().expect("text");
+    assert!(text.starts_with("[wxgate] ") && text.contains(": 新配置未被接受"), "{text}");
+    assert!(of_an_app.heard().is_empty(), "it concerns no app: {:?}", of_an_app.heard());
+}

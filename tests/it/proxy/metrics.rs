@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use wxgate::sandbox::{Action, Fault};
 
 use super::pipelined::pipelined;
@@ -197,4 +199,69 @@ async fn a_request_is_found_from_its_duration_by_its_id_and_its_trace() {
     let line = lines.iter().find(|line| line["request_id"] == "order-18").expect("a line");
     assert_eq!(line["trace_id"], trace_id);
     assert!(lines[0].get("trace_id").is_none(), "{}", lines[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_callers_are_idle_but_while_a_request_is_at_work() {
+    let gate = Gate::start().await.settled().await;
+    let connections = async || {
+        let of = async |state: &str| gate.metric(&format!("wxgate_connections{{state=\"{state}\"}}")).await;
+        (of("active").await, of("idle").await)
+    };
+    assert_eq!(connections().await, (0.0, 0.0));
+    let mut idle = TcpStream::connect(gate.authority()).await.expect("connects");
+    idle.write_all(b"GET /cgi-bin/menu/get HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+    idle.read_u8().await.expect("an answer");
+    let mut active = TcpStream::connect(gate.authority()).await.expect("connects");
+    // Its body never comes.
+    let head = b"POST /cgi-bin/menu/create HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    active.write_all(head).await.expect("sent");
+    until(|| "one of each", async || connections().await == (1.0, 1.0)).await;
+    drop(active);
+    until(|| "the idle one alone", async || connections().await == (0.0, 1.0)).await;
+    drop(idle);
+    until(|| "none", async || connections().await == (0.0, 0.0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_is_told_of_under_the_names_of_prometheus_own_clients() {
+    let gate = Gate::start().await;
+    assert!(gate.metrics().await.contains("\nprocess_cpu_seconds_total "), "it may be 0 yet");
+    for name in [
+        "process_open_fds",
+        "process_max_fds",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_start_time_seconds",
+    ] {
+        assert!(gate.metric(name).await > 0.0, "{name}: {}", gate.metrics().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_reload_is_in_metrics_and_status_until_one_is_taken() {
+    let gate = Gate::start().await;
+    let metrics = async || {
+        let of = async |what: &str| gate.metric(&format!("wxgate_config_last_reload_{what}")).await;
+        (of("successful").await, of("success_timestamp_seconds").await)
+    };
+    let (successful, at_start) = metrics().await;
+    assert_eq!(successful, 1.0);
+    assert_eq!(gate.status().await["configuration"]["refused"], serde_json::Value::Null);
+    gate.clock.advance(60_000);
+
+    gate.change(|setup| setup.server = "anonymus = true\nidle_timeout = \"soon\"\n".into());
+    gate.running.reload().expect_err("refused");
+    assert_eq!(metrics().await, (0.0, at_start));
+    let configuration = gate.status().await["configuration"].clone();
+    let refused = &configuration["refused"];
+    let problem = refused["problem"].as_str().unwrap_or_else(|| panic!("{configuration}"));
+    assert!(problem.starts_with("test.toml:") && problem.lines().count() == 1, "{problem}");
+    assert_eq!(refused["more"], 1, "{configuration}");
+    assert!(refused["at"].as_str() > configuration["loaded_at"].as_str(), "{configuration}");
+
+    gate.reload("", SHOP);
+    let (successful, at) = metrics().await;
+    assert!(successful == 1.0 && at >= at_start + 60.0, "{successful} {at} {at_start}");
+    assert_eq!(gate.status().await["configuration"]["refused"], serde_json::Value::Null);
 }

@@ -314,3 +314,57 @@ async fn a_drain_ends_idle_connections_and_lets_answers_finish() {
     idle.read_to_end(&mut rest).await.expect("a close_notify");
     assert!(rest.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_fails_is_counted_by_its_reason() {
+    let server = "head_timeout = \"500ms\"\n";
+    let secure = Secure::with(", client_ca = \"callers.pem\"", server, Setup::default()).await;
+    let gate = &secure.gate;
+    // Neither a load balancer's check nor plain HTTP is a handshake; one that succeeds isn't counted.
+    drop(TcpStream::connect(secure.address()).await.expect("connects"));
+    let plain = format!("GET {INFO} HTTP/1.1\r\nHost: {WECHAT}\r\nConnection: close\r\n\r\n");
+    assert_eq!(raw(&gate.authority(), plain.as_bytes()).await.status, 400);
+    let known = secure.authority.sign(&["orders"]);
+    assert_eq!(secure.get(secure.authority.client(Some(&known))).await.expect("an answer").errcode(), 0);
+    secure.is_empty().await;
+    let metrics = gate.metrics().await;
+    assert!(metrics.contains("# TYPE wxgate_tls_handshakes_failed_total counter\n"), "{metrics}");
+    assert!(!metrics.contains("wxgate_tls_handshakes_failed_total{"), "{metrics}");
+
+    secure.get(Authority::new().client(Some(&known))).await.expect_err("it doesn't trust wxgate");
+    secure.get(secure.authority.client(None)).await.expect_err("wxgate doesn't trust it");
+    let hello = half_a_hello(&secure.authority);
+    let mut silent = TcpStream::connect(secure.address()).await.expect("connects");
+    silent.write_all(&hello).await.expect("sent");
+    for bytes in [&hello[..], &[0x16, 3, 1, 0, 4, 1, 2, 3, 4]] {
+        let mut stream = TcpStream::connect(secure.address()).await.expect("connects");
+        stream.write_all(bytes).await.expect("sent");
+        stream.shutdown().await.expect("shut down");
+    }
+    for reason in ["untrusted", "client_certificate", "timeout", "closed", "malformed"] {
+        let sample = format!("wxgate_tls_handshakes_failed_total{{reason=\"{reason}\"}}");
+        let counted = async || gate.metric(&sample).await == 1.0;
+        until(|| format!("one that is {reason}"), counted).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_ends_soon_is_in_metrics_and_status_until_another_is_there() {
+    let secure = Secure::start().await;
+    let end = async || secure.gate.metric("wxgate_tls_certificate_expiry_timestamp_seconds").await;
+    assert!(end().await > 4e9, "in the next century: {}", end().await);
+    assert_eq!(secure.gate.status().await["ending"], serde_json::json!([]));
+    let ten_days = Duration::from_secs(10 * 86_400);
+    secure.authority.sign_for(&[WECHAT], ten_days).write(secure.folder.path());
+    secure.gate.running.reload().expect("taken");
+    let at = secure.gate.clock.now().plus(ten_days);
+    assert!((end().await - at.seconds()).abs() < 60.0, "{}", end().await);
+    let ending = secure.gate.status().await["ending"].clone();
+    let told = ending[0].as_object().unwrap_or_else(|| panic!("{ending}"));
+    assert_eq!((&told["kind"], &told["name"]), (&"certificate".into(), &"server.tls".into()));
+    let left = told["ends_in_seconds"].as_u64().expect("a number");
+    assert!((863_000..=864_000).contains(&left), "{ending}");
+    // It is told of after its end too.
+    secure.gate.clock.advance(11 * 86_400_000);
+    assert_eq!(secure.gate.status().await["ending"][0]["ends_in_seconds"], 0);
+}

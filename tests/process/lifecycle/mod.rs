@@ -5,5 +5,6 @@ mod process;
 mod audit;
 mod drain;
 mod idle;
+mod log;
 mod reload;
 mod sockets;

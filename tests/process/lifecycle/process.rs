@@ -67,9 +67,14 @@ impl Place {
         );
     }
 
+    /// Starts the program.
+    pub fn run(&self) -> Process {
+        Process::start(self.folder.path())
+    }
+
     /// Starts the program and waits until it listens.
     pub async fn serve(&self) -> Process {
-        let process = Process::start(self.folder.path());
+        let process = self.run();
         process.logged("admin listening").await;
         process
     }
@@ -108,6 +113,17 @@ impl Process {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The log so far, whatever its form.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().clone()
+    }
+
+    /// Waits for a line with this in it.
+    pub async fn line(&self, text: &str) -> String {
+        let with = async || self.lines().into_iter().find(|line| line.contains(text));
+        found(|| format!("{text:?} in {:#?}", self.lines()), with).await
     }
 
     /// The log so far. Each line must be JSON and show no secret.

@@ -149,6 +149,17 @@ async fn a_changed_certificate_is_shown_without_a_signal_and_one_without_its_key
     process.logged("configuration reloaded").await;
     assert_eq!(get(&trusting(&second), &url).await.0, 200);
     assert_eq!(get(&before, &url).await.0, 200, "its connection stays");
+    // Whoever trusts another authority is told of, and not each time.
+    for _ in 0..3 {
+        trusting(&first).get(&url).send().await.expect_err("it doesn't trust the second");
+    }
+    let failed = process.logged("TLS handshake failed").await;
+    assert_eq!((&failed["level"], &failed["reason"]), (&"WARN".into(), &"untrusted".into()), "{failed}");
+    assert_eq!((&failed["remote"], &failed["failures"]), (&"127.0.0.1".into(), &1.into()), "{failed}");
+    assert_eq!(get(&trusting(&second), &url).await.0, 200);
+    let log = process.log();
+    let told = log.iter().filter(|line| line["reason"] == "untrusted").count();
+    assert_eq!(told, 1, "{log:#?}");
     process.signal("TERM");
     assert_eq!(process.ended().await.code(), Some(0));
 }

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use wxgate::admin::Scope;
 use wxgate::admin::view::{self, AppState};
+use wxgate::admin::{Refused, Scope};
+use wxgate::observe::clock::Clock;
 use wxgate::server::Address;
 
 use self::browser::Browser;
@@ -280,6 +281,44 @@ async fn an_open_address_shows_nothing_before_the_token_is_given() {
     browser.until(NO_SIDEWAYS).await;
     browser.until("!document.querySelector('#notice').checkVisibility()").await;
     assert!(browser.problems.drain(..).all(|problem| problem.contains("status of 401")));
+    is_clean(&mut browser, &setup).await;
+}
+
+#[tokio::test]
+async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_languages() {
+    let setup = busy(None, None).await;
+    let mut browser = shown(&setup).await;
+    assert_eq!(browser.evaluate("document.querySelector('#troubles').checkVisibility()").await, false);
+    let at = Clock::default().now();
+    let problem = "wxgate.toml:3:1: server.lisen: is no key <b>".to_owned();
+    let refused = Some(Refused { at, problem, more: 2 });
+    setup.state.reloads.send_modify(|reloads| reloads.refused = refused);
+    let ending = |kind: &str, name: &str, days: u64| view::Ending {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        ends_at: view::time(at),
+        ends_in_seconds: days * 86_400,
+    };
+    setup.change(|data| {
+        data.ending = vec![ending("certificate", "server.tls", 9), ending("caller_key", "orders", 0)];
+    });
+    for said in [
+        "restart would fail: wxgate.toml:3:1: server.lisen: is no key <b> (and 2 more)",
+        "The certificate of server.tls ends in 9 d.",
+        "The key of caller orders has ended.",
+    ] {
+        browser.until_shown("#troubles", said).await;
+    }
+    browser.picture("troubles").await;
+    browser.click("#language").await;
+    for said in [
+        "的新配置未被接受，仍沿用旧配置，此时重启会失败：wxgate.toml:3:1: server.lisen: is no key <b>（另有 2 处）",
+        "server.tls 的证书再过 9 天到期。",
+        "调用方 orders 的密钥已到期。",
+    ] {
+        browser.until_shown("#troubles", said).await;
+    }
+    browser.picture("troubles-zh").await;
     is_clean(&mut browser, &setup).await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
@@ -31,9 +32,19 @@ impl Authority {
     }
 
     pub(super) fn sign(&self, names: &[&str]) -> Signed {
+        self.sign_with(names, |_| ())
+    }
+
+    /// A certificate that ends so soon.
+    pub(super) fn sign_for(&self, names: &[&str], left: Duration) -> Signed {
+        self.sign_with(names, |params| params.not_after = (SystemTime::now() + left).into())
+    }
+
+    fn sign_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Signed {
         let key = KeyPair::generate().expect("a key");
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names).expect("names");
+        change(&mut params);
         let cert = params.signed_by(&key, &self.issuer).expect("signed").pem();
         Signed { cert, key: key.serialize_pem() }
     }

@@ -1,0 +1,53 @@
+//! How many connections there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::observe::exposition::Exposition;
+
+/// The connections of a worker, on a cache line of their own, so that workers don't slow each
+/// other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Count {
+    open: AtomicUsize,
+    active: AtomicUsize,
+}
+
+impl Count {
+    pub(super) fn get(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Changes how many have a request at work. Only the worker's own thread does so, so a load and
+    /// a store do.
+    pub(super) fn works(&self, change: impl FnOnce(usize) -> usize) {
+        self.active.store(change(self.active.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+}
+
+/// How many connections a server has; it may outlive the server.
+#[derive(Clone, Debug)]
+pub struct Connections(pub(super) Vec<Arc<Count>>);
+
+impl Connections {
+    /// Adds them to a scrape.
+    pub fn expose(&self, out: &mut Exposition) {
+        let sum = |of: fn(&Count) -> &AtomicUsize| -> usize {
+            self.0.iter().map(|count| of(count).load(Ordering::Relaxed)).sum()
+        };
+        let active = sum(|count| &count.active);
+        let idle = sum(|count| &count.open).saturating_sub(active);
+        out.gauge("wxgate_connections", "Open connections of callers, with a request at work or without.");
+        out.sample(&[("state", "active")], active as f64);
+        out.sample(&[("state", "idle")], idle as f64);
+    }
+}

@@ -1,0 +1,189 @@
+//! Handshakes with callers that failed: counted, and told at a bounded rate, since a caller's
+//! mistake is made again and again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustls::{AlertDescription, Error};
+use tokio::time::Instant;
+
+use crate::observe::exposition::Exposition;
+
+/// Between two lines of the log about the same reason.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Why a handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Untrusted,
+    ClientCertificate,
+    Incompatible,
+    Malformed,
+    Closed,
+    Timeout,
+    Other,
+}
+
+const REASONS: [Reason; 7] = [
+    Reason::Untrusted,
+    Reason::ClientCertificate,
+    Reason::Incompatible,
+    Reason::Malformed,
+    Reason::Closed,
+    Reason::Timeout,
+    Reason::Other,
+];
+
+impl Reason {
+    /// As in the metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Untrusted => "untrusted",
+            Self::ClientCertificate => "client_certificate",
+            Self::Incompatible => "incompatible",
+            Self::Malformed => "malformed",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::Other => "other",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Untrusted => {
+                "the caller does not accept the certificate of server.tls: it lacks the authority, or the name or \
+                 time is another"
+            }
+            Self::ClientCertificate => {
+                "the caller shows no certificate, or none that server.tls.client_ca signed"
+            }
+            Self::Incompatible => "caller and wxgate have no TLS version or cipher in common",
+            Self::Malformed => "what the caller sends is not TLS",
+            Self::Closed => "the caller hung up",
+            Self::Timeout => "the caller fell silent",
+            Self::Other => "it ended otherwise",
+        }
+    }
+
+    fn of(error: &io::Error) -> Self {
+        let of_rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        match of_rustls {
+            Some(Error::AlertReceived(
+                AlertDescription::UnknownCA
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::BadCertificateStatusResponse
+                | AlertDescription::AccessDenied
+                // Its own authority of the same name did not sign this.
+                | AlertDescription::DecryptError,
+            )) => Self::Untrusted,
+            Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_)) => Self::ClientCertificate,
+            Some(
+                Error::PeerIncompatible(_)
+                | Error::NoApplicationProtocol
+                | Error::AlertReceived(
+                    AlertDescription::ProtocolVersion
+                    | AlertDescription::HandshakeFailure
+                    | AlertDescription::InsufficientSecurity,
+                ),
+            ) => Self::Incompatible,
+            Some(
+                Error::InvalidMessage(_)
+                | Error::InappropriateMessage { .. }
+                | Error::InappropriateHandshakeMessage { .. }
+                | Error::PeerMisbehaved(_)
+                | Error::DecryptError,
+            ) => Self::Malformed,
+            Some(_) => Self::Other,
+            None => match error.kind() {
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe => Self::Closed,
+                io::ErrorKind::TimedOut => Self::Timeout,
+                _ => Self::Other,
+            },
+        }
+    }
+}
+
+/// The failed handshakes of a listener. Nothing of it is touched by those that succeed.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Mutex<[Failed; REASONS.len()]>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Failed {
+    count: u64,
+    /// Of these the log knows.
+    told: u64,
+    told_at: Option<Instant>,
+}
+
+impl Failures {
+    /// Counts one, and tells it if the same was not told just now.
+    pub(super) fn add(&self, peer: SocketAddr, error: &io::Error) {
+        let reason = Reason::of(error);
+        if let Some(failures) = self.count(reason, Instant::now()) {
+            tracing::warn!(
+                remote = %peer.ip(),
+                reason = reason.as_str(),
+                failures,
+                error = error as &dyn std::error::Error,
+                "TLS handshake failed: {}",
+                reason.words()
+            );
+        }
+    }
+
+    /// Counts one; if it is to be told, how many there were since that was done last.
+    fn count(&self, reason: Reason, now: Instant) -> Option<u64> {
+        let mut all = self.0.lock();
+        let failed = &mut all[reason as usize];
+        failed.count += 1;
+        if failed.told_at.is_some_and(|at| now.duration_since(at) < QUIET) {
+            return None;
+        }
+        failed.told_at = Some(now);
+        Some(failed.count - std::mem::replace(&mut failed.told, failed.count))
+    }
+
+    /// Adds a sample for each reason that there was.
+    pub(super) fn expose(&self, out: &mut Exposition) {
+        let all = *self.0.lock();
+        for (reason, failed) in REASONS.iter().zip(all).filter(|(_, failed)| failed.count > 0) {
+            out.sample(&[("reason", reason.as_str())], failed.count as f64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Failures, REASONS, Reason};
+
+    #[test]
+    fn a_reason_is_told_once_a_minute_with_those_that_were_not() {
+        let (failures, now) = (Failures::default(), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(failures.count(Reason::Untrusted, at(0)), Some(1));
+        assert_eq!(failures.count(Reason::Untrusted, at(1)), None);
+        assert_eq!(failures.count(Reason::Untrusted, at(59)), None);
+        assert_eq!(failures.count(Reason::Closed, at(59)), Some(1), "another reason");
+        assert_eq!(failures.count(Reason::Untrusted, at(60)), Some(3));
+    }
+
+    #[test]
+    fn each_reason_has_its_place() {
+        for (place, reason) in REASONS.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The log as it is read.
+
+use super::process::{OTHER_APPID, Place, get};
+use crate::client::client;
+
+const INFO: &str = "/cgi-bin/user/info?openid=o1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_lines_and_messages_come_out_in_the_order_in_which_they_happened() {
+    let place = Place::new();
+    place.configure("", "");
+    let mut process = place.serve().await;
+    let (url, client) = (process.url(INFO).await, client());
+    const ROUNDS: usize = 5;
+    for round in 1..=ROUNDS {
+        assert_eq!(get(&client, &url).await.0, 200);
+        process.signal("HUP");
+        process.logged_times("configuration reloaded", round).await;
+    }
+    assert_eq!(get(&client, &url).await.0, 200);
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+
+    let log = process.log();
+    let shown: Vec<_> = log
+        .iter()
+        .filter_map(|line| match line["message"].as_str() {
+            None => Some("access"),
+            Some("configuration reloaded") => Some("reload"),
+            Some("draining" | "stopped") => line["message"].as_str(),
+            Some(_) => None,
+        })
+        .collect();
+    let mut expected = ["access", "reload"].repeat(ROUNDS);
+    expected.extend(["access", "draining", "stopped"]);
+    assert_eq!(shown, expected, "{log:#?}");
+    let times: Vec<_> = log.iter().map(|line| line["timestamp"].as_str().expect("a time")).collect();
+    assert!(times.iter().all(|time| time.ends_with('Z')), "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_for_people_says_of_each_line_that_its_time_is_beijings() {
+    let place = Place::new();
+    place.configure("", "[log]\nformat = \"pretty\"\n");
+    let mut process = place.run();
+    let listening = process.line("listening address=").await;
+    let address = listening.split("address=").nth(1).and_then(|rest| rest.split(' ').next());
+    assert_eq!(get(&client(), &format!("http://{}{INFO}", address.expect("an address"))).await.0, 200);
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+    let lines = process.lines();
+    assert!(lines.iter().any(|line| line.contains(" 200 GET /cgi-bin/user/info?openid ")), "{lines:#?}");
+    for line in &lines {
+        let time = line.split(' ').next().expect("a word");
+        assert!(time.len() == 29 && time.ends_with("+08:00"), "{lines:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_logged_before_a_start_that_fails_is_not_lost() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = Place::new();
+    let server = format!("listen = [\"{}\"]", taken.local_addr().expect("bound"));
+    let app =
+        format!("[[app]]\nname = \"game\"\nappid = \"{OTHER_APPID}\"\nsecret = \"canary-in-clear-0000\"\n");
+    place.configure(&server, &app);
+    let mut process = place.run();
+    let (status, stderr) = process.ended_with_stderr().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.contains("the address is in use"), "{stderr}");
+    let log = process.log();
+    let warned =
+        |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("in clear"));
+    assert!(log.iter().any(warned), "{log:#?}");
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Response as HttpResponse;
 use hyper::body::Incoming;
 
-use super::act::{self, Exchanged, Injected, Memory, Sending, lease, placeholder, ticket};
+use super::act::{self, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket};
 use super::authorizers::Authorizers;
 use super::error::{Error, Statuses};
 use super::gate::Gate;
@@ -70,6 +70,9 @@ impl Pipeline {
         let (parts, mut body) = request.into_parts();
         let query = Query::read(&parts.uri)?;
         let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
+        if let Some(greeting) = opening.greeting {
+            return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
+        }
         let call = read_token_call(&opening, &mut body).await?;
         let draft = opening.caller(call.as_ref(), &mut report.identity)?;
         let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;

@@ -8,11 +8,12 @@
 //! | `inspect` | the top-level errcode of a small JSON response |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
-//! | `placeholder`, `lease`, `ticket` | responses of wxgate's own, made by `local_response` |
+//! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, made by `local_response` |
 
 mod attempts;
 mod body;
 mod exchange;
+pub(crate) mod greeting;
 mod inject;
 mod inspect;
 pub(crate) mod lease;

@@ -195,12 +195,14 @@ impl Rules {
 
     /// What is assumed of a path that isn't listed.
     pub(super) fn assume(&'static self, path: &str) -> &'static Endpoint {
-        let below = |parent: &&str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
+        // What lies below one of these may be a version of it that we don't know of, and what goes
+        // on as no name does (`.json`) may be taken for it.
+        let below = |known: &&str| path.strip_prefix(known).is_some_and(|rest| rest.starts_with(ends_name));
         if clears_quota(path) || self.guarded.iter().any(below) {
             &self.others.guarded
         } else if self.oauth.is_some_and(|oauth| path.starts_with(oauth)) {
             &self.others.oauth
-        } else if path.split('/').any(issues_by_name) || self.issuing.iter().any(below) {
+        } else if path.split('/').map(stem).any(issues_by_name) || self.issuing.iter().any(below) {
             &self.others.issuing
         } else if self.takes_code(path) {
             &self.others.coded
@@ -218,7 +220,17 @@ impl Rules {
 }
 
 fn clears_quota(path: &str) -> bool {
-    path.split('/').any(|segment| segment == "clear_quota")
+    path.split('/').any(|segment| stem(segment) == "clear_quota")
+}
+
+/// No name of WeChat's has this in it.
+fn ends_name(character: char) -> bool {
+    !character.is_ascii_alphanumeric() && character != '_'
+}
+
+/// A segment as far as it can be a name of WeChat's: without `.json`.
+fn stem(segment: &str) -> &str {
+    segment.split(ends_name).next().unwrap_or_default()
 }
 
 /// Whether a last segment is named as WeChat names what takes files or has them checked. What asks

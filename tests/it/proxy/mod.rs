@@ -13,6 +13,7 @@ mod egress;
 mod every_endpoint;
 mod explained;
 mod failover;
+mod foreign;
 mod front;
 mod headers;
 mod lease;

@@ -338,7 +338,12 @@ impl Told<'_> {
             Some(AnsweredBy::Local(LocalResponse::Signature)) => {
                 sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
             }
-            Some(AnsweredBy::Wechat(_)) | None => self.errors(sheet),
+            Some(AnsweredBy::Wechat(_)) | None => {
+                if self.told.endpoint.grants {
+                    sheet.row("answer", "WeChat's, with a placeholder for each refresh token in it");
+                }
+                self.errors(sheet);
+            }
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// WeChat is unreachable or broke off.
     #[error("WeChat could not be reached, or broke off")]
     UpstreamFailed(#[source] SendError),
+    /// What WeChat answered may hold refresh tokens, which can't be told from the rest.
+    #[error("WeChat's answer may hold refresh tokens, and is not handed on: {0}")]
+    AnswerUnreadable(&'static str),
     /// WeChat broke off within a short answer.
     #[error("WeChat's answer broke off")]
     AnswerBroken(#[source] BodyError),
@@ -147,7 +150,7 @@ impl Error {
             Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
             Self::EndpointForbidden(_) | Self::Foreign(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
-            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => {
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
                 (StatusCode::BAD_GATEWAY, Code::UpstreamFailed)
             }
             Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, Code::TokenUnavailable),
@@ -295,6 +298,7 @@ mod tests {
             (Error::CallerForbidden(text()), 403, Some("caller_forbidden"), -70403),
             (Error::EndpointForbidden(text()), 404, Some("endpoint_forbidden"), -70404),
             (Error::Foreign("why"), 404, Some("endpoint_forbidden"), -70404),
+            (Error::AnswerUnreadable("why"), 502, Some("upstream_failed"), -70502),
             (Error::BodyTooLarge { limit: 1 }, 413, Some("body_too_large"), -70413),
             (Error::TokenUnavailable(unavailable), 502, Some("token_unavailable"), -70502),
             (Error::from(SendError::Timeout(Duration::ZERO)), 504, Some("upstream_timeout"), -70504),

@@ -118,11 +118,18 @@ impl Pipeline {
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;
         report.let_through();
+        let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
         self.learn(plan, credential, &exchanged);
-        Ok(exchanged.response)
+        match asked_at {
+            None => Ok(exchanged.response),
+            Some(asked_at) => {
+                let (manager, now) = (&self.gate.manager, self.gate.clock.now());
+                Box::pin(act::grants::keep(exchanged.response, plan, manager, asked_at, now)).await
+            }
+        }
     }
 
     /// What WeChat's response tells of limits, of users' tokens, and of the token that it was sent

@@ -203,7 +203,12 @@ fn an_endpoint_of_each_class_is_told_as_it_is_sent() {
             none,
             "answer component_access_token, a placeholder",
         ),
-        ("POST", "/@tenants/cgi-bin/component/api_get_authorizer_info", none, "404 endpoint_forbidden"),
+        (
+            "POST",
+            "/@tenants/cgi-bin/component/api_get_authorizer_info",
+            "/cgi-bin/component/api_get_authorizer_info?component_access_token=***&x=1",
+            "answer WeChat's, with a placeholder for each refresh token in it errors ",
+        ),
         (
             "GET",
             "/@hr/cgi-bin/get_jsapi_ticket",

@@ -6,6 +6,7 @@
 //! | `inject` | path and query with the credential in them |
 //! | `body`, `send` | the request's body, kept for a replay, and the request on a connection |
 //! | `inspect` | the top-level errcode of a small JSON response |
+//! | `grants` | answers that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
 //! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, made by `local_response` |
@@ -13,6 +14,7 @@
 mod attempts;
 mod body;
 mod exchange;
+pub(crate) mod grants;
 pub(crate) mod greeting;
 mod inject;
 mod inspect;

@@ -152,6 +152,11 @@ fn a_request_gets_what_its_endpoint_demands() {
                 &[],
                 "tenants: token as component_access_token",
             ),
+            (
+                "POST /@tenants/cgi-bin/component/api_get_authorizer_info",
+                &[],
+                "tenants: token as component_access_token",
+            ),
             ("GET /@shop/sns/userinfo?access_token=theirs", &[], "shop: as sent"),
             ("GET /sns/jscode2session?appid=wx0000000000000002&secret=x&js_code=C", &[], "game: secret"),
             ("GET /@shop/cgi-bin/showqrcode?ticket=T", &[], "shop: bare"),
@@ -246,9 +251,9 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "endpoint_forbidden: this endpoint wants a credential of WeCom",
             ),
             (
-                "POST /@tenants/cgi-bin/component/api_get_authorizer_info",
+                "POST /@shop/cgi-bin/component/api_get_authorizer_info",
                 &[],
-                "endpoint_forbidden: this endpoint issues credentials",
+                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
             ),
             (
                 "GET /@tenants/cgi-bin/token",

@@ -116,6 +116,10 @@ mod tests {
                 assert_eq!(endpoint.class, CredentialClass::IssuesCredential, "{path}");
                 assert!(endpoint.id != 0, "{path}");
             }
+            for path in Rules::of(family).granting {
+                let endpoint: &Endpoint = find(path);
+                assert!(endpoint.grants && endpoint.id != 0 && normalise(path) == *path, "{path}");
+            }
         }
     }
 

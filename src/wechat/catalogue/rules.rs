@@ -11,9 +11,11 @@ pub(super) struct Rules {
     /// Spends what the account has little of, shows other callers' requests, or changes who
     /// controls the account.
     pub(super) guarded: &'static [&'static str],
-    /// Catalogued as demanding some token, yet what they answer holds refresh tokens or tokens of
+    /// Catalogued as demanding some token, yet what they answer is refresh tokens or tokens of
     /// other accounts.
     pub(super) issuing: &'static [&'static str],
+    /// Answers hold refresh tokens of accounts beside what a platform can learn nowhere else.
+    pub(super) granting: &'static [&'static str],
     /// Ends of paths that take a code which WeChat accepts once.
     coded: &'static [&'static str],
     /// Takes files or works on code: answers were seen a minute after the last byte (WxJava's
@@ -47,6 +49,7 @@ impl Others {
                 method: None,
                 binary: false,
                 guarded: false,
+                grants: false,
                 one_time_code: false,
                 slow: false,
                 evidence: false,
@@ -87,12 +90,8 @@ static MAIN: Rules = Rules {
         // Hands out temporary keys of the account's Tencent Cloud.
         "/tcb/getqcloudtoken",
     ],
-    issuing: &[
-        "/cgi-bin/component/api_authorizer_token",
-        "/cgi-bin/component/api_get_authorizer_info",
-        "/cgi-bin/component/api_get_authorizer_list",
-        "/cgi-bin/component/api_query_auth",
-    ],
+    issuing: &["/cgi-bin/component/api_authorizer_token", "/cgi-bin/component/api_query_auth"],
+    granting: &["/cgi-bin/component/api_get_authorizer_info", "/cgi-bin/component/api_get_authorizer_list"],
     coded: &["/jscode2session"],
     slow: &[
         // Files, beside the uploads that are known by their names.
@@ -161,6 +160,7 @@ static WORK: Rules = Rules {
         // With the state of a registration comes a token for the new company's directory.
         "/cgi-bin/service/get_register_info",
     ],
+    granting: &[],
     slow: &["/cgi-bin/material/add_material"],
     coded: &["/get_login_info", "/get_tfa_info", "/getuserinfo", "/getuserinfo3rd", "/jscode2session"],
     oauth: None,
@@ -202,7 +202,9 @@ impl Rules {
             &self.others.guarded
         } else if self.oauth.is_some_and(|oauth| path.starts_with(oauth)) {
             &self.others.oauth
-        } else if path.split('/').map(stem).any(issues_by_name) || self.issuing.iter().any(below) {
+        } else if path.split('/').map(stem).any(issues_by_name)
+            || self.issuing.iter().chain(self.granting).any(below)
+        {
             &self.others.issuing
         } else if self.takes_code(path) {
             &self.others.coded

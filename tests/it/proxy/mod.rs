@@ -28,6 +28,7 @@ mod process;
 mod query;
 mod quota;
 mod rates;
+mod refresh_tokens;
 mod reload;
 mod replay;
 mod routing;

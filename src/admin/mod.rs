@@ -71,9 +71,17 @@ impl Handler for Endpoint {
         let (status, problem) = match refusal {
             Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
             Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
-            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong | Refusal::NotTls => {
+            Refusal::NotHttp => {
+                tracing::warn!(
+                    "TLS came to the admin address, which speaks plain HTTP: write http:// in place of https://"
+                );
                 return None;
             }
+            Refusal::Malformed
+            | Refusal::RawTarget
+            | Refusal::HeadTooLarge
+            | Refusal::TargetTooLong
+            | Refusal::NotTls => return None,
         };
         Some(answer::refusal(status, problem))
     }

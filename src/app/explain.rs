@@ -4,6 +4,7 @@ use http::Method;
 
 use super::layout::Sheet;
 use crate::config::{Config, Problems};
+use crate::message::path;
 use crate::pipeline::explain::{
     AnsweredBy, Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Sent, Settled,
     explain as plan, request,
@@ -32,6 +33,7 @@ fn defaults(target: &str) -> Result<Config, Problems> {
 /// # Errors
 /// Never: the problems would be those of the built-in defaults.
 pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result<String, Problems> {
+    let target = path::fold(target);
     let built_in;
     let (known, target_there) = match config {
         Some(config) => (config, target.to_owned()),
@@ -45,6 +47,11 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
         request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
     match told {
         Err(refused) => sheet.row("refused", &refusal(&refused, known)),
+        Ok(told) if told.greets => {
+            sheet.row("endpoint", "wxgate's own, and none of WeChat's");
+            sheet.row("callers", "anybody, with a key or without");
+            sheet.row("sent", "nothing: wxgate answers by itself, with a line of text");
+        }
         Ok(told) => {
             let told = Told { config: known, method, told, blank: config.is_none() };
             told.app(&mut sheet, prefix(target));
@@ -81,7 +88,8 @@ fn without_prefix(target: &str) -> String {
 }
 
 fn refusal(refused: &Refused, config: &Config) -> String {
-    let status = if config.pipeline.errors_as_200 { 200 } else { refused.status };
+    let always_200 = config.pipeline.errors_as_200 && !refused.keeps_status;
+    let status = if always_200 { 200 } else { refused.status };
     match refused.code {
         Some(code) => format!("{status} {code}: {}", refused.reason),
         None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
@@ -330,7 +338,12 @@ impl Told<'_> {
             Some(AnsweredBy::Local(LocalResponse::Signature)) => {
                 sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
             }
-            Some(AnsweredBy::Wechat(_)) | None => self.errors(sheet),
+            Some(AnsweredBy::Wechat(_)) | None => {
+                if self.told.endpoint.grants {
+                    sheet.row("answer", "WeChat's, with a placeholder for each refresh token in it");
+                }
+                self.errors(sheet);
+            }
         }
     }
 

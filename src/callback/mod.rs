@@ -179,9 +179,17 @@ impl Handler for Endpoint {
         let status = match refusal {
             Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::AmbiguousFraming => StatusCode::BAD_REQUEST,
-            Refusal::Malformed | Refusal::HeadTooLarge | Refusal::TargetTooLong | Refusal::NotTls => {
+            Refusal::NotHttp => {
+                tracing::warn!(
+                    "TLS came to the callback address, which speaks plain HTTP: the proxy before it must end TLS"
+                );
                 return None;
             }
+            Refusal::Malformed
+            | Refusal::RawTarget
+            | Refusal::HeadTooLarge
+            | Refusal::TargetTooLong
+            | Refusal::NotTls => return None,
         };
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = status;

@@ -33,6 +33,12 @@ pub enum PathFault {
     NotAscii,
 }
 
+/// The path with a single `/` in front of it. WeChat's own pages have printed two, and who joins a
+/// base URL that ends in `/` with a path sends two.
+pub fn fold(path: &str) -> &str {
+    path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
 /// Refuses a path that the guards could read differently from WeChat.
 ///
 /// # Errors
@@ -81,7 +87,21 @@ enum Segment {
 
 #[cfg(test)]
 mod tests {
-    use super::{PathFault, check};
+    use super::{PathFault, check, fold};
+
+    #[test]
+    fn two_slashes_in_front_are_taken_for_one() {
+        for (path, folded) in [
+            ("//cgi-bin/token", "/cgi-bin/token"),
+            ("//", "/"),
+            ("/", "/"),
+            ("/cgi-bin//token", "/cgi-bin//token"),
+            ("///cgi-bin/token", "//cgi-bin/token"),
+            ("", ""),
+        ] {
+            assert_eq!(fold(path), folded);
+        }
+    }
 
     #[test]
     fn ordinary_paths_pass() {

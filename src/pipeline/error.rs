@@ -33,12 +33,18 @@ pub(crate) enum Error {
     /// Guarded, or issues credentials.
     #[error("{0}")]
     EndpointForbidden(Cow<'static, str>),
+    /// A path that isn't WeChat's.
+    #[error("{0}")]
+    Foreign(&'static str),
     /// Over `server.max_body`.
     #[error("the request's body is longer than {limit} bytes (server.max_body)")]
     BodyTooLarge { limit: u64 },
     /// WeChat is unreachable or broke off.
     #[error("WeChat could not be reached, or broke off")]
     UpstreamFailed(#[source] SendError),
+    /// What WeChat answered may hold refresh tokens, which can't be told from the rest.
+    #[error("WeChat's answer may hold refresh tokens, and is not handed on: {0}")]
+    AnswerUnreadable(&'static str),
     /// WeChat broke off within a short answer.
     #[error("WeChat's answer broke off")]
     AnswerBroken(#[source] BodyError),
@@ -153,9 +159,9 @@ impl Error {
             Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, Code::AppUnknown),
             Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, Code::CallerUnknown),
             Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
-            Self::EndpointForbidden(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
+            Self::EndpointForbidden(_) | Self::Foreign(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
-            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => {
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
                 (StatusCode::BAD_GATEWAY, Code::UpstreamFailed)
             }
             Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, Code::TokenUnavailable),
@@ -178,6 +184,12 @@ impl Error {
         ErrorView { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
     }
 
+    /// Whether it has its own status whatever the configuration says: those who ask for paths that
+    /// aren't WeChat's go by the status alone.
+    pub(crate) fn keeps_status(&self) -> bool {
+        matches!(self, Self::Foreign(_))
+    }
+
     /// The answer.
     pub(crate) fn answer(&self, statuses: Statuses) -> Response<Bytes> {
         let view = self.view();
@@ -190,7 +202,7 @@ impl Error {
         let mut answer = Response::new(Bytes::from(body));
         *answer.status_mut() = match self {
             Self::Limited(_) => statuses.limits,
-            _ if statuses.errors_as_200 => StatusCode::OK,
+            _ if statuses.errors_as_200 && !self.keeps_status() => StatusCode::OK,
             _ => view.status,
         };
         let headers = answer.headers_mut();
@@ -261,6 +273,13 @@ impl From<server::Refusal> for Error {
             Refusal::AmbiguousFraming => {
                 "ambiguous framing: send one Content-Length, or Transfer-Encoding: chunked, not both"
             }
+            Refusal::RawTarget => {
+                "the path or query holds a `\"`, `<` or `>`, or bytes that are no UTF-8 (GBK?): percent-encode them"
+            }
+            Refusal::NotHttp => {
+                "this was TLS, and this port speaks plain HTTP: write http:// in place of https://, or give it a \
+                 certificate in [server.tls]"
+            }
             Refusal::NotTls => "this port speaks TLS: write https:// in place of http://",
             Refusal::Overloaded => return Self::Overloaded,
         }))
@@ -289,6 +308,8 @@ mod tests {
             (Error::CallerUnknown(text()), 401, Some("caller_unknown"), -70401),
             (Error::CallerForbidden(text()), 403, Some("caller_forbidden"), -70403),
             (Error::EndpointForbidden(text()), 404, Some("endpoint_forbidden"), -70404),
+            (Error::Foreign("why"), 404, Some("endpoint_forbidden"), -70404),
+            (Error::AnswerUnreadable("why"), 502, Some("upstream_failed"), -70502),
             (Error::BodyTooLarge { limit: 1 }, 413, Some("body_too_large"), -70413),
             (Error::TokenUnavailable(unavailable), 502, Some("token_unavailable"), -70502),
             (Error::from(SendError::Timeout(Duration::ZERO)), 504, Some("upstream_timeout"), -70504),
@@ -307,7 +328,8 @@ mod tests {
             assert_eq!(body["errcode"], errcode);
             let errmsg = body["errmsg"].as_str().expect("text");
             assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
-            assert_eq!(error.answer(statuses(true)).status().as_u16(), 200);
+            let always = if matches!(error, Error::Foreign(_)) { status } else { 200 };
+            assert_eq!(error.answer(statuses(true)).status().as_u16(), always);
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Explanation {
     pub path: String,
     /// As catalogued; its path is `other` where it isn't.
     pub endpoint: &'static Endpoint,
+    /// The proxy answers it by itself, whoever asks: there are no visits.
+    pub greets: bool,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
     /// The limits that apply to it, whoever of them sends it.
@@ -137,6 +139,8 @@ pub enum LocalResponse {
 pub struct Refused {
     /// HTTP status, unless `server.errors_as_200` is set.
     pub status: u16,
+    /// It is that status in any case.
+    pub keeps_status: bool,
     /// The proxy's word for it; none where the answer poses as WeChat's.
     pub code: Option<&'static str>,
     /// As `errcode` in the body.
@@ -150,6 +154,7 @@ impl From<Error> for Refused {
         let view = error.view();
         Self {
             status: view.status.as_u16(),
+            keeps_status: error.keeps_status(),
             code: view.code.map(Code::as_str),
             errcode: view.errcode,
             reason: error.to_string(),
@@ -189,6 +194,16 @@ pub fn explain(
     let query = Query::read(&parts.uri)?;
     let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default())?;
     let target = opening.target;
+    if opening.greeting.is_some() {
+        return Ok(Explanation {
+            prefix: target.prefix.map(str::to_owned),
+            path: target.path.to_owned(),
+            endpoint: target.endpoint,
+            greets: true,
+            visits: Vec::new(),
+            limits: Vec::new(),
+        });
+    }
     let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b"")).transpose()?;
 
     let visits: Vec<_> = visitors(&facts, &target)
@@ -208,6 +223,7 @@ pub fn explain(
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
         endpoint: settled.map_or(target.endpoint, |settled| settled.endpoint),
+        greets: false,
         visits,
         limits,
     })

@@ -1,6 +1,6 @@
 //! The pipelines' common part.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -14,6 +14,7 @@ use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
+use crate::server::Address;
 use crate::token::Manager;
 use crate::upstream::Upstream;
 
@@ -27,6 +28,8 @@ pub struct Gate {
     pub(super) user_tokens: UserTokens,
     pub(super) quota: Quota,
     pub(super) clock: Clock,
+    /// Where the status page is, once that is known.
+    pub(super) status_page: OnceLock<Address>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -55,7 +58,22 @@ impl Gate {
         let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
         let snapshot = ArcSwap::from_pointee(Snapshot { directory, upstreams });
         let user_tokens = UserTokens::default();
-        Arc::new(Self { snapshot, metrics, memory, manager, limits, user_tokens, quota, clock })
+        Arc::new(Self {
+            snapshot,
+            metrics,
+            memory,
+            manager,
+            limits,
+            user_tokens,
+            quota,
+            clock,
+            status_page: OnceLock::new(),
+        })
+    }
+
+    /// Has callers on this machine who ask told where the status page is.
+    pub fn tell_status_page(&self, address: &Address) {
+        let _ = self.status_page.set(address.clone());
     }
 
     /// Puts other options in force, for requests that come from now on.

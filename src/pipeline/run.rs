@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Response as HttpResponse;
 use hyper::body::Incoming;
 
-use super::act::{self, Exchanged, Injected, Memory, Sending, lease, placeholder, ticket};
+use super::act::{self, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket};
 use super::authorizers::Authorizers;
 use super::error::{Error, Statuses};
 use super::gate::Gate;
@@ -70,6 +70,9 @@ impl Pipeline {
         let (parts, mut body) = request.into_parts();
         let query = Query::read(&parts.uri)?;
         let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
+        if let Some(greeting) = opening.greeting {
+            return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
+        }
         let call = read_token_call(&opening, &mut body).await?;
         let draft = opening.caller(call.as_ref(), &mut report.identity)?;
         let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
@@ -115,11 +118,18 @@ impl Pipeline {
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;
         report.let_through();
+        let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
         self.learn(plan, credential, &exchanged);
-        Ok(exchanged.response)
+        match asked_at {
+            None => Ok(exchanged.response),
+            Some(asked_at) => {
+                let (manager, now) = (&self.gate.manager, self.gate.clock.now());
+                Box::pin(act::grants::keep(exchanged.response, plan, manager, asked_at, now)).await
+            }
+        }
     }
 
     /// What WeChat's response tells of limits, of users' tokens, and of the token that it was sent

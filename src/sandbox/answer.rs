@@ -138,6 +138,7 @@ pub(super) fn errmsg(errcode: i64) -> &'static str {
         47001 => "data format error",
         48001 => "api unauthorized,",
         48006 => "forbid to clear quota because of reaching the limit",
+        61003 => "component is not authorized by this account",
         61006 => "component ticket is invalid",
         61010 => "code is expired",
         61011 => "invalid component",

@@ -6,7 +6,7 @@
 //! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
 //! hyper would take the coded bytes for the body.
 
-use memchr::memchr;
+use memchr::{memchr, memchr3};
 
 /// Follows the requests of one connection through its bytes.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Framing {
     head: Head,
     heads: u64,
     ambiguous: Option<u64>,
+    /// The last request line has bytes in its target that no URL may have.
+    raw_target: bool,
 }
 
 /// Where in the stream of messages the last byte stood.
@@ -60,6 +62,11 @@ impl Framing {
     /// framed ambiguously.
     pub(super) fn is_ambiguous(&self, index: u64) -> bool {
         self.ambiguous.is_some_and(|first| first <= index)
+    }
+
+    /// Whether the last request line is one but for bytes that must be percent-encoded.
+    pub(super) fn has_raw_target(&self) -> bool {
+        self.raw_target
     }
 
     /// Whether the body of the `index`th request has not come whole, or its end can't be told.
@@ -116,7 +123,10 @@ impl Framing {
         match self.place {
             // Empty lines before a request line are skipped (RFC 9112, 2.2).
             Place::Between if line.is_empty() => {}
-            Place::Between => self.place = Place::Head,
+            Place::Between => {
+                self.raw_target = is_raw(line);
+                self.place = Place::Head;
+            }
             Place::Head if line.is_empty() => self.end_of_head(),
             Place::Head => self.head.note(line),
             Place::ChunkSize => {
@@ -172,6 +182,14 @@ impl Head {
             _ => {}
         }
     }
+}
+
+/// Whether a request line has a `"`, `<` or `>`, or bytes that are no UTF-8: other bytes hyper
+/// takes.
+fn is_raw(line: &[u8]) -> bool {
+    let quoted = memchr3(b'"', b'<', b'>', line).is_some();
+    (quoted || (!line.is_ascii() && std::str::from_utf8(line).is_err()))
+        && (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 
 fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {

@@ -45,11 +45,25 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Whether it is on this machine.
+    pub fn is_local(self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
 /// What the server itself can't hand to a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Not HTTP/1.1, or a head that can't be parsed.
     Malformed,
+    /// The same, because of bytes in its target that must be percent-encoded.
+    RawTarget,
+    /// TLS where plain HTTP is spoken.
+    NotHttp,
     /// The head is longer than the server takes.
     HeadTooLarge,
     /// The request target is longer than 65,534 bytes.

@@ -35,6 +35,9 @@ pub(super) struct Progress {
     pub(super) framing: RefCell<Framing>,
 }
 
+/// The type of the record with which TLS begins; no method of HTTP's does.
+const TLS_HANDSHAKE: u8 = 22;
+
 impl Progress {
     pub(super) fn of_one_of(count: Arc<Count>) -> Self {
         Self {
@@ -67,6 +70,8 @@ pub(super) struct Guarded {
     substitute: Option<Bytes>,
     /// What couldn't be parsed has its answer.
     refused: bool,
+    /// The first byte that came.
+    first: Option<u8>,
     /// The caller has ended its side, or is given up.
     ended: bool,
 }
@@ -130,6 +135,7 @@ impl Guarded {
             refuse,
             substitute: None,
             refused: false,
+            first: None,
             ended: false,
         }
     }
@@ -139,9 +145,21 @@ impl Guarded {
         if std::mem::replace(&mut self.refused, true) {
             return Ok(());
         }
-        match (self.refuse)(Refusal::Malformed) {
+        match (self.refuse)(self.cause_of(Refusal::Malformed)) {
             Some(answer) => self.write_all(&answer).await,
             None => Ok(()),
+        }
+    }
+
+    /// What it really was that hyper refuses as this.
+    fn cause_of(&self, refusal: Refusal) -> Refusal {
+        let framing = self.progress.framing.borrow();
+        match refusal {
+            _ if self.first == Some(TLS_HANDSHAKE) => Refusal::NotHttp,
+            // hyper refuses by itself what it can't frame at all.
+            _ if framing.is_ambiguous(self.progress.dispatched.get()) => Refusal::AmbiguousFraming,
+            Refusal::Malformed if framing.has_raw_target() => Refusal::RawTarget,
+            refusal => refusal,
         }
     }
 
@@ -203,6 +221,7 @@ impl AsyncRead for Guarded {
         if read.is_ready() {
             let fresh = buffer.filled().get(before..).unwrap_or_default();
             self.ended |= fresh.is_empty();
+            self.first = self.first.or_else(|| fresh.first().copied());
             self.progress.framing.borrow_mut().observe(fresh);
             // A head has one deadline from its first byte, however its bytes trickle in.
             if !matches!(&self.reading.since, Some((Silence::Head, _)))
@@ -234,9 +253,7 @@ impl AsyncWrite for Guarded {
             && let Some(refusal) = own_answer(bytes)
         {
             self.refused = true;
-            // hyper refuses by itself what it can't frame at all.
-            let ambiguous = self.progress.framing.borrow().is_ambiguous(self.progress.dispatched.get());
-            self.substitute = (self.refuse)(if ambiguous { Refusal::AmbiguousFraming } else { refusal });
+            self.substitute = (self.refuse)(self.cause_of(refusal));
         }
         while let Some(mut rest) = self.substitute.take() {
             match self.poll_socket_write(context, &rest) {

@@ -77,6 +77,30 @@ pub(super) async fn save_refresh_token(
     }
 }
 
+/// Saves a refresh token that WeChat, asked at `asked_at`, showed, where the store has none: what is
+/// there may be newer. An authorisation that was taken back since then stays so.
+pub(super) async fn take_in(
+    store: &Store,
+    key: &str,
+    value: Secret,
+    present: Option<Record>,
+    asked_at: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Record>, StoreError> {
+    let generation = match present {
+        None => 1,
+        Some(taken_back) if taken_back.value.expose().is_empty() && taken_back.fetched_at < asked_at => {
+            taken_back.generation + 1
+        }
+        Some(_) => return Ok(None),
+    };
+    let record = Record { value: Arc::new(value), generation, fetched_at: now, expires_at: Timestamp::NEVER };
+    match store.save(key, &record).await? {
+        Saved::Saved => Ok(Some(record)),
+        Saved::Superseded(_) => Ok(None),
+    }
+}
+
 /// Saves the refresh token by which the platform `component` acts for the account `authorizer`,
 /// unless it is there already. A proxy that runs on the store takes it over.
 ///

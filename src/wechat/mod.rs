@@ -22,6 +22,7 @@ pub mod jssdk;
 mod kind;
 pub mod pattern;
 pub mod placeholder;
+pub mod refresh_tokens;
 mod ticket;
 mod token_endpoint;
 

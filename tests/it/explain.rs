@@ -105,6 +105,9 @@ fn what_is_wecoms_is_told_so() {
     let text = explain(Method::POST, "/cgi-bin/license/get_order", None);
     says(&text, "endpoint /cgi-bin/license/get_order, which is qyapi.weixin.qq.com's");
     says(&text, "404 endpoint_forbidden");
+    let text = explain(Method::POST, "/cgi-bin/message/send", None);
+    says(&text, "endpoint /cgi-bin/message/send, which is qyapi.weixin.qq.com's");
+    says(&text, "kind = \"wecom\"");
     let text = explain(Method::POST, "/cgi-bin/menu/create", None);
     says(&text, "endpoint /cgi-bin/menu/create guarded no");
     says(&text, "replay yes: if WeChat rejects the token (40001, 40014, 42001)");
@@ -200,7 +203,12 @@ fn an_endpoint_of_each_class_is_told_as_it_is_sent() {
             none,
             "answer component_access_token, a placeholder",
         ),
-        ("POST", "/@tenants/cgi-bin/component/api_get_authorizer_info", none, "404 endpoint_forbidden"),
+        (
+            "POST",
+            "/@tenants/cgi-bin/component/api_get_authorizer_info",
+            "/cgi-bin/component/api_get_authorizer_info?component_access_token=***&x=1",
+            "answer WeChat's, with a placeholder for each refresh token in it errors ",
+        ),
         (
             "GET",
             "/@hr/cgi-bin/get_jsapi_ticket",
@@ -239,6 +247,50 @@ fn endpoints_of_wxgates_own_are_told_as_such() {
     let text =
         explain(Method::GET, "/wxgate/jssdk/signature?url=https%3A%2F%2Fevil.example%2F", Some(&config));
     says(&text, "orders: no, 403 caller_forbidden: the url's host is not among");
+}
+
+#[test]
+fn paths_that_are_not_wechats_are_told_as_such() {
+    let always_200 = config(
+        "[server]\nerrors_as_200 = true\n[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\n",
+    );
+    for config in [None, Some(&always_200)] {
+        let pay = explain(Method::POST, "/pay/unifiedorder", config);
+        says(
+            &pay,
+            "refused 404 endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+        );
+        says(&explain(Method::GET, "/metrics", config), "refused 404 endpoint_forbidden: the metrics are at");
+        says(
+            &explain(Method::GET, "/@shop/wxgate/x", config),
+            "refused 404 endpoint_forbidden: below /wxgate/",
+        );
+        for path in ["/", "/healthz", "/@shop"] {
+            says(
+                &explain(Method::GET, path, config),
+                "callers anybody, with a key or without sent nothing: wxgate answers by itself, with a line of text",
+            );
+        }
+    }
+}
+
+#[test]
+fn two_slashes_in_front_of_a_path_are_told_as_one() {
+    for path in [
+        "//cgi-bin/message/mass/delete",
+        "/@shop//cgi-bin/message/mass/delete",
+        "//@shop//cgi-bin/message/mass/delete",
+    ] {
+        for config in [None, Some(&every_kind())] {
+            let named = path.contains("shop") || config.is_none();
+            let sent = if named {
+                "sent POST /cgi-bin/message/mass/delete?access_token=***"
+            } else {
+                "sent nothing"
+            };
+            says(&explain(Method::POST, path, config), sent);
+        }
+    }
 }
 
 #[test]
@@ -293,7 +345,7 @@ fn a_path_that_could_be_read_two_ways_is_told_as_refused() {
         ("/cgi-bin/%75ser/info", "a `%`"),
         ("/cgi-bin/../sns/userinfo", "`..` segment"),
         ("/cgi-bin/user;x/info", "a `;`"),
-        ("/@shop//cgi-bin", "an empty segment"),
+        ("/@shop//cgi-bin//x", "an empty segment"),
     ] {
         let text = explain(Method::GET, path, None);
         says(&text, "refused 400 bad_request: ");

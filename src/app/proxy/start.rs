@@ -92,6 +92,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock.clone(),
         workers,
     );
+    gate.tell_status_page(admin_listener.address());
     let alerts = Alerts::new(alert_client()?, clock.clone());
     alerts.configure(config.alerts.clone());
     let watch = alerting::Watch {

@@ -8,6 +8,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
 use http::{HeaderMap, StatusCode};
 
 use super::body::Outgoing;
+use super::grants;
 use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;
@@ -49,12 +50,19 @@ pub(crate) async fn inspect(
     let small = length.is_none_or(|length| length <= LONGEST_ERROR as u64);
     let candidate =
         small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
+    if endpoint.grants && !candidate {
+        let start = answer.read(grants::LONGEST + 1, |_| false).await?;
+        return Ok((start, Finding::default()));
+    }
     if !candidate {
         return Ok((Start::Part(Bytes::new()), Finding::default()));
     }
     let gzip = is_gzip(&answer.headers);
     let decided = |bytes: &[u8]| !gzip && !may_be_json(bytes);
-    let start = answer.read(LONGEST_ERROR, decided).await?;
+    let start = match endpoint.grants {
+        false => answer.read(LONGEST_ERROR, decided).await?,
+        true => answer.read(grants::LONGEST + 1, |_| false).await?,
+    };
     let (Start::Whole(bytes) | Start::Part(bytes)) = &start;
     let plain = if gzip { unpack(bytes) } else { None };
     let text = plain.as_deref().unwrap_or(bytes);

@@ -14,7 +14,14 @@ pub(crate) fn json(body: &Value) -> Response {
     response
 }
 
-/// The same where the body holds a credential, which nobody on the way may keep.
+/// Plain text.
+pub(crate) fn text(text: String) -> Response {
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// JSON that holds a credential, which nobody on the way may keep.
 pub(crate) fn credential(body: &Value) -> Response {
     let mut response = json(body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

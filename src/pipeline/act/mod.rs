@@ -6,13 +6,16 @@
 //! | `inject` | path and query with the credential in them |
 //! | `body`, `send` | the request's body, kept for a replay, and the request on a connection |
 //! | `inspect` | the top-level errcode of a small JSON response |
+//! | `grants` | answers that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
-//! | `placeholder`, `lease`, `ticket` | responses of wxgate's own, made by `local_response` |
+//! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, made by `local_response` |
 
 mod attempts;
 mod body;
 mod exchange;
+pub(crate) mod grants;
+pub(crate) mod greeting;
 mod inject;
 mod inspect;
 pub(crate) mod lease;

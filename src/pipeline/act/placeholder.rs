@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::local_response;
 use crate::observe::clock::Timestamp;
-use crate::pipeline::directory::Authenticated;
+use crate::pipeline::directory::{App, Authenticated};
 use crate::pipeline::plan::{Account, Asked};
 use crate::server::Response;
 use crate::token::Failure;
@@ -18,7 +18,7 @@ pub(crate) fn answer(
     caller: Option<Authenticated<'_>>,
     now: Timestamp,
 ) -> Response {
-    let token = issue(account, caller, now);
+    let token = issue(account.app, authorizer(account), caller, now);
     let mut body = json!({ (asked.issuer.field()): token, "expires_in": placeholder::EXPIRES_IN });
     if let Some(refresh_token) = asked.grant.filter(|_| asked.by.is_some()) {
         // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
@@ -39,8 +39,8 @@ pub(crate) fn authorization(
     mut info: Value,
     now: Timestamp,
 ) -> Response {
-    let token = issue(account, caller, now);
-    info["authorizer_appid"] = account.authorizer.as_ref().map(|account| &*account.appid).into();
+    let token = issue(account.app, authorizer(account), caller, now);
+    info["authorizer_appid"] = authorizer(account).into();
     info["authorizer_access_token"] = token.as_str().into();
     info["authorizer_refresh_token"] = token.into();
     info["expires_in"] = placeholder::EXPIRES_IN.into();
@@ -53,15 +53,24 @@ pub(crate) fn refused(failure: &Failure) -> Response {
     local_response::json(&json!({ "errcode": code, "errmsg": failure.message }))
 }
 
-fn issue(account: &Account<'_>, caller: Option<Authenticated<'_>>, now: Timestamp) -> String {
+fn authorizer<'a>(account: &'a Account<'_>) -> Option<&'a str> {
+    account.authorizer.as_ref().map(|authorizer| &*authorizer.appid)
+}
+
+/// A placeholder by which `caller` may act for `app`, or for the account that authorised it.
+pub(super) fn issue(
+    app: &App,
+    authorizer: Option<&str>,
+    caller: Option<Authenticated<'_>>,
+    now: Timestamp,
+) -> String {
     let mut key_digest = [0; 8];
     if let Some(caller) = caller {
         key_digest.copy_from_slice(&caller.key[..8]);
     }
-    let app = account.app;
     let claims = Claims {
-        appid: match &account.authorizer {
-            Some(authorizer) => format!("{}@{}", authorizer.appid, app.identity),
+        appid: match authorizer {
+            Some(appid) => format!("{appid}@{}", app.identity),
             None => app.identity.to_string(),
         },
         caller: caller.map_or_else(String::new, |caller| caller.who.name.to_string()),

@@ -6,13 +6,31 @@ use http::{HeaderMap, Method};
 use super::placeholder::Placeholder;
 use super::target::Target;
 use crate::message::host;
-use crate::pipeline::directory::{Caller, Directory};
+use crate::pipeline::directory::{App, Caller, Directory};
 use crate::pipeline::error::Error;
 use crate::server::Peer;
+use crate::wechat::Family;
 use crate::wechat::catalogue::{self, CredentialClass};
 use crate::wechat::pattern::Pattern;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what only WeCom has to an app of another kind: WeChat would be shown its token for
+/// nothing.
+pub(crate) fn check_family(app: &App, wanted: Family) -> Result<(), Error> {
+    if wanted != Family::Work || app.kind.family() == Family::Work {
+        return Ok(());
+    }
+    Err(Error::EndpointForbidden(
+        format!(
+            "this endpoint is WeCom's (企业微信), and app {} is a {}: name an [[app]] with \
+             kind = \"wecom\", or add one",
+            app.name,
+            app.kind.as_str()
+        )
+        .into(),
+    ))
+}
 
 /// Refuses what the caller may not call.
 pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'_>) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use super::account::{Account, Authorizer};
 use super::caller;
 use super::credential::{self, CredentialPlan};
 use super::facts::{Facts, Identity};
+use super::foreign::{self, Greeting};
 use super::hints::AppHints;
 use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
@@ -62,6 +63,8 @@ pub(crate) struct Opening<'d, 'r> {
     shown: Option<Authenticated<'d>>,
     /// The token that the request asks for. What its body says must be read for the next step.
     pub(crate) asked: Option<Asked>,
+    /// Answered here, whoever asks; there is no further step.
+    pub(crate) greeting: Option<Greeting>,
 }
 
 /// After the second step: who calls, and what names the account.
@@ -92,9 +95,13 @@ impl<'d, 'r> Opening<'d, 'r> {
         let target = Target::read(parts, query)?;
         target.check_proxied(facts.directory)?;
         identity.endpoint = Some(target.endpoint);
-        let shown = caller::by_key(facts.directory, &parts.headers)?;
+        let greeting = foreign::greeting(&parts.method, &target)?;
+        let shown = match greeting {
+            None => caller::by_key(facts.directory, &parts.headers)?,
+            Some(_) => None,
+        };
         let asked = token_call::asked(facts.directory, &target);
-        Ok(Self { facts, parts, peer, target, shown, asked })
+        Ok(Self { facts, parts, peer, target, shown, asked, greeting })
     }
 
     /// The same request with the key of this caller.
@@ -219,6 +226,7 @@ impl<'d, 'r> Draft<'d, 'r> {
 
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.parts.method;
+        access::check_family(account.app, target.endpoint.family)?;
         access::permit(self.caller.map(|caller| caller.who), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;

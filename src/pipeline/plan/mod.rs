@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `decide` | the order of all decisions, and the [`Plan`] |
 //! | `target` | WeChat's path and query, and the endpoint in the catalogue |
+//! | `foreign` | what isn't WeChat's, before it matters who asks |
 //! | `caller`, `placeholder` | who calls |
 //! | `hints`, `account` | which app or authorised account |
 //! | `access` | whether the caller may do this |
@@ -18,6 +19,7 @@ mod caller;
 mod credential;
 mod decide;
 mod facts;
+mod foreign;
 mod hints;
 mod lease;
 mod placeholder;
@@ -31,6 +33,7 @@ pub(crate) use account::{Account, Authorizer, is_appid};
 pub(crate) use credential::{CredentialPlan, KeptToken};
 pub(crate) use decide::{Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};
+pub(crate) use foreign::Greeting;
 pub use hints::NamedBy;
 pub(crate) use hints::{APP_HEADER, AppHints};
 pub(crate) use lease::{Lease, PATH as LEASE_PATH};

@@ -85,9 +85,21 @@ impl<'r> Target<'r> {
                 "the request target must be a path such as /cgi-bin/user/info".into(),
             ));
         }
-        if parts.method == Method::TRACE {
-            // TRACE would echo the token.
-            return Err(Error::BadRequest("this method is not for WeChat's API".into()));
+        // TRACE would echo the token; of others nobody knows what they would do.
+        if !matches!(
+            parts.method,
+            Method::GET
+                | Method::POST
+                | Method::HEAD
+                | Method::PUT
+                | Method::DELETE
+                | Method::PATCH
+                | Method::OPTIONS
+        ) {
+            return Err(Error::BadRequest(
+                "this method is not for WeChat's API: send GET, POST, HEAD, PUT, DELETE, PATCH or OPTIONS"
+                    .into(),
+            ));
         }
         if named.is_none() && parts.version >= Version::HTTP_11 {
             return Err(Error::BadRequest("a Host header is missing".into()));
@@ -95,7 +107,7 @@ impl<'r> Target<'r> {
         if several {
             return Err(Error::BadRequest("there are several Host headers".into()));
         }
-        let (prefix, path) = split_prefix(uri.path());
+        let (prefix, path) = split_prefix(path::fold(uri.path()));
         path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
         Ok(Self {
             prefix,
@@ -142,7 +154,9 @@ fn split_prefix(path: &str) -> (Option<&str>, &str) {
     match path.strip_prefix("/@") {
         None => (None, path),
         Some(rest) => match rest.find('/') {
-            Some(end) => rest.split_at_checked(end).map_or((None, path), |(name, path)| (Some(name), path)),
+            Some(end) => {
+                rest.split_at_checked(end).map_or((None, path), |(name, path)| (Some(name), path::fold(path)))
+            }
             None => (Some(rest), "/"),
         },
     }
@@ -155,6 +169,7 @@ mod tests {
     #[test]
     fn a_prefix_names_the_app_and_is_no_part_of_the_path() {
         assert_eq!(split_prefix("/@shop/cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
+        assert_eq!(split_prefix("/@shop//cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
         assert_eq!(split_prefix("/@shop"), (Some("shop"), "/"));
         assert_eq!(split_prefix("/@/x"), (Some(""), "/x"));
         assert_eq!(split_prefix("/cgi-bin/@x/y"), (None, "/cgi-bin/@x/y"));

@@ -93,6 +93,9 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
         let query = Query::read(&parts.uri)?;
         let mut identity = Identity::default();
         let opening = Opening::read(facts, &parts, &query, peer, &mut identity)?;
+        if let Some(greeting) = opening.greeting {
+            return Ok(format!("{greeting:?}"));
+        }
         let call = opening.asked.map(|asked| TokenCall::read(asked, opening.target.query, body.as_bytes()));
         let call = call.transpose()?;
         let draft = opening.caller(call.as_ref(), &mut identity)?;
@@ -149,6 +152,11 @@ fn a_request_gets_what_its_endpoint_demands() {
                 &[],
                 "tenants: token as component_access_token",
             ),
+            (
+                "POST /@tenants/cgi-bin/component/api_get_authorizer_info",
+                &[],
+                "tenants: token as component_access_token",
+            ),
             ("GET /@shop/sns/userinfo?access_token=theirs", &[], "shop: as sent"),
             ("GET /sns/jscode2session?appid=wx0000000000000002&secret=x&js_code=C", &[], "game: secret"),
             ("GET /@shop/cgi-bin/showqrcode?ticket=T", &[], "shop: bare"),
@@ -177,6 +185,8 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
         &[
             ("CONNECT api.weixin.qq.com:443", &[], "bad_request: no tunnels"),
             ("TRACE /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("BREW /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("get /cgi-bin/user/info", &[], "bad_request: this method"),
             (
                 "GET /cgi-bin/user/info",
                 &[("host", "a"), ("host", "b")],
@@ -184,6 +194,9 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ),
             ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
             ("GET /cgi-bin/../user/info", &[], "bad_request: "),
+            ("GET /cgi-bin//user/info", &[], "bad_request: the path holds an empty segment"),
+            ("GET ///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
+            ("GET /@shop///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET /@shop/a?from_appid=game", &[], "bad_request: the request names two different apps"),
             ("GET /a?from_appid=shop&from_appid=game", &[], "bad_request: the query has several from_appid"),
             (
@@ -238,9 +251,9 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "endpoint_forbidden: this endpoint wants a credential of WeCom",
             ),
             (
-                "POST /@tenants/cgi-bin/component/api_get_authorizer_info",
+                "POST /@shop/cgi-bin/component/api_get_authorizer_info",
                 &[],
-                "endpoint_forbidden: this endpoint issues credentials",
+                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
             ),
             (
                 "GET /@tenants/cgi-bin/token",
@@ -273,6 +286,105 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "caller_forbidden: the url's host",
             ),
             ("GET /@shop/wxgate/jssdk/signature", &[], "bad_request: url is missing"),
+        ],
+    );
+}
+
+#[test]
+fn two_slashes_in_front_of_a_path_are_taken_for_one() {
+    rows(
+        false,
+        &[
+            (
+                "POST //cgi-bin/message/mass/delete",
+                &[("x-wxgate-app", "shop")],
+                "shop: token as access_token",
+            ),
+            ("POST /@shop//cgi-bin/message/mass/delete", &[], "shop: token as access_token"),
+            ("GET //@shop//cgi-bin/user/info", &[], "shop: token as access_token"),
+            ("GET //cgi-bin/token?appid=wx0000000000000001&secret=x", &[], "shop: placeholder"),
+            ("POST /@shop//cgi-bin/clear_quota", &[], "endpoint_forbidden: this endpoint can harm"),
+            ("POST //@shop//CGI-BIN/Clear_Quota.json/", &[], "endpoint_forbidden: this endpoint can harm"),
+            (
+                "POST /@tenants//cgi-bin/component/api_query_auth.json",
+                &[],
+                "endpoint_forbidden: this endpoint issues",
+            ),
+            (
+                "GET //wxgate/jssdk/signature?url=https://shop.example/",
+                &[("x-wxgate-app", "shop")],
+                "shop: signature",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn paths_that_are_not_wechats_end_here_whoever_asks() {
+    let callers =
+        [(false, None), (true, None), (true, Some(ORDERS)), (true, Some(("x-wxgate-key", "wrong")))];
+    for (callers, key) in callers {
+        for (request, expected) in [
+            ("GET /", "Home"),
+            ("HEAD /?x=1", "Home"),
+            ("GET /@shop", "Home"),
+            ("GET /healthz", "Health"),
+            ("HEAD //healthz/", "Health"),
+            ("POST /", "endpoint_forbidden: neither WeChat nor wxgate"),
+            ("PUT /healthz", "endpoint_forbidden: neither WeChat nor wxgate"),
+            ("GET /metrics", "endpoint_forbidden: the metrics are at"),
+            ("GET /favicon.ico", "endpoint_forbidden: neither"),
+            ("GET /robots.txt", "endpoint_forbidden: neither"),
+            ("GET /wxgate", "endpoint_forbidden: below /wxgate/"),
+            ("GET /WXGATE/", "endpoint_forbidden: below /wxgate/"),
+            ("GET /@shop/wxgate/tokens", "endpoint_forbidden: below /wxgate/"),
+            ("GET /@shop/wxgate/Token", "endpoint_forbidden: below /wxgate/"),
+            ("GET /@shop/wxgate/token.json", "endpoint_forbidden: below /wxgate/"),
+            (
+                "POST /pay/unifiedorder",
+                "endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+            ),
+            ("POST /@shop/V3/Pay/transactions/jsapi", "endpoint_forbidden: this is WeChat Pay's"),
+            ("POST /secapi/pay/refund", "endpoint_forbidden: this is WeChat Pay's"),
+            ("POST //mmpaymkttransfers/promotion/transfers", "endpoint_forbidden: this is WeChat Pay's"),
+        ] {
+            rows(callers, &[(request, key.as_slice(), expected)]);
+        }
+    }
+    // Named alike, and WeChat's to judge.
+    for path in ["/payment/x", "/v3/x", "/healthz/x", "/wxgateway/x", "/metrics/x"] {
+        rows(false, &[(&format!("GET /@shop{path}"), &[], "shop: token")]);
+    }
+}
+
+#[test]
+fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
+    for path in [
+        "/cgi-bin/message/send",
+        "//CGI-BIN/message/send/",
+        "/cgi-bin/gettoken",
+        "/cgi-bin/gettoken?corpid=ww0000000000000001&corpsecret=x",
+        "/cgi-bin/service/get_pre_auth_code",
+        "/cgi-bin/license/get_order",
+        "/cgi-bin/webhook/send?key=k",
+        "/cgi-bin/batch/replaceuser",
+    ] {
+        // A token call that names the corporation beside another app names two.
+        let expected = if path.contains("corpid") { "bad_request: " } else { "endpoint_forbidden: " };
+        for app in ["shop", "game", "tenants"] {
+            let planned = planned(false, &format!("POST /@{app}{path}"), &[], "");
+            assert!(planned.starts_with(expected), "{path}: {planned}");
+            assert!(path.contains("corpid") || planned.contains("kind = \"wecom\""), "{path}: {planned}");
+            assert!(path.contains("corpid") || planned.contains(app), "{path}: {planned}");
+        }
+    }
+    rows(
+        false,
+        &[
+            ("POST /@hr/cgi-bin/message/send", &[], "hr: token as access_token"),
+            // Both have it, and nobody knows of it.
+            ("GET /@shop/cgi-bin/user/get", &[], "shop: token as access_token"),
+            ("GET /@shop/cgi-bin/message/unheard_of", &[], "shop: token as access_token"),
         ],
     );
 }

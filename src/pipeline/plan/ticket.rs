@@ -12,7 +12,7 @@ use crate::token::Handle;
 use crate::wechat::{Family, Issuer, TicketKind};
 
 /// No path of WeChat's begins so.
-const SIGNATURE: &str = "/wxgate/jssdk/signature";
+pub(super) const SIGNATURE: &str = "/wxgate/jssdk/signature";
 
 /// What a request wants of a ticket.
 pub(crate) enum TicketUse<'a> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::access;
 use super::account::Account;
 use super::target::Target;
 use crate::message::query;
@@ -43,6 +44,7 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
 /// is good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
+    access::check_family(app, asked.issuer.family())?;
     let has = match asked.issuer {
         Issuer::App(_) if app.kind.is_platform() => account.authorizer.is_some(),
         issuer if issuer.is_optional() => app.further(issuer).is_some(),

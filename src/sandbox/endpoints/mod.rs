@@ -1,5 +1,6 @@
 //! What WeChat answers: a table of endpoints, and what each of them does.
 
+mod authorizers;
 mod business;
 mod catalogue;
 mod credentials;

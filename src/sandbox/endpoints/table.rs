@@ -3,7 +3,7 @@
 use super::catalogue::{self, Listed};
 use super::credentials::{self, Class, Holder};
 use super::media::MULTIPART_OVERHEAD;
-use super::{business, issue, media, oauth, quotas};
+use super::{authorizers, business, issue, media, oauth, quotas};
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
 use crate::sandbox::paths::PROBE;
@@ -73,6 +73,8 @@ const GUARDED: &[Guarded] = &[
     ("/cgi-bin/openapi/rid/get", Class::Either, true, quotas::rid),
     ("/cgi-bin/clear_quota", Class::Either, true, quotas::clear),
     ("/cgi-bin/component/api_create_preauthcode", Class::Component, true, business::preauthcode),
+    ("/cgi-bin/component/api_get_authorizer_info", Class::Component, true, authorizers::info),
+    ("/cgi-bin/component/api_get_authorizer_list", Class::Component, true, authorizers::list),
     // A component's token under the ordinary name (FACTS 1.4).
     ("/wxa/gettemplatedraftlist", Class::Either, false, business::fine),
     ("/wxa/gettemplatelist", Class::Either, false, business::fine),

@@ -8,7 +8,7 @@ use super::app_tokens::{AppTokens, TaskHandle};
 use super::authorization_code::{Authorized, digest_of, look_up, remember};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::StoreError;
+use crate::store::{Record, StoreError};
 use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
@@ -31,9 +31,7 @@ impl Manager {
         // late.
         let (manager, platform, appid) = (self.clone(), platform.to_owned(), Arc::from(appid));
         let looked_up = self.0.runtime.spawn(async move { manager.look_up(&platform, appid).await });
-        looked_up.await.unwrap_or_else(|_| {
-            Err(Unavailable { cause: "the proxy is shutting down".into(), errcode: None })
-        })
+        looked_up.await.unwrap_or_else(|_| Err(shutting_down()))
     }
 
     async fn look_up(&self, platform: &str, appid: Arc<str>) -> Result<Option<Handle>, Unavailable> {
@@ -109,8 +107,63 @@ impl Manager {
         let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
         let (key, now) = (grant::refresh_token_key(&component, appid), self.0.deps.clock.now());
         let record = grant::save_refresh_token(&self.0.deps.store, &key, refresh_token, now).await?;
+        self.hand_over(platform, appid, record);
+        Ok(())
+    }
+
+    fn hand_over(&self, platform: &str, appid: &str, record: Record) {
         if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
             task.shared.tell(TaskMessage::Granted(record));
+        }
+    }
+
+    /// WeChat, asked at `asked_at`, showed these refresh tokens of accounts. Those that the store
+    /// lacks are kept. Goes on when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// The store can't tell what it has, or didn't take one.
+    pub async fn take_in(
+        &self,
+        platform: &str,
+        shown: Vec<(&str, Secret)>,
+        asked_at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let Some((component, ..)) = self.platform(platform) else { return Ok(()) };
+        let shown: Vec<_> =
+            shown.into_iter().map(|(appid, token)| (Arc::<str>::from(appid), token)).collect();
+        let (manager, platform) = (self.clone(), platform.to_owned());
+        let taken_in = self.0.runtime.spawn(async move {
+            let taken_in = manager.take_in_all(&platform, &component, shown, asked_at).await;
+            taken_in.map_err(|error| Unavailable {
+                cause: format!("the refresh tokens in WeChat's answer could not be kept: {}", error.chain()),
+                errcode: None,
+            })
+        });
+        taken_in.await.unwrap_or_else(|_| Err(shutting_down()))
+    }
+
+    async fn take_in_all(
+        &self,
+        platform: &str,
+        component: &str,
+        shown: Vec<(Arc<str>, Secret)>,
+        asked_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (store, now) = (&self.0.deps.store, self.0.deps.clock.now());
+        let keys: Vec<_> =
+            shown.iter().map(|(appid, _)| grant::refresh_token_key(component, appid)).collect();
+        let present = store.load_all(&keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let mut count = 0;
+        for (((appid, token), key), present) in shown.into_iter().zip(&keys).zip(present) {
+            // What can't be read may be the newer one.
+            let Ok(present) = present else { continue };
+            if let Some(record) = grant::take_in(store, key, token, present, asked_at, now).await? {
+                self.hand_over(platform, &appid, record);
+                count += 1;
+            }
+        }
+        if count > 0 {
+            tracing::info!(app = platform, accounts = count, "took in refresh tokens that the store lacked");
         }
         Ok(())
     }
@@ -168,4 +221,8 @@ impl Manager {
         let AppTokens { main, control, .. } = apps.app(name)?;
         Some((Arc::clone(&main.shared.configured.load().app.appid), control.clone(), main.handle()))
     }
+}
+
+fn shutting_down() -> Unavailable {
+    Unavailable { cause: "the proxy is shutting down".into(), errcode: None }
 }

@@ -20,6 +20,8 @@ pub struct Endpoint {
     pub binary: bool,
     /// Only for callers whose rules name it exactly.
     pub guarded: bool,
+    /// Answers hold refresh tokens of accounts, which don't go on.
+    pub grants: bool,
     /// Takes a code that WeChat accepts once: not repeated if WeChat may have seen it. A replay is
     /// no such repetition, since a token is rejected before the code is looked at.
     pub one_time_code: bool,

@@ -27,16 +27,15 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("cata
 /// What is known of `path` on the official platform's hosts; it is taken as it is first, then
 /// without case and trailing `/`.
 ///
-/// An endpoint of WeCom's is named too if it has no namesake here and wants or issues a credential
-/// of WeCom's alone: an app of the official platform has none, and is better told so than sent to a
-/// path that isn't there. WeCom's token endpoint, to it, issues credentials like any other.
+/// An endpoint of WeCom's is named too if it has no namesake here: an app of the official platform
+/// is better told so than sent, with its token, to a path that isn't there. WeCom's token endpoint,
+/// to it, issues credentials like any other.
 pub fn find(path: &str) -> &'static Endpoint {
     let table = &*TABLE;
     look_up(table, &table.main, path, |path| {
         let foreign = table.get(&table.work, path).and_then(|endpoint| match endpoint.class {
             CredentialClass::TokenEndpoint => table.gettoken_elsewhere.as_ref(),
-            CredentialClass::IssuesCredential => Some(endpoint),
-            class => class.issuer().map(|_| endpoint),
+            _ => Some(endpoint),
         });
         foreign.unwrap_or_else(|| Rules::of(Family::Api).assume(path))
     })
@@ -116,6 +115,10 @@ mod tests {
                 let endpoint: &Endpoint = find(path);
                 assert_eq!(endpoint.class, CredentialClass::IssuesCredential, "{path}");
                 assert!(endpoint.id != 0, "{path}");
+            }
+            for path in Rules::of(family).granting {
+                let endpoint: &Endpoint = find(path);
+                assert!(endpoint.grants && endpoint.id != 0 && normalise(path) == *path, "{path}");
             }
         }
     }

@@ -11,9 +11,11 @@ pub(super) struct Rules {
     /// Spends what the account has little of, shows other callers' requests, or changes who
     /// controls the account.
     pub(super) guarded: &'static [&'static str],
-    /// Catalogued as demanding some token, yet what they answer holds refresh tokens or tokens of
+    /// Catalogued as demanding some token, yet what they answer is refresh tokens or tokens of
     /// other accounts.
     pub(super) issuing: &'static [&'static str],
+    /// Answers hold refresh tokens of accounts beside what a platform can learn nowhere else.
+    pub(super) granting: &'static [&'static str],
     /// Ends of paths that take a code which WeChat accepts once.
     coded: &'static [&'static str],
     /// Takes files or works on code: answers were seen a minute after the last byte (WxJava's
@@ -47,6 +49,7 @@ impl Others {
                 method: None,
                 binary: false,
                 guarded: false,
+                grants: false,
                 one_time_code: false,
                 slow: false,
                 evidence: false,
@@ -87,12 +90,8 @@ static MAIN: Rules = Rules {
         // Hands out temporary keys of the account's Tencent Cloud.
         "/tcb/getqcloudtoken",
     ],
-    issuing: &[
-        "/cgi-bin/component/api_authorizer_token",
-        "/cgi-bin/component/api_get_authorizer_info",
-        "/cgi-bin/component/api_get_authorizer_list",
-        "/cgi-bin/component/api_query_auth",
-    ],
+    issuing: &["/cgi-bin/component/api_authorizer_token", "/cgi-bin/component/api_query_auth"],
+    granting: &["/cgi-bin/component/api_get_authorizer_info", "/cgi-bin/component/api_get_authorizer_list"],
     coded: &["/code2verifyinfo", "/jscode2session"],
     slow: &[
         // Files, beside the uploads that are known by their names.
@@ -156,11 +155,13 @@ static WORK: Rules = Rules {
     ],
     issuing: &[
         "/cgi-bin/corpgroup/corp/gettoken",
+        "/cgi-bin/openhw/get_device_secret",
         "/cgi-bin/service/get_corp_token",
         "/cgi-bin/service/get_permanent_code",
         // With the state of a registration comes a token for the new company's directory.
         "/cgi-bin/service/get_register_info",
     ],
+    granting: &[],
     slow: &["/cgi-bin/material/add_material"],
     coded: &["/get_login_info", "/get_tfa_info", "/getuserinfo", "/getuserinfo3rd", "/jscode2session"],
     oauth: None,
@@ -195,12 +196,16 @@ impl Rules {
 
     /// What is assumed of a path that isn't listed.
     pub(super) fn assume(&'static self, path: &str) -> &'static Endpoint {
-        let below = |parent: &&str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
+        // What lies below one of these may be a version of it that we don't know of, and what goes
+        // on as no name does (`.json`) may be taken for it.
+        let below = |known: &&str| path.strip_prefix(known).is_some_and(|rest| rest.starts_with(ends_name));
         if clears_quota(path) || self.guarded.iter().any(below) {
             &self.others.guarded
         } else if self.oauth.is_some_and(|oauth| path.starts_with(oauth)) {
             &self.others.oauth
-        } else if path.split('/').any(issues_by_name) || self.issuing.iter().any(below) {
+        } else if path.split('/').map(stem).any(issues_by_name)
+            || self.issuing.iter().chain(self.granting).any(below)
+        {
             &self.others.issuing
         } else if self.takes_code(path) {
             &self.others.coded
@@ -218,7 +223,17 @@ impl Rules {
 }
 
 fn clears_quota(path: &str) -> bool {
-    path.split('/').any(|segment| segment == "clear_quota")
+    path.split('/').any(|segment| stem(segment) == "clear_quota")
+}
+
+/// No name of WeChat's has this in it.
+fn ends_name(character: char) -> bool {
+    !character.is_ascii_alphanumeric() && character != '_'
+}
+
+/// A segment as far as it can be a name of WeChat's: without `.json`.
+fn stem(segment: &str) -> &str {
+    segment.split(ends_name).next().unwrap_or_default()
 }
 
 /// Whether a last segment is named as WeChat names what takes files or has them checked. What asks

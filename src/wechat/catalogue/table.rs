@@ -79,6 +79,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
         method,
         binary: matches!(answer, "either" | "binary"),
         guarded,
+        grants: rules.granting.contains(&normal.as_ref()),
         one_time_code: rules.takes_code(&normal),
         slow: rules.is_slow(&normal),
         // A guess (with `?`), or a path that no SDK was seen to call, proves nothing.

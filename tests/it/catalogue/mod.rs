@@ -42,13 +42,13 @@ fn every_known_endpoint_is_there_with_its_class() {
         [
             (Family::Api, CredentialClass::AppToken, 1683),
             (Family::Api, CredentialClass::AppOrComponentToken, 14),
-            (Family::Api, CredentialClass::ComponentToken, 14),
+            (Family::Api, CredentialClass::ComponentToken, 16),
             (Family::Api, CredentialClass::ComponentTokenAsAccessToken, 9),
             (Family::Api, CredentialClass::UserOauth, 3),
             (Family::Api, CredentialClass::AppSecret, 3),
             (Family::Api, CredentialClass::ComponentSecret, 1),
             (Family::Api, CredentialClass::TokenEndpoint, 2),
-            (Family::Api, CredentialClass::IssuesCredential, 5),
+            (Family::Api, CredentialClass::IssuesCredential, 3),
             (Family::Api, CredentialClass::None, 1),
             (Family::Mp, CredentialClass::None, 6),
             (Family::Open, CredentialClass::None, 3),
@@ -139,8 +139,9 @@ fn whatever_hands_out_credentials_is_known_as_such() {
         "/cgi-bin/component/api_component_token",
         "/cgi-bin/component/api_authorizer_token",
         "/cgi-bin/component/api_query_auth",
-        "/cgi-bin/component/api_get_authorizer_list",
         // Not catalogued, named alike.
+        "/cgi-bin/component/api_get_authorizer_list/v2",
+        "/cgi-bin/component/api_get_authorizer_info.json",
         "/cgi-bin/service/v2/get_suite_token",
         "/cgi-bin/service/get_new_token",
         "/cgi-bin/component/API_component_token/v2",
@@ -183,8 +184,8 @@ fn a_path_of_both_platforms_is_known_as_each_ones_own() {
         (only.family, only.path, only.class),
         (Family::Work, "/cgi-bin/message/send", CredentialClass::AppToken)
     );
-    // The platform has no such path: nothing of WeCom's is assumed of it.
-    assert_eq!((find("/cgi-bin/message/send").family, find("/cgi-bin/message/send").id), (Family::Api, 0));
+    // The platform has no such path: its apps are told whose it is.
+    assert_eq!(find("/cgi-bin/message/send"), only);
     assert_eq!(find("/cgi-bin/showqrcode").family, Family::Mp);
     assert_eq!(find("/connect/oauth2/authorize").family, Family::Open);
 }
@@ -236,6 +237,30 @@ fn what_can_harm_the_account_is_guarded_however_it_is_spelled() {
         "/cgi-bin/open/bind",
     ] {
         assert!(!find_work(path).guarded, "{path}");
+    }
+}
+
+/// Whatever is closed under its own name is closed under what could be read as that name.
+#[test]
+fn what_goes_on_behind_a_closed_path_is_closed_too() {
+    for endpoint in
+        all()[1..].iter().filter(|endpoint| endpoint.guarded || endpoint.issues() || endpoint.grants)
+    {
+        let find = if endpoint.family == Family::Work { find_work } else { find };
+        for rest in ["/", "/below", ".json", "-v2", "~", "!", ",", ":x", "=", "@", ".json/x", "/.json"] {
+            let path = format!("{}{rest}", endpoint.path.to_ascii_uppercase());
+            let found = find(&path);
+            assert!(
+                found.guarded || found.issues() || (found == endpoint && rest == "/"),
+                "{path}: {found:?}"
+            );
+        }
+    }
+    // Other names.
+    for path in
+        ["/cgi-bin/clear_quotas", "/cgi-bin/open/bind2", "/cgi-bin/token_x", "/cgi-bin/my_clear_quota"]
+    {
+        assert!(!find(path).guarded && !find(path).issues(), "{path}");
     }
 }
 

@@ -57,7 +57,9 @@ fn page() -> String {
          | code 一次性 | takes a code that is good once: never repeated where WeChat may have seen it. 所带的 code 只能用一次：\
          微信可能已收到时绝不重发 |\n\
          | slow 耗时 | WeChat may take long to answer: `upstream.slow_response_timeout` holds. 微信可能很久才响应：\
-         适用 `upstream.slow_response_timeout` |\n",
+         适用 `upstream.slow_response_timeout` |\n\
+         | grants 授权 | refresh tokens in the answer are kept, and go on as placeholders. 应答中的 refresh token 由 wxgate 留存，\
+         换成占位 token 后再交给调用方 |\n",
     );
     for (family, title) in [
         (Family::Api, "Official accounts, mini programs, third-party platforms | 公众号、小程序、第三方平台"),
@@ -106,6 +108,7 @@ fn remarks(endpoint: &Endpoint) -> String {
     remarks.extend(endpoint.binary.then_some("file 文件"));
     remarks.extend(endpoint.one_time_code.then_some("code 一次性"));
     remarks.extend(endpoint.slow.then_some("slow 耗时"));
+    remarks.extend(endpoint.grants.then_some("grants 授权"));
     remarks.join(", ")
 }
 

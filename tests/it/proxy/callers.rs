@@ -195,7 +195,7 @@ async fn a_caller_may_do_what_its_rules_allow() {
         ("GET", "/cgi-bin/messages/x"),
         ("GET", "/cgi-bin/user/tag/get"),
         ("GET", "/cgi-bin//get"),
-        ("GET", "/"),
+        ("GET", "/payment"),
         ("POST", "/wxa/getwxacodeunlimit"),
     ] {
         let request = gate.client.request(method.parse().expect("a method"), gate.url(path));

@@ -16,6 +16,11 @@ pub struct Canned {
     hangs: Arc<Mutex<bool>>,
 }
 
+fn fetches(head: &str) -> bool {
+    head.starts_with("POST /cgi-bin/stable_token")
+        || head.starts_with("POST /cgi-bin/component/api_component_token")
+}
+
 impl Canned {
     /// Listens, and starts a proxy before it. Each call is answered on a connection of its own.
     pub async fn gate(setup: Setup) -> (Self, Gate) {
@@ -56,7 +61,7 @@ impl Canned {
 
     /// How often a token was fetched.
     pub fn fetches(&self) -> usize {
-        self.heads().iter().filter(|head| head.starts_with("POST /cgi-bin/stable_token")).count()
+        self.heads().iter().filter(|head| fetches(head)).count()
     }
 
     /// How often anything else was asked for.
@@ -86,10 +91,10 @@ impl Canned {
             }
         }
         let first = String::from_utf8_lossy(&request[..end]).into_owned();
-        let fetch = first.starts_with("POST /cgi-bin/stable_token");
+        let fetch = fetches(&first);
         self.heads.lock().push(first);
         let answer = if fetch {
-            let body = "{\"access_token\":\"canned-token\",\"expires_in\":7200}";
+            let body = "{\"access_token\":\"canned-token\",\"component_access_token\":\"canned-token\",\"expires_in\":7200}";
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
                 .into()
         } else {

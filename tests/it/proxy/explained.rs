@@ -38,6 +38,8 @@ const NAMES: [&str; 11] = [
     "ww0000000000000001.1000001",
     "cafe",
 ];
+/// Paths that aren't WeChat's.
+const FOREIGN: [&str; 4] = ["/pay/unifiedorder", "/metrics", "/wxgate/unheard_of", "//wxgate/Token"];
 /// What callers add to a query.
 const QUERIES: [&str; 12] = [
     "access_token=own",
@@ -83,6 +85,9 @@ impl Case {
             2 => path.push_str("/below"),
             3 => path = "/wxgate/token".into(),
             4 => path = "/wxgate/jssdk/signature".into(),
+            5 => path = FOREIGN[rng.usize(..FOREIGN.len())].into(),
+            6 => path = format!("/{path}"),
+            7 => path.push_str(".json"),
             _ => {}
         }
         let mut headers = Vec::new();

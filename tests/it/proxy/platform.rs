@@ -12,42 +12,59 @@ use crate::harness::{ADMIN_TOKEN, Answer, Gate, Setup, at_once, caller};
 use crate::redis_server::RedisServer;
 use crate::until::until;
 
-const COMPONENT: &str = "wxc000000000000001";
+pub(super) const COMPONENT: &str = "wxc000000000000001";
 const SECRET: &str = "canary-component-secret-21d4";
 const TICKET: &str = "canary-ticket@@@0123456789";
-const KEY: &str = "canary-key-of-tenants-90aa";
-const AUTHORIZER_TOKEN: &str = "/cgi-bin/component/api_authorizer_token";
-const COMPONENT_TOKEN: &str = "/cgi-bin/component/api_component_token";
+pub(super) const KEY: &str = "canary-key-of-tenants-90aa";
+pub(super) const AUTHORIZER_TOKEN: &str = "/cgi-bin/component/api_authorizer_token";
+pub(super) const COMPONENT_TOKEN: &str = "/cgi-bin/component/api_component_token";
 const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
 /// A platform before a sandbox in which accounts have authorised it, on a store that has their refresh tokens.
-struct Platform {
-    gate: Gate,
-    store: Store,
+pub(super) struct Platform {
+    pub(super) gate: Gate,
+    pub(super) store: Store,
     _folder: tempfile::TempDir,
 }
 
-fn appid(number: usize) -> String {
+pub(super) fn appid(number: usize) -> String {
     format!("wxa{number:015}")
 }
 
-fn refresh_token(number: usize) -> String {
+pub(super) fn refresh_token(number: usize) -> String {
     format!("canary-refreshtoken@@@{number}")
 }
 
-fn record(value: &str, generation: u64) -> Record {
+pub(super) fn record(value: &str, generation: u64) -> Record {
     let value = std::sync::Arc::new(Secret::new(value));
     Record { value, generation, fetched_at: Timestamp(0), expires_at: Timestamp::NEVER }
 }
 
 /// A machine with its hands full may take longer than an operation may.
-async fn save(store: &Store, key: &str, record: &Record) {
+pub(super) async fn save(store: &Store, key: &str, record: &Record) {
     let saved = async || store.save(key, record).await.is_ok();
     until(|| format!("a store that takes it: {:?}", store.problem()), saved).await;
 }
 
+/// What the platform fetches its own token with.
+pub(super) async fn save_ticket(store: &Store) {
+    let ticket = Record {
+        expires_at: wxgate::observe::clock::Clock::default().now().plus(Duration::from_secs(43_200)),
+        ..record(TICKET, 1)
+    };
+    save(store, &format!("component_verify_ticket:{COMPONENT}"), &ticket).await;
+}
+
+/// The platform's table, and where its store is.
+pub(super) fn tables(url: &str, more: &str) -> String {
+    format!(
+        "[[app]]\nname = \"tenants\"\nappid = \"{COMPONENT}\"\nkind = \"component\"\nsecret = \"{SECRET}\"\n\
+         {more}\n[store]\nurl = \"{url}\"\n"
+    )
+}
+
 impl Platform {
-    async fn with(accounts: usize, callers: &str) -> Self {
+    pub(super) async fn with(accounts: usize, callers: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::File(folder.path().to_owned());
         let url = format!("file:{}", folder.path().display());
@@ -71,25 +88,17 @@ impl Platform {
         });
         let sandbox = sandbox.expect("the sandbox starts");
         let store = Store::open(&store::Options { location, seal: None }).await.expect("a store");
-        let ticket = Record {
-            expires_at: wxgate::observe::clock::Clock::default().now().plus(Duration::from_secs(43_200)),
-            ..record(TICKET, 1)
-        };
-        save(&store, &format!("component_verify_ticket:{COMPONENT}"), &ticket).await;
+        save_ticket(&store).await;
         for number in 0..accounts {
             let key = format!("refresh_token:{COMPONENT}:{}", appid(number));
             save(&store, &key, &record(&refresh_token(number), 1)).await;
         }
-        let apps = format!(
-            "[[app]]\nname = \"tenants\"\nappid = \"{COMPONENT}\"\nkind = \"component\"\nsecret = \"{SECRET}\"\n\
-             {}\n[store]\nurl = \"{url}\"\n",
-            setup.apps
-        );
+        let apps = tables(url, &setup.apps);
         let gate = Gate::before(sandbox, Setup { apps, ..setup }).await.settled().await;
         Self { gate, store, _folder: folder }
     }
 
-    async fn refresh_token(&self, number: usize) -> String {
+    pub(super) async fn refresh_token(&self, number: usize) -> String {
         let key = format!("refresh_token:{COMPONENT}:{}", appid(number));
         let record = self.store.load(&key).await.expect("the store works").expect("there is one");
         record.value.expose().to_owned()
@@ -100,7 +109,7 @@ impl Platform {
     }
 }
 
-async fn post(gate: &Gate, path: &str, body: &Value) -> Answer {
+pub(super) async fn post(gate: &Gate, path: &str, body: &Value) -> Answer {
     gate.post(path, body.to_string()).await
 }
 

@@ -147,10 +147,20 @@ async fn unknown_names_get_a_clear_answer() {
     // What isn't in the catalogue is WeChat's to judge.
     let answer = send(&gate, get("/nowhere/at/all")).await.expect("an answer");
     assert!(answer.header("x-wxgate-error").is_none(), "{answer:?}");
-    let answer =
-        send(&gate, get("/cgi-bin/message/template/send").replace("GET", "BREW")).await.expect("an answer");
-    assert!(answer.header("x-wxgate-error").is_none(), "{answer:?}");
-    assert_eq!(gate.journal("/cgi-bin/message/template/send")[0].method, "BREW");
+    let by = |method| get("/cgi-bin/message/template/send").replace("GET", method);
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let answer = send(&gate, by(method)).await.expect("an answer");
+        assert!(answer.header("x-wxgate-error").is_none(), "{answer:?}");
+    }
+    let seen = gate.journal("/cgi-bin/message/template/send");
+    let seen: Vec<_> = seen.iter().map(|entry| &*entry.method).collect();
+    assert_eq!(seen, ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
+    // But for methods that it has none of.
+    for method in ["BREW", "TRACE", "PROPFIND", "post"] {
+        let answer = send(&gate, by(method)).await.expect("an answer");
+        answer.assert_refused(400, "bad_request", "send GET, POST, HEAD, PUT, DELETE, PATCH or OPTIONS");
+    }
+    assert_eq!(gate.journal("/cgi-bin/message/template/send").len(), 5);
     assert_sound(&gate).await;
 }
 

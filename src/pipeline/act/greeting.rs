@@ -1,0 +1,20 @@
+//! What anybody gets at `/` and `/healthz`: a load balancer's checks, and who types the address.
+
+use super::local_response;
+use crate::pipeline::plan::Greeting;
+use crate::server::{Address, Peer, Response};
+
+/// The answer. Who isn't on this machine doesn't learn its address for administrators.
+pub(crate) fn answer(greeting: Greeting, status_page: Option<&Address>, peer: Peer) -> Response {
+    let status_page = status_page.filter(|_| peer.is_local());
+    local_response::text(match (greeting, status_page) {
+        (Greeting::Health, _) => "ok\n".to_owned(),
+        (Greeting::Home, Some(Address::Tcp(authority))) => home(&format!("http://{authority}/")),
+        (Greeting::Home, Some(address @ Address::Unix(_))) => home(&address.to_string()),
+        (Greeting::Home, None) => home("its admin address (admin.listen)"),
+    })
+}
+
+fn home(status_page: &str) -> String {
+    format!("wxgate, a reverse proxy for WeChat's server API; the status page is at {status_page}\n")
+}

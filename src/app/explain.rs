@@ -44,7 +44,7 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
     let told =
         request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
     match told {
-        Err(refused) => sheet.row("refused", &refusal(&refused, known)),
+        Err(refused) => sheet.row("refused", &refusal(&refused)),
         Ok(told) => {
             let told = Told { config: known, method, told, blank: config.is_none() };
             told.app(&mut sheet, prefix(target));
@@ -80,8 +80,8 @@ fn without_prefix(target: &str) -> String {
     }
 }
 
-fn refusal(refused: &Refused, config: &Config) -> String {
-    let status = if config.pipeline.errors_as_200 { 200 } else { refused.status };
+fn refusal(refused: &Refused) -> String {
+    let status = refused.status;
     match refused.code {
         Some(code) => format!("{status} {code}: {}", refused.reason),
         None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
@@ -236,7 +236,7 @@ impl Told<'_> {
                     format!("{}: yes, for {}, {}", name(&visit.caller), settled.app, named_by(settled))
                 }
                 Ok(_) => format!("{}: yes", name(&visit.caller)),
-                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused, self.config)),
+                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused)),
             };
             sheet.row(std::mem::take(&mut label), &text);
         }

@@ -36,6 +36,9 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    for note in &config.notes {
+        tracing::info!("{note}");
+    }
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;

@@ -19,6 +19,7 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod names;
+mod own_answers;
 mod patience;
 mod pipelined;
 mod placeholder;

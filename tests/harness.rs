@@ -153,8 +153,14 @@ fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
     } else {
         format!("base_urls = [\"{upstream_url}\"]")
     };
+    // Most tests tell refusals apart by their statuses.
+    let error_status =
+        match ["error_status", "errors_as_200", "limit_status"].iter().any(|key| server.contains(key)) {
+            true => "",
+            false => "error_status = \"http\"",
+        };
     let text = format!(
-        "[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{server}\n\
+        "[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{error_status}\n{server}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\ntoken = {{ env = \"ADMIN_TOKEN\" }}\n\
          [upstream]\n{base_urls}\n{upstream}\n\
          [token]\n{token}\n[replay]\n{replay}\n{apps}"

@@ -46,7 +46,7 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
     let told =
         request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
     match told {
-        Err(refused) => sheet.row("refused", &refusal(&refused, known)),
+        Err(refused) => sheet.row("refused", &refusal(&refused)),
         Ok(told) if told.greets => {
             sheet.row("endpoint", "wxgate's own, and none of WeChat's");
             sheet.row("callers", "anybody, with a key or without");
@@ -87,9 +87,8 @@ fn without_prefix(target: &str) -> String {
     }
 }
 
-fn refusal(refused: &Refused, config: &Config) -> String {
-    let always_200 = config.pipeline.errors_as_200 && !refused.keeps_status;
-    let status = if always_200 { 200 } else { refused.status };
+fn refusal(refused: &Refused) -> String {
+    let status = refused.status;
     match refused.code {
         Some(code) => format!("{status} {code}: {}", refused.reason),
         None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
@@ -244,7 +243,7 @@ impl Told<'_> {
                     format!("{}: yes, for {}, {}", name(&visit.caller), settled.app, named_by(settled))
                 }
                 Ok(_) => format!("{}: yes", name(&visit.caller)),
-                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused, self.config)),
+                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused)),
             };
             sheet.row(std::mem::take(&mut label), &text);
         }

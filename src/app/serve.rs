@@ -54,6 +54,9 @@ async fn serve_until_signalled(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    for note in &config.notes {
+        tracing::info!("{note}");
+    }
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;

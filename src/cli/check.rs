@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wxgate::app::layout::{WIDTH, wrap};
 use wxgate::config::Config;
 
 use super::config_file::load;
@@ -18,6 +19,9 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         count(config.pipeline.apps.len(), "app"),
         count(config.pipeline.callers.len(), "caller"),
     ))?;
+    for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
+        print(&format!("{line}\n"))?;
+    }
     Ok(config)
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::file;
 use super::options::{Config, LogConfig, LogFormat, ServerConfig};
 use super::reader::names::one_of;
@@ -12,8 +10,8 @@ use super::reader::secrets::Secrets;
 use super::reader::units::{Size, positive};
 use super::reader::values::{Field, Item};
 use super::tables::{
-    alerts, apps, callback_table, callers, exports, limits, listeners, store_table, tls_table, trace_table,
-    upstream_table,
+    alerts, apps, callback_table, callers, error_status, exports, limits, listeners, store_table, tls_table,
+    trace_table, upstream_table,
 };
 use crate::observe::access_log::Lines;
 use crate::pipeline::{self, ReplayOptions};
@@ -61,6 +59,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let alerts = alerts::options(alerts, &names, secrets, report);
     let callback = callback_table::options(raw_apps, callback, secrets, report);
 
+    let (error_status, note) = error_status::error_status(&server, report);
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
         upstreams,
@@ -76,8 +75,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
             trusted_proxies: listeners::trusted_proxies(&server.trusted_proxies, report),
             max_body: max_body(&server.max_body, report),
             request_timeout,
-            limit_status: limit_status(&server.limit_status, report),
-            errors_as_200: server.errors_as_200.or(false),
+            error_status,
             replay: replay_options(&file.replay.or_default(), secrets, report),
         },
         exports,
@@ -87,6 +85,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         trace: trace_table::options(&file.trace, report),
         secret_files: Vec::new(),
         warnings: Vec::new(),
+        notes: note.into_iter().collect(),
     }
 }
 
@@ -112,18 +111,6 @@ fn max_body(field: &Field<Size>, report: &mut Report<'_>) -> u64 {
         report.error(place, "is zero, expected a size like \"64MiB\"");
     }
     field.or(Size(64 << 20)).0
-}
-
-fn limit_status(field: &Field<u64>, report: &mut Report<'_>) -> StatusCode {
-    match field.item() {
-        None => StatusCode::OK,
-        Some(Item { value: 200, .. }) => StatusCode::OK,
-        Some(Item { value: 429, .. }) => StatusCode::TOO_MANY_REQUESTS,
-        Some(item) => {
-            report.error(&item.place, "is none of its values, expected 200 or 429");
-            StatusCode::OK
-        }
-    }
 }
 
 fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report<'_>) -> ReplayOptions {

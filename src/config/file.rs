@@ -6,13 +6,15 @@ use super::reader::problem::{Place, Report, did_you_mean, looks_like_secret};
 use super::reader::units::Size;
 use super::reader::values::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
 
-/// Declares a table: its keys with their types.
+/// Declares a table: its keys with their types. Those of `former` releases are still read, and named
+/// nowhere.
 macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* } $(former { $($old:ident: $was:ty,)* })?) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(super) struct $name {
             $(pub $key: Field<$type>,)*
+            $($(pub $old: Field<$was>,)*)?
         }
 
         impl $name {
@@ -25,13 +27,8 @@ macro_rules! section {
                 for (key, value) in table(value, place, report)? {
                     let name = key.get_ref().as_ref();
                     match name {
-                        $(stringify!($key) => {
-                            let place = place.child(name).at(value.span().start);
-                            section.$key = match Read::read(value.get_ref(), &place, report) {
-                                Some(value) => Field::Given(Item { value, place }),
-                                None => Field::Wrong,
-                            };
-                        })*
+                        $(stringify!($key) => section.$key = field(name, value, place, report),)*
+                        $($(stringify!($old) => section.$old = field(name, value, place, report),)*)?
                         _ => unknown(name, &place.clone().at(key.span().start), Self::KEYS, report),
                     }
                 }
@@ -75,9 +72,12 @@ section! {
         write_timeout: Duration,
         request_timeout: Duration,
         drain_timeout: Duration,
+        error_status: String,
+        tls: Tls,
+    }
+    former {
         limit_status: u64,
         errors_as_200: bool,
-        tls: Tls,
     }
 }
 
@@ -274,6 +274,20 @@ pub(super) const TABLES: [(&str, &[&str]); 16] = [
 /// Every table of the file and its keys, for checks of the documentation.
 pub fn known_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     TABLES.into_iter()
+}
+
+/// The value of a key of `table`.
+fn field<T: Read>(
+    name: &str,
+    value: &toml::Spanned<toml::de::DeValue<'_>>,
+    table: &Place,
+    report: &mut Report<'_>,
+) -> Field<T> {
+    let place = table.child(name).at(value.span().start);
+    match T::read(value.get_ref(), &place, report) {
+        Some(value) => Field::Given(Item { value, place }),
+        None => Field::Wrong,
+    }
 }
 
 fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {

@@ -39,6 +39,8 @@ pub struct Config {
     pub secret_files: Vec<SecretFile>,
     /// What is worth a change although it works.
     pub warnings: Vec<Problem>,
+    /// What holds because nothing else is written, where that matters.
+    pub notes: Vec<String>,
 }
 
 /// Where callers come in.

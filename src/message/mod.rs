@@ -5,4 +5,5 @@ pub mod headers;
 pub mod host;
 pub mod path;
 pub mod query;
+pub mod spelling;
 pub mod traceparent;

@@ -5,15 +5,18 @@ use std::error::Error as StdError;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 
-use super::options::Options;
+use super::options::ErrorStatus;
 use crate::quota::limit::{Kind, Refusal};
 use crate::server;
 use crate::token::Unavailable;
 use crate::upstream::{BodyError, SendError};
 
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
+
+/// Bytes of what is quoted in an error at most.
+const LONGEST_QUOTED: usize = 200;
 
 /// Why a request gets the proxy's own answer instead of WeChat's.
 #[derive(Debug, thiserror::Error)]
@@ -71,21 +74,6 @@ pub(crate) enum Error {
     /// reports it as such.
     #[error("the secret of this token call is no caller's API key")]
     WrongSecret,
-}
-
-/// What the configuration says of statuses.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Statuses {
-    /// Of refusals for a limit.
-    pub(crate) limits: StatusCode,
-    /// All others are 200 too.
-    pub(crate) errors_as_200: bool,
-}
-
-impl Statuses {
-    pub(crate) fn of(options: &Options) -> Self {
-        Self { limits: options.limit_status, errors_as_200: options.errors_as_200 }
-    }
 }
 
 /// wxgate's word for a refusal or failure: in `X-Wxgate-Error`, metrics and the access log.
@@ -184,27 +172,35 @@ impl Error {
         ErrorView { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
     }
 
-    /// Whether it has its own status whatever the configuration says: those who ask for paths that
+    /// Whether it keeps the status of the table whatever the configuration says: what a client or a
+    /// load balancer acts on before any SDK looks into a body, and those who ask for paths that
     /// aren't WeChat's go by the status alone.
-    pub(crate) fn keeps_status(&self) -> bool {
-        matches!(self, Self::Foreign(_))
+    fn keeps_status(&self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Overloaded | Self::Spool(_) | Self::BodyTooLarge { .. })
     }
 
-    /// The answer.
-    pub(crate) fn answer(&self, statuses: Statuses) -> Response<Bytes> {
+    /// The status as sent, where these are configured.
+    pub(crate) fn status(&self, statuses: ErrorStatus) -> StatusCode {
+        let own = match self {
+            Self::Limited(_) => statuses.limits,
+            _ => statuses.others || self.keeps_status(),
+        };
+        if own { self.view().status } else { StatusCode::OK }
+    }
+
+    /// The answer; `about` is appended to its text.
+    pub(crate) fn answer(&self, statuses: ErrorStatus, about: &str) -> Response<Bytes> {
         let view = self.view();
         let errmsg = match view.code {
-            Some(code) => format!("wxgate: {}: {self}", code.as_str()),
-            None if view.errcode == 40125 => format!("invalid appsecret, wxgate: {self}"),
-            None => format!("invalid credential, access_token is invalid or not latest, wxgate: {self}"),
+            Some(code) => format!("wxgate: {}: {self}{about}", code.as_str()),
+            None if view.errcode == 40125 => format!("invalid appsecret, wxgate: {self}{about}"),
+            None => {
+                format!("invalid credential, access_token is invalid or not latest, wxgate: {self}{about}")
+            }
         };
         let body = serde_json::json!({ "errcode": view.errcode, "errmsg": errmsg }).to_string();
         let mut answer = Response::new(Bytes::from(body));
-        *answer.status_mut() = match self {
-            Self::Limited(_) => statuses.limits,
-            _ if statuses.errors_as_200 && !self.keeps_status() => StatusCode::OK,
-            _ => view.status,
-        };
+        *answer.status_mut() = self.status(statuses);
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(code) = view.code {
@@ -231,6 +227,26 @@ impl Error {
         }
         answer
     }
+}
+
+/// Which statuses hold for the proxy's own answers to such a request, where `configured` ones are.
+/// HEAD has nothing but the status, and what lies below `/wxgate/` no SDK of WeChat's calls.
+pub(crate) fn statuses(configured: ErrorStatus, method: &Method, path: &str) -> ErrorStatus {
+    if *method == Method::HEAD || path.starts_with("/wxgate/") { ErrorStatus::HTTP } else { configured }
+}
+
+/// What a request says, fit to be repeated: escaped and cut.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::new();
+    for c in text.chars() {
+        let escaped = c.escape_debug();
+        if quoted.len() + escaped.clone().map(char::len_utf8).sum::<usize>() > LONGEST_QUOTED {
+            quoted.push_str("...");
+            break;
+        }
+        quoted.extend(escaped);
+    }
+    quoted
 }
 
 impl From<SendError> for Error {
@@ -290,9 +306,9 @@ impl From<server::Refusal> for Error {
 mod tests {
     use std::time::Duration;
 
-    use http::StatusCode;
+    use http::Method;
 
-    use super::{Error, Statuses, Unavailable};
+    use super::{Error, ErrorStatus, Unavailable, quoted, statuses};
     use crate::quota::limit::{self, Kind};
     use crate::server::Refusal;
     use crate::upstream::SendError;
@@ -317,9 +333,8 @@ mod tests {
             (Error::PlaceholderExpired("why"), 200, None, 40001),
             (Error::WrongSecret, 200, None, 40125),
         ];
-        let statuses = |errors_as_200| Statuses { limits: StatusCode::TOO_MANY_REQUESTS, errors_as_200 };
         for (error, status, code, errcode) in rows {
-            let answer = error.answer(statuses(false));
+            let answer = error.answer(ErrorStatus::HTTP, " [about]");
             assert_eq!(answer.status().as_u16(), status, "{error:?}");
             let header = answer.headers().get("x-wxgate-error").map(|value| value.to_str().expect("text"));
             assert_eq!(header, code, "{error:?}");
@@ -328,8 +343,10 @@ mod tests {
             assert_eq!(body["errcode"], errcode);
             let errmsg = body["errmsg"].as_str().expect("text");
             assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
-            let always = if matches!(error, Error::Foreign(_)) { status } else { 200 };
-            assert_eq!(error.answer(statuses(true)).status().as_u16(), always);
+            assert!(errmsg.ends_with(" [about]"), "{errmsg}");
+            let kept = matches!(status, 413 | 503) || matches!(error, Error::Foreign(_));
+            let sent = error.answer(ErrorStatus::WECHAT, "").status().as_u16();
+            assert_eq!(sent, if kept { status } else { 200 }, "{error:?}");
         }
     }
 
@@ -340,10 +357,9 @@ mod tests {
             [(Kind::Rate, "rate_limited", 45011), (Kind::Quota, "quota_exhausted", 45009)]
         {
             let error = Error::Limited(limit::Refusal { kind, text: "why".into(), retry_after });
-            for (limits, errors_as_200) in [(200, false), (429, true)] {
-                let limits = StatusCode::from_u16(limits).expect("a status");
-                let answer = error.answer(Statuses { limits, errors_as_200 });
-                assert_eq!(answer.status(), limits);
+            for (status, limits) in [(200, false), (429, true)] {
+                let answer = error.answer(ErrorStatus { limits, others: !limits }, "");
+                assert_eq!(answer.status().as_u16(), status);
                 assert_eq!(answer.headers()["x-wxgate-error"], code);
                 assert_eq!(answer.headers()["retry-after"], "2");
                 let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
@@ -351,5 +367,27 @@ mod tests {
                 assert_eq!(body["errmsg"], format!("wxgate: {code}: why"));
             }
         }
+    }
+
+    #[test]
+    fn what_no_sdk_calls_keeps_its_status() {
+        let rows = [
+            (Method::GET, "/cgi-bin/user/info", false),
+            (Method::HEAD, "/cgi-bin/user/info", true),
+            (Method::GET, "/wxgate/token", true),
+            (Method::GET, "/wxgatetoken", false),
+        ];
+        for (method, path, own) in rows {
+            assert_eq!(statuses(ErrorStatus::WECHAT, &method, path).others, own, "{method} {path}");
+            assert!(statuses(ErrorStatus::HTTP, &method, path).others);
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_is_escaped_and_cut() {
+        assert_eq!(quoted("/a\"b\n\u{1b}名"), "/a\\\"b\\n\\u{1b}名");
+        let cut = quoted(&"名".repeat(1_000));
+        assert!(cut.ends_with("名...") && cut.len() <= 203, "{cut}");
+        assert_eq!(quoted(&"a".repeat(200)), "a".repeat(200));
     }
 }

@@ -10,12 +10,12 @@ use http::{HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
 use super::directory::{Authenticated, Caller, Directory};
-use super::error::{Code, Error};
-use super::options::Options;
+use super::error::{self, Code, Error};
+use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
     Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder, Plan, Query,
-    Target, Then, TicketUse, TokenCall, is_appid,
+    Target, Then, TicketUse, TokenCall, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::query;
@@ -137,10 +137,8 @@ pub enum LocalResponse {
 /// The proxy's own answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// HTTP status, unless `server.errors_as_200` is set.
+    /// HTTP status.
     pub status: u16,
-    /// It is that status in any case.
-    pub keeps_status: bool,
     /// The proxy's word for it; none where the answer poses as WeChat's.
     pub code: Option<&'static str>,
     /// As `errcode` in the body.
@@ -149,12 +147,12 @@ pub struct Refused {
     pub reason: String,
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
+impl Refused {
+    /// Where these `statuses` hold.
+    fn new(error: &Error, statuses: ErrorStatus) -> Self {
         let view = error.view();
         Self {
-            status: view.status.as_u16(),
-            keeps_status: error.keeps_status(),
+            status: error.status(statuses).as_u16(),
             code: view.code.map(Code::as_str),
             errcode: view.errcode,
             reason: error.to_string(),
@@ -173,7 +171,8 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
         .version(Version::HTTP_11)
         .header(HOST, HeaderValue::from_static("localhost"))
         .body(());
-    request.map_err(|_| Error::BadRequest("this is no HTTP/1.1 request target".into()).into())
+    let bad = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
+    request.map_err(bad).map_err(|error| Refused::new(&error, ErrorStatus::HTTP))
 }
 
 /// What would become of `request` under `options`. It is taken to come from this machine, and from
@@ -191,8 +190,11 @@ pub fn explain(
     let (user_tokens, clock) = (UserTokens::default(), Clock::default());
     let facts = Facts { directory: &directory, user_tokens: &user_tokens, clock: &clock };
     let (parts, ()) = request.into_parts();
-    let query = Query::read(&parts.uri)?;
-    let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default())?;
+    let (_, path) = split_prefix(parts.uri.path());
+    let statuses = error::statuses(options.error_status, &parts.method, path);
+    let refused = |error: Error| Refused::new(&error, statuses);
+    let query = Query::read(&parts.uri).map_err(refused)?;
+    let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default()).map_err(refused)?;
     let target = opening.target;
     if opening.greeting.is_some() {
         return Ok(Explanation {
@@ -204,13 +206,14 @@ pub fn explain(
             limits: Vec::new(),
         });
     }
-    let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b"")).transpose()?;
+    let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b""));
+    let call = call.transpose().map_err(refused)?;
 
     let visits: Vec<_> = visitors(&facts, &target)
         .into_iter()
         .map(|(caller, shown)| Visit {
             caller: caller.map(|caller| Arc::clone(&caller.name)),
-            outcome: visit(&opening.shown_by(shown), call.as_ref(), options, tokens).map_err(Refused::from),
+            outcome: visit(&opening.shown_by(shown), call.as_ref(), options, tokens).map_err(refused),
         })
         .collect();
     let passing: Vec<_> = visits

@@ -30,6 +30,6 @@ mod snapshot;
 mod user_tokens;
 
 pub use self::gate::Gate;
-pub use self::options::{AppOptions, CallerOptions, Options, OwnCredential, ReplayOptions};
+pub use self::options::{AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions};
 pub use self::report::CallerRequests;
 pub use self::run::Pipeline;

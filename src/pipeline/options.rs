@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
 use crate::token;
@@ -28,12 +26,27 @@ pub struct Options {
     pub max_body: u64,
     /// Once so much was spent waiting for tokens and answers, a request is not sent again.
     pub request_timeout: Duration,
-    /// Status of the proxy's own 45009/45011 refusals.
-    pub limit_status: StatusCode,
-    /// The proxy's other answers with status 200 too.
-    pub errors_as_200: bool,
+    /// Statuses of the proxy's own answers.
+    pub error_status: ErrorStatus,
     /// Replay buffers.
     pub replay: ReplayOptions,
+}
+
+/// Which of the proxy's own answers come with the status of what happened. The others come with 200,
+/// as WeChat's do, since most SDKs drop the body of any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorStatus {
+    /// Refusals for a limit.
+    pub limits: bool,
+    /// All others.
+    pub others: bool,
+}
+
+impl ErrorStatus {
+    /// All have status 200.
+    pub const WECHAT: Self = Self { limits: false, others: false };
+    /// Each has its own.
+    pub const HTTP: Self = Self { limits: true, others: true };
 }
 
 /// How much is kept for a replay, and where.

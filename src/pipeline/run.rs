@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::act::{self, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket};
 use super::authorizers::Authorizers;
-use super::error::{Error, Statuses};
+use super::error::Error;
 use super::gate::Gate;
 use super::permit;
 use super::plan::{CredentialPlan, Facts, Opening, Plan, Query, Target, Then, TokenCall};
@@ -90,7 +90,10 @@ impl Pipeline {
                 let now = gate.clock.now();
                 let (appid, info) = match gate.manager.authorized(&account.app.name, code).await {
                     Ok(authorized) => authorized,
-                    Err(failure) => return Ok(placeholder::refused(&failure)),
+                    Err(failure) => {
+                        report.attempts.errcode = failure.errcode;
+                        return Ok(placeholder::refused(&failure));
+                    }
                 };
                 let draft = draft.for_account(&appid);
                 let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
@@ -198,11 +201,11 @@ impl Handler for Pipeline {
         let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request, peer);
         // Boxed, so that what hyper moves for each request and keeps for each connection is small.
         let decided = Box::pin(self.run(&snapshot, request, peer, &mut report)).await;
-        report.deliver(decided, Statuses::of(&snapshot.options))
+        report.deliver(decided, snapshot.options.error_status)
     }
 
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
-        Some(self.reporter.refused(&error, peer.remote(), Statuses::of(&self.snapshot().options)))
+        Some(self.reporter.refused(&error, peer.remote()))
     }
 }

@@ -94,7 +94,7 @@ pub struct Curves {
     pub failed: Vec<u64>,
     /// Sent again.
     pub replayed: Vec<u64>,
-    /// Milliseconds a call in wxgate itself.
+    /// Milliseconds in wxgate itself of a call that went to WeChat.
     pub own_ms: Vec<Option<f64>>,
     /// And waiting for WeChat.
     pub upstream_ms: Vec<Option<f64>>,
@@ -181,7 +181,7 @@ impl Quota {
         let counts = |of: fn(&Point) -> u32| curve.points.iter().map(|point| u64::from(of(point))).collect();
         let average = |of: fn(&Point) -> u64| {
             let milliseconds =
-                |point: &Point| (point.calls > 0).then(|| of(point) as f64 / 1000.0 / f64::from(point.calls));
+                |point: &Point| (point.sent > 0).then(|| of(point) as f64 / 1000.0 / f64::from(point.sent));
             curve.points.iter().map(milliseconds).collect()
         };
         Some(Curves {

@@ -31,7 +31,11 @@ fn app(name: &str, appid: &str, more: &str) -> String {
 fn check(url: &str, more: &str, arguments: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wxgate.toml");
-    std::fs::write(&file, format!("[upstream]\nbase_urls = ['{url}']\n{more}")).unwrap();
+    std::fs::write(
+        &file,
+        format!("[server]\nerror_status = 'http'\n[upstream]\nbase_urls = ['{url}']\n{more}"),
+    )
+    .unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_wxgate"))
         .args(["check", "--online", "--config"])
         .arg(&file)

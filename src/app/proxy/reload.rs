@@ -76,6 +76,9 @@ impl Core {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        for note in &config.notes {
+            tracing::info!("{note}");
+        }
         tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
         Ok(())
     }

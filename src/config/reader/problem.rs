@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::message::spelling::suggestion;
+
 /// Whether a problem keeps the configuration from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -151,20 +153,6 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// The candidate that `word` was probably meant to be.
-pub(in crate::config) fn suggestion<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let word = word.to_ascii_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
 /// `, did you mean "x"?`, or `otherwise`.
 pub(in crate::config) fn did_you_mean<'a>(
     word: &str,
@@ -194,13 +182,6 @@ mod tests {
         assert_eq!(position(text, 0), (1, 1));
         assert_eq!(position(text, text.find('x').unwrap()), (2, 8));
         assert_eq!(position(text, text.len() + 9), (3, 1));
-    }
-
-    #[test]
-    fn a_suggestion_is_close_or_none() {
-        assert_eq!(suggestion("lisen", ["listen", "workers"]), Some("listen"));
-        assert_eq!(suggestion("Max-Body", ["max_body"]), Some("max_body"));
-        assert_eq!(suggestion("zebra", ["listen", "workers"]), None);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(in crate::config) fn options(
     found.into_iter().map(|found| found.options).collect()
 }
 
-/// What is left out concerns all.
+/// Of a caller's table. What is left out concerns all.
 fn unlimited() -> LimitOptions {
     LimitOptions {
         app: None,
@@ -50,6 +50,7 @@ fn unlimited() -> LimitOptions {
         daily: None,
         mode: Mode::Enforce,
         reserve: Vec::new(),
+        table: "[[caller]]",
     }
 }
 
@@ -106,6 +107,7 @@ fn limit(
             daily,
             mode,
             reserve: reserve.unwrap_or_default(),
+            table: "[[limit]]",
         },
         place: table.place.clone(),
     })

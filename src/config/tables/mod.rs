@@ -5,6 +5,7 @@ pub(super) mod apps;
 pub(super) mod callback_table;
 pub(super) mod callers;
 mod egress;
+pub(super) mod error_status;
 pub(super) mod exports;
 pub(super) mod limits;
 pub(super) mod listeners;

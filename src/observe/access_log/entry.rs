@@ -39,8 +39,10 @@ pub struct Entry<'a> {
     pub endpoint: Option<&'a str>,
     /// HTTP status as sent.
     pub status: u16,
-    /// WeChat's top-level error code, or the proxy's own.
+    /// The error code of the answer as sent, 0 if it carried none; none where nothing was sent.
     pub errcode: Option<i64>,
+    /// Who made the answer: `wechat` or `wxgate`.
+    pub source: &'a str,
     /// WeChat's own request id, from its error text.
     pub rid: Option<&'a str>,
     /// The `X-Request-Id` of the answer.
@@ -119,6 +121,7 @@ impl Entry<'_> {
         text(key!("endpoint"), self.endpoint, out);
         number(key!("status"), Some(self.status), out);
         number(key!("errcode"), self.errcode, out);
+        text(key!("source"), Some(self.source), out);
         text(key!("rid"), self.rid, out);
         text(key!("request_id"), Some(self.request_id), out);
         text(key!("trace_id"), self.trace_id, out);
@@ -174,6 +177,9 @@ impl Entry<'_> {
         if let Some(errcode) = self.errcode.filter(|code| *code != 0) {
             out.extend_from_slice(b" errcode=");
             decimal(errcode, out);
+        }
+        if self.source != "wechat" {
+            word(b" source=", Some(self.source), out);
         }
         word(b" rid=", self.rid, out);
         if self.replays > 0 {
@@ -366,6 +372,7 @@ mod tests {
             endpoint: Some("/cgi-bin/user/info"),
             status: 200,
             errcode: Some(0),
+            source: "wechat",
             rid: None,
             request_id: "r-1",
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
@@ -387,7 +394,7 @@ mod tests {
             "{\"timestamp\":\"2023-11-14T22:13:20.042Z\",\"level\":\"INFO\",\"kind\":\"access\",\"app\":\"shop\",\
              \"caller\":\"orders\",\"remote\":\"203.0.113.9\",\"method\":\"GET\",\"path\":\"/cgi-bin/user/info\",\
              \"query_keys\":[\"openid\",\"lang\"],\"endpoint\":\"/cgi-bin/user/info\",\"status\":200,\"errcode\":0,\
-             \"request_id\":\"r-1\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"replays\":1,\"duration_ms\":12.034,\"upstream_ms\":9.000,\"bytes_out\":54}\n"
+             \"source\":\"wechat\",\"request_id\":\"r-1\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"replays\":1,\"duration_ms\":12.034,\"upstream_ms\":9.000,\"bytes_out\":54}\n"
         );
     }
 

@@ -23,8 +23,10 @@ pub(crate) struct Attempts {
     pub(crate) replays: u32,
     /// The last of the replays was rejected too.
     pub(crate) replay_rejected: bool,
-    /// Waiting for WeChat, all attempts together.
+    /// Waiting for WeChat, all attempts together; zero where there was none.
     pub(crate) upstream: Duration,
+    /// When the one that has not ended began.
+    under_way: Option<Instant>,
     pub(crate) trace: Trace,
 }
 
@@ -34,8 +36,16 @@ impl Attempts {
     }
 
     /// One that carries a token of this generation begins.
-    pub(super) fn begin(&mut self, generation: Option<u64>) {
+    pub(super) fn begin(&mut self, generation: Option<u64>, sent_at: Instant) {
         self.generation = generation;
+        self.under_way = Some(sent_at);
+    }
+
+    /// The caller hung up: what is under way has ended.
+    pub(crate) fn cut_off(&mut self) {
+        if let Some(sent_at) = self.under_way.take() {
+            self.upstream += sent_at.elapsed();
+        }
     }
 
     /// One that began at `sent_at` brought a response.
@@ -53,6 +63,7 @@ impl Attempts {
     }
 
     fn ended(&mut self, sent_at: Instant, attempt: Attempt) {
+        self.under_way = None;
         self.upstream += sent_at.elapsed();
         self.trace.attempted(sent_at, attempt);
     }

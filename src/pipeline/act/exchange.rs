@@ -46,7 +46,7 @@ pub(crate) async fn exchange(
     loop {
         let Injected { path_and_query, generation } = injected;
         let sent_at = Instant::now();
-        attempts.begin(generation);
+        attempts.begin(generation, sent_at);
         let attempt = attempt(pool, target, path_and_query, &mut sending, &patience).await;
         let (answer, start, finding) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
         attempts.answered(sent_at, answer.status, &finding);

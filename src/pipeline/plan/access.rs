@@ -53,9 +53,7 @@ pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
     }
     match caller {
         Some(caller) if !caller.allow.iter().any(|rule| rule.matches(method, &normal)) => {
-            Err(Error::CallerForbidden(
-                format!("caller {} may not call this path with this method", caller.name).into(),
-            ))
+            Err(Error::CallerForbidden("no rule of this caller's `allow` fits this method and path".into()))
         }
         _ => Ok(()),
     }

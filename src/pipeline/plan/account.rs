@@ -1,12 +1,14 @@
 //! The account that a request is for.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::hints::{AppHints, NamedBy};
 use super::placeholder::Placeholder;
+use crate::message::spelling::suggestion;
 use crate::pipeline::directory::{App, Authenticated, Caller, Directory};
-use crate::pipeline::error::Error;
+use crate::pipeline::error::{Error, quoted};
 use crate::token::Handle;
 use crate::upstream::Site;
 use crate::wechat::Family;
@@ -39,7 +41,8 @@ impl<'d> Account<'d> {
         let mut named: Option<(&App, NamedBy)> = None;
         for (by, name) in hints.named() {
             let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
-            let app = directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name))?;
+            let app =
+                directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name, by))?;
             match named {
                 Some((other, _)) if !std::ptr::eq(other, app) => {
                     return Err(Error::BadRequest("the request names two different apps".into()));
@@ -70,7 +73,10 @@ impl<'d> Account<'d> {
             ));
         }
         match who {
-            Some(who) if !who.may_use(app) => Err(forbidden_app()),
+            Some(who) if !who.may_use(app) => {
+                let mut names = hints.named().map(|(_, name)| name);
+                Err(forbidden_app(names.next(), named_by))
+            }
             _ => Ok(Self { app, authorizer, named_by }),
         }
     }
@@ -110,22 +116,35 @@ fn unnamed<'d>(
 }
 
 /// Where callers are configured, strangers don't learn which apps exist.
-fn unknown_app(directory: &Directory, name: &str) -> Error {
+fn unknown_app(directory: &Directory, name: &str, by: NamedBy) -> Error {
     if !directory.callers.is_empty() {
-        return forbidden_app();
+        return forbidden_app(Some(name), by);
     }
-    // Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32
-    // characters.
-    if name.len() < 32 && name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Error::AppUnknown(format!("no app is named {name}").into())
-    } else {
-        Error::AppUnknown("no app has the name that the request gives".into())
+    if is_secret_like(name) {
+        return Error::AppUnknown("no app has the name that the request gives".into());
     }
+    let known = directory.apps.iter().flat_map(|app| [&*app.name, &*app.appid]);
+    let advice = suggestion(name, known).map(|near| format!(", did you mean {near}?"));
+    let advice = advice.unwrap_or_default();
+    Error::AppUnknown(format!("no app is named {}{advice}", quoted(name)).into())
 }
 
 /// In the same words whether or not the app exists.
-fn forbidden_app() -> Error {
-    Error::CallerForbidden("this caller may not use this app".into())
+fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
+    let app = match (name, by) {
+        (Some(name), _) if !is_secret_like(name) => format!("app {}", quoted(name)).into(),
+        (_, NamedBy::Host) => Cow::from("the app of this Host"),
+        (_, NamedBy::Placeholder) => "the app of this placeholder token".into(),
+        (_, NamedBy::Default | NamedBy::OnlyApp) => "the default app".into(),
+        _ => "the app that the request names".into(),
+    };
+    Error::CallerForbidden(format!("{app} is not among this caller's `apps`").into())
+}
+
+/// Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32
+/// characters.
+fn is_secret_like(name: &str) -> bool {
+    name.len() >= 32
 }
 
 impl Authorizer {

@@ -150,7 +150,7 @@ impl<'r> Target<'r> {
 }
 
 /// `/@NAME/rest` names an app; the rest is WeChat's path.
-fn split_prefix(path: &str) -> (Option<&str>, &str) {
+pub(crate) fn split_prefix(path: &str) -> (Option<&str>, &str) {
     match path.strip_prefix("/@") {
         None => (None, path),
         Some(rest) => match rest.find('/') {

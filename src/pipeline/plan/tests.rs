@@ -221,12 +221,28 @@ fn a_request_for_no_app_is_refused() {
         &[
             ("GET /cgi-bin/user/info", &[], "app_unknown: name an app"),
             ("GET /@cafe/cgi-bin/user/info", &[], "app_unknown: no app is named cafe"),
+            ("GET /@shpo/cgi-bin/user/info", &[], "app_unknown: no app is named shpo, did you mean shop?"),
+            (
+                "GET /@wx0000000000000009/cgi-bin/user/info",
+                &[],
+                "app_unknown: no app is named wx0000000000000009, did you mean wx000000000000000",
+            ),
+            (
+                "GET /@0123456789abcdef0123456789abcdef/cgi-bin/user/info",
+                &[],
+                "app_unknown: no app has the name that the request gives",
+            ),
+            ("GET /cgi-bin/user/info", &[("x-wxgate-app", "a\"b")], "app_unknown: no app is named a\\\"b"),
             ("GET /cgi-bin/user/info?access_token=wxgate-damaged", &[], "40001: "),
         ],
     );
     rows(
         true,
-        &[("GET /@cafe/cgi-bin/user/info", &[ORDERS], "caller_forbidden: this caller may not use this app")],
+        &[(
+            "GET /@cafe/cgi-bin/user/info",
+            &[ORDERS],
+            "caller_forbidden: app cafe is not among this caller's `apps`",
+        )],
     );
 }
 
@@ -405,9 +421,18 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
             (
                 "POST /cgi-bin/menu/create",
                 &[REPORTS],
-                "caller_forbidden: caller reports may not call this path",
+                "caller_forbidden: no rule of this caller's `allow` fits this method and path",
             ),
-            ("GET /@game/cgi-bin/user/info", &[ORDERS], "caller_forbidden: this caller may not use this app"),
+            (
+                "GET /@game/cgi-bin/user/info",
+                &[ORDERS],
+                "caller_forbidden: app game is not among this caller's `apps`",
+            ),
+            (
+                "GET /cgi-bin/user/info",
+                &[ORDERS, ("host", "game.internal")],
+                "caller_forbidden: the app of this Host is not among this caller's `apps`",
+            ),
             ("GET /cgi-bin/user/info", &[ORDERS], "app_unknown: name an app"),
             ("GET /@shop/sns/jscode2session?secret=key-of-orders&js_code=C", &[], "shop: secret"),
             (

@@ -10,7 +10,7 @@ use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
-use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey};
+use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source};
 use crate::message::body::{Body, Broken, ObservedBody, Observer};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
@@ -24,9 +24,10 @@ use crate::observe::remote::Remote;
 use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
 use crate::pipeline::directory::{App, Caller};
-use crate::pipeline::error::{Code, Error, Statuses};
+use crate::pipeline::error::{self, Code, Error};
+use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
-use crate::pipeline::plan::{APP_HEADER, Identity};
+use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Request, Response};
@@ -54,14 +55,17 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Answers, counts and logs what never became a request.
-    pub(crate) fn refused(&self, error: &Error, remote: Remote, statuses: Statuses) -> http::Response<Bytes> {
-        let mut answer = error.answer(statuses);
+    /// Answers, counts and logs what never became a request: whoever sent it is no SDK of WeChat's,
+    /// so it has a status of its own.
+    pub(crate) fn refused(&self, error: &Error, remote: Remote) -> http::Response<Bytes> {
+        let mut answer = error.answer(ErrorStatus::HTTP, "");
         let request_id = request_id(&HeaderMap::new());
-        let code = error.view().code;
+        let view = error.view();
+        let code = view.code;
         let status = answer.status().as_u16();
         self.metrics.counts.with(self.worker, |counts| {
-            let key = RequestKey { app: OTHER, endpoint: 0, status, errcode: 0 };
+            let errcode = label(Some(view.errcode));
+            let key = RequestKey { app: OTHER, endpoint: 0, status, errcode, source: Source::Wxgate };
             *counts.requests.entry(key).or_default() += 1;
             if let Some(code) = code {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
@@ -73,6 +77,8 @@ impl Reporter {
             method: "-",
             path: "-",
             status,
+            errcode: Some(view.errcode),
+            source: Source::Wxgate.as_str(),
             request_id: request_id.to_str().unwrap_or_default(),
             code: code.map(Code::as_str),
             cause: Some(&error.to_string()),
@@ -105,6 +111,9 @@ pub(crate) struct Report {
     pub(crate) bytes_in: u64,
     bytes_out: u64,
     status: u16,
+    /// Of the answer as sent; none where nothing was.
+    errcode: Option<i64>,
+    source: Source,
     outcome: Outcome,
     code: Option<Code>,
     cause: Option<Cow<'static, str>>,
@@ -142,6 +151,8 @@ impl Report {
             bytes_in: 0,
             bytes_out: 0,
             status: HUNG_UP,
+            errcode: None,
+            source: Source::Wxgate,
             outcome: Outcome::Failed,
             code: None,
             cause: Some("the caller hung up".into()),
@@ -158,11 +169,15 @@ impl Report {
 
     /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is
     /// noted.
-    pub(crate) fn deliver(mut self, decided: Result<Response, Error>, statuses: Statuses) -> Response {
+    pub(crate) fn deliver(mut self, decided: Result<Response, Error>, configured: ErrorStatus) -> Response {
         let mut response = match decided {
             Ok(response) => {
                 let code = self.attempts.errcode.unwrap_or(0);
                 let fine = code == 0 && response.status().as_u16() < 400;
+                self.errcode = Some(code);
+                if self.went_to_wechat() {
+                    self.source = Source::Wechat;
+                }
                 self.outcome = if fine { Outcome::Ok } else { Outcome::WechatError };
                 self.cause = None;
                 response
@@ -170,13 +185,16 @@ impl Report {
             Err(error) => {
                 let view = error.view();
                 self.attempts.errcode = None;
+                self.errcode = Some(view.errcode);
                 self.code = view.code;
                 if !error.refuses_caller() {
                     self.user_agent = None;
                 }
                 self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(Chain(&error).to_string().into());
-                error.answer(statuses).map(Body::from)
+                let (_, path) = split_prefix(self.uri.path());
+                let statuses = error::statuses(configured, &self.method, path);
+                error.answer(statuses, &self.about()).map(Body::from)
             }
         };
         self.status = response.status().as_u16();
@@ -195,6 +213,23 @@ impl Report {
             }
         }
         response
+    }
+
+    fn went_to_wechat(&self) -> bool {
+        !self.attempts.upstream.is_zero()
+    }
+
+    /// What a refusal is about, as far as it is settled; nothing as long as the caller isn't.
+    fn about(&self) -> String {
+        let Some(caller) = self.caller_name() else { return String::new() };
+        let app = self.app().map(|app| format!(", app {}", app.name)).unwrap_or_default();
+        let (method, path) = (error::quoted(self.method.as_str()), error::quoted(self.path()));
+        format!(" [caller {caller}{app}, {method} {path}]")
+    }
+
+    /// Without what follows a `&` typed for the `?`, which may be a credential.
+    fn path(&self) -> &str {
+        self.uri.path().split(['&', '=']).next().unwrap_or_default()
     }
 
     fn caller(&self) -> Option<&Caller> {
@@ -236,34 +271,33 @@ impl Report {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
-        let errcode = match self.attempts.errcode {
-            None => 0,
-            Some(code) if code == 0 || errcode::known(code) => i32::try_from(code).unwrap_or(OTHER_CODE),
-            Some(_) => OTHER_CODE,
-        };
         let call = Call {
             app,
             endpoint,
             outcome: self.outcome,
-            errcode,
+            errcode: label(self.attempts.errcode),
             replays: self.attempts.replays,
             generation: self.attempts.generation.unwrap_or(0),
             taken,
             upstream: self.attempts.upstream,
         };
         self.reporter.quota.end(self.reporter.worker, &call);
-        let mut key = RequestKey { app, endpoint, status: self.status, errcode };
+        let errcode = match self.source {
+            Source::Wechat => call.errcode,
+            Source::Wxgate => label(self.errcode),
+        };
+        let mut key = RequestKey { app, endpoint, status: self.status, errcode, source: self.source };
         self.reporter.metrics.counts.with(self.reporter.worker, |counts| {
             if counts.requests.len() >= MOST_SERIES && !counts.requests.contains_key(&key) {
                 key = RequestKey { endpoint: 0, errcode: OTHER_CODE, ..key };
             }
             *counts.requests.entry(key).or_default() += 1;
             *counts.callers.entry((app, caller, self.outcome)).or_default() += 1;
-            let durations = counts.durations.entry((app, key.endpoint)).or_default();
-            let bucket = durations.request.observe(taken);
-            let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
-            durations.exemplars.keep(bucket, exemplar);
-            if !self.attempts.upstream.is_zero() {
+            if self.went_to_wechat() {
+                let durations = counts.durations.entry((app, key.endpoint)).or_default();
+                let bucket = durations.request.observe(taken);
+                let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
+                durations.exemplars.keep(bucket, exemplar);
                 durations.upstream.observe(self.attempts.upstream);
             }
             if self.attempts.replays > 0 {
@@ -319,18 +353,18 @@ impl Report {
             caller: self.caller_name(),
             remote: Some(self.remote),
             method: self.method.as_str(),
-            // A `&` typed for the `?` would put a credential into the path.
-            path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
+            path: self.path(),
             query: self.uri.query(),
             endpoint: self.identity.endpoint.map(|endpoint| endpoint.path),
             status: self.status,
-            errcode: self.attempts.errcode,
+            errcode: self.errcode,
+            source: self.source.as_str(),
             rid: self.attempts.rid.as_deref(),
             request_id: self.request_id(),
             trace_id: self.trace_id(),
             replays: self.attempts.replays,
             duration: taken,
-            upstream: (!self.attempts.upstream.is_zero()).then_some(self.attempts.upstream),
+            upstream: self.went_to_wechat().then_some(self.attempts.upstream),
             bytes_in: Some(self.bytes_in),
             bytes_out: Some(self.bytes_out),
             code: self.code.map(Code::as_str),
@@ -359,12 +393,28 @@ impl Observer for Report {
 impl Drop for Report {
     fn drop(&mut self) {
         let taken = self.started.elapsed();
+        self.attempts.cut_off();
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
         let now = self.reporter.clock.now();
         self.count(taken, now);
         self.log(taken, now);
         self.end_trace();
     }
+}
+
+/// A code as the metrics have it.
+fn label(errcode: Option<i64>) -> i32 {
+    match errcode {
+        None => 0,
+        Some(code) if is_ours(code) || code == 0 || errcode::known(code) => {
+            i32::try_from(code).unwrap_or(OTHER_CODE)
+        }
+        Some(_) => OTHER_CODE,
+    }
+}
+
+fn is_ours(code: i64) -> bool {
+    (-70_599..=-70_400).contains(&code)
 }
 
 /// The caller's own id if it sent a sane one.

@@ -46,7 +46,9 @@ pub(crate) struct Point {
     pub(crate) refused: u32,
     pub(crate) failed: u32,
     pub(crate) replayed: u32,
-    /// Microseconds of all calls together in wxgate itself.
+    /// Those that went to WeChat.
+    pub(crate) sent: u32,
+    /// Microseconds of these together in wxgate itself.
     pub(crate) own: u64,
     /// And waiting for WeChat.
     pub(crate) upstream: u64,
@@ -62,9 +64,12 @@ impl Point {
             Outcome::Failed => self.failed += 1,
         }
         self.replayed += u32::from(call.replays > 0);
-        let upstream = microseconds(call.upstream);
-        self.upstream += upstream;
-        self.own += microseconds(call.taken).saturating_sub(upstream);
+        if !call.upstream.is_zero() {
+            let upstream = microseconds(call.upstream);
+            self.sent += 1;
+            self.upstream += upstream;
+            self.own += microseconds(call.taken).saturating_sub(upstream);
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -73,6 +78,7 @@ impl Point {
         self.refused = self.refused.saturating_add(other.refused);
         self.failed = self.failed.saturating_add(other.failed);
         self.replayed = self.replayed.saturating_add(other.replayed);
+        self.sent = self.sent.saturating_add(other.sent);
         self.own += other.own;
         self.upstream += other.upstream;
     }
@@ -170,7 +176,7 @@ mod tests {
         }
         tally.end(0, &CALL);
         tally.end(1, &CALL);
-        tally.end(1, &Call { outcome: Outcome::Refused, ..CALL });
+        tally.end(1, &Call { outcome: Outcome::Refused, upstream: Duration::ZERO, ..CALL });
         tally.end(1, &Call { outcome: Outcome::WechatError, errcode: 45009, replays: 2, ..CALL });
         let (mut calls, mut points, mut errors) = (0, Vec::new(), 0);
         let mut spare = Counts::default();
@@ -183,6 +189,7 @@ mod tests {
         }
         assert_eq!((calls, errors, points.len()), (3, 1, 2));
         assert_eq!((points[1].calls, points[1].refused, points[1].wechat_errors), (3, 1, 1));
-        assert_eq!((points[1].replayed, points[1].own, points[1].upstream), (1, 6_000, 30_000));
+        assert_eq!((points[1].replayed, points[1].sent), (1, 2));
+        assert_eq!((points[1].own, points[1].upstream), (4_000, 20_000));
     }
 }

@@ -26,6 +26,8 @@ pub struct LimitOptions {
     pub mode: Mode,
     /// Parts of `daily` that are one caller's alone; no more than `daily` together.
     pub reserve: Vec<(Arc<str>, u64)>,
+    /// Where it is configured: the name of a table.
+    pub table: &'static str,
 }
 
 /// What becomes of a request that is over a limit.
@@ -73,17 +75,19 @@ impl LimitOptions {
         self.reserve.iter().map(|(_, part)| part).sum()
     }
 
-    /// `caller orders may send 50 requests a second to /cgi-bin/message/**`
+    /// `caller orders may send 50 requests a second to /cgi-bin/message/** (rate in [[caller]])`
     pub fn rate_text(&self) -> String {
-        self.text(&self.rate.map(|rate| rate.to_string()).unwrap_or_default())
+        let text = self.text(&self.rate.map(|rate| rate.to_string()).unwrap_or_default());
+        format!("{text} (rate in {})", self.table)
     }
 
-    /// `caller orders may send 1000 requests a day to /cgi-bin/message/**`
+    /// `caller orders may send 1000 requests a day to /cgi-bin/message/** (daily in [[caller]])`
     pub fn daily_text(&self) -> String {
         let mut text = self.text(&format!("{} requests a day", self.daily.unwrap_or_default()));
         if !self.reserve.is_empty() {
             let _ = write!(text, ", of which {} are reserved for some of them", self.reserved());
         }
+        let _ = write!(text, " (daily in {})", self.table);
         text
     }
 

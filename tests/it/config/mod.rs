@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wxgate::config::{Config, Problems, known_keys};
+use wxgate::pipeline::ErrorStatus;
 use wxgate::upstream::{Options, Origin};
 
 /// What a planted secret looks like; must show up in no message.
@@ -145,7 +146,9 @@ fn the_shipped_file_shows_every_key_with_its_default() {
         .collect();
     let least =
         Config::parse(&least.join("\n"), "least.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
-    let full = Config::parse(&shipped, "wxgate.toml", &env).unwrap();
+    let mut full = Config::parse(&shipped, "wxgate.toml", &env).unwrap();
+    assert_eq!(full.notes, Vec::<String>::new(), "nothing is left unsaid");
+    full.notes.clone_from(&least.notes);
     assert_eq!(format!("{full:?}"), format!("{least:?}"), "the file's values are not the defaults");
 }
 
@@ -195,8 +198,8 @@ fn everything_that_was_set_arrives() {
         "anonymous",
         "access",
         "request_timeout",
-        "limit_status",
-        "errors_as_200",
+        // Of error_status.
+        "others",
         "memory",
         "spool_dir",
         "default",
@@ -248,6 +251,60 @@ fn everything_that_was_set_arrives() {
     let [caller] = config.pipeline.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));
     assert_eq!(caller.keys[0][..2], [0xaa, 0x01]);
+}
+
+#[test]
+fn statuses_are_as_written_and_the_former_keys_mean_what_they_meant() {
+    let parsed = |server: &str| {
+        let text = format!(
+            "[server]\n{server}\n[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = {{ env = 'SHOP_SECRET' }}\n"
+        );
+        Config::parse(&text, "t.toml", &env).unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    // Whether limits and all else have statuses of their own, and what to write.
+    let rows = [
+        ("errors_as_200 = true", (false, false), "\"wechat\", which means the same"),
+        ("errors_as_200 = false", (false, true), "\"http\", by which limits have status 429"),
+        ("limit_status = 200", (false, true), "\"http\", by which limits have status 429"),
+        ("limit_status = 429", (true, true), "\"http\", which means the same"),
+        ("errors_as_200 = true\nlimit_status = 200", (false, false), "\"wechat\", which means the same"),
+        (
+            "errors_as_200 = true\nlimit_status = 429",
+            (true, false),
+            "\"wechat\", by which limits have status 200",
+        ),
+        ("errors_as_200 = false\nlimit_status = 429", (true, true), "\"http\", which means the same"),
+    ];
+    for (server, (limits, others), advice) in rows {
+        let config = parsed(server);
+        assert_eq!(config.pipeline.error_status, ErrorStatus { limits, others }, "{server}");
+        assert_eq!(config.warnings.len(), server.lines().count(), "{server}");
+        for warning in &config.warnings {
+            let text = warning.to_string();
+            let expected = format!(
+                "is replaced by server.error_status and goes with the next release: write error_status = {advice}"
+            );
+            assert!(text.contains(&expected), "{server}: {text}");
+        }
+        assert_eq!(config.notes, Vec::<String>::new(), "{server}");
+    }
+    let unwritten = parsed("");
+    assert_eq!(unwritten.pipeline.error_status, ErrorStatus::WECHAT);
+    assert!(unwritten.notes[0].starts_with("server.error_status is not written, so \"wechat\" holds"));
+    for (value, status) in [("wechat", ErrorStatus::WECHAT), ("http", ErrorStatus::HTTP)] {
+        let written = parsed(&format!("error_status = '{value}'"));
+        assert_eq!(
+            (written.pipeline.error_status, written.warnings.len(), written.notes.len()),
+            (status, 0, 0)
+        );
+        let beside = parsed(&format!("error_status = '{value}'\nlimit_status = 200"));
+        assert_eq!(beside.pipeline.error_status, status);
+        assert!(
+            beside.warnings[0]
+                .to_string()
+                .contains("t.toml:3:16: server.limit_status: warning: does nothing")
+        );
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::until::{LOST, found, until};
 
 const SEND: &str = "/cgi-bin/message/custom/send";
 /// Longer than anything takes here; what is still missing then will not come.
-const EXHAUSTED: (u16, &str, i64) = (200, "quota_exhausted", 45009);
+const EXHAUSTED: (u16, &str, i64) = (429, "quota_exhausted", 45009);
 
 /// Two callers of the shop; `more` goes into the first one's table, `tables` are others.
 fn two_callers(more: &str, tables: &str) -> Setup {
@@ -78,8 +78,8 @@ async fn a_callers_budget_ends_at_midnight_in_beijing() {
     assert_eq!(refused.refusal(), EXHAUSTED);
     assert_eq!(
         refused.json()["errmsg"],
-        "wxgate: quota_exhausted: caller orders may send 3 requests a day to /cgi-bin/message/custom/send, until \
-         midnight in Beijing"
+        "wxgate: quota_exhausted: caller orders may send 3 requests a day to /cgi-bin/message/custom/send (daily in \
+         [[caller]]), until midnight in Beijing [caller orders, app shop, POST /cgi-bin/message/custom/send]"
     );
     let retry: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
     assert!((3500..=3600).contains(&retry), "{retry}");

@@ -285,21 +285,6 @@ async fn endpoints_that_issue_credentials_are_open_to_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_have_status_200_where_that_is_configured() {
-    let gate = with_orders("errors_as_200 = true", "").await;
-    let answer = gate.get_with(PATH, &[]).await;
-    assert_eq!(answer.refusal(), (200, "caller_unknown", -70401));
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let key = ("x-wxgate-key", KEY);
-    assert_eq!(gate.get_with("/cgi-bin//x", &[key]).await.refusal(), (200, "bad_request", -70400));
-    assert_eq!(
-        gate.get_with("/cgi-bin/gettoken", &[key]).await.refusal(),
-        (200, "endpoint_forbidden", -70404)
-    );
-    assert_eq!(gate.get_with("/@x/a", &[key]).await.refusal(), (200, "caller_forbidden", -70403));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_app_may_reject_the_tokens_that_callers_bring() {
     let apps = format!("{SHOP}own_credential = \"reject\"\n");
     let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;

@@ -9,7 +9,7 @@ const KEY: &str = "canary-key-of-orders-2f07";
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_that_are_not_wechats_never_reach_it_and_keep_their_status() {
     let callers = caller("orders", &[KEY], &["shop"], "allow = [\"**\"]");
-    for (server, apps) in [("", SHOP.to_owned()), ("errors_as_200 = true", format!("{SHOP}{callers}"))] {
+    for (server, apps) in [("", SHOP.to_owned()), ("error_status = \"wechat\"", format!("{SHOP}{callers}"))] {
         let gate =
             Gate::with(Setup { server: server.into(), apps, ..Setup::default() }).await.settled().await;
         for key in [KEY, "wrong", ""] {

@@ -34,15 +34,27 @@ async fn requests_are_counted_by_app_endpoint_status_and_wechats_code() {
     gate.sandbox.fault(Fault::new(Action::Status { status: 503 }).path("/wxa/getwxacode"));
     gate.post("/wxa/getwxacode", "{}").await;
     for (labels, count) in [
-        ("app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"0\"", 2.0),
-        ("app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"40003\"", 1.0),
-        ("app=\"shop\",endpoint=\"other\",status=\"200\",errcode=\"0\"", 2.0),
-        ("app=\"shop\",endpoint=\"/cgi-bin/gettoken\",status=\"404\",errcode=\"0\"", 1.0),
-        ("app=\"shop\",endpoint=\"/cgi-bin/token\",status=\"200\",errcode=\"0\"", 1.0),
-        ("app=\"other\",endpoint=\"other\",status=\"400\",errcode=\"0\"", 1.0),
-        ("app=\"shop\",endpoint=\"/cgi-bin/user/get\",status=\"200\",errcode=\"45009\"", 1.0),
-        ("app=\"shop\",endpoint=\"/cgi-bin/menu/get\",status=\"200\",errcode=\"other\"", 1.0),
-        ("app=\"shop\",endpoint=\"/wxa/getwxacode\",status=\"503\",errcode=\"0\"", 1.0),
+        ("app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"0\",source=\"wechat\"", 2.0),
+        (
+            "app=\"shop\",endpoint=\"/cgi-bin/user/info\",status=\"200\",errcode=\"40003\",source=\"wechat\"",
+            1.0,
+        ),
+        ("app=\"shop\",endpoint=\"other\",status=\"200\",errcode=\"0\",source=\"wechat\"", 2.0),
+        (
+            "app=\"shop\",endpoint=\"/cgi-bin/gettoken\",status=\"404\",errcode=\"-70404\",source=\"wxgate\"",
+            1.0,
+        ),
+        ("app=\"shop\",endpoint=\"/cgi-bin/token\",status=\"200\",errcode=\"0\",source=\"wxgate\"", 1.0),
+        ("app=\"other\",endpoint=\"other\",status=\"400\",errcode=\"-70400\",source=\"wxgate\"", 1.0),
+        (
+            "app=\"shop\",endpoint=\"/cgi-bin/user/get\",status=\"200\",errcode=\"45009\",source=\"wechat\"",
+            1.0,
+        ),
+        (
+            "app=\"shop\",endpoint=\"/cgi-bin/menu/get\",status=\"200\",errcode=\"other\",source=\"wechat\"",
+            1.0,
+        ),
+        ("app=\"shop\",endpoint=\"/wxa/getwxacode\",status=\"503\",errcode=\"0\",source=\"wechat\"", 1.0),
     ] {
         assert_eq!(requests(labels).await, count, "{labels}");
     }
@@ -53,16 +65,16 @@ async fn requests_are_counted_by_app_endpoint_status_and_wechats_code() {
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum();
     assert_eq!(total, 11.0, "{text}");
-    // What never went to WeChat took no time there.
-    assert!(
-        text.contains("wxgate_request_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/token\"} 1\n")
-    );
-    assert!(
-        !text.contains("wxgate_upstream_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/token\"}")
-    );
-    assert!(text.contains(
-        "wxgate_upstream_duration_seconds_count{app=\"shop\",endpoint=\"/cgi-bin/user/info\"} 3\n"
-    ));
+    for of in ["request", "upstream"] {
+        let count =
+            |endpoint| format!("wxgate_{of}_duration_seconds_count{{app=\"shop\",endpoint=\"{endpoint}\"}}");
+        assert!(text.contains(&format!("{} 3\n", count("/cgi-bin/user/info"))), "{text}");
+        // What wxgate answers by itself says nothing of WeChat.
+        assert!(
+            !text.contains(&count("/cgi-bin/token")) && !text.contains(&count("/cgi-bin/gettoken")),
+            "{text}"
+        );
+    }
     assert!(text.contains("\nwxgate_inflight_requests 0\n"), "{text}");
 }
 

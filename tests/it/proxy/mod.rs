@@ -20,6 +20,7 @@ mod lease;
 mod lifecycle;
 mod metrics;
 mod names;
+mod own_answers;
 mod patience;
 mod pipelined;
 mod placeholder;

@@ -20,8 +20,12 @@ async fn a_callers_rate_refuses_with_wechats_own_code_and_says_when_to_come_back
     let gate = Gate::with(two_callers("rate = \"1/h\"", "")).await.settled().await;
     assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 0);
     let refused = ask(&gate, "key-orders", INFO).await;
-    assert_eq!(refused.refusal(), (200, "rate_limited", 45011));
-    assert_eq!(refused.json()["errmsg"], "wxgate: rate_limited: caller orders may send 1 request an hour");
+    assert_eq!(refused.refusal(), (429, "rate_limited", 45011));
+    assert_eq!(
+        refused.json()["errmsg"],
+        "wxgate: rate_limited: caller orders may send 1 request an hour (rate in [[caller]]) [caller orders, app shop, \
+         GET /cgi-bin/user/info]"
+    );
     let retry: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
     assert!((3500..=3600).contains(&retry), "{retry}");
     assert_eq!(ask(&gate, "key-reports", INFO).await.errcode(), 0, "another caller");
@@ -31,10 +35,13 @@ async fn a_callers_rate_refuses_with_wechats_own_code_and_says_when_to_come_back
 }
 
 #[tokio::test]
-async fn limit_status_is_the_status_of_limits_and_errors_as_200_of_the_others() {
-    for (server, limited, unknown) in
-        [("limit_status = 429", 429, 401), ("errors_as_200 = true\nlimit_status = 429", 429, 200)]
-    {
+async fn limits_have_the_status_that_is_configured() {
+    for (server, limited, unknown) in [
+        ("error_status = \"wechat\"", 200, 200),
+        ("error_status = \"http\"", 429, 401),
+        ("limit_status = 200", 200, 401),
+        ("errors_as_200 = true\nlimit_status = 429", 429, 200),
+    ] {
         let setup = Setup { server: server.into(), ..two_callers("rate = \"1/h\"", "") };
         let gate = Gate::with(setup).await.settled().await;
         ask(&gate, "key-orders", INFO).await;
@@ -49,7 +56,7 @@ async fn a_rate_is_looked_at_before_the_body_has_come() {
     ask(&gate, "key-orders", INFO).await;
     let head = "POST /cgi-bin/message/custom/send HTTP/1.1\r\nHost: x\r\nX-Wxgate-Key: key-orders\r\n\
                 Connection: close\r\nContent-Length: 100\r\n\r\nnever all of it";
-    assert_eq!(gate.raw(head).await.refusal(), (200, "rate_limited", 45011));
+    assert_eq!(gate.raw(head).await.refusal(), (429, "rate_limited", 45011));
 }
 
 #[tokio::test]
@@ -58,7 +65,7 @@ async fn a_limit_for_an_endpoint_counts_all_callers_together_and_no_other_endpoi
     let gate = Gate::with(two_callers("", limit)).await.settled().await;
     assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 0);
     let refused = ask(&gate, "key-reports", "/cgi-bin/user/get").await;
-    assert_eq!(refused.refusal(), (200, "rate_limited", 45011));
+    assert_eq!(refused.refusal(), (429, "rate_limited", 45011));
     let errmsg = refused.json()["errmsg"].to_string();
     let whose = "all callers together may send 2 requests a minute to GET /cgi-bin/user/** for app shop";
     assert!(errmsg.contains(whose), "{errmsg}");
@@ -79,7 +86,7 @@ async fn a_limit_for_an_app_or_for_callers_without_a_key_concerns_no_other() {
     }
     // A guarded endpoint is refused before it counts.
     assert_eq!(codes, [Some("endpoint_forbidden".to_owned()), None, None, None]);
-    assert_eq!(ask(&gate, "key-orders", "/@game/wxa/x").await.refusal(), (200, "rate_limited", 45011));
+    assert_eq!(ask(&gate, "key-orders", "/@game/wxa/x").await.refusal(), (429, "rate_limited", 45011));
     for expected in [0, 45011] {
         assert_eq!(gate.get("/@shop/cgi-bin/get_api_domain_ip").await.errcode(), expected);
     }

@@ -60,7 +60,7 @@ async fn after_wechats_45009_or_45011_single_requests_are_sent_on_at_growing_int
         let wechats = gate.get(INFO).await;
         assert_eq!((wechats.errcode(), wechats.header("x-wxgate-error")), (errcode, None));
         let spared = gate.get(INFO).await;
-        assert_eq!(spared.refusal(), (200, code, errcode));
+        assert_eq!(spared.refusal(), (429, code, errcode));
         assert!((1..=2).contains(&retry_after(&spared)), "{spared:?}");
         let errmsg = spared.json()["errmsg"].to_string();
         for part in [
@@ -101,7 +101,7 @@ async fn retry_after_says_when_the_next_one_is_sent_on() {
     gate.get(INFO).await;
     for longest in [2, 4, 8, 16, 32, 60, 60] {
         let spared = gate.get(INFO).await;
-        assert_eq!(spared.refusal(), (200, "quota_exhausted", 45009));
+        assert_eq!(spared.refusal(), (429, "quota_exhausted", 45009));
         let seconds = retry_after(&spared);
         assert!((longest - 1..=longest).contains(&seconds), "{seconds} of {longest}");
         let sent = gate.journal(PATH).len();
@@ -176,7 +176,7 @@ async fn a_robot_that_is_too_fast_silences_no_other_and_its_key_is_shown_nowhere
             assert_eq!(ask(robot).await.header("x-wxgate-error"), None, "{path} {robot}");
         }
         let spared = ask("a").await;
-        assert_eq!(spared.refusal(), (200, "quota_exhausted", 45009));
+        assert_eq!(spared.refusal(), (429, "quota_exhausted", 45009));
         let text = spared.text();
         assert!(text.contains("a robot of app corp") && text.contains("api freq out of limit"), "{text}");
         assert!(!text.contains("canary"), "{text}");

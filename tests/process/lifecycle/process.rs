@@ -55,11 +55,13 @@ impl Place {
     /// Writes the configuration: `server` are keys of `[server]`, `rest` whole tables behind the shop app.
     pub fn configure(&self, server: &str, rest: &str) {
         let url = self.sandbox.url();
+        // Tests tell refusals apart by their statuses.
+        let error_status = if server.contains("error_status") { "" } else { "error_status = \"http\"" };
         let listen = if server.contains("listen") { "" } else { "listen = [\"127.0.0.1:0\"]" };
         self.write(
             "wxgate.toml",
             &format!(
-                "[server]\nworkers = 2\n{listen}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+                "[server]\nworkers = 2\n{listen}\n{error_status}\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n\
                  [upstream]\nbase_urls = [\"{url}\"]\nresponse_timeout = \"30s\"\n\
                  [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ file = \"shop.secret\" }}\ndefault = true\n\
                  {rest}"

@@ -101,6 +101,30 @@ async fn a_bad_file_is_named_in_the_log_and_the_old_one_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn start_and_reload_say_which_statuses_hold_where_nobody_chose() {
+    let place = Place::new();
+    place.configure("# error_status", "");
+    let mut process = place.serve().await;
+    let url = process.url(&format!("/@nobody{INFO}")).await;
+    let said = "server.error_status is not written, so \"wechat\" holds";
+    process.logged(said).await;
+    assert_eq!(get(&client(), &url).await.0, 200);
+    place.configure("# error_status\nerrors_as_200 = false", "");
+    process.signal("HUP");
+    process.logged("configuration reloaded").await;
+    let warned = |line: &serde_json::Value| {
+        line["level"] == "WARN" && line.to_string().contains("server.errors_as_200")
+    };
+    assert!(process.log().iter().any(warned), "{:#?}", process.log());
+    assert_eq!(get(&client(), &url).await.0, 400);
+    place.configure("# error_status", "");
+    process.signal("HUP");
+    process.logged_times(said, 2).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_secret_file_is_used_for_the_next_fetch() {
     let place = Place::new();
     place.configure("", "");

@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use wxgate::sandbox::{Action, Fault};
 
 use super::demo::Demo;
 use super::prometheus::Prometheus;
 use super::{deployed, metrics, read};
+use crate::harness::{APPID, Gate, Setup};
 use crate::until::LOST;
 
 /// Calls the demo's proxy, of which rates are made, until it is told to stop.
@@ -46,12 +48,52 @@ fn filled(query: &str) -> String {
     filled
 }
 
+fn dashboard() -> Value {
+    serde_json::from_str(&read(&deployed("grafana/wxgate.json"))).expect("the dashboard is JSON")
+}
+
+/// Beside what WeChat is asked, what SDKs always do: fetch tokens, and be refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_wechat_answers_nothing_all_fails_whatever_the_status() {
+    let (_, not_ok) = queries(&dashboard())
+        .into_iter()
+        .find(|(panel, _)| panel.starts_with("Not ok / "))
+        .expect("the panel");
+    for error_status in ["wechat", "http"] {
+        let server = format!("error_status = \"{error_status}\"");
+        let upstream = "response_timeout = \"100ms\"".to_owned();
+        let gate = Gate::with(Setup { server, upstream, ..Setup::default() }).await.warm().await;
+        for path in ["/cgi-bin/user/info", "/cgi-bin/menu/get"] {
+            gate.sandbox.fault(Fault::new(Action::Silence).path(path));
+        }
+        let admin = gate.running.admin_address().expect("an admin address").to_string();
+        let prometheus = Prometheus::scraping(&admin).await;
+        let give_up = Instant::now() + LOST;
+        let mut seen = Vec::new();
+        loop {
+            let token = format!("/cgi-bin/token?appid={APPID}&secret=x");
+            for path in ["/cgi-bin/user/info?openid=you", "/cgi-bin/menu/get", &token, "/cgi-bin/clear_quota"]
+            {
+                gate.get(path).await;
+            }
+            let found = prometheus.query(&filled(&not_ok)).await;
+            if let Some(ratio) = found.first().and_then(|series| series["value"][1].as_str()) {
+                seen.push(ratio.to_owned());
+            }
+            // Its first value may be of one scrape more than its parts have.
+            if seen.len() > 10 {
+                break;
+            }
+            assert!(Instant::now() < give_up, "no data: {}", gate.metrics().await);
+        }
+        assert!(seen.iter().all(|ratio| ratio == "1"), "{error_status}: {seen:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_of_the_dashboard_finds_data_in_the_running_demo() {
-    let dashboard: Value =
-        serde_json::from_str(&read(&deployed("grafana/wxgate.json"))).expect("the dashboard is JSON");
     let alerts = read(&deployed("prometheus/alerts.yml"));
-    let queries = queries(&dashboard);
+    let queries = queries(&dashboard());
     assert!(queries.len() > 30, "{}", queries.len());
 
     let demo = Demo::after_its_tour();

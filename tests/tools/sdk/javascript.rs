@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::node;
-use super::tour::Sdk;
+use super::tour::{Sdk, exceptions_have_wxgates_words};
 
 const SERVICE: &str = include_str!("service.js");
 
@@ -61,16 +61,26 @@ async fn a_key_that_nobody_has_is_a_wrong_secret_to_node_easywechat() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn co_wechat_api_tells_of_a_refusal_only_if_its_status_is_200() {
-    let said = co_wechat_api().says_of_a_refusal(true).await;
+    let said = co_wechat_api().says_of_a_refusal("wechat").await;
     assert!(said.contains("code: -70403") && said.contains("caller_forbidden"), "{said}");
-    let said = co_wechat_api().says_of_a_refusal(false).await;
+    let said = co_wechat_api().says_of_a_refusal("http").await;
     assert!(said.contains("status code: 403") && !said.contains("70403"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn co_wechat_apis_exceptions_have_wxgates_words() {
+    let service =
+        |lines: &str| Sdk { script: format!("\n(async () => {{\n{lines}}})();\n"), ..co_wechat_api() };
+    let user = "await api.getUser('o1');\n";
+    let guarded = "const { accessToken } = await api.ensureAccessToken();\n\
+                   await api.request(`${api.prefix}clear_quota?access_token=${accessToken}`, { method: 'POST', data: '{}' });\n";
+    exceptions_have_wxgates_words(service, user, guarded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn node_easywechat_hands_a_refusal_on_whatever_its_status() {
-    for errors_as_200 in [true, false] {
-        let said = node_easywechat().says_of_a_refusal(errors_as_200).await;
+    for error_status in ["wechat", "http"] {
+        let said = node_easywechat().says_of_a_refusal(error_status).await;
         assert!(said.contains("-70403") && said.contains("caller_forbidden"), "{said}");
     }
 }

@@ -48,16 +48,20 @@ struct Report {
 
 impl Sdk {
     /// Runs the service to its end, in a folder of its own.
-    async fn run(mut self, gate: &Gate, secret: &str) -> Output {
+    async fn run(self, gate: &Gate, secret: &str) -> Output {
+        self.run_for(APPID, gate, secret).await
+    }
+
+    async fn run_for(mut self, appid: &str, gate: &Gate, secret: &str) -> Output {
         let folder = tempfile::tempdir().expect("a folder");
         let service = folder.path().join("service");
         let mut text = String::new();
         writeln!(text, "{}KEY = \"{secret}\"", self.constant).expect("a string takes everything");
-        text += &guide::lines(self.name, self.language, &gate.url(""));
+        text += &guide::lines(self.name, self.language, &gate.url("")).replace(APPID, appid);
         text += &self.script;
         std::fs::write(&service, text).expect("written");
         let command =
-            self.command.arg(&service).args([APPID, &gate.sandbox.url()]).current_dir(folder.path());
+            self.command.arg(&service).args([appid, &gate.sandbox.url()]).current_dir(folder.path());
         // An address that was not turned must not reach the real WeChat.
         command.env("https_proxy", "http://127.0.0.1:1").env("no_proxy", "127.0.0.1").env_remove("NO_PROXY");
         let run = move || {
@@ -117,15 +121,34 @@ impl Sdk {
     }
 
     /// What the service ends with when wxgate itself refuses its first call.
-    pub(crate) async fn says_of_a_refusal(self, errors_as_200: bool) -> String {
+    pub(crate) async fn says_of_a_refusal(self, error_status: &str) -> String {
+        let server = format!("error_status = \"{error_status}\"\n");
+        self.fails_with(APPID, &server, "allow = [\"/cgi-bin/nothing\"]").await
+    }
+
+    /// What the service of this app, as the caller `orders` of whom `more` is configured, ends with.
+    async fn fails_with(self, appid: &str, server: &str, more: &str) -> String {
         events::collect();
-        let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], "allow = [\"/cgi-bin/nothing\"]"));
-        let server = format!("errors_as_200 = {errors_as_200}\n");
-        let gate = Gate::with(Setup { apps, server, ..Setup::default() }).await;
-        let output = self.run(&gate, KEY).await;
+        let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], more));
+        let gate = Gate::with(Setup { apps, server: server.into(), ..Setup::default() }).await;
+        let output = self.run_for(appid, &gate, KEY).await;
         assert!(!output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
+}
+
+/// `sdk` makes a service of lines in the SDK's language; `user` looks a user up, `guarded` calls clear_quota.
+pub(crate) async fn exceptions_have_wxgates_words(sdk: impl Fn(&str) -> Sdk, user: &str, guarded: &str) {
+    // As whoever follows the guide has it: the key isn't written.
+    let server = "# error_status\n";
+    let said = sdk(user).fails_with("wx00000000000000ff", server, "").await;
+    assert!(said.contains("wxgate: ") && said.contains("wx00000000000000ff"), "a wrong appid: {said}");
+    let said = sdk(guarded).fails_with(APPID, server, "").await;
+    let words = "wxgate: endpoint_forbidden: this endpoint can harm the account";
+    assert!(said.contains(words) && said.contains("POST /cgi-bin/clear_quota"), "a guarded endpoint: {said}");
+    let twice = format!("{user}{user}");
+    let said = sdk(&twice).fails_with(APPID, server, "daily = { \"/cgi-bin/user/info\" = 1 }").await;
+    assert!(said.contains("wxgate: quota_exhausted: caller orders may send 1 "), "a spent budget: {said}");
 }
 
 /// The shop app with one caller.

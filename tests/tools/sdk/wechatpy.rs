@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::tour::Sdk;
+use super::tour::{Sdk, exceptions_have_wxgates_words};
 use super::venv;
 
 fn wechatpy() -> Sdk {
@@ -35,8 +35,16 @@ async fn a_key_that_nobody_has_is_a_wrong_secret_to_wechatpy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wechatpy_tells_of_a_refusal_only_if_its_status_is_200() {
-    let said = wechatpy().says_of_a_refusal(true).await;
+    let said = wechatpy().says_of_a_refusal("wechat").await;
     assert!(said.contains("Error code: -70403") && said.contains("caller_forbidden"), "{said}");
-    let said = wechatpy().says_of_a_refusal(false).await;
+    let said = wechatpy().says_of_a_refusal("http").await;
     assert!(said.contains("WeChatClientException") && !said.contains("70403"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpys_exceptions_have_wxgates_words() {
+    let service = |lines: &str| Sdk { script: format!("\n{lines}"), ..wechatpy() };
+    let user = "client.user.get(\"o1\")\n";
+    let guarded = "client.post(\"clear_quota\", data={\"appid\": client.appid})\n";
+    exceptions_have_wxgates_words(service, user, guarded).await;
 }

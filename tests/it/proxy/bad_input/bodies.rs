@@ -146,12 +146,12 @@ async fn chunked_callers_never_meet_wechats_412() {
 async fn an_answer_before_the_body_was_read_reaches_the_caller() {
     let gate = Gate::start().await.warm().await;
     for length in [1000, 4_000_000, 20_000_000] {
-        gate.sandbox.fault(Fault::new(Action::EarlyAnswer { errcode: 45009 }).path("/wxa/anything"));
+        gate.sandbox.fault(Fault::new(Action::EarlyAnswer { errcode: 40003 }).path("/wxa/anything"));
         let mut caller = Caller::of(&gate).await;
         caller.send(format!("{POST}Content-Length: {length}\r\n\r\n")).await;
         caller.send(vec![b'x'; length]).await;
         let answer = caller.answer().await.expect("an answer");
-        assert_eq!((answer.status, &answer.json()["errcode"]), (200, &45009.into()), "{length}: {answer:?}");
+        assert_eq!((answer.status, &answer.json()["errcode"]), (200, &40003.into()), "{length}: {answer:?}");
         assert_sound(&gate).await;
     }
 }

@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
 use crate::app::apps;
-use crate::app::links::{alerting, asking, delivery, insight, views};
+use crate::app::links::{alerting, asking, delivery, expiry, insight, views};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
 use crate::export::Exporter;
@@ -103,6 +103,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock: clock.clone(),
     };
     let watch = watch.start(&quota);
+    let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
@@ -145,6 +146,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         quota,
         alerts,
         watch,
+        expiry,
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,

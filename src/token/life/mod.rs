@@ -336,7 +336,12 @@ impl Life {
         let failure = self.failure();
         let left = self.backoff.left(now).unwrap_or_default();
         Unavailable {
-            cause: format!("{failure}; next try in {} s", left.as_secs().max(1)),
+            // A remedy is a sentence of its own.
+            cause: format!(
+                "{}; next try in {} s",
+                failure.to_string().trim_end_matches('.'),
+                left.as_secs().max(1)
+            ),
             errcode: failure.errcode,
         }
     }

@@ -69,6 +69,10 @@ enum Command {
         /// Take the accounts from this configuration file
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// Answer endpoints that WeChat doesn't have, or not for the token's kind of account, as if it had
+        /// them, and not 40066
+        #[arg(long)]
+        allow_unlisted: bool,
     },
     /// Show what the proxy does, on this machine alone: no configuration, no WeChat account
     Demo {
@@ -199,9 +203,9 @@ fn execute(command: Command) -> Result<(), Failure> {
             let loaded = check::check(&config.path)?;
             if online { block_on(check::online(&loaded, rotate)) } else { Ok(()) }
         }
-        Command::Sandbox { listen, config } => {
+        Command::Sandbox { listen, config, allow_unlisted } => {
             let config = config.as_deref().map(load).transpose()?;
-            block_on(sandbox::run(listen.0, config.as_ref()))
+            block_on(sandbox::run(listen.0, config.as_ref(), allow_unlisted))
         }
         Command::Demo { once } => block_on(demo::run(once)),
         Command::Explain { method, path, config } => {

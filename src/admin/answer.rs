@@ -61,6 +61,9 @@ pub(super) fn error(status: StatusCode, problem: &str) -> Response {
     json(status, &Problem { error: problem })
 }
 
+/// What the log says of it.
+pub(super) const NO_SUCH_APP: &str = "no app has this name";
+
 /// 404 for an app that isn't configured.
 pub(super) fn no_such_app(name: &str) -> Response {
     error(StatusCode::NOT_FOUND, &format!("no app is named {name:?}"))
@@ -80,7 +83,7 @@ pub(super) fn denied(denied: Denied) -> Response {
             StatusCode::FORBIDDEN,
             "this needs the admin token, and none is configured: set [admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
         ),
-        Denied::WrongToken => {
+        Denied::NoToken | Denied::WrongToken => {
             let mut response = error(
                 StatusCode::UNAUTHORIZED,
                 "this needs the admin token: send it as `Authorization: Bearer TOKEN`",

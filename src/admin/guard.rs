@@ -49,10 +49,24 @@ pub(super) enum Need {
 pub(super) enum Denied {
     /// No token configured, so that nobody can have it.
     NoTokenConfigured,
-    /// No token sent, or another one.
+    /// No token sent.
+    NoToken,
+    /// Another one.
     WrongToken,
     /// A `Host` that isn't this machine's.
     ForeignHost,
+}
+
+impl Denied {
+    /// As in `wxgate_admin_denied_total`.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::NoTokenConfigured => "no_token_configured",
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::ForeignHost => "foreign_host",
+        }
+    }
 }
 
 /// Decides about a request.
@@ -79,7 +93,7 @@ pub(super) fn permit(
     match (need, scope, token) {
         (Need::Nothing | Need::KnownHost, ..) | (Need::Read, Scope::Loopback | Scope::Unix, _) => Ok(()),
         (Need::Read | Need::Change, _, None) => Err(Denied::NoTokenConfigured),
-        (Need::Read | Need::Change, _, Some(_)) => Err(Denied::WrongToken),
+        (Need::Read | Need::Change, _, Some(_)) => Err(Denied::NoToken),
     }
 }
 
@@ -148,8 +162,8 @@ mod tests {
         assert_eq!(ask(Some("t"), Some("Bearer t")), Ok(()));
         assert_eq!(ask(Some("t"), Some("bearer  t")), Ok(()));
         assert_eq!(ask(Some("t"), Some("Bearer u")), Err(Denied::WrongToken));
-        assert_eq!(ask(Some("t"), Some("Basic t")), Err(Denied::WrongToken));
-        assert_eq!(ask(Some("t"), None), Err(Denied::WrongToken));
+        assert_eq!(ask(Some("t"), Some("Basic t")), Err(Denied::NoToken));
+        assert_eq!(ask(Some("t"), None), Err(Denied::NoToken));
         assert_eq!(ask(None, Some("Bearer t")), Err(Denied::NoTokenConfigured));
         assert_eq!(ask(None, Some("Bearer ")), Err(Denied::NoTokenConfigured));
     }
@@ -158,7 +172,7 @@ mod tests {
     fn changes_need_the_token_everywhere() {
         for scope in [Scope::Loopback, Scope::Unix, Scope::Open] {
             assert_eq!(ask(Need::Change, scope, None, HERE, None), Err(Denied::NoTokenConfigured));
-            assert_eq!(ask(Need::Change, scope, Some("t"), HERE, None), Err(Denied::WrongToken));
+            assert_eq!(ask(Need::Change, scope, Some("t"), HERE, None), Err(Denied::NoToken));
             assert_eq!(ask(Need::Change, scope, Some("t"), HERE, Some("Bearer t")), Ok(()));
         }
     }

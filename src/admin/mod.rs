@@ -3,11 +3,14 @@
 //! Whoever reads needs the admin token only where the address is open to other machines; whoever
 //! changes something needs it everywhere. No answer holds a credential.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use parking_lot::Mutex;
 
+use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
 use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
 
@@ -32,24 +35,34 @@ pub use self::shown::{
     Traffic, Upstreams,
 };
 pub use self::state::State;
+use self::view::RefreshOutcome;
 
 /// Serves an [`Admin`]; clones share those who listen.
 #[derive(Clone)]
 pub struct Endpoint {
     admin: Arc<Admin>,
     feed: Arc<Feed>,
+    /// Of requests, by reason.
+    denials: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 impl Handler for Endpoint {
-    async fn handle(&self, request: Request, _peer: Peer) -> Response {
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
         let route = match Route::find(request.method(), request.uri().path()) {
             Ok(route) => route,
             Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "there is nothing here"),
             Err(Lost::OtherMethod { allow }) => return answer::method_not_allowed(allow),
         };
+        let remote = self.admin.trusted_proxies.load().remote(peer, request.headers());
+        let action = route.action(request.uri().query().unwrap_or_default());
+        let audit = || Audit::begin(Some(remote), action).of(route.app());
         match self.admin.permit(route.need(), &request) {
-            Ok(()) => self.answer(route, &request).await,
-            Err(denied) => answer::denied(denied),
+            Ok(()) => self.answer(&route, &request, audit).await,
+            Err(denied) => {
+                audit().denied(denied.reason());
+                *self.denials.lock().entry(denied.reason()).or_default() += 1;
+                answer::denied(denied)
+            }
         }
     }
 
@@ -68,35 +81,29 @@ impl Handler for Endpoint {
 impl Endpoint {
     /// Serves `admin`.
     pub fn new(admin: Arc<Admin>) -> Self {
-        Self { admin, feed: Arc::new(Feed::new()) }
+        Self { admin, feed: Arc::new(Feed::new()), denials: Arc::default() }
     }
 
-    async fn answer(&self, route: Route<'_>, request: &Request) -> Response {
+    /// Shows or does what is asked for; `audit` is begun for what is done.
+    async fn answer(&self, route: &Route<'_>, request: &Request, audit: impl Fn() -> Audit) -> Response {
         let admin = &self.admin;
         let query = request.uri().query().unwrap_or_default();
         match route {
             Route::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
             Route::Ready => admin.ready(query),
-            Route::Metrics => admin.metrics(request.headers()),
+            Route::Metrics => self.metrics(request.headers()),
             Route::Status => answer::json(StatusCode::OK, &admin.status_with(&(admin.quota)())),
             Route::Endpoints => admin.endpoints(query),
             Route::Quota => admin.quota(query),
             Route::Traffic => admin.traffic(query),
             Route::Activity => answer::json(StatusCode::OK, &(admin.activity)()),
             Route::Events => events::answer(&self.feed, admin),
-            Route::Asset(asset) => page::answer(asset),
-            Route::Refresh(app) => admin.refresh(&app, query).await,
-            Route::ClearQuota(app) => admin.clear_quota(&app, query).await,
-            Route::LookUp(app) => admin.look_up(&app, query).await,
-            Route::Reload => admin.reload().await,
+            &Route::Asset(asset) => page::answer(asset),
+            Route::Refresh(app) => admin.refresh(app, query, audit()).await,
+            Route::ClearQuota(app) => admin.clear_quota(app, query, audit()).await,
+            Route::LookUp(app) => admin.look_up(app, query, audit()).await,
+            Route::Reload => admin.reload(audit()).await,
         }
-    }
-}
-
-impl Admin {
-    fn permit(&self, need: Need, request: &Request) -> Result<(), Denied> {
-        let token = self.token.load();
-        guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
     }
 
     fn metrics(&self, headers: &HeaderMap) -> Response {
@@ -104,11 +111,22 @@ impl Admin {
         let dialect = Dialect::of_accept(accept);
         let mut out = Exposition::new(dialect);
         out.gauge("wxgate_build_info", "The running version; always 1.");
-        out.sample(&[("version", self.state.version)], 1.0);
-        for expose in &self.exposers {
+        out.sample(&[("version", self.admin.state.version)], 1.0);
+        out.counter("wxgate_admin_denied_total", "Requests denied at the admin address.");
+        for (reason, count) in &*self.denials.lock() {
+            out.sample(&[("reason", reason)], *count as f64);
+        }
+        for expose in &self.admin.exposers {
             expose(&mut out);
         }
         answer::text(dialect.content_type(), out.finish())
+    }
+}
+
+impl Admin {
+    fn permit(&self, need: Need, request: &Request) -> Result<(), Denied> {
+        let token = self.token.load();
+        guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
     }
 
     fn status_with(&self, quota: &view::quota::Quota) -> view::Status {
@@ -134,21 +152,29 @@ impl Admin {
         answer::json(StatusCode::OK, &view::Endpoints { endpoints })
     }
 
-    async fn refresh(&self, app: &str, query: &str) -> Response {
-        let force =
-            form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "force" && value == "true");
-        let Some(refresh) = (self.refresh)(app, force) else {
+    async fn refresh(&self, app: &str, query: &str, audit: Audit) -> Response {
+        let Some(refresh) = (self.refresh)(app, route::is_forced(query)) else {
+            audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        tracing::info!(app, force, "a refresh was asked for at the admin address");
-        answer::json(StatusCode::OK, &refresh.await)
+        let refreshed = refresh.await;
+        match refreshed.outcome {
+            RefreshOutcome::Replaced | RefreshOutcome::Same => audit.done(),
+            RefreshOutcome::Failed => audit.failed(refreshed.message.clone()),
+        }
+        answer::json(StatusCode::OK, &refreshed)
     }
 
-    async fn reload(&self) -> Response {
-        tracing::info!("a reload was asked for at the admin address");
+    async fn reload(&self, audit: Audit) -> Response {
         match (self.reload)().await {
-            Ok(()) => answer::json(StatusCode::OK, &view::Reloaded { reloaded: true }),
-            Err(problem) => answer::error(StatusCode::UNPROCESSABLE_ENTITY, &problem),
+            Ok(()) => {
+                audit.done();
+                answer::json(StatusCode::OK, &view::Reloaded { reloaded: true })
+            }
+            Err(problem) => {
+                audit.failed("the configuration was refused");
+                answer::error(StatusCode::UNPROCESSABLE_ENTITY, &problem)
+            }
         }
     }
 }

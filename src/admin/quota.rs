@@ -3,7 +3,11 @@
 use http::StatusCode;
 
 use super::{Admin, Range, answer, view};
+use crate::observe::audit::Audit;
 use crate::server::Response;
+
+/// Why nothing was done, for the log.
+const BAD_PARAMETERS: &str = "the query's parameters are not those of the action";
 
 impl Admin {
     /// `?app=NAME` leaves the others out.
@@ -37,11 +41,15 @@ impl Admin {
     }
 
     /// WeChat grants few clears a month, so that a slip must not spend one.
-    pub(super) async fn clear_quota(&self, app: &str, query: &str) -> Response {
+    pub(super) async fn clear_quota(&self, app: &str, query: &str, mut audit: Audit) -> Response {
         if let Some(refused) = refuse_others(query, &["confirm", "endpoint"]) {
+            audit.failed(BAD_PARAMETERS);
             return refused;
         }
         let endpoint = value(query, "endpoint");
+        if let Some(endpoint) = &endpoint {
+            audit.concerns(endpoint);
+        }
         if value(query, "confirm").as_deref() != Some(app) {
             let problem = match &endpoint {
                 None => format!(
@@ -53,32 +61,48 @@ impl Admin {
                      such clears a month; to do it, add confirm={app}"
                 ),
             };
+            audit.failed("not confirmed");
             return answer::error(StatusCode::BAD_REQUEST, &problem);
         }
         if endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with('/')) {
+            audit.failed(BAD_PARAMETERS);
             let problem = "endpoint must be a path of WeChat's, as /cgi-bin/message/custom/send";
             return answer::error(StatusCode::BAD_REQUEST, problem);
         }
         let Some(cleared) = (self.clear)(app, endpoint.as_deref()) else {
+            audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        tracing::info!(app, endpoint, "clearing quota counters was asked for at the admin address");
-        answer::json(StatusCode::OK, &cleared.await)
+        let cleared = cleared.await;
+        if cleared.cleared {
+            audit.done();
+        } else {
+            audit.failed(cleared.message.clone());
+        }
+        answer::json(StatusCode::OK, &cleared)
     }
 
-    pub(super) async fn look_up(&self, app: &str, query: &str) -> Response {
+    pub(super) async fn look_up(&self, app: &str, query: &str, audit: Audit) -> Response {
         if let Some(refused) = refuse_others(query, &["rid"]) {
+            audit.failed(BAD_PARAMETERS);
             return refused;
         }
         let Some(rid) = value(query, "rid").filter(|rid| is_rid(rid)) else {
+            audit.failed(BAD_PARAMETERS);
             let problem = "rid must be three groups of 8 hexadecimal digits, as 61725984-6126f6f9-040f19c4: \
                            what WeChat writes behind \"rid:\" in its errmsg";
             return answer::error(StatusCode::BAD_REQUEST, problem);
         };
         let Some(remembered) = (self.look_up)(app, &rid) else {
+            audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
         let remembered: view::quota::Remembered = remembered.await;
+        if remembered.request.is_some() {
+            audit.done();
+        } else {
+            audit.failed(remembered.message.clone());
+        }
         answer::json(StatusCode::OK, &remembered)
     }
 }

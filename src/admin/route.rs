@@ -65,6 +65,26 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// What is done, as the log of actions names it; `query` is the request's.
+    pub(super) fn action(&self, query: &str) -> &'static str {
+        match self {
+            Self::Refresh(_) if is_forced(query) => "force",
+            Self::Refresh(_) => "refresh",
+            Self::ClearQuota(_) => "clear_quota",
+            Self::LookUp(_) => "rid",
+            Self::Reload => "reload",
+            _ => "read",
+        }
+    }
+
+    /// The app that it is done to.
+    pub(super) fn app(&self) -> Option<&str> {
+        match self {
+            Self::Refresh(app) | Self::ClearQuota(app) | Self::LookUp(app) => Some(app),
+            _ => None,
+        }
+    }
+
     pub(super) fn need(&self) -> Need {
         match self {
             Self::Health => Need::Nothing,
@@ -83,6 +103,11 @@ impl<'a> Route<'a> {
             Self::Refresh(_) | Self::ClearQuota(_) | Self::LookUp(_) | Self::Reload => Need::Change,
         }
     }
+}
+
+/// Whether a refresh is to be by force.
+pub(super) fn is_forced(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "force" && value == "true")
 }
 
 /// What is to be done to which app.

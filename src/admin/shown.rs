@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::guard::Scope;
 use super::state::State;
 use super::view;
 use crate::observe::exposition::Exposition;
 use crate::secret::Secret;
+use crate::server::TrustedProxies;
 
 /// A future that the composition root hands in.
 pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
@@ -55,6 +56,8 @@ pub struct Admin {
     pub scope: Scope,
     /// The admin token, if one is configured.
     pub token: ArcSwapOption<Secret>,
+    /// Whose word on where a request comes from is believed.
+    pub trusted_proxies: ArcSwap<TrustedProxies>,
     /// See [`Apps`].
     pub apps: Apps,
     /// See [`Store`].

@@ -29,6 +29,8 @@ pub struct Notice {
     pub topic: Topic,
     /// In a word, for programs.
     pub kind: &'static str,
+    /// Who is behind it, and its part in percent, where that is a caller.
+    pub caller: Option<(String, u64)>,
     /// In English.
     pub english: String,
     /// In Chinese.

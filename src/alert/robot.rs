@@ -78,6 +78,8 @@ fn listed(notices: &[Arc<Notice>]) -> Vec<Value> {
             "app": &*notice.app,
             "topic": notice.topic,
             "kind": notice.kind,
+            "caller": notice.caller.as_ref().map(|(name, _)| name),
+            "caller_percent": notice.caller.as_ref().map(|(_, percent)| percent),
             "message": notice.english,
             "message_zh": notice.chinese,
         })
@@ -154,6 +156,7 @@ mod tests {
             app: "shop".into(),
             topic: Topic::Quota,
             kind: "exhausted",
+            caller: Some(("orders".into(), 71)),
             english: "used up".into(),
             chinese: "已用完".into(),
         };
@@ -187,7 +190,7 @@ mod tests {
         assert_eq!(
             body["notices"][0],
             json!({"at": "2020-09-06T02:47:53.000Z", "app": "shop", "topic": "quota", "kind": "exhausted",
-                   "message": "used up", "message_zh": "已用完"})
+                   "caller": "orders", "caller_percent": 71, "message": "used up", "message_zh": "已用完"})
         );
     }
 

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::proxy::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::observe::audit::Audit;
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
 use crate::server::Address;
@@ -59,14 +60,22 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
         tracing::info!(%address, "callback listening");
     }
     loop {
-        tokio::select! {
+        let asked = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => {}
-            () = running.secret_changed() => tracing::info!("a secret file changed, or a certificate"),
-        }
+            _ = hang_up.recv() => Some(Audit::begin(None, "reload")),
+            () = running.secret_changed() => {
+                tracing::info!("a secret file changed, or a certificate");
+                None
+            }
+        };
         // What is wrong with it is in the log.
-        let _ = running.reload();
+        let reloaded = running.reload();
+        match asked {
+            Some(audit) if reloaded.is_ok() => audit.done(),
+            Some(audit) => audit.failed("the configuration was refused"),
+            None => {}
+        }
     }
     tracing::info!("draining");
     let (hurry, hurried) = tokio::sync::watch::channel(false);

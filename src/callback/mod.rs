@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -26,7 +27,7 @@ use self::platforms::{Platform, Platforms};
 use crate::message::body::Body;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::server::{self, Handler, Peer, Refusal, Request, Response};
+use crate::server::{self, Handler, Peer, Refusal, Request, Response, TrustedProxies};
 use crate::wechat::callback::{open, open_echo};
 
 /// How long a push's body may take to come, however steadily it does.
@@ -50,6 +51,7 @@ pub fn server_options(drain_timeout: Duration) -> server::Options {
 /// What answers at the callback address; shared by its workers.
 pub struct Callbacks {
     platforms: Platforms,
+    trusted_proxies: ArcSwap<TrustedProxies>,
     deliver: Deliver,
     clock: Clock,
     counts: Counts,
@@ -62,7 +64,13 @@ pub struct Endpoint(pub Arc<Callbacks>);
 impl Callbacks {
     /// Answers for `platforms` and hands their events to `deliver`.
     pub fn new(platforms: Vec<PlatformOptions>, clock: Clock, deliver: Deliver) -> Self {
-        let callbacks = Self { platforms: Platforms::default(), deliver, clock, counts: Counts::default() };
+        let callbacks = Self {
+            platforms: Platforms::default(),
+            trusted_proxies: ArcSwap::default(),
+            deliver,
+            clock,
+            counts: Counts::default(),
+        };
         callbacks.configure(platforms);
         callbacks
     }
@@ -72,12 +80,18 @@ impl Callbacks {
         self.platforms.configure(platforms);
     }
 
+    /// Believes other proxies on where pushes come from.
+    pub fn trust(&self, proxies: TrustedProxies) {
+        self.trusted_proxies.store(Arc::new(proxies));
+    }
+
     /// Adds the metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.counts.expose(out);
     }
 
     async fn answer(&self, request: Request, peer: Peer) -> Response {
+        let remote = self.trusted_proxies.load().remote(peer, request.headers());
         let named = request.uri().path().strip_prefix("/callback/");
         let Some(platform) = named.and_then(|name| self.platforms.find(name)) else {
             return empty(StatusCode::NOT_FOUND);
@@ -99,7 +113,7 @@ impl Callbacks {
             }
         };
         self.counts.add(&platform.name, event, &outcome);
-        outcome.log(&platform.name, event, peer);
+        outcome.log(&platform.name, event, remote);
         response.map_or_else(|| empty(outcome.status()), text)
     }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::delivery::{DELIVERY, NotTaken};
 use super::replay::Refused;
 use crate::observe::exposition::Exposition;
-use crate::server::Peer;
+use crate::observe::remote::Remote;
 use crate::wechat::callback::Rejected;
 
 /// A longer push is refused; a ticket's is under 1 KiB.
@@ -76,22 +76,18 @@ impl Outcome {
 
     /// One line for each push. A warning where the configuration or this machine is at fault: what
     /// anybody can send is none.
-    pub(super) fn log(&self, app: &str, event: &str, peer: Peer) {
-        let peer = match peer {
-            Peer::Tcp(address) => address.to_string(),
-            Peer::Unix => "unix".to_owned(),
-        };
+    pub(super) fn log(&self, app: &str, event: &str, remote: Remote) {
         let (outcome, error) = (self.label(), self as &dyn std::error::Error);
         match self {
-            Self::Success | Self::Echo => tracing::info!(app, event, outcome, peer, "callback"),
+            Self::Success | Self::Echo => tracing::info!(app, event, outcome, %remote, "callback"),
             Self::Rejected(Rejected::Unsigned | Rejected::Signature)
             | Self::TooLong
             | Self::TooSlow
-            | Self::Broken => tracing::info!(app, event, outcome, peer, error, "callback refused"),
+            | Self::Broken => tracing::info!(app, event, outcome, %remote, error, "callback refused"),
             Self::Rejected(Rejected::Cipher | Rejected::Receiver | Rejected::Content)
             | Self::Refused(_)
             | Self::NotTaken(_)
-            | Self::NotTakenInTime => tracing::warn!(app, event, outcome, peer, error, "callback refused"),
+            | Self::NotTakenInTime => tracing::warn!(app, event, outcome, %remote, error, "callback refused"),
         }
     }
 }

@@ -62,6 +62,7 @@ struct Warning {
     app: String,
     message: String,
     caller: Option<String>,
+    caller_percent: Option<u64>,
 }
 
 /// Endpoint, used, limit, percent, calls a minute, when it ends, who calls most; a longer path gets
@@ -126,7 +127,10 @@ fn table(quota: &Quota, only: Option<&str>) -> String {
         app.endpoints.iter().for_each(|endpoint| out += &lines(endpoint));
     }
     for warning in quota.warnings.iter().filter(|warning| only.is_none_or(|only| warning.app == only)) {
-        let most = warning.caller.as_ref().map(|caller| format!("; most: {caller}")).unwrap_or_default();
+        let most = match (&warning.caller, warning.caller_percent) {
+            (Some(caller), Some(percent)) => format!("; most: {caller} ({percent} %)"),
+            _ => String::new(),
+        };
         out += "\n";
         out += &wrapped(&printable(&format!("{}: {}{most}", warning.app, warning.message)), "");
     }
@@ -225,7 +229,7 @@ mod tests {
         {"endpoint":"/cgi-bin/a/path/that/is/longer/than/the/column","calls_today":3,"limit":null,"used":null,
          "pace_per_minute":0.0,"exhausted_at":null,"slowed_until":"2026-11-25T16:00:00Z","callers":[],"errors":[]}]},
         {"app":"quiet","problem":"WeChat answered 48001: api unauthorized","endpoints":[]}],
-        "warnings":[{"at":"x","app":"shop","endpoint":"e","kind":"forecast","message":"it ends","caller":"orders (88 %)"}]}"#;
+        "warnings":[{"at":"x","app":"shop","endpoint":"e","kind":"forecast","message":"it ends","caller":"orders","caller_percent":88,"around":null}]}"#;
 
     #[test]
     fn the_table_says_it_all_in_80_columns() {

@@ -9,8 +9,13 @@ use super::failure::Failure;
 use super::terminal::print;
 
 /// Serves the accounts of `config`, else made-up ones, until a signal ends it.
-pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), Failure> {
+pub(super) async fn run(
+    listen: Address,
+    config: Option<&Config>,
+    allow_unlisted: bool,
+) -> Result<(), Failure> {
     let mut options = Options { listen, ..Options::default() };
+    options.settings.allow_unlisted = allow_unlisted;
     if let Some(config) = config {
         let account = config.pipeline.apps.iter().map(|app| {
             let kind = match app.token.kind.as_str() {
@@ -34,14 +39,14 @@ pub(super) async fn run(listen: Address, config: Option<&Config>) -> Result<(), 
     let apps = options.apps.clone();
     let sandbox = Sandbox::start(options).map_err(Failure::run)?;
     let mut termination = Termination::catch().map_err(Failure::run)?;
-    print(&introduction(sandbox.address(), &apps, config.is_some()))?;
+    print(&introduction(sandbox.address(), &apps, config.is_some(), allow_unlisted))?;
     termination.wait().await;
     sandbox.stop().await;
     Ok(())
 }
 
 /// What there is, and lines to paste. Secrets of a configuration are not shown.
-fn introduction(address: &Address, apps: &[App], configured: bool) -> String {
+fn introduction(address: &Address, apps: &[App], configured: bool, allow_unlisted: bool) -> String {
     let (curl, base) = match address {
         Address::Tcp(authority) => ("curl".to_owned(), format!("http://{authority}")),
         Address::Unix(path) => {
@@ -73,6 +78,10 @@ fn introduction(address: &Address, apps: &[App], configured: bool) -> String {
         "\nKill all tokens, as somebody else's fetch does:\n  {curl} {base}/sandbox/rotate -d '{{}}'\n\
          \nWhat it saw, and what else can be broken:\n  {curl} {base}/sandbox/journal\n  {curl} {base}/sandbox/\n"
     );
+    if !allow_unlisted {
+        text += "\nAn endpoint that WeChat doesn't have is answered 40066, unless this was started\n\
+                 with --allow-unlisted.\n";
+    }
     if let Address::Tcp(_) = address {
         text += &format!("\nFor wxgate:\n  [upstream]\n  base_urls = [\"{base}\"]\n");
     }

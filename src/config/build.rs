@@ -16,6 +16,7 @@ use super::tables::{
     alerts, apps, callback_table, callers, exports, limits, listeners, store_table, tls_table, trace_table,
     upstream_table,
 };
+use crate::observe::access_log::Lines;
 use crate::observe::clock::Timestamp;
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
@@ -82,6 +83,7 @@ pub(super) fn config(
             anonymous_caller,
             limits,
             anonymous,
+            trusted_proxies: listeners::trusted_proxies(&server.trusted_proxies, report),
             max_body: max_body(&server.max_body, report),
             request_timeout,
             limit_status: limit_status(&server.limit_status, report),
@@ -169,5 +171,10 @@ fn log(raw: &file::Log, report: &mut Report<'_>) -> LogConfig {
         ("trace", Level::TRACE),
     ];
     let formats = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
-    LogConfig { level: one_of(&raw.level, &levels, report), format: one_of(&raw.format, &formats, report) }
+    let lines = [("all", Lines::All), ("errors", Lines::Errors), ("off", Lines::Off)];
+    LogConfig {
+        level: one_of(&raw.level, &levels, report),
+        format: one_of(&raw.format, &formats, report),
+        access: one_of(&raw.access, &lines, report),
+    }
 }

@@ -64,6 +64,7 @@ section! {
     /// `[server]`
     Server {
         listen: Strings,
+        trusted_proxies: Strings,
         workers: u64,
         anonymous: bool,
         max_body: Size,
@@ -157,6 +158,7 @@ section! {
     Log {
         level: String,
         format: String,
+        access: String,
     }
 }
 

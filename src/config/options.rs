@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::reader::problem::Problem;
 use super::reader::secrets::SecretFile;
+use crate::observe::access_log::Lines;
 use crate::observe::trace;
 use crate::secret::Secret;
 use crate::{alert, callback, export, pipeline, server, store, token, upstream};
@@ -78,6 +79,8 @@ pub struct LogConfig {
     pub level: tracing::Level,
     /// The form of a line.
     pub format: LogFormat,
+    /// Which requests have a line, whatever the level.
+    pub access: Lines,
 }
 
 /// The form of a log line.

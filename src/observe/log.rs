@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
+use super::audit;
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -41,7 +43,7 @@ impl Format {
 pub struct Options {
     /// How lines look.
     pub format: Format,
-    /// The most detailed level of wxgate's own events. Libraries are heard from `WARN` up only:
+    /// The most detailed level of wxgate's own events, but for what operators do. Libraries are heard from `WARN` up only:
     /// below that they may print URLs and headers, which hold credentials.
     pub level: LevelFilter,
 }
@@ -70,7 +72,8 @@ where
 {
     let filter = Targets::new()
         .with_default(options.level.min(LevelFilter::WARN))
-        .with_target(env!("CARGO_PKG_NAME"), options.level);
+        .with_target(env!("CARGO_PKG_NAME"), options.level)
+        .with_target(audit::TARGET, options.level.max(LevelFilter::INFO));
     // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if
     // stderr is closed too.
     let layer = layer().with_writer(writer).with_timer(Milliseconds).log_internal_errors(false);
@@ -102,6 +105,7 @@ mod tests {
     use tracing::level_filters::LevelFilter;
 
     use super::{Format, Options, subscriber};
+    use crate::observe::audit::Audit;
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -152,6 +156,16 @@ mod tests {
             tracing::trace!("own");
         });
         assert!(!text.contains("quiet") && text.contains("heard") && text.contains("own"), "{text}");
+    }
+
+    #[test]
+    fn what_operators_do_is_told_whatever_the_level() {
+        for level in [LevelFilter::OFF, LevelFilter::ERROR, LevelFilter::TRACE] {
+            let text = captured(Options { format: Format::Json, level }, || {
+                Audit::begin(None, "reload").done();
+            });
+            assert!(text.contains("\"kind\":\"audit\"") && text.contains("\"action\":\"reload\""), "{text}");
+        }
     }
 
     #[test]

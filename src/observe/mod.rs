@@ -1,6 +1,7 @@
 //! Tracing and metric primitives, and the clock; knows nothing of the rest.
 
 pub mod access_log;
+pub mod audit;
 pub mod chain;
 pub mod clock;
 pub mod exemplar;
@@ -9,4 +10,5 @@ pub mod hex;
 pub mod log;
 pub mod metrics;
 pub mod names;
+pub mod remote;
 pub mod trace;

@@ -136,6 +136,17 @@ pub(crate) struct ErrorView {
 }
 
 impl Error {
+    /// Whether it is the caller that was refused, not just this request.
+    pub(crate) fn refuses_caller(&self) -> bool {
+        matches!(
+            self,
+            Self::CallerUnknown(_)
+                | Self::CallerForbidden(_)
+                | Self::WrongSecret
+                | Self::PlaceholderExpired(_)
+        )
+    }
+
     pub(crate) fn view(&self) -> ErrorView {
         let (status, code) = match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use crate::observe::clock::Timestamp;
 use crate::quota::limit::LimitOptions;
+use crate::server::TrustedProxies;
 use crate::token;
 use crate::wechat::pattern::Pattern;
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
     pub anonymous: bool,
+    /// Whose word on where a request comes from is believed.
+    pub trusted_proxies: TrustedProxies,
     /// A longer request body is refused.
     pub max_body: u64,
     /// Once so much was spent waiting for tokens and answers, a request is not sent again.

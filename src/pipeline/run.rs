@@ -185,14 +185,14 @@ impl Handler for Pipeline {
     /// Runs a request and reports it.
     async fn handle(&self, request: Request, peer: Peer) -> Response {
         let snapshot = self.snapshot();
-        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request);
+        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request, peer);
         // Boxed, so that what hyper moves for each request and keeps for each connection is small.
         let decided = Box::pin(self.run(&snapshot, request, peer, &mut report)).await;
         report.deliver(decided, Statuses::of(&snapshot.options))
     }
 
-    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<HttpResponse<Bytes>> {
+    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
-        Some(self.reporter.refused(&error, Statuses::of(&self.snapshot().options)))
+        Some(self.reporter.refused(&error, peer.remote(), Statuses::of(&self.snapshot().options)))
     }
 }

@@ -41,7 +41,7 @@ pub use self::clear::{Cleared, Remembered};
 pub use self::counts::history::Range;
 pub use self::counts::tally::{Call, Outcome};
 pub use self::report::{AppReport, Curves, EndpointReport, Report, WarningReport};
-pub use self::usage::warning::{Warning, WarningKind};
+pub use self::usage::warning::{Blame, Warning, WarningKind};
 
 use self::counts::ledger::Ledger;
 use self::counts::tally::Tally;

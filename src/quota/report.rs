@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::counts::history::Range;
 use super::counts::tally::Point;
 use super::shared::Watched;
-use super::{Quota, WarningKind};
+use super::{Blame, Quota, WarningKind};
 use crate::observe::clock::Timestamp;
 
 /// Everything that is known of today.
@@ -73,8 +73,8 @@ pub struct WarningReport {
     pub kind: WarningKind,
     /// In words.
     pub message: String,
-    /// Who spends most.
-    pub caller: Option<String>,
+    /// Whose calls brought it about.
+    pub blame: Blame,
 }
 
 /// Curves over a stretch of time, a value a step.
@@ -148,7 +148,7 @@ impl Quota {
                 path: noted.path.clone(),
                 kind: noted.kind,
                 message: noted.message.clone(),
-                caller: noted.caller.clone(),
+                blame: noted.blame.clone(),
             }));
             let sums = sums.remove(&watched.label).unwrap_or_default();
             let endpoint = |(path, sums)| endpoint(watched, path, sums, &names, now);

@@ -16,7 +16,7 @@ use super::shared::{Shared, Watched};
 use super::usage::figures::{Answer, Called, Figures, Known, Notes, judge};
 use super::usage::pace::Pace;
 use super::usage::standing::Standing;
-use super::usage::warning::Noted;
+use super::usage::warning::{Blame, Noted};
 use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};
@@ -163,6 +163,10 @@ impl Shared {
 
     async fn ask_about(&self, app: &App, paths: Vec<&'static str>) {
         let day = self.clock.now().beijing_day();
+        // Else what other replicas flushed since the last look would pass for later than the question.
+        if self.store.location().shared() && !paths.is_empty() {
+            self.look().await;
+        }
         let mut answers = Vec::with_capacity(paths.len());
         for path in paths {
             let before = self.ours(app, path);
@@ -224,7 +228,7 @@ impl Shared {
             let used = figures.used_now(ours);
             let standing = Standing { figures: &figures, former: former.as_ref(), used, ends: None };
             for kind in standing.warnings().into_iter().filter(|kind| *kind == WarningKind::Around) {
-                self.warn(app, path, kind, words(&standing, kind, path)).await;
+                self.warn(app, path, kind, figures.around(), words(&standing, kind, path)).await;
             }
         }
     }
@@ -243,11 +247,12 @@ impl Shared {
                 let ends = ends.filter(|ends| *ends < now.beijing_midnight());
                 let standing = Standing { figures: &figures, former: None, used, ends };
                 let warnings = standing.warnings().into_iter();
-                holding.extend(warnings.map(|kind| (*path, kind, words(&standing, kind, path))));
+                let around = figures.around();
+                holding.extend(warnings.map(|kind| (*path, kind, around, words(&standing, kind, path))));
             }
         });
-        for (path, kind, words) in holding {
-            self.warn(app, path, kind, words).await;
+        for (path, kind, around, words) in holding {
+            self.warn(app, path, kind, around, words).await;
         }
     }
 
@@ -257,6 +262,7 @@ impl Shared {
         app: &App,
         path: &'static str,
         kind: WarningKind,
+        around: u64,
         (message, chinese): (String, String),
     ) {
         let is_known =
@@ -264,12 +270,12 @@ impl Shared {
         if self.of(app, |watched| is_known(&watched.notes)) == Some(true) {
             return;
         }
-        let caller = self.spends_most(app, path);
+        let blame = self.blame(app, path, kind, around);
         let first = self.change(app, |notes, now| {
             let first = !is_known(notes);
             if first {
-                let (path, message, caller) = (path.to_owned(), message.clone(), caller.clone());
-                notes.warnings.push(Noted { at: now, path, kind, message, caller });
+                let (path, message, blame) = (path.to_owned(), message.clone(), blame.clone());
+                notes.warnings.push(Noted { at: now, path, kind, message, blame });
             }
             first
         });
@@ -281,12 +287,14 @@ impl Shared {
             app = &*app.name,
             endpoint = path,
             kind = kind.as_str(),
-            caller = caller.as_deref(),
+            caller = blame.caller.as_ref().map(|(name, _)| name.as_str()),
+            caller_percent = blame.caller.as_ref().map(|(_, percent)| percent),
+            around = (around > 0).then_some(around),
             "{message}"
         );
         let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
         // Nobody may be listening.
-        let _ = self.warnings.send(Warning { at, app, path, kind, message, chinese, caller });
+        let _ = self.warnings.send(Warning { at, app, path, kind, message, chinese, blame });
     }
 
     /// What has gone through wxgate today.
@@ -297,8 +305,16 @@ impl Shared {
         self.ledger.lock().calls().map(of).sum()
     }
 
-    /// The caller with most calls of an endpoint, and its part of them.
-    fn spends_most(&self, app: &App, path: &str) -> Option<String> {
+    /// Who is behind the calls of an endpoint, of which `around` did not come through wxgate.
+    fn blame(&self, app: &App, path: &str, kind: WarningKind, around: u64) -> Blame {
+        // Callers have nothing to do with what goes around wxgate.
+        let caller = if kind == WarningKind::Around { None } else { self.spends_most(app, path, around) };
+        Blame { caller, around }
+    }
+
+    /// The caller with most calls of an endpoint, and its part in percent; none if more went around
+    /// wxgate.
+    fn spends_most(&self, app: &App, path: &str, around: u64) -> Option<(String, u64)> {
         let label = self.names.label(&app.name);
         let mut of: BTreeMap<u16, u64> = BTreeMap::new();
         for (key, count) in self.ledger.lock().calls().filter(|(key, _)| key.app == label && key.path == path)
@@ -306,10 +322,11 @@ impl Shared {
             *of.entry(key.caller).or_default() += count;
         }
         let all: u64 = of.values().sum();
-        let (caller, most) = of.into_iter().max_by_key(|(_, count)| *count)?;
+        let (caller, most) =
+            of.into_iter().max_by_key(|(_, count)| *count).filter(|(_, most)| *most > around)?;
         let names = self.names.all();
         let name = names.get(usize::from(caller))?;
-        Some(format!("{name} ({} %)", most * 100 / all.max(1)))
+        Some((name.to_string(), most * 100 / (all + around)))
     }
 
     /// Changes an app's notes for all replicas, and gives what `change` gave for the version that

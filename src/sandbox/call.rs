@@ -45,7 +45,7 @@ impl Call {
             host: header(http::header::HOST),
             from: match peer {
                 Peer::Tcp(address) => address.ip(),
-                Peer::Unix => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                Peer::Unix(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             },
             body,
             now,
@@ -59,6 +59,11 @@ impl Call {
             .find(|(known, _)| known == name)
             .map(|(_, value)| &**value)
             .filter(|v| !v.is_empty())
+    }
+
+    /// The first credential of the query, and the parameter's name.
+    pub(super) fn credential(&self) -> Option<(&str, &str)> {
+        credential(&self.query)
     }
 
     /// The body as a JSON object.
@@ -79,6 +84,12 @@ impl Call {
 /// The decoded parameters of a query, in order.
 pub(super) fn query(parts: &Parts) -> Vec<(String, String)> {
     form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// The first credential among a query's parameters, and its name.
+pub(super) fn credential(query: &[(String, String)]) -> Option<(&str, &str)> {
+    let found = query.iter().find(|(name, _)| CREDENTIALS.contains(&&**name));
+    found.map(|(name, value)| (&**name, &**value))
 }
 
 /// A non-empty string field of a JSON object.

@@ -9,7 +9,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use super::answer::Answer;
-use super::call::{self, CREDENTIALS, Call};
+use super::call::{self, Call};
 use super::paths::{PROBE, issues_app_token};
 use super::state::faults::{Action, Plan, When};
 use super::state::journal::{Entry, Framing};
@@ -30,11 +30,14 @@ impl Wechat {
 
     async fn answer(&self, parts: &Parts, body: Incoming, peer: Peer) -> Response {
         let path = parts.uri.path();
+        let mut entry = entry(&self.world, parts, peer);
         let (plan, settings) = {
             let mut state = self.world.state();
+            entry.unlisted =
+                !endpoints::is_listed(&state, path, entry.access_token.as_deref(), entry.time_ms);
             (state.faults.plan(path), state.settings.clone())
         };
-        let seq = self.world.arrive(entry(&self.world, parts, peer), settings.journal_limit);
+        let seq = self.world.arrive(entry, settings.journal_limit);
         let takes_gzip = takes_gzip(parts);
         let reply = |answer: Answer| {
             let (status, errcode) = (answer.status.as_u16(), answer.errcode());
@@ -124,14 +127,13 @@ impl Handler for Wechat {
 
 fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
     let parameters = call::query(parts);
-    let credential = parameters.into_iter().find(|(name, _)| CREDENTIALS.contains(&&**name));
     Entry {
         seq: 0,
         time_ms: world.clock.now(),
         at_us: u64::try_from(world.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         peer: match peer {
             Peer::Tcp(address) => address.to_string(),
-            Peer::Unix => "unix".to_owned(),
+            Peer::Unix(_) => "unix".to_owned(),
         },
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -141,7 +143,8 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
-        access_token: credential.map(|(_, value)| value),
+        access_token: call::credential(&parameters).map(|(_, value)| value.to_owned()),
+        unlisted: false,
         body_length: 0,
         body_sha256: None,
         framing: framing(parts),

@@ -37,7 +37,7 @@ pub(super) async fn serve<H: Handler>(
     let mut refusal = overloaded.then_some(Refusal::Overloaded);
     let socket = match accepted {
         Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
-        Accepted::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+        Accepted::Unix(stream, _) => Socket::Unix(UnixStream::from_std(stream)?),
         Accepted::Tls(stream, _, identity) => {
             let opening = tls::open(TcpStream::from_std(stream)?, identity, options.head_timeout);
             // The largest part of what this task may have to keep.

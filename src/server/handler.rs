@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 
 use crate::message::body::Body;
+use crate::observe::remote::Remote;
 
 /// A request as it came from the socket; its body is read as the handler asks for it.
 pub type Request = http::Request<Incoming>;
@@ -30,8 +31,18 @@ pub trait Handler: 'static {
 pub enum Peer {
     /// A TCP peer.
     Tcp(std::net::SocketAddr),
-    /// Somebody on this machine, by a unix socket.
-    Unix,
+    /// Somebody on this machine, by a unix socket: the user, if the kernel told.
+    Unix(Option<u32>),
+}
+
+impl Peer {
+    /// As logs name it.
+    pub fn remote(self) -> Remote {
+        match self {
+            Self::Tcp(address) => Remote::Address(address.ip().to_canonical()),
+            Self::Unix(user) => Remote::Unix(user),
+        }
+    }
 }
 
 /// What the server itself can't hand to a handler.

@@ -43,14 +43,15 @@ pub struct BindError {
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
     Tls(TcpStream, SocketAddr, Identity),
-    Unix(UnixStream),
+    /// With the user of the process at the other end.
+    Unix(UnixStream, Option<u32>),
 }
 
 impl Accepted {
     pub(super) fn peer(&self) -> Peer {
         match self {
             Self::Tcp(_, address) | Self::Tls(_, address, _) => Peer::Tcp(*address),
-            Self::Unix(_) => Peer::Unix,
+            Self::Unix(_, user) => Peer::Unix(*user),
         }
     }
 }
@@ -132,7 +133,11 @@ impl Accepting {
                     Some(tls) => Accepted::Tls(stream, peer, tls.identity()),
                 })
             }
-            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
+            Self::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                let user = stream.peer_cred().ok().map(|of| of.uid());
+                Ok(Accepted::Unix(stream.into_std()?, user))
+            }
         }
     }
 }

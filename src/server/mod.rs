@@ -6,6 +6,7 @@ mod framing;
 mod handler;
 mod listener;
 mod options;
+mod remote;
 mod socket;
 mod stream;
 mod tls;
@@ -23,6 +24,7 @@ pub use self::handler::{Handler, Peer, Refusal, Request, Response};
 use self::listener::{Accepted, Accepting};
 pub use self::listener::{BindError, Listener};
 pub use self::options::{Address, Options};
+pub use self::remote::TrustedProxies;
 pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, Count, Stage, Worker};
 

@@ -130,6 +130,17 @@ fn a_sandbox_serves_made_up_accounts_until_a_signal_comes() {
     );
     assert!(get(&token).contains("\"access_token\""));
     assert!(get(url(&text, "/sandbox/journal")).contains("/cgi-bin/token"));
+    assert!(text.contains("--allow-unlisted"), "{text}");
+    assert!(get(&url(&text, "/cgi-bin/token").replace("token", "tokne")).contains("\"errcode\":40066"));
+    assert_eq!(sandbox.signal("-TERM"), Some(0));
+}
+
+#[test]
+fn a_sandbox_may_be_started_so_that_it_takes_endpoints_that_wechat_does_not_have() {
+    let mut sandbox = Serving::start(&["sandbox", "--listen", "127.0.0.1:0", "--allow-unlisted"]);
+    let text = sandbox.read_to("Ctrl-C ends it.");
+    let misspelt = url(&text, "/cgi-bin/token").replace("token", "tokne");
+    assert!(get(&misspelt).contains("\"errcode\":41001"), "{}", get(&misspelt));
     assert_eq!(sandbox.signal("-TERM"), Some(0));
 }
 

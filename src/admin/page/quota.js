@@ -68,6 +68,12 @@ export function renderApp(card, quota, endsIn) {
   set(find(".all", card), text("allEndpoints"));
 }
 
+// Who is behind it; the words of `around` say it themselves.
+function blame(warning) {
+  if (warning.caller !== null) return text("mostBy")(warning.caller, number(warning.caller_percent));
+  return warning.kind === "around" ? null : around(warning);
+}
+
 export function renderWarnings(warnings) {
   show(find("#warnings"), warnings.length > 0);
   const keyOf = (warning) => [warning.kind, warning.app, warning.endpoint, warning.at].join(" ");
@@ -80,8 +86,8 @@ export function renderWarnings(warnings) {
     style(item, warning.kind === "exhausted" || warning.kind === "used_90_percent" ? "bad" : "waiting");
     set(find("time", item), moment(warning.at));
     const known = text("warning");
-    const what = Object.hasOwn(known, warning.kind) ? known[warning.kind](warning) : warning.message;
-    set(find("span", item), joined([what, warning.caller === null ? null : text("mostBy")(warning.caller)]));
+    const what = Object.hasOwn(known, warning.kind) ? known[warning.kind](warning, number(warning.around ?? 0)) : warning.message;
+    set(find("span", item), joined([what, blame(warning)]));
   });
 }
 

@@ -28,9 +28,9 @@ const EN = {
     used_90_percent: (w) => `${w.app}: 90 % of the day's quota of ${w.endpoint} is used`,
     exhausted: (w) => `${w.app}: the day's quota of ${w.endpoint} is used up`,
     forecast: (w) => `${w.app}: at this pace the quota of ${w.endpoint} won't last for the day`,
-    around: (w) => `${w.app}: somebody calls ${w.endpoint} without wxgate`,
+    around: (w, count) => `${w.app}: ${count} calls of ${w.endpoint} did not come through wxgate`,
   },
-  mostBy: (caller) => `most of it by ${caller}`,
+  mostBy: (caller, percent) => `most of it by ${caller} (${percent} %)`,
 
   traffic: "Traffic", whichApp: "App", range: "Range", day: "24 hours", month: "30 days", allApps: "All apps",
   perMinute: "Requests a minute", perHour: "Requests an hour", latency: "Average time of a request",
@@ -124,9 +124,9 @@ const ZH = {
     used_90_percent: (w) => `${w.app}：${w.endpoint} 今日配额已用 90%`,
     exhausted: (w) => `${w.app}：${w.endpoint} 今日配额已用完`,
     forecast: (w) => `${w.app}：按目前的速度，${w.endpoint} 的配额撑不过今天`,
-    around: (w) => `${w.app}：有程序绕过 wxgate 调用 ${w.endpoint}`,
+    around: (w, count) => `${w.app}：${w.endpoint} 有 ${count} 次调用没有经过 wxgate，有程序在直接使用该应用的凭证`,
   },
-  mostBy: (caller) => `主要来自 ${caller}`,
+  mostBy: (caller, percent) => `主要来自 ${caller}（${percent}%）`,
 
   traffic: "流量", whichApp: "应用", range: "时间范围", day: "24 小时", month: "30 天", allApps: "全部应用",
   perMinute: "每分钟请求数", perHour: "每小时请求数", latency: "平均耗时",

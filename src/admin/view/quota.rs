@@ -111,8 +111,13 @@ pub struct Warning {
     pub kind: String,
     /// In words.
     pub message: String,
-    /// The caller that spends most, and its part of the calls in percent.
+    /// The caller that spends most; none if more calls went around wxgate than any caller made, as
+    /// with `around`.
     pub caller: Option<String>,
+    /// Its part of the calls in percent.
+    pub caller_percent: Option<u64>,
+    /// Calls that did not come through wxgate, if there are any.
+    pub around: Option<u64>,
 }
 
 /// Answer of `GET /api/v1/traffic?app=NAME&range=day|month`: a column a curve, of this replica

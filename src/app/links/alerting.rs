@@ -72,6 +72,7 @@ impl Watch {
                         app,
                         topic: Topic::Token,
                         kind: "token_recovered",
+                        caller: None,
                         english: "the token is there again".to_owned(),
                         chinese: "令牌已恢复正常".to_owned(),
                     });
@@ -111,6 +112,7 @@ impl Watch {
                         app,
                         topic: Topic::Interference,
                         kind: "interference",
+                        caller: None,
                         english: "somebody else fetches tokens with this app's secret, which ends wxgate's: find them by \
                                   the secret, or reset it"
                             .to_owned(),
@@ -154,21 +156,32 @@ fn trouble(
         app: Arc::clone(app),
         topic: Topic::Token,
         kind,
+        caller: None,
         english: format!("{english}: {failure}"),
         chinese: format!("{chinese}：{failure}"),
     }
 }
 
 fn of_quota(warning: Warning) -> Notice {
-    let Warning { at, app, kind, message, chinese, caller, .. } = warning;
-    let most = caller.as_ref().map(|caller| format!("; most calls are of {caller}")).unwrap_or_default();
-    let most_chinese = caller.map(|caller| format!("；调用最多的是 {caller}")).unwrap_or_default();
+    let Warning { at, app, kind, message, chinese, blame, .. } = warning;
+    let (who, who_chinese) = match (&blame.caller, blame.around) {
+        (Some((name, percent)), _) => {
+            let most = format!("{name} ({percent} %)");
+            (format!("; most calls are of {most}"), format!("；调用最多的是 {most}"))
+        }
+        (None, around) if around > 0 && kind != WarningKind::Around => (
+            format!("; {around} calls did not come through wxgate"),
+            format!("；其中 {around} 次调用没有经过 wxgate"),
+        ),
+        (None, _) => Default::default(),
+    };
     Notice {
         at,
         app,
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
-        english: format!("{message}{most}"),
-        chinese: format!("{chinese}{most_chinese}"),
+        caller: blame.caller,
+        english: format!("{message}{who}"),
+        chinese: format!("{chinese}{who_chinese}"),
     }
 }

@@ -82,13 +82,16 @@ fn error(code: i64, count: u64) -> ErrorCount {
 }
 
 fn warning(warning: WarningReport) -> Warning {
+    let (caller, caller_percent) = warning.blame.caller.unzip();
     Warning {
         at: time(warning.at),
         app: warning.app.to_string(),
         endpoint: warning.path,
         kind: warning.kind.as_str().to_owned(),
         message: warning.message,
-        caller: warning.caller,
+        caller,
+        caller_percent,
+        around: Some(warning.blame.around).filter(|around| *around > 0),
     }
 }
 

@@ -94,7 +94,7 @@ impl Fixed {
             write_timeout,
             drain_timeout,
         } = server;
-        let LogConfig { level, format } = log;
+        let LogConfig { level, format, access } = log;
         let of_trace = |differs: fn(&trace::Options, &trace::Options) -> bool| match (trace, &new.trace) {
             (Some(one), Some(other)) => differs(one, other),
             _ => false,
@@ -113,6 +113,7 @@ impl Fixed {
             ("callback.listen", *callback != new.callback),
             ("log.level", *level != new.log.level),
             ("log.format", *format != new.log.format),
+            ("log.access", *access != new.log.access),
             ("replay.memory", *replay_memory != new.replay_memory),
             ("trace", trace.is_some() != new.trace.is_some()),
             ("trace.endpoint", of_trace(|one, other| one.endpoint != other.endpoint)),

@@ -61,7 +61,9 @@ impl Core {
             tls.replace(identity.clone());
         }
         self.callbacks.configure(config.callback.platforms.clone());
+        self.callbacks.trust(config.pipeline.trusted_proxies.clone());
         self.admin.token.store(config.admin.token.clone());
+        self.admin.trusted_proxies.store(Arc::new(config.pipeline.trusted_proxies.clone()));
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());
         for warning in &config.warnings {

@@ -70,7 +70,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
     let upstream = upstreams.configure(&config.upstreams)?;
-    let access_log = Arc::new(AccessLog::start(json, workers, access_log).map_err(StartError::Thread)?);
+    let access_log =
+        Arc::new(AccessLog::start(json, config.log.access, workers, access_log).map_err(StartError::Thread)?);
     let traces = Arc::new(match &config.trace {
         Some(options) => Traces::start(options, tls::client_config(None)?)?,
         None => Traces::default(),
@@ -106,6 +107,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
+    callbacks.trust(config.pipeline.trusted_proxies.clone());
     let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
 
     let state = Arc::new(admin::State::new(clock.now()));
@@ -113,6 +115,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
+            trusted_proxies: ArcSwap::from_pointee(config.pipeline.trusted_proxies.clone()),
             apps: views::apps(manager.clone(), exporter.clone(), clock),
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),

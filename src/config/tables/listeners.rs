@@ -1,6 +1,9 @@
 //! `[server]` and `[admin]`: who may reach the proxy.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::config::file;
 use crate::config::options::AdminConfig;
@@ -9,7 +12,7 @@ use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::units::positive;
 use crate::config::reader::values::{Field, Item, Strings};
-use crate::server::{Address, Options};
+use crate::server::{Address, Options, TrustedProxies};
 
 /// More threads than any machine has cores.
 const MOST_WORKERS: u64 = 1024;
@@ -117,6 +120,25 @@ fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
             1
         }
     }
+}
+
+/// Whose `X-Forwarded-For` is believed.
+pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Report<'_>) -> TrustedProxies {
+    let items = field.item().map_or(&[][..], |list| &list.value.0);
+    let read = |item: &Item<String>| {
+        let address = || item.value.parse::<IpAddr>().map(|address| address.to_canonical().into()).ok();
+        let network = item.value.parse().ok().or_else(address);
+        match network.map(|network: IpNet| network.prefix_len()) {
+            None => report.error(
+                &item.place,
+                "is no network, expected one like \"10.0.0.0/8\" or \"fd00::/8\", or a single address",
+            ),
+            Some(0) => report.warn(&item.place, "is everybody, who can then write any address into the log"),
+            Some(_) => {}
+        }
+        network
+    };
+    items.iter().filter_map(read).collect()
 }
 
 /// Threads that serve; 0 stands for one a core.

@@ -17,6 +17,7 @@ use super::exposition::Exposition;
 use super::metrics::Sharded;
 
 mod entry;
+mod redact;
 
 use entry::Clockface;
 pub use entry::Entry;
@@ -36,9 +37,22 @@ pub struct AccessLog {
     finished: Mutex<mpsc::Receiver<()>>,
 }
 
+/// Which requests have a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lines {
+    /// Each.
+    #[default]
+    All,
+    /// Those that were refused, failed, or got an error of WeChat's.
+    Errors,
+    /// None.
+    Off,
+}
+
 #[derive(Debug)]
 struct Shared {
     json: bool,
+    lines: Lines,
     buffers: Sharded<Buffer>,
     closing: AtomicBool,
     /// Lines that the sink refused; the other losses are counted in the buffers.
@@ -62,10 +76,16 @@ pub struct Shard {
 
 impl AccessLog {
     /// Starts the writer thread for `workers`. `json` chooses between JSON lines and short ones for
-    /// people.
-    pub fn start(json: bool, workers: usize, sink: Box<dyn Write + Send>) -> std::io::Result<Self> {
+    /// people, `lines` which there are.
+    pub fn start(
+        json: bool,
+        lines: Lines,
+        workers: usize,
+        sink: Box<dyn Write + Send>,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             json,
+            lines,
             buffers: Sharded::new(workers),
             closing: AtomicBool::new(false),
             unwritten: AtomicU64::new(0),
@@ -118,8 +138,13 @@ impl Drop for AccessLog {
 }
 
 impl Shard {
-    /// Logs one request. Never blocks on the sink.
+    /// Logs one request, if it is among those that are logged. Never blocks on the sink.
     pub fn write(&self, entry: &Entry<'_>) {
+        match self.shared.lines {
+            Lines::All => {}
+            Lines::Errors if entry.is_error() => {}
+            Lines::Errors | Lines::Off => return,
+        }
         let first = self.shared.buffers.with(self.worker, |buffer| {
             let before = buffer.lines.len();
             let time = buffer.clockface.show(entry.time);
@@ -173,7 +198,7 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Condvar, Mutex};
 
-    use super::{AccessLog, Entry, LONGEST_BUFFER};
+    use super::{AccessLog, Entry, LONGEST_BUFFER, Lines};
 
     /// A sink that keeps what it gets and can be told to take nothing.
     #[derive(Clone, Default)]
@@ -225,7 +250,7 @@ mod tests {
 
     fn log(workers: usize) -> (AccessLog, Sink) {
         let sink = Sink::default();
-        (AccessLog::start(true, workers, Box::new(sink.clone())).expect("a thread"), sink)
+        (AccessLog::start(true, Lines::All, workers, Box::new(sink.clone())).expect("a thread"), sink)
     }
 
     #[test]

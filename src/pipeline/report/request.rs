@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HeaderName;
+use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
 use crate::observe::hex::DIGITS;
 use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::observe::remote::Remote;
 use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
 use crate::pipeline::directory::{App, Caller};
@@ -28,7 +29,7 @@ use crate::pipeline::permit::Observed;
 use crate::pipeline::plan::{APP_HEADER, Identity};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
-use crate::server::{Request, Response};
+use crate::server::{Peer, Request, Response};
 use crate::wechat::errcode;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,7 +55,7 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Answers, counts and logs what never became a request.
-    pub(crate) fn refused(&self, error: &Error, statuses: Statuses) -> http::Response<Bytes> {
+    pub(crate) fn refused(&self, error: &Error, remote: Remote, statuses: Statuses) -> http::Response<Bytes> {
         let mut answer = error.answer(statuses);
         let request_id = request_id(&HeaderMap::new());
         let code = error.view().code;
@@ -68,6 +69,7 @@ impl Reporter {
         });
         self.log.write(&Entry {
             time: self.clock.now(),
+            remote: Some(remote),
             method: "-",
             path: "-",
             status,
@@ -89,6 +91,8 @@ pub(crate) struct Report {
     started: Instant,
     method: Method,
     uri: Uri,
+    remote: Remote,
+    user_agent: Option<HeaderValue>,
     request_id: HeaderValue,
     traceparent: Option<Traceparent>,
     explains: bool,
@@ -108,7 +112,12 @@ pub(crate) struct Report {
 
 impl Report {
     /// Opens the report of `request`.
-    pub(crate) fn open(reporter: &Rc<Reporter>, snapshot: Rc<WorkerSnapshot>, request: &Request) -> Self {
+    pub(crate) fn open(
+        reporter: &Rc<Reporter>,
+        snapshot: Rc<WorkerSnapshot>,
+        request: &Request,
+        peer: Peer,
+    ) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
         let traceparent = Traceparent::of(request.headers());
         let parent = traceparent.as_ref().map(|parent| Parent {
@@ -119,10 +128,12 @@ impl Report {
         Self {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
+            remote: snapshot.options.trusted_proxies.remote(peer, request.headers()),
             snapshot,
             started: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
+            user_agent: request.headers().get(USER_AGENT).cloned(),
             request_id: request_id(request.headers()),
             traceparent,
             explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
@@ -160,6 +171,9 @@ impl Report {
                 let view = error.view();
                 self.attempts.errcode = None;
                 self.code = view.code;
+                if !error.refuses_caller() {
+                    self.user_agent = None;
+                }
                 self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(Chain(&error).to_string().into());
                 error.answer(statuses).map(Body::from)
@@ -297,10 +311,13 @@ impl Report {
     }
 
     fn log(&self, taken: Duration, now: Timestamp) {
+        let refused = self.user_agent.as_ref().filter(|_| self.outcome == Outcome::Refused);
+        let agent = refused.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         self.reporter.log.write(&Entry {
             time: now,
             app: self.app().map(|app| &*app.name),
             caller: self.caller_name(),
+            remote: Some(self.remote),
             method: self.method.as_str(),
             // A `&` typed for the `?` would put a credential into the path.
             path: self.uri.path().split(['&', '=']).next().unwrap_or_default(),
@@ -318,6 +335,7 @@ impl Report {
             bytes_out: Some(self.bytes_out),
             code: self.code.map(Code::as_str),
             cause: self.cause.as_deref(),
+            user_agent: agent.as_deref(),
         });
     }
 }

@@ -36,9 +36,9 @@ pub(crate) struct Figures {
     pub(crate) used: u64,
     /// When it was asked.
     pub(crate) at: Timestamp,
-    /// What had gone through wxgate today by then.
+    /// What had gone through wxgate today once all that WeChat counted was surely counted here.
     pub(crate) ours: u64,
-    /// By how much the two may differ because calls were under way.
+    /// How much of that came after WeChat was asked.
     pub(crate) slack: u64,
     /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's
     /// counter was cleared: what was before is nobody's fault, as counters in memory don't outlive
@@ -77,7 +77,8 @@ pub(crate) struct Notes {
 impl Figures {
     /// What has been used by now, when `ours` have gone through wxgate today.
     pub(crate) fn used_now(&self, ours: u64) -> u64 {
-        self.used + ours.saturating_sub(self.ours)
+        // Since the question, not since the comparison: WeChat's answer has none of what came between.
+        self.used + ours.saturating_sub(self.ours.saturating_sub(self.slack))
     }
 
     /// WeChat's counter has begun anew, which only asking shows.
@@ -305,6 +306,8 @@ mod tests {
         assert_eq!((third.base, third.around()), (250, 0));
         let fourth = figures(1_000, 60, 290).after(Some(&Known::Figures(third)));
         assert_eq!(fourth.around(), 20);
+        // What came between question and comparison is used, and accuses nobody.
+        assert_eq!(Figures { slack: 40, ..first }.used_now(250), 390);
         // Calls that were under way may be either's.
         assert_eq!(Figures { slack: 20, ..fourth }.around(), 0);
         assert_eq!(Figures { slack: 9, base_slack: 10, ..fourth }.around(), 20);

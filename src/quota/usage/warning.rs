@@ -44,7 +44,19 @@ pub(crate) struct Noted {
     pub(crate) path: String,
     pub(crate) kind: WarningKind,
     pub(crate) message: String,
-    pub(crate) caller: Option<String>,
+    /// Replicas of an older version don't note it.
+    #[serde(default)]
+    pub(crate) blame: Blame,
+}
+
+/// Whose calls brought it about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blame {
+    /// Who spends most, and its part of all calls in percent; none if more calls went around wxgate
+    /// than any caller made.
+    pub caller: Option<(String, u64)>,
+    /// Calls that did not come through wxgate.
+    pub around: u64,
 }
 
 /// Something that an operator should know of; told once a day by one of the replicas.
@@ -62,6 +74,6 @@ pub struct Warning {
     pub message: String,
     /// The same in Chinese.
     pub chinese: String,
-    /// Who spends most, and how much of it.
-    pub caller: Option<String>,
+    /// Whose calls brought it about.
+    pub blame: Blame,
 }

@@ -27,7 +27,10 @@ const INDEX: &[(&str, &str)] = &[
     ("GET /sandbox/state", "apps, their current tokens, what is set"),
     ("POST /sandbox/apps", "add or replace: {appid, secret, kind?, whitelist?: [address]}"),
     ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
-    ("POST /sandbox/settings", "any of the settings that GET shows"),
+    (
+        "POST /sandbox/settings",
+        "any of the settings that GET shows; {\"allow_unlisted\":true} answers endpoints that WeChat doesn't have as if it had them",
+    ),
     ("POST /sandbox/rotate", "somebody else fetched: {appid?, kind?, grace_ms?}"),
     ("POST /sandbox/poison", "still handed out, taken nowhere: {appid?, kind?}"),
     ("POST /sandbox/expire", "at its end: {appid?, kind?}"),
@@ -39,7 +42,10 @@ const INDEX: &[(&str, &str)] = &[
         "{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}",
     ),
     ("GET, POST /sandbox/clock", "{advance_ms}"),
-    ("GET /sandbox/journal", "?path= (exact, or a prefix with *) &since= &limit="),
+    (
+        "GET /sandbox/journal",
+        "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks what WeChat has no endpoint for",
+    ),
     ("GET /sandbox/counts", "{fetches, forces, probes}; ?appid="),
     ("GET /sandbox/variants", "the forms that error_variant may take"),
     ("GET /sandbox/blob", "?bytes= the digest of what media_id=blob-N downloads"),

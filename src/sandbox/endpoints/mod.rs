@@ -1,6 +1,7 @@
 //! What WeChat answers: a table of endpoints, and what each of them does.
 
 mod business;
+mod catalogue;
 mod credentials;
 mod issue;
 mod media;
@@ -9,4 +10,4 @@ mod quotas;
 mod table;
 
 pub(super) use self::issue::{appid_of, asks_force};
-pub(super) use self::table::{answer, body_limit};
+pub(super) use self::table::{answer, body_limit, is_listed};

@@ -1,5 +1,6 @@
-//! Which paths the fake knows, and what each demands.
+//! What the fake does of the endpoints that WeChat has, and what each demands.
 
+use super::catalogue::{self, Listed};
 use super::credentials::{self, Class, Holder};
 use super::media::MULTIPART_OVERHEAD;
 use super::{business, issue, media, oauth, quotas};
@@ -83,43 +84,6 @@ const GUARDED: &[Guarded] = &[
     ("/cgi-bin/component/set_authorizer_option", Class::Either, true, business::fine),
 ];
 
-/// Where WeChat has more endpoints than this table: they say ok to a good token.
-const FAMILIES: &[(&str, Class)] = &[
-    ("/cgi-bin/component/", Class::Component),
-    ("/cgi-bin/service/", Class::Suite),
-    ("/cgi-bin/license/", Class::Provider),
-    ("/wxa/component/", Class::Component),
-    ("/product/register/", Class::Component),
-    ("/componenttcb/", Class::Either),
-    ("/cgi-bin/", Class::App),
-    ("/wxa/", Class::App),
-    ("/wxaapi/", Class::App),
-    ("/channels/", Class::App),
-    ("/card/", Class::App),
-    ("/shop/", Class::App),
-    ("/product/", Class::App),
-    ("/datacube/", Class::App),
-    ("/xpay/", Class::App),
-    ("/merchant/", Class::App),
-    ("/shakearound/", Class::App),
-    ("/bizwifi/", Class::App),
-    ("/tcb/", Class::App),
-    ("/customservice/", Class::App),
-    ("/scan/", Class::App),
-    ("/promoter/", Class::App),
-    ("/device/", Class::App),
-    ("/cv/", Class::App),
-    ("/user-order/", Class::App),
-    ("/intp/", Class::App),
-    ("/marketing/", Class::App),
-    ("/nontax/", Class::App),
-    ("/semantic/", Class::App),
-    ("/cityservice/", Class::App),
-    ("/redpacketcover/", Class::App),
-    ("/publisher/", Class::App),
-    ("/ilink/api/", Class::App),
-];
-
 /// Whether the fake has the path in its tables by name.
 fn lists(path: &str) -> bool {
     OPEN.iter().any(|(known, _)| *known == path) || GUARDED.iter().any(|(known, ..)| *known == path)
@@ -133,18 +97,45 @@ pub(in crate::sandbox) fn body_limit(path: &str, media_limit: usize) -> usize {
     }
 }
 
+/// Whether WeChat has the endpoint for the token that it is called with.
+pub(in crate::sandbox) fn is_listed(state: &State, path: &str, token: Option<&str>, now: i64) -> bool {
+    find(state, path, token, now).is_some()
+}
+
+fn find(state: &State, path: &str, token: Option<&str>, now: i64) -> Option<Listed> {
+    let found = token.and_then(|token| state.tokens.find(token, now));
+    catalogue::find(path, found.map(|found| found.owner.kind))
+}
+
+/// What is taken for an endpoint that isn't listed: it demands whichever token it is called with.
+fn unlisted(call: &Call) -> Listed {
+    let class = match call.credential() {
+        // The user's own.
+        _ if call.path.starts_with("/sns/") => None,
+        Some(("component_access_token", _)) => Some(Class::Component),
+        Some(("suite_access_token", _)) => Some(Class::Suite),
+        Some(("provider_access_token", _)) => Some(Class::Provider),
+        _ => Some(Class::Either),
+    };
+    Listed { class }
+}
+
 /// What WeChat answers.
 pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
+    let token = call.credential().map(|(_, token)| token);
+    let listed = match find(state, &call.path, token, call.now) {
+        Some(listed) => listed,
+        None if state.settings.allow_unlisted => unlisted(call),
+        None => return Answer::error(40066),
+    };
     if let Some((_, decide)) = OPEN.iter().find(|(path, _)| *path == call.path) {
         return decide(state, call);
     }
-    let listed = GUARDED.iter().find(|(path, ..)| *path == call.path);
-    let family = || FAMILIES.iter().find(|(prefix, _)| call.path.starts_with(prefix));
-    let (class, post, decide) = match listed {
+    let (class, post, decide) = match GUARDED.iter().find(|(path, ..)| *path == call.path) {
         Some((_, class, post, decide)) => (*class, *post, *decide),
-        None => match family() {
-            Some((_, class)) => (*class, false, business::fine as Behind),
-            None => return Answer::error(40066),
+        None => match listed.class {
+            Some(class) => (class, false, business::fine as Behind),
+            None => return Answer::ok([]),
         },
     };
     let holder = match credentials::demand(state, call, class) {
@@ -158,4 +149,16 @@ pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
         return Answer::error(errcode);
     }
     decide(state, call, &holder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GUARDED, OPEN, catalogue};
+
+    #[test]
+    fn whatever_has_an_answer_of_its_own_is_an_endpoint_that_wechat_has() {
+        let paths = OPEN.iter().map(|(path, _)| path).chain(GUARDED.iter().map(|(path, ..)| path));
+        let unlisted: Vec<_> = paths.filter(|path| catalogue::find(path, None).is_none()).collect();
+        assert!(unlisted.is_empty(), "{unlisted:?}");
+    }
 }

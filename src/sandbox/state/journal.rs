@@ -40,6 +40,8 @@ pub struct Entry {
     pub headers: Vec<(String, String)>,
     /// The first credential of the query, decoded.
     pub access_token: Option<String>,
+    /// WeChat has no such endpoint, or not for the account that the credential is of.
+    pub unlisted: bool,
     /// Bytes of the body that came.
     pub body_length: u64,
     /// SHA-256 of those bytes in hex, once the body ended or broke off.

@@ -12,6 +12,9 @@ use crate::sandbox::variants::Variant;
 pub struct Settings {
     /// The wire form of errors.
     pub error_variant: Variant,
+    /// Endpoints that WeChat doesn't have, or not for the token's kind of account, are answered as if it
+    /// had them, and not 40066.
+    pub allow_unlisted: bool,
     /// How long a new token lives.
     pub lifetime_ms: i64,
     /// How long the previous classic token lives on.
@@ -55,6 +58,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             error_variant: Variant::default(),
+            allow_unlisted: false,
             lifetime_ms: 7_200_000,
             grace_ms: 300_000,
             force_grace_ms: 0,

@@ -141,11 +141,11 @@ impl RefreshTask {
     pub(super) fn fail(&mut self, failure: Failure) {
         let now = self.now();
         let app = self.app_name();
-        let retry_in = self.life.fail(failure.clone(), now);
+        let retry_in_ms = self.life.fail(failure.clone(), now).as_millis() as u64;
         if failure.permanent {
-            tracing::error!(%app, ?retry_in, "no token, and no request causes a fetch: {failure}");
+            tracing::error!(%app, retry_in_ms, "no token, and no request causes a fetch: {failure}");
         } else {
-            tracing::warn!(%app, ?retry_in, "no token: {failure}");
+            tracing::warn!(%app, retry_in_ms, "no token: {failure}");
         }
         self.shared.stats().last_failure = Some((now.wall, failure));
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -221,6 +221,7 @@ pub(crate) async fn start_with(
     let admin = Arc::new(Admin {
         scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
         token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
+        trusted_proxies: ArcSwap::default(),
         apps: told(&data, |data| data.apps.clone()),
         endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
         refresh: Arc::new(move |name, force| {

@@ -2,12 +2,15 @@
 
 mod page;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all, find, find_work, normalise};
 
 const TABLE: &str = include_str!("../../../src/wechat/catalogue/catalogue.tsv");
+const SANDBOX: &str = include_str!("../../../src/sandbox/endpoints/catalogue.tsv");
+/// Rows that one of the two tables has and the other hasn't, each with the reason.
+const APART: &[(&str, &str)] = &[];
 
 /// WeCom's rows, and all others.
 fn is_work(row: &str) -> bool {
@@ -83,6 +86,20 @@ fn every_row_is_well_formed() {
         let hosts = [Family::Mp, Family::Open, Family::Work].map(Family::host);
         assert!(columns[4] == "-" || hosts.contains(&columns[4]), "{row}");
     }
+}
+
+#[test]
+fn the_sandboxs_table_differs_from_this_one_by_no_row_without_a_reason() {
+    let own: BTreeSet<String> = TABLE
+        .lines()
+        .map(|row| {
+            let columns: Vec<&str> = row.split('\t').collect();
+            [columns[0], columns[1], columns[4]].join("\t")
+        })
+        .collect();
+    let sandboxs: BTreeSet<String> = SANDBOX.lines().map(str::to_owned).collect();
+    let apart: BTreeSet<String> = APART.iter().map(|(row, _)| (*row).to_owned()).collect();
+    assert_eq!(own.symmetric_difference(&sandboxs).cloned().collect::<BTreeSet<_>>(), apart);
 }
 
 #[test]

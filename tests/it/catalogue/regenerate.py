@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Makes src/wechat/catalogue/catalogue.tsv from a table of WeChat's endpoints: regenerate.py ENDPOINTS.TSV
+"""Makes src/wechat/catalogue/catalogue.tsv from a table of WeChat's endpoints, and the sandbox's own copy of it,
+src/sandbox/endpoints/catalogue.tsv: regenerate.py ENDPOINTS.TSV
 
 The input's columns: method, path (after another host's name where it isn't api.weixin.qq.com), credential class,
 kind of body, kind of answer, source. The output has path, credential class, kind of answer, method ("-" where
 unknown) and host ("-" for api.weixin.qq.com): first the rows of the official platform's hosts, sorted by path, then
-WeCom's. The two have paths in common that mean different things; within each a path stands once.
+WeCom's. The two have paths in common that mean different things; within each a path stands once. The sandbox's copy
+has path, credential class and host.
 
 Prints how many rows became how many entries. Then make the page of the documentation anew:
 REGENERATE=1 cargo test --test it catalogue::page
@@ -13,7 +15,9 @@ REGENERATE=1 cargo test --test it catalogue::page
 import pathlib
 import sys
 
-TARGET = pathlib.Path(__file__).parent.parent.parent.parent / "src" / "wechat" / "catalogue" / "catalogue.tsv"
+SOURCES = pathlib.Path(__file__).parent.parent.parent.parent / "src"
+TARGET = SOURCES / "wechat" / "catalogue" / "catalogue.tsv"
+SANDBOX = SOURCES / "sandbox" / "endpoints" / "catalogue.tsv"
 
 WORK = "qyapi.weixin.qq.com"
 # Off since 2020-09-15: https://developers.weixin.qq.com/community/develop/doc/0002245dcdc8c06f36fa6a47d56400
@@ -101,7 +105,10 @@ def main():
         else:
             entries[key] = row
     assert count == len(entries) + doubles
-    TARGET.write_text("".join("\t".join(entries[key]) + "\n" for key in sorted(entries)), encoding="utf-8")
+    ordered = [entries[key] for key in sorted(entries)]
+    TARGET.write_text("".join("\t".join(row) + "\n" for row in ordered), encoding="utf-8")
+    copy = ((path, wants, host) for path, wants, _answer, _method, host in ordered)
+    SANDBOX.write_text("".join("\t".join(row) + "\n" for row in copy), encoding="utf-8")
     work = sum(is_work for is_work, _ in entries)
     print(f"{count} rows: {len(entries) - work} entries, {work} of WeCom, {doubles} also on {RETIRED}")
 

@@ -200,6 +200,7 @@ fn everything_that_was_set_arrives() {
         "fetch_timeout",
         "refresh_wait",
         "anonymous",
+        "access",
         "request_timeout",
         "limit_status",
         "errors_as_200",
@@ -227,6 +228,8 @@ fn everything_that_was_set_arrives() {
     assert_eq!(set.matches("max_body: 1048576").count(), 2);
     assert_eq!(config.log.level, tracing::Level::DEBUG);
     assert_eq!(config.server.listen.len(), 2);
+    let trusted = |text: &str| config.pipeline.trusted_proxies.contains(text.parse().unwrap());
+    assert!(trusted("10.9.9.9") && trusted("::1") && !trusted("11.0.0.1") && !trusted("::2"));
     assert_eq!(config.admin.token.as_ref().map(|token| token.expose()), Some("correct-horse-battery-staple"));
     assert_eq!(config.upstreams[0].resolve["wechat.internal"].len(), 2);
     let [global, own] = config.upstreams.as_slice() else { panic!("two upstreams") };

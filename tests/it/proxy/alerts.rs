@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 
 use wxgate::sandbox::{App, AppKind, Sandbox};
 
-use crate::harness::{ADMIN_TOKEN, APPID, Gate, SECRET, SHOP, Setup, sandbox};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::harness::{ADMIN_TOKEN, APPID, Answer, Gate, Log, SECRET, SHOP, Setup, caller, sandbox};
 use crate::until::until;
 
 /// A robot that remembers what it was told.
@@ -105,12 +107,72 @@ async fn every_kind_of_robot_hears_of_a_quota_in_its_own_form() {
     let heard = feishu.messages(1).await;
     assert!(heard[0].body["sign"].is_string() && heard[0].body["content"]["text"].is_string(), "{heard:?}");
     let heard = hook.messages(1).await;
-    assert_eq!(heard[0].body["notices"][0]["kind"], "used_70_percent");
+    let notice = &heard[0].body["notices"][0];
+    assert_eq!(
+        (&notice["kind"], &notice["caller"], &notice["caller_percent"]),
+        (&"used_70_percent".into(), &"anonymous".into(), &100.into())
+    );
     assert!(heard[0].head.contains("x-wxgate-signature: sha256="), "{}", heard[0].head);
     assert!(deaf.heard().is_empty(), "{:?}", deaf.heard());
     let metrics = gate.metrics().await;
     assert!(metrics.contains("wxgate_notices_total{kind=\"webhook\",outcome=\"sent\"} 1\n"), "{metrics}");
     assert!(!gate.log.text().contains("canary-robot-key"));
+}
+
+/// Of one thread, on which the test's own collector of events sees the watch.
+#[tokio::test]
+async fn calls_around_wxgate_accuse_no_caller() {
+    let events = Log::default();
+    let writer = events.clone();
+    let layer = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
+    let _collecting = layer.set_default();
+    let (wecom, hook) = (Robot::start(&["{\"errcode\":0}"]).await, Robot::start(&[""]).await);
+    let robots = [alert("wecom", &wecom, "language = \"en\""), alert("webhook", &hook, "")].concat();
+    let orders = caller("orders", &["key"], &["shop"], "");
+    let apps = format!("{SHOP}{orders}{robots}");
+    let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;
+    gate.sandbox.daily_limit("/cgi-bin/user/info", 40);
+    let ask = async || gate.get_with("/cgi-bin/user/info?openid=o", &[("x-wxgate-key", "key")]).await;
+    assert_eq!(ask().await.errcode(), 0);
+    let known = "wxgate_quota_used{app=\"shop\",endpoint=\"/cgi-bin/user/info\"}";
+    until(
+        || known,
+        async || {
+            gate.clock.advance(1_000);
+            gate.metric(known).await == 1.0
+        },
+    )
+    .await;
+    let token = gate.token(APPID);
+    for _ in 0..30 {
+        let url = format!("{}/cgi-bin/user/info?openid=o&access_token={token}", gate.sandbox.url());
+        gate.client.get(url).send().await.expect("an answer");
+    }
+    assert_eq!(ask().await.errcode(), 0);
+    gate.clock.advance(700_000);
+
+    // Of the calls around, that with them 80 % are used, and early in the day a forecast.
+    let told = |heard: Vec<Heard>| -> Vec<Value> {
+        heard.iter().flat_map(|one| one.body["notices"].as_array().cloned().unwrap_or_default()).collect()
+    };
+    until(|| format!("{:?}", hook.heard()), async || told(hook.heard()).len() >= 2).await;
+    for notice in told(hook.heard()) {
+        assert!(notice["caller"].is_null() && notice["caller_percent"].is_null(), "{notice}");
+        let message = notice["message"].as_str().expect("a text");
+        assert!(message.contains("30 calls") && !message.contains("orders"), "{message}");
+    }
+    let heard = format!("{:?}", wecom.messages(1).await);
+    assert!(heard.contains("WeChat counted 30 calls") && !heard.contains("orders"), "{heard}");
+
+    let quota = Answer::of(gate.client.get(gate.admin_url("/api/v1/quota"))).await.json();
+    let logged: Vec<_> = events.lines().into_iter().filter(|line| line["around"].is_number()).collect();
+    let warnings = quota["warnings"].as_array().expect("a list");
+    for (kind, lines) in [("around", &logged), ("used_70_percent", &logged), ("around", warnings)] {
+        let line =
+            lines.iter().find(|line| line["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {lines:?}"));
+        assert_eq!(line["around"], 30, "{line}");
+        assert!(line["caller"].is_null() && line["caller_percent"].is_null(), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

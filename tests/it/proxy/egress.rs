@@ -270,18 +270,18 @@ async fn one_app_may_go_through_a_proxy_and_another_past_it() {
     let setup = Setup { upstream: base_urls.clone(), apps, ..Setup::default() };
     let gate = Gate::before(sandbox, setup).await.settled().await;
     assert_eq!(proxy.asked(), [&*target], "the game's token");
-    assert_eq!(gate.get("/@shop/wxa/call").await.errcode(), 0);
+    assert_eq!(gate.get("/@shop/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 1);
-    assert_eq!(gate.get("/@game/wxa/call").await.errcode(), 0);
+    assert_eq!(gate.get("/@game/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 2);
 
     gate.change(|setup| {
         setup.upstream = format!("{base_urls}\negress_proxy = \"{}\"", proxy.url(""));
     });
     gate.reload("", &format!("{SHOP}egress_proxy = \"direct\"\n"));
-    assert_eq!(gate.get("/@shop/wxa/call").await.errcode(), 0);
+    assert_eq!(gate.get("/@shop/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 2);
     gate.reload("", SHOP);
-    assert_eq!(gate.get("/@shop/wxa/call").await.errcode(), 0);
+    assert_eq!(gate.get("/@shop/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 3);
 }

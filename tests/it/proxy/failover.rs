@@ -251,8 +251,8 @@ async fn an_app_may_have_hosts_and_timeouts_of_its_own_and_a_reload_changes_them
     let gate = Gate::before(sandbox, setup).await;
     let host_of = async |gate: &Gate, app: &str| {
         gate.sandbox.reset();
-        assert_eq!(gate.get(&format!("/@{app}/wxa/call")).await.errcode(), 0);
-        gate.only("/wxa/call").header("host").expect("a host").to_owned()
+        assert_eq!(gate.get(&format!("/@{app}/cgi-bin/getcallbackip")).await.errcode(), 0);
+        gate.only("/cgi-bin/getcallbackip").header("host").expect("a host").to_owned()
     };
     let gate = gate.settled().await;
     let (first_host, second_host) = (first.address().to_string(), second.address().to_string());
@@ -260,9 +260,9 @@ async fn an_app_may_have_hosts_and_timeouts_of_its_own_and_a_reload_changes_them
     assert_eq!(host_of(&gate, "game").await, second_host);
 
     let slow = Action::Latency { milliseconds: 1000 };
-    gate.sandbox.fault(Fault::new(slow).path("/wxa/slow"));
-    assert_eq!(gate.get("/@game/wxa/slow").await.refusal(), (504, "upstream_timeout", -70504));
-    assert_eq!(gate.get("/@shop/wxa/slow").await.errcode(), 0, "15 s as ever");
+    gate.sandbox.fault(Fault::new(slow).path("/cgi-bin/menu/delete"));
+    assert_eq!(gate.get("/@game/cgi-bin/menu/delete").await.refusal(), (504, "upstream_timeout", -70504));
+    assert_eq!(gate.get("/@shop/cgi-bin/menu/delete").await.errcode(), 0, "15 s as ever");
     gate.sandbox.end_faults();
 
     // The keeper goes on with its token, and its next fetch goes the new way.
@@ -270,7 +270,7 @@ async fn an_app_may_have_hosts_and_timeouts_of_its_own_and_a_reload_changes_them
     assert_eq!(host_of(&gate, "game").await, first_host);
     gate.sandbox.reset();
     gate.sandbox.poison(OTHER_APPID);
-    assert_eq!(gate.get("/@game/wxa/call").await.errcode(), 0);
+    assert_eq!(gate.get("/@game/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(gate.journal("/cgi-bin/stable_token")[0].header("host"), Some(&*first_host));
     gate.change(|setup| setup.upstream = format!("base_urls = [\"{}\"]", second.url()));
     gate.reload("", SHOP);

@@ -13,6 +13,7 @@ const KEY: &str = "canary-key-of-orders-5d1c";
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_counted_by_app_endpoint_status_and_wechats_code() {
     let gate = Gate::start().await.settled().await;
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     let requests = async |labels: &str| gate.metric(&format!("wxgate_requests_total{{{labels}}}")).await;
     gate.get("/cgi-bin/user/info?openid=o").await;
     gate.get("/cgi-bin/user/info/?openid=o").await;

@@ -38,3 +38,4 @@ mod token_life;
 mod upstream;
 mod user_tokens;
 mod wecom;
+mod who;

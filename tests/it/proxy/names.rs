@@ -41,8 +41,8 @@ async fn a_busy_connection_follows_its_name_to_another_address() {
     let gate = Gate::before(sandbox, setup).await.settled().await;
     let peer = async || {
         gate.sandbox.reset();
-        assert_eq!(gate.get("/wxa/call").await.errcode(), 0);
-        gate.only("/wxa/call").peer
+        assert_eq!(gate.get("/cgi-bin/getcallbackip").await.errcode(), 0);
+        gate.only("/cgi-bin/getcallbackip").peer
     };
     let first = peer().await;
     assert_eq!(peer().await, first, "one connection for both");
@@ -56,7 +56,7 @@ async fn a_busy_connection_follows_its_name_to_another_address() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     gate.sandbox.poison(crate::harness::APPID);
-    assert_eq!(gate.get("/wxa/call").await.errcode(), 0, "the token call too");
+    assert_eq!(gate.get("/cgi-bin/getcallbackip").await.errcode(), 0, "the token call too");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,7 @@ async fn token_endpoints_hand_out_placeholders_and_rotate_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_apps_and_two_callers_with_sdks_that_know_base_url_appid_and_secret() {
     let gate = with(tenants()).await;
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     for (appid, key, name, app) in [(APPID, KEY, "orders", "shop"), (OTHER_APPID, CRM_KEY, "crm", "game")] {
         for token in [fetch(&gate, appid, key).await, token_of(&stable_call(&gate, appid, key, false).await)]
         {

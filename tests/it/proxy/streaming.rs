@@ -115,6 +115,7 @@ async fn upload(client: &reqwest::Client, authority: &str, length: u64) -> Answe
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_too_long_to_be_replayed_streams_through_in_bounded_memory() {
     let sandbox = sandbox();
+    sandbox.change(|settings| settings.allow_unlisted = true);
     let process = one_worker(&sandbox, "max_body = \"64KiB\"").await;
     let client = client();
     for _ in 0..4 {
@@ -135,6 +136,7 @@ async fn an_upload_too_long_to_be_replayed_streams_through_in_bounded_memory() {
 async fn an_upload_too_long_to_be_replayed_is_not_but_the_next_caller_has_the_new_token() {
     let setup = Setup { replay: "max_body = \"1MiB\"".into(), ..Setup::default() };
     let gate = Gate::with(setup).await.settled().await;
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     gate.sandbox.rotate(APPID);
     let answer = upload(&gate.client, &gate.authority(), 2 * MEGABYTE).await;
     assert_eq!((answer.status, answer.errcode()), (200, 40001), "WeChat's own answer");
@@ -149,6 +151,7 @@ async fn an_upload_too_long_to_be_replayed_is_not_but_the_next_caller_has_the_ne
 async fn an_upload_too_long_to_be_replayed_begins_with_a_token_that_will_last() {
     let setup = Setup { replay: "max_body = \"1MiB\"".into(), ..Setup::default() };
     let gate = Arc::new(Gate::with(setup).await.settled().await);
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     let old = gate.token(APPID);
     gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: 400 }));
     let (to_its_last_minutes, ms) = (7200 - 200, 1000);

@@ -373,6 +373,7 @@ async fn a_redirect_carries_neither_token_nor_secret_to_the_caller() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_unlisted_path_that_always_rejects_holds_up_no_other() {
     let gate = Gate::start().await.warm().await;
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     gate.sandbox.fault(Fault::new(Action::AlwaysReject).path("/wxa/broken"));
     assert_eq!(gate.get("/wxa/broken").await.errcode(), 40001);
     gate.sandbox.rotate(APPID);

@@ -6,4 +6,5 @@ mod endpoints;
 mod faults;
 mod journal;
 mod tokens;
+mod unlisted;
 mod variants;

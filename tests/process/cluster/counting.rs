@@ -100,3 +100,28 @@ async fn a_store_that_was_away_gets_every_call_once() {
     let took = counted(&fleet, calls(&fleet).len() as f64).await;
     println!("{} calls with three pauses of the store, all told after {took:?}", calls(&fleet).len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_come_while_wechats_figures_are_compared_are_told_as_used() {
+    const CALLERS: usize = 48;
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(1, "stable", &format!("url = \"{}\"", redis.url())).await;
+    let replica = &fleet.replicas[0];
+    let callers = Callers::start(&fleet, 0..1, CALLERS);
+    // A configuration that is read again while they call costs no count.
+    for _ in 0..4 {
+        callers.round().await;
+        fleet.reload(replica).await;
+    }
+    until(|| "WeChat's figures", async || fleet.metric_of(replica, &figure("limit")).await > 0.0).await;
+    callers.round().await;
+    callers.stop().await.nothing_bad(&fleet);
+
+    let sent = calls(&fleet).len();
+    let counted = fleet.metric_of(replica, COUNTED).await;
+    let used = fleet.metric_of(replica, &figure("used")).await;
+    println!("{sent} calls, {counted} counted, {used} used");
+    assert_eq!(counted, sent as f64);
+    // Each caller may have had one under way when WeChat was asked.
+    assert!(used + CALLERS as f64 >= sent as f64, "{used} used of {sent}");
+}

@@ -113,6 +113,13 @@ impl Fleet {
         (counts.fetches, counts.forces)
     }
 
+    /// Has a replica read its configuration again.
+    pub async fn reload(&self, replica: &Replica) {
+        let url = format!("http://{}/api/v1/reload", replica.admin);
+        let answer = self.client.post(url).bearer_auth("admin").send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// The sum of a metric over all replicas.
     pub async fn metric(&self, sample: &str) -> f64 {
         let mut sum = 0.0;

@@ -2,6 +2,7 @@
 
 mod process;
 
+mod audit;
 mod drain;
 mod idle;
 mod reload;

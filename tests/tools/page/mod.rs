@@ -77,6 +77,12 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
         ("#tiles", "127.0.0.1:8080"),
         ("#tiles", "redis://redis.internal:6379/0"),
         ("#warnings", "shop: at this pace the quota of /cgi-bin/message/custom/send won't last for the day"),
+        ("#warnings", "most of it by orders (71 %)"),
+        ("#warnings", "shop: 312 calls of /cgi-bin/message/custom/send did not come through wxgate"),
+        (
+            "#warnings",
+            "70 % of the day's quota of /cgi-bin/qrcode/create is used · 71,240 calls did not come through wxgate",
+        ),
         ("[data-app=shop] .age", "12 min 14 s"),
         ("[data-app=shop] .generation", "42"),
         ("[data-app=shop] .bars", "88,612 / 100,000"),
@@ -150,6 +156,8 @@ async fn it_reads_well_in_both_languages_and_themes_on_a_desk_and_on_a_phone() {
             "shop 的 token 在 /cgi-bin/message/custom/send 被微信拒绝，140 ms 内换新，重放 37 个请求",
         )
         .await;
+    browser.until_shown("#warnings", "主要来自 orders（71%）").await;
+    browser.until_shown("#warnings", "/cgi-bin/message/custom/send 有 312 次调用没有经过 wxgate").await;
     browser.until_shown("#errors", "用户超过 48 小时未与公众号互动").await;
     browser.until_shown("#live", "实时").await;
     assert_eq!(browser.evaluate("document.documentElement.lang").await, "zh-CN");

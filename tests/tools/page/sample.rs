@@ -113,22 +113,25 @@ fn quota() -> Quota {
         ..spent("/sns/jscode2session", 18_240, None)
     };
     let members = quota_of("members", vec![spent("/wxa/getwxacodeunlimit", 5_310, Some(500_000)), login]);
-    let warning = |minutes, kind: &str, endpoint: &str, caller: &str| Warning {
+    let warning = |minutes, kind: &str, endpoint: &str, caller: Option<(&str, u64)>, around| Warning {
         at: minutes_ago(minutes),
         app: "shop".into(),
         endpoint: endpoint.into(),
         kind: kind.into(),
         message: "in words".into(),
-        caller: Some(caller.into()),
+        caller: caller.map(|(name, _)| name.into()),
+        caller_percent: caller.map(|(_, percent)| percent),
+        around,
     };
     Quota {
         day: "2026-11-25".into(),
         day_ends_in_seconds: 18_720,
         apps: vec![shop, members],
         warnings: vec![
-            warning(6, "forecast", "/cgi-bin/message/custom/send", "orders (71 %)"),
-            warning(38, "used_70_percent", "/cgi-bin/message/template/send", "campaign (94 %)"),
-            warning(95, "around", "/cgi-bin/message/custom/send", "orders (71 %)"),
+            warning(6, "forecast", "/cgi-bin/message/custom/send", Some(("orders", 71)), Some(312)),
+            warning(38, "used_70_percent", "/cgi-bin/message/template/send", Some(("campaign", 94)), None),
+            warning(64, "used_70_percent", "/cgi-bin/qrcode/create", None, Some(71_240)),
+            warning(95, "around", "/cgi-bin/message/custom/send", None, Some(312)),
         ],
     }
 }

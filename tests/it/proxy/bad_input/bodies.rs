@@ -159,6 +159,7 @@ async fn an_answer_before_the_body_was_read_reaches_the_caller() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_rejected_before_the_body_was_read_is_replaced_and_all_of_the_body_sent() {
     let gate = Gate::start().await.warm().await;
+    gate.sandbox.change(|settings| settings.allow_unlisted = true);
     for length in [1000_usize, 4_000_000] {
         gate.sandbox.reset();
         gate.sandbox.rotate(APPID);

@@ -1,0 +1,51 @@
+//! Keys and tokens that were typed where they don't belong.
+
+/// Shorter words are no key that anybody should have; an appid has 18 characters.
+const SHORTEST_SECRET: usize = 24;
+/// What placeholder tokens begin with.
+const PLACEHOLDER: &str = "wxgate-";
+
+/// `text` in pieces, of which those that may be a key or token are `*`.
+pub(super) fn redacted(text: &str) -> impl Iterator<Item = &str> {
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let word = is_of_word(*rest.as_bytes().first()?);
+        let end = rest.bytes().position(|byte| is_of_word(byte) != word).unwrap_or(rest.len());
+        let (piece, further) = rest.split_at(end);
+        rest = further;
+        Some(if word && may_be_secret(piece) { "*" } else { piece })
+    })
+}
+
+fn may_be_secret(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    word.starts_with(PLACEHOLDER)
+        || word.len() >= SHORTEST_SECRET && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn keys_and_placeholders_are_redacted_and_all_else_stays() {
+        for (text, expected) in [
+            ("/@canary-key-of-orders-5d1c/cgi-bin/user/info", "/@*/cgi-bin/user/info"),
+            ("/cgi-bin/x/wxgate-AQ", "/cgi-bin/x/*"),
+            ("/@wx0123456789abcdef/cgi-bin/user/info", "/@wx0123456789abcdef/cgi-bin/user/info"),
+            (
+                "/cgi-bin/service/get_auth_info_of_a_corporation",
+                "/cgi-bin/service/get_auth_info_of_a_corporation",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 务/1",
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 务/1",
+            ),
+            ("key=6f1e0c5ad84b4cf2a9d1e7b3c5f80921;", "key=*;"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted(text).collect::<String>(), expected);
+        }
+    }
+}

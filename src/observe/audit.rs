@@ -1,0 +1,76 @@
+//! What operators did to the running proxy, or were denied: a line each, `kind` `audit`.
+
+use std::borrow::Cow;
+
+use super::remote::Remote;
+
+/// Written whatever `log.level` is.
+pub(super) const TARGET: &str = "wxgate::audit";
+
+/// What a stranger writes may be longer than any app's name or endpoint.
+const LONGEST_TEXT: usize = 128;
+
+/// An action under way. Its line is written when this is dropped: whoever hangs up before the
+/// answer is in the log as well.
+#[derive(Debug)]
+pub struct Audit {
+    remote: Option<Remote>,
+    action: &'static str,
+    app: Option<String>,
+    endpoint: Option<String>,
+    outcome: &'static str,
+    /// Why it failed, or was denied.
+    cause: Option<Cow<'static, str>>,
+}
+
+impl Audit {
+    /// `action` is asked for by `remote`, or by a signal.
+    pub fn begin(remote: Option<Remote>, action: &'static str) -> Self {
+        let cause = Some("whoever asked hung up before it was done".into());
+        Self { remote, action, app: None, endpoint: None, outcome: "failed", cause }
+    }
+
+    /// It concerns this app.
+    #[must_use]
+    pub fn of(mut self, app: Option<&str>) -> Self {
+        self.app = app.map(shortened);
+        self
+    }
+
+    /// It concerns this endpoint alone.
+    pub fn concerns(&mut self, endpoint: &str) {
+        self.endpoint = Some(shortened(endpoint));
+    }
+
+    /// It was done.
+    pub fn done(mut self) {
+        (self.outcome, self.cause) = ("done", None);
+    }
+
+    /// It was not done, or is only half done.
+    pub fn failed(mut self, cause: impl Into<Cow<'static, str>>) {
+        self.cause = Some(cause.into());
+    }
+
+    /// It was not begun. `reason` is as in `wxgate_admin_denied_total`.
+    pub fn denied(mut self, reason: &'static str) {
+        (self.outcome, self.cause) = ("denied", Some(reason.into()));
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let Self { action, outcome, .. } = *self;
+        let remote = self.remote.map(tracing::field::display);
+        let (app, endpoint, cause) = (self.app.as_deref(), self.endpoint.as_deref(), self.cause.as_deref());
+        if outcome == "done" {
+            tracing::info!(target: TARGET, kind = "audit", remote, action, outcome, app, endpoint, "{action} {outcome}");
+        } else {
+            tracing::warn!(target: TARGET, kind = "audit", remote, action, outcome, app, endpoint, cause, "{action} {outcome}");
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
+}

@@ -1,0 +1,23 @@
+//! Who is at the other end, as logs name it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// A machine, or what a trusted proxy says of it.
+    Address(IpAddr),
+    /// A process on this machine, by a unix socket: its user, if the kernel told.
+    Unix(Option<u32>),
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Unix(Some(uid)) => write!(f, "uid:{uid}"),
+            Self::Unix(None) => f.write_str("unix"),
+        }
+    }
+}

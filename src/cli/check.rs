@@ -17,7 +17,7 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         "{}: ok, {}, {}\n",
         path.display(),
         count(config.pipeline.apps.len(), "app"),
-        count(config.pipeline.callers.len(), "caller"),
+        count(config.pipeline.callers.iter().chain(&config.pipeline.anonymous_caller).count(), "caller"),
     ))?;
     for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
         print(&format!("{line}\n"))?;

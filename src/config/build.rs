@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::file;
 use super::options::{Config, LogConfig, LogFormat, ServerConfig};
+use super::reader::endpoints::AppNames;
 use super::reader::names::one_of;
 use super::reader::problem::{Place, Report};
 use super::reader::secrets::Secrets;
@@ -14,10 +15,16 @@ use super::tables::{
     trace_table, upstream_table,
 };
 use crate::observe::access_log::Lines;
+use crate::observe::clock::Timestamp;
 use crate::pipeline::{self, ReplayOptions};
 use crate::token;
 
-pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Config {
+pub(super) fn config(
+    file: file::File,
+    secrets: &mut Secrets<'_>,
+    now: Timestamp,
+    report: &mut Report<'_>,
+) -> Config {
     let server = file.server.or_default();
     let token = file.token.or_default();
 
@@ -29,7 +36,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let anonymous = server.anonymous.or(false);
 
     let callers = file.caller.item().map_or(&[][..], |item| &item.value);
-    if callers.is_empty() && !anonymous && !matches!(file.caller, Field::Wrong) {
+    if !callers::any_has_key(callers) && !anonymous && !matches!(file.caller, Field::Wrong) {
         listeners::refuse_strangers(&listeners, report);
     }
     let listen: Vec<_> = listeners.into_iter().map(|(address, _)| address).collect();
@@ -40,11 +47,13 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         let place = Place::default().child("app");
         report.error(&place, "is missing, expected at least one [[app]] with name, appid and secret");
     }
-    let names: Vec<_> =
-        apps.iter().filter_map(|app| app.value.name.item()).map(|name| name.value.as_str()).collect();
+    let names = AppNames::new(
+        apps.iter()
+            .filter_map(|app| Some((app.value.name.item()?.value.as_str(), apps::hosts_of(&app.value)))),
+    );
     let limits = file.limit.item().map_or(&[][..], |item| &item.value);
     let limits = limits::options(callers, limits, &names, report);
-    let callers = callers::options(callers, &names, report);
+    let (callers, anonymous_caller) = callers::options(callers, &names, &server.anonymous, now, report);
     let store = store_table::options(&file.store.or_default(), secrets, report);
     let upstream = file.upstream.or_default();
     let mut upstreams = vec![upstream_table::options(&upstream, &listen, secrets, report)];
@@ -56,7 +65,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
     let apps = apps::options(raw_apps, &mut surroundings, secrets, report);
     let exports = exports::options(raw_apps, &apps, secrets, report);
     let alerts = file.alert.item().map_or(&[][..], |item| &item.value);
-    let alerts = alerts::options(alerts, &names, secrets, report);
+    let alerts = alerts::options(alerts, &names.names, secrets, report);
     let callback = callback_table::options(raw_apps, callback, secrets, report);
 
     let (error_status, note) = error_status::error_status(&server, report);
@@ -70,6 +79,7 @@ pub(super) fn config(file: file::File, secrets: &mut Secrets<'_>, report: &mut R
         pipeline: pipeline::Options {
             apps,
             callers,
+            anonymous_caller,
             limits,
             anonymous,
             trusted_proxies: listeners::trusted_proxies(&server.trusted_proxies, report),

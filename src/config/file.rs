@@ -220,6 +220,7 @@ section! {
         key_sha256: Strings,
         apps: Strings,
         allow: Strings,
+        expires: String,
         lease_token: bool,
         rate: String,
         daily: NumbersByName,

@@ -1,5 +1,6 @@
 //! From a file, or its text, to a configuration or everything that is wrong with it.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -10,7 +11,9 @@ use super::file::File;
 use super::options::Config;
 use super::reader::problem::{Place, Problem, Problems, Report, Severity};
 use super::reader::secrets::Secrets;
+use super::reader::text;
 use super::reader::values::Read as _;
+use crate::observe::clock::{Clock, Timestamp};
 
 impl Config {
     /// Reads and checks a file, with secrets from this process's environment.
@@ -20,8 +23,8 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let name = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => Zeroizing::new(text),
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => Zeroizing::new(bytes),
             Err(error) => {
                 return Err(Problems(vec![Problem {
                     file: name.into(),
@@ -32,7 +35,14 @@ impl Config {
                 }]));
             }
         };
-        Self::parse(&text, &name, &|variable| std::env::var(variable).ok())
+        match text::decode(&bytes) {
+            Ok(text) => Self::parse(text, &name, &|variable| std::env::var(variable).ok()),
+            Err((before, wrong)) => {
+                let mut report = Report::new(&name, before);
+                report.error(&text::syntax(before.len()), wrong);
+                Err(report.refuse())
+            }
+        }
     }
 
     /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and
@@ -45,20 +55,41 @@ impl Config {
         file_name: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::parse_at(text, file_name, env, Clock::default().now())
+    }
+
+    /// The same as it would be at another time: keys end on their day.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse_at(
+        text: &str,
+        file_name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, Problems> {
         let mut report = Report::new(file_name, text);
         let (root, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
+            let mut explained = HashSet::new();
+            for (offset, what) in text::look_alikes(text) {
+                let place = text::syntax(offset);
+                explained.insert(report.line(&place));
+                report.error(&place, what);
+            }
             // The crate's own rendering prints the line at fault, which may hold a secret.
             for error in errors {
-                let offset = error.span().map_or(text.len(), |span| span.start);
-                report.error(&Place { key: "syntax".to_owned(), offset }, error.message());
+                let place = text::syntax(error.span().map_or(text.len(), |span| span.start));
+                if !explained.contains(&report.line(&place)) {
+                    report.error(&place, error.message());
+                }
             }
             return Err(report.refuse());
         }
         let root = DeValue::Table(root.into_inner());
         let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
         let mut secrets = Secrets::new(file_name, env);
-        let config = build::config(file, &mut secrets, &mut report);
+        let config = build::config(file, &mut secrets, now, &mut report);
         let (mut config, warnings) = report.finish(config)?;
         config.secret_files = secrets.files;
         config.warnings = warnings;

@@ -57,6 +57,16 @@ impl Timestamp {
         text
     }
 
+    /// When the day of this date, like `2026-11-25`, ends in Beijing; none if there is no such day.
+    pub fn end_of_beijing_date(date: &str) -> Option<Self> {
+        let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
+        let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else { return None };
+        let plain = digits(year, 4) && digits(month, 2) && digits(day, 2);
+        let midnight = humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).ok().filter(|_| plain)?;
+        let since_epoch = midnight.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self(-BEIJING).plus(since_epoch).plus(Duration::from_secs(86_400)))
+    }
+
     /// RFC 3339 in UTC with milliseconds.
     pub fn rfc3339(self) -> String {
         // humantime panics in the year 10000, which a store's record may claim.
@@ -167,6 +177,19 @@ mod tests {
             (before.beijing_date().as_str(), before.plus(Duration::from_millis(1)).beijing_date().as_str()),
             ("1970-01-01", "1970-01-02")
         );
+    }
+
+    #[test]
+    fn a_date_ends_at_midnight_in_beijing() {
+        let end = Timestamp::end_of_beijing_date("2027-03-31").expect("a day");
+        assert_eq!(end.rfc3339(), "2027-03-31T16:00:00.000Z");
+        assert_eq!(Timestamp(end.0 - 1).beijing_date(), "2027-03-31");
+        assert!(Timestamp::end_of_beijing_date("2028-02-29").is_some());
+        for wrong in
+            ["", "2027-02-29", "2027-3-31", "27-03-31", "2027-13-01", "2027/03/31", "2027-03-31 ", "x-y-z"]
+        {
+            assert_eq!(Timestamp::end_of_beijing_date(wrong), None, "{wrong}");
+        }
     }
 
     #[tokio::test]

@@ -7,9 +7,9 @@ use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
 use super::caller_limits::CallerLimits;
-use super::options::{Options, OwnCredential};
+use super::options::{CallerOptions, Options, OwnCredential};
 use crate::message::host;
-use crate::observe::clock::Timestamp;
+use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::names::Names;
 use crate::quota::limit::Limit;
 use crate::secret::Secret;
@@ -22,6 +22,8 @@ use crate::wechat::{AppKind, Issuer};
 pub(crate) struct Directory {
     pub(crate) apps: Vec<App>,
     pub(crate) callers: Vec<Caller>,
+    /// What those without a key may do, if that is said.
+    anonymous: Option<Caller>,
     pub(crate) options: Options,
     /// Of callers without a name.
     limits: CallerLimits,
@@ -63,12 +65,14 @@ pub(crate) struct App {
 /// A configured caller.
 #[derive(Debug)]
 pub(crate) struct Caller {
+    /// Position among those with keys.
     pub(crate) index: usize,
     pub(crate) name: Arc<str>,
     keys: Vec<[u8; 32]>,
     apps: Vec<usize>,
     pub(crate) allow: Vec<Pattern>,
     pub(crate) lease_token: bool,
+    expires: Option<Timestamp>,
     limits: CallerLimits,
     /// Its label in metrics.
     pub(crate) label: u16,
@@ -149,25 +153,23 @@ impl Directory {
                 by_host.extend(app.hosts.iter().map(|host| (host.clone(), index)));
             }
         }
-        let default = options.apps.iter().find(|app| app.default).and_then(|app| position(&app.token.name));
-        let callers = options
-            .callers
-            .iter()
-            .enumerate()
-            .map(|(index, caller)| Caller {
-                index,
-                name: Arc::clone(&caller.name),
-                keys: caller.keys.clone(),
-                apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
-                allow: caller.allow.clone(),
-                lease_token: caller.lease_token,
-                limits: CallerLimits::new(limits, Some(&caller.name), position),
-                label: names.label(&caller.name),
-            })
-            .collect();
+        let default = options.default_app().and_then(|app| position(&app.token.name));
+        let caller = |(index, caller): (usize, &CallerOptions)| Caller {
+            index,
+            name: Arc::clone(&caller.name),
+            keys: caller.keys.clone(),
+            apps: caller.apps.iter().filter_map(|name| position(name)).collect(),
+            allow: caller.allow.clone(),
+            lease_token: caller.lease_token,
+            expires: caller.expires,
+            limits: CallerLimits::new(limits, Some(&caller.name), position),
+            label: names.label(&caller.name),
+        };
+        let callers: Vec<_> = options.callers.iter().enumerate().map(caller).collect();
+        let anonymous = options.anonymous_caller.as_ref().map(|rules| caller((callers.len(), rules)));
         let platforms = apps.iter().any(|app| app.kind.is_platform());
         let limits = CallerLimits::new(limits, None, position);
-        Self { apps, callers, limits, by_name, by_host, default, platforms, options }
+        Self { apps, callers, anonymous, limits, by_name, by_host, default, platforms, options }
     }
 
     /// The app with this name or appid.
@@ -229,6 +231,17 @@ impl Directory {
         caller.map_or(&self.limits, |caller| &caller.limits)
     }
 
+    /// What says which apps and endpoints a caller may use; for one without a key none if nothing
+    /// is said.
+    pub(crate) fn rules<'d>(&'d self, caller: Option<Authenticated<'d>>) -> Option<&'d Caller> {
+        caller.map_or(self.anonymous.as_ref(), |caller| Some(caller.who))
+    }
+
+    /// Whether anybody is told apart, so that strangers are to learn nothing.
+    pub(crate) fn has_callers(&self) -> bool {
+        !self.callers.is_empty() || self.anonymous.is_some()
+    }
+
     /// Whether requests without a key are let in.
     pub(crate) fn admits_anonymous(&self) -> bool {
         self.callers.is_empty() || self.options.anonymous
@@ -256,6 +269,11 @@ impl Caller {
     /// Whether this caller may use `app`.
     pub(crate) fn may_use(&self, app: &App) -> bool {
         self.apps.contains(&app.index)
+    }
+
+    /// Whether its keys have ended.
+    pub(crate) fn has_expired(&self, clock: &Clock) -> bool {
+        self.expires.is_some_and(|expires| expires <= clock.now())
     }
 
     /// Its only app, if it has just one.

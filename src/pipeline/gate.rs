@@ -6,11 +6,11 @@ use arc_swap::ArcSwap;
 
 use super::act::Memory;
 use super::directory::Directory;
-use super::options::Options;
+use super::options::{CallerOptions, Options};
 use super::report::{CallerRequests, Metrics};
 use super::snapshot::Snapshot;
 use super::user_tokens::UserTokens;
-use crate::observe::clock::Clock;
+use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
@@ -85,6 +85,21 @@ impl Gate {
         let limits = self.limits.configure(&options.limits);
         let directory = Directory::new(options, &limits, credentials, names, Some(&former.directory), now);
         self.snapshot.store(Arc::new(Snapshot { directory, upstreams }));
+    }
+
+    /// Name and identity of the app of requests that name none.
+    pub fn default_app(&self) -> Option<(Arc<str>, Arc<str>)> {
+        let snapshot = self.snapshot.load();
+        let app = snapshot.directory.default_app()?;
+        Some((Arc::clone(&app.name), Arc::clone(&app.identity)))
+    }
+
+    /// The callers whose keys end soon or have ended, and what is to be said of each.
+    pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, String)> {
+        let ending = |caller: &CallerOptions| {
+            Some((Arc::clone(&caller.name), CallerOptions::expiry_warning(caller.expires?, now)?))
+        };
+        self.snapshot.load().directory.options.callers.iter().filter_map(ending).collect()
     }
 
     /// What became of each caller's requests.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::observe::clock::Timestamp;
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
 use crate::token;
@@ -14,8 +15,10 @@ use crate::wechat::pattern::Pattern;
 pub struct Options {
     /// In the order of the configuration.
     pub apps: Vec<AppOptions>,
-    /// Empty: everybody is anonymous.
+    /// Those with keys. Empty: everybody is anonymous.
     pub callers: Vec<CallerOptions>,
+    /// What those without a key may do; none: whatever isn't guarded.
+    pub anonymous_caller: Option<CallerOptions>,
     /// Rates and budgets, those of callers among them.
     pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
@@ -30,6 +33,13 @@ pub struct Options {
     pub error_status: ErrorStatus,
     /// Replay buffers.
     pub replay: ReplayOptions,
+}
+
+impl Options {
+    /// The app of a request that names none.
+    pub fn default_app(&self) -> Option<&AppOptions> {
+        self.apps.iter().find(|app| app.default == Some(true))
+    }
 }
 
 /// Which of the proxy's own answers come with the status of what happened. The others come with 200,
@@ -65,8 +75,8 @@ pub struct ReplayOptions {
 pub struct AppOptions {
     /// Identity and credential.
     pub token: token::AppOptions,
-    /// The app of a request that names none.
-    pub default: bool,
+    /// Whether it is the app of a request that names none; none if nothing is said of it.
+    pub default: Option<bool>,
     /// Requests with this `Host` are for this app; lower case, without port.
     pub hosts: Vec<String>,
     /// What becomes of a caller's own access_token.
@@ -102,4 +112,27 @@ pub struct CallerOptions {
     pub allow: Vec<Pattern>,
     /// It may have the real token.
     pub lease_token: bool,
+    /// When its keys end, at a midnight in Beijing.
+    pub expires: Option<Timestamp>,
+}
+
+/// How long before its end a key is worth a warning.
+const WARNED_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
+
+impl CallerOptions {
+    /// What is to be said of keys that end at `expires`, once that is near.
+    pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<String> {
+        let last = Timestamp(expires.0 - 1).beijing_date();
+        if expires <= now {
+            return Some(format!("has passed: the key is refused since {last} ended"));
+        }
+        let days = expires.beijing_day() - now.beijing_day() - 1;
+        let left = match days {
+            0 => "today".to_owned(),
+            1 => "tomorrow".to_owned(),
+            days => format!("in {days} days"),
+        };
+        (expires.since(now) <= WARNED_BEFORE)
+            .then(|| format!("comes {left}: the key is refused after {last} in Beijing"))
+    }
 }

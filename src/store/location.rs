@@ -36,6 +36,15 @@ impl Location {
         }
     }
 
+    /// The keys of `[store]` that lead elsewhere in `other`.
+    pub(super) fn changed(&self, other: &Self) -> Vec<&'static str> {
+        match (self, other) {
+            (Self::Redis(one), Self::Redis(other)) => one.changed(other),
+            _ if self == other => Vec::new(),
+            _ => vec!["url"],
+        }
+    }
+
     /// Whether what is stored outlives the process or is shared by replicas.
     pub fn shared(&self) -> bool {
         match self {

@@ -77,6 +77,21 @@ pub struct Options {
     pub seal: Option<Arc<Seal>>,
 }
 
+impl Options {
+    /// The keys of `[store]` that have other values in `other`.
+    pub fn changed(&self, other: &Self) -> Vec<&'static str> {
+        let keys = |options: &Self| match &options.seal {
+            Some(seal) => (Some(seal.key_id().to_owned()), seal.former_key_id().map(str::to_owned)),
+            None => (None, None),
+        };
+        let (one, another) = (keys(self), keys(other));
+        let mut changed = self.location.changed(&other.location);
+        changed.extend((one.0 != another.0).then_some("seal_key"));
+        changed.extend((one.1 != another.1).then_some("former_seal_key"));
+        changed
+    }
+}
+
 /// A store. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);

@@ -71,6 +71,11 @@ impl Seal {
         &self.present.id
     }
 
+    /// The identifier of the former key.
+    pub(super) fn former_key_id(&self) -> Option<&str> {
+        self.former.as_ref().map(|key| key.id.as_str())
+    }
+
     pub(super) fn seal(&self, beside: &str, value: &Secret) -> Result<String, SealError> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(|_| SealError::Random)?;

@@ -107,7 +107,7 @@ fn every_configuration_loads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 23);
+    assert_eq!(seen, 25);
 }
 
 #[test]

@@ -242,6 +242,8 @@ pub struct Caller {
     pub name: String,
     /// The apps that it may use.
     pub apps: Vec<String>,
+    /// The last day, in Beijing, on which its keys hold.
+    pub expires: Option<String>,
 }
 
 /// Answer of `GET /api/v1/endpoints`.

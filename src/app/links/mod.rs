@@ -6,9 +6,11 @@
 //! | `alerting` | events, to the people who are to know of them |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
+//! | `expiry` | API keys that are about to end, to the log |
 
 pub(super) mod alerting;
 pub(super) mod asking;
 pub(super) mod delivery;
+pub(super) mod expiry;
 pub(super) mod insight;
 pub(super) mod views;

@@ -34,6 +34,8 @@ pub(super) struct Core {
     pub(super) alerts: Alerts,
     /// Tells people.
     pub(super) watch: AbortHandle,
+    /// Warns of keys that end.
+    pub(super) expiry: AbortHandle,
     pub(super) exporter: Exporter,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) admin: Arc<Admin>,
@@ -53,7 +55,6 @@ pub(super) struct Core {
 }
 
 /// What takes a restart to change.
-#[derive(PartialEq)]
 pub(super) struct Fixed {
     listen: Vec<Address>,
     workers: usize,
@@ -81,5 +82,48 @@ impl Fixed {
             replay_memory: config.pipeline.replay.memory,
             trace: config.trace.clone(),
         }
+    }
+
+    /// The keys whose values aren't the same in `new`.
+    pub(super) fn changed(&self, new: &Self) -> Vec<String> {
+        // Taken apart, so that a new one can't be forgotten.
+        let Self { listen, workers, server, tls, admin, callback, store, log, replay_memory, trace } = self;
+        let server::Options {
+            max_connections,
+            head_timeout,
+            idle_timeout,
+            body_timeout,
+            write_timeout,
+            drain_timeout,
+        } = server;
+        let LogConfig { level, format, access } = log;
+        let of_trace = |differs: fn(&trace::Options, &trace::Options) -> bool| match (trace, &new.trace) {
+            (Some(one), Some(other)) => differs(one, other),
+            _ => false,
+        };
+        let differences = [
+            ("server.listen", *listen != new.listen),
+            ("server.workers", *workers != new.workers),
+            ("server.max_connections", *max_connections != new.server.max_connections),
+            ("server.head_timeout", *head_timeout != new.server.head_timeout),
+            ("server.idle_timeout", *idle_timeout != new.server.idle_timeout),
+            ("server.body_timeout", *body_timeout != new.server.body_timeout),
+            ("server.write_timeout", *write_timeout != new.server.write_timeout),
+            ("server.drain_timeout", *drain_timeout != new.server.drain_timeout),
+            ("server.tls", *tls != new.tls),
+            ("admin.listen", *admin != new.admin),
+            ("callback.listen", *callback != new.callback),
+            ("log.level", *level != new.log.level),
+            ("log.format", *format != new.log.format),
+            ("log.access", *access != new.log.access),
+            ("replay.memory", *replay_memory != new.replay_memory),
+            ("trace", trace.is_some() != new.trace.is_some()),
+            ("trace.endpoint", of_trace(|one, other| one.endpoint != other.endpoint)),
+            ("trace.sample", of_trace(|one, other| one.sample != other.sample)),
+            ("trace.service_name", of_trace(|one, other| one.service_name != other.service_name)),
+        ];
+        let keys = differences.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned());
+        let of_store = store.changed(&new.store).into_iter().map(|key| format!("store.{key}"));
+        keys.chain(of_store).collect()
     }
 }

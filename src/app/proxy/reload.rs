@@ -9,6 +9,7 @@ use crate::app::apps;
 use crate::app::links::{asking, views};
 use crate::config::{Config, Problems, Severity};
 use crate::observe::chain::Chain;
+use crate::pipeline::{self, AppOptions};
 use crate::upstream::tls::TlsError;
 
 impl Core {
@@ -49,10 +50,12 @@ impl Core {
                     .to_owned(),
             );
         }
-        if Fixed::of(config) != self.fixed {
+        self.keep_a_default(&config.pipeline)?;
+        let waiting = self.fixed.changed(&Fixed::of(config));
+        if !waiting.is_empty() {
             tracing::warn!(
-                "[server] addresses, workers, limits and whether it speaks TLS, [admin] listen, [callback] listen, [store], \
-                 [log], [trace] and replay.memory take a restart to change; all else of the new configuration is in force"
+                "these keys have changed and take a restart: {}; all else of the new configuration is in force",
+                waiting.join(", ")
             );
         }
         let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
@@ -81,6 +84,34 @@ impl Core {
         }
         tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
         Ok(())
+    }
+
+    /// Refuses options that have no default app although there is one, unless they say so: the only
+    /// app is it by itself, and would no longer be when a second one is written below it.
+    fn keep_a_default(&self, options: &pipeline::Options) -> Result<(), String> {
+        let Some((name, identity)) = self.gate.default_app() else { return Ok(()) };
+        if options.default_app().is_some() {
+            return Ok(());
+        }
+        let is_it = |app: &&AppOptions| app.token.name == name || app.token.identity() == identity;
+        let remedy = match options.apps.iter().find(is_it) {
+            Some(app) if app.default == Some(false) => return Ok(()),
+            Some(app) => format!(
+                "write `default = true` in the [[app]] named {}, or `default = false` if none is to be",
+                app.token.name
+            ),
+            None => {
+                let names: Vec<_> = options.apps.iter().map(|app| &*app.token.name).collect();
+                format!(
+                    "write `default = true` in the [[app]] that is to be it, of {}; if none is to be, say \
+                     `default = false` in that of {name} before it goes",
+                    names.join(", ")
+                )
+            }
+        };
+        Err(format!(
+            "app {name} is the default, for requests that name no app, and there would be none any more: {remedy}"
+        ))
     }
 }
 

@@ -103,6 +103,7 @@ impl Running {
             () = hurried() => {}
         }
         core.watch.abort();
+        core.expiry.abort();
         core.alerts.stop();
         core.exporter.stop();
         admin.drain_unless(hurried()).await;

@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
 use crate::app::apps;
-use crate::app::links::{alerting, asking, delivery, insight, views};
+use crate::app::links::{alerting, asking, delivery, expiry, insight, views};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
 use crate::export::Exporter;
@@ -103,6 +103,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     };
     let state = Arc::new(admin::State::new(clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
+    let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
@@ -156,6 +157,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         quota,
         alerts,
         watch,
+        expiry,
         exporter,
         callbacks: Arc::clone(&callbacks),
         upstreams,

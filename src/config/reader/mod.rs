@@ -2,9 +2,11 @@
 //! them.
 
 pub(super) mod address;
+pub(super) mod endpoints;
 pub(super) mod names;
 pub(super) mod patterns;
 pub(super) mod problem;
 pub(super) mod secrets;
+pub(super) mod text;
 pub(super) mod units;
 pub(super) mod values;

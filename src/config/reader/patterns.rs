@@ -2,12 +2,31 @@
 
 use http::Method;
 
-use super::problem::{Place, Report};
+use super::endpoints::{self, Hosts};
+use super::problem::{Place, Report, did_you_mean};
 use crate::wechat::pattern::Pattern;
 
-/// The pattern that stands at `place`; reports what is none.
-pub(in crate::config) fn pattern(text: &str, place: &Place, report: &mut Report<'_>) -> Option<Pattern> {
-    parse(text).map_err(|text| report.error(place, text)).ok()
+/// All that are passed on.
+const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"];
+
+/// The pattern that stands at `place`, of endpoints on these hosts; reports what is none, or takes
+/// in nothing.
+pub(in crate::config) fn pattern(
+    text: &str,
+    hosts: Hosts,
+    place: &Place,
+    report: &mut Report<'_>,
+) -> Option<Pattern> {
+    let pattern = parse(text).map_err(|text| report.error(place, text)).ok()?;
+    match pattern.method.as_ref().map(Method::as_str).filter(|method| !METHODS.contains(method)) {
+        Some(method) => {
+            let all = || format!(", expected one of {}", METHODS.join(", "));
+            let advice = did_you_mean(method, METHODS, all);
+            report.error(place, format!("{method} is no method that is let through{advice}"));
+        }
+        None => endpoints::check(&pattern, hosts, place, report),
+    }
+    Some(pattern)
 }
 
 /// Reads `/cgi-bin/message/**`, `GET /cgi-bin/user/info` or `**`.

@@ -91,9 +91,12 @@ pub(in crate::config) enum SecretSource {
 #[derive(Debug, Default)]
 pub(in crate::config) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
+/// What the user's keys stand for, unless that was wrong.
+type Entries<T> = Vec<(Item<String>, Option<Item<T>>)>;
+
 /// A table whose keys are the user's, each with a number.
 #[derive(Debug, Default)]
-pub(in crate::config) struct NumbersByName(pub Vec<(Item<String>, Item<u64>)>);
+pub(in crate::config) struct NumbersByName(pub Entries<u64>);
 
 /// Reports a value of a wrong type. The value isn't repeated: it may be a secret.
 pub(in crate::config) fn mismatch(
@@ -183,14 +186,15 @@ impl Read for Strings {
                 items.push(Item { value, place });
             }
         }
-        (items.len() == array.len()).then_some(Self(items))
+        // What can be read is checked further, though others can't.
+        (!items.is_empty() || array.is_empty()).then_some(Self(items))
     }
 }
 
 impl Read for StringsByName {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         let entries = by_name(value, place, report, Strings::read)?;
-        Some(Self(entries.into_iter().map(|(name, item)| (name, item.value)).collect()))
+        Some(Self(entries.into_iter().filter_map(|(name, item)| Some((name, item?.value))).collect()))
     }
 }
 
@@ -200,20 +204,20 @@ impl Read for NumbersByName {
     }
 }
 
-/// The entries of a table whose keys are the user's.
+/// The entries of a table whose keys are the user's; a value that is wrong is reported and none.
 fn by_name<T>(
     value: &DeValue<'_>,
     place: &Place,
     report: &mut Report<'_>,
     read: fn(&DeValue<'_>, &Place, &mut Report<'_>) -> Option<T>,
-) -> Option<Vec<(Item<String>, Item<T>)>> {
+) -> Option<Entries<T>> {
     let mut entries = Vec::new();
     for (key, value) in table(value, place, report)? {
         let place = place.child(&format!("\"{}\"", key.get_ref()));
         let name = Item { value: key.get_ref().to_string(), place: place.clone().at(key.span().start) };
         let place = place.at(value.span().start);
-        let value = read(value.get_ref(), &place, report)?;
-        entries.push((name, Item { value, place }));
+        let value = read(value.get_ref(), &place, report);
+        entries.push((name, value.map(|value| Item { value, place })));
     }
     Some(entries)
 }

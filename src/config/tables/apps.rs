@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::upstream_table;
 use crate::config::file;
 use crate::config::reader::address::is_host_name;
+use crate::config::reader::endpoints::{self, Hosts};
 use crate::config::reader::names::{check_name, is_hex, one_of};
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
@@ -14,8 +15,9 @@ use crate::pipeline::{AppOptions, OwnCredential};
 use crate::secret::Secret;
 use crate::server::Address;
 use crate::token;
-use crate::upstream;
-use crate::wechat::{AppKind, Family, TokenMode};
+use crate::upstream::{self, Origin};
+use crate::wechat::pattern::Pattern;
+use crate::wechat::{AppKind, Family, TokenMode, catalogue};
 
 /// The cheapest call that demands the app's token and changes nothing.
 const PROBE: &str = "/cgi-bin/get_api_domain_ip";
@@ -44,7 +46,25 @@ pub(in crate::config) fn options(
     report: &mut Report<'_>,
 ) -> Vec<AppOptions> {
     let mut seen = Seen::default();
-    raw.iter().filter_map(|item| app(item, surroundings, &mut seen, secrets, report)).collect()
+    let mut apps: Vec<_> =
+        raw.iter().filter_map(|item| app(item, surroundings, &mut seen, secrets, report)).collect();
+    if let ([table], [only]) = (raw, &mut apps[..])
+        && matches!(table.value.default, Field::Missing)
+        && !only.token.kind.is_platform()
+        && only.token.suite.is_none()
+    {
+        only.default = Some(true);
+    }
+    apps
+}
+
+/// On whose hosts its endpoints are.
+pub(in crate::config) fn hosts_of(raw: &file::App) -> Hosts {
+    match &raw.kind {
+        Field::Missing => Hosts::of(AppKind::ALL[0].family()),
+        Field::Wrong => Hosts::ALL,
+        Field::Given(kind) => AppKind::named(&kind.value).map_or(Hosts::ALL, |kind| Hosts::of(kind.family())),
+    }
 }
 
 fn app(
@@ -108,13 +128,20 @@ fn app(
     let mode = mode(&raw.token_mode, surroundings.unshared, report);
     let beside = beside(raw, kind, secrets, report);
     let upstream = upstream(raw, surroundings, secrets, report);
+    // A fake WeChat has ids of its own.
+    if let Some(appid) = appid
+        && surroundings.upstreams[upstream].origins.iter().all(Origin::is_wechats)
+        && let Some(text) = unlike(&appid.value, kind, secret.as_deref())
+    {
+        report.warn(&appid.place, text);
+    }
     let own_credential = one_of(
         &raw.own_credential,
         &[("replace", OwnCredential::Replace), ("reject", OwnCredential::Reject)],
         report,
     );
     let probe = raw.probe.item().map_or(PROBE, |probe| {
-        check_probe(probe, report);
+        check_probe(probe, hosts_of(raw), report);
         &probe.value
     });
     Some(AppOptions {
@@ -129,7 +156,7 @@ fn app(
             suite: beside.suite,
             provider_secret: beside.provider_secret,
         },
-        default: raw.default.item().is_some_and(|item| item.value),
+        default: raw.default.item().map(|item| item.value),
         hosts,
         own_credential,
         jssdk_hosts: jssdk_hosts(raw, report),
@@ -184,10 +211,7 @@ fn secret(
 /// The AppID isn't repeated: it may be the secret, pasted into the wrong line.
 fn check_appid(appid: &Item<String>, report: &mut Report<'_>) {
     let text = &appid.value;
-    if text.is_empty()
-        || text.len() > 64
-        || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
-    {
+    if !is_plausible(text) {
         report.error(&appid.place, "is no AppID, expected one like \"wx0123456789abcdef\"");
     } else if is_hex(text, 32) {
         report.warn(&appid.place, "looks like an AppSecret, expected an AppID like \"wx0123456789abcdef\"");
@@ -299,10 +323,51 @@ fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> Token
     mode
 }
 
-fn check_probe(probe: &Item<String>, report: &mut Report<'_>) {
+fn is_plausible(appid: &str) -> bool {
+    let plain = appid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    plain && (1..=64).contains(&appid.len())
+}
+
+/// What an appid that could be one has of another kind of account's. The AppID isn't repeated here
+/// either.
+fn unlike(appid: &str, kind: AppKind, secret: Option<&Secret>) -> Option<&'static str> {
+    /// Of every Secret of WeCom's; AppSecrets have 32.
+    const WORK_SECRET: usize = 43;
+    if !is_plausible(appid) || is_hex(appid, 32) || appid.starts_with("gh_") {
+        return None;
+    }
+    let usual = |prefix: &str| appid.strip_prefix(prefix).is_some_and(|rest| is_hex(rest, 16));
+    if kind.family() == Family::Work {
+        // The oldest companies' corpids begin so too.
+        let old =
+            appid.starts_with("wx") && secret.is_some_and(|secret| secret.expose().len() == WORK_SECRET);
+        return match appid {
+            _ if appid.starts_with("wx") && !old => Some(
+                "begins like the AppID of an official account or a mini program, expected a corpid, like \
+                 \"ww0123456789abcdef\", or another kind than \"wecom\"",
+            ),
+            _ if appid.starts_with("ww") && !usual("ww") => {
+                Some("is no usual corpid, expected ww and 16 digits of 0-9 a-f, like \"ww0123456789abcdef\"")
+            }
+            _ => None,
+        };
+    }
+    if appid.starts_with("ww") {
+        return Some(
+            "begins like a corpid of WeCom's, expected kind = \"wecom\" or an AppID like \"wx0123456789abcdef\"",
+        );
+    }
+    (!usual("wx"))
+        .then_some("is no usual AppID, expected wx and 16 digits of 0-9 a-f, like \"wx0123456789abcdef\"")
+}
+
+fn check_probe(probe: &Item<String>, hosts: Hosts, report: &mut Report<'_>) {
     let path = &probe.value;
     let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
     if !path.starts_with('/') || !plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
         report.error(&probe.place, format!("is no plain path of an endpoint, expected one like \"{PROBE}\""));
+    } else {
+        let pattern = Pattern { method: None, path: catalogue::normalise(path).into_owned() };
+        endpoints::check(&pattern, hosts, &probe.place, report);
     }
 }

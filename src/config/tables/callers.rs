@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::apps::unique;
 use crate::config::file;
+use crate::config::reader::endpoints::AppNames;
 use crate::config::reader::names::{check_known, check_name, is_hex};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
-use crate::config::reader::values::Item;
+use crate::config::reader::values::{Field, Item};
+use crate::observe::clock::Timestamp;
 use crate::pipeline::CallerOptions;
+use crate::quota::limit::LimitOptions;
 use crate::wechat::pattern::Pattern;
 
 /// SHA-256 of nothing and of a lone newline: what `sha256sum` says of a variable that isn't set.
@@ -17,52 +21,82 @@ const EMPTY_KEYS: [&str; 2] = [
     "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
 ];
 
+/// What must be unique among callers: where it was first seen.
+#[derive(Default)]
+struct Seen {
+    names: HashMap<String, Place>,
+    keys: HashMap<[u8; 32], Place>,
+}
+
+/// Whether it is the table of those without a key.
+fn is_anonymous(table: &Item<file::Caller>) -> bool {
+    table.value.name.item().is_some_and(|name| name.value == LimitOptions::ANONYMOUS)
+}
+
+/// Whether any caller has a key.
+pub(in crate::config) fn any_has_key(raw: &[Item<file::Caller>]) -> bool {
+    !raw.iter().all(is_anonymous)
+}
+
+/// The callers with keys, and what those without one may do, if that is said.
 pub(in crate::config) fn options(
     raw: &[Item<file::Caller>],
-    apps: &[&str],
+    apps: &AppNames<'_>,
+    admitted: &Field<bool>,
+    now: Timestamp,
     report: &mut Report<'_>,
-) -> Vec<CallerOptions> {
-    let mut names = HashMap::new();
-    let mut keys = HashMap::new();
-    raw.iter().filter_map(|item| caller(item, apps, &mut names, &mut keys, report)).collect()
+) -> (Vec<CallerOptions>, Option<CallerOptions>) {
+    let table = raw.iter().find(|table| is_anonymous(table));
+    match (table, admitted.item()) {
+        _ if !any_has_key(raw) => {}
+        (None, Some(admitted)) if admitted.value => report.warn(
+            &admitted.place,
+            "lets those without a key do all that the callers' `allow` and `rate` keep from them, expected a \
+             [[caller]] with name = \"anonymous\", apps and allow beside it, which the next release demands",
+        ),
+        (Some(table), admitted) if !admitted.is_some_and(|admitted| admitted.value) => report.warn(
+            &table.place,
+            "has no effect, beside other callers those without a key are let in by server.anonymous = true alone",
+        ),
+        _ => {}
+    }
+    let mut seen = Seen::default();
+    let (anonymous, known): (Vec<_>, Vec<_>) = raw
+        .iter()
+        .map(|item| (is_anonymous(item), caller(item, apps, &mut seen, now, report)))
+        .partition(|(a, _)| *a);
+    let known = known.into_iter().filter_map(|(_, caller)| caller).collect();
+    (known, anonymous.into_iter().find_map(|(_, caller)| caller))
 }
 
 fn caller(
     table: &Item<file::Caller>,
-    apps: &[&str],
-    names: &mut HashMap<String, Place>,
-    seen_keys: &mut HashMap<[u8; 32], Place>,
+    apps: &AppNames<'_>,
+    seen: &mut Seen,
+    now: Timestamp,
     report: &mut Report<'_>,
 ) -> Option<CallerOptions> {
     let raw = &table.value;
     let missing = |key: &str| table.place.child(key);
     let name = raw.name.required(missing("name"), report, "expected one like \"orders\"");
     if let Some(name) = name {
-        check_name(name, &["anonymous", "other"], report);
-        if let Some(first) = names.get(&name.value) {
-            let line = report.line(first);
-            report.error(&name.place, format!("is used on line {line} already, expected one of its own"));
-        } else {
-            names.insert(name.value.clone(), name.place.clone());
-        }
+        check_name(name, &["other"], report);
+        unique(&mut seen.names, name, &name.value, report);
     }
-    let mut keys = Vec::new();
-    let advice = "expected the SHA-256 of its API key: printf %s KEY | sha256sum";
-    if let Some(digests) = raw.key_sha256.required(missing("key_sha256"), report, advice) {
-        if !(1..=2).contains(&digests.value.0.len()) {
-            report.error(
-                &digests.place,
-                format!("holds {} digests, expected one, or two for a rotation", digests.value.0.len()),
-            );
-        }
-        for digest in &digests.value.0 {
-            keys.extend(key(digest, seen_keys, report));
-        }
-    }
+    let keys = if is_anonymous(table) {
+        refuse_keys(raw, report);
+        Vec::new()
+    } else {
+        keys(raw, missing("key_sha256"), &mut seen.keys, report)
+    };
     let advice = "expected the names of the apps that it may use, like [\"shop\"]";
     let granted = raw.apps.required(missing("apps"), report, advice);
     if let Some(granted) = granted {
-        check_apps(&granted.place, &granted.value.0, apps, report);
+        check_apps(&granted.place, &granted.value.0, &apps.names, report);
+    }
+    if is_anonymous(table) {
+        let advice = "expected what may be called without a key, like [\"/cgi-bin/user/info\"]";
+        raw.allow.required(missing("allow"), report, advice);
     }
     let allow = match raw.allow.item() {
         None => vec![Pattern { method: None, path: "**".to_owned() }],
@@ -70,16 +104,71 @@ fn caller(
             if list.value.0.is_empty() {
                 report.error(&list.place, "allows nothing, leave it out to allow every endpoint");
             }
-            list.value.0.iter().filter_map(|entry| pattern(&entry.value, &entry.place, report)).collect()
+            let granted = granted.map(|item| item.value.0.as_slice()).unwrap_or_default();
+            let hosts = apps.hosts(granted.iter().map(|app| app.value.as_str()));
+            let entries = list.value.0.iter();
+            entries.filter_map(|entry| pattern(&entry.value, hosts, &entry.place, report)).collect()
         }
     };
+    let expires = raw.expires.item().and_then(|date| expires(date, now, report));
     Some(CallerOptions {
         name: Arc::from(name?.value.as_str()),
         keys,
         apps: granted?.value.0.iter().map(|app| Arc::from(app.value.as_str())).collect(),
         allow,
         lease_token: raw.lease_token.or(false),
+        expires,
     })
+}
+
+/// Those without a key have none that could be shown, end, or be good for the real token.
+fn refuse_keys(raw: &file::Caller, report: &mut Report<'_>) {
+    let places = [
+        raw.key_sha256.item().map(|item| &item.place),
+        raw.expires.item().map(|item| &item.place),
+        raw.lease_token.item().filter(|item| item.value).map(|item| &item.place),
+    ];
+    for place in places.into_iter().flatten() {
+        report
+            .error(place, "is for callers with a key, those of name = \"anonymous\" have none: leave it out");
+    }
+}
+
+fn expires(date: &Item<String>, now: Timestamp, report: &mut Report<'_>) -> Option<Timestamp> {
+    let Some(end) = Timestamp::end_of_beijing_date(&date.value) else {
+        report.error(
+            &date.place,
+            "is no day, expected one like \"2027-03-31\", the last on which the key holds",
+        );
+        return None;
+    };
+    if let Some(text) = CallerOptions::expiry_warning(end, now) {
+        report.warn(&date.place, format!("{text}, expected another key and a later day"));
+    }
+    Some(end)
+}
+
+/// The digests of its keys.
+fn keys(
+    raw: &file::Caller,
+    missing: Place,
+    seen: &mut HashMap<[u8; 32], Place>,
+    report: &mut Report<'_>,
+) -> Vec<[u8; 32]> {
+    let mut keys = Vec::new();
+    let advice = "expected the SHA-256 of its API key: printf %s KEY | sha256sum";
+    if let Some(digests) = raw.key_sha256.required(missing, report, advice) {
+        if !(1..=2).contains(&digests.value.0.len()) {
+            report.error(
+                &digests.place,
+                format!("holds {} digests, expected one, or two for a rotation", digests.value.0.len()),
+            );
+        }
+        for digest in &digests.value.0 {
+            keys.extend(key(digest, seen, report));
+        }
+    }
+    keys
 }
 
 /// The digest isn't repeated: somebody may have written the key itself.

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::config::file;
+use crate::config::reader::endpoints::{AppNames, Hosts};
 use crate::config::reader::names::{check_known, one_of};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
@@ -21,21 +22,37 @@ struct Found {
     place: Place,
 }
 
-/// The limits of both kinds of tables. `apps` are the names of the apps.
+/// The limits of both kinds of tables.
 pub(in crate::config) fn options(
     callers: &[Item<file::Caller>],
     limits: &[Item<file::Limit>],
-    apps: &[&str],
+    apps: &AppNames<'_>,
     report: &mut Report<'_>,
 ) -> Vec<LimitOptions> {
     let names: Vec<&str> = callers
         .iter()
         .filter_map(|caller| caller.value.name.item())
         .map(|name| name.value.as_str())
+        .filter(|name| *name != LimitOptions::ANONYMOUS)
         .chain([LimitOptions::ANONYMOUS])
         .collect();
-    let mut found: Vec<Found> = callers.iter().flat_map(|caller| of_caller(&caller.value, report)).collect();
-    found.extend(limits.iter().filter_map(|table| limit(table, apps, &names, report)));
+    let hosts_of = |caller: &file::Caller| {
+        let granted = caller.apps.item().map(|item| item.value.0.as_slice()).unwrap_or_default();
+        apps.hosts(granted.iter().map(|app| app.value.as_str()))
+    };
+    let of_callers = callers.iter().map(|item| &item.value);
+    let mut found: Vec<Found> =
+        of_callers.flat_map(|caller| of_caller(caller, hosts_of(caller), report)).collect();
+    let hosts_of_named = |name: &str| {
+        let is_it = |caller: &&Item<file::Caller>| caller.value.name.item().is_some_and(|n| n.value == name);
+        callers.iter().find(is_it).map(|caller| hosts_of(&caller.value))
+    };
+    for table in limits {
+        let app = table.value.app.item().map(|app| apps.hosts(std::iter::once(app.value.as_str())));
+        let caller = || hosts_of_named(&table.value.caller.item()?.value);
+        let hosts = app.or_else(caller).unwrap_or_else(|| apps.all_hosts());
+        found.extend(limit(table, &apps.names, hosts, &names, report));
+    }
     refuse_doubles(&found, report);
     found.into_iter().map(|found| found.options).collect()
 }
@@ -54,7 +71,7 @@ fn unlimited() -> LimitOptions {
     }
 }
 
-fn of_caller(raw: &file::Caller, report: &mut Report<'_>) -> Vec<Found> {
+fn of_caller(raw: &file::Caller, hosts: Hosts, report: &mut Report<'_>) -> Vec<Found> {
     let caller = raw.name.item().map(|name| Arc::from(name.value.as_str()));
     let own = || LimitOptions { caller: caller.clone(), ..unlimited() };
     let mut found = Vec::new();
@@ -63,9 +80,9 @@ fn of_caller(raw: &file::Caller, report: &mut Report<'_>) -> Vec<Found> {
         found.push(Found { options, place: item.place.clone() });
     }
     for (name, number) in raw.daily.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
-        let daily = budget(number, report);
-        if let Some(endpoint) = pattern(&name.value, &name.place, report) {
-            let options = LimitOptions { endpoint: Some(endpoint), daily: Some(daily), ..own() };
+        let daily = number.as_ref().map(|number| budget(number, report));
+        if let Some(endpoint) = pattern(&name.value, hosts, &name.place, report) {
+            let options = LimitOptions { endpoint: Some(endpoint), daily, ..own() };
             found.push(Found { options, place: name.place.clone() });
         }
     }
@@ -75,6 +92,7 @@ fn of_caller(raw: &file::Caller, report: &mut Report<'_>) -> Vec<Found> {
 fn limit(
     table: &Item<file::Limit>,
     apps: &[&str],
+    hosts: Hosts,
     callers: &[&str],
     report: &mut Report<'_>,
 ) -> Option<Found> {
@@ -85,7 +103,7 @@ fn limit(
         Some(Arc::from(name.value.as_str()))
     };
     let (app, caller) = (named(&raw.app, "app", apps, report), named(&raw.caller, "caller", callers, report));
-    let endpoint = raw.endpoint.item().map(|item| pattern(&item.value, &item.place, report));
+    let endpoint = raw.endpoint.item().map(|item| pattern(&item.value, hosts, &item.place, report));
     if matches!((&raw.rate, &raw.daily), (Field::Missing, Field::Missing)) {
         report.error(&table.place, "limits nothing, expected rate = \"50/s\" or daily = 100000, or both");
     }
@@ -130,7 +148,9 @@ fn reserved(
     let mut parts = Vec::new();
     for (name, part) in &reserve.value.0 {
         check_known(name, "caller", callers, report);
-        parts.push((Arc::from(name.value.as_str()), budget(part, report)));
+        if let Some(part) = part {
+            parts.push((Arc::from(name.value.as_str()), budget(part, report)));
+        }
     }
     let sum = parts.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
     if let Some(daily) = daily.filter(|daily| sum > *daily) {

@@ -51,7 +51,7 @@ impl<'d> Account<'d> {
                 None => named = Some((app, by)),
             }
         }
-        let who = caller.map(|caller| caller.who);
+        let who = directory.rules(caller);
         let (app, named_by) = match (named, &hints.placeholder) {
             (Some((app, _)), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
                 return Err(Error::BadRequest(
@@ -117,7 +117,7 @@ fn unnamed<'d>(
 
 /// Where callers are configured, strangers don't learn which apps exist.
 fn unknown_app(directory: &Directory, name: &str, by: NamedBy) -> Error {
-    if !directory.callers.is_empty() {
+    if directory.has_callers() {
         return forbidden_app(Some(name), by);
     }
     if is_secret_like(name) {

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
 
+use super::facts::Facts;
 use super::placeholder::Placeholder;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
@@ -62,9 +63,19 @@ pub(crate) fn of_token_call<'d>(
     }
     match by_secret(directory, by_key, secret)? {
         Some(caller) => Ok(Some(caller)),
-        None if secret.is_none() && directory.options.anonymous => Ok(None),
+        None if matches!(secret, None | Some("" | "anonymous")) && directory.options.anonymous => Ok(None),
         None => Err(Error::WrongSecret),
     }
+}
+
+/// Refuses a key that has ended.
+pub(crate) fn check_expiry(facts: &Facts<'_>, caller: Option<Authenticated<'_>>) -> Result<(), Error> {
+    if caller.is_some_and(|caller| caller.who.has_expired(facts.clock)) {
+        return Err(Error::CallerUnknown(
+            "this API key has expired (`expires` of the caller): ask for another".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Settles the caller of any other request, by key or placeholder.

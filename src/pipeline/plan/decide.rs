@@ -168,6 +168,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     fn admit(&self, caller: Option<Authenticated<'d>>, identity: &mut Identity) -> Result<(), Error> {
         identity.admitted = true;
         identity.caller = caller.map(|caller| caller.who.index);
+        caller::check_expiry(&self.facts, caller)?;
         match caller {
             Some(_) => Ok(()),
             None => {
@@ -227,7 +228,7 @@ impl<'d, 'r> Draft<'d, 'r> {
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.parts.method;
         access::check_family(account.app, target.endpoint.family)?;
-        access::permit(self.caller.map(|caller| caller.who), method, target)?;
+        access::permit(self.directory().rules(self.caller), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;
         let ticket = ticket::wanted(account, method, target)?;

@@ -56,13 +56,15 @@ impl<'d> Placeholder<'d> {
             return Self::Void("it is too old");
         }
         if claims.caller.is_empty() {
-            return if directory.admits_anonymous() {
+            let admitted = directory.admits_anonymous();
+            return if admitted && directory.rules(None).is_none_or(|rules| rules.may_use(app)) {
                 Self::Holds { app, caller: None, authorizer }
             } else {
                 Self::Void("it names no caller")
             };
         }
         let caller = directory.caller(&claims.caller).filter(|caller| caller.may_use(app));
+        let caller = caller.filter(|caller| !caller.has_expired(facts.clock));
         match caller
             .and_then(|caller| Some(Authenticated { who: caller, key: caller.key(claims.key_digest)? }))
         {

@@ -336,6 +336,7 @@ impl Life {
         let failure = self.failure();
         let left = self.backoff.left(now).unwrap_or_default();
         Unavailable {
+            // A remedy is a sentence of its own.
             cause: format!(
                 "{}; next try in {} s",
                 failure.to_string().trim_end_matches('.'),

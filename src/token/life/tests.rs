@@ -167,6 +167,17 @@ fn a_ceiling_that_is_met_bars_fetches_and_says_why() {
 }
 
 #[test]
+fn a_remedy_that_ends_a_sentence_is_followed_by_the_next_try_and_no_second_stop() {
+    let times = times();
+    let mut life = times.life(STABLE);
+    let failure =
+        Failure { remedy: Some("Compare the secret.".into()), ..Failure::transient("the secret is wrong") };
+    life.fail(failure, times.at(200));
+    let cause = life.unavailable(times.at(200)).cause;
+    assert!(cause.contains("; remedy: Compare the secret; next try in "), "{cause}");
+}
+
+#[test]
 fn interference_is_told_once_for_each_generation_and_never_of_our_own_doing() {
     let times = times();
     let mut life = times.life(STABLE);

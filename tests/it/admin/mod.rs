@@ -60,7 +60,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                 "origin": "https://api.weixin.qq.com", "egress": null, "in_use": true, "healthy": false,
                 "problem": "no answer within 15s",
             }],
-            "callers": [{"name": "orders", "apps": ["shop"]}],
+            "callers": [{"name": "orders", "apps": ["shop"], "expires": null}],
             "quota": [{
                 "app": "shop", "endpoint": "/cgi-bin/message/custom/send", "limit": 10_000, "used": 8_812,
                 "remaining": 1_188, "exhausted_at": "2026-11-25T08:40:00.000Z",

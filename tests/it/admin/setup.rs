@@ -211,7 +211,11 @@ pub(crate) async fn start_with(
     let listener = Listener::bind(&address).expect("a free port");
     let state = Arc::new(State::new(data.lock().expect("whole").started_at));
     state.listeners.store(Arc::new(vec![Address::Tcp("127.0.0.1:8080".into())]));
-    state.callers.store(Arc::new(vec![view::Caller { name: "orders".into(), apps: vec!["shop".into()] }]));
+    state.callers.store(Arc::new(vec![view::Caller {
+        name: "orders".into(),
+        apps: vec!["shop".into()],
+        expires: None,
+    }]));
     let (refreshes, reloads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (count_refresh, count_reload) = (Arc::clone(&refreshes), Arc::clone(&reloads));
     let (curves, clearing, looking) = (Arc::clone(&data), Arc::clone(&data), Arc::clone(&data));

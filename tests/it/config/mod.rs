@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wxgate::config::{Config, Problems, known_keys};
+use wxgate::observe::clock::Timestamp;
 use wxgate::pipeline::ErrorStatus;
 use wxgate::upstream::{Options, Origin};
 
@@ -76,11 +77,17 @@ fn every_problem_is_reported_at_its_place_and_nothing_else() {
 
 #[test]
 fn valid_files_are_accepted_with_the_expected_warnings() {
+    let mut failures = String::new();
     for (path, text) in fixtures("valid") {
         let config = parse(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
-        assert_eq!(lines(&path, &text), expected(&text), "{}", path.display());
+        let found = lines(&path, &text);
+        if found != expected(&text) {
+            failures += &format!("{}:\n", path.display());
+            found.iter().for_each(|line| failures += &format!("# expect: {line}\n"));
+        }
         assert!(!config.pipeline.apps.is_empty());
     }
+    assert!(failures.is_empty(), "other warnings than expected:\n{failures}");
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn no_message_holds_a_secret() {
 
 #[test]
 fn a_configuration_does_not_print_its_secrets() {
-    let text = format!("[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = '{CANARY}'\n");
+    let text = format!("[[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = '{CANARY}'\n");
     let config = Config::parse(&text, "x.toml", &env).unwrap();
     assert_eq!(config.pipeline.apps[0].token.secret.expose(), CANARY);
     assert!(!format!("{config:?}").contains(CANARY));
@@ -156,8 +163,8 @@ fn the_shipped_file_shows_every_key_with_its_default() {
 fn secrets_come_from_variables_and_files_less_one_newline() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shop"), "s3cret\r\n").unwrap();
-    let text = "[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { file = 'shop' }\n\
-                [[app]]\nname = 'b'\nappid = 'wx2'\nsecret = { env = 'SHOP_SECRET' }\n";
+    let text = "[[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = { file = 'shop' }\n\
+                [[app]]\nname = 'b'\nappid = 'wx0000000000000002'\nsecret = { env = 'SHOP_SECRET' }\n";
     let file = folder.path().join("wxgate.toml");
     let config = Config::parse(text, file.to_str().unwrap(), &env).unwrap();
     let secrets: Vec<_> = config.pipeline.apps.iter().map(|app| app.token.secret.expose()).collect();
@@ -202,7 +209,6 @@ fn everything_that_was_set_arrives() {
         "others",
         "memory",
         "spool_dir",
-        "default",
         "own_credential",
         "kind",
         "mode",
@@ -250,6 +256,10 @@ fn everything_that_was_set_arrives() {
     assert_eq!(app.hosts, ["shop.wechat.internal"]);
     let [caller] = config.pipeline.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.keys.len(), caller.apps.len(), caller.allow.len()), (2, 1, 2));
+    assert_eq!(caller.expires, Timestamp::end_of_beijing_date("2999-12-31"));
+    let anonymous = config.pipeline.anonymous_caller.as_ref().unwrap();
+    assert_eq!((anonymous.keys.len(), anonymous.apps.len(), anonymous.allow.len()), (0, 1, 1));
+    assert_eq!(app.default, Some(false));
     assert_eq!(caller.keys[0][..2], [0xaa, 0x01]);
 }
 
@@ -311,7 +321,7 @@ fn statuses_are_as_written_and_the_former_keys_mean_what_they_meant() {
 fn who_has_patience_with_every_endpoint_has_it_with_the_slow_ones() {
     let slow = |upstream: &str, own: &str| {
         let text = format!(
-            "[upstream]\n{upstream}\n[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = {{ env = 'SHOP_SECRET' }}\n\
+            "[upstream]\n{upstream}\n[[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = {{ env = 'SHOP_SECRET' }}\n\
              [app.upstream]\n{own}\n"
         );
         let config = Config::parse(&text, "t.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
@@ -340,7 +350,7 @@ fn with_a_certificate() -> (tempfile::TempDir, PathBuf, String) {
     std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let text = "[server.tls]\ncert = 'cert.pem'\nkey = 'key.pem'\nclient_ca = 'ca.pem'\n\
-                [[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { env = 'SHOP_SECRET' }\n";
+                [[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = { env = 'SHOP_SECRET' }\n";
     let file = folder.path().join("wxgate.toml");
     (folder, file, text.to_owned())
 }
@@ -391,7 +401,7 @@ fn a_certificate_that_does_not_fit_is_refused_at_its_place() {
 #[test]
 fn traces_need_a_build_with_them_and_a_collector() {
     let parse = |trace: &str| {
-        let app = "[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = { env = 'SHOP_SECRET' }\n";
+        let app = "[[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = { env = 'SHOP_SECRET' }\n";
         Config::parse(&format!("{app}[trace]\n{trace}"), "t.toml", &env)
     };
     let good = "endpoint = 'http://127.0.0.1:4318'";
@@ -421,4 +431,69 @@ fn traces_need_a_build_with_them_and_a_collector() {
         assert!(problems.contains(said), "{trace}: {problems}");
         assert!(!problems.contains("pass@"), "{problems}");
     }
+}
+
+#[test]
+fn the_only_app_is_the_default_unless_it_says_otherwise_or_is_a_platform() {
+    let app = |name: &str, more: &str| {
+        format!("[[app]]\nname = '{name}'\nappid = 'wx{name}'\nsecret = {{ env = 'SHOP_SECRET' }}\n{more}\n")
+    };
+    let default = |apps: &[String]| {
+        let config =
+            Config::parse(&apps.concat(), "t.toml", &env).unwrap_or_else(|problems| panic!("{problems}"));
+        config.pipeline.default_app().map(|app| app.token.name.to_string())
+    };
+    let store = "[store]\nurl = 'file:/var/lib/wxgate'\n".to_owned();
+    let suite = "kind = 'wecom'\nsuite_id = 'ww1'\nsuite_secret = { env = 'CANARY' }";
+    assert_eq!(default(&[app("a", "")]).as_deref(), Some("a"));
+    assert_eq!(default(&[app("a", "kind = 'wecom'")]).as_deref(), Some("a"));
+    assert_eq!(default(&[app("a", "default = false")]), None);
+    assert_eq!(default(&[app("a", ""), app("b", "")]), None);
+    assert_eq!(default(&[app("a", ""), app("b", "default = true")]).as_deref(), Some("b"));
+    assert_eq!(default(&[store.clone(), app("a", "kind = 'component'")]), None);
+    assert_eq!(default(&[store.clone(), app("a", suite)]), None);
+    assert_eq!(default(&[store, app("a", "kind = 'component'\ndefault = true")]).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_file_that_is_no_utf_8_is_refused_at_the_first_byte_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |bytes: &[u8]| {
+        let path = folder.path().join("wxgate.toml");
+        std::fs::write(&path, bytes).unwrap();
+        let problems = Config::load(&path).unwrap_err().to_string();
+        problems.strip_prefix(&format!("{}:", path.display())).unwrap().to_owned()
+    };
+    // 店铺 in GBK behind 名 in UTF-8: columns count characters.
+    let gbk = load(b"[[app]]\n# \xe5\x90\x8d \xb5\xea\xc6\xcc\nname = 'x'\n");
+    assert!(
+        gbk.starts_with("2:5: syntax: the byte 0xB5 is not UTF-8, expected the whole file in it;"),
+        "{gbk}"
+    );
+    assert!(gbk.contains("iconv -f GBK -t UTF-8") && !gbk.contains('\n'), "{gbk}");
+    let utf_16 = load(b"\xff\xfe[\0[\0a\0p\0p\0]\0]\0");
+    assert!(utf_16.starts_with("1:1: syntax: the file is UTF-16, expected UTF-8"), "{utf_16}");
+}
+
+#[test]
+fn a_key_that_ends_soon_is_warned_of_for_fourteen_days() {
+    let text = "[[app]]\nname = 'a'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'SHOP_SECRET' }\n\
+                [[caller]]\nname = 'orders'\nkey_sha256 = 'aa01000000000000000000000000000000000000000000000000000000000000'\n\
+                apps = ['a']\nexpires = '2027-03-31'\n";
+    let end = Timestamp::end_of_beijing_date("2027-03-31").unwrap();
+    let warned = |hours_before: i64| {
+        let now = Timestamp(end.0 - hours_before * 3_600_000);
+        let config =
+            Config::parse_at(text, "t.toml", &env, now).unwrap_or_else(|problems| panic!("{problems}"));
+        config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let says = |when: &str| {
+        format!("t.toml:9:11: caller[0].expires: warning: {when}, expected another key and a later day")
+    };
+    assert_eq!(warned(14 * 24 + 1), "");
+    let later = "the key is refused after 2027-03-31 in Beijing";
+    assert_eq!(warned(14 * 24), says(&format!("comes in 13 days: {later}")));
+    assert_eq!(warned(30), says(&format!("comes tomorrow: {later}")));
+    assert_eq!(warned(1), says(&format!("comes today: {later}")));
+    assert_eq!(warned(0), says("has passed: the key is refused since 2027-03-31 ended"));
 }

@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::harness::{Answer, Gate, SHOP, SHOP_AND_GAME, Setup, caller};
+use wxgate::observe::clock::{Clock, Timestamp};
+
+use crate::harness::{APPID, Answer, Gate, OTHER_APPID, SHOP, SHOP_AND_GAME, Setup, caller, sandbox};
 
 const KEY: &str = "canary-key-of-orders-5d1c";
 const NEXT_KEY: &str = "canary-key-of-orders-77e0";
@@ -301,4 +303,132 @@ async fn an_app_may_reject_the_tokens_that_callers_bring() {
     let token = placeholder["access_token"].as_str().expect("a token");
     assert_eq!(gate.get(&format!("{PATH}?access_token={token}")).await.errcode(), 0);
     assert_eq!(gate.get("/sns/userinfo?access_token=USERS&openid=o").await.errcode(), 40001);
+}
+
+/// What those without a key may do: two endpoints of the shop.
+const ANONYMOUS: &str = r#"
+[[caller]]
+name = "anonymous"
+apps = ["shop"]
+allow = ["/cgi-bin/user/get", "/cgi-bin/menu/get"]
+"#;
+
+/// Two apps and the caller `orders`, who may use both, beside what those without a key may do.
+async fn beside_orders(more: &str) -> Gate {
+    let orders = caller("orders", &[KEY], &["shop", "game"], "");
+    let apps = format!("{SHOP_AND_GAME}{orders}{ANONYMOUS}{more}");
+    let setup = Setup { server: "anonymous = true".into(), apps, ..Setup::default() };
+    Gate::with(setup).await.settled().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_without_a_key_may_do_what_their_table_says_and_no_more() {
+    let gate = beside_orders("rate = \"50/s\"\ndaily = { \"/cgi-bin/menu/get\" = 2 }\n").await;
+    // Their only app is theirs without a name.
+    assert_eq!(gate.get(PATH).await.errcode(), 0);
+    assert_eq!(ok_calls(&gate, "anonymous").await, 1.0);
+    for (path, refusal) in [
+        ("/cgi-bin/user/info?openid=o", FORBIDDEN),
+        ("/@game/cgi-bin/user/get", FORBIDDEN),
+        ("/@nobody/cgi-bin/user/get", FORBIDDEN),
+        ("/cgi-bin/clear_quota", CLOSED),
+    ] {
+        assert_eq!(gate.get_with(path, &[]).await.refusal(), refusal, "{path}");
+    }
+    // A browser's page is still no caller, and a wrong key is no missing one.
+    assert_eq!(gate.get_with(PATH, &[("origin", "https://x.example")]).await.refusal(), FORBIDDEN);
+    assert_eq!(gate.get_with(PATH, &[("x-wxgate-key", "wrong")]).await.refusal(), UNKNOWN);
+    // Who has a key is nothing of all this.
+    let key = ("x-wxgate-key", KEY);
+    assert_eq!(gate.get_with("/@game/cgi-bin/user/info?openid=o", &[key]).await.errcode(), 0);
+    let menu = "/cgi-bin/menu/get";
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(gate.get_with(menu, &[]).await.errcode());
+    }
+    assert_eq!(answers[2], 45009, "{answers:?}");
+    assert_eq!(gate.get_with(&format!("/@shop{menu}"), &[key]).await.header("x-wxgate-error"), None);
+    assert_eq!(gate.journal(PATH).len(), 1);
+    assert_eq!(gate.journal(menu).len(), 3);
+    let orders = caller("orders", &[KEY], &["shop", "game"], "");
+    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{ANONYMOUS}rate = \"1/h\"\n"));
+    gate.get_with(PATH, &[]).await;
+    assert_eq!(gate.get_with(PATH, &[]).await.errcode(), 45011);
+    assert_eq!(gate.get_with(&format!("/@shop{PATH}"), &[key]).await.errcode(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_call_with_an_empty_secret_or_the_word_is_of_those_without_a_key() {
+    let gate = beside_orders("").await;
+    let token = async |appid: &str, secret: &str| {
+        let path = format!("/cgi-bin/token?grant_type=client_credential&appid={appid}{secret}");
+        gate.get_with(&path, &[]).await.json()
+    };
+    for secret in ["", "&secret=", "&secret=anonymous"] {
+        let answer = token(APPID, secret).await;
+        let placeholder = answer["access_token"].as_str().unwrap_or_else(|| panic!("{secret}: {answer}"));
+        let path = format!("{PATH}?access_token={placeholder}");
+        assert_eq!(gate.get(&path).await.errcode(), 0, "{secret}");
+        let path = format!("/cgi-bin/user/info?access_token={placeholder}");
+        assert_eq!(gate.get(&path).await.refusal(), FORBIDDEN, "{secret}");
+    }
+    assert_eq!(token(APPID, "&secret=anonymus").await["errcode"], 40125);
+    assert!(token(OTHER_APPID, "&secret=anonymous").await.get("access_token").is_none());
+    // What they may no longer use, their placeholders are no good for: the SDK is to ask anew.
+    let held = token(APPID, "&secret=anonymous").await["access_token"].as_str().expect("a token").to_owned();
+    let orders = caller("orders", &[KEY], &["shop", "game"], "");
+    let moved = ANONYMOUS.replace("\"shop\"", "\"game\"");
+    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{moved}"));
+    assert_eq!(gate.get(&format!("{PATH}?access_token={held}")).await.refusal(), (200, "none", 40001));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_those_without_a_key_have_a_table_keys_are_ignored_and_it_holds_for_all() {
+    let apps = format!("{SHOP}{ANONYMOUS}");
+    let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;
+    for headers in [&[][..], &[("x-wxgate-key", KEY)], &[("authorization", "Bearer whatever")]] {
+        assert_eq!(gate.get_with(PATH, headers).await.errcode(), 0, "{headers:?}");
+        let info = gate.get_with("/cgi-bin/user/info?openid=o", headers).await;
+        assert_eq!(info.refusal(), FORBIDDEN, "{headers:?}");
+    }
+    let token = gate.get_with(&format!("/cgi-bin/token?appid={APPID}&secret=any"), &[]).await.json();
+    let path = format!("{PATH}?access_token={}", token["access_token"].as_str().expect("a token"));
+    assert_eq!(gate.get(&path).await.errcode(), 0);
+    assert_eq!(gate.journal(PATH).len(), 4);
+    assert_eq!(gate.status().await["callers"][0]["name"], "anonymous");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_refused_after_its_last_day_wherever_it_is_shown() {
+    let (clock, key) = (Clock::default(), ("x-wxgate-key", KEY));
+    let last = clock.now().beijing_date();
+    let callers = [
+        caller("orders", &[KEY], &["shop"], &format!("expires = {last:?}\nlease_token = true")),
+        caller("crm", &[CRM_KEY], &["shop"], ""),
+    ];
+    let setup = Setup { apps: format!("{SHOP}{}", callers.concat()), ..Setup::default() };
+    let gate = Gate::by(clock.clone(), sandbox(), setup).await.settled().await;
+    let call = format!("/cgi-bin/token?appid={APPID}&secret={KEY}");
+    let token = gate.get(&call).await.json()["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(gate.get_with(PATH, &[key]).await.errcode(), 0);
+    assert_eq!(gate.get(&format!("{PATH}?access_token={token}")).await.errcode(), 0);
+    assert_eq!(gate.status().await["callers"][0]["expires"], last.as_str());
+
+    let end = Timestamp::end_of_beijing_date(&last).expect("a day");
+    clock.advance(end.since(clock.now()).as_millis() as i64 + 1000);
+    let refused = gate.get_with(PATH, &[key]).await;
+    assert_eq!(refused.refusal(), UNKNOWN);
+    assert!(refused.text().contains("has expired"), "{}", refused.text());
+    assert_eq!(gate.get_with("/wxgate/token", &[key]).await.refusal(), UNKNOWN);
+    let login =
+        format!("/sns/jscode2session?appid={APPID}&secret={KEY}&js_code=c&grant_type=authorization_code");
+    for path in [login, call] {
+        let answer = gate.get(&path).await;
+        assert!(answer.errcode() != 0 && !answer.text().contains("access_token\""), "{}", answer.text());
+    }
+    let stale = gate.get(&format!("{PATH}?access_token={token}")).await;
+    assert_eq!(stale.refusal(), (200, "none", 40001), "{}", stale.text());
+    assert_eq!(gate.get_with(PATH, &[("x-wxgate-key", CRM_KEY)]).await.errcode(), 0);
+    assert_eq!(gate.journal(PATH).len(), 3);
+    assert!(gate.journal("/sns/jscode2session").is_empty());
 }

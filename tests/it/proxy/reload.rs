@@ -1,6 +1,9 @@
 //! Another configuration while requests run.
 
-use crate::harness::{Gate, SHOP, Setup};
+use wxgate::observe::clock::{Clock, Timestamp};
+
+use crate::harness::{Gate, Log, SHOP, Setup, caller, sandbox};
+use crate::until::until;
 
 const CALLER: &str = r#"
 [[caller]]
@@ -23,4 +26,101 @@ async fn a_listener_that_others_reach_never_loses_its_callers_by_a_reload() {
     let port = gate.authority().rsplit(':').next().expect("a port").to_owned();
     let request = gate.client.get(format!("http://127.0.0.1:{port}/cgi-bin/user/info"));
     assert_eq!(crate::harness::Answer::of(request).await.status, 401);
+}
+
+/// What is logged while `run` runs.
+fn logged(run: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, run);
+    log.text()
+}
+
+#[tokio::test]
+async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
+    let gate = Gate::start().await;
+    let reload = || logged(|| gate.running.reload().expect("taken"));
+    assert!(!reload().contains("restart"));
+    gate.change(|setup| {
+        setup.workers = 3;
+        setup.server = "drain_timeout = \"31s\"\nmax_body = \"1MiB\"".into();
+        setup.replay = "memory = \"300MiB\"".into();
+        setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
+    });
+    let log = reload();
+    let named = log.split("take a restart: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a line");
+    let mut named: Vec<_> = named.split(", ").collect();
+    named.sort_unstable();
+    assert_eq!(named, ["log.level", "replay.memory", "server.drain_timeout", "server.workers", "store.url"]);
+}
+
+/// The shop app, which says nothing of a default.
+fn shop(more: &str) -> String {
+    SHOP.replace("default = true", more)
+}
+
+const GAME: &str = r#"
+[[app]]
+name = "game"
+appid = "wx0000000000000002"
+secret = { env = "OTHER_SECRET" }
+kind = "mini_program"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_app_needs_no_name_and_a_second_one_never_takes_that_from_it_unsaid() {
+    let gate = Gate::with(Setup { apps: shop(""), ..Setup::default() }).await.warm().await;
+    let refused = |apps: String| {
+        gate.change(|setup| setup.apps = apps);
+        gate.running.reload().expect_err("refused")
+    };
+    let second = refused(format!("{}{GAME}", shop("")));
+    assert!(
+        second.contains("write `default = true` in the [[app]] named shop, or `default = false`"),
+        "{second}"
+    );
+    // Under another name it is the same account.
+    let renamed = refused(format!("{}{GAME}", shop("").replace("\"shop\"", "\"store\"")));
+    assert!(renamed.contains("in the [[app]] named store"), "{renamed}");
+    let gone = refused(format!("{GAME}default = false\n"));
+    assert!(gone.contains("in the [[app]] that is to be it, of game"), "{gone}");
+    assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
+
+    gate.reload("", &format!("{}{GAME}", shop("default = true")));
+    assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
+    gate.reload("", &format!("{}{GAME}", shop("default = false")));
+    assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-error"), Some("app_unknown"));
+    // None is to be, and none was.
+    gate.reload("", &format!("{}{GAME}", shop("")));
+    // The only one again.
+    gate.reload("", &shop(""));
+    assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
+}
+
+#[tokio::test]
+async fn a_key_that_ends_is_warned_of_once_a_day() {
+    const DAY: i64 = 86_400_000;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let clock = Clock::default();
+    // Noon, fifteen days before the one on which the key ends.
+    clock.advance(Timestamp::end_of_beijing_date("2030-01-26").expect("a day").0 - clock.now().0 + DAY / 2);
+    let expires = "expires = \"2030-02-10\"";
+    let apps = format!("{SHOP}{}", caller("orders", &["key-of-orders"], &["shop"], expires));
+    let _gate = Gate::by(clock.clone(), sandbox(), Setup { apps, ..Setup::default() }).await.settled().await;
+    let warnings = || log.text().lines().filter(|line| line.contains("`expires`")).count();
+    assert_eq!(warnings(), 0, "{}", log.text());
+    for day in 1..=3 {
+        clock.advance(DAY);
+        until(|| "the day's warning", async || warnings() >= day).await;
+        clock.advance(1000);
+        tokio::task::yield_now().await;
+        assert_eq!(warnings(), day, "{}", log.text());
+    }
+    assert!(log.text().contains("refused after 2030-02-10 in Beijing"), "{}", log.text());
+    clock.advance(30 * DAY);
+    until(|| "a word that it has ended", async || log.text().contains("has passed")).await;
 }

@@ -123,6 +123,20 @@ impl Target {
         Self { prefix: prefix.unwrap_or(self.prefix), ..self }
     }
 
+    /// The keys of `[store]` that say otherwise in `other`.
+    pub(in crate::store) fn changed(&self, other: &Self) -> Vec<&'static str> {
+        let Self { shape, tls, hosts, db, username, password, ca_file, prefix } = self;
+        let there = (&other.shape, &other.tls, &other.hosts, &other.db);
+        let differences = [
+            ("url", (shape, tls, hosts, db) != there),
+            ("username", *username != other.username),
+            ("password", *password != other.password),
+            ("ca_file", *ca_file != other.ca_file),
+            ("prefix", *prefix != other.prefix),
+        ];
+        differences.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     pub(super) fn addresses(&self) -> impl Iterator<Item = ConnectionAddr> + '_ {
         self.hosts.iter().map(|(host, port)| match self.tls {
             true => {

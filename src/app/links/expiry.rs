@@ -1,0 +1,23 @@
+//! API keys that are about to end, to the log.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+
+use crate::observe::clock::Clock;
+use crate::pipeline::Gate;
+
+/// Warns at the beginning of each day in Beijing, until it is aborted. What there is to warn of at
+/// start and at a reload is among the configuration's own warnings.
+#[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
+pub(in crate::app) fn watch(gate: Arc<Gate>, clock: Clock) -> AbortHandle {
+    tokio::spawn(async move {
+        loop {
+            clock.sleep_until(clock.now().beijing_midnight()).await;
+            for (caller, warning) in gate.ending_keys(clock.now()) {
+                tracing::warn!(%caller, "the caller's `expires` {warning}");
+            }
+        }
+    })
+    .abort_handle()
+}

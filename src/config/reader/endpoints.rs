@@ -1,0 +1,185 @@
+//! Whether WeChat has what a pattern names, as far as the catalogue knows: a misspelt path limits
+//! and allows nothing, and nobody notices.
+
+use http::Method;
+
+use super::problem::{Place, Report};
+use crate::wechat::Family;
+use crate::wechat::catalogue::{self, Endpoint};
+use crate::wechat::pattern::Pattern;
+
+/// On whose hosts an endpoint is looked for: the official platform's, WeCom's, or both.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::config) struct Hosts {
+    main: bool,
+    work: bool,
+}
+
+impl Hosts {
+    /// Those of an app of this family.
+    pub(in crate::config) fn of(family: Family) -> Self {
+        let work = family == Family::Work;
+        Self { main: !work, work }
+    }
+
+    /// Those of apps that aren't known.
+    pub(in crate::config) const ALL: Self = Self { main: true, work: true };
+
+    fn with(self, other: Self) -> Self {
+        Self { main: self.main || other.main, work: self.work || other.work }
+    }
+
+    fn has(self, endpoint: &Endpoint) -> bool {
+        if endpoint.family == Family::Work { self.work } else { self.main }
+    }
+}
+
+/// The names of the apps, and which hosts each has.
+#[derive(Debug)]
+pub(in crate::config) struct AppNames<'a> {
+    pub(in crate::config) names: Vec<&'a str>,
+    hosts: Vec<Hosts>,
+}
+
+impl<'a> AppNames<'a> {
+    pub(in crate::config) fn new(apps: impl Iterator<Item = (&'a str, Hosts)>) -> Self {
+        let (names, hosts) = apps.unzip();
+        Self { names, hosts }
+    }
+
+    /// The hosts of the apps of these names, all where there is none.
+    pub(in crate::config) fn hosts<'n>(&self, named: impl Iterator<Item = &'n str>) -> Hosts {
+        let named = named.filter_map(|name| self.names.iter().position(|known| *known == name));
+        named.map(|index| self.hosts[index]).reduce(Hosts::with).unwrap_or(Hosts::ALL)
+    }
+
+    /// The hosts of all apps.
+    pub(in crate::config) fn all_hosts(&self) -> Hosts {
+        self.hosts.iter().copied().reduce(Hosts::with).unwrap_or(Hosts::ALL)
+    }
+}
+
+/// Warns of a pattern that takes in nothing that is known on these hosts.
+pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, report: &mut Report<'_>) {
+    // wxgate's own.
+    if pattern.path == "**" || pattern.path.starts_with("/wxgate/") {
+        return;
+    }
+    let taken_in = taken_in(pattern);
+    let here: Vec<_> = taken_in.iter().copied().filter(|endpoint| hosts.has(endpoint)).collect();
+    let verb = if pattern.path.contains('*') { "takes in" } else { "names" };
+    if here.is_empty() {
+        let text = match (nearest(pattern, hosts), taken_in.first()) {
+            (_, Some(elsewhere)) => {
+                let host = elsewhere.family.host();
+                format!("{verb} an endpoint of {host} alone, and no app that this is for calls that host")
+            }
+            (Some(near), None) => format!("{verb} no endpoint that wxgate knows, did you mean {near:?}?"),
+            (None, None) => format!(
+                "{verb} no endpoint that wxgate knows, expected one of WeChat's; if WeChat has it, it works as it is"
+            ),
+        };
+        report.warn(place, text);
+        return;
+    }
+    let Some(method) = &pattern.method else { return };
+    // Where none is known it is one of the two that WeChat has; HEAD asks for what GET would.
+    let method_is = |known| known == method || (known == Method::GET && method == Method::HEAD);
+    let by = |endpoint: &&Endpoint| match endpoint.method {
+        Some(known) => method_is(known),
+        None => ["GET", "POST"].into_iter().any(method_is),
+    };
+    if !here.iter().any(by) {
+        let known = here.iter().find_map(|endpoint| endpoint.method).unwrap_or("POST");
+        let path = &pattern.path;
+        report.warn(
+            place,
+            format!("{verb} what is called by {known}, not {method}, expected \"{known} {path}\""),
+        );
+    }
+}
+
+/// The endpoints whose paths the pattern matches, by whichever method.
+fn taken_in(pattern: &Pattern) -> Vec<&'static Endpoint> {
+    if !pattern.path.contains('*') {
+        let found = [catalogue::find(&pattern.path), catalogue::find_work(&pattern.path)];
+        return found.into_iter().filter(|endpoint| endpoint.id != 0).collect();
+    }
+    let any = Pattern { method: None, path: pattern.path.clone() };
+    let matches = |endpoint: &&Endpoint| any.matches(&Method::GET, &catalogue::normalise(endpoint.path));
+    listed().filter(matches).collect()
+}
+
+fn listed() -> impl Iterator<Item = &'static Endpoint> {
+    catalogue::all().iter().filter(|endpoint| endpoint.id != 0)
+}
+
+/// The pattern that was probably meant.
+fn nearest(pattern: &Pattern, hosts: Hosts) -> Option<String> {
+    let (fixed, rest) = match pattern.path.strip_suffix("/**") {
+        Some(fixed) => (fixed, "/**"),
+        None => (pattern.path.as_str(), ""),
+    };
+    let most = 1 + fixed.len() / 12;
+    let mut nearest: Option<(usize, String)> = None;
+    for endpoint in listed().filter(|endpoint| hosts.has(endpoint)) {
+        let path = catalogue::normalise(endpoint.path);
+        let Some(candidate) = like(&path, fixed, !rest.is_empty()) else { continue };
+        // Who reads of a path below a base URL that ends in /cgi-bin leaves that out.
+        let beheaded = candidate.strip_suffix(fixed).is_some_and(|head| !head.contains('*'));
+        let distance = if beheaded {
+            0
+        } else if candidate.len().abs_diff(fixed.len()) > most {
+            continue;
+        } else {
+            strsim::damerau_levenshtein(fixed, &candidate)
+        };
+        if distance <= most && nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+            let shown =
+                if fixed.contains('*') || !rest.is_empty() { candidate } else { endpoint.path.to_owned() };
+            nearest = Some((distance, shown));
+        }
+    }
+    let (_, near) = nearest?;
+    let method = pattern.method.as_ref().map(|method| format!("{method} ")).unwrap_or_default();
+    Some(format!("{method}{near}{rest}"))
+}
+
+/// What of `path` stands where `fixed` has segments, with its stars. `open`: something follows.
+fn like(path: &str, fixed: &str, open: bool) -> Option<String> {
+    if !open && !fixed.contains('*') {
+        return Some(path.to_owned());
+    }
+    let (segments, wanted): (Vec<_>, Vec<_>) = (path.split('/').collect(), fixed.split('/').collect());
+    let fits = if open { segments.len() > wanted.len() } else { segments.len() == wanted.len() };
+    let mixed = segments.iter().zip(&wanted).map(|(own, wanted)| if *wanted == "*" { "*" } else { *own });
+    fits.then(|| mixed.collect::<Vec<_>>().join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::{Hosts, nearest};
+    use crate::wechat::Family;
+    use crate::wechat::pattern::Pattern;
+
+    #[test]
+    fn the_nearest_endpoint_is_near_or_there_is_none() {
+        for (method, path, near) in [
+            (None, "/cgi-bin/mesage/custom/send", Some("/cgi-bin/message/custom/send")),
+            (Some(Method::POST), "/cgi-bin/message/costum/send", Some("POST /cgi-bin/message/custom/send")),
+            (None, "/message/custom/send", Some("/cgi-bin/message/custom/send")),
+            (None, "/cgi-bin/usr/**", Some("/cgi-bin/user/**")),
+            (None, "/cgi-bin/*/inof", Some("/cgi-bin/*/info")),
+            (None, "/customservice/kfacount/add", Some("/customservice/kfaccount/add")),
+            (None, "/my/own/service", None),
+            (None, "/x/**", None),
+        ] {
+            let pattern = Pattern { method, path: path.to_owned() };
+            assert_eq!(nearest(&pattern, Hosts::of(Family::Api)).as_deref(), near, "{path}");
+        }
+        let work = Pattern { method: None, path: "/cgi-bin/mesage/send".to_owned() };
+        assert_eq!(nearest(&work, Hosts::of(Family::Work)).as_deref(), Some("/cgi-bin/message/send"));
+    }
+}

@@ -96,10 +96,14 @@ impl Gate {
 
     /// The callers whose keys end soon or have ended, and what is to be said of each.
     pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, String)> {
-        let ending = |caller: &CallerOptions| {
-            Some((Arc::clone(&caller.name), CallerOptions::expiry_warning(caller.expires?, now)?))
-        };
-        self.snapshot.load().directory.options.callers.iter().filter_map(ending).collect()
+        let ending = |(caller, end)| Some((caller, CallerOptions::expiry_warning(end, now)?));
+        self.key_ends().into_iter().filter_map(ending).collect()
+    }
+
+    /// When the keys of callers end, of those whose keys do.
+    pub fn key_ends(&self) -> Vec<(Arc<str>, Timestamp)> {
+        let end = |caller: &CallerOptions| Some((Arc::clone(&caller.name), caller.expires?));
+        self.snapshot.load().directory.options.callers.iter().filter_map(end).collect()
     }
 
     /// What became of each caller's requests.
@@ -110,5 +114,9 @@ impl Gate {
     /// Adds the pipeline's metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.metrics.expose(out);
+        out.gauge("wxgate_caller_key_expiry_timestamp_seconds", "When the keys of a caller end.");
+        for (caller, end) in self.key_ends() {
+            out.sample(&[("caller", &*caller)], end.seconds());
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::admin::view::{
 use crate::admin::{self, Apps, Refresh};
 use crate::export::{self, Exporter};
 use crate::observe::clock::{Clock, Timestamp};
-use crate::pipeline;
+use crate::pipeline::{self, Gate};
 use crate::server::Tls;
 use crate::store::Store;
 use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
@@ -34,11 +34,15 @@ fn host(host: HostStatus) -> view::Upstream {
 }
 
 /// What ends within 14 days, as it is when asked.
-pub(in crate::app) fn ending(tls: Option<Tls>, clock: Clock) -> admin::Ending {
+pub(in crate::app) fn ending(gate: Arc<Gate>, tls: Option<Tls>, clock: Clock) -> admin::Ending {
     Arc::new(move || {
+        let now = clock.now();
         let certificate = tls.as_ref().and_then(Tls::ends);
-        let soon = |end| view::Ending::soon("certificate", "server.tls", end, clock.now());
-        certificate.and_then(soon).into_iter().collect()
+        let certificate =
+            certificate.and_then(|end| view::Ending::soon("certificate", "server.tls", end, now));
+        let keys = gate.key_ends().into_iter();
+        let keys = keys.filter_map(|(caller, end)| view::Ending::soon("caller_key", &caller, end, now));
+        certificate.into_iter().chain(keys).collect()
     })
 }
 

@@ -122,7 +122,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             token: ArcSwapOption::new(config.admin.token.clone()),
             trusted_proxies: ArcSwap::from_pointee(config.pipeline.trusted_proxies.clone()),
             apps: views::apps(manager.clone(), exporter.clone(), clock.clone()),
-            ending: views::ending(caller_tls.clone(), clock.clone()),
+            ending: views::ending(Arc::clone(&gate), caller_tls.clone(), clock.clone()),
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),
             upstreams: views::upstreams(Arc::clone(&upstreams)),

@@ -1,9 +1,11 @@
 //! What is counted, under which labels, and that no caller can make labels up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::sandbox::{Action, Fault};
 
 use super::pipelined::pipelined;
@@ -277,4 +279,24 @@ async fn a_refused_reload_is_in_metrics_and_status_until_one_is_taken() {
     let (successful, at) = metrics().await;
     assert!(successful == 1.0 && at >= at_start + 60.0, "{successful} {at} {at_start}");
     assert_eq!(gate.status().await["configuration"]["refused"], serde_json::Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_ends_soon_is_in_metrics_and_status() {
+    let day = |days: u64| Clock::default().now().plus(Duration::from_secs(days * 86_400)).beijing_date();
+    let expires = |days| format!("expires = \"{}\"", day(days));
+    let callers = [
+        caller("orders", &[KEY], &["shop"], &expires(10)),
+        caller("mail", &["canary-key-of-mail-7e2f"], &["shop"], &expires(100)),
+        caller("ever", &["canary-key-of-ever-1b9a"], &["shop"], ""),
+    ];
+    let gate = Gate::with(Setup { apps: format!("{SHOP}{}", callers.concat()), ..Setup::default() }).await;
+    let text = gate.metrics().await;
+    let end = Timestamp::end_of_beijing_date(&day(10)).expect("a day").seconds();
+    let of_orders = format!("wxgate_caller_key_expiry_timestamp_seconds{{caller=\"orders\"}} {end}\n");
+    assert!(text.contains(&of_orders), "{of_orders}{text}");
+    assert!(!text.contains("expiry_timestamp_seconds{caller=\"ever\"}"), "{text}");
+    let ending = gate.status().await["ending"].clone();
+    assert_eq!(ending.as_array().map(Vec::len), Some(1), "{ending}");
+    assert_eq!((&ending[0]["kind"], &ending[0]["name"]), (&"caller_key".into(), &"orders".into()));
 }

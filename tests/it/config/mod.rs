@@ -267,7 +267,7 @@ fn everything_that_was_set_arrives() {
 fn statuses_are_as_written_and_the_former_keys_mean_what_they_meant() {
     let parsed = |server: &str| {
         let text = format!(
-            "[server]\n{server}\n[[app]]\nname = 'a'\nappid = 'wx1'\nsecret = {{ env = 'SHOP_SECRET' }}\n"
+            "[server]\n{server}\n[[app]]\nname = 'a'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'SHOP_SECRET' }}\n"
         );
         Config::parse(&text, "t.toml", &env).unwrap_or_else(|problems| panic!("{problems}"))
     };

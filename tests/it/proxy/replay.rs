@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wxgate::sandbox::{Lag, Sandbox, VARIANTS};
+use wxgate::sandbox::{Action, Fault, Lag, Sandbox, VARIANTS};
 
 use crate::harness::{APPID, Answer, Gate, Setup, at_once, chunked};
 
@@ -49,7 +49,10 @@ async fn survive(gate: &Arc<Gate>, mishap: Mishap, callers: usize) {
     mishap.strike(&gate.sandbox);
     let mut nodes = tokio::task::JoinSet::new();
     if let Mishap::Lagging = mishap {
-        // The nodes agree as soon as each caller was rejected once.
+        // The nodes agree as soon as each caller was rejected once. On a busy machine the first would be rejected again
+        // before the last has come.
+        let held_back = Fault::new(Action::Latency { milliseconds: 5 * callers as u64 });
+        gate.sandbox.fault(Fault { times: Some(callers as u64), ..held_back.path("/cgi-bin/user/info") });
         let sandbox = gate.sandbox.clone();
         nodes.spawn(async move {
             sandbox.arrived("/cgi-bin/user/info", callers).await;

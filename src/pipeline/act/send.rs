@@ -22,6 +22,9 @@ use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
 const LONGEST_TARGET: usize = 65_534;
+/// Of a longer body WeChat may answer before all of it has arrived, and then reset the connection.
+const AT_ONCE: u64 = 16 * 1024;
+
 /// A request ready to be sent, as often as needed.
 pub(crate) struct Sending<'r> {
     /// As the caller sent it: the headers for WeChat are made of them for each attempt, since
@@ -31,6 +34,8 @@ pub(crate) struct Sending<'r> {
     body: Source,
     progress: Rc<Progress>,
     request_timeout: Duration,
+    /// It went out before.
+    again: bool,
 }
 
 impl<'r> Sending<'r> {
@@ -46,7 +51,8 @@ impl<'r> Sending<'r> {
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(body.is_at_hand());
-        Ok(Self { parts, has_length, body, progress, request_timeout: options.request_timeout })
+        let request_timeout = options.request_timeout;
+        Ok(Self { parts, has_length, body, progress, request_timeout, again: false })
     }
 
     /// Whether the same bytes can be sent again.
@@ -74,7 +80,18 @@ impl<'r> Sending<'r> {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.length()));
         }
         self.progress.restart(self.body.is_at_hand());
+        self.again = true;
         Some(request)
+    }
+
+    /// Which connections will do; `once` says that it must not go out twice.
+    fn need(&self, once: bool) -> Need {
+        match once {
+            // The connection of the answer before may be about to be reset.
+            _ if self.again && self.length() > AT_ONCE => Need::Fresh,
+            true => Need::Once,
+            false => Need::Any,
+        }
     }
 }
 
@@ -112,7 +129,7 @@ pub(crate) async fn send(
     let lost = || Error::BadRequest("the request's body is gone".into());
     let target = target(path_and_query)?;
     let once = sending.parts.method != Method::GET || endpoint.one_time_code;
-    let ready = pool.ready(if once { Need::Once } else { Need::Any }).await?;
+    let ready = pool.ready(sending.need(once)).await?;
     let request = sending.request(target.clone(), ready.authority()).ok_or_else(lost)?;
     let error = match ready.send(request, patience).await {
         Ok(answer) => return Ok(answer),

@@ -6,12 +6,37 @@ use std::time::Duration;
 use super::moment::{Moment, Pause};
 use crate::wechat::Issuer;
 
+/// Fruitless calls a minute.
+const FRUITLESS: usize = 10;
+/// As many of them are kept for when no token is of use: endpoints that reject a living one must
+/// not keep the app from its next.
+const RESERVE: usize = 3;
+
 /// The most token calls that an app makes, whatever happens; only an admin passes them.
 #[derive(Debug)]
 pub(super) struct Ceilings {
     all: Ceiling,
     /// Those that failed or brought back the same token.
     fruitless: Ceiling,
+}
+
+/// Whether a token call is made while the token held is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It is: the call may be in vain.
+    Spare,
+    /// None is held, or it has expired or is proven dead.
+    Urgent,
+}
+
+impl Need {
+    /// How many fruitless calls such a one must leave.
+    fn reserved(self) -> usize {
+        match self {
+            Self::Spare => RESERVE,
+            Self::Urgent => 0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -25,18 +50,24 @@ impl Ceilings {
     pub(super) fn of(issuer: Issuer) -> Self {
         let minute = Duration::from_secs(60);
         let all = if issuer.rotates() { Ceiling::new(60, 60 * minute) } else { Ceiling::new(300, minute) };
-        Self { all, fruitless: Ceiling::new(10, minute) }
+        Self { all, fruitless: Ceiling::new(FRUITLESS, minute) }
     }
 
     /// How long until a call is allowed; zero if one is.
-    pub(super) fn wait(&self, now: Moment) -> Duration {
-        self.all.wait(now).max(self.fruitless.wait(now))
+    pub(super) fn wait(&self, need: Need, now: Moment) -> Duration {
+        self.all.wait(0, now).max(self.fruitless.wait(need.reserved(), now))
+    }
+
+    /// Whether half of what may be in vain has been: the next call should have a reason.
+    pub(super) fn half_spent(&self, now: Moment) -> bool {
+        !self.fruitless.wait(FRUITLESS / 2, now).is_zero()
     }
 
     /// Counts a call, once its outcome is known.
-    pub(super) fn count(&mut self, now: Moment, fruitless: bool) {
+    pub(super) fn count(&mut self, need: Need, fruitless: bool, now: Moment) {
         self.all.count(now);
-        if fruitless {
+        // An admin's calls don't spend the reserve either.
+        if fruitless && self.fruitless.wait(need.reserved(), now).is_zero() {
             self.fruitless.count(now);
         }
     }
@@ -47,11 +78,10 @@ impl Ceiling {
         Self { most, window, calls: VecDeque::new() }
     }
 
-    fn wait(&self, now: Moment) -> Duration {
-        if self.calls.len() < self.most {
-            return Duration::ZERO;
-        }
-        self.calls.front().map_or(Duration::ZERO, |oldest| Pause::new(*oldest, self.window).left(now))
+    /// How long until one more call leaves `reserved` of them.
+    fn wait(&self, reserved: usize, now: Moment) -> Duration {
+        let oldest = self.calls.len().checked_sub(self.most - reserved).and_then(|n| self.calls.get(n));
+        oldest.map_or(Duration::ZERO, |oldest| Pause::new(*oldest, self.window).left(now))
     }
 
     fn count(&mut self, now: Moment) {
@@ -69,7 +99,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::super::moment::Moment;
-    use super::Ceilings;
+    use super::{Ceilings, Need};
     use crate::observe::clock::Timestamp;
     use crate::wechat::{Issuer, TokenMode};
 
@@ -91,23 +121,41 @@ mod tests {
         let mut ceilings = Ceilings::of(STABLE);
         for second in 0..10 {
             let now = moment(start, second, second as i64);
-            assert_eq!(ceilings.wait(now), Duration::ZERO);
-            ceilings.count(now, true);
+            assert_eq!(ceilings.wait(Need::Urgent, now), Duration::ZERO);
+            ceilings.count(Need::Urgent, true, now);
         }
-        assert_eq!(ceilings.wait(moment(start, 10, 10)), seconds(50));
-        assert_eq!(ceilings.wait(moment(start, 60, 60)), Duration::ZERO);
+        assert_eq!(ceilings.wait(Need::Urgent, moment(start, 10, 10)), seconds(50));
+        assert_eq!(ceilings.wait(Need::Urgent, moment(start, 60, 60)), Duration::ZERO);
+    }
+
+    #[test]
+    fn three_of_them_are_kept_for_when_no_token_is_of_use() {
+        let start = Instant::now();
+        let mut ceilings = Ceilings::of(STABLE);
+        // More than the ceiling, as only an admin can.
+        for second in 0..12 {
+            ceilings.count(Need::Spare, true, moment(start, second, second as i64));
+        }
+        let now = moment(start, 12, 12);
+        assert_eq!(ceilings.wait(Need::Spare, now), seconds(48));
+        for _ in 0..3 {
+            assert_eq!(ceilings.wait(Need::Urgent, now), Duration::ZERO);
+            ceilings.count(Need::Urgent, true, now);
+        }
+        assert_eq!(ceilings.wait(Need::Urgent, now), seconds(48));
     }
 
     #[test]
     fn classic_mode_rotates_sixty_times_an_hour_at_most_and_stable_mode_fetches_300_times_a_minute() {
         let start = Instant::now();
+        let now = moment(start, 0, 0);
         for (mode, most, window) in [(CLASSIC, 60, HOUR), (STABLE, 300, seconds(60))] {
             let mut ceilings = Ceilings::of(mode);
             for _ in 0..most {
-                assert_eq!(ceilings.wait(moment(start, 0, 0)), Duration::ZERO);
-                ceilings.count(moment(start, 0, 0), false);
+                assert_eq!(ceilings.wait(Need::Urgent, now), Duration::ZERO);
+                ceilings.count(Need::Urgent, false, now);
             }
-            assert_eq!(ceilings.wait(moment(start, 0, 0)), window);
+            assert_eq!(ceilings.wait(Need::Urgent, now), window);
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use self::aged_token::AgedToken;
 use self::backoff::{Backoff, StorelessBackoff};
-use self::ceilings::Ceilings;
+use self::ceilings::{Ceilings, Need};
 use self::moment::Pause;
 use self::verdicts::Verdicts;
 use crate::store::{ForceBudget, Record};
@@ -267,6 +267,12 @@ impl Life {
         self.verdicts.found_dead();
     }
 
+    /// Whether the next rejection is likelier an endpoint's fault than the token's: one rejects it
+    /// although it lives, or fetches brought nothing new lately.
+    pub(crate) fn suspects_endpoints(&self, now: Moment) -> bool {
+        self.verdicts.holds_any(now) || self.ceilings.half_spent(now)
+    }
+
     /// The endpoint rejects a token that lives.
     pub(crate) fn hold_endpoint(&mut self, endpoint: u64, now: Moment) {
         self.verdicts.hold(endpoint, now);
@@ -349,13 +355,26 @@ impl Life {
     /// Whether too many token calls were made lately; if so, none is until that has passed.
     pub(crate) fn meets_ceiling(&mut self, now: Moment) -> bool {
         let text = "too many token calls brought nothing new; the proxy holds back to spare WeChat's quota";
-        self.bar_for(self.ceilings.wait(now), text, now)
+        let need = self.need(now);
+        let wait = self.ceilings.wait(need, now);
+        match (need, &mut self.held) {
+            // What was spent in vain while the token lived must bar nothing once it is dead.
+            (Need::Spare, Some(held)) if !wait.is_zero() => {
+                held.not_yet(now);
+                true
+            }
+            _ => self.bar_for(wait, text, now),
+        }
     }
 
     /// A token call was made at `asked`; `fruitless` if it failed or brought the token that was
     /// held.
     pub(crate) fn called(&mut self, asked: Moment, fruitless: bool) {
-        self.ceilings.count(asked, fruitless);
+        self.ceilings.count(self.need(asked), fruitless, asked);
+    }
+
+    fn need(&self, now: Moment) -> Need {
+        if self.usable(now).is_some() { Need::Spare } else { Need::Urgent }
     }
 
     /// Whether a fetch without the store comes too soon after another one; if so, none is made

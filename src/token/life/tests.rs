@@ -155,6 +155,7 @@ fn a_token_that_came_again_ends_when_wechat_says_so_now() {
 fn a_ceiling_that_is_met_bars_fetches_and_says_why() {
     let times = times();
     let mut life = times.life(STABLE);
+    life.found_dead();
     for _ in 0..10 {
         assert!(!life.meets_ceiling(times.at(200)));
         life.called(times.at(200), true);
@@ -175,6 +176,24 @@ fn a_remedy_that_ends_a_sentence_is_followed_by_the_next_try_and_no_second_stop(
     life.fail(failure, times.at(200));
     let cause = life.unavailable(times.at(200)).cause;
     assert!(cause.contains("; remedy: Compare the secret; next try in "), "{cause}");
+}
+
+#[test]
+fn a_ceiling_that_is_met_while_the_token_lives_bars_nothing_once_it_is_dead() {
+    let times = times();
+    let mut life = times.life(STABLE);
+    for _ in 0..7 {
+        assert!(!life.meets_ceiling(times.at(200)));
+        life.called(times.at(200), true);
+    }
+    assert!(life.suspects_endpoints(times.at(200)) && life.meets_ceiling(times.at(200)));
+    assert!(life.due(times.at(200)).1 >= Duration::from_secs(30), "a fetch ahead of time waits");
+    life.found_dead();
+    for _ in 0..3 {
+        assert!(!life.is_barred(times.at(200)) && !life.meets_ceiling(times.at(200)));
+        life.called(times.at(200), true);
+    }
+    assert!(life.meets_ceiling(times.at(200)));
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl Verdicts {
         self.holds.insert(endpoint, Pause::new(now, HOLD));
     }
 
+    /// Whether an endpoint is held.
+    pub(super) fn holds_any(&self, now: Moment) -> bool {
+        self.holds.values().any(|hold| !hold.over(now))
+    }
+
     /// What is known of a rejection of this generation, while it isn't known to be dead.
     pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
         if self.holds.get(&rejection.endpoint).is_some_and(|hold| !hold.over(now)) {

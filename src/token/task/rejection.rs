@@ -8,8 +8,8 @@
 //!    It is dead: one forced refresh, if the budget allows.
 //! 5. Without a token that WeChat takes, callers get the proxy's own error.
 //!
-//! Where every fetch rotates the token, and where the errcode proves nothing, step 4 comes before
-//! step 3.
+//! Where every fetch rotates the token, where the errcode proves nothing, and once an endpoint was
+//! seen to reject a token that lives, step 4 comes before step 3.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +65,10 @@ impl RefreshTask {
         }
         // Step 3: where WeChat hands out the same token again, a fetch costs little and settles
         // most cases. Where it rotates the token for everybody, or may be of no use at all, only a
-        // token that is proven dead is worth it.
-        let renewal = if self.credential.issuer.rotates() || casts_doubt(rejection.errcode) {
+        // token that is proven dead is worth it; and where endpoints reject it that lives, their
+        // rejections would spend the fetches that it needs when it dies.
+        let dear = self.credential.issuer.rotates() || casts_doubt(rejection.errcode);
+        let renewal = if dear || self.life.suspects_endpoints(self.now()) {
             None
         } else {
             Some(self.renew(Reason::Rejected, Limits::Kept).await)
@@ -77,6 +79,13 @@ impl RefreshTask {
         // Step 4, also if none could be fetched.
         match self.pulse().await {
             Proof::Alive => return self.replay_later().await,
+            // A fetch that costs little may still settle it.
+            Proof::Undecided if !dear && renewal.is_none() => {
+                return match self.renew(Reason::Rejected, Limits::Kept).await {
+                    Renewal::New => self.replay().await,
+                    _ => Verdict::PassOn,
+                };
+            }
             Proof::Undecided => return Verdict::PassOn,
             Proof::Dead => {}
         }

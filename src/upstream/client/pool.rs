@@ -152,10 +152,11 @@ impl<B: Payload> Pool<B> {
         }
     }
 
-    /// Takes back a connection whose exchange is over, unless it has served long enough.
+    /// Takes back a connection whose exchange is over, unless it has served long enough or takes no
+    /// more.
     pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
         let now = Instant::now();
-        if now >= connection.retires_at {
+        if now >= connection.retires_at || connection.meter.deaf.get() {
             return;
         }
         connection.parked_at = Some(now);

@@ -1,4 +1,5 @@
-//! A socket that remembers whether bytes went either way.
+//! A socket that remembers whether bytes went either way, and that is still read once the other side
+//! takes no more.
 
 use std::cell::Cell;
 use std::io;
@@ -15,6 +16,22 @@ use crate::upstream::socket::Socket;
 pub(super) struct Meter {
     pub(super) written: Cell<bool>,
     pub(super) read: Cell<bool>,
+    /// The other side reads no further. Whoever answers before it has the whole request, and
+    /// closes, has mostly answered already: what is still to be written is dropped, and what it
+    /// sent decides.
+    pub(super) deaf: Cell<bool>,
+}
+
+impl Meter {
+    /// Whether a failed write leaves an answer to be read. Where nothing of the request was
+    /// written the failure itself is the better news: the request may go out on another connection.
+    fn goes_deaf(&self, error: &io::Error) -> bool {
+        let closed = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+        if closed && self.written.get() {
+            self.deaf.set(true);
+        }
+        self.deaf.get()
+    }
 }
 
 #[derive(Debug)]
@@ -44,15 +61,28 @@ impl AsyncWrite for Transport {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.meter.written.set(true);
+        if self.meter.deaf.get() {
+            return Poll::Ready(Ok(bytes.len()));
         }
-        written
+        match Pin::new(&mut self.socket).poll_write(context, bytes) {
+            Poll::Ready(Err(error)) if self.meter.goes_deaf(&error) => Poll::Ready(Ok(bytes.len())),
+            written => {
+                if matches!(written, Poll::Ready(Ok(1..))) {
+                    self.meter.written.set(true);
+                }
+                written
+            }
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        if self.meter.deaf.get() {
+            return Poll::Ready(Ok(()));
+        }
+        match Pin::new(&mut self.socket).poll_flush(context) {
+            Poll::Ready(Err(error)) if self.meter.goes_deaf(&error) => Poll::Ready(Ok(())),
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

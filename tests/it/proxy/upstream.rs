@@ -63,11 +63,7 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
     let (head, mut body) = head(stream).await?;
     let lower = head.to_ascii_lowercase();
     let length = lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    while body.len() < length.unwrap_or(0) {
-        if stream.read_buf(&mut body).await.ok()? == 0 {
-            return None;
-        }
-    }
+    read_on(stream, &mut body, length.unwrap_or(0)).await?;
     Some(head)
 }
 
@@ -267,6 +263,80 @@ async fn an_answer_that_was_on_its_way_as_a_host_broke_sends_no_request_there() 
     let (slow, ()) = in_time(async { tokio::join!(gate.post("/wxa/slow", "{}"), broken) }).await;
     assert_eq!(slow.errcode(), 0);
     assert_eq!(in_time(gate.post("/wxa/broken", "{}")).await.status, 200, "from the second host");
+}
+
+/// How a server that has read no more than the head leaves a connection, after its answer.
+#[derive(Clone, Copy, Debug)]
+enum Leaves {
+    Closed,
+    ClosedAsAnnounced,
+    /// A little later, so that a replay could already be on it.
+    Reset,
+}
+
+/// Reads the rest of a body of `length` bytes.
+async fn read_on(stream: &mut TcpStream, body: &mut Vec<u8>, length: usize) -> Option<()> {
+    while body.len() < length {
+        if stream.read_buf(body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// WeChat as it rejects every token but the `live`th once it has read the head of a request with it.
+async fn before_early_rejections(leaves: Leaves, live: Arc<AtomicUsize>) -> Gate {
+    gate_before(Setup::default(), move |mut stream| {
+        let live = Arc::clone(&live);
+        async move {
+            while let Some((head, mut body)) = head(&mut stream).await {
+                let token = TOKEN.replace("60_", &format!("{}_", live.load(Ordering::Relaxed)));
+                let value = token.split('"').nth(3).expect("a token");
+                let fetches = head.contains("/cgi-bin/stable_token");
+                if !fetches && !head.contains(value) {
+                    let close = if matches!(leaves, Leaves::ClosedAsAnnounced) {
+                        "Connection: close\r\n"
+                    } else {
+                        ""
+                    };
+                    let dead = r#"{"errcode":40001,"errmsg":"invalid credential"}"#;
+                    let text =
+                        format!("HTTP/1.1 200 OK\r\n{close}Content-Length: {}\r\n\r\n{dead}", dead.len());
+                    stream.write_all(text.as_bytes()).await.expect("written");
+                    if matches!(leaves, Leaves::Reset) {
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+                    }
+                    return;
+                }
+                let lower = head.to_ascii_lowercase();
+                let length =
+                    lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+                if read_on(&mut stream, &mut body, length.unwrap_or(0)).await.is_none() {
+                    return;
+                }
+                answer(&mut stream, if fetches { &token } else { OK }).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejection_that_came_before_the_upload_was_read_is_read_and_the_upload_replayed() {
+    for leaves in [Leaves::Closed, Leaves::ClosedAsAnnounced, Leaves::Reset] {
+        let live = Arc::new(AtomicUsize::new(0));
+        let gate = before_early_rejections(leaves, Arc::clone(&live)).await;
+        assert_eq!(gate.get("/cgi-bin/menu/get").await.errcode(), 0);
+        for length in [40_000, 200_000, 1_000_000, 5_000_000, 11_000_000] {
+            for attempt in 0..if length < 5_000_000 { 10 } else { 4 } {
+                live.fetch_add(1, Ordering::Relaxed);
+                let answer = in_time(gate.post("/cgi-bin/media/upload?type=image", vec![b'x'; length])).await;
+                let is_good = (answer.status, answer.errcode()) == (200, 0);
+                assert!(is_good, "{leaves:?}, {length} bytes, {attempt}: {}", answer.text());
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wxgate::token::{RefreshResult, State, Verdict};
+use wxgate::token::{RefreshResult, Rejection, State, Token, Verdict};
 use wxgate::wechat::TokenMode::{Classic, Stable};
 
 use super::bench::{Bench, hasty, rejected_again, rejection};
@@ -143,6 +143,57 @@ async fn an_endpoint_that_always_rejects_costs_one_fetch_in_thirty_calls_at_once
     let spent = bench.fake.counts();
     assert_eq!((spent.fetches, spent.forces), (0, 0));
     assert!(spent.probes <= 30, "{spent:?}");
+}
+
+/// A rejection of what was sent when the last verdict is too old to be shared.
+fn rejected_later(token: &Token, endpoint: u16) -> Rejection {
+    let rejection = rejection(token, endpoint);
+    Rejection { sent_at: rejection.sent_at + Duration::from_secs(3), ..rejection }
+}
+
+#[tokio::test]
+async fn endpoints_that_always_reject_never_keep_an_app_from_its_next_token() {
+    for endpoints in [11, 12, 40] {
+        let bench = Bench::ready(Stable).await;
+        for endpoint in 1..=endpoints {
+            // Sent when the last verdict is too old to be shared.
+            let first = rejection(&bench.token(), endpoint);
+            let first = Rejection { sent_at: first.sent_at + Duration::from_secs(3), ..first };
+            let Verdict::ReplayAfter(token, _) = bench.handle.rejected(first).await else {
+                panic!("{endpoint}")
+            };
+            let again = bench.handle.rejected(rejected_again(&token, endpoint)).await;
+            assert!(matches!(again, Verdict::PassOn), "{endpoint}: {again:?}");
+        }
+        let spent = bench.fake.counts();
+        assert_eq!((spent.fetches, spent.forces), (1, 0), "{endpoints}: {spent:?}");
+        bench.fake.rotate();
+        assert_replayed(&[bench.handle.rejected(rejected_later(&bench.token(), 99)).await], 2);
+        assert_eq!(bench.fake.counts().fetches, spent.fetches + 1, "{endpoints}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_fetched_in_vain_while_the_token_lived_is_not_counted_against_the_dead_one() {
+    let bench = Bench::ready(Stable).await;
+    for _ in 0..12 {
+        assert_eq!(bench.handle.refresh(false).await.result, RefreshResult::Same);
+    }
+    bench.fake.poison();
+    bench.fake.forget();
+    assert_replayed(&bench.rejected_at_once(20).await, 2);
+    assert_eq!(bench.fake.counts(), counts(2, 1, 1));
+}
+
+#[tokio::test]
+async fn where_endpoints_are_at_fault_and_the_probe_cannot_tell_a_fetch_still_does() {
+    let bench = Bench::ready(Stable).await;
+    assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn));
+    bench.fake.rotate();
+    bench.fake.forget();
+    bench.fake.state().probe = Probe::Error(-1);
+    assert_replayed(&[bench.handle.rejected(rejected_later(&bench.token(), 2)).await], 2);
+    assert_eq!(bench.fake.counts(), counts(1, 0, 1));
 }
 
 #[tokio::test]

@@ -17,9 +17,18 @@ mod world;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use plan::Plan;
+use replica::Replica;
+use tokio::time::{Instant, sleep, timeout};
+use wechat::WeChat;
 use world::World;
+
+use crate::observe::clock::Clock;
+use crate::store::simulated::Server;
+use crate::wechat::TokenMode;
 
 /// Explored in each run of the tests.
 const USUAL: Range<u64> = 0..200;
@@ -72,6 +81,62 @@ fn without_faults_each_rotation_is_one_fetch() {
 #[test]
 fn with_faults_fetches_are_excused_by_one_and_all_agree_in_the_end() {
     all_hold("rough", Plan::rough);
+}
+
+#[test]
+fn a_store_that_stands_still_for_less_than_three_seconds_costs_no_second_fetch() {
+    all_hold("paused", Plan::paused);
+}
+
+/// How long a lease that nobody at work holds keeps a replica from the next token; `each` says after
+/// which time whoever planted it writes it anew.
+fn healed_after(mode: TokenMode, each: Duration) -> Duration {
+    let plan = Plan { mode, ..Plan::calm(1) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (server, wechat, clock) = (Server::new(), WeChat::new(mode), Clock::simulated());
+        let replica = Replica::start(0, &plan, server.store(0), &wechat, &clock, &Arc::default());
+        replica.handle.obtain().await.expect("WeChat hands out tokens");
+        let (store, key) = (server.store(9), format!("access_token:{}:wx1", mode.as_str()));
+        let forever = Duration::from_secs(86_400);
+        while !matches!(store.lease(&key, "planted", forever).await, Ok(Ok(_))) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let planting = async {
+            loop {
+                sleep(each).await;
+                let _ = store.lease(&key, "planted", forever).await;
+            }
+        };
+        wechat.rotate();
+        let began = Instant::now();
+        let alive = async {
+            let lives = || replica.handle.current().is_some_and(|token| wechat.lives(token.value.expose()));
+            while !lives() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = planting => unreachable!("it never ends"),
+            healed = timeout(forever, alive) => healed.expect("it heals"),
+        }
+        began.elapsed()
+    })
+}
+
+#[test]
+fn a_lease_that_somebody_planted_heals() {
+    for mode in [TokenMode::Classic, TokenMode::Stable] {
+        let never = healed_after(mode, Duration::from_secs(86_400));
+        assert!(never < Duration::from_secs(6), "{never:?}");
+        let renewed = healed_after(mode, Duration::from_secs(1));
+        assert!(renewed < Duration::from_secs(20), "{renewed:?}");
+        tell(&format!("{mode:?}: healed after {never:?}, one that is renewed after {renewed:?}"));
+    }
 }
 
 #[test]

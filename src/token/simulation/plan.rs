@@ -31,7 +31,7 @@ impl Plan {
 
     /// With pauses of the store alone, which cost nothing but time.
     pub(super) fn paused(seed: u64) -> Self {
-        let mode = if seed % 2 == 0 { TokenMode::Classic } else { TokenMode::Stable };
+        let mode = if seed.is_multiple_of(2) { TokenMode::Classic } else { TokenMode::Stable };
         let replicas = if seed % 4 < 2 { 2 } else { 4 };
         Self { mode, replicas, pauses: true, ..Self::calm(seed) }
     }

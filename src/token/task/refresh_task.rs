@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::lease::OthersLease;
@@ -61,6 +61,8 @@ pub(crate) struct RefreshTask {
     pub(super) others_lease: Option<OthersLease>,
     /// A save that the store hasn't answered yet.
     pub(super) late_save: Option<JoinHandle<Result<Saved, StoreError>>>,
+    /// What is still to be done after a fetch, that nobody waits for but a stop.
+    pub(super) finishing: JoinSet<()>,
     /// Where and when the token was rejected that is being looked into.
     pub(super) rejected: Option<(&'static str, Instant)>,
 }
@@ -89,6 +91,7 @@ impl RefreshTask {
             owner: format!("{:032x}", fastrand::u128(..)),
             others_lease: None,
             late_save: None,
+            finishing: JoinSet::new(),
             rejected: None,
         }
     }

@@ -85,7 +85,8 @@ impl RefreshTask {
         if save.is_none() && lease.is_none() {
             return;
         }
-        Handle::current().spawn(async move {
+        while self.finishing.try_join_next().is_some() {}
+        self.finishing.spawn(async move {
             if let Some(save) = save {
                 let save = async {
                     match save.await {

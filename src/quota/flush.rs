@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::counts::ledger::{self, Offered};
 use super::counts::tally::Counts;
 use super::shared::Shared;
-use crate::store::Batch;
+use crate::store::{Addition, Batch};
 
 /// What a killed process loses at most.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -62,9 +62,14 @@ impl Shared {
     /// A store that fails is one that is offered the same batch again.
     async fn offer(&self, offered: &Offered) -> Option<Vec<u64>> {
         let names = self.names.all();
+        let counts: Vec<_> = {
+            let ledger = self.ledger.lock();
+            let known = |key| ledger.known(offered.day, key);
+            let counts = offered.counts.iter();
+            counts.map(|(key, by)| (ledger::name_of(key, &names), *by, known(key))).collect()
+        };
         let counts: Vec<_> =
-            offered.counts.iter().map(|(key, count)| (ledger::name_of(key, &names), *count)).collect();
-        let counts: Vec<_> = counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+            counts.iter().map(|(name, by, known)| Addition { name, by: *by, known: *known }).collect();
         let batch = Batch { writer: &self.writer, number: offered.number };
         self.store.add_once(offered.day, &counts, batch).await.ok()
     }

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Nothing came back in time.
     #[error("no answer from the store within {0:?}")]
     Timeout(Duration),
+    /// Others wait for it already, and a request must not.
+    #[error("the store is late")]
+    Late,
     /// It failed before and hasn't been found well since.
     #[error("the store is down")]
     Down,
@@ -57,7 +60,17 @@ impl StoreError {
             // One key that something else uses.
             Self::Redis(error) => error.code() != Some("WRONGTYPE"),
             Self::Timeout(_) | Self::Down | Self::File { .. } => true,
-            Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
+            Self::Late | Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
+        }
+    }
+
+    /// Whether it tells only that something took too long.
+    pub(super) fn is_late(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Late => true,
+            // Another process holds the entry's lock.
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::WouldBlock,
+            _ => false,
         }
     }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use super::engine::{Entry, Swap};
 use super::record::{Protection, Text};
-use super::times::{DAYS_LAST, RECORDS_LAST};
-use super::{ForceBudget, Location, NOTE, Store, StoreError, force};
+use super::times::{DAYS_LAST, PATIENCE, RECORDS_LAST};
+use super::{ForceBudget, Holder, Location, NOTE, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
 
 /// A few thousand entries from a Redis far away take longer than one.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PATIENCE_FOR_ONE: Duration = Duration::from_secs(3);
+const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 
 /// An entry as it may be shown.
 #[derive(Debug)]
@@ -93,7 +92,7 @@ impl Store {
             if entry.key.starts_with("lease:") {
                 continue;
             }
-            match within(PATIENCE_FOR_ONE, self.copy_entry(entry, to)).await {
+            match within(PATIENCE, self.copy_entry(entry, to)).await {
                 Ok(true) => copied.written += 1,
                 Ok(false) => copied.kept += 1,
                 Err(error) if error.means_down() => return Err(there(error)),
@@ -116,7 +115,7 @@ impl Store {
             }
             for (name, spent) in self.reserved(*day).await.map_err(here)? {
                 // Up to what is gone here, and no further where more is gone there.
-                match to.reserve(*day, &name, spent, spent).await.map_err(there)?.granted {
+                match to.reserve(*day, &name, spent, spent, 0).await.map_err(there)?.granted {
                     0 => copied.kept += 1,
                     _ => copied.written += 1,
                 }
@@ -173,7 +172,7 @@ impl Store {
     }
 
     async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        within(PATIENCE, self.0.engine.entries()).await
+        within(PATIENCE_FOR_ALL, self.0.engine.entries()).await
     }
 
     fn listed(&self, entry: Entry) -> Listed {
@@ -183,7 +182,7 @@ impl Store {
             Err(error) => return Listed { key, content: Content::Unreadable(error) },
         };
         let content = if key.starts_with("lease:") {
-            Content::Lease { owner: String::from_utf8_lossy(&value).into_owned(), lasts }
+            Content::Lease { owner: String::from_utf8_lossy(Holder(value).owner()).into_owned(), lasts }
         } else if key.starts_with("force:") {
             Content::Forces(force::parse(&key, Some(&value)))
         } else {

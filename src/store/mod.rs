@@ -1,10 +1,11 @@
 //! What outlives a process or is shared by replicas: token records with compare-and-set, leases,
 //! force budgets, day counters and day budgets.
 //!
-//! No operation takes longer than [`PATIENCE`], but for [`Store::reserve`], whose late answers are
-//! worth having. A store that fails costs nothing but sharing: it is down then, its operations fail
-//! at once, and a task of its own tries it again each second. Its users treat [`StoreError`] as
-//! "the store holds nothing" and serve from memory.
+//! No operation takes longer than [`PATIENCE`]: a store that takes longer, or fails, is down. Its
+//! operations fail at once then, and a task of its own tries it again each second. That costs
+//! nothing but sharing: its users treat [`StoreError`] as "the store holds nothing" and serve from
+//! memory. One that takes longer than [`LATE`] is late: what serves a request goes on without it
+//! ([`Store::promptly`]), what runs in the background waits on.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -43,14 +44,14 @@ pub use changes::{Change, Changes};
 pub use engine::redis;
 #[cfg(test)]
 pub(crate) use engine::simulated;
-pub use engine::{Batch, Reserved};
+pub use engine::{Addition, Batch, Reserved};
 pub use error::StoreError;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
 pub use location::Location;
 pub use record::{Protection, Record};
 pub use seal::{Seal, SealError};
-pub use times::PATIENCE;
+pub use times::{LATE, PATIENCE};
 
 use changes::Announcer;
 use engine::{Claim, Engine, File, Memory, Redis, Swap};
@@ -59,14 +60,15 @@ use operations::{Operation, Operations};
 use record::Text;
 use times::DAYS_LAST;
 
-/// The longest that an answer is waited for that grants something: what it grants is lost with it.
-const PATIENCE_TO_RESERVE: Duration = Duration::from_secs(3);
-/// The longest that a start waits for the store, and that one which is down is tried.
-const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(3);
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Begins the keys of notes.
 const NOTE: &str = "note:";
+/// Under which nothing is.
+const NOTHING: &str = "probe";
+/// Between the owner of a lease and what tells its renewals apart. A replica of before there were
+/// these wrote the owner alone; to it ours is just another owner.
+const RENEWED: u8 = b':';
 
 /// Where a store is and how its values are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,17 @@ pub struct Lease {
     pub owner: String,
 }
 
+/// Another owner's lease, as it stood. Each renewal changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder(Vec<u8>);
+
+impl Holder {
+    /// What stays the same over renewals.
+    pub fn owner(&self) -> &[u8] {
+        self.0.split(|byte| *byte == RENEWED).next().unwrap_or_default()
+    }
+}
+
 impl Store {
     /// An empty store in memory.
     pub fn memory() -> Self {
@@ -149,11 +162,10 @@ impl Store {
             Location::Redis(target) => Engine::Redis(Redis::new(target, announcer.clone())),
         };
         let mut inner = Inner::new(engine, options, announcer);
-        // A start may wait longer than a running proxy: what it finds now it need not fetch.
-        match timeout(PATIENCE_TO_CONNECT, inner.engine.probe()).await {
+        match timeout(PATIENCE, inner.engine.probe()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => inner.health.fell(&error),
-            Err(_) => inner.health.fell(&StoreError::Timeout(PATIENCE_TO_CONNECT)),
+            Err(_) => inner.health.fell(&StoreError::Timeout(PATIENCE)),
         }
         inner.tend();
         Ok(Self(Arc::new(inner)))
@@ -162,6 +174,27 @@ impl Store {
     /// The newest record under `key`.
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
         self.load_all(&[key]).await?.pop().unwrap_or(Ok(None))
+    }
+
+    /// The same for a request: a store that is late isn't waited for.
+    pub async fn load_promptly(&self, key: &str) -> Result<Option<Record>, StoreError> {
+        self.promptly(self.load(key)).await.unwrap_or_else(|| {
+            self.0.operations.skipped(Operation::Load);
+            Err(StoreError::Late)
+        })
+    }
+
+    /// What comes of `work` with this store, for a request: nothing once the store is late. Work
+    /// that is handed in by reference can be gone on with in the background.
+    pub async fn promptly<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        if self.0.health.is_late() {
+            return None;
+        }
+        let done = timeout(LATE, work).await.ok();
+        if done.is_none() {
+            self.0.health.late();
+        }
+        done
     }
 
     /// The newest record under each of `keys`, or why that one can't be read.
@@ -231,25 +264,45 @@ impl Store {
         })
     }
 
-    /// Takes the lease of `key` for `lasts`; `None` while another owner holds it. Its owner may
+    /// Takes the lease of `key` for `lasts`, or tells which other owner holds it. Its owner may
     /// take it again.
-    pub async fn lease(&self, key: &str, owner: &str, lasts: Duration) -> Result<Option<Lease>, StoreError> {
+    pub async fn lease(
+        &self,
+        key: &str,
+        owner: &str,
+        lasts: Duration,
+    ) -> Result<Result<Lease, Holder>, StoreError> {
+        self.lease_over(key, owner, None, lasts).await
+    }
+
+    /// The same, also if another owner holds it who is `over`: one that has died, or never lived.
+    pub async fn lease_over(
+        &self,
+        key: &str,
+        owner: &str,
+        over: Option<&Holder>,
+        lasts: Duration,
+    ) -> Result<Result<Lease, Holder>, StoreError> {
         let entry = lease_entry(key);
         self.run(Operation::Lease, async {
             loop {
-                let holder = self.get(&entry).await?;
-                if holder.as_ref().is_some_and(|holder| holder != owner.as_bytes()) {
-                    return Ok(None);
+                let holder = self.get(&entry).await?.map(Holder);
+                match &holder {
+                    Some(other) if other.owner() != owner.as_bytes() && over != Some(other) => {
+                        return Ok(Err(other.clone()));
+                    }
+                    _ => {}
                 }
+                let value = format!("{owner}{}{:08x}", char::from(RENEWED), fastrand::u32(..));
                 let swap = Swap {
                     key: &entry,
-                    expected: holder.as_deref(),
-                    value: Some(owner.as_bytes()),
+                    expected: holder.as_ref().map(|holder| holder.0.as_slice()),
+                    value: Some(value.as_bytes()),
                     lasts: Some(lasts),
                     announced: false,
                 };
                 if self.0.engine.swap(swap).await? {
-                    return Ok(Some(Lease { key: key.to_owned(), owner: owner.to_owned() }));
+                    return Ok(Ok(Lease { key: key.to_owned(), owner: owner.to_owned() }));
                 }
             }
         })
@@ -258,15 +311,27 @@ impl Store {
 
     /// Makes the lease last for `lasts` from now; `false` if it was lost meanwhile.
     pub async fn renew(&self, lease: &Lease, lasts: Duration) -> Result<bool, StoreError> {
-        Ok(self.lease(&lease.key, &lease.owner, lasts).await?.is_some())
+        Ok(self.lease(&lease.key, &lease.owner, lasts).await?.is_ok())
     }
 
     /// Gives the lease back, if it is still held.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let entry = lease_entry(&lease.key);
-        let owner = Some(lease.owner.as_bytes());
-        let swap = Swap { key: &entry, expected: owner, value: None, lasts: None, announced: false };
-        self.run(Operation::Release, async { self.0.engine.swap(swap).await.map(drop) }).await
+        self.run(Operation::Release, async {
+            loop {
+                let holder = self.get(&entry).await?.map(Holder);
+                let Some(own) = holder.filter(|holder| holder.owner() == lease.owner.as_bytes()) else {
+                    return Ok(());
+                };
+                let expected = Some(own.0.as_slice());
+                let swap = Swap { key: &entry, expected, value: None, lasts: None, announced: false };
+                // A renewal that nobody waits for any more may have been under way.
+                if self.0.engine.swap(swap).await? {
+                    return Ok(());
+                }
+            }
+        })
+        .await
     }
 
     /// How much of the budget of forced refreshes under `key` has been spent.
@@ -308,7 +373,8 @@ impl Store {
     /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
     pub async fn add(&self, day: i64, counts: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         let key = count_entry(day);
-        self.run(Operation::Count, self.0.engine.add(&key, counts, None, DAYS_LAST)).await
+        let counts: Vec<_> = counts.iter().map(|(name, by)| Addition { name, by: *by, known: 0 }).collect();
+        self.run(Operation::Count, self.0.engine.add(&key, &counts, None, DAYS_LAST)).await
     }
 
     /// The same, but a batch that was added before adds nothing: one whose answer was lost can be
@@ -316,7 +382,7 @@ impl Store {
     pub async fn add_once(
         &self,
         day: i64,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Batch<'_>,
     ) -> Result<Vec<u64>, StoreError> {
         let key = count_entry(day);
@@ -350,12 +416,19 @@ impl Store {
 
     /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
     /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
-    /// nobody's to spend. So an answer is waited for longer than a request may wait.
-    pub async fn reserve(&self, day: i64, name: &str, want: u64, limit: u64) -> Result<Reserved, StoreError> {
-        let claim = Claim { name, want, limit, lasts: DAYS_LAST };
+    /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
+    /// has seen, which a store that was flushed may have lost.
+    pub async fn reserve(
+        &self,
+        day: i64,
+        name: &str,
+        want: u64,
+        limit: u64,
+        known: u64,
+    ) -> Result<Reserved, StoreError> {
+        let claim = Claim { name, want, limit, known, lasts: DAYS_LAST };
         let entry = budget_entry(day);
-        let reserve = self.0.engine.reserve(&entry, claim);
-        self.run_within(PATIENCE_TO_RESERVE, Operation::Reserve, reserve).await
+        self.run(Operation::Reserve, self.0.engine.reserve(&entry, claim)).await
     }
 
     /// Gives back what was reserved of a budget and not spent.
@@ -387,7 +460,7 @@ impl Store {
     pub fn expose(&self, out: &mut Exposition) {
         self.0.operations.expose(out);
         out.gauge("wxgate_store_up", "Whether the store answers, 1 or 0.");
-        out.sample(&[], f64::from(u8::from(self.0.health.up())));
+        out.sample(&[], f64::from(u8::from(!self.0.health.is_down())));
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -422,25 +495,23 @@ impl Store {
         operation: Operation,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.run_within(PATIENCE, operation, work).await
-    }
-
-    async fn run_within<T>(
-        &self,
-        patience: Duration,
-        operation: Operation,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        if !self.0.health.up() {
+        if self.0.health.is_down() {
             self.0.operations.skipped(operation);
             return Err(StoreError::Down);
         }
-        let result = timeout(patience, work).await.unwrap_or(Err(StoreError::Timeout(patience)));
+        let result = tokio::select! {
+            biased;
+            result = timeout(PATIENCE, work) => result.unwrap_or(Err(StoreError::Timeout(PATIENCE))),
+            // Another operation has waited for longer.
+            () = self.0.health.down() => Err(StoreError::Down),
+        };
         self.0.operations.count(operation, &result);
-        if let Err(error) = &result
-            && error.means_down()
-        {
-            self.0.health.fell(error);
+        match &result {
+            Ok(_) | Err(StoreError::Down) => {}
+            // Counters are large, and come late where all else comes in time.
+            Err(error) if matches!(operation, Operation::Count) && error.is_late() => {}
+            Err(error) if error.means_down() => self.0.health.fell(error),
+            Err(_) => {}
         }
         result
     }
@@ -464,7 +535,7 @@ impl Inner {
         let (engine, health) = (Arc::clone(&self.engine), Arc::clone(&self.health));
         let (operations, announcer) = (Arc::clone(&self.operations), self.announcer.clone());
         let tender = tokio::spawn(async move {
-            tokio::join!(engine.watch(), revive(&engine, &health, &operations, &announcer));
+            tokio::join!(engine.watch(), watch_over(&engine, &health, &operations, &announcer));
         });
         self.tender = Some(tender.abort_handle());
     }
@@ -490,14 +561,23 @@ impl Drop for Inner {
     }
 }
 
-/// Tries the store each second while it is down.
-async fn revive(engine: &Engine, health: &Health, operations: &Operations, announcer: &Announcer) {
+/// Waits for the store's answer while it is late, and tries it each second while it is down.
+async fn watch_over(engine: &Engine, health: &Health, operations: &Operations, announcer: &Announcer) {
     loop {
-        health.down().await;
+        health.troubled().await;
+        if health.is_late() {
+            let result = timeout(PATIENCE - LATE, engine.get(&[NOTHING])).await;
+            let result = result.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
+            operations.count(Operation::Probe, &result);
+            match result {
+                Ok(_) => health.answered(),
+                Err(error) => health.fell(&error),
+            }
+            continue;
+        }
         sleep(TRY_AGAIN).await;
-        // It connects anew, which may take longer than an operation.
-        let result = timeout(PATIENCE_TO_CONNECT, engine.probe()).await;
-        let result = result.unwrap_or(Err(StoreError::Timeout(PATIENCE_TO_CONNECT)));
+        let result = timeout(PATIENCE, engine.probe()).await;
+        let result = result.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
         operations.count(Operation::Probe, &result);
         match result {
             Ok(()) => {

@@ -75,7 +75,7 @@ impl Operations {
     pub(super) fn count<T>(&self, operation: Operation, result: &Result<T, StoreError>) {
         let outcome = match result {
             Ok(_) => Outcome::Ok,
-            Err(StoreError::Timeout(_)) => Outcome::Timeout,
+            Err(error) if error.is_late() => Outcome::Timeout,
             Err(_) => Outcome::Error,
         };
         self.add(operation, outcome);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-/// The longest that anybody waits for an operation; a slower one counts as failed, and the store as
-/// down.
-pub const PATIENCE: Duration = Duration::from_millis(300);
+/// An operation that takes longer makes the store late: what serves a request doesn't wait for it.
+pub const LATE: Duration = Duration::from_millis(300);
+/// One that takes longer failed, and the store is down.
+pub const PATIENCE: Duration = Duration::from_secs(3);
 /// The day that a budget or counter is for has ended everywhere by then.
 pub(super) const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
 /// Longer than any token lives, so that the count of generations goes on after a long rest; shorter

@@ -12,7 +12,7 @@ use crate::wechat::catalogue;
 /// Counted apart; what comes beyond is counted without its endpoint, and beyond twice as many
 /// without its names.
 const MOST: usize = 50_000;
-/// In one operation of the store, which has 300 ms for it.
+/// In one operation of the store, which must not keep others from it for long.
 const MOST_AT_ONCE: usize = 5_000;
 
 /// The path of what isn't catalogued, or is one too many.
@@ -30,8 +30,10 @@ pub(crate) struct Key {
 /// Calls of today.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    /// What the store said last, of all replicas.
+    /// The most that the store said of it, of all replicas: one that says less lost it.
     stored: u64,
+    /// What the store said last of names that this replica doesn't know.
+    unknown: u64,
     /// What it hasn't confirmed yet.
     waiting: u64,
 }
@@ -42,6 +44,13 @@ pub(crate) struct Offered {
     pub(crate) day: i64,
     pub(crate) number: u64,
     pub(crate) counts: Vec<(Key, u64)>,
+}
+
+/// What a counter's name in the store means here.
+struct Named {
+    key: Key,
+    /// Whether it is the key's own name, and not one of those that are counted together.
+    own: bool,
 }
 
 /// The counters of a process.
@@ -154,6 +163,11 @@ impl Ledger {
         }
     }
 
+    /// What the store had of a counter of that day, as far as is known.
+    pub(crate) fn known(&self, day: i64, key: &Key) -> u64 {
+        if day == self.day { self.calls.get(key).map_or(0, |count| count.stored) } else { 0 }
+    }
+
     /// The store has added the batch; `totals` is what each counter came to.
     pub(crate) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
         let Some(place) = self.waiting.iter().position(|waiting| waiting.number == offered.number) else {
@@ -165,7 +179,7 @@ impl Ledger {
         }
         for ((key, count), total) in offered.counts.iter().zip(totals) {
             let counter = self.calls.entry(*key).or_default();
-            counter.stored = *total;
+            counter.stored = counter.stored.max(*total);
             counter.waiting = counter.waiting.saturating_sub(*count);
         }
     }
@@ -176,23 +190,36 @@ impl Ledger {
         self.waiting.is_empty()
     }
 
-    /// Takes over what the store has of the present day. `label` knows the numbers of names.
+    /// Takes over what the store has of the present day. `label` knows the numbers of names. What it
+    /// lost is offered to it again.
     pub(crate) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
-        // What this replica has no name for is counted together.
-        let mut sums: HashMap<Key, u64> = HashMap::new();
+        // By key: of its own name, and of what this replica has no name for, which is counted
+        // together.
+        let mut told: HashMap<Key, (u64, u64)> = HashMap::new();
         for (name, total) in counts {
-            if let Some(key) = key_of(name, &label) {
-                *sums.entry(self.room(key)).or_default() += *total;
+            if let Some(Named { key, own }) = key_of(name, &label) {
+                let room = self.room(key);
+                let (stored, unknown) = told.entry(room).or_default();
+                let sum = if own && room == key { stored } else { unknown };
+                *sum = sum.saturating_add(*total);
             }
         }
-        for (key, total) in sums {
-            self.calls.entry(key).or_default().stored = total;
+        for key in told.keys() {
+            self.calls.entry(*key).or_default();
+        }
+        for (key, count) in &mut self.calls {
+            let (stored, unknown) = told.get(key).copied().unwrap_or_default();
+            if stored < count.stored {
+                self.fresh.entry(*key).or_default();
+            }
+            count.stored = count.stored.max(stored);
+            count.unknown = unknown;
         }
     }
 
     /// Today's calls, of all replicas.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (Key, u64)> {
-        self.calls.iter().map(|(key, count)| (*key, count.stored + count.waiting))
+        self.calls.iter().map(|(key, count)| (*key, count.stored + count.unknown + count.waiting))
     }
 
     /// WeChat's error codes today, of this process: by app, path and code.
@@ -229,22 +256,29 @@ pub(crate) fn name_of(key: &Key, names: &[Arc<str>]) -> String {
 }
 
 /// What the name means here: apps and callers that this replica doesn't know count for nobody.
-fn key_of(name: &str, label: &impl Fn(&str) -> Option<u16>) -> Option<Key> {
+fn key_of(name: &str, label: &impl Fn(&str) -> Option<u16>) -> Option<Named> {
     let mut parts = name.splitn(3, ' ');
     let (app, caller, path) = (parts.next()?, parts.next()?, parts.next()?);
     let known =
         [catalogue::find(path), catalogue::find_work(path)].into_iter().find(|known| known.path == path);
-    let caller = match caller {
+    let app_label = label(app).unwrap_or(OTHER);
+    let caller_label = match caller {
         "anonymous" => ANONYMOUS,
         _ => label(caller).unwrap_or(OTHER),
     };
-    Some(Key { app: label(app).unwrap_or(OTHER), caller, path: known.map_or(OTHER_PATH, |known| known.path) })
+    let key =
+        Key { app: app_label, caller: caller_label, path: known.map_or(OTHER_PATH, |known| known.path) };
+    let is_own = |label: u16, name: &str| label != OTHER || name == OTHER_PATH;
+    let own = is_own(app_label, app) && is_own(caller_label, caller) && key.path == path;
+    Some(Named { key, own })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tally::{Counts, Tally};
-    use super::{Key, Ledger, MOST};
+    use std::sync::Arc;
+
+    use super::{Key, Ledger, MOST, name_of};
     use crate::observe::clock::Timestamp;
     use crate::wechat::catalogue;
 
@@ -343,6 +377,41 @@ mod tests {
                 (Key { app: 2, caller: 1, path: catalogue::find(path).path }, 5)
             ]
         );
+    }
+
+    #[test]
+    fn what_a_store_lost_is_told_as_before_and_offered_to_it_again() {
+        let path = catalogue::all()[4].path;
+        let key = Key { app: 2, caller: 3, path };
+        let mut ledger = Ledger::new(1);
+        ledger.take(&counted(&[CALL]), NOW);
+        let first = ledger.offer().expect("a batch");
+        assert_eq!(ledger.known(1, &key), 0);
+        ledger.accepted(&first, &[40]);
+        // The store was flushed before the next one.
+        ledger.take(&counted(&[CALL]), NOW);
+        let second = ledger.offer().expect("a batch");
+        assert_eq!((second.counts.clone(), ledger.known(1, &key)), (vec![(key, 1)], 40));
+        ledger.accepted(&second, &[41]);
+        assert_eq!(total(&ledger), 41);
+        // And once more, when no call follows.
+        let label =
+            |name: &str| ["shop", "app1"].iter().position(|known| *known == name).map(|at| at as u16 + 2);
+        let names = ["other", "anonymous", "shop", "app1"].map(Arc::from);
+        ledger.learn(&[], label);
+        assert_eq!(total(&ledger), 41);
+        let third = ledger.offer().expect("what is missing");
+        assert_eq!((third.counts.clone(), ledger.known(1, &key)), (vec![(key, 0)], 41));
+        ledger.accepted(&third, &[41]);
+        ledger.learn(&[(name_of(&key, &names), 50)], label);
+        assert_eq!((total(&ledger), ledger.offer().is_none()), (50, true));
+        // What is the store's alone is told as it says, also if it says less.
+        for gone in [7, 2] {
+            ledger.learn(&[(name_of(&key, &names), 50), (format!("gone anonymous {path}"), gone)], label);
+            assert_eq!((total(&ledger), ledger.offer().is_none()), (50 + gone, true));
+        }
+        ledger.turn(2);
+        assert_eq!(ledger.known(1, &key), 0);
     }
 
     #[test]

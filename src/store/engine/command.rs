@@ -23,6 +23,18 @@ impl Batch<'_> {
 /// Begins the names of what is among the counters and none of them.
 pub(super) const MARK: char = '#';
 
+/// What a counter grows by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addition<'a> {
+    /// The counter.
+    pub name: &'a str,
+    /// By so much.
+    pub by: u64,
+    /// What it came to before, as far as is known: a store that has less lost it, and goes on from
+    /// here.
+    pub known: u64,
+}
+
 /// What is under a key.
 pub(super) type Found = Result<Option<Vec<u8>>, StoreError>;
 
@@ -48,17 +60,18 @@ pub(in crate::store) struct Claim<'a> {
     pub want: u64,
     /// What the counter must not exceed.
     pub limit: u64,
+    /// What was granted of it as far as is known, see [`Reserved::total`]: a store that has less
+    /// lost it, and goes on from here.
+    pub known: u64,
     /// When the counters of this key are forgotten, from now on.
     pub lasts: Duration,
 }
 
-impl Claim<'_> {
-    /// What is granted where `used` is gone already.
-    pub(super) fn granted(&self, used: u64) -> Reserved {
-        let left = self.limit.saturating_sub(used);
-        let granted = self.want.min(left);
-        Reserved { granted, left: left - granted }
-    }
+/// Under which name among the counters is remembered how much of a budget was given back. What was
+/// granted and what was given back only grow, so that a store that lost some of it can be told from
+/// one that was given something back.
+pub(super) fn returned_of(name: &str) -> String {
+    format!("{MARK}returned {name}")
 }
 
 /// An entry as the engine holds it.
@@ -77,4 +90,6 @@ pub struct Reserved {
     pub granted: u64,
     /// What nobody has reserved yet.
     pub left: u64,
+    /// What was ever granted of it, whether it was given back or not.
+    pub total: u64,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap, returned_of};
 use crate::store::changes::{Announcer, Change};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
@@ -78,7 +78,7 @@ impl Memory {
     pub(super) fn add(
         &self,
         key: &str,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Vec<u64> {
@@ -88,17 +88,13 @@ impl Memory {
 
     pub(super) fn reserve(&self, key: &str, claim: Claim<'_>) -> Reserved {
         let mut held = self.held.lock();
-        let used = held.counters(key, claim.lasts).entry(claim.name.to_owned()).or_default();
-        let reserved = claim.granted(*used);
-        *used += reserved.granted;
-        reserved
+        reserve(held.counters(key, claim.lasts), claim).0
     }
 
     pub(super) fn give_back(&self, key: &str, name: &str, amount: u64) {
         let mut held = self.held.lock();
-        let counters = held.counters.get_mut(key);
-        if let Some(used) = counters.and_then(|(counters, _)| counters.get_mut(name)) {
-            *used = used.saturating_sub(amount);
+        if let Some((counters, _)) = held.counters.get_mut(key) {
+            give_back(counters, name, amount);
         }
     }
 
@@ -123,17 +119,40 @@ impl Memory {
 /// Adds `counts` to `counters`, unless that batch was added before; what each comes to.
 pub(super) fn add(
     counters: &mut BTreeMap<String, u64>,
-    counts: &[(&str, u64)],
+    counts: &[Addition<'_>],
     batch: Option<Batch<'_>>,
 ) -> Vec<u64> {
     let added = batch.is_some_and(|batch| {
         let last = counters.entry(batch.mark()).or_default();
         std::mem::replace(last, batch.number.max(*last)) >= batch.number
     });
-    let total = |(name, by): &(&str, u64)| {
+    let total = |Addition { name, by, known }: &Addition<'_>| {
         let count = counters.entry((*name).to_owned()).or_default();
-        *count += if added { 0 } else { *by };
+        *count = (*known).max(*count).saturating_add(if added { 0 } else { *by });
         *count
     };
     counts.iter().map(total).collect()
+}
+
+/// Grants as much of what is wanted as there is, and tells whether that changed the counters.
+pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) -> (Reserved, bool) {
+    let returned = counters.get(&returned_of(claim.name)).copied().unwrap_or_default();
+    let used = counters.entry(claim.name.to_owned()).or_default();
+    let before = *used;
+    *used = before.max(claim.known.saturating_sub(returned));
+    let left = claim.limit.saturating_sub(*used);
+    let granted = claim.want.min(left);
+    *used += granted;
+    (Reserved { granted, left: left - granted, total: used.saturating_add(returned) }, *used != before)
+}
+
+/// Gives back what was granted, and tells whether that changed the counters.
+pub(super) fn give_back(counters: &mut BTreeMap<String, u64>, name: &str, amount: u64) -> bool {
+    let Some(used) = counters.get_mut(name) else { return false };
+    let returned = amount.min(*used);
+    *used -= returned;
+    if returned > 0 {
+        *counters.entry(returned_of(name)).or_default() += returned;
+    }
+    returned > 0
 }

@@ -13,7 +13,7 @@ pub mod redis;
 #[cfg(test)]
 pub(crate) mod simulated;
 
-pub use self::command::{Batch, Reserved};
+pub use self::command::{Addition, Batch, Reserved};
 pub(super) use self::command::{Claim, Entry, Swap};
 pub(super) use self::file::File;
 pub(super) use self::memory::Memory;
@@ -57,11 +57,12 @@ impl Engine {
     }
 
     /// Adds to counters that live together under `key`, and tells their new values; a batch that
-    /// was added before adds nothing. They are forgotten together, `lasts` after the last addition.
+    /// was added before adds nothing, and a counter that is lower than what is known goes on from
+    /// there. They are forgotten together, `lasts` after the last addition.
     pub(super) async fn add(
         &self,
         key: &str,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, interval, sleep};
 
-use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap};
 use super::memory::Memory;
 use crate::store::changes::{Announcer, Change};
 use crate::store::{PATIENCE, StoreError};
@@ -30,6 +30,10 @@ struct Faults {
     cut_off: HashMap<usize, Instant>,
     /// Chance that an operation's answer is lost.
     lossy: f64,
+    /// Until when nothing is done for anybody.
+    paused: Option<Instant>,
+    /// What each operation takes besides.
+    slow: Duration,
     /// Records that went over higher ones.
     overwrites: Vec<String>,
 }
@@ -60,6 +64,21 @@ impl Server {
 
     pub(crate) fn lossy(&self, chance: f64) {
         self.faults.lock().lossy = chance;
+    }
+
+    /// What is asked until then is done afterwards.
+    pub(crate) fn pause(&self, lasts: Duration) {
+        self.faults.lock().paused = Some(Instant::now() + lasts);
+    }
+
+    pub(crate) fn slow(&self, each: Duration) {
+        self.faults.lock().slow = each;
+    }
+
+    fn slowness(&self) -> Duration {
+        let faults = self.faults.lock();
+        let paused = faults.paused.map(|until| until.saturating_duration_since(Instant::now()));
+        faults.slow + paused.unwrap_or_default()
     }
 
     pub(crate) fn flush(&self) {
@@ -115,6 +134,7 @@ impl Client {
         let there = delay() + late;
         let done = tokio::runtime::Handle::current().spawn(async move {
             sleep(there).await;
+            sleep(server.slowness()).await;
             operation(&server)
         });
         let Ok(result) = done.await else { return Err(StoreError::Down) };
@@ -168,19 +188,22 @@ impl Client {
     pub(super) async fn add(
         &self,
         key: &str,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
         self.reach().await?;
+        sleep(self.server.slowness()).await;
         Ok(self.server.memory().add(key, counts, batch, lasts))
     }
 
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
         let (key, name) = (key.to_owned(), claim.name.to_owned());
-        let Claim { want, limit, lasts, .. } = claim;
-        self.exchange(move |server| server.memory().reserve(&key, Claim { name: &name, want, limit, lasts }))
-            .await
+        let Claim { want, limit, known, lasts, .. } = claim;
+        self.exchange(move |server| {
+            server.memory().reserve(&key, Claim { name: &name, want, limit, known, lasts })
+        })
+        .await
     }
 
     pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::runtime;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::supervisor::supervise;
@@ -29,6 +30,9 @@ pub(super) struct AppTokens {
     pub(super) authorizers: HashMap<Arc<str>, TaskHandle>,
     /// Makes the calls of all of them.
     pub(super) control: Control,
+    /// Bounds what of it is fetched on demand at once: another app must not wait for an account
+    /// whose fetch hangs.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 /// A refresh task at work.

@@ -41,7 +41,7 @@ pub use authorization_code::Authorized;
 
 /// First fetches at once when many apps start.
 const STARTS: usize = 20;
-/// Credentials that are looked up or fetched on demand at once.
+/// Credentials of one app that are fetched on demand at once, and accounts that are looked up.
 const TURNS: usize = 32;
 
 /// Keeps the tokens of all apps. Clones share them.
@@ -63,7 +63,6 @@ impl Manager {
             turns: Arc::new(Semaphore::new(TURNS)),
             look_ups: Arc::new(Semaphore::new(TURNS)),
             events: Events::default(),
-            owner: format!("{:032x}", fastrand::u128(..)).into(),
             #[cfg(test)]
             looks_again: true,
         };
@@ -89,10 +88,9 @@ impl Manager {
         clock: Clock,
         looks_again: bool,
     ) -> Self {
-        let owner = format!("{:032x}", fastrand::u128(..)).into();
         let [starts, turns, look_ups] = [STARTS, TURNS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
         let events = Events::default();
-        let deps = Deps { store, clock, starts, turns, look_ups, events, owner, looks_again };
+        let deps = Deps { store, clock, starts, turns, look_ups, events, looks_again };
         Self::with(deps, vec![app], options)
     }
 
@@ -130,11 +128,11 @@ impl Manager {
 
     fn begin(&self, app: AppOptions, control: Control, options: &Options) -> AppTokens {
         let configured = Configured { app, options: options.clone() };
-        let main = self.spawn(configured.clone(), Credential::main(&configured.app), control.clone());
-        let further = Credential::further(&configured.app, &main.handle());
-        let spawn = |credential| self.spawn(configured.clone(), credential, control.clone());
-        let further = further.into_iter().map(spawn).collect();
-        AppTokens { main, further, authorizers: HashMap::new(), control }
+        let turns = Arc::new(Semaphore::new(TURNS));
+        let spawn = |credential| self.spawn(configured.clone(), credential, control.clone(), &turns);
+        let main = spawn(Credential::main(&configured.app));
+        let further = Credential::further(&configured.app, &main.handle()).into_iter().map(spawn).collect();
+        AppTokens { main, further, authorizers: HashMap::new(), control, turns }
     }
 
     fn go_on(
@@ -145,7 +143,7 @@ impl Manager {
         options: &Options,
         gone: &mut Vec<TaskHandle>,
     ) -> AppTokens {
-        let AppTokens { main, further: mut former, authorizers, .. } = before;
+        let AppTokens { main, further: mut former, authorizers, turns, .. } = before;
         let configured = Configured { app, options: options.clone() };
         let reconfigured = |task: TaskHandle| task.reconfigured(configured.clone(), control.clone());
         let main = reconfigured(main);
@@ -154,12 +152,12 @@ impl Manager {
             let same = |old: &TaskHandle| old.credential.is_same(&credential);
             further.push(match former.iter().position(same) {
                 Some(index) => reconfigured(former.remove(index)),
-                None => self.spawn(configured.clone(), credential, control.clone()),
+                None => self.spawn(configured.clone(), credential, control.clone(), &turns),
             });
         }
         gone.append(&mut former);
         let authorizers = authorizers.into_iter().map(|(appid, task)| (appid, reconfigured(task))).collect();
-        AppTokens { main, further, authorizers, control }
+        AppTokens { main, further, authorizers, control, turns }
     }
 
     /// A handle to the token of the app of that name. To be asked for once, not for each request.
@@ -224,24 +222,33 @@ impl Manager {
         }
     }
 
-    fn spawn(&self, configured: Configured, credential: Credential, control: Control) -> TaskHandle {
-        TaskHandle::spawn(&self.0.runtime, self.0.deps.clone(), configured, credential, control)
+    fn spawn(
+        &self,
+        configured: Configured,
+        credential: Credential,
+        control: Control,
+        turns: &Arc<Semaphore>,
+    ) -> TaskHandle {
+        let deps = Deps { turns: Arc::clone(turns), ..self.0.deps.clone() };
+        TaskHandle::spawn(&self.0.runtime, deps, configured, credential, control)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    use super::Manager;
-    use crate::observe::clock::Clock;
+    use super::{Manager, TURNS};
+    use crate::observe::clock::{Clock, Timestamp};
     use crate::secret::Secret;
     use crate::store::{Record, Store};
+    use crate::token::grant;
     use crate::token::handle::TaskMessage;
     use crate::token::options::{AppOptions, Options};
-    use crate::upstream::control::Control;
-    use crate::wechat::{AppKind, TokenMode};
+    use crate::upstream::control::{Answer, Control};
+    use crate::wechat::{AppKind, Issuer, TokenMode};
 
     fn app() -> AppOptions {
         AppOptions {
@@ -280,6 +287,65 @@ mod tests {
         handle.shared.tell(TaskMessage::Obtain(reply));
         assert_eq!(answer.await.expect("answered by the next run").expect("held").generation, 7);
         manager.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accounts_whose_fetches_hang_hold_up_no_other_app() {
+        let (clock, store) = (Clock::simulated(), Store::memory());
+        let record = |value: &str| Record {
+            value: Arc::new(Secret::new(value)),
+            generation: 1,
+            fetched_at: clock.now(),
+            expires_at: Timestamp::NEVER,
+        };
+        store.save("component_verify_ticket:wxc", &record("ticket")).await.expect("memory never fails");
+        let accounts: Vec<_> = (0..TURNS * 2).map(|number| format!("wxa{number}")).collect();
+        for account in &accounts {
+            let key = grant::refresh_token_key("wxc", account);
+            store.save(&key, &record(account)).await.expect("memory never fails");
+        }
+        let hanging = Arc::new(AtomicUsize::new(0));
+        let hangs = Arc::clone(&hanging);
+        let control = Control::scripted(Arc::new(move |call| {
+            let hangs = Arc::clone(&hangs);
+            Box::pin(async move {
+                let body = match &call.path {
+                    path if path.contains("api_authorizer_token") => {
+                        hangs.fetch_add(1, Ordering::Relaxed);
+                        std::future::pending().await
+                    }
+                    path if path.contains("api_component_token") => {
+                        r#"{"component_access_token":"c","expires_in":7200}"#
+                    }
+                    path if path.contains("getticket") => r#"{"errcode":0,"ticket":"t","expires_in":7200}"#,
+                    _ => r#"{"access_token":"a","expires_in":7200}"#,
+                };
+                Ok(Answer { status: http::StatusCode::OK, body: body.into() })
+            })
+        }));
+        let platform =
+            AppOptions { name: "platform".into(), appid: "wxc".into(), kind: AppKind::Component, ..app() };
+        let shop = AppOptions { kind: AppKind::OfficialAccount, ..app() };
+        let second = Duration::from_secs(10);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let apps = [platform, shop].map(|app| (app, control.clone()));
+        let manager = Manager::start(apps.into(), options, store, clock);
+        let mut asking = tokio::task::JoinSet::new();
+        for account in accounts {
+            let manager = manager.clone();
+            asking.spawn(async move {
+                let handle = manager.authorizer("platform", &account).await;
+                handle.expect("asked").expect("authorised").obtain().await.map(drop)
+            });
+        }
+        while hanging.load(Ordering::Relaxed) < TURNS {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let credentials = manager.credentials("shop").expect("configured");
+        let ticket = credentials.iter().find(|(issuer, _)| matches!(issuer, Issuer::Ticket(_)));
+        ticket.expect("it has one").1.obtain().await.expect("its turn is its own app's");
+        assert_eq!(hanging.load(Ordering::Relaxed), TURNS, "of one app no more at once");
+        asking.abort_all();
     }
 
     #[tokio::test]

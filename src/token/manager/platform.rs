@@ -41,24 +41,25 @@ impl Manager {
             return Ok(Some(handle));
         }
         let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
-        let record = match self.0.deps.store.load(&grant::refresh_token_key(&component, &appid)).await {
-            Ok(Some(record)) => record,
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                let cause = format!(
-                    "whether this account has authorised the platform can't be told: {}",
-                    error.chain()
-                );
-                return Err(Unavailable { cause, errcode: None });
-            }
-        };
+        let record =
+            match self.0.deps.store.load_promptly(&grant::refresh_token_key(&component, &appid)).await {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    let cause = format!(
+                        "whether this account has authorised the platform can't be told: {}",
+                        error.chain()
+                    );
+                    return Err(Unavailable { cause, errcode: None });
+                }
+            };
         let mut apps = self.0.apps();
         let Some(app) = apps.app_mut(platform) else { return Ok(None) };
         let (configured, by) = (app.main.shared.configured.load_full(), app.main.handle());
-        let control = app.control.clone();
+        let (control, turns) = (app.control.clone(), Arc::clone(&app.turns));
         let task = app.authorizers.entry(appid).or_insert_with_key(|appid| {
             let credential = Credential::authorizer(Arc::clone(appid), by);
-            let task = self.spawn(Configured::clone(&configured), credential, control);
+            let task = self.spawn(Configured::clone(&configured), credential, control, &turns);
             task.shared.tell(TaskMessage::Granted(record));
             task
         });

@@ -114,12 +114,18 @@ impl<'p> World<'p> {
         let mut rotation = self.began + Duration::from_millis(fastrand::u64(500..6000));
         let mut fault = self.began + Duration::from_millis(fastrand::u64(1000..8000));
         while self.began.elapsed() < BUSY {
-            if rotation < fault || !self.plan.faults {
+            if rotation < fault || !(self.plan.faults || self.plan.pauses) {
                 sleep_until(rotation).await;
                 self.wechat.rotate();
                 self.happened("the token was ended from outside");
                 self.rotations += 1;
                 rotation += BETWEEN_ROTATIONS + Duration::from_millis(fastrand::u64(0..6000));
+            } else if self.plan.pauses {
+                sleep_until(fault).await;
+                let lasts = Duration::from_millis(fastrand::u64(300..=2500));
+                self.happened(&format!("the store stands still for {lasts:?}"));
+                self.server.pause(lasts);
+                fault += BETWEEN_ROTATIONS + Duration::from_millis(fastrand::u64(0..3000));
             } else {
                 sleep_until(fault).await;
                 self.befall().await;
@@ -146,8 +152,8 @@ impl<'p> World<'p> {
         let lasts = Duration::from_millis(fastrand::u64(50..5000));
         let one = fastrand::usize(..self.replicas.len());
         let mut ended = began;
-        let kind = fastrand::u8(..6);
-        self.outages += usize::from(matches!(kind, 1 | 2 | 5));
+        let kind = fastrand::u8(..7);
+        self.outages += usize::from(matches!(kind, 1 | 2 | 5 | 6));
         match kind {
             0 => {
                 self.happened(&format!("replica at {one} killed"));
@@ -176,6 +182,11 @@ impl<'p> World<'p> {
                 self.wechat.lossy(0.3);
                 sleep(lasts).await;
                 self.wechat.lossy(0.0);
+            }
+            5 => {
+                self.happened(&format!("the store stands still for {lasts:?}"));
+                self.server.pause(lasts);
+                ended += lasts;
             }
             _ => {
                 self.happened(&format!("answers of the store lost for {lasts:?}"));

@@ -9,7 +9,9 @@
 //! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
 //! | `store_sync` | what passes between the task and the store |
 //! | `refresh_task` | the task, and what each of these needs |
+//! | `lease` | how long leases last, and what is known of another replica's |
 
+mod lease;
 mod refresh_task;
 mod rejection;
 mod renewal;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::lease::OthersLease;
 use crate::observe::clock::{Clock, Timestamp};
-use crate::store::Store;
+use crate::store::{Saved, Store, StoreError};
 use crate::token::credential::Credential;
 use crate::token::grant::Grant;
 use crate::token::handle::{Configured, Shared, TaskMessage};
@@ -23,15 +25,13 @@ pub(crate) struct Deps {
     pub clock: Clock,
     /// Bounds the first fetches of a start with many apps.
     pub starts: Arc<Semaphore>,
-    /// Bounds what is fetched on demand at once: thousands of accounts may be asked for in the same
-    /// second, and a store that answers late counts as down.
+    /// Bounds what is fetched on demand of one app at once: thousands of accounts may be asked for
+    /// in the same second.
     pub turns: Arc<Semaphore>,
     /// The same for accounts that are looked up.
     pub look_ups: Arc<Semaphore>,
     /// What there is to tell people.
     pub events: Events,
-    /// This process among the replicas.
-    pub owner: Arc<str>,
     /// Off to see that its lack is found.
     #[cfg(test)]
     pub looks_again: bool,
@@ -54,6 +54,15 @@ pub(crate) struct RefreshTask {
     pub(super) started: bool,
     /// Nobody has used it since the last refresh, so that none is made before somebody asks.
     pub(super) idle: bool,
+    /// This task among those of all replicas: of one process too, two may keep the same credential
+    /// while a reload replaces one by the other.
+    pub(super) owner: String,
+    /// Another task's lease.
+    pub(super) others_lease: Option<OthersLease>,
+    /// A save that the store hasn't answered yet.
+    pub(super) late_save: Option<JoinHandle<Result<Saved, StoreError>>>,
+    /// What is still to be done after a fetch, that nobody waits for but a stop.
+    pub(super) finishing: JoinSet<()>,
     /// Where and when the token was rejected that is being looked into.
     pub(super) rejected: Option<(&'static str, Instant)>,
 }
@@ -79,6 +88,10 @@ impl RefreshTask {
             life,
             started: false,
             idle: false,
+            owner: format!("{:032x}", fastrand::u128(..)),
+            others_lease: None,
+            late_save: None,
+            finishing: JoinSet::new(),
             rejected: None,
         }
     }
@@ -117,6 +130,7 @@ impl RefreshTask {
     pub(super) fn hold(&mut self, token: Token, suspect: bool) {
         self.life.hold(token, suspect, self.now());
         self.started = true;
+        self.others_lease = None;
         self.publish();
     }
 

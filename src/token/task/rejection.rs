@@ -60,7 +60,7 @@ impl RefreshTask {
     /// Steps 2 to 5.
     async fn look_into(&mut self, rejection: &Rejection) -> Verdict {
         // Step 2.
-        if self.adopt_newer().await {
+        if self.adopt_newer_promptly().await {
             return self.replay().await;
         }
         // Step 3: where WeChat hands out the same token again, a fetch costs little and settles

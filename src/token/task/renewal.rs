@@ -1,12 +1,9 @@
 //! One fetch: the lease, another look at the store, the call, compare-and-set.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{Instant, interval_at};
 
 use super::refresh_task::{Deps, RefreshTask};
-use super::store_sync::{LEASE, LeaseResult};
+use super::store_sync::LeaseResult;
 use crate::observe::clock::Timestamp;
 use crate::store::Lease;
 use crate::token::fetch::{Fetch, FetchError, Issued};
@@ -14,8 +11,6 @@ use crate::token::handle::Configured;
 use crate::token::life::{Failure, Moment, Outcome, Reason, Refresh, Token, Unavailable};
 use crate::token::settings::Settings;
 use crate::token::status::Happened;
-
-const LEASE_RENEWAL: Duration = Duration::from_secs(1);
 
 /// What came of trying to get another token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,17 +110,18 @@ impl RefreshTask {
         if storeless {
             self.life.fetched_without_store(self.now());
         }
-        if let Some(lease) = lease {
+        if lease.is_some() {
             self.life.store_is_back();
-            let _ = self.deps.store.release(&lease).await;
         }
+        self.finish(lease);
         renewal
     }
 
     async fn fetch_leased(&mut self, reason: Reason, force: bool, lease: Option<&Lease>) -> Renewal {
         // Whoever had the lease before may have been faster. An admin's force is meant all the
         // same.
-        if self.looks_again() && self.adopt_newer().await && !(force && reason == Reason::Admin) {
+        let meant = force && reason == Reason::Admin;
+        if self.looks_again() && self.adopt_newer().await && !meant {
             return Renewal::New;
         }
         if let Some(generation) = self.life.ended_by_others(self.now()) {
@@ -154,6 +150,10 @@ impl RefreshTask {
                 took_ms = took.as_millis() as u64,
                 "token replaced"
             );
+        }
+        // Whoever took the lease over meanwhile may have had more luck.
+        if renewal == Renewal::Failed && !meant && self.adopt_newer_promptly().await {
+            return Renewal::New;
         }
         renewal
     }
@@ -203,17 +203,13 @@ impl RefreshTask {
         let Configured { app, options } = Configured::clone(&configured);
         let settings = Settings { app, options, credential: self.credential.clone() };
         let Self { deps: Deps { store, .. }, control, grant, .. } = self;
+        let store = &*store;
         let mut fetch = Fetch { control, store, settings: &settings, grant, now };
         let call = Box::pin(fetch.run(force));
         tokio::pin!(call);
-        let mut renewals = interval_at(Instant::now() + LEASE_RENEWAL, LEASE_RENEWAL);
-        loop {
-            tokio::select! {
-                answer = &mut call => return answer,
-                _ = renewals.tick() => if let Some(lease) = lease {
-                    let _ = store.renew(lease, LEASE).await;
-                }
-            }
+        tokio::select! {
+            answer = &mut call => answer,
+            never = Self::keep(store, lease) => match never {},
         }
     }
 

@@ -38,7 +38,10 @@ impl RefreshTask {
             let left = next.map_or(Duration::MAX, |(_, left)| left);
             tokio::select! {
                 message = self.inbox.recv() => match message {
-                    None | Some(TaskMessage::Stop) => return,
+                    None | Some(TaskMessage::Stop) => {
+                        while self.finishing.join_next().await.is_some() {}
+                        return;
+                    }
                     Some(message) => self.answer(message).await,
                 },
                 Ok(permit) = Arc::clone(&self.deps.starts).acquire_owned(), if first => {

@@ -3,17 +3,19 @@
 //! A store that fails costs nothing but sharing: each replica is its own single flight then, serves
 //! from memory, and offers its token again later.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
+use super::lease::{LEASE, LEASE_RENEWAL, OthersLease};
 use super::refresh_task::RefreshTask;
-use crate::store::{ForceRefused, Lease, Record, Saved, StoreError};
+use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError};
+use crate::token::handle::TaskMessage;
 use crate::token::life::Token;
 
-/// Longer than a token call, so that a replica that dies while it fetches holds the others up only
-/// briefly.
-pub(super) const LEASE: Duration = Duration::from_secs(4);
 /// How often those who wait for another replica's fetch look at the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -28,28 +30,100 @@ pub(super) enum LeaseResult {
 }
 
 impl RefreshTask {
+    /// Waits as long for the store as a call to WeChat takes: two replicas that fetch at once end
+    /// each other's token in classic mode.
     pub(super) async fn acquire_lease(&mut self) -> LeaseResult {
-        let give_up = Instant::now() + self.configured().options.refresh_wait;
+        let options = self.configured().options.clone();
+        let give_up = Instant::now() + options.refresh_wait;
         loop {
-            match self.deps.store.lease(&self.key, &self.deps.owner, LEASE).await {
-                Ok(None) if Instant::now() >= give_up => return LeaseResult::Busy,
-                Ok(None) => sleep(LOOK_AGAIN).await,
-                Ok(lease) => return LeaseResult::Granted(lease),
-                Err(_) => return LeaseResult::Granted(None),
+            let longest = options.fetch_timeout + LEASE_RENEWAL;
+            let stale = self.others_lease.as_ref().and_then(|lease| lease.stale(longest, Instant::now()));
+            let (key, owner) = (&self.key, &self.owner);
+            let answer = self.deps.store.lease_over(key, owner, stale, LEASE).await;
+            let now = Instant::now();
+            match answer {
+                Ok(Ok(lease)) => {
+                    if stale.is_some() {
+                        tracing::warn!(app = %self.app_name(), "a lease that nobody renews was taken over");
+                    }
+                    self.others_lease = None;
+                    return LeaseResult::Granted(Some(lease));
+                }
+                Ok(Err(holder)) => {
+                    self.others_lease = Some(OthersLease::saw(self.others_lease.take(), holder, now));
+                }
+                Err(_) => match &mut self.others_lease {
+                    Some(lease) if lease.is_believed(now) => lease.lost_sight(),
+                    _ => return LeaseResult::Granted(None),
+                },
             }
+            if now >= give_up {
+                return LeaseResult::Busy;
+            }
+            sleep(LOOK_AGAIN).await;
             if self.adopt_newer().await {
                 return LeaseResult::Adopted;
             }
         }
     }
 
+    /// Keeps the lease for as long as it is polled.
+    pub(super) async fn keep(store: &Store, lease: Option<&Lease>) -> Infallible {
+        let Some(lease) = lease else { return std::future::pending().await };
+        loop {
+            sleep(LEASE_RENEWAL).await;
+            // The next one may come in time.
+            let _ = store.renew(lease, LEASE).await;
+        }
+    }
+
+    /// Goes on with a save that is late and then gives the lease back, while nobody waits for
+    /// either.
+    pub(super) fn finish(&mut self, lease: Option<Lease>) {
+        let (store, shared) = (self.deps.store.clone(), Arc::clone(&self.shared));
+        let (save, app) = (self.late_save.take(), self.app_name());
+        if save.is_none() && lease.is_none() {
+            return;
+        }
+        while self.finishing.try_join_next().is_some() {}
+        self.finishing.spawn(async move {
+            if let Some(save) = save {
+                let save = async {
+                    match save.await {
+                        Ok(Ok(Saved::Superseded(other))) => shared.tell(TaskMessage::Stored(Some(other))),
+                        Ok(Err(error)) => store_failed(&app, &error),
+                        Ok(Ok(Saved::Saved)) | Err(_) => {}
+                    }
+                };
+                tokio::select! {
+                    () = save => {}
+                    never = Self::keep(&store, lease.as_ref()) => match never {},
+                }
+            }
+            if let Some(lease) = lease {
+                let _ = store.release(&lease).await;
+            }
+        });
+    }
+
     /// Takes a newer token from the store, if there is one that has not expired.
     pub(super) async fn adopt_newer(&mut self) -> bool {
-        match self.deps.store.load(&self.key).await {
+        let loaded = self.deps.store.load(&self.key).await;
+        self.adopt_loaded(loaded)
+    }
+
+    /// The same where requests wait, unless the store is late.
+    pub(super) async fn adopt_newer_promptly(&mut self) -> bool {
+        let loaded = self.deps.store.load_promptly(&self.key).await;
+        self.adopt_loaded(loaded)
+    }
+
+    fn adopt_loaded(&mut self, loaded: Result<Option<Record>, StoreError>) -> bool {
+        match loaded {
             Ok(Some(record)) => self.adopt(record),
             Ok(None) => false,
             Err(error) => {
-                self.store_failed(&error);
+                store_failed(&self.app_name(), &error);
                 false
             }
         }
@@ -58,6 +132,9 @@ impl RefreshTask {
     fn adopt(&mut self, record: Record) -> bool {
         let adopted = self.life.adopt(record, self.now());
         self.started |= adopted;
+        if adopted {
+            self.others_lease = None;
+        }
         self.publish();
         adopted
     }
@@ -76,18 +153,27 @@ impl RefreshTask {
         let Some(own) = self.usable().map(|token| Record::from(&*token)) else { return };
         if stored.is_none_or(|stored| own.supersedes(&stored)) {
             self.publish_anew().await;
+            self.finish(None);
         }
     }
 
     /// Saves a new token before it is used, by compare-and-set. Gives back the one to hold, which
-    /// is another replica's if that was first, and whether the race leaves that one in doubt.
+    /// is another replica's if that was first, and whether the race leaves that one in doubt. What
+    /// the store is late with is left to [`RefreshTask::finish`]: those who wait for the token get
+    /// it.
     pub(super) async fn save(&mut self, mut token: Token) -> (Token, bool) {
         loop {
-            let winner = match self.deps.store.save(&self.key, &Record::from(&token)).await {
+            let (store, key, record) = (self.deps.store.clone(), self.key.clone(), Record::from(&token));
+            let mut save = Box::pin(async move { store.save(&key, &record).await });
+            let Some(saved) = self.deps.store.promptly(&mut save).await else {
+                self.late_save = Some(Handle::current().spawn(save));
+                return (token, false);
+            };
+            let winner = match saved {
                 Ok(Saved::Saved) => return (token, false),
                 // Once the store is back it is compared with what is held.
                 Err(error) => {
-                    self.store_failed(&error);
+                    store_failed(&self.app_name(), &error);
                     return (token, false);
                 }
                 Ok(Saved::Superseded(other)) => Token::from(other),
@@ -116,7 +202,8 @@ impl RefreshTask {
 
     pub(super) async fn learn_forces(&mut self) {
         if self.credential.issuer.forces()
-            && let Ok(forces) = self.deps.store.forces(&self.force_key()).await
+            && let Some(Ok(forces)) =
+                self.deps.store.promptly(self.deps.store.forces(&self.force_key())).await
         {
             self.life.set_forces(self.life.forces().or_more(forces));
         }
@@ -136,16 +223,15 @@ impl RefreshTask {
         Ok(())
     }
 
-    /// That the store as a whole is down it tells itself, once; what concerns this app is told
-    /// here.
-    fn store_failed(&self, error: &StoreError) {
-        if !matches!(error, StoreError::Down | StoreError::Timeout(_)) {
-            let source = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(app = %self.app_name(), source, "the token is not shared: {error}");
-        }
-    }
-
     fn force_key(&self) -> String {
         format!("force:{}", self.configured().app.appid)
+    }
+}
+
+/// That the store as a whole is down it tells itself, once; what concerns this app is told here.
+fn store_failed(app: &str, error: &StoreError) {
+    if !matches!(error, StoreError::Late | StoreError::Down | StoreError::Timeout(_)) {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(app, source, "the token is not shared: {error}");
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
 use wxgate::store::{
-    Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store,
+    Addition, Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store,
     StoreError,
 };
 
@@ -127,18 +127,35 @@ async fn a_lease_has_one_owner_until_it_ends(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let lasts = Duration::from_millis(400);
     let lease = store.lease("k", "a", lasts).await.expect("asked").expect("free");
-    assert!(other.lease("k", "b", lasts).await.expect("asked").is_none());
-    assert!(store.lease("k", "a", lasts).await.expect("asked").is_some(), "its owner takes it again");
+    assert!(other.lease("k", "b", lasts).await.expect("asked").is_err());
+    assert!(store.lease("k", "a", lasts).await.expect("asked").is_ok(), "its owner takes it again");
     assert!(store.renew(&lease, lasts).await.expect("asked"));
-    let taken = async || other.lease("k", "b", Duration::from_secs(60)).await.expect("asked").is_some();
+    let taken = async || other.lease("k", "b", Duration::from_secs(60)).await.expect("asked").is_ok();
     until(|| "the end of a lease by itself", taken).await;
     assert!(!store.renew(&lease, lasts).await.expect("asked"), "lost");
     store.release(&lease).await.expect("asked");
-    assert!(store.lease("k", "c", lasts).await.expect("asked").is_none(), "a lost lease can't be released");
+    assert!(store.lease("k", "c", lasts).await.expect("asked").is_err(), "a lost lease can't be released");
     let held = other.lease("k", "b", lasts).await.expect("asked").expect("its own");
     other.release(&held).await.expect("asked");
-    assert!(store.lease("k", "c", lasts).await.expect("asked").is_some());
-    assert!(other.lease("another", "b", lasts).await.expect("asked").is_some());
+    assert!(store.lease("k", "c", lasts).await.expect("asked").is_ok());
+    assert!(other.lease("another", "b", lasts).await.expect("asked").is_ok());
+}
+
+async fn a_renewal_is_seen_by_others_and_a_dead_lease_is_taken_over(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let lease = store.lease("k", "a", LOST).await.expect("asked").expect("free");
+    let held = async || other.lease("k", "b", LOST).await.expect("asked").expect_err("held");
+    let first = held().await;
+    assert_eq!((held().await, first.owner()), (first.clone(), &b"a"[..]), "nothing changes by itself");
+    assert!(store.renew(&lease, LOST).await.expect("asked"));
+    let second = held().await;
+    assert!(second != first && second.owner() == first.owner(), "{first:?} {second:?}");
+    let over = async |holder| other.lease_over("k", "b", Some(holder), LOST).await.expect("asked");
+    assert_eq!(over(&first).await, Err(second.clone()), "it was renewed meanwhile");
+    let taken = over(&second).await.expect("taken over");
+    assert!(!store.renew(&lease, LOST).await.expect("asked"), "lost");
+    store.release(&lease).await.expect("asked");
+    assert!(other.renew(&taken, LOST).await.expect("asked"), "the former owner releases nothing");
 }
 
 async fn forces_are_counted_for_all_and_what_a_flush_lost_is_remembered(place: &Place) {
@@ -169,13 +186,30 @@ async fn counters_add_up(place: &Place) {
 async fn a_batch_counts_once_however_often_it_is_offered(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let batch = |writer, number| Batch { writer, number };
-    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
-    assert_eq!(store.add_once(20_000, &[("a", 2)], batch("one", 7)).await.expect("added"), [2]);
-    assert_eq!(other.add_once(20_000, &[("a", 2)], batch("one", 6)).await.expect("added"), [2]);
-    assert_eq!(other.add_once(20_000, &[("a", 2), ("b", 1)], batch("two", 1)).await.expect("added"), [4, 1]);
-    assert_eq!(store.add_once(20_000, &[("a", 1)], batch("one", 8)).await.expect("added"), [5]);
+    let of = |name, by| Addition { name, by, known: 0 };
+    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [2]);
+    assert_eq!(other.add_once(20_000, &[of("a", 2)], batch("one", 6)).await.expect("added"), [2]);
+    assert_eq!(
+        other.add_once(20_000, &[of("a", 2), of("b", 1)], batch("two", 1)).await.expect("added"),
+        [4, 1]
+    );
+    assert_eq!(store.add_once(20_000, &[of("a", 1)], batch("one", 8)).await.expect("added"), [5]);
     let counts = store.counts(20_000).await.expect("asked");
     assert_eq!(counts, [("a".to_owned(), 5), ("b".to_owned(), 1)]);
+}
+
+async fn a_counter_that_was_lost_goes_on_from_what_is_known(place: &Place) {
+    let store = place.open().await;
+    let add = async |by, known, number| {
+        let batch = Batch { writer: "one", number };
+        store.add_once(20_000, &[Addition { name: "a", by, known }], batch).await.expect("added")
+    };
+    assert_eq!(add(2, 40, 1).await, [42]);
+    assert_eq!(add(2, 40, 1).await, [42], "the same batch");
+    assert_eq!(add(1, 7, 2).await, [43], "another replica knew less");
+    assert_eq!(add(0, 50, 3).await, [50]);
+    assert_eq!(store.counts(20_000).await.expect("asked"), [("a".to_owned(), 50)]);
 }
 
 async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
@@ -191,7 +225,7 @@ async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
 async fn no_more_of_a_budget_is_granted_than_there_is(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let reserve = async |store: &Store, want, limit| {
-        let reserved = store.reserve(20_000, "b", want, limit).await.expect("asked");
+        let reserved = store.reserve(20_000, "b", want, limit, 0).await.expect("asked");
         (reserved.granted, reserved.left)
     };
     assert_eq!(reserve(&store, 7, 10).await, (7, 3));
@@ -201,12 +235,29 @@ async fn no_more_of_a_budget_is_granted_than_there_is(place: &Place) {
     assert_eq!(reserve(&store, 1, 10).await, (1, 1));
     assert_eq!(reserve(&other, 1, 4).await, (0, 0), "the limit fell below what is gone");
     assert_eq!(reserve(&other, 2, 12).await, (2, 1), "and rose again");
-    assert_eq!(store.reserve(20_001, "b", 1, 1).await.expect("asked").granted, 1, "another day");
-    assert_eq!(store.reserve(20_000, "c", 1, 1).await.expect("asked").granted, 1, "another budget");
+    assert_eq!(store.reserve(20_001, "b", 1, 1, 0).await.expect("asked").granted, 1, "another day");
+    assert_eq!(store.reserve(20_000, "c", 1, 1, 0).await.expect("asked").granted, 1, "another budget");
     assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 11), ("c".to_owned(), 1)]);
     store.give_back(20_000, "b", 99).await.expect("given back");
     store.give_back(20_000, "unknown", 1).await.expect("given back");
     assert_eq!(reserve(&store, 99, 10).await, (10, 0), "nothing below zero");
+}
+
+async fn a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is(place: &Place) {
+    let store = place.open().await;
+    let reserve = async |day, want, known| {
+        let reserved = store.reserve(day, "b", want, 10, known).await.expect("asked");
+        (reserved.granted, reserved.left, reserved.total)
+    };
+    assert_eq!(reserve(20_000, 7, 0).await, (7, 3, 7));
+    store.give_back(20_000, "b", 2).await.expect("given back");
+    assert_eq!(reserve(20_000, 1, 7).await, (1, 4, 8), "what came back is no loss");
+    assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 6)]);
+    // A day that nothing is known of is as good as a store that was flushed.
+    assert_eq!(reserve(20_001, 5, 8).await, (2, 0, 10));
+    assert_eq!(reserve(20_001, 5, 7).await, (0, 0, 10), "another replica knew less");
+    assert_eq!(reserve(20_002, 0, 9).await, (0, 1, 9), "kept, though nothing was granted");
+    assert_eq!(store.reserved(20_002).await.expect("asked"), [("b".to_owned(), 9)]);
 }
 
 async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
@@ -218,7 +269,7 @@ async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
             let mut granted = 0;
             for _ in 0..10 {
                 // What took too long is nobody's.
-                granted += store.reserve(20_000, "b", 3, 100).await.map_or(0, |reserved| reserved.granted);
+                granted += store.reserve(20_000, "b", 3, 100, 0).await.map_or(0, |reserved| reserved.granted);
             }
             granted
         });
@@ -289,8 +340,8 @@ async fn a_copy_takes_over_what_is_newer(place: &Place) {
     store.save("access_token:stable:wx2", &record("behind", 8, 0)).await.expect("saved");
     store.spend_force("force:wx1", ForceBudget::default(), Timestamp(0)).await.expect("asked").expect("left");
     store.add(20_000, &[("a", 5)]).await.expect("added");
-    store.reserve(20_000, "b", 5, 9).await.expect("asked");
-    to.reserve(20_000, "b", 2, 9).await.expect("asked");
+    store.reserve(20_000, "b", 5, 9, 0).await.expect("asked");
+    to.reserve(20_000, "b", 2, 9, 0).await.expect("asked");
     store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
     let copied = store.copy(&to, &[20_000]).await.expect("copied");
     assert_eq!((copied.written, copied.kept, copied.unreadable), (4, 1, 0));
@@ -320,7 +371,10 @@ macro_rules! contracts {
     ($($engine:ident: $place:expr,)*) => {
         $(contract! { $engine, $place, [
             an_older_token_never_replaces_a_newer_one, of_many_at_once_the_highest_stays, a_lease_has_one_owner_until_it_ends,
+            a_renewal_is_seen_by_others_and_a_dead_lease_is_taken_over,
             forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
+            a_counter_that_was_lost_goes_on_from_what_is_known,
+            a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is,
             a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it,
             no_more_of_a_budget_is_granted_than_there_is, a_budget_that_many_reserve_at_once_is_granted_once,
             others_are_told_of_what_is_saved,

@@ -163,6 +163,56 @@ async fn a_process_that_hangs_with_a_lock_holds_up_nobody_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_starts_while_the_first_one_is_at_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    save(&store, &record("t", 1, 0)).await;
+    store.add(20_785, &[("a", 1)]).await.expect("added");
+    let mut holders = ["count%3A20785", "access_token%3Astable%3Awx1"]
+        .map(|name| hold(&folder.path().join("locks").join(name)));
+    let second = try_open(folder.path()).await.expect("what is locked is left alone");
+    for holder in &mut holders {
+        holder.kill().expect("killed");
+        holder.wait().expect("ended");
+    }
+    assert_eq!(load(&second).await, Some((1, "t".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_that_wait_for_another_process_say_nothing_of_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    let mut holder = hold(&folder.path().join("locks/count%3A20000"));
+    assert!(store.add(20_000, &[("a", 1)]).await.is_err());
+    assert_eq!(store.problem(), None);
+    holder.kill().expect("killed");
+    holder.wait().expect("ended");
+    assert_eq!(store.add(20_000, &[("b", 1)]).await.expect("added"), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_of_what_has_ended_are_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    save(&store, &record("t", 1, 0)).await;
+    let lease = store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
+    store.release(&lease).await.expect("asked");
+    store.replace_note("n", None, b"1", Duration::from_millis(1)).await.expect("noted");
+    let locks = || {
+        let names = std::fs::read_dir(folder.path().join("locks")).expect("a folder");
+        let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(locks(), ["access_token%3Astable%3Awx1", "lease%3Ak", "note%3An"]);
+    let ended = async || store.note("n").await.expect("asked").is_none();
+    until(|| "the end of the note", ended).await;
+    open(folder.path()).await;
+    assert_eq!(locks(), ["access_token%3Astable%3Awx1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_fails_is_a_store_that_is_down_until_it_takes_writes() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 use wxgate::observe::exposition::{Dialect, Exposition};
 use wxgate::secret::Secret;
-use wxgate::store::{Change, Location, Store, StoreError};
+use wxgate::store::{Change, Location, Saved, Store, StoreError};
 
 use super::contract::{Place, load, record, save};
 use crate::redis_server::{RedisServer, Watched, free_port};
@@ -119,18 +119,41 @@ async fn a_server_that_is_gone_is_waited_for_by_nobody_and_found_when_it_is_back
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_hangs_costs_one_wait() {
+async fn a_server_that_hangs_costs_requests_one_short_wait_and_is_down_later() {
     let server = RedisServer::start().await;
     let store = open(&server.url()).await;
     save(&store, &record("t", 1, 0)).await;
     server.signal("STOP");
-    assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Timeout(_))));
+    let mut background = std::pin::pin!(store.load("access_token:stable:wx1"));
+    assert!(store.promptly(&mut background).await.is_none());
     for _ in 0..50 {
-        assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Down)));
+        assert!(matches!(store.load_promptly("access_token:stable:wx1").await, Err(StoreError::Late)));
+    }
+    assert_eq!(store.problem(), None, "late is not down");
+    assert!(matches!(background.await, Err(StoreError::Timeout(_) | StoreError::Down)));
+    assert!(store.problem().is_some());
+    for _ in 0..50 {
+        assert!(matches!(store.load_promptly("access_token:stable:wx1").await, Err(StoreError::Down)));
     }
     server.signal("CONT");
     is_up(&store, true).await;
     assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_in_the_background_waits_for_a_server_that_is_late() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    server.signal("STOP");
+    let record = record("t", 1, 0);
+    let mut saving = std::pin::pin!(store.save("access_token:stable:wx1", &record));
+    assert!(store.promptly(&mut saving).await.is_none());
+    server.signal("CONT");
+    assert!(matches!(saving.await, Ok(Saved::Saved)));
+    assert_eq!(store.problem(), None, "it never was down");
+    let prompt =
+        async || store.load_promptly("access_token:stable:wx1").await.is_ok_and(|found| found.is_some());
+    until(|| "a store that is late no longer", prompt).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use wxgate::secret::Secret;
 use wxgate::store::{Record, Saved};
-use wxgate::token::Verdict;
+use wxgate::token::{AppOptions, Verdict};
 use wxgate::wechat::TokenMode::{Classic, Stable};
 
-use super::bench::{Bench, rejection, settle};
-use super::fake::counts;
+use super::bench::{Bench, app, rejection, settle};
+use super::fake::{Script, counts};
 
 const STABLE: &str = "access_token:stable:wx-shop";
 const CLASSIC: &str = "access_token:classic:wx-shop";
@@ -104,4 +104,43 @@ async fn replicas_on_one_store_take_over_what_the_first_of_them_fetched() {
     let at_two = |token: Arc<wxgate::token::Token>| token.generation == 2;
     bench.until("the first's token", |_| other.current().is_some_and(at_two)).await;
     assert_eq!(bench.fake.counts(), counts(1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_failed_fetch_is_followed_by_a_look_at_what_another_replica_saved_meanwhile() {
+    let bench = Bench::ready(Stable).await;
+    bench.fake.rotate();
+    bench.fake.shut_gate();
+    bench.fake.state().script = Script::Error(-1, "system error");
+    let (handle, rejected) = (bench.handle.clone(), rejection(&bench.token(), 1));
+    let waiting = tokio::spawn(async move { handle.rejected(rejected).await });
+    bench.fake.fetches_reach(2).await;
+    saved_elsewhere(&bench, STABLE, "ELSEWHERE", 5).await;
+    bench.fake.open_gate();
+    let verdict = waiting.await.expect("no panic");
+    assert!(matches!(&verdict, Verdict::Replay(token) if token.value.expose() == "ELSEWHERE"), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn an_app_that_is_renamed_while_its_token_is_fetched_fetches_no_second_one() {
+    let bench = Bench::ready(Classic).await;
+    let before = bench.token();
+    bench.fake.rotate();
+    bench.fake.shut_gate();
+    let (handle, rejected) = (bench.handle.clone(), rejection(&before, 1));
+    let first = tokio::spawn(async move { handle.rejected(rejected).await });
+    bench.fake.fetches_reach(2).await;
+    bench.reconfigure(vec![AppOptions { name: "renamed".into(), ..app("shop", Classic, "s3cret") }]);
+    let renamed = bench.manager.handle("renamed").expect("configured");
+    assert_eq!(renamed.obtain().await.expect("stored").generation, before.generation);
+    let (handle, rejected) = (renamed.clone(), rejection(&before, 1));
+    let second = tokio::spawn(async move { handle.rejected(rejected).await });
+    bench.until("a probe of each", |bench| bench.fake.counts().probes == 2).await;
+    settle().await;
+    bench.fake.open_gate();
+    for verdict in [first, second] {
+        let verdict = verdict.await.expect("no panic");
+        assert!(matches!(&verdict, Verdict::Replay(token) if token.generation == 2), "{verdict:?}");
+    }
+    assert_eq!(bench.fake.counts(), counts(1, 0, 2));
 }

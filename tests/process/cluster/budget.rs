@@ -170,3 +170,18 @@ async fn a_replica_that_is_killed_costs_its_slice_at_most() {
     assert!((least..=BUDGET).contains(&reached), "{reached}");
     println!("{reached} of {BUDGET} reached WeChat");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_loses_its_data_grants_no_second_budget() {
+    let redis = RedisServer::start().await;
+    let fleet = fleet(&redis).await;
+    let rush = Rush::start(&fleet);
+    rush.until(&fleet, |rush| rush.passed() >= BUDGET * 3 / 4).await;
+    redis.command(&["FLUSHALL"]);
+    rush.refused_by(&fleet, 0..REPLICAS).await;
+    let passed = rush.end().await;
+    // Of the others' slices a replica knows those that were reserved before its own last one.
+    let most = BUDGET + REPLICAS * SLICES / 2;
+    assert!((BUDGET * 3 / 4..=most).contains(&passed), "{passed}\n{}", fleet.logs());
+    println!("{passed} of {BUDGET} passed, although Redis lost its data after three quarters");
+}

@@ -11,6 +11,7 @@ use crate::redis_server::{RedisServer, Watched};
 use crate::until::{LOST, until};
 
 const FETCH: &str = "/cgi-bin/stable_token";
+const CLASSIC: &str = "/cgi-bin/token";
 
 async fn fleet(redis: &RedisServer, replicas: usize) -> Fleet {
     Fleet::start(replicas, "stable", &format!("url = \"{}\"", redis.url())).await
@@ -202,4 +203,55 @@ async fn after_a_split_the_dead_token_of_the_busier_side_is_replaced_by_the_live
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_split_in_classic_mode_all_agree_on_a_live_token() {
     split("classic", 3).await;
+}
+
+/// Redis stands still while one replica fetches and the others wait for it, each time for so long.
+async fn pauses_in_a_fetch(replicas: usize) {
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(replicas, "classic", &format!("url = \"{}\"", redis.url())).await;
+    let callers = Callers::start(&fleet, 0..replicas, 5);
+    let mut generation = fleet.agreed().await;
+    for lasts in [300, 500, 1000, 2500].map(Duration::from_millis) {
+        let action = Action::Latency { milliseconds: 1500 };
+        fleet.sandbox.fault(Fault { path: Some(CLASSIC.into()), times: Some(1), after: 0, action });
+        let arrived = usize::try_from(fleet.counts().0).expect("few") + 1;
+        fleet.sandbox.rotate(Target::default());
+        fleet.sandbox.arrived(CLASSIC, arrived).await;
+        // Real time, which other processes have: for each of them to meet the rejection.
+        sleep(Duration::from_millis(500)).await;
+        redis.signal("STOP");
+        sleep(lasts).await;
+        redis.signal("CONT");
+        generation = fleet.agreed_on(generation + 1).await.0;
+        callers.round().await;
+        assert_eq!(fleet.counts().0, generation, "{lasts:?}\n{}", fleet.logs());
+    }
+    let seen = unharmed(callers, &fleet).await;
+    println!("{replicas} replicas: {} answers, longest {:?}", seen.answers, seen.longest);
+    assert_eq!((generation, fleet.counts()), (5, (5, 0)), "{}", fleet.logs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_stands_still_two_replicas_in_classic_mode_fetch_once() {
+    pauses_in_a_fetch(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_redis_stands_still_four_replicas_in_classic_mode_fetch_once() {
+    pauses_in_a_fetch(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_without_an_end_that_somebody_planted_is_taken_over() {
+    let redis = RedisServer::start().await;
+    let fleet = Fleet::start(2, "classic", &format!("url = \"{}\"", redis.url())).await;
+    let app = fleet.status(&fleet.replicas[0]).await.expect("a status")["apps"][0]["appid"].clone();
+    let key = format!("{{wxgate}}:lease:access_token:classic:{}", app.as_str().expect("an appid"));
+    redis.command(&["SET", &key, "planted"]);
+    let callers = Callers::start(&fleet, 0..2, 5);
+    fleet.sandbox.rotate(Target::default());
+    let (generation, took) = fleet.agreed_on(2).await;
+    println!("healed after {took:?}");
+    unharmed(callers, &fleet).await;
+    assert_eq!((generation, fleet.counts()), (2, (2, 0)), "{}", fleet.logs());
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::observe::clock::{Clock, Timestamp};
-use crate::store::{PATIENCE, Store};
+use crate::store::{LATE, Store};
 
 /// How long the store isn't asked again after it had nothing to give, so that refusals cost it
 /// nothing.
@@ -48,8 +48,15 @@ pub struct Budget {
     /// Requests that wait for a slice.
     waiting: AtomicU32,
     /// Whoever holds it asks the store; others wait for what comes of that.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Mutex<Known>>,
     office: Office,
+}
+
+/// What the store told that all replicas had reserved of a day, in case it forgets.
+#[derive(Debug, Default)]
+struct Known {
+    day: i64,
+    total: u64,
 }
 
 /// What this replica has reserved and not spent: a word that all workers write to, on a cache line
@@ -85,7 +92,7 @@ pub struct Wait(Option<Instant>);
 impl Wait {
     /// From the first time that there is something to wait for.
     fn deadline(&mut self) -> Instant {
-        *self.0.get_or_insert_with(|| Instant::now() + PATIENCE)
+        *self.0.get_or_insert_with(|| Instant::now() + LATE)
     }
 }
 
@@ -244,17 +251,20 @@ impl Budget {
         }
     }
 
-    async fn refill(self: Arc<Self>, turn: OwnedMutexGuard<()>) {
+    async fn refill(self: Arc<Self>, mut turn: OwnedMutexGuard<Known>) {
         let Office { store, clock, .. } = &self.office;
         let day = clock.now().beijing_day();
+        if turn.day != day {
+            *turn = Known { day, total: 0 };
+        }
         self.slice.come_back(day_of(clock.now()));
         let waiting = u64::from(self.waiting.load(Ordering::Relaxed)).min(LARGEST_SLICE);
         let want = slice_of(self.left.load(Ordering::Relaxed)).max(waiting);
-        let reserve = store.reserve(day, &self.name, want, self.limit.load(Ordering::Relaxed));
-        let mut reserve = pin!(reserve);
-        let reserved = match timeout(PATIENCE, &mut reserve).await {
-            Ok(reserved) => reserved,
-            Err(_) => {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let mut reserve = pin!(store.reserve(day, &self.name, want, limit, turn.total));
+        let reserved = match store.promptly(&mut reserve).await {
+            Some(reserved) => reserved,
+            None => {
                 // Those who come now need not wait as long as those who are here.
                 self.down_until.store(clock.now().plus(ASK_AGAIN).0, Ordering::Relaxed);
                 reserve.await
@@ -264,6 +274,7 @@ impl Budget {
         match reserved {
             Ok(reserved) => {
                 self.down_until.store(0, Ordering::Relaxed);
+                turn.total = turn.total.max(reserved.total);
                 self.left.store(reserved.left, Ordering::Relaxed);
                 // The last ones are not reserved ahead, or an idle replica would keep them from a
                 // busy one.

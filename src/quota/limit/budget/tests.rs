@@ -157,3 +157,53 @@ async fn a_clock_that_was_a_day_ahead_costs_no_day_s_budget() {
     clock.advance(-86_400_000);
     assert_eq!(exhaust(&budget).await, 1000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_lost_of_a_budget_is_not_granted_again() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let replicas = [0, 1].map(|replica| budget(&server, replica, 200, &clock));
+    let mut taken = 0;
+    for replica in replicas.iter().cycle().take(150) {
+        taken += u64::from(take(replica).await.is_ok());
+    }
+    server.flush();
+    for replica in &replicas {
+        taken += exhaust(replica).await;
+    }
+    // Each knows of the other's slices but those since its own last one.
+    let slice = slice_of(200);
+    assert!((150..=200 + slice).contains(&taken), "{taken}");
+    let (day, store) = (clock.now().beijing_day(), server.store(2));
+    let reserved = store.reserved(day).await.expect("the store works");
+    assert_eq!(reserved, [("b".to_owned(), 200)]);
+}
+
+/// A disk that takes 400 ms for each write is late, and not down.
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_grants_budgets_as_a_fast_one_does() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    server.slow(Duration::from_millis(400));
+    let budget = budget(&server, 0, 2000, &clock);
+    let day = clock.now().beijing_day();
+    let counting = async {
+        loop {
+            let _ = budget.office.store.add(day, &[("a", 1)]).await;
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let calling = async {
+        let mut refused = 0;
+        for _ in 0..600 {
+            refused += u32::from(take(&budget).await.is_err());
+            sleep(Duration::from_millis(50)).await;
+        }
+        refused
+    };
+    let refused = tokio::select! {
+        refused = calling => refused,
+        () = counting => unreachable!("it never ends"),
+    };
+    // Until the first slice is there, and the one after it.
+    assert!(refused < 20, "{refused} of 600");
+    assert_eq!(budget.office.store.problem(), None);
+}

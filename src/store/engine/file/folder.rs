@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,8 @@ const COUNTS: &str = "counts";
 const LOCKS: &str = "locks";
 
 /// A process that was stopped in the middle holds its lock; waiting for it must end before the
-/// store's patience does.
-const LOCK: Duration = Duration::from_millis(200);
+/// store's patience does, or nobody is told which lock it is.
+const LOCK: Duration = Duration::from_millis(2800);
 const LOCK_AGAIN: Duration = Duration::from_millis(2);
 /// Shorter-lived entries are worth nothing after a power cut, so they need not survive one.
 const DURABLE: Duration = Duration::from_secs(60);
@@ -32,6 +32,9 @@ const KEPT_DAMAGED: usize = 5;
 pub(super) struct Folder {
     root: PathBuf,
     clock: Clock,
+    /// How often the disk was waited for.
+    #[cfg(test)]
+    synced: std::sync::atomic::AtomicUsize,
 }
 
 /// What is under a key, or why it can't be read.
@@ -49,7 +52,12 @@ impl Folder {
     /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store
     /// that is down until it takes writes, since a proxy that doesn't start helps nobody.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
-        let folder = Self { root: root.to_owned(), clock: Clock::default() };
+        let folder = Self {
+            root: root.to_owned(),
+            clock: Clock::default(),
+            #[cfg(test)]
+            synced: Default::default(),
+        };
         for name in ["", ENTRIES, LEASES, COUNTS, LOCKS] {
             let path = if name.is_empty() { root.to_owned() } else { root.join(name) };
             DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(at(&path))?;
@@ -74,20 +82,34 @@ impl Folder {
     }
 
     pub(super) fn lock<'f>(&'f self, key: &'f str) -> Result<Locked<'f>, StoreError> {
-        let path = self.root.join(LOCKS).join(name_of(key));
-        let lock = private().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
         let began = SystemTime::now();
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Locked { folder: self, key, _lock: lock }),
-                Err(TryLockError::WouldBlock) if began.elapsed().is_ok_and(|waited| waited < LOCK) => nap(),
-                Err(TryLockError::WouldBlock) => {
-                    let held = io::Error::new(io::ErrorKind::WouldBlock, "another process holds it");
-                    return Err(at(&path)(held));
-                }
-                Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
+            if let Some(locked) = self.try_lock(key)? {
+                return Ok(locked);
             }
+            if began.elapsed().is_ok_and(|waited| waited < LOCK) {
+                nap();
+                continue;
+            }
+            let held = io::Error::new(io::ErrorKind::WouldBlock, "another process holds it");
+            return Err(at(&self.lock_path(key))(held));
         }
+    }
+
+    /// The lock, unless another process holds it.
+    fn try_lock<'f>(&'f self, key: &'f str) -> Result<Option<Locked<'f>>, StoreError> {
+        let path = self.lock_path(key);
+        let lock = private().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
+        match lock.try_lock() {
+            // A sweep may have removed the file meanwhile: whoever comes next locks another one.
+            Ok(()) if is_at(&lock, &path) => Ok(Some(Locked { folder: self, key, _lock: lock })),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+        }
+    }
+
+    fn lock_path(&self, key: &str) -> PathBuf {
+        self.root.join(LOCKS).join(name_of(key))
     }
 
     /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they
@@ -138,14 +160,24 @@ impl Folder {
         }
     }
 
-    /// Removes what has ended: apps that are gone, days that are over.
-    fn sweep(&self) -> Result<(), StoreError> {
+    /// Removes what has ended: apps that are gone, days that are over. What another process works
+    /// on is left to the next time.
+    pub(super) fn sweep(&self) -> Result<(), StoreError> {
         for folder in [ENTRIES, LEASES, COUNTS] {
             for key in self.keys(folder)? {
-                let locked = self.lock(&key)?;
-                if let Ok(None) = self.parse(&key) {
+                if let Some(locked) = self.try_lock(&key)?
+                    && let Ok(None) = self.parse(&key)
+                {
                     locked.remove()?;
                 }
+            }
+        }
+        for key in self.keys(LOCKS)? {
+            if !self.path(&key).exists()
+                && let Some(locked) = self.try_lock(&key)?
+                && !self.path(&key).exists()
+            {
+                locked.remove_lock()?;
             }
         }
         Ok(())
@@ -159,6 +191,17 @@ impl Folder {
             keys.extend(name.to_str().and_then(key_of));
         }
         Ok(keys)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        #[cfg(test)]
+        self.synced.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        file.sync_all()
+    }
+
+    fn sync_parent(&self, path: &Path) -> Result<(), StoreError> {
+        let Some(parent) = path.parent() else { return Ok(()) };
+        File::open(parent).and_then(|folder| self.sync(&folder)).map_err(at(parent))
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -190,23 +233,24 @@ impl Locked<'_> {
         // One name, since there is one writer: what a killed process leaves is written over.
         let new = path.with_extension("new");
         let entry = Entry { value: value.to_vec(), written_at: self.folder.clock.now(), lasts };
-        let durable = lasts.is_none_or(|lasts| lasts > DURABLE);
+        // A second of the counters is worth no wait for a slow disk; budgets are counted apart.
+        let durable = lasts.is_none_or(|lasts| lasts > DURABLE) && !self.key.starts_with("count:");
         let mut file = private().write(true).create(true).truncate(true).open(&new).map_err(at(&new))?;
         file.write_all(&entry.encode()).map_err(at(&new))?;
         if durable {
             // Else a power cut may leave the name with an empty file.
-            file.sync_all().map_err(at(&new))?;
+            self.folder.sync(&file).map_err(at(&new))?;
         }
         fs::rename(&new, &path).map_err(at(&path))?;
-        if durable { sync_parent(&path) } else { Ok(()) }
+        if durable { self.folder.sync_parent(&path) } else { Ok(()) }
     }
 
     pub(super) fn remove(&self) -> Result<(), StoreError> {
-        let path = self.folder.path(self.key);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path)(error)),
-            _ => Ok(()),
-        }
+        remove(&self.folder.path(self.key))
+    }
+
+    fn remove_lock(self) -> Result<(), StoreError> {
+        remove(&self.folder.lock_path(self.key))
     }
 
     /// For whoever wants to know how it came about; the entry is absent from now on.
@@ -216,7 +260,7 @@ impl Locked<'_> {
         fs::rename(&path, &aside).map_err(at(&path))?;
         tracing::error!("{} is damaged and not used; it was moved to {}", path.display(), aside.display());
         self.forget_old_damage(&path);
-        sync_parent(&path)
+        self.folder.sync_parent(&path)
     }
 
     fn forget_old_damage(&self, path: &Path) {
@@ -239,9 +283,17 @@ fn private() -> OpenOptions {
     options
 }
 
-fn sync_parent(path: &Path) -> Result<(), StoreError> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|of| (of.dev(), of.ino()));
+    let there = id(fs::metadata(path));
+    there.is_some() && there == id(file.metadata())
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
@@ -287,7 +339,41 @@ fn key_of(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{key_of, name_of};
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::{Folder, key_of, name_of};
+
+    #[test]
+    fn counters_never_wait_for_the_disk_and_budgets_and_tokens_do() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(root.path()).expect("it opens");
+        let days = Some(Duration::from_secs(3 * 86_400));
+        for (key, synced) in [("count:20000", 0), ("budget:20000", 2), ("access_token:stable:wx1", 2)] {
+            let before = folder.synced.load(Ordering::Relaxed);
+            folder.lock(key).expect("free").write(b"{}", days).expect("written");
+            assert_eq!(folder.synced.load(Ordering::Relaxed) - before, synced, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_meanwhile_is_none() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(root.path()).expect("it opens");
+        let first = folder.lock("k").expect("free");
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let second = folder.lock("k").expect("free in the end");
+                let third = folder.try_lock("k").expect("asked");
+                (second, third.is_none())
+            });
+            assert!(folder.try_lock("k").expect("asked").is_none());
+            first.remove_lock().expect("removed");
+            let (second, others_wait) = second.join().expect("no panic");
+            assert!(others_wait);
+            drop(second);
+        });
+    }
 
     #[test]
     fn no_key_leaves_the_folder_and_each_has_its_own_file() {

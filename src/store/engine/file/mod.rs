@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 mod entry;
 mod folder;
 
 use self::folder::Folder;
-use super::command::{Batch, Claim, Entry, Found, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap};
 use super::memory;
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
@@ -19,6 +19,8 @@ use crate::store::times::DAYS_LAST;
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often what has ended is removed.
+const SWEEP: Duration = Duration::from_secs(3600);
 /// A folder's time moves in steps of a few milliseconds: one that is younger may hide a second
 /// write.
 const SETTLED: Duration = Duration::from_millis(50);
@@ -74,14 +76,16 @@ impl File {
     pub(super) async fn add(
         &self,
         key: &str,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
-        let counts: Vec<_> = counts.iter().map(|(name, by)| ((*name).to_owned(), *by)).collect();
+        let counts: Vec<_> =
+            counts.iter().map(|count| (count.name.to_owned(), count.by, count.known)).collect();
         let batch = batch.map(|batch| (batch.writer.to_owned(), batch.number));
         self.change(key, lasts, move |counters| {
-            let counts: Vec<_> = counts.iter().map(|(name, by)| (name.as_str(), *by)).collect();
+            let counts: Vec<_> =
+                counts.iter().map(|(name, by, known)| Addition { name, by: *by, known: *known }).collect();
             let batch = batch.as_ref().map(|(writer, number)| Batch { writer, number: *number });
             (memory::add(counters, &counts, batch), true)
         })
@@ -89,24 +93,17 @@ impl File {
     }
 
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
-        let (name, want, limit, lasts) = (claim.name.to_owned(), claim.want, claim.limit, claim.lasts);
+        let name = claim.name.to_owned();
+        let Claim { want, limit, known, lasts, .. } = claim;
         self.change(key, lasts, move |counters| {
-            let claim = Claim { name: &name, want, limit, lasts };
-            let reserved = claim.granted(counters.get(&name).copied().unwrap_or_default());
-            *counters.entry(name).or_default() += reserved.granted;
-            (reserved, reserved.granted > 0)
+            memory::reserve(counters, Claim { name: &name, want, limit, known, lasts })
         })
         .await
     }
 
     pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
         let name = name.to_owned();
-        self.change(key, DAYS_LAST, move |counters| {
-            let used = counters.get_mut(&name);
-            let there = used.map(|used| *used = used.saturating_sub(amount)).is_some();
-            ((), there)
-        })
-        .await
+        self.change(key, DAYS_LAST, move |counters| ((), memory::give_back(counters, &name, amount))).await
     }
 
     /// Changes the counters of `key` under its lock; writes them if `change` says that there is
@@ -156,7 +153,14 @@ impl File {
     /// Announces what others write, for as long as it is polled.
     pub(super) async fn watch(&self) {
         let (mut seen, mut settled) = (None, true);
+        let mut swept = Instant::now();
         loop {
+            if swept.elapsed() >= SWEEP {
+                let folder = Arc::clone(&self.folder);
+                // What couldn't be removed is found again.
+                let _ = blocking(move || folder.sweep()).await;
+                swept = Instant::now();
+            }
             let folder = Arc::clone(&self.folder);
             let changed_at = spawn_blocking(move || folder.changed_at()).await.ok().flatten();
             if changed_at != seen || !settled {

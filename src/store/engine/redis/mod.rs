@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use futures_core::Stream as _;
 use parking_lot::Mutex;
-use redis::RedisError;
 use redis::aio::PubSubStream;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -21,9 +20,9 @@ mod target;
 pub use link::Link;
 pub use target::Target;
 
-use super::command::{Batch, Claim, Entry, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap, returned_of};
+use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
-use crate::store::{PATIENCE, StoreError};
 
 /// How often everything is looked at, in case an announcement was lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -59,7 +58,8 @@ end
 if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
 return 1";
 
-/// A batch that was added before adds nothing.
+/// A batch that was added before adds nothing; a counter that is lower than what is known was lost,
+/// and goes on from there.
 const ADD: &str = "
 local added = false
 if ARGV[2] ~= '' then
@@ -68,24 +68,36 @@ if ARGV[2] ~= '' then
     if not added then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
 end
 local totals = {}
-for index = 4, #ARGV, 2 do
+for index = 4, #ARGV, 3 do
+    local known = ARGV[index + 2]
+    if known ~= '0' and tonumber(redis.call('HGET', KEYS[1], ARGV[index]) or '0') < tonumber(known) then
+        redis.call('HSET', KEYS[1], ARGV[index], known)
+    end
     totals[#totals + 1] = redis.call('HINCRBY', KEYS[1], ARGV[index], added and 0 or ARGV[index + 1])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
 
+/// Where less is granted than is known, it was lost, and all goes on from there.
 const RESERVE: &str = "
-local left = math.max(tonumber(ARGV[4]) - tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0'), 0)
+local used = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
+local returned = tonumber(redis.call('HGET', KEYS[1], ARGV[5]) or '0')
+local lost = math.max(tonumber(ARGV[6]) - returned - used, 0)
+local left = math.max(tonumber(ARGV[4]) - used - lost, 0)
 local granted = math.min(tonumber(ARGV[3]), left)
-if granted > 0 then
-    redis.call('HINCRBY', KEYS[1], ARGV[2], granted)
+if lost + granted > 0 then
+    used = redis.call('HINCRBY', KEYS[1], ARGV[2], lost + granted)
     redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-return {granted, left - granted}";
+return {granted, left - granted, used + returned}";
 
 const GIVE_BACK: &str = "
 local used = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-if used > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -math.min(tonumber(ARGV[2]), used)) end
+local returned = math.min(tonumber(ARGV[2]), used)
+if returned > 0 then
+    redis.call('HINCRBY', KEYS[1], ARGV[1], -returned)
+    redis.call('HINCRBY', KEYS[1], ARGV[3], returned)
+end
 return 1";
 
 /// In a script, as all that is written.
@@ -136,7 +148,7 @@ impl Redis {
     pub(super) async fn add(
         &self,
         key: &str,
-        counts: &[(&str, u64)],
+        counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
     ) -> Result<Vec<u64>, StoreError> {
@@ -144,8 +156,8 @@ impl Redis {
         command.arg(lasts.as_millis().to_string());
         command.arg(batch.map(|batch| batch.mark()).unwrap_or_default());
         command.arg(batch.map_or(0, |batch| batch.number));
-        for (name, by) in counts {
-            command.arg(name).arg(by);
+        for Addition { name, by, known } in counts {
+            command.arg(name).arg(by).arg(known);
         }
         Ok(command.query_async(&mut self.link()?).await?)
     }
@@ -153,13 +165,14 @@ impl Redis {
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
         let mut command = self.script(RESERVE, key);
         command.arg(claim.lasts.as_millis().to_string()).arg(claim.name).arg(claim.want).arg(claim.limit);
-        let (granted, left) = command.query_async(&mut self.link()?).await?;
-        Ok(Reserved { granted, left })
+        command.arg(returned_of(claim.name)).arg(claim.known);
+        let (granted, left, total) = command.query_async(&mut self.link()?).await?;
+        Ok(Reserved { granted, left, total })
     }
 
     pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
         let mut command = self.script(GIVE_BACK, key);
-        Ok(command.arg(name).arg(amount).query_async(&mut self.link()?).await?)
+        Ok(command.arg(name).arg(amount).arg(returned_of(name)).query_async(&mut self.link()?).await?)
     }
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
@@ -204,9 +217,7 @@ impl Redis {
         *self.link.lock() = None;
         let mut link = Link::connect(&self.target).await?;
         let command = self.script(TRY, PROBE);
-        let written = timeout(PATIENCE, command.query_async::<()>(&mut link)).await;
-        written
-            .unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))?;
+        command.query_async::<()>(&mut link).await?;
         *self.link.lock() = Some(link);
         self.relinked.notify_waiters();
         Ok(())

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
 use super::directory::{Authenticated, Caller, Directory};
@@ -14,8 +14,8 @@ use super::error::{Code, Error};
 use super::options::Options;
 pub use super::plan::NamedBy;
 use super::plan::{
-    Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder, Plan, Query,
-    Target, Then, TicketUse, TokenCall, is_appid,
+    Authorizer, BodyFields, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder,
+    Plan, Query, Target, Then, TicketUse, is_appid,
 };
 use super::user_tokens::UserTokens;
 use crate::message::query;
@@ -186,16 +186,22 @@ pub fn explain(
     let (user_tokens, clock) = (UserTokens::default(), Clock::default());
     let facts = Facts { directory: &directory, user_tokens: &user_tokens, clock: &clock };
     let (parts, ()) = request.into_parts();
-    let query = Query::read(&parts.uri)?;
-    let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default())?;
+    let query = Query::read(&parts.uri);
+    let mut identity = Identity::default();
+    let opening = Opening::read(facts, &parts, &query, PEER, &mut identity);
+    let opening = opening.map_err(|error| identity.refusal(error))?;
     let target = opening.target;
-    let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b"")).transpose()?;
+    let fields = opening.fields(b"", true).map_err(|error| identity.refusal(error))?;
 
-    let visits: Vec<_> = visitors(&facts, &target)
+    let visits: Vec<_> = visitors(&facts, &target, &parts.headers)
         .into_iter()
-        .map(|(caller, shown)| Visit {
-            caller: caller.map(|caller| Arc::clone(&caller.name)),
-            outcome: visit(&opening.shown_by(shown), call.as_ref(), options, tokens).map_err(Refused::from),
+        .map(|(caller, shown)| {
+            let mut identity = identity;
+            let outcome = visit(&opening.shown_by(shown), &fields, &mut identity, options, tokens);
+            Visit {
+                caller: caller.map(|caller| Arc::clone(&caller.name)),
+                outcome: outcome.map_err(|error| identity.refusal(error).into()),
+            }
         })
         .collect();
     let passing: Vec<_> = visits
@@ -228,8 +234,9 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
 fn visitors<'d>(
     facts: &Facts<'d>,
     target: &Target<'_>,
+    headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
-    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target.query) {
+    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target, headers) {
         return vec![(caller.map(|caller| caller.who), None)];
     }
     let anonymous = facts.directory.admits_anonymous().then_some((None, None));
@@ -240,14 +247,14 @@ fn visitors<'d>(
 /// What becomes of one caller's request.
 fn visit(
     opening: &Opening<'_, '_>,
-    call: Option<&TokenCall>,
+    fields: &BodyFields<'_>,
+    identity: &mut Identity,
     options: &Options,
     tokens: &token::Options,
 ) -> Result<Settled, Error> {
-    let mut identity = Identity::default();
-    let draft = opening.caller(call, &mut identity)?;
+    let draft = opening.caller(fields, identity)?;
     let account = draft.account(assumed(&draft, options, tokens))?;
-    let plan = draft.plan(&account, &mut identity)?;
+    let plan = draft.plan(&account, identity)?;
     let app = account.app;
     Ok(Settled {
         app: Arc::clone(&app.name),

@@ -7,6 +7,7 @@
 //! | `decide` | the order of all decisions, and the [`Plan`] |
 //! | `target` | WeChat's path and query, and the endpoint in the catalogue |
 //! | `caller`, `placeholder` | who calls |
+//! | `stray` | whether a placeholder stands where it names nothing |
 //! | `hints`, `account` | which app or authorised account |
 //! | `access` | whether the caller may do this |
 //! | `credential` | which token or secret goes into the request |
@@ -21,6 +22,7 @@ mod facts;
 mod hints;
 mod lease;
 mod placeholder;
+mod stray;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ mod token_call;
 
 pub(crate) use account::{Account, Authorizer, is_appid};
 pub(crate) use credential::{CredentialPlan, KeptToken};
-pub(crate) use decide::{Draft, Opening, Plan, Then};
+pub(crate) use decide::{BodyFields, Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};
 pub use hints::NamedBy;
 pub(crate) use hints::{APP_HEADER, AppHints};
@@ -37,4 +39,4 @@ pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;
 pub(crate) use target::{CLOUD_RUN_APP, Query, Target};
 pub(crate) use ticket::TicketUse;
-pub(crate) use token_call::{Asked, TokenCall};
+pub(crate) use token_call::Asked;

@@ -4,4 +4,4 @@ mod bodies;
 mod framing;
 mod limits;
 mod wechat;
-mod wire;
+pub mod wire;

@@ -85,9 +85,11 @@ impl<'a> Form<'a> {
         self.fields().filter_map(|field| Some((field.credential()?, decode(field.value))))
     }
 
-    /// The credential of which the end was not read.
-    pub fn unfinished(self) -> Option<CredentialParam> {
-        self.fields().filter(|field| !field.ended).find_map(|field| field.credential())
+    /// Whether the end of a credential, or of a field with one of these names, was not read.
+    pub fn is_cut_within(self, names: &[&str]) -> bool {
+        let sought =
+            |field: &Field<'_>| field.credential().is_some() || names.iter().any(|name| field.is_named(name));
+        self.fields().any(|field| !field.ended && sought(&field))
     }
 
     /// All other fields, by name and value decoded.
@@ -281,17 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_without_its_end_is_told() {
-        for (body, whole, unfinished) in [
-            ("a=1&access_token=T", false, Some(AccessToken)),
-            ("a=1&access_token=T", true, None),
-            ("access_token=T&a", false, None),
+    fn a_field_without_its_end_is_told() {
+        for (body, whole, cut) in [
+            ("a=1&access_token=T", false, true),
+            ("a=1&access_token=T", true, false),
+            ("access_token=T&a", false, false),
+            ("a=1&secret=s", false, true),
+            ("a=1&secrets=s", false, false),
         ] {
-            assert_eq!(
-                Form::read(body.as_bytes(), whole).expect("a form").unfinished(),
-                unfinished,
-                "{body}"
-            );
+            let form = Form::read(body.as_bytes(), whole).expect("a form");
+            assert_eq!(form.is_cut_within(&["secret"]), cut, "{body}");
         }
     }
 

@@ -150,6 +150,15 @@ pub(crate) struct Login<'r> {
 }
 
 impl<'r> Login<'r> {
+    /// The fields that may be set in a request for `endpoint`.
+    pub(crate) fn fields(endpoint: &Endpoint) -> &'static [&'static str] {
+        match endpoint.class {
+            CredentialClass::AppSecret => &["appid", "secret", "appsecret"],
+            CredentialClass::ComponentSecret => &["component_appid", "appsecret"],
+            _ => &[],
+        }
+    }
+
     pub(crate) fn read(target: &Target<'r>) -> Self {
         let Some(secret) = target.endpoint.secret_parameter() else { return Self::default() };
         let brought = |name| {

@@ -135,9 +135,10 @@ impl<'d, 'r> Opening<'d, 'r> {
                 stray::check_no_form(body)?;
             }
         }
-        if let Some(credential) = form.and_then(Form::unfinished) {
+        let set = Login::fields(self.target.endpoint);
+        if form.is_some_and(|form| form.is_cut_within(set)) {
             return Err(Error::BadRequest(
-                format!("the form's {} does not end within its first 64 KiB", credential.name()).into(),
+                "a credential in the form begins within its first 64 KiB and is too long".into(),
             ));
         }
         let read = |asked| TokenCall::read(asked, self.target.query, body, form);

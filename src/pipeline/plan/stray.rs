@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use http::header::{AUTHORIZATION, HOST};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use memchr::memmem::Finder;
@@ -65,10 +65,15 @@ fn misplaced(place: &str) -> Error {
     )
 }
 
-/// Hosts, programs and request ids may have names that begin like a placeholder.
+/// Hosts, programs and request ids may have names that begin like a placeholder. As the bearer token
+/// it has its place.
 fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     let value = value.as_bytes();
-    if value.len() < PREFIX.len() || *name == AUTHORIZATION || *name == HOST {
+    if value.len() < PREFIX.len() {
+        return false;
+    }
+    if *name == AUTHORIZATION && value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    {
         return false;
     }
     let named_token =

@@ -216,7 +216,11 @@ async fn a_token_that_begins_within_64_kib_of_a_form_never_passes() {
     let endless = format!("{}access_token={games}{}", filler(BORDER - 1), "x".repeat(4096));
     let answer = post(&gate, PATH, FORM, endless).await;
     assert_eq!(answer.refusal(), BAD_REQUEST);
-    assert!(answer.text().contains("access_token does not end within its first 64 KiB"), "{}", answer.text());
+    assert!(
+        answer.text().contains("a credential in the form begins within its first 64 KiB"),
+        "{}",
+        answer.text()
+    );
     assert!(gate.journal(PATH).is_empty());
 }
 
@@ -270,6 +274,10 @@ async fn a_login_by_form_has_its_appid_and_secret_set_where_they_stand() {
         let answer = post(&gate, &format!("{LOGIN}{query}"), FORM, body.clone()).await;
         assert_eq!((answer.status, answer.errcode()), (200, code), "{body}: {}", answer.text());
     }
+    // What follows would stand behind the AppSecret.
+    let cut = format!("appid={APPID}&{}secret={KEY}{}", filler(BORDER - 100), "y".repeat(700_000));
+    let answer = post(&gate, LOGIN, FORM, cut).await;
+    assert_eq!((answer.status, answer.errcode()), (200, 40125), "{}", answer.text());
     assert!(gate.journal(LOGIN).is_empty());
 }
 
@@ -334,6 +342,9 @@ async fn a_placeholder_in_any_other_place_is_refused_by_its_name() {
             ("token", "wxgate-any"),
             ("cookie", &*format!("t={games}")),
             ("x-token", &*games),
+            ("authorization", &*games),
+            ("authorization", &*format!("Token {games}")),
+            ("host", &*games),
         ] {
             let answer = gate.get_with("/cgi-bin/user/get", &[header]).await;
             assert_eq!(answer.refusal(), BAD_REQUEST, "{header:?}: {}", answer.text());

@@ -21,8 +21,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// there are several types, it is unknown which one counts.
 pub fn is_declared(headers: &HeaderMap) -> bool {
     let is_form = |value: &[u8]| {
-        let name = value.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        let mut types = value.split(|byte| *byte == b',');
+        types.any(|one| {
+            let name = one.split(|byte| *byte == b';').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        })
     };
     let plain = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
     headers.get_all(CONTENT_TYPE).iter().any(|value| is_form(value.as_bytes()))
@@ -196,7 +199,7 @@ mod tests {
             &[form][..],
             &["APPLICATION/X-WWW-Form-Urlencoded ; charset=GBK"],
             &["application/json", form],
-            &["application/x-www-form-urlencoded, application/json"],
+            &["application/json; a=b, application/x-www-form-urlencoded"],
         ] {
             assert!(declared(types, None) && declared(types, Some("identity")), "{types:?}");
             assert!(!declared(types, Some("gzip")), "{types:?}");

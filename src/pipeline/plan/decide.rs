@@ -107,11 +107,15 @@ impl<'d, 'r> Opening<'d, 'r> {
             identity.step = Some(Step::Caller);
         }
         let shown = caller::by_key(facts.directory, &parts.headers)?;
-        // A body that can't be read names no caller.
-        if shown.is_some() || facts.directory.callers.is_empty() {
-            identity.reached(Step::Body);
-        }
-        Ok(Self { facts, parts, peer, target, shown, asked })
+        let opening = Self { facts, parts, peer, target, shown, asked };
+        identity.reached(opening.at_body());
+        Ok(opening)
+    }
+
+    /// What a body that can't be read leaves open: it names no caller.
+    fn at_body(&self) -> Step {
+        let known = self.shown.is_some() || self.facts.directory.callers.is_empty();
+        if known { Step::Body } else { Step::Caller }
     }
 
     /// How much of the body must be read for the next step: a token call's, or the beginning of what
@@ -126,7 +130,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// Reads that part of the body; `whole` if nothing follows it.
     pub(crate) fn fields(&self, body: &'r [u8], whole: bool) -> Result<BodyFields<'r>, Error> {
         if self.asked.is_some() && !whole {
-            return Err(Error::BodyTooLarge { limit: TokenCall::LONGEST as u64 });
+            return Err(Error::BadRequest("the body of a token call is longer than 64 KiB".into()));
         }
         let mut form = None;
         if form::is_declared(&self.parts.headers) {
@@ -157,6 +161,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
         let target = self.target.with_form(fields.form);
+        identity.reached(self.at_body());
         stray::check(self.parts, &target, self.asked)?;
         identity.reached(Step::Caller);
         match &fields.call {

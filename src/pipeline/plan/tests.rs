@@ -327,6 +327,34 @@ fn a_web_page_without_a_key_is_refused() {
 }
 
 #[test]
+fn a_placeholder_where_it_names_nothing_is_refused() {
+    let path = "GET /cgi-bin/user/info";
+    for callers in [false, true] {
+        rows(
+            callers,
+            &[
+                (
+                    "GET /cgi-bin/user/info?Access_Token=wxgate-x",
+                    &[],
+                    "bad_request: a placeholder token stands in the query's Access_Token",
+                ),
+                (
+                    path,
+                    &[("x-access-token", "wxgate-x")],
+                    "bad_request: a placeholder token stands in the header x-access-token",
+                ),
+                (
+                    "GET /cgi-bin/user/info&access_token=wxgate-x",
+                    &[],
+                    "bad_request: a placeholder token stands in the path",
+                ),
+                (path, &[("authorization", "Bearer wxgate-x")], "40001: "),
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_token_call_may_say_all_in_its_body() {
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
     let call = |headers: &[_], body| planned(true, "POST /cgi-bin/stable_token", headers, body);

@@ -340,7 +340,7 @@ async fn a_token_call_that_cannot_be_read_is_refused() {
         assert_eq!(answer.refusal(), (200, "bad_request", 47001), "{body}");
     }
     let long = format!("{{\"appid\":\"{}\"}}", "x".repeat(70_000));
-    assert_eq!(gate.post("/cgi-bin/stable_token", long).await.refusal(), (200, "body_too_large", 47001));
+    assert_eq!(gate.post("/cgi-bin/stable_token", long).await.refusal(), (200, "bad_request", 47001));
     assert!(gate.sandbox.journal(None).is_empty());
 }
 

@@ -98,17 +98,14 @@ fn segments(query: Option<&str>) -> impl Iterator<Item = &str> {
     let mut rest = query;
     std::iter::from_fn(move || {
         let left = rest?;
-        let (mut segment, mut behind) = match left.split_once('&') {
-            Some((segment, behind)) => (segment, Some(behind)),
-            None => (left, None),
-        };
-        if let Some(at) = memchr::memchr(b'?', segment.as_bytes())
-            && CredentialParam::of_segment(segment).is_some()
+        let mut end = memchr::memchr(b'&', left.as_bytes()).unwrap_or(left.len());
+        if let Some(at) = memchr::memchr(b'?', &left.as_bytes()[..end])
+            && CredentialParam::of_segment(&left[..end]).is_some()
         {
-            (segment, behind) = (&left[..at], Some(&left[at + 1..]));
+            end = at;
         }
-        rest = behind;
-        Some(segment)
+        rest = left.get(end + 1..);
+        Some(&left[..end])
     })
 }
 

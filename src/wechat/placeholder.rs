@@ -81,6 +81,9 @@ pub fn looks_like(text: &str) -> bool {
 /// Whether a whole placeholder stands somewhere in `text`; a shorter word with its prefix may be a
 /// name.
 pub fn is_within(text: &[u8]) -> bool {
+    if text.len() < PREFIX.len() + MIN_LENGTH {
+        return false;
+    }
     PREFIX_FINDER.find_iter(text).any(|at| {
         let rest = text.get(at + PREFIX.len()..).unwrap_or_default();
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -24,9 +24,7 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
         return Err(misplaced(&format!("the header {name}")));
     }
     let path = parts.uri.path();
-    if PREFIX_FINDER.find(path.as_bytes()).is_some()
-        && (is_assigned(path) || placeholder::is_within(path.as_bytes()))
-    {
+    if is_assigned(path) || placeholder::is_within(path.as_bytes()) {
         return Err(misplaced("the path"));
     }
     let granted = |text: &str| {
@@ -69,16 +67,13 @@ fn misplaced(place: &str) -> Error {
 /// it has its place.
 fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     let value = value.as_bytes();
-    if value.len() < PREFIX.len() {
-        return false;
+    if value.starts_with(PREFIX.as_bytes()) && name.as_str().ends_with("token") {
+        return true;
     }
-    if *name == AUTHORIZATION && value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
-    {
-        return false;
-    }
-    let named_token =
-        || value.trim_ascii().starts_with(PREFIX.as_bytes()) && name.as_str().ends_with("token");
-    placeholder::is_within(value) || named_token()
+    let is_bearer = || {
+        *name == AUTHORIZATION && value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    };
+    placeholder::is_within(value) && !is_bearer()
 }
 
 /// Most queries neither have the prefix nor any byte encoded.
@@ -88,6 +83,9 @@ fn may_hold(query: &[u8]) -> bool {
 
 /// Whether one is somebody's value.
 fn is_assigned(text: &str) -> bool {
+    if memchr::memchr(b'=', text.as_bytes()).is_none() {
+        return false;
+    }
     PREFIX_FINDER.find_iter(text.as_bytes()).any(|at| {
         let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '\r', '\n', '\t', '"', '\'']);
         before.ends_with('=')

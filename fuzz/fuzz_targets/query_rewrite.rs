@@ -11,6 +11,10 @@ fuzz_target!(|query: &str| {
     let left: Vec<_> = credentials(rewritten).collect();
     assert_eq!(left, [(CredentialParam::AccessToken, "NEW".into())]);
 
+    // A form parser has no rule for what stands behind a `?` within a token.
+    if query.contains('?') {
+        return;
+    }
     let is_credential = |name: &str| {
         matches!(
             name,

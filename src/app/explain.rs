@@ -90,6 +90,9 @@ fn without_prefix(target: &str) -> String {
 fn refusal(refused: &Refused) -> String {
     let status = refused.status;
     match refused.code {
+        Some(code) if refused.errcode > 0 => {
+            format!("{status} {code} with errcode {}: {}", refused.errcode, refused.reason)
+        }
         Some(code) => format!("{status} {code}: {}", refused.reason),
         None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
     }

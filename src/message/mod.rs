@@ -1,6 +1,7 @@
-//! Vocabulary of HTTP messages, without I/O: bodies, headers, paths and queries.
+//! Vocabulary of HTTP messages, without I/O: bodies, forms, headers, paths and queries.
 
 pub mod body;
+pub mod form;
 pub mod headers;
 pub mod host;
 pub mod path;

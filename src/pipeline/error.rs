@@ -13,6 +13,14 @@ use crate::server;
 use crate::token::Unavailable;
 use crate::upstream::{BodyError, SendError};
 
+/// WeChat's codes for token and login calls: the secret, the appid, the body, what is not allowed,
+/// and what may go well later.
+const WRONG_SECRET: i64 = 40125;
+const UNKNOWN_APP: i64 = 40013;
+const UNREADABLE: i64 = 47001;
+const FORBIDDEN: i64 = 48001;
+const LATER: i64 = 45011;
+
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
 
 /// Bytes of what is quoted in an error at most.
@@ -70,10 +78,29 @@ pub(crate) enum Error {
     /// anew.
     #[error("the placeholder token no longer holds: {0}")]
     PlaceholderExpired(&'static str),
+    /// One of the others, at a token or login call: programs there take an errcode for an error only
+    /// if it is positive.
+    #[error("{error}")]
+    AtLogin {
+        errcode: i64,
+        #[source]
+        error: Box<Self>,
+    },
     /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK
     /// reports it as such.
     #[error("the secret of this token call is no caller's API key")]
     WrongSecret,
+}
+
+/// What of a token or login call was being settled when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Caller,
+    App,
+    /// Whether this caller and this app may do it.
+    Right,
+    /// What the body says, and its way to WeChat.
+    Body,
 }
 
 /// wxgate's word for a refusal or failure: in `X-Wxgate-Error`, metrics and the access log.
@@ -133,7 +160,7 @@ impl Error {
     /// Whether it is the caller that was refused, not just this request.
     pub(crate) fn refuses_caller(&self) -> bool {
         matches!(
-            self,
+            self.plain(),
             Self::CallerUnknown(_)
                 | Self::CallerForbidden(_)
                 | Self::WrongSecret
@@ -168,8 +195,39 @@ impl Error {
                 return ErrorView { status: StatusCode::OK, code: None, errcode: 40001 };
             }
             Self::WrongSecret => return ErrorView { status: StatusCode::OK, code: None, errcode: 40125 },
+            // The codes but this one are final: their status is WeChat's, whatever is configured.
+            Self::AtLogin { errcode: LATER, error } => return ErrorView { errcode: LATER, ..error.view() },
+            Self::AtLogin { errcode, error } => {
+                return ErrorView { status: StatusCode::OK, errcode: *errcode, ..error.view() };
+            }
         };
         ErrorView { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
+    }
+
+    /// The same for a token or login call, in a code of WeChat's.
+    pub(crate) fn at_login(self, step: Step) -> Self {
+        let errcode = match (&self, step) {
+            (Self::Limited(_) | Self::PlaceholderExpired(_) | Self::WrongSecret, _) => return self,
+            (Self::CallerUnknown(_), _) => WRONG_SECRET,
+            (Self::AppUnknown(_), _) => UNKNOWN_APP,
+            (Self::EndpointForbidden(_), _) | (Self::CallerForbidden(_), Step::Caller | Step::Right) => {
+                FORBIDDEN
+            }
+            (Self::BadRequest(_) | Self::BodyTooLarge { .. }, Step::Caller) => WRONG_SECRET,
+            (Self::BadRequest(_) | Self::CallerForbidden(_), Step::App) => UNKNOWN_APP,
+            (Self::BadRequest(_), Step::Right) => FORBIDDEN,
+            (Self::BadRequest(_) | Self::BodyTooLarge { .. }, Step::Body) => UNREADABLE,
+            _ => LATER,
+        };
+        Self::AtLogin { errcode, error: Box::new(self) }
+    }
+
+    /// The error itself, at whichever call.
+    fn plain(&self) -> &Self {
+        match self {
+            Self::AtLogin { error, .. } => error,
+            plain => plain,
+        }
     }
 
     /// Whether it keeps the status of the table whatever the configuration says: what a client or a
@@ -181,9 +239,9 @@ impl Error {
 
     /// The status as sent, where these are configured.
     pub(crate) fn status(&self, statuses: ErrorStatus) -> StatusCode {
-        let own = match self {
+        let own = match self.plain() {
             Self::Limited(_) => statuses.limits,
-            _ => statuses.others || self.keeps_status(),
+            plain => statuses.others || plain.keeps_status(),
         };
         if own { self.view().status } else { StatusCode::OK }
     }
@@ -206,7 +264,7 @@ impl Error {
         if let Some(code) = view.code {
             headers.insert(ERROR_HEADER, HeaderValue::from_static(code.as_str()));
         }
-        match self {
+        match self.plain() {
             Self::Limited(refusal) => {
                 // Rounded up: who comes back too early is refused again.
                 let seconds = refusal.retry_after.as_millis().div_ceil(1000).max(1);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
 use super::directory::{Authenticated, Caller, Directory};
@@ -14,8 +14,8 @@ use super::error::{self, Code, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
-    Authorizer, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder, Plan, Query,
-    Target, Then, TicketUse, TokenCall, is_appid, split_prefix,
+    Authorizer, BodyFields, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder,
+    Plan, Query, Target, Then, TicketUse, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::query;
@@ -192,9 +192,11 @@ pub fn explain(
     let (parts, ()) = request.into_parts();
     let (_, path) = split_prefix(parts.uri.path());
     let statuses = error::statuses(options.error_status, &parts.method, path);
-    let refused = |error: Error| Refused::new(&error, statuses);
-    let query = Query::read(&parts.uri).map_err(refused)?;
-    let opening = Opening::read(facts, &parts, &query, PEER, &mut Identity::default()).map_err(refused)?;
+    let refused = |identity: &Identity, error| Refused::new(&identity.refusal(error), statuses);
+    let query = Query::read(&parts.uri);
+    let mut identity = Identity::default();
+    let opening = Opening::read(facts, &parts, &query, PEER, &mut identity);
+    let opening = opening.map_err(|error| refused(&identity, error))?;
     let target = opening.target;
     if opening.greeting.is_some() {
         return Ok(Explanation {
@@ -206,14 +208,17 @@ pub fn explain(
             limits: Vec::new(),
         });
     }
-    let call = opening.asked.map(|asked| TokenCall::read(asked, target.query, b""));
-    let call = call.transpose().map_err(refused)?;
+    let fields = opening.fields(b"", true).map_err(|error| refused(&identity, error))?;
 
-    let visits: Vec<_> = visitors(&facts, &target)
+    let visits: Vec<_> = visitors(&facts, &target, &parts.headers)
         .into_iter()
-        .map(|(caller, shown)| Visit {
-            caller: caller.map(|caller| Arc::clone(&caller.name)),
-            outcome: visit(&opening.shown_by(shown), call.as_ref(), options, tokens).map_err(refused),
+        .map(|(caller, shown)| {
+            let mut identity = identity;
+            let outcome = visit(&opening.shown_by(shown), &fields, &mut identity, options, tokens);
+            Visit {
+                caller: caller.map(|caller| Arc::clone(&caller.name)),
+                outcome: outcome.map_err(|error| refused(&identity, error)),
+            }
         })
         .collect();
     let passing: Vec<_> = visits
@@ -247,8 +252,9 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
 fn visitors<'d>(
     facts: &Facts<'d>,
     target: &Target<'_>,
+    headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
-    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target.query) {
+    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target, headers) {
         return vec![(caller.map(|caller| caller.who), None)];
     }
     let anonymous = facts.directory.admits_anonymous().then_some((None, None));
@@ -259,14 +265,14 @@ fn visitors<'d>(
 /// What becomes of one caller's request.
 fn visit(
     opening: &Opening<'_, '_>,
-    call: Option<&TokenCall>,
+    fields: &BodyFields<'_>,
+    identity: &mut Identity,
     options: &Options,
     tokens: &token::Options,
 ) -> Result<Settled, Error> {
-    let mut identity = Identity::default();
-    let draft = opening.caller(call, &mut identity)?;
+    let draft = opening.caller(fields, identity)?;
     let account = draft.account(assumed(&draft, options, tokens))?;
-    let plan = draft.plan(&account, &mut identity)?;
+    let plan = draft.plan(&account, identity)?;
     let app = account.app;
     Ok(Settled {
         app: Arc::clone(&app.name),

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
+use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::act::{self, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket};
+use super::act::{self, Exchanged, Injected, Memory, Sending, Start, greeting, lease, placeholder, ticket};
 use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
 use super::permit;
-use super::plan::{CredentialPlan, Facts, Opening, Plan, Query, Target, Then, TokenCall};
+use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
 use super::report::{Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
@@ -68,20 +69,35 @@ impl Pipeline {
         let gate = &*self.gate;
         let facts = Facts { directory: snapshot, user_tokens: &gate.user_tokens, clock: &gate.clock };
         let (parts, mut body) = request.into_parts();
-        let query = Query::read(&parts.uri)?;
+        let query = Query::read(&parts.uri);
         let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
         }
-        let call = read_token_call(&opening, &mut body).await?;
-        let draft = opening.caller(call.as_ref(), &mut report.identity)?;
+        // Boxed, since few requests have a body that must be read first.
+        let start = match opening.reads_ahead() {
+            Some(ahead) => {
+                let limit = snapshot.options.max_body;
+                if body.size_hint().lower() > limit {
+                    return Err(Error::BodyTooLarge { limit });
+                }
+                Some(Box::pin(act::read_start(&mut body, ahead)).await?)
+            }
+            None => None,
+        };
+        let fields = match &start {
+            Some(start) => opening.fields(&start.bytes, start.whole)?,
+            None => BodyFields::default(),
+        };
+        let draft = opening.caller(&fields, &mut report.identity)?;
         let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
         let account = draft.account(authorizer)?;
         let plan = draft.plan(&account, &mut report.identity)?;
         match &plan.then {
             Then::Forward(credential) => {
                 permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
-                self.forward(snapshot, &plan, credential, body, report).await
+                let start = start.as_ref().map(|start| start.replaced(act::form(&plan.target, credential)));
+                self.forward(snapshot, &plan, credential, start, body, report).await
             }
             Then::Placeholder(asked) => {
                 Ok(placeholder::answer(asked, plan.account, plan.caller, gate.clock.now()))
@@ -111,12 +127,13 @@ impl Pipeline {
         snapshot: &WorkerSnapshot,
         plan: &Plan<'_>,
         credential: &CredentialPlan<'_>,
+        start: Option<Start>,
         body: Incoming,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let Plan { parts, ref target, account, .. } = *plan;
         let options = &snapshot.options;
-        let sending = Sending::prepare(parts, body, options, &self.memory).await?;
+        let sending = Sending::prepare(parts, start, body, options, &self.memory).await?;
         report.bytes_in = sending.length();
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;
@@ -169,13 +186,6 @@ impl Pipeline {
     }
 }
 
-/// What a token call says; the body of any other request is left alone.
-async fn read_token_call(opening: &Opening<'_, '_>, body: &mut Incoming) -> Result<Option<TokenCall>, Error> {
-    let Some(asked) = opening.asked else { return Ok(None) };
-    let body = act::read_body(body, TokenCall::LONGEST).await?;
-    TokenCall::read(asked, opening.target.query, &body).map(Some)
-}
-
 /// The path and query for WeChat, with the credential that the plan says.
 async fn inject(
     credential: &CredentialPlan<'_>,
@@ -201,6 +211,7 @@ impl Handler for Pipeline {
         let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request, peer);
         // Boxed, so that what hyper moves for each request and keeps for each connection is small.
         let decided = Box::pin(self.run(&snapshot, request, peer, &mut report)).await;
+        let decided = decided.map_err(|error| report.identity.refusal(error));
         report.deliver(decided, snapshot.options.error_status)
     }
 

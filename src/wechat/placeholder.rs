@@ -6,9 +6,11 @@
 //! takes what another one issued.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memmem::Finder;
 use ring::hmac;
 use subtle::ConstantTimeEq;
 
@@ -27,8 +29,12 @@ const VERSION: u8 = 1;
 const KEY_LABEL: &[u8] = b"wxgate placeholder v1";
 const DIGEST_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
+/// What follows the prefix of the shortest: 35 bytes and an appid.
+const MIN_LENGTH: usize = 48;
 /// Longest that is looked at; what SDKs must be able to store, by WeChat's documentation.
 const MAX_LENGTH: usize = 512;
+
+static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
 
 /// What a placeholder says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +70,25 @@ pub fn issue(secret: &Secret, claims: &Claims) -> String {
     text
 }
 
-/// Whether `text` is a placeholder or pretends to be one.
+/// Whether `text` is a placeholder, damaged or quoted perhaps, or pretends to be one.
 ///
 /// WeChat's own tokens begin with digits and `_`; a token endpoint that answers so is a proxy, not
 /// WeChat.
 pub fn looks_like(text: &str) -> bool {
-    text.starts_with(PREFIX)
+    PREFIX_FINDER.find(text.as_bytes()).is_some()
+}
+
+/// Whether a whole placeholder stands somewhere in `text`; a shorter word with its prefix may be a
+/// name.
+pub fn is_within(text: &[u8]) -> bool {
+    if text.len() < PREFIX.len() + MIN_LENGTH {
+        return false;
+    }
+    PREFIX_FINDER.find_iter(text).any(|at| {
+        let rest = text.get(at + PREFIX.len()..).unwrap_or_default();
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        rest.iter().take_while(|byte| plain(byte)).count() >= MIN_LENGTH
+    })
 }
 
 /// Reads a placeholder without believing it; none if it isn't well-formed.
@@ -151,7 +170,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
-    use super::{Claims, MAC_LENGTH, PREFIX, issue, looks_like, parse};
+    use super::{Claims, MAC_LENGTH, PREFIX, is_within, issue, looks_like, parse};
     use crate::secret::Secret;
 
     fn secret() -> Secret {
@@ -257,8 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_one_is_found_within_a_text_and_names_are_not() {
+        let issued = issue(&secret(), &Claims { appid: "ww1".into(), caller: String::new(), ..claims() });
+        assert!(is_within(issued.as_bytes()) && is_within(format!("wxgate-a;x={issued}\n").as_bytes()));
+        assert!(is_within(&issued.as_bytes()[..56]), "cut");
+        for name in
+            ["wxgate-", "wxgate-prod.svc.cluster.local:8080", "wxgate-0b1e8f6a-2f3b-4c5d-8e7f-001122334455"]
+        {
+            assert!(!is_within(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
     fn the_prefix_alone_tells_a_pretender() {
-        assert!(looks_like("wxgate-anything"));
+        assert!(looks_like("wxgate-anything") && looks_like("\"wxgate-quoted\""));
         assert!(!looks_like("57_aToken"));
         for text in ["", "wxgate", "wxgate-", "wxgate-\u{4f60}", "wxgate-====", "wxgate-AQ", "WXGATE-AQ"] {
             assert!(parse(text).is_none(), "{text}");

@@ -101,7 +101,7 @@ fn the_secret_that_an_endpoint_wants_is_the_apps_own_and_not_printed() {
     says(&text, "sent GET /sns/jscode2session?secret=***&js_code=C&appid=wx0123456789abcdef");
     says(&text, "repeat no: it takes a code that is good once");
     let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=k&js_code=C", Some(&config));
-    says(&text, "orders: no, 403 caller_forbidden");
+    says(&text, "orders: no, 200 caller_forbidden with errcode 40013");
 }
 
 #[test]

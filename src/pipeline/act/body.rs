@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
@@ -75,9 +75,37 @@ pub(crate) enum Source {
     /// From the caller, kept as it passes.
     Kept(Rc<RefCell<Kept>>),
     /// From the caller, once.
-    Passing(Option<Incoming>, u64),
+    Passing(Option<Box<Rest>>, u64),
     /// From the spool file.
     Spooled(Arc<std::fs::File>, u64),
+}
+
+/// What of a body was read before anything was decided by it.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) bytes: Bytes,
+    /// How many bytes of the caller's they are.
+    read: u64,
+    /// Nothing follows.
+    pub(crate) whole: bool,
+}
+
+impl Start {
+    /// With other bytes in the place of what was read.
+    pub(crate) fn replaced(&self, bytes: Option<Vec<u8>>) -> Self {
+        Self { bytes: bytes.map_or_else(|| self.bytes.clone(), Bytes::from), ..*self }
+    }
+
+    /// The body's length, of which the caller declared `length`.
+    fn length_of(&self, length: u64) -> u64 {
+        (length + self.bytes.len() as u64).saturating_sub(self.read)
+    }
+}
+
+/// The rest of a body, behind what was read of it.
+pub(crate) struct Rest {
+    first: Bytes,
+    body: Incoming,
 }
 
 /// A body that is kept as it passes; a replay begins with what has passed and goes on with what is
@@ -110,8 +138,9 @@ impl Kept {
 }
 
 impl Source {
-    /// Takes a caller's body: `declared` is its length, if there is one.
+    /// Takes a caller's body: `declared` is its length, if there is one, `start` what was read of it.
     pub(crate) async fn of(
+        start: Option<Start>,
         body: Incoming,
         declared: Option<u64>,
         options: &Options,
@@ -121,27 +150,37 @@ impl Source {
         if declared.is_some_and(|length| length > limit) {
             return Err(Error::BodyTooLarge { limit });
         }
+        let (first, declared) = match start {
+            None => (Bytes::new(), declared),
+            Some(start) if start.read > limit => return Err(Error::BodyTooLarge { limit }),
+            Some(start) if start.whole && start.bytes.is_empty() => return Ok(Self::Empty),
+            Some(start) if start.whole => return Ok(Self::Full { bytes: start.bytes, _memory: None }),
+            Some(start) => {
+                let declared = declared.map(|length| start.length_of(length));
+                (start.bytes, declared)
+            }
+        };
         Ok(match declared {
-            _ if body.is_end_stream() => Self::Empty,
-            Some(length) if length <= SMALL => {
+            _ if body.is_end_stream() && first.is_empty() => Self::Empty,
+            Some(length) if length <= SMALL && first.is_empty() => {
                 Self::Full { bytes: collect(body, length).await?, _memory: None }
             }
             Some(length) if length <= options.replay.max_body => match memory.reserve(length) {
                 Some(memory) => {
                     let kept = Kept {
                         rest: body,
-                        passed: Vec::new(),
+                        passed: if first.is_empty() { Vec::new() } else { vec![first] },
                         page: BytesMut::new(),
                         length,
                         _memory: memory,
                     };
                     Self::Kept(Rc::new(RefCell::new(kept)))
                 }
-                None => Self::Passing(Some(body), length),
+                None => Self::Passing(Some(Box::new(Rest { first, body })), length),
             },
-            Some(length) => Self::Passing(Some(body), length),
+            Some(length) => Self::Passing(Some(Box::new(Rest { first, body })), length),
             // WeChat answers 412 to chunked requests: the length must be known first.
-            None => spool(body, limit, &options.replay, memory).await?,
+            None => spool(first, body, limit, &options.replay, memory).await?,
         })
     }
 
@@ -154,7 +193,7 @@ impl Source {
                 Outgoing::Kept { kept: Rc::clone(kept), next: 0, sent: 0, progress: Rc::clone(progress) }
             }
             Self::Passing(body, length) => match body.take() {
-                Some(body) => Outgoing::Passing { body, left: *length, progress: Rc::clone(progress) },
+                Some(rest) => Outgoing::Passing { rest, left: *length, progress: Rc::clone(progress) },
                 None => return None,
             },
             Self::Spooled(file, length) => {
@@ -195,16 +234,20 @@ fn broke_off(source: &hyper::Error) -> Error {
     Error::BadRequest(format!("the request's body broke off: {source}").into())
 }
 
-/// Reads a whole body of at most `limit` bytes.
-pub(crate) async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Error> {
-    let collected = Limited::new(body, limit).collect().await.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            Error::BodyTooLarge { limit: limit as u64 }
-        } else {
-            Error::BadRequest("the request's body broke off".into())
+/// Reads a body until it has more than `limit` bytes, or to its end.
+pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<Start, Error> {
+    let mut bytes = BytesMut::new();
+    let mut whole = false;
+    while bytes.len() <= limit && !whole {
+        match body.frame().await {
+            Some(frame) => {
+                let data = frame.map_err(|error| broke_off(&error))?.into_data().unwrap_or_default();
+                bytes.extend_from_slice(&data);
+            }
+            None => whole = true,
         }
-    })?;
-    Ok(collected.to_bytes())
+    }
+    Ok(Start { read: bytes.len() as u64, bytes: bytes.freeze(), whole })
 }
 
 /// Reads a body of known, small length.
@@ -228,12 +271,13 @@ async fn collect(mut body: Incoming, length: u64) -> Result<Bytes, Error> {
 
 /// Reads a body of unknown length, into memory or, when that gets long or scarce, into a file.
 async fn spool(
+    first: Bytes,
     mut body: Incoming,
     limit: u64,
     options: &ReplayOptions,
     memory: &Arc<Memory>,
 ) -> Result<Source, Error> {
-    let mut collected = BytesMut::new();
+    let mut collected = BytesMut::from(first);
     let mut reservation = None;
     let mut file: Option<(File, u64)> = None;
     while let Some(frame) = body.frame().await {
@@ -302,7 +346,7 @@ pub(crate) enum Outgoing {
         progress: Rc<Progress>,
     },
     Passing {
-        body: Incoming,
+        rest: Box<Rest>,
         left: u64,
         progress: Rc<Progress>,
     },
@@ -344,8 +388,12 @@ impl http_body::Body for Outgoing {
                 progress.moved(*sent == kept.length);
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Self::Passing { body, left, progress } => {
-                let data = ready!(poll_data(body, context));
+            Self::Passing { rest, left, progress } => {
+                let data = if rest.first.is_empty() {
+                    ready!(poll_data(&mut rest.body, context))
+                } else {
+                    Some(Ok(std::mem::take(&mut rest.first)))
+                };
                 if let Some(Ok(data)) = &data {
                     *left = left.saturating_sub(data.len() as u64);
                     progress.moved(*left == 0);

@@ -1,5 +1,5 @@
-//! The query gets the token or the secret that the endpoint wants, and loses what the caller
-//! brought.
+//! The query gets the token or the secret that the endpoint wants; query and form lose what the
+//! caller brought.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::LOCATION;
@@ -30,10 +30,24 @@ pub(crate) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token)
 pub(crate) fn without(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Injected {
     let path_and_query = match credential {
         CredentialPlan::AsSent => as_sent(target),
-        CredentialPlan::Secret(params) => query::set(target.path, target.query, params),
+        CredentialPlan::Secret(params) => {
+            let in_query = |name: &str| target.query.is_some_and(|query| query::get(query, name).is_some());
+            let in_form = |name: &str| target.form.is_some_and(|form| form.get(name).is_some());
+            let params = params.iter().filter(|(name, _)| in_query(name) || !in_form(name));
+            query::set(target.path, target.query, &params.copied().collect::<Vec<_>>())
+        }
         CredentialPlan::Token(_) | CredentialPlan::Nothing => query::rewrite(target.path, target.query, None),
     };
     Injected { path_and_query, generation: None }
+}
+
+/// The form for WeChat, where it is another than the caller's.
+pub(crate) fn form(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Option<Vec<u8>> {
+    match credential {
+        CredentialPlan::AsSent | CredentialPlan::Nothing => None,
+        CredentialPlan::Token(_) => target.form?.rewrite(&[]),
+        CredentialPlan::Secret(params) => target.form?.rewrite(params),
+    }
 }
 
 /// A redirect may repeat the query that it answers, with the app's token or secret in it.

@@ -3,7 +3,7 @@
 //! | file | does |
 //! | --- | --- |
 //! | `exchange` | the loop: send, inspect, and once more where the token was rejected |
-//! | `inject` | path and query with the credential in them |
+//! | `inject` | path, query and form with the credential in them |
 //! | `body`, `send` | the request's body, kept for a replay, and the request on a connection |
 //! | `inspect` | the top-level errcode of a small JSON response |
 //! | `grants` | answers that hold refresh tokens, which stay here |
@@ -26,9 +26,9 @@ mod send;
 pub(crate) mod ticket;
 
 pub(crate) use attempts::Attempts;
-pub(crate) use body::{Memory, Outgoing, read_body};
+pub(crate) use body::{Memory, Outgoing, Start, read_start};
 pub(crate) use exchange::{Exchanged, exchange};
-pub(crate) use inject::{Injected, inject, without};
+pub(crate) use inject::{Injected, form, inject, without};
 pub(crate) use inspect::LONGEST_ERROR;
 pub(crate) use replay::MOST as MOST_REPLAYS;
 pub(crate) use send::Sending;

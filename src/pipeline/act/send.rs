@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::{CallerBroke, Memory, Outgoing, Source};
+use super::body::{CallerBroke, Memory, Outgoing, Source, Start};
 use crate::message::headers;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
@@ -39,15 +39,16 @@ pub(crate) struct Sending<'r> {
 }
 
 impl<'r> Sending<'r> {
-    /// Prepares a caller's request.
+    /// Prepares a caller's request; `start` stands for what was read of its body.
     pub(crate) async fn prepare(
         parts: &'r Parts,
+        start: Option<Start>,
         body: Incoming,
         options: &Options,
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
         let declared = declared_length(parts, &body);
-        let body = Source::of(body, declared, options, memory).await?;
+        let body = Source::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(body.is_at_hand());

@@ -3,7 +3,6 @@
 use http::header::{HeaderName, ORIGIN};
 use http::{HeaderMap, Method};
 
-use super::placeholder::Placeholder;
 use super::target::Target;
 use crate::message::host;
 use crate::pipeline::directory::{App, Caller, Directory};
@@ -12,6 +11,7 @@ use crate::server::Peer;
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, CredentialClass};
 use crate::wechat::pattern::Pattern;
+use crate::wechat::placeholder;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -64,8 +64,10 @@ fn names_exactly(allow: &[Pattern], method: &Method, path: &str) -> bool {
 }
 
 /// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.
-pub(crate) fn check_confusion(target: &Target<'_>, placeholder: &Placeholder<'_>) -> Result<(), Error> {
-    if target.endpoint.class == CredentialClass::UserOauth && !matches!(placeholder, Placeholder::Absent) {
+pub(crate) fn check_confusion(target: &Target<'_>) -> Result<(), Error> {
+    if target.endpoint.class == CredentialClass::UserOauth
+        && target.credentials().any(|value| placeholder::looks_like(&value))
+    {
         return Err(Error::BadRequest(
             "this endpoint wants the user's OAuth access_token (from /sns/oauth2/access_token), \
              but got the app's, which is what /cgi-bin/token returns"

@@ -34,6 +34,19 @@ pub(crate) struct KeptToken<'a> {
     pub(crate) issuer: Issuer,
 }
 
+/// On endpoints whose form goes on as it is, a placeholder in it would too.
+pub(crate) fn check_form(credential: &CredentialPlan<'_>, target: &Target<'_>) -> Result<(), Error> {
+    let Some(form) = target.form.filter(|_| matches!(credential, CredentialPlan::Nothing)) else {
+        return Ok(());
+    };
+    if form.credentials().any(|(_, value)| placeholder::looks_like(&value)) {
+        return Err(Error::BadRequest(
+            "this endpoint wants no token, and its form goes on as it is: leave access_token out".into(),
+        ));
+    }
+    Ok(())
+}
+
 impl<'a> CredentialPlan<'a> {
     /// What a request of `account` for `endpoint` gets.
     pub(crate) fn new(account: &'a Account<'_>, endpoint: &Endpoint) -> Result<Self, Error> {
@@ -82,12 +95,13 @@ impl<'a> CredentialPlan<'a> {
         target: &Target<'_>,
         user_tokens: &UserTokens,
     ) -> Result<(), Error> {
-        let query = target.query.filter(|_| matches!(self, Self::Token(_))).unwrap_or_default();
-        let own = query::credentials(query).filter(|(_, value)| !placeholder::looks_like(value));
-        for (_, value) in own {
+        if !matches!(self, Self::Token(_)) {
+            return Ok(());
+        }
+        for value in target.credentials().filter(|value| !placeholder::looks_like(value)) {
             // The confusion of two kinds of access_token, the other way round than
             // `check_confusion` has it.
-            if user_tokens.knows(&value) {
+            if user_tokens.knows(value.trim()) {
                 return Err(Error::BadRequest(
                     "this endpoint wants the app's token, which wxgate adds, but got a user's OAuth access_token (from \
                      /sns/oauth2/access_token), which is for /sns/userinfo and /sns/auth: leave it out"
@@ -126,11 +140,42 @@ fn handle_of(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
     ))
 }
 
-/// The appid and the secret that a caller brings to an endpoint that wants both. The secret is that
-/// of an SDK that knows no other way: its API key, the real one from before, or nothing of worth.
-pub(crate) fn login<'r>(target: &Target<'r>) -> (Option<Cow<'r, str>>, Option<Cow<'r, str>>) {
-    let Some(secret) = target.endpoint.secret_parameter() else { return (None, None) };
-    let brought =
-        |name| target.query.and_then(|query| query::get(query, name)).filter(|value| !value.is_empty());
-    (brought("appid"), brought(secret))
+/// What a caller brings to an endpoint that wants the AppSecret, in the query and in a form.
+#[derive(Default)]
+pub(crate) struct Login<'r> {
+    pub(crate) appids: [Option<Cow<'r, str>>; 2],
+    /// Those of an SDK that knows no other way: its API key, the real one from before, or nothing of
+    /// worth.
+    pub(crate) secrets: [Option<Cow<'r, str>>; 2],
+}
+
+impl<'r> Login<'r> {
+    /// The fields that may be set in a request for `endpoint`.
+    pub(crate) fn fields(endpoint: &Endpoint) -> &'static [&'static str] {
+        match endpoint.class {
+            CredentialClass::AppSecret => &["appid", "secret", "appsecret"],
+            CredentialClass::ComponentSecret => &["component_appid", "appsecret"],
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn read(target: &Target<'r>) -> Self {
+        let Some(secret) = target.endpoint.secret_parameter() else { return Self::default() };
+        let brought = |name| {
+            let in_query = target.query.and_then(|query| query::get(query, name));
+            let in_form = target.form.and_then(|form| form.get(name)).map(Cow::from);
+            [in_query, in_form].map(|value| value.filter(|value| !value.is_empty()))
+        };
+        Self { appids: brought("appid"), secrets: brought(secret) }
+    }
+
+    /// The appid, in one place or the same in both.
+    pub(crate) fn appid(self) -> Result<Option<Cow<'r, str>>, Error> {
+        match self.appids {
+            [Some(one), Some(other)] if one != other => {
+                Err(Error::BadRequest("query and form have different appids".into()))
+            }
+            [one, other] => Ok(one.or(other)),
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The order in which a request is decided: the request line and keys, then the caller, then the
 //! account, then all else. The pipeline and `explain` both go through here.
 //!
-//! Between the steps stands what a plan needs from outside: the body of a token call before the
-//! second, the look-up of an account that authorised a platform before the third.
+//! Between the steps stands what a plan needs from outside: the body of a token call or a form before
+//! the second, the look-up of an account that authorised a platform before the third.
 
 use std::rc::Rc;
 
@@ -11,18 +11,20 @@ use http::request::Parts;
 use super::access;
 use super::account::{Account, Authorizer};
 use super::caller;
-use super::credential::{self, CredentialPlan};
+use super::credential::{self, CredentialPlan, Login};
 use super::facts::{Facts, Identity};
 use super::foreign::{self, Greeting};
 use super::hints::AppHints;
 use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
+use super::stray;
 use super::target::{Query, Target};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
+use crate::message::form::{self, Form};
 use crate::pipeline::caller_limits::CallerLimits;
 use crate::pipeline::directory::{Authenticated, Directory};
-use crate::pipeline::error::Error;
+use crate::pipeline::error::{Error, Step};
 use crate::secret::Secret;
 use crate::server::Peer;
 
@@ -61,15 +63,23 @@ pub(crate) struct Opening<'d, 'r> {
     pub(crate) target: Target<'r>,
     /// The caller by its key.
     shown: Option<Authenticated<'d>>,
-    /// The token that the request asks for. What its body says must be read for the next step.
-    pub(crate) asked: Option<Asked>,
+    /// The token that the request asks for.
+    asked: Option<Asked>,
     /// Answered here, whoever asks; there is no further step.
     pub(crate) greeting: Option<Greeting>,
+}
+
+/// What the body says that must be read before anything is decided.
+#[derive(Default)]
+pub(crate) struct BodyFields<'r> {
+    call: Option<TokenCall>,
+    form: Option<Form<'r>>,
 }
 
 /// After the second step: who calls, and what names the account.
 pub(crate) struct Draft<'d, 'r> {
     opening: &'r Opening<'d, 'r>,
+    target: Target<'r>,
     pub(crate) caller: Option<Authenticated<'d>>,
     hints: AppHints<'d, 'r>,
     purpose: Purpose<'r>,
@@ -96,12 +106,54 @@ impl<'d, 'r> Opening<'d, 'r> {
         target.check_proxied(facts.directory)?;
         identity.endpoint = Some(target.endpoint);
         let greeting = foreign::greeting(&parts.method, &target)?;
+        let asked = token_call::asked(facts.directory, &target);
+        if asked.is_some() || target.endpoint.is_login() {
+            identity.step = Some(Step::Caller);
+        }
         let shown = match greeting {
             None => caller::by_key(facts.directory, &parts.headers)?,
             Some(_) => None,
         };
-        let asked = token_call::asked(facts.directory, &target);
-        Ok(Self { facts, parts, peer, target, shown, asked, greeting })
+        let opening = Self { facts, parts, peer, target, shown, asked, greeting };
+        identity.reached(opening.at_body());
+        Ok(opening)
+    }
+
+    /// What a body that can't be read leaves open: it names no caller.
+    fn at_body(&self) -> Step {
+        let known = self.shown.is_some() || !self.facts.directory.has_callers();
+        if known { Step::Body } else { Step::Caller }
+    }
+
+    /// How much of the body must be read for the next step: a token call's, or the beginning of what
+    /// may be a form.
+    pub(crate) fn reads_ahead(&self) -> Option<usize> {
+        if self.asked.is_some() {
+            return Some(TokenCall::LONGEST);
+        }
+        form::is_declared(&self.parts.headers).then_some(form::READ_AHEAD)
+    }
+
+    /// Reads that part of the body; `whole` if nothing follows it.
+    pub(crate) fn fields(&self, body: &'r [u8], whole: bool) -> Result<BodyFields<'r>, Error> {
+        if self.asked.is_some() && !whole {
+            return Err(Error::BadRequest("the body of a token call is longer than 64 KiB".into()));
+        }
+        let mut form = None;
+        if form::is_declared(&self.parts.headers) {
+            form = Form::read(body, whole);
+            if form.is_none() {
+                stray::check_no_form(body)?;
+            }
+        }
+        let set = Login::fields(self.target.endpoint);
+        if form.is_some_and(|form| form.is_cut_within(set)) {
+            return Err(Error::BadRequest(
+                "a credential in the form begins within its first 64 KiB and is too long".into(),
+            ));
+        }
+        let read = |asked| TokenCall::read(asked, self.target.query, body, form);
+        Ok(BodyFields { call: self.asked.map(read).transpose()?, form })
     }
 
     /// The same request with the key of this caller.
@@ -109,27 +161,32 @@ impl<'d, 'r> Opening<'d, 'r> {
         Self { shown, ..self }
     }
 
-    /// Settles the caller; `call` is what a token call says.
+    /// Settles the caller.
     pub(crate) fn caller(
         &'r self,
-        call: Option<&'r TokenCall>,
+        fields: &'r BodyFields<'r>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        match call {
-            Some(call) => self.caller_of_token_call(call, identity),
-            None if self.target.path == lease::PATH => self.caller_of_lease(identity),
-            None => self.caller_of_call(identity),
+        let target = self.target.with_form(fields.form);
+        identity.reached(self.at_body());
+        stray::check(self.parts, &target, self.asked)?;
+        identity.reached(Step::Caller);
+        match &fields.call {
+            Some(call) => self.caller_of_token_call(target, call, identity),
+            None if target.path == lease::PATH => self.caller_of_lease(target, identity),
+            None => self.caller_of_call(target, identity),
         }
     }
 
     fn caller_of_token_call(
         &'r self,
+        target: Target<'r>,
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, ref target, shown, .. } = *self;
+        let Self { facts, parts, shown, .. } = *self;
         let placeholder = match call.asked.by.is_some() {
-            true => Placeholder::read(&facts, target.query),
+            true => Placeholder::read(&facts, &target, &parts.headers),
             false => Placeholder::Absent,
         };
         let caller = match &placeholder {
@@ -141,40 +198,45 @@ impl<'d, 'r> Opening<'d, 'r> {
         };
         self.admit(caller, identity)?;
         let appid = call.account_name(facts.directory).map(Into::into);
-        let hints = AppHints::new(target, &self.parts.headers, placeholder, appid)?;
-        Ok(Draft { opening: self, caller, hints, purpose: Purpose::TokenCall(call) })
+        let hints = AppHints::new(&target, &parts.headers, placeholder, appid)?;
+        Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::TokenCall(call) })
     }
 
-    fn caller_of_lease(&'r self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, ref target, shown, .. } = *self;
+    fn caller_of_lease(
+        &'r self,
+        target: Target<'r>,
+        identity: &mut Identity,
+    ) -> Result<Draft<'d, 'r>, Error> {
+        let Self { facts, parts, shown, .. } = *self;
         let caller = Some(lease::permit(facts.directory, shown, &parts.method)?);
         self.admit(caller, identity)?;
-        let hints = AppHints::new(target, &parts.headers, Placeholder::Absent, None)?;
-        Ok(Draft { opening: self, caller, hints, purpose: Purpose::Lease })
+        let hints = AppHints::new(&target, &parts.headers, Placeholder::Absent, None)?;
+        Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
     }
 
-    fn caller_of_call(&'r self, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, ref target, shown, .. } = *self;
-        let (appid, secret) = credential::login(target);
-        let shown = caller::by_secret(facts.directory, shown, secret.as_deref())?;
-        let placeholder = Placeholder::read(&facts, target.query);
+    fn caller_of_call(&'r self, target: Target<'r>, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
+        let Self { facts, parts, mut shown, .. } = *self;
+        let login = Login::read(&target);
+        for secret in login.secrets.iter().flatten() {
+            shown = caller::by_secret(facts.directory, shown, Some(secret))?;
+        }
+        let placeholder = Placeholder::read(&facts, &target, &parts.headers);
         let caller = caller::settle(facts.directory, shown, &placeholder)?;
         self.admit(caller, identity)?;
-        access::check_confusion(target, &placeholder)?;
-        let hints = AppHints::new(target, &parts.headers, placeholder, appid)?;
-        Ok(Draft { opening: self, caller, hints, purpose: Purpose::Call })
+        access::check_confusion(&target)?;
+        let hints = AppHints::new(&target, &parts.headers, placeholder, login.appid()?)?;
+        Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Call })
     }
 
     fn admit(&self, caller: Option<Authenticated<'d>>, identity: &mut Identity) -> Result<(), Error> {
         identity.admitted = true;
         identity.caller = caller.map(|caller| caller.who.index);
         caller::check_expiry(&self.facts, caller)?;
-        match caller {
-            Some(_) => Ok(()),
-            None => {
-                access::refuse_web_page(self.facts.directory, &self.parts.headers, &self.target, self.peer)
-            }
+        if caller.is_none() {
+            access::refuse_web_page(self.facts.directory, &self.parts.headers, &self.target, self.peer)?;
         }
+        identity.reached(Step::App);
+        Ok(())
     }
 }
 
@@ -192,7 +254,13 @@ impl<'d, 'r> Draft<'d, 'r> {
 
     /// Settles the account; `authorizer` is the one among the hints that is no app of its own.
     pub(crate) fn account(&self, authorizer: Option<Rc<Authorizer>>) -> Result<Account<'d>, Error> {
-        Account::settle(self.directory(), self.caller, &self.hints, authorizer)
+        let account = Account::settle(self.directory(), self.caller, &self.hints, authorizer)?;
+        if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose
+            && !account.is_meant_by(id)
+        {
+            return Err(Error::BadRequest("the call is for another app than the request names".into()));
+        }
+        Ok(account)
     }
 
     /// Decides all else.
@@ -201,16 +269,12 @@ impl<'d, 'r> Draft<'d, 'r> {
         account: &'p Account<'p>,
         identity: &mut Identity,
     ) -> Result<Plan<'p>, Error> {
-        let Opening { facts, parts, target, .. } = *self.opening;
+        let Opening { facts, parts, .. } = *self.opening;
         let target = match self.purpose {
-            Purpose::Call => target.at(account.app.kind.family()),
-            Purpose::TokenCall(..) | Purpose::Lease => target,
+            Purpose::Call => self.target.at(account.app.kind.family()),
+            Purpose::TokenCall(..) | Purpose::Lease => self.target,
         };
-        if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose
-            && !account.is_meant_by(id)
-        {
-            return Err(Error::BadRequest("the call is for another app than the request names".into()));
-        }
+        identity.reached(Step::Right);
         identity.app = Some(account.app.index);
         identity.endpoint = Some(target.endpoint);
         let then = match self.purpose {
@@ -221,6 +285,7 @@ impl<'d, 'r> Draft<'d, 'r> {
             Purpose::Lease => Then::Lease(Lease::new(account, &target)?),
             Purpose::Call => self.call(account, &target)?,
         };
+        identity.reached(Step::Body);
         let limits = facts.directory.limits(self.caller.map(|caller| caller.who));
         Ok(Plan { parts, target, caller: self.caller, account, limits, then })
     }
@@ -231,6 +296,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         access::permit(self.directory().rules(self.caller), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;
+        credential::check_form(&credential, target)?;
         let ticket = ticket::wanted(account, method, target)?;
         Ok(ticket.map_or(Then::Forward(credential), Then::Ticket))
     }

@@ -2,6 +2,7 @@
 
 use crate::observe::clock::Clock;
 use crate::pipeline::directory::Directory;
+use crate::pipeline::error::{Error, Step};
 use crate::pipeline::user_tokens::UserTokens;
 use crate::wechat::catalogue::Endpoint;
 
@@ -22,4 +23,21 @@ pub(crate) struct Identity {
     pub(crate) admitted: bool,
     pub(crate) caller: Option<usize>,
     pub(crate) app: Option<usize>,
+    /// Of a token or login call: what is being settled.
+    pub(super) step: Option<Step>,
+}
+
+impl Identity {
+    /// A token or login call has come so far.
+    pub(super) fn reached(&mut self, step: Step) {
+        self.step = self.step.and(Some(step));
+    }
+
+    /// `error` as the caller is told of it.
+    pub(crate) fn refusal(&self, error: Error) -> Error {
+        match self.step {
+            Some(step) => error.at_login(step),
+            None => error,
+        }
+    }
 }

@@ -53,6 +53,9 @@ impl<'d, 'r> AppHints<'d, 'r> {
         appid: Option<Cow<'r, str>>,
     ) -> Result<Self, Error> {
         let Target { prefix, from_appid, host, .. } = *target;
+        if target.from_appid_differs {
+            return Err(Error::BadRequest("the query has several from_appid that differ".into()));
+        }
         Ok(Self { prefix, header: app_header(headers)?, from_appid, placeholder, appid, host })
     }
 

@@ -8,6 +8,7 @@
 //! | `target` | WeChat's path and query, and the endpoint in the catalogue |
 //! | `foreign` | what isn't WeChat's, before it matters who asks |
 //! | `caller`, `placeholder` | who calls |
+//! | `stray` | whether a placeholder stands where it names nothing |
 //! | `hints`, `account` | which app or authorised account |
 //! | `access` | whether the caller may do this |
 //! | `credential` | which token or secret goes into the request |
@@ -23,6 +24,7 @@ mod foreign;
 mod hints;
 mod lease;
 mod placeholder;
+mod stray;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ mod token_call;
 
 pub(crate) use account::{Account, Authorizer, is_appid};
 pub(crate) use credential::{CredentialPlan, KeptToken};
-pub(crate) use decide::{Draft, Opening, Plan, Then};
+pub(crate) use decide::{BodyFields, Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};
 pub(crate) use foreign::Greeting;
 pub use hints::NamedBy;
@@ -40,4 +42,4 @@ pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;
 pub(crate) use target::{CLOUD_RUN_APP, Query, Target, split_prefix};
 pub(crate) use ticket::TicketUse;
-pub(crate) use token_call::{Asked, TokenCall};
+pub(crate) use token_call::Asked;

@@ -1,8 +1,11 @@
-//! What the placeholder token in a query says of caller and account.
+//! What the placeholder token of a request says of caller and account.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use super::facts::Facts;
-use crate::message::query;
-use crate::pipeline::directory::{App, Authenticated};
+use super::target::Target;
+use crate::pipeline::directory::{App, Authenticated, Directory};
 use crate::wechat::placeholder;
 
 /// Replicas' clocks may differ by this much.
@@ -22,17 +25,17 @@ pub(crate) enum Placeholder<'d> {
 }
 
 impl<'d> Placeholder<'d> {
-    /// Reads the placeholder among the query's credentials.
-    pub(crate) fn read(facts: &Facts<'d>, query: Option<&str>) -> Self {
-        let mut found = query
-            .into_iter()
-            .flat_map(query::credentials)
-            .filter_map(|(_, value)| placeholder::looks_like(&value).then_some(value));
+    /// Reads the placeholder among the credentials of query and form, and the bearer tokens.
+    pub(crate) fn read(facts: &Facts<'d>, target: &Target<'_>, headers: &HeaderMap) -> Self {
+        let bearer = bearers(facts.directory, headers).map(Into::into);
+        let mut found = target.credentials().filter(|value| placeholder::looks_like(value)).chain(bearer);
         let Some(text) = found.next() else { return Self::Absent };
-        if found.any(|other| other != text) {
+        // White space is what was left of the line that it was read from.
+        let text = text.trim();
+        if found.any(|other| other.trim() != text) {
             return Self::Void("the request has two of them");
         }
-        Self::verify(facts, &text)
+        Self::verify(facts, text)
     }
 
     fn verify(facts: &Facts<'d>, text: &str) -> Self {
@@ -80,4 +83,14 @@ impl<'d> Placeholder<'d> {
             Self::Absent | Self::Void(_) => None,
         }
     }
+}
+
+/// The placeholder tokens in the place of a key: `Authorization: Bearer wxgate-...`.
+pub(crate) fn bearers<'r>(directory: &Directory, headers: &'r HeaderMap) -> impl Iterator<Item = &'r str> {
+    let bearer = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+        let token = Some(rest.trim()).filter(|rest| rest.starts_with(placeholder::PREFIX))?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    });
+    bearer.filter(|token| directory.caller_with_key(token.as_bytes()).is_none())
 }

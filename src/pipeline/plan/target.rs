@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Method, Uri, Version};
 use memchr::memmem::Finder;
 
+use crate::message::form::Form;
 use crate::message::{host, path, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
@@ -29,8 +30,12 @@ pub(crate) struct Target<'r> {
     pub(crate) path: &'r str,
     /// WeChat's query.
     pub(crate) query: Option<&'r str>,
+    /// What the body says, if that is a form.
+    pub(crate) form: Option<Form<'r>>,
     /// App named by [`CLOUD_RUN_APP`].
     pub(crate) from_appid: Option<&'r str>,
+    /// Another one is named by it too.
+    pub(crate) from_appid_differs: bool,
     /// Whom the request is for: `Host`, or what stands in the target of a request to a proxy.
     pub(crate) host: Option<&'r str>,
     /// It came as to a proxy, with `http://HOST` before the path.
@@ -42,20 +47,19 @@ pub(crate) struct Target<'r> {
 pub(crate) struct Query<'r> {
     rest: Option<Cow<'r, str>>,
     from_appid: Option<Cow<'r, str>>,
+    from_appid_differs: bool,
 }
 
 impl<'r> Query<'r> {
     /// Takes the app's name out of the query.
-    pub(crate) fn read(uri: &'r Uri) -> Result<Self, Error> {
+    pub(crate) fn read(uri: &'r Uri) -> Self {
         let Some((names, rest)) = uri.query().and_then(|query| query::take(query, &CLOUD_RUN_APP_FINDER))
         else {
-            return Ok(Self { rest: uri.query().map(Cow::from), from_appid: None });
+            return Self { rest: uri.query().map(Cow::from), from_appid: None, from_appid_differs: false };
         };
-        if names.iter().any(|name| Some(name) != names.first()) {
-            return Err(Error::BadRequest("the query has several from_appid that differ".into()));
-        }
+        let from_appid_differs = names.iter().any(|name| Some(name) != names.first());
         let rest = Some(rest).filter(|rest| !rest.is_empty()).map(Cow::from);
-        Ok(Self { rest, from_appid: names.into_iter().next() })
+        Self { rest, from_appid: names.into_iter().next(), from_appid_differs }
     }
 }
 
@@ -113,11 +117,25 @@ impl<'r> Target<'r> {
             prefix,
             path,
             query: query.rest.as_deref(),
+            form: None,
             from_appid: query.from_appid.as_deref(),
+            from_appid_differs: query.from_appid_differs,
             host,
             proxied,
             endpoint: catalogue::find(path),
         })
+    }
+
+    /// The same request, once its body is known to be this form.
+    pub(crate) fn with_form(self, form: Option<Form<'r>>) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The values of all credentials that the request brings in query and form.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
+        let query = self.query.into_iter().flat_map(query::credentials);
+        let form = self.form.into_iter().flat_map(Form::credentials);
+        query.chain(form).map(|(_, value)| value)
     }
 
     /// The endpoint's path as catalogued; of one that isn't, its own in normal form.

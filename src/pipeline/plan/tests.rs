@@ -3,13 +3,12 @@
 use http::{Method, Request};
 use ring::digest::{SHA256, digest};
 
-use super::{CredentialPlan, Facts, Identity, Opening, Query, Then, TicketUse, TokenCall};
+use super::{CredentialPlan, Facts, Identity, Opening, Query, Then, TicketUse};
 use crate::config::Config;
 use crate::observe::clock::Clock;
 use crate::observe::hex::hex;
 use crate::observe::names::Names;
 use crate::pipeline::directory::Directory;
-use crate::pipeline::error::Code;
 use crate::pipeline::user_tokens::UserTokens;
 use crate::server::Peer;
 use crate::token::Handle;
@@ -88,17 +87,16 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
         builder = builder.header(*name, *value);
     }
     let (parts, ()) = builder.body(()).expect("a request").into_parts();
+    let mut identity = Identity::default();
     let decided = (|| {
         let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
-        let query = Query::read(&parts.uri)?;
-        let mut identity = Identity::default();
+        let query = Query::read(&parts.uri);
         let opening = Opening::read(facts, &parts, &query, peer, &mut identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(format!("{greeting:?}"));
         }
-        let call = opening.asked.map(|asked| TokenCall::read(asked, opening.target.query, body.as_bytes()));
-        let call = call.transpose()?;
-        let draft = opening.caller(call.as_ref(), &mut identity)?;
+        let fields = opening.fields(body.as_bytes(), true)?;
+        let draft = opening.caller(&fields, &mut identity)?;
         let account = draft.account(None)?;
         let plan = draft.plan(&account, &mut identity)?;
         let app = &account.app.name;
@@ -115,8 +113,12 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
         })
     })();
     decided.unwrap_or_else(|error: crate::pipeline::error::Error| {
+        let error = identity.refusal(error);
         let view = error.view();
-        let code = view.code.map_or_else(|| view.errcode.to_string(), |code: Code| code.as_str().to_owned());
+        let code = match view.code {
+            Some(code) if view.errcode < 0 => code.as_str().to_owned(),
+            _ => view.errcode.to_string(),
+        };
         format!("{code}: {error}")
     })
 }
@@ -207,7 +209,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             (
                 "GET /@game/cgi-bin/token?appid=wx0000000000000001&secret=x",
                 &[],
-                "bad_request: the request names two",
+                "40013: the request names two",
             ),
             ("GET /cgi-bin/user/info?access_token=wxgate-1&access_token=wxgate-2", &[], "40001: "),
         ],
@@ -271,11 +273,7 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 &[],
                 "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
             ),
-            (
-                "GET /@tenants/cgi-bin/token",
-                &[],
-                "endpoint_forbidden: this endpoint issues a credential of another kind",
-            ),
+            ("GET /@tenants/cgi-bin/token", &[], "48001: this endpoint issues a credential of another kind"),
             (
                 "POST /@shop/cgi-bin/clear_quota",
                 &[],
@@ -438,7 +436,7 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
             (
                 "GET /@shop/sns/jscode2session?secret=key-of-orders&js_code=C",
                 &[REPORTS],
-                "bad_request: the API key and the secret",
+                "40125: the API key and the secret",
             ),
             ("GET /@shop/cgi-bin/token?secret=key-of-orders", &[], "shop: placeholder"),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
@@ -466,13 +464,47 @@ fn a_web_page_without_a_key_is_refused() {
 }
 
 #[test]
+fn a_placeholder_where_it_names_nothing_is_refused() {
+    let path = "GET /cgi-bin/user/info";
+    for callers in [false, true] {
+        rows(
+            callers,
+            &[
+                (
+                    "GET /cgi-bin/user/info?Access_Token=wxgate-x",
+                    &[],
+                    "bad_request: a placeholder token stands in the query's Access_Token",
+                ),
+                (
+                    path,
+                    &[("x-access-token", "wxgate-x")],
+                    "bad_request: a placeholder token stands in the header x-access-token",
+                ),
+                (
+                    "GET /cgi-bin/user/info&access_token=wxgate-x",
+                    &[],
+                    "bad_request: a placeholder token stands in the path",
+                ),
+                (path, &[("authorization", "Bearer wxgate-x")], "40001: "),
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_token_call_may_say_all_in_its_body() {
-    let call = |body| planned(true, "POST /cgi-bin/stable_token", &[], body);
-    assert_eq!(
-        call(r#"{"appid":"wx0000000000000001","secret":"key-of-orders"}"#),
-        "shop: placeholder as access_token"
-    );
-    assert!(call(r#"{"appid":1,"secret":"key-of-orders"}"#).starts_with("bad_request: appid in the body"));
-    assert!(call("appid=wx0000000000000001").starts_with("bad_request: the body of a token call must be"));
-    assert!(call("").starts_with("40125: "));
+    const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+    let call = |headers: &[_], body| planned(true, "POST /cgi-bin/stable_token", headers, body);
+    for (headers, body, expected) in [
+        (&[][..], r#"{"appid":"wx0000000000000001","secret":"key-of-orders"}"#, "shop: placeholder"),
+        (&[FORM], "appid=wx0000000000000001&secret=key-of-orders", "shop: placeholder"),
+        (&[ORDERS], r#"{"appid":1}"#, "47001: appid in the body"),
+        (&[ORDERS], "appid=wx0000000000000001", "47001: the body of a token call must be"),
+        // It names no caller.
+        (&[], r#"{"appid":1,"secret":"key-of-orders"}"#, "40125: appid in the body"),
+        (&[], "", "40125: "),
+    ] {
+        let planned = call(headers, body);
+        assert!(planned.starts_with(expected), "{body}: {planned}");
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::access;
 use super::account::Account;
 use super::target::Target;
+use crate::message::form::{self, Form};
 use crate::message::query;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
@@ -16,7 +17,7 @@ use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 /// What a token call asks for.
 pub(crate) type Asked = &'static TokenEndpoint;
 
-/// What a token call says, in its query or its JSON body.
+/// What a token call says, in its query, or in JSON or a form.
 pub(crate) struct TokenCall {
     pub(crate) asked: Asked,
     /// Of the app that is to be acted for.
@@ -58,27 +59,41 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
     ))
 }
 
+/// The fields of a JSON body; there are none in an empty one or a `null`, which some clients send
+/// beside a query.
+fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
+    let text = form::without_mark(body);
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        _ => Err(Error::BadRequest("the body of a token call must be a JSON object or a form".into())),
+    }
+}
+
 impl TokenCall {
     /// No token call has a longer body.
     pub(crate) const LONGEST: usize = 64 * 1024;
 
-    /// Reads a token call from its query and its body, which wins.
-    pub(crate) fn read(asked: Asked, query: Option<&str>, body: &[u8]) -> Result<Self, Error> {
-        let fields: Map<String, Value> = if body.iter().all(u8::is_ascii_whitespace) {
-            Map::new()
-        } else {
-            serde_json::from_slice(body)
-                .map_err(|_| Error::BadRequest("the body of a token call must be a JSON object".into()))?
-        };
-        let said = |name: &str| match fields.get(name) {
+    /// Reads a token call from its query and its body, which wins; that is `form` if there is one.
+    pub(crate) fn read(
+        asked: Asked,
+        query: Option<&str>,
+        body: &[u8],
+        form: Option<Form<'_>>,
+    ) -> Result<Self, Error> {
+        let fields = if form.is_some() { Map::new() } else { object(body)? };
+        let in_body = |name: &str| match fields.get(name) {
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            None | Some(Value::Null) => {
-                Ok(query.and_then(|query| query::get(query, name)).map(Cow::into_owned))
-            }
+            None | Some(Value::Null) => Ok(form.and_then(|form| form.get(name))),
             Some(_) => {
                 Err(Error::BadRequest(format!("{name} in the body of a token call must be a string").into()))
             }
         };
+        let in_query = |name: &str| query.and_then(|query| query::get(query, name)).map(Cow::into_owned);
+        let said = |name: &str| Ok::<_, Error>(in_body(name)?.or_else(|| in_query(name)));
         let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
         Ok(Self {
             asked,

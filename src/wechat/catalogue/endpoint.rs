@@ -44,6 +44,11 @@ impl Endpoint {
         self.family != Family::Work && (self.one_time_code || self.class == CredentialClass::UserOauth)
     }
 
+    /// Whether a user logs in by it, with a code.
+    pub fn is_login(&self) -> bool {
+        self.one_time_code && self.class != CredentialClass::UserOauth
+    }
+
     /// Whether it hands out a credential.
     pub fn issues(&self) -> bool {
         matches!(self.class, CredentialClass::TokenEndpoint | CredentialClass::IssuesCredential)

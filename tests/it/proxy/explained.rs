@@ -41,7 +41,7 @@ const NAMES: [&str; 11] = [
 /// Paths that aren't WeChat's.
 const FOREIGN: [&str; 4] = ["/pay/unifiedorder", "/metrics", "/wxgate/unheard_of", "//wxgate/Token"];
 /// What callers add to a query.
-const QUERIES: [&str; 12] = [
+const QUERIES: [&str; 14] = [
     "access_token=own",
     "component_access_token=own&access_token=own",
     "suite_access_token=own&provider_access_token=own",
@@ -49,6 +49,8 @@ const QUERIES: [&str; 12] = [
     "appid=wx0000000000000002&secret=none",
     "component_appid=wxc000000000000001&authorizer_appid=wxa000000000000001",
     "access_token=wxgate-damaged",
+    "Access_Token=wxgate-damaged",
+    "access_token=own?type=jsapi",
     "type=jsapi",
     "type=agent_config",
     "url=https%3A%2F%2Fshop.example%2F",

@@ -48,10 +48,13 @@ async fn a_body_over_the_limit_is_refused_also_to_a_caller_that_sends_it_all_fir
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_asks_first_is_told_to_go_on_or_not_to() {
     let gate = Gate::with(server(LIMITED)).await.warm().await;
-    let mut caller = Caller::of(&gate).await;
-    caller.send(format!("{POST}Expect: 100-continue\r\nContent-Length: 2000000\r\n\r\n")).await;
-    caller.answer().await.expect("an answer").assert_refused(413, "body_too_large", "server.max_body");
-    assert!(caller.closed().await.is_empty());
+    for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
+        let mut caller = Caller::of(&gate).await;
+        let head = format!("{POST}Expect: 100-continue\r\nContent-Type: {content_type}\r\n");
+        caller.send(format!("{head}Content-Length: 2000000\r\n\r\n")).await;
+        caller.answer().await.expect("an answer").assert_refused(413, "body_too_large", "server.max_body");
+        assert!(caller.closed().await.is_empty());
+    }
 
     for length in [5, 500_000] {
         gate.sandbox.reset();

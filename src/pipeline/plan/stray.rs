@@ -1,0 +1,93 @@
+//! Placeholder tokens in places where they name nothing. Looked past, the request would go to another
+//! app than the one that the caller means, and the placeholder to WeChat.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use memchr::memmem::Finder;
+
+use super::target::Target;
+use super::token_call::Asked;
+use crate::message::query;
+use crate::pipeline::error::Error;
+use crate::wechat::placeholder::{self, PREFIX};
+
+static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
+
+/// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
+/// token call asks with goes to nobody.
+pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) -> Result<(), Error> {
+    if let Some((name, _)) = parts.headers.iter().find(|(name, value)| is_in_header(name, value)) {
+        return Err(misplaced(&format!("the header {name}")));
+    }
+    let path = parts.uri.path();
+    if is_assigned(path) || placeholder::is_within(path.as_bytes()) {
+        return Err(misplaced("the path"));
+    }
+    let granted = |text: &str| {
+        let name = text.split('=').next().unwrap_or_default();
+        asked.and_then(|asked| asked.grant).is_some_and(|grant| grant == name)
+    };
+    let is_stray = |text: &Cow<'_, str>| is_assigned(text) || placeholder::is_within(text.as_bytes());
+    if let Some(query) = target.query.filter(|query| may_hold(query.as_bytes()))
+        && let Some(text) = query::others(query).filter(|text| !granted(text)).find(is_stray)
+    {
+        return Err(misplaced(&format!("the query's {}", query::keys(&text))));
+    }
+    // A form's texts are people's: a short word that only begins as a placeholder does may be theirs.
+    let is_stray =
+        |text: &Cow<'_, str>| text.contains("token=wxgate-") || placeholder::is_within(text.as_bytes());
+    if let Some(form) = target.form
+        && let Some(text) = form.others().filter(|text| !granted(text)).find(is_stray)
+    {
+        return Err(misplaced(&format!("the form's {}", query::keys(&text))));
+    }
+    Ok(())
+}
+
+/// Refuses JSON under a form's type with one in it: who sends that means a form.
+pub(crate) fn check_no_form(body: &[u8]) -> Result<(), Error> {
+    if memchr::memmem::find(body, b"access_token=wxgate-").is_some() {
+        return Err(misplaced("JSON that is declared as a form"));
+    }
+    Ok(())
+}
+
+fn misplaced(place: &str) -> Error {
+    Error::BadRequest(
+        format!("a placeholder token stands in {place}: it belongs into access_token in the query or a form")
+            .into(),
+    )
+}
+
+/// Hosts, programs and request ids may have names that begin like a placeholder. As the bearer token
+/// it has its place.
+fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    if value.starts_with(PREFIX.as_bytes()) && name.as_str().ends_with("token") {
+        return true;
+    }
+    let is_bearer = || {
+        *name == AUTHORIZATION && value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    };
+    placeholder::is_within(value) && !is_bearer()
+}
+
+/// Most queries neither have the prefix nor any byte encoded.
+fn may_hold(query: &[u8]) -> bool {
+    PREFIX_FINDER.find(query).is_some() || memchr::memchr(b'%', query).is_some()
+}
+
+/// Whether one is somebody's value.
+fn is_assigned(text: &str) -> bool {
+    if memchr::memchr(b'=', text.as_bytes()).is_none() {
+        return false;
+    }
+    PREFIX_FINDER.find_iter(text.as_bytes()).any(|at| {
+        let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '\r', '\n', '\t', '"', '\'']);
+        before.ends_with('=')
+    })
+}

@@ -23,7 +23,7 @@ pub(crate) fn check_family(app: &App, wanted: Family) -> Result<(), Error> {
     }
     Err(Error::EndpointForbidden(
         format!(
-            "this endpoint is WeCom's (企业微信), and app {} is a {}: name an [[app]] with \
+            "this endpoint is WeCom's (企业微信), and app {} is of kind {}: name an [[app]] with \
              kind = \"wecom\", or add one",
             app.name,
             app.kind.as_str()

@@ -121,7 +121,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     /// What a body that can't be read leaves open: it names no caller.
     fn at_body(&self) -> Step {
-        let known = self.shown.is_some() || !self.facts.directory.has_callers();
+        let known = self.shown.is_some() || self.facts.directory.callers.is_empty();
         if known { Step::Body } else { Step::Caller }
     }
 

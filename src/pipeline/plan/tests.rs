@@ -383,8 +383,12 @@ fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
         "/cgi-bin/webhook/send?key=k",
         "/cgi-bin/batch/replaceuser",
     ] {
-        // A token call that names the corporation beside another app names two.
-        let expected = if path.contains("corpid") { "bad_request: " } else { "endpoint_forbidden: " };
+        let expected = match path {
+            // A token call that names the corporation beside another app names two.
+            "/cgi-bin/gettoken?corpid=ww0000000000000001&corpsecret=x" => "40013: ",
+            "/cgi-bin/gettoken" => "48001: ",
+            _ => "endpoint_forbidden: ",
+        };
         for app in ["shop", "game", "tenants"] {
             let planned = planned(false, &format!("POST /@{app}{path}"), &[], "");
             assert!(planned.starts_with(expected), "{path}: {planned}");

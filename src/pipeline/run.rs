@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
+use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -57,32 +58,35 @@ impl Pipeline {
         }
     }
 
+    /// Runs a request and reports it.
+    async fn respond(&self, request: Request, peer: Peer) -> Response {
+        let snapshot = self.snapshot();
+        let (parts, body) = request.into_parts();
+        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &parts, peer);
+        let decided = self.run(&snapshot, &parts, body, peer, &mut report).await;
+        report.deliver(decided, &parts.headers, snapshot.options.error_status)
+    }
+
     /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error;
-    /// `handle` reports either.
+    /// `respond` reports either.
     async fn run(
         &self,
         snapshot: &WorkerSnapshot,
-        request: Request,
+        parts: &Parts,
+        mut body: Incoming,
         peer: Peer,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let gate = &*self.gate;
         let facts = Facts { directory: snapshot, user_tokens: &gate.user_tokens, clock: &gate.clock };
-        let (parts, mut body) = request.into_parts();
         let query = Query::read(&parts.uri);
-        let opening = Opening::read(facts, &parts, &query, peer, &mut report.identity)?;
+        let opening = Opening::read(facts, parts, &query, peer, &mut report.identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
         }
-        // Boxed, since few requests have a body that must be read first.
-        let start = match opening.reads_ahead() {
-            Some(ahead) => {
-                let limit = snapshot.options.max_body;
-                if body.size_hint().lower() > limit {
-                    return Err(Error::BodyTooLarge { limit });
-                }
-                Some(Box::pin(act::read_start(&mut body, ahead)).await?)
-            }
+        let start = match opening.reads_ahead(body.is_end_stream()) {
+            // Boxed, since few requests have a body that must be read first.
+            Some(ahead) => Some(Box::pin(read_start(&mut body, ahead, snapshot.options.max_body)).await?),
             None => None,
         };
         let fields = match &start {
@@ -186,6 +190,14 @@ impl Pipeline {
     }
 }
 
+/// The beginning of the body, if all of it is no longer than `limit`.
+async fn read_start(body: &mut Incoming, ahead: usize, limit: u64) -> Result<Start, Error> {
+    if body.size_hint().lower() > limit {
+        return Err(Error::BodyTooLarge { limit });
+    }
+    act::read_start(body, ahead).await
+}
+
 /// The path and query for WeChat, with the credential that the plan says.
 async fn inject(
     credential: &CredentialPlan<'_>,
@@ -205,14 +217,9 @@ async fn inject(
 }
 
 impl Handler for Pipeline {
-    /// Runs a request and reports it.
-    async fn handle(&self, request: Request, peer: Peer) -> Response {
-        let snapshot = self.snapshot();
-        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &request, peer);
+    fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
         // Boxed, so that what hyper moves for each request and keeps for each connection is small.
-        let decided = Box::pin(self.run(&snapshot, request, peer, &mut report)).await;
-        let decided = decided.map_err(|error| report.identity.refusal(error));
-        report.deliver(decided, snapshot.options.error_status)
+        Box::pin(self.respond(request, peer))
     }
 
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<HttpResponse<Bytes>> {

@@ -126,12 +126,12 @@ impl<'d, 'r> Opening<'d, 'r> {
     }
 
     /// How much of the body must be read for the next step: a token call's, or the beginning of what
-    /// may be a form.
-    pub(crate) fn reads_ahead(&self) -> Option<usize> {
+    /// may be a form. Of what has no body nothing must.
+    pub(crate) fn reads_ahead(&self, bodyless: bool) -> Option<usize> {
         if self.asked.is_some() {
             return Some(TokenCall::LONGEST);
         }
-        form::is_declared(&self.parts.headers).then_some(form::READ_AHEAD)
+        (!bodyless && form::is_declared(&self.parts.headers)).then_some(form::READ_AHEAD)
     }
 
     /// Reads that part of the body; `whole` if nothing follows it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, USER_AGENT};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
@@ -30,7 +31,7 @@ use crate::pipeline::permit::Observed;
 use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
-use crate::server::{Peer, Request, Response};
+use crate::server::{Peer, Response};
 use crate::wechat::errcode;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -124,11 +125,12 @@ impl Report {
     pub(crate) fn open(
         reporter: &Rc<Reporter>,
         snapshot: Rc<WorkerSnapshot>,
-        request: &Request,
+        request: &Parts,
         peer: Peer,
     ) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
-        let traceparent = Traceparent::of(request.headers());
+        let headers = &request.headers;
+        let traceparent = Traceparent::of(headers);
         let parent = traceparent.as_ref().map(|parent| Parent {
             trace_id: parent.trace_id(),
             span_id: parent.parent_id(),
@@ -137,15 +139,15 @@ impl Report {
         Self {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
-            remote: snapshot.options.trusted_proxies.remote(peer, request.headers()),
+            remote: snapshot.options.trusted_proxies.remote(peer, headers),
             snapshot,
             started: Instant::now(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            user_agent: request.headers().get(USER_AGENT).cloned(),
-            request_id: request_id(request.headers()),
+            method: request.method.clone(),
+            uri: request.uri.clone(),
+            user_agent: None,
+            request_id: request_id(headers),
             traceparent,
-            explains: request.headers().get(EXPLAIN).is_some_and(|value| value == "1"),
+            explains: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             identity: Identity::default(),
             observed: Observed::default(),
             bytes_in: 0,
@@ -167,9 +169,14 @@ impl Report {
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
-    /// The answer to the caller, with the headers that the proxy adds; what it turned out to be is
-    /// noted.
-    pub(crate) fn deliver(mut self, decided: Result<Response, Error>, configured: ErrorStatus) -> Response {
+    /// The answer to the caller whose request had `headers`, with those that the proxy adds; what it
+    /// turned out to be is noted.
+    pub(crate) fn deliver(
+        mut self,
+        decided: Result<Response, Error>,
+        headers: &HeaderMap,
+        configured: ErrorStatus,
+    ) -> Response {
         let mut response = match decided {
             Ok(response) => {
                 let code = self.attempts.errcode.unwrap_or(0);
@@ -183,12 +190,13 @@ impl Report {
                 response
             }
             Err(error) => {
+                let error = self.identity.refusal(error);
                 let view = error.view();
                 self.attempts.errcode = None;
                 self.errcode = Some(view.errcode);
                 self.code = view.code;
-                if !error.refuses_caller() {
-                    self.user_agent = None;
+                if error.refuses_caller() {
+                    self.user_agent = headers.get(USER_AGENT).cloned();
                 }
                 self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(Chain(&error).to_string().into());
@@ -229,7 +237,9 @@ impl Report {
 
     /// Without what follows a `&` typed for the `?`, which may be a credential.
     fn path(&self) -> &str {
-        self.uri.path().split(['&', '=']).next().unwrap_or_default()
+        let path = self.uri.path();
+        let end = memchr::memchr2(b'&', b'=', path.as_bytes()).unwrap_or(path.len());
+        path.get(..end).unwrap_or_default()
     }
 
     fn caller(&self) -> Option<&Caller> {

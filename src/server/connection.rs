@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -20,7 +21,7 @@ use super::count::Count;
 use super::drain::Drain;
 use super::listener::Accepted;
 use super::socket::Socket;
-use super::stream::{Guarded, Progress};
+use super::stream::{Guarded, Look, Progress};
 use super::{Handler, Options, Peer, Refusal, Request, tls};
 use crate::message::body::{Body, ObservedBody, Observer};
 
@@ -118,13 +119,31 @@ async fn dispatch<H: Handler>(
     let refusing = refused.is_some();
     let mut response = match refused {
         Some(answer) => answer.map(Body::from),
-        None => handler.handle(request, peer).await,
+        None => attended(progress, index, handler.handle(request, peer)).await,
     };
     // What has not come of the body by now is not waited for.
     if refusing || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| ObservedBody::new(body, answering))
+}
+
+/// Drives the `index`th request only while its caller is there: who gave up and tries again must not
+/// have its message sent twice.
+async fn attended<T>(progress: &Progress, index: u64, answer: impl Future<Output = T>) -> T {
+    let mut answer = pin!(answer);
+    let mut begun = false;
+    poll_fn(|context| {
+        let goes_on = std::mem::replace(&mut begun, true);
+        if goes_on && progress.framing.borrow().is_followed(index) && progress.look.take() != Look::There {
+            // Taken when hyper flushes, at the end of this very poll.
+            progress.look.set(Look::Wanted);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        answer.as_mut().poll(context)
+    })
+    .await
 }
 
 /// An answer as bytes, for the places where hyper has none to encode.

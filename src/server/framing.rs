@@ -19,6 +19,8 @@ pub(super) struct Framing {
     ambiguous: Option<u64>,
     /// The last request line has bytes in its target that no URL may have.
     raw_target: bool,
+    /// Empty lines have come behind the last request.
+    trailed: bool,
 }
 
 /// Where in the stream of messages the last byte stood.
@@ -69,6 +71,12 @@ impl Framing {
         self.raw_target
     }
 
+    /// Whether anything has come behind the `index`th request.
+    pub(super) fn is_followed(&self, index: u64) -> bool {
+        let next = index + 1;
+        self.heads > next || (self.heads == next && (self.trailed || self.place == Place::Head))
+    }
+
     /// Whether the body of the `index`th request has not come whole, or its end can't be told.
     pub(super) fn is_within_body_of(&self, index: u64) -> bool {
         self.heads == index + 1 && !matches!(self.place, Place::Between | Place::Head)
@@ -93,8 +101,11 @@ impl Framing {
                 }
                 Place::Between | Place::Head | Place::ChunkSize | Place::Trailers => {
                     let Some(end) = memchr(b'\n', bytes) else {
-                        if self.place == Place::Between {
-                            self.place = Place::Head;
+                        // Half an empty line begins no head.
+                        match self.place {
+                            Place::Between if bytes == b"\r" => self.trailed = self.heads > 0,
+                            Place::Between => self.place = Place::Head,
+                            _ => {}
                         }
                         self.keep(bytes);
                         return;
@@ -122,7 +133,7 @@ impl Framing {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.place {
             // Empty lines before a request line are skipped (RFC 9112, 2.2).
-            Place::Between if line.is_empty() => {}
+            Place::Between if line.is_empty() => self.trailed = self.heads > 0,
             Place::Between => {
                 self.raw_target = is_raw(line);
                 self.place = Place::Head;
@@ -158,6 +169,7 @@ impl Framing {
             Place::Between
         };
         self.heads += 1;
+        self.trailed = false;
     }
 }
 
@@ -254,6 +266,17 @@ mod tests {
             assert!(watch(format!("POST / HTTP/1.1\r\n{line}\r\n\r\n").as_bytes()).is_ambiguous(0), "{line}");
         }
         assert!(!watch(b"POST / HTTP/1.1\r\nTransfer-Encoding:\tChunked \r\n\r\n").is_ambiguous(0));
+    }
+
+    #[test]
+    fn what_has_come_behind_a_request_is_noticed() {
+        let request = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        for (behind, followed) in [("", false), ("\r\n", true), ("\r", true), ("G", true), (request, true)] {
+            let seen = watch(format!("{request}{behind}").as_bytes());
+            assert_eq!(seen.is_followed(0), followed, "{behind:?}");
+            let seen = watch(format!("\r\n{request}\r\n{request}{behind}").as_bytes());
+            assert_eq!((seen.is_followed(0), seen.is_followed(1)), (true, followed), "{behind:?}");
+        }
     }
 
     #[test]

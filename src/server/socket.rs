@@ -1,11 +1,11 @@
 //! A caller's socket, of whatever kind.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -33,6 +33,21 @@ pub(super) async fn discard(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) 
     };
     // However it ends, the connection is over.
     let _ = timeout(in_all, discard).await;
+}
+
+impl Socket {
+    /// Whether the kernel has said that nothing more comes, however much there is still to read.
+    pub(super) fn is_read_closed(&self) -> bool {
+        fn says(ready: impl Future<Output = io::Result<Ready>>) -> bool {
+            let polled = pin!(ready).poll(&mut Context::from_waker(Waker::noop()));
+            matches!(polled, Poll::Ready(Ok(ready)) if ready.is_read_closed())
+        }
+        match self {
+            Self::Tcp(stream) => says(stream.ready(Interest::READABLE)),
+            Self::Unix(stream) => says(stream.ready(Interest::READABLE)),
+            Self::Tls(stream) => says(stream.get_ref().0.ready(Interest::READABLE)),
+        }
+    }
 }
 
 impl AsyncRead for Socket {

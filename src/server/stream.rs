@@ -33,6 +33,19 @@ pub(super) struct Progress {
     /// An answer has ended since this was last looked at.
     pub(super) flushed: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
+    pub(super) look: Cell<Look>,
+}
+
+/// A look at the socket, whether the caller is still there. hyper notices a hang-up by reading on,
+/// which it doesn't while what follows the request lies in its buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Look {
+    #[default]
+    None,
+    /// Wanted before the request's future goes on.
+    Wanted,
+    /// The caller is there.
+    There,
 }
 
 /// The type of the record with which TLS begins; no method of HTTP's does.
@@ -47,6 +60,7 @@ impl Progress {
             writing: Cell::default(),
             flushed: Cell::default(),
             framing: RefCell::default(),
+            look: Cell::default(),
         }
     }
 }
@@ -182,6 +196,17 @@ impl Guarded {
         }
     }
 
+    /// Takes the look that is wanted; fails where the caller has hung up.
+    fn look(&self) -> io::Result<()> {
+        if self.progress.look.get() == Look::Wanted {
+            if self.socket.is_read_closed() {
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the caller hung up"));
+            }
+            self.progress.look.set(Look::There);
+        }
+        Ok(())
+    }
+
     fn poll_socket_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         self.in_time(written, context)
@@ -247,6 +272,7 @@ impl AsyncWrite for Guarded {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.look()?;
         if self.substitute.is_none()
             && !self.refused
             && !self.progress.writing.get()
@@ -275,6 +301,7 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look()?;
         // TLS holds back what the kernel doesn't take.
         let flushed = Pin::new(&mut self.socket).poll_flush(context);
         let flushed = self.in_time(flushed, context);

@@ -1,10 +1,14 @@
 //! A token dies behind the proxy's back, and no caller notices.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use wxgate::sandbox::{Action, Fault, Lag, Sandbox, VARIANTS};
 
 use crate::harness::{APPID, Answer, Gate, Setup, at_once, chunked};
+use crate::until::until;
 
 /// Callers at once.
 const CALLERS: usize = 300;
@@ -189,4 +193,46 @@ async fn the_caller_sees_how_its_request_was_replayed_only_if_it_asks() {
     assert_eq!(answer.header("x-wxgate-token-generation"), Some("2"));
     let silent = Answer::of(gate.client.get(gate.url("/cgi-bin/user/info?openid=o1"))).await;
     assert!(silent.headers.keys().all(|name| !name.as_str().starts_with("x-wxgate")), "{:?}", silent.headers);
+}
+
+/// SDKs that give up and try again must not have their message sent twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_of_a_caller_that_hung_up_is_not_replayed_whatever_followed_it() {
+    const PATH: &str = "/cgi-bin/message/custom/send";
+    for mishap in [Mishap::Rotated, Mishap::Lagging] {
+        for behind in
+            ["", "\r\n", "GET /cgi-bin/menu/get HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /cgi-bin/m"]
+        {
+            for reset in [false, true] {
+                let gate = Gate::start().await.warm().await;
+                match mishap {
+                    Mishap::Lagging => gate.sandbox.lag(Lag { requests: Some(1), ..Lag::default() }),
+                    _ => mishap.strike(&gate.sandbox),
+                }
+                gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: 300 }));
+                let mut caller = TcpStream::connect(gate.authority()).await.expect("a connection");
+                let request = format!(
+                    "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}{behind}"
+                );
+                caller.write_all(request.as_bytes()).await.expect("sent");
+                gate.sandbox.arrived(PATH, 1).await;
+                if reset {
+                    socket2::SockRef::from(&caller).set_linger(Some(Duration::ZERO)).expect("set");
+                }
+                drop(caller);
+                until(
+                    || "the end of the request",
+                    async || gate.log.lines().iter().any(|line| line["path"] == PATH),
+                )
+                .await;
+                let what = format!("{mishap:?}, behind it {behind:?}, reset: {reset}");
+                assert_eq!(gate.journal(PATH).len(), 1, "{what}");
+                assert_eq!(
+                    gate.log.lines().iter().find(|line| line["path"] == PATH).expect("seen")["status"],
+                    499,
+                    "{what}"
+                );
+            }
+        }
+    }
 }

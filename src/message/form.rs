@@ -7,7 +7,7 @@ use std::ops::Range;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::query::{CredentialParam, Decoded, encoded};
+use super::query::{CredentialParam, Decoded, SECRETS, encoded};
 
 /// A form is looked through so far: a field that begins later stays as it is.
 const LOOKED_THROUGH: usize = 64 * 1024;
@@ -104,12 +104,18 @@ impl<'a> Form<'a> {
     /// The decoded value of the first field whose decoded name is `name`, without the white space
     /// at its end.
     pub fn get(self, name: &str) -> Option<String> {
-        let field = self.fields().find(|field| field.is_named(name))?;
-        Some(decode(field.value).trim_end().to_owned())
+        self.get_all(name).next()
+    }
+
+    /// The same of all fields of that name.
+    pub fn get_all(self, name: &str) -> impl Iterator<Item = String> {
+        let named = self.fields().filter(move |field| field.is_named(name));
+        named.map(|field| decode(field.value).trim_end().to_owned())
     }
 
     /// What goes on without the credentials, and with each of `params` set where the first field of
-    /// its name stands; further ones of that name go. None if that is the very body.
+    /// its name stands; further ones of that name go, and all secrets if any is set. None if that is
+    /// the very body.
     pub fn rewrite(self, params: &[(&str, &str)]) -> Option<Vec<u8>> {
         let mut fields = self.fields().peekable();
         let start = fields.peek()?.place.start;
@@ -122,7 +128,10 @@ impl<'a> Form<'a> {
             let param = params.iter().find(|(name, _)| field.is_named(name));
             let goes = match param {
                 Some((name, _)) => set.contains(name),
-                None => field.credential().is_some(),
+                None => {
+                    let secret = !params.is_empty() && SECRETS.iter().any(|name| field.is_named(name));
+                    secret || field.credential().is_some()
+                }
             };
             if goes {
                 changed = true;

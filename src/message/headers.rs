@@ -79,7 +79,12 @@ pub fn request_id(headers: &HeaderMap) -> Option<&str> {
 /// Whether a request header of this (lower-case) name ends here: hop by hop (RFC 9110, 7.6.1),
 /// framing, rewritten, or the caller's own business (its key, its cookies, where it sits, which
 /// page it shows, its trace).
+///
+/// A name with `_` for `-` is taken for the other by many a server behind.
 fn never_sent(name: &str) -> bool {
+    if memchr::memchr(b'_', name.as_bytes()).is_some() {
+        return never_sent(&name.replace('_', "-"));
+    }
     match name.as_bytes() {
         [b'x', b'-', rest @ ..] => {
             rest == b"request-id"
@@ -189,6 +194,10 @@ mod tests {
             "Cookie",
             "X-Wxgate-App",
             "X-Wxgate-Key",
+            "X_Wxgate_Key",
+            "Proxy_Authorization",
+            "Content_Length",
+            "Transfer_Encoding",
             "X-Wxgate-Explain",
             "X-Request-Id",
             "X-Forwarded-For",

@@ -158,9 +158,12 @@ pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam,
     Bytes::from(out)
 }
 
-/// `path?query` without the caller's credentials and with each of `params` set: where its first
-/// spelling stood, else at the end; further spellings go. For endpoints that are called once per
-/// login, not per request.
+/// The names of an app's secret. A caller's own may be its API key.
+pub const SECRETS: [&str; 2] = ["secret", "appsecret"];
+
+/// `path?query` without the caller's credentials and secrets, and with each of `params` set: where
+/// its first spelling stood, else at the end; further spellings go. For endpoints that are called
+/// once per login, not per request.
 pub fn set(path: &str, query: Option<&str>, params: &[(&str, &str)]) -> Bytes {
     let mut missing = params.to_vec();
     let mut pieces: Vec<Cow<'_, str>> = Vec::new();
@@ -169,11 +172,11 @@ pub fn set(path: &str, query: Option<&str>, params: &[(&str, &str)]) -> Bytes {
         if CredentialParam::of_segment(segment).is_some() {
             continue;
         }
-        let named = |(known, _): &(&str, &str)| Decoded(name.as_bytes()).eq(known.bytes());
-        if let Some(at) = missing.iter().position(named) {
+        let is_named = |known: &str| Decoded(name.as_bytes()).eq(known.bytes());
+        if let Some(at) = missing.iter().position(|(known, _)| is_named(known)) {
             let (name, value) = missing.remove(at);
             pieces.push(format!("{name}={}", encoded(value)).into());
-        } else if !params.iter().any(named) {
+        } else if !params.iter().map(|(known, _)| *known).chain(SECRETS).any(is_named) {
             pieces.push(segment.into());
         }
     }
@@ -228,11 +231,13 @@ impl Parts {
 
 /// The decoded value of the first parameter whose decoded name is `name`.
 pub fn get<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    query
-        .split('&')
-        .map(split)
-        .find(|(raw, _)| Decoded(raw.as_bytes()).eq(name.bytes()))
-        .map(|(_, value)| decode(value))
+    get_all(query, name).next()
+}
+
+/// The decoded values of all parameters whose decoded name is `name`.
+pub fn get_all<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    let named = query.split('&').map(split).filter(|(raw, _)| Decoded(raw.as_bytes()).eq(name.bytes()));
+    named.map(|(_, value)| decode(value))
 }
 
 /// Takes the parameters with the name that `name` finds out of a query, by any spelling that

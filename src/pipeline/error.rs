@@ -41,6 +41,9 @@ pub(crate) enum Error {
     /// Not this caller's app, path or method.
     #[error("{0}")]
     CallerForbidden(Cow<'static, str>),
+    /// No HTTP/1.1, as far as its head could be told from others'.
+    #[error("{0}")]
+    Malformed(Cow<'static, str>),
     /// Guarded, or issues credentials.
     #[error("{0}")]
     EndpointForbidden(Cow<'static, str>),
@@ -170,7 +173,7 @@ impl Error {
 
     pub(crate) fn view(&self) -> ErrorView {
         let (status, code) = match self {
-            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
+            Self::BadRequest(_) | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
             Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, Code::AppUnknown),
             Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, Code::CallerUnknown),
             Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
@@ -194,7 +197,10 @@ impl Error {
             Self::PlaceholderExpired(_) => {
                 return ErrorView { status: StatusCode::OK, code: None, errcode: 40001 };
             }
-            Self::WrongSecret => return ErrorView { status: StatusCode::OK, code: None, errcode: 40125 },
+            Self::WrongSecret => {
+                let code = Some(Code::CallerUnknown);
+                return ErrorView { status: StatusCode::OK, code, errcode: WRONG_SECRET };
+            }
             // The codes but this one are final: their status is WeChat's, whatever is configured.
             Self::AtLogin { errcode: LATER, error } => return ErrorView { errcode: LATER, ..error.view() },
             Self::AtLogin { errcode, error } => {
@@ -207,7 +213,9 @@ impl Error {
     /// The same for a token or login call, in a code of WeChat's.
     pub(crate) fn at_login(self, step: Step) -> Self {
         let errcode = match (&self, step) {
-            (Self::Limited(_) | Self::PlaceholderExpired(_) | Self::WrongSecret, _) => return self,
+            (Self::Limited(_) | Self::PlaceholderExpired(_) | Self::WrongSecret | Self::Malformed(_), _) => {
+                return self;
+            }
             (Self::CallerUnknown(_), _) => WRONG_SECRET,
             (Self::AppUnknown(_), _) => UNKNOWN_APP,
             (Self::EndpointForbidden(_), _) | (Self::CallerForbidden(_), Step::Caller | Step::Right) => {
@@ -234,7 +242,14 @@ impl Error {
     /// load balancer acts on before any SDK looks into a body, and those who ask for paths that
     /// aren't WeChat's go by the status alone.
     fn keeps_status(&self) -> bool {
-        matches!(self, Self::Foreign(_) | Self::Overloaded | Self::Spool(_) | Self::BodyTooLarge { .. })
+        matches!(
+            self,
+            Self::Foreign(_)
+                | Self::Malformed(_)
+                | Self::Overloaded
+                | Self::Spool(_)
+                | Self::BodyTooLarge { .. }
+        )
     }
 
     /// The status as sent, where these are configured.
@@ -251,7 +266,6 @@ impl Error {
         let view = self.view();
         let errmsg = match view.code {
             Some(code) => format!("wxgate: {}: {self}{about}", code.as_str()),
-            None if view.errcode == 40125 => format!("invalid appsecret, wxgate: {self}{about}"),
             None => {
                 format!("invalid credential, access_token is invalid or not latest, wxgate: {self}{about}")
             }
@@ -378,6 +392,7 @@ mod tests {
         let rows = [
             (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
             (Error::from(Refusal::AmbiguousFraming), 400, Some("bad_request"), -70400),
+            (Error::Malformed(text()), 400, Some("bad_request"), -70400),
             (Error::AppUnknown(text()), 400, Some("app_unknown"), -70400),
             (Error::CallerUnknown(text()), 401, Some("caller_unknown"), -70401),
             (Error::CallerForbidden(text()), 403, Some("caller_forbidden"), -70403),
@@ -389,7 +404,7 @@ mod tests {
             (Error::from(SendError::Timeout(Duration::ZERO)), 504, Some("upstream_timeout"), -70504),
             (Error::from(Refusal::Overloaded), 503, Some("overloaded"), -70503),
             (Error::PlaceholderExpired("why"), 200, None, 40001),
-            (Error::WrongSecret, 200, None, 40125),
+            (Error::WrongSecret, 200, Some("caller_unknown"), 40125),
         ];
         for (error, status, code, errcode) in rows {
             let answer = error.answer(ErrorStatus::HTTP, " [about]");
@@ -402,7 +417,8 @@ mod tests {
             let errmsg = body["errmsg"].as_str().expect("text");
             assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
             assert!(errmsg.ends_with(" [about]"), "{errmsg}");
-            let kept = matches!(status, 413 | 503) || matches!(error, Error::Foreign(_));
+            let kept =
+                matches!(status, 413 | 503) || matches!(error, Error::Foreign(_) | Error::Malformed(_));
             let sent = error.answer(ErrorStatus::WECHAT, "").status().as_u16();
             assert_eq!(sent, if kept { status } else { 200 }, "{error:?}");
         }

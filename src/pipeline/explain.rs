@@ -254,7 +254,7 @@ fn visitors<'d>(
     target: &Target<'_>,
     headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
-    if let Placeholder::Holds { caller, .. } = Placeholder::read(facts, target, headers) {
+    if let Ok(Placeholder::Holds { caller, .. }) = Placeholder::read(facts, target, headers) {
         return vec![(caller.map(|caller| caller.who), None)];
     }
     let anonymous = facts.directory.admits_anonymous().then_some((None, None));

@@ -143,10 +143,10 @@ fn handle_of(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
 /// What a caller brings to an endpoint that wants the AppSecret, in the query and in a form.
 #[derive(Default)]
 pub(crate) struct Login<'r> {
-    pub(crate) appids: [Option<Cow<'r, str>>; 2],
+    pub(crate) appids: Vec<Cow<'r, str>>,
     /// Those of an SDK that knows no other way: its API key, the real one from before, or nothing of
     /// worth.
-    pub(crate) secrets: [Option<Cow<'r, str>>; 2],
+    pub(crate) secrets: Vec<Cow<'r, str>>,
 }
 
 impl<'r> Login<'r> {
@@ -160,22 +160,28 @@ impl<'r> Login<'r> {
     }
 
     pub(crate) fn read(target: &Target<'r>) -> Self {
-        let Some(secret) = target.endpoint.secret_parameter() else { return Self::default() };
-        let brought = |name| {
-            let in_query = target.query.and_then(|query| query::get(query, name));
-            let in_form = target.form.and_then(|form| form.get(name)).map(Cow::from);
-            [in_query, in_form].map(|value| value.filter(|value| !value.is_empty()))
+        if target.endpoint.secret_parameter().is_none() {
+            return Self::default();
+        }
+        let brought = |names: &[&str]| {
+            let mut values: Vec<Cow<'r, str>> = Vec::new();
+            for name in names {
+                values.extend(target.query.into_iter().flat_map(|query| query::get_all(query, name)));
+                values.extend(target.form.into_iter().flat_map(|form| form.get_all(name)).map(Cow::from));
+            }
+            values.retain(|value| !value.is_empty());
+            values
         };
-        Self { appids: brought("appid"), secrets: brought(secret) }
+        Self { appids: brought(&["appid"]), secrets: brought(&query::SECRETS) }
     }
 
-    /// The appid, in one place or the same in both.
+    /// The appid, which is the same wherever it stands.
     pub(crate) fn appid(self) -> Result<Option<Cow<'r, str>>, Error> {
-        match self.appids {
-            [Some(one), Some(other)] if one != other => {
-                Err(Error::BadRequest("query and form have different appids".into()))
-            }
-            [one, other] => Ok(one.or(other)),
+        let mut appids = self.appids;
+        appids.dedup();
+        if appids.len() > 1 {
+            return Err(Error::BadRequest("the request has different appids".into()));
         }
+        Ok(appids.pop())
     }
 }

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use http::Method;
 use http::request::Parts;
 
 use super::access;
@@ -110,6 +111,9 @@ impl<'d, 'r> Opening<'d, 'r> {
         if asked.is_some() || target.endpoint.is_login() {
             identity.step = Some(Step::Caller);
         }
+        if asked.is_some() && !matches!(parts.method, Method::GET | Method::POST | Method::HEAD) {
+            return Err(Error::EndpointForbidden("a token call is made by GET or POST".into()));
+        }
         let shown = match greeting {
             None => caller::by_key(facts.directory, &parts.headers)?,
             Some(_) => None,
@@ -121,7 +125,8 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     /// What a body that can't be read leaves open: it names no caller.
     fn at_body(&self) -> Step {
-        let known = self.shown.is_some() || self.facts.directory.callers.is_empty();
+        let is_good = |caller: Authenticated<'_>| !caller.who.has_expired(self.facts.clock);
+        let known = self.shown.is_some_and(is_good) || self.facts.directory.callers.is_empty();
         if known { Step::Body } else { Step::Caller }
     }
 
@@ -186,17 +191,25 @@ impl<'d, 'r> Opening<'d, 'r> {
     ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, parts, shown, .. } = *self;
         let placeholder = match call.asked.by.is_some() {
-            true => Placeholder::read(&facts, &target, &parts.headers),
+            true => Placeholder::read(&facts, &target, &parts.headers)?,
             false => Placeholder::Absent,
         };
         let caller = match &placeholder {
             Placeholder::Holds { caller, .. } => shown.or(*caller),
             Placeholder::Void(reason) if shown.is_none() => return Err(Error::PlaceholderExpired(reason)),
+            Placeholder::Void(_) | Placeholder::Absent
+                if call.differ.secrets && shown.is_none() && !facts.directory.callers.is_empty() =>
+            {
+                return Err(Error::WrongSecret);
+            }
             Placeholder::Void(_) | Placeholder::Absent => {
                 caller::of_token_call(facts.directory, shown, call.secret.as_deref())?
             }
         };
         self.admit(caller, identity)?;
+        if call.differ.appids {
+            return Err(Error::BadRequest("the call names two different apps".into()));
+        }
         let appid = call.account_name(facts.directory).map(Into::into);
         let hints = AppHints::new(&target, &parts.headers, placeholder, appid)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::TokenCall(call) })
@@ -217,10 +230,10 @@ impl<'d, 'r> Opening<'d, 'r> {
     fn caller_of_call(&'r self, target: Target<'r>, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, parts, mut shown, .. } = *self;
         let login = Login::read(&target);
-        for secret in login.secrets.iter().flatten() {
+        for secret in &login.secrets {
             shown = caller::by_secret(facts.directory, shown, Some(secret))?;
         }
-        let placeholder = Placeholder::read(&facts, &target, &parts.headers);
+        let placeholder = Placeholder::read(&facts, &target, &parts.headers)?;
         let caller = caller::settle(facts.directory, shown, &placeholder)?;
         self.admit(caller, identity)?;
         access::check_confusion(&target)?;

@@ -6,6 +6,7 @@ use http::header::AUTHORIZATION;
 use super::facts::Facts;
 use super::target::Target;
 use crate::pipeline::directory::{App, Authenticated, Directory};
+use crate::pipeline::error::Error;
 use crate::wechat::placeholder;
 
 /// Replicas' clocks may differ by this much.
@@ -26,16 +27,40 @@ pub(crate) enum Placeholder<'d> {
 
 impl<'d> Placeholder<'d> {
     /// Reads the placeholder among the credentials of query and form, and the bearer tokens.
-    pub(crate) fn read(facts: &Facts<'d>, target: &Target<'_>, headers: &HeaderMap) -> Self {
+    ///
+    /// # Errors
+    /// Several name different things.
+    pub(crate) fn read(facts: &Facts<'d>, target: &Target<'_>, headers: &HeaderMap) -> Result<Self, Error> {
         let bearer = bearers(facts.directory, headers).map(Into::into);
         let mut found = target.credentials().filter(|value| placeholder::looks_like(value)).chain(bearer);
-        let Some(text) = found.next() else { return Self::Absent };
+        let Some(text) = found.next() else { return Ok(Self::Absent) };
         // White space is what was left of the line that it was read from.
         let text = text.trim();
-        if found.any(|other| other.trim() != text) {
-            return Self::Void("the request has two of them");
+        let first = Self::verify(facts, text);
+        for other in found.filter(|other| other.trim() != text) {
+            let other = Self::verify(facts, other.trim());
+            if matches!((&first, &other), (Self::Holds { .. }, Self::Void(_))) {
+                return Ok(other);
+            }
+            if !first.agrees(&other) {
+                return Err(Error::BadRequest(
+                    "the request has two placeholder tokens that name different apps or callers".into(),
+                ));
+            }
         }
-        Self::verify(facts, text)
+        Ok(first)
+    }
+
+    /// Whether both name the same, if they name anything.
+    fn agrees(&self, other: &Self) -> bool {
+        let named = |placeholder: &Self| match placeholder {
+            Self::Holds { app, caller, authorizer } => {
+                Some((app.index, caller.map(|caller| caller.who.index), authorizer.clone()))
+            }
+            Self::Absent | Self::Void(_) => None,
+        };
+        let (one, other) = (named(self), named(other));
+        one.is_none() || other.is_none() || one == other
     }
 
     fn verify(facts: &Facts<'d>, text: &str) -> Self {

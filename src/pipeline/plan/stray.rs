@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use http::header::AUTHORIZATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use memchr::memmem::Finder;
@@ -73,7 +75,13 @@ fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     let is_bearer = || {
         *name == AUTHORIZATION && value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
     };
-    placeholder::is_within(value) && !is_bearer()
+    let is_password = || {
+        let (scheme, encoded) = value.split_at_checked(6).unwrap_or_default();
+        (*name == AUTHORIZATION || *name == PROXY_AUTHORIZATION)
+            && scheme.eq_ignore_ascii_case(b"basic ")
+            && STANDARD.decode(encoded.trim_ascii()).is_ok_and(|text| placeholder::is_within(&text))
+    };
+    placeholder::is_within(value) && !is_bearer() || is_password()
 }
 
 /// Most queries neither have the prefix nor any byte encoded.

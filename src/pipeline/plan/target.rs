@@ -106,10 +106,10 @@ impl<'r> Target<'r> {
             ));
         }
         if named.is_none() && parts.version >= Version::HTTP_11 {
-            return Err(Error::BadRequest("a Host header is missing".into()));
+            return Err(Error::Malformed("a Host header is missing".into()));
         }
         if several {
-            return Err(Error::BadRequest("there are several Host headers".into()));
+            return Err(Error::Malformed("there are several Host headers".into()));
         }
         let (prefix, path) = split_prefix(path::fold(uri.path()));
         path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;

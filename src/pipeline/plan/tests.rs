@@ -190,6 +190,15 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("BREW /cgi-bin/user/info", &[], "bad_request: this method"),
             ("get /cgi-bin/user/info", &[], "bad_request: this method"),
             (
+                "GET /@shop/cgi-bin/user/info",
+                // x:wxgate- and 48 more.
+                &[(
+                    "authorization",
+                    "Basic eDp3eGdhdGUtQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
+                )],
+                "bad_request: a placeholder token stands in the header authorization",
+            ),
+            (
                 "GET /cgi-bin/user/info",
                 &[("host", "a"), ("host", "b")],
                 "bad_request: there are several Host",
@@ -443,6 +452,8 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
                 "40125: the API key and the secret",
             ),
             ("GET /@shop/cgi-bin/token?secret=key-of-orders", &[], "shop: placeholder"),
+            ("GET /@shop/cgi-bin/token?secret=key-of-orders&secret=key-of-reports", &[], "40125: "),
+            ("GET /@shop/cgi-bin/token?secret=key-of-orders&secret=key-of-orders", &[], "shop: placeholder"),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[ORDERS], "shop: placeholder"),
             ("GET /wxgate/token", &[], "caller_unknown: an API key is needed for the lease endpoint"),

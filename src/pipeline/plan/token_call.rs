@@ -24,10 +24,19 @@ pub(crate) struct TokenCall {
     pub(crate) appid: Option<String>,
     /// The caller's API key.
     pub(crate) secret: Option<String>,
+    /// Which of these the query and the body say differently, or either twice.
+    pub(crate) differ: Differ,
     /// The account that a platform is to act for.
     pub(crate) authorizer: Option<String>,
     /// By which an account that authorised a platform is known.
     pub(crate) code: Option<Secret>,
+}
+
+/// What a token call says in two ways.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Differ {
+    pub(crate) appids: bool,
+    pub(crate) secrets: bool,
 }
 
 /// What a request asks for, if it is a call for a token that one of the apps could have.
@@ -73,11 +82,15 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
     }
 }
 
+fn differ(said: &[String]) -> bool {
+    said.windows(2).any(|two| two[0] != two[1])
+}
+
 impl TokenCall {
     /// No token call has a longer body.
     pub(crate) const LONGEST: usize = 64 * 1024;
 
-    /// Reads a token call from its query and its body, which wins; that is `form` if there is one.
+    /// Reads a token call from its query and its body; that is `form` if there is one.
     pub(crate) fn read(
         asked: Asked,
         query: Option<&str>,
@@ -85,22 +98,32 @@ impl TokenCall {
         form: Option<Form<'_>>,
     ) -> Result<Self, Error> {
         let fields = if form.is_some() { Map::new() } else { object(body)? };
-        let in_body = |name: &str| match fields.get(name) {
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            None | Some(Value::Null) => Ok(form.and_then(|form| form.get(name))),
-            Some(_) => {
-                Err(Error::BadRequest(format!("{name} in the body of a token call must be a string").into()))
-            }
+        let all = |name: &str| {
+            let in_json = match fields.get(name) {
+                Some(Value::String(text)) => Some(text.clone()),
+                None | Some(Value::Null) => None,
+                Some(_) => {
+                    let text = format!("{name} in the body of a token call must be a string");
+                    return Err(Error::BadRequest(text.into()));
+                }
+            };
+            let in_form = form.into_iter().flat_map(|form| form.get_all(name));
+            let in_query = query.into_iter().flat_map(|query| query::get_all(query, name));
+            Ok(in_json.into_iter().chain(in_form).chain(in_query.map(Cow::into_owned)).collect::<Vec<_>>())
         };
-        let in_query = |name: &str| query.and_then(|query| query::get(query, name)).map(Cow::into_owned);
-        let said = |name: &str| Ok::<_, Error>(in_body(name)?.or_else(|| in_query(name)));
-        let given = |name: &str| said(name).map(|text| text.filter(|text| !text.is_empty()));
+        let given = |name: &str| {
+            let mut said = all(name)?;
+            said.retain(|text| !text.is_empty());
+            Ok::<_, Error>(said)
+        };
+        let (appids, secrets) = (given(asked.id)?, all(asked.secret)?);
         Ok(Self {
             asked,
-            appid: given(asked.id)?,
-            secret: said(asked.secret)?.filter(|_| asked.by.is_none()),
-            authorizer: given("authorizer_appid")?.filter(|_| asked.account.is_some()),
-            code: given("authorization_code")?.filter(|_| asked.code.is_some()).map(Secret::new),
+            differ: Differ { appids: differ(&appids), secrets: differ(&secrets) && asked.by.is_none() },
+            appid: appids.into_iter().next(),
+            secret: secrets.into_iter().next().filter(|_| asked.by.is_none()),
+            authorizer: given("authorizer_appid")?.into_iter().next().filter(|_| asked.account.is_some()),
+            code: given("authorization_code")?.pop().filter(|_| asked.code.is_some()).map(Secret::new),
         })
     }
 

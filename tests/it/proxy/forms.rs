@@ -255,6 +255,13 @@ async fn a_login_by_form_has_its_appid_and_secret_set_where_they_stand() {
             format!("secret={own}&a=1"),
             format!("secret={own}&js_code=C&appid={OTHER_APPID}"),
         ),
+        // A key where another endpoint wants the secret.
+        (
+            &*format!("?appsecret={KEY}&a=1"),
+            format!("js_code=C&appsecret={KEY}&appid={OTHER_APPID}"),
+            format!("a=1&secret={own}"),
+            format!("js_code=C&appid={OTHER_APPID}"),
+        ),
     ] {
         gate.sandbox.reset();
         let path = if body.contains("appid") { LOGIN.to_owned() } else { format!("/@shop{LOGIN}") };

@@ -118,7 +118,7 @@ async fn each_caller_has_its_outcomes() {
         ("shop", "orders", "caller_forbidden", 1.0),
         ("shop", "orders", "endpoint_forbidden", 1.0),
         ("other", "orders", "caller_forbidden", 1.0),
-        ("other", "anonymous", "caller_unknown", 1.0),
+        ("other", "anonymous", "caller_unknown", 2.0),
         ("other", "anonymous", "app_unknown", 1.0),
     ] {
         let labels = format!("app=\"{app}\",caller=\"{caller}\",code=\"{code}\"");

@@ -72,6 +72,7 @@ async fn answers_of_wxgates_own_to_token_and_login_calls_are_never_negative() {
     let with = |appid: &str, secret: &str| format!("{TOKEN}?appid={appid}&secret={secret}");
     let own = with(APPID, KEY);
     let (unknown, others) = (with("wx00000000000000ff", KEY), with(OTHER_APPID, KEY));
+    let json = |appid: &str, secret: &str| format!("{{\"appid\":\"{appid}\",\"secret\":\"{secret}\"}}");
     let login = |appid: &str, key: &str| format!("/sns/jscode2session?appid={appid}&secret={key}&js_code=C");
     for (method, path, headers, body, code) in [
         // First the caller.
@@ -84,7 +85,13 @@ async fn answers_of_wxgates_own_to_token_and_login_calls_are_never_negative() {
         ("POST", STABLE, &[], "{", 40125),
         ("POST", STABLE, &[], &*long, 40125),
         ("POST", &*own, &[], "appid=x", 40125),
+        ("POST", &*format!("{STABLE}?secret={CRM_KEY}"), &[], &*json(APPID, KEY), 40125),
+        ("GET", &*format!("{own}&secret={CRM_KEY}"), &[], "", 40125),
+        ("GET", &*format!("{}&appsecret={CRM_KEY}", login(APPID, KEY)), &[], "", 40125),
         // Then the app.
+        ("POST", &*format!("{STABLE}?appid={OTHER_APPID}"), &[], &*json(APPID, KEY), 40013),
+        ("GET", &*format!("{own}&appid={OTHER_APPID}"), &[], "", 40013),
+        ("GET", &*format!("{}&appid={OTHER_APPID}", login(APPID, KEY)), &[], "", 40013),
         ("GET", &*unknown, &[], "", 40013),
         ("GET", &*others, &[], "", 40013),
         ("GET", &*format!("/@game{own}"), &[], "", 40013),
@@ -102,6 +109,8 @@ async fn answers_of_wxgates_own_to_token_and_login_calls_are_never_negative() {
         ("POST", STABLE, &[orders], &*long, 47001),
         // What isn't allowed.
         ("GET", &*login(APPID, CRM_KEY), &[], "", 48001),
+        ("PUT", &*own, &[], "", 48001),
+        ("DELETE", &*own, &[orders], "", 48001),
     ] {
         let answer = ask(&gate, method, path, headers, body).await;
         assert_eq!((answer.status, answer.errcode()), (200, code), "{method} {path}: {}", answer.text());

@@ -9,7 +9,7 @@ use http::{Method, Uri, Version};
 use memchr::memmem::Finder;
 
 use crate::message::form::Form;
-use crate::message::{host, path, query};
+use crate::message::{METHODS, host, path, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::Family;
@@ -90,19 +90,9 @@ impl<'r> Target<'r> {
             ));
         }
         // TRACE would echo the token; of others nobody knows what they would do.
-        if !matches!(
-            parts.method,
-            Method::GET
-                | Method::POST
-                | Method::HEAD
-                | Method::PUT
-                | Method::DELETE
-                | Method::PATCH
-                | Method::OPTIONS
-        ) {
+        if !METHODS.contains(&parts.method.as_str()) {
             return Err(Error::BadRequest(
-                "this method is not for WeChat's API: send GET, POST, HEAD, PUT, DELETE, PATCH or OPTIONS"
-                    .into(),
+                format!("this method is not for WeChat's API, expected one of {}", METHODS.join(", ")).into(),
             ));
         }
         if named.is_none() && parts.version >= Version::HTTP_11 {

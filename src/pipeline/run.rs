@@ -114,7 +114,7 @@ impl Pipeline {
                     Ok(authorized) => authorized,
                     Err(failure) => {
                         report.attempts.errcode = failure.errcode;
-                        return Ok(placeholder::refused(&failure));
+                        return placeholder::refused(failure);
                     }
                 };
                 let draft = draft.for_account(&appid);

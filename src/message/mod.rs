@@ -8,3 +8,6 @@ pub mod path;
 pub mod query;
 pub mod spelling;
 pub mod traceparent;
+
+/// The methods by which anybody calls WeChat's API.
+pub const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"];

@@ -11,5 +11,6 @@ pub mod log;
 pub mod metrics;
 pub mod names;
 pub mod process;
+pub mod redact;
 pub mod remote;
 pub mod trace;

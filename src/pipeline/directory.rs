@@ -65,7 +65,7 @@ pub(crate) struct App {
 /// A configured caller.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// Position among those with keys.
+    /// Position among those with keys; the one for requests without a key comes after them.
     pub(crate) index: usize,
     pub(crate) name: Arc<str>,
     keys: Vec<[u8; 32]>,

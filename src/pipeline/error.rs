@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::options::ErrorStatus;
+use crate::observe::redact::redacted;
 use crate::quota::limit::{Kind, Refusal};
 use crate::server;
 use crate::token::Unavailable;
@@ -81,8 +82,8 @@ pub(crate) enum Error {
     /// anew.
     #[error("the placeholder token no longer holds: {0}")]
     PlaceholderExpired(&'static str),
-    /// One of the others, at a token or login call: programs there take an errcode for an error only
-    /// if it is positive.
+    /// One of the others, at a token or login call: programs there take an errcode for an error
+    /// only if it is positive.
     #[error("{error}")]
     AtLogin {
         errcode: i64,
@@ -302,15 +303,17 @@ impl Error {
 }
 
 /// Which statuses hold for the proxy's own answers to such a request, where `configured` ones are.
-/// HEAD has nothing but the status, and what lies below `/wxgate/` no SDK of WeChat's calls.
+/// HEAD has nothing but the status, to CONNECT 200 says that the tunnel stands, and what lies below
+/// `/wxgate/` no SDK of WeChat's calls.
 pub(crate) fn statuses(configured: ErrorStatus, method: &Method, path: &str) -> ErrorStatus {
-    if *method == Method::HEAD || path.starts_with("/wxgate/") { ErrorStatus::HTTP } else { configured }
+    let keeps = matches!(*method, Method::HEAD | Method::CONNECT) || path.starts_with("/wxgate/");
+    if keeps { ErrorStatus::HTTP } else { configured }
 }
 
-/// What a request says, fit to be repeated: escaped and cut.
+/// What a request says, fit to be repeated: without what looks like a secret, escaped and cut.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::new();
-    for c in text.chars() {
+    for c in redacted(text).flat_map(str::chars) {
         let escaped = c.escape_debug();
         if quoted.len() + escaped.clone().map(char::len_utf8).sum::<usize>() > LONGEST_QUOTED {
             quoted.push_str("...");
@@ -448,6 +451,7 @@ mod tests {
         let rows = [
             (Method::GET, "/cgi-bin/user/info", false),
             (Method::HEAD, "/cgi-bin/user/info", true),
+            (Method::CONNECT, "", true),
             (Method::GET, "/wxgate/token", true),
             (Method::GET, "/wxgatetoken", false),
         ];
@@ -459,6 +463,7 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_escaped_and_cut() {
+        assert_eq!(quoted("/@canary-key-of-orders-5d1c/a"), "/@*/a");
         assert_eq!(quoted("/a\"b\n\u{1b}名"), "/a\\\"b\\n\\u{1b}名");
         let cut = quoted(&"名".repeat(1_000));
         assert!(cut.ends_with("名...") && cut.len() <= 203, "{cut}");

@@ -10,7 +10,9 @@ use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::act::{self, Exchanged, Injected, Memory, Sending, Start, greeting, lease, placeholder, ticket};
+use super::act::{
+    self, BodyStart, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket,
+};
 use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
@@ -112,7 +114,7 @@ impl Pipeline {
                     Ok(authorized) => authorized,
                     Err(failure) => {
                         report.attempts.errcode = failure.errcode;
-                        return Ok(placeholder::refused(&failure));
+                        return placeholder::refused(failure);
                     }
                 };
                 let draft = draft.for_account(&appid);
@@ -131,7 +133,7 @@ impl Pipeline {
         snapshot: &WorkerSnapshot,
         plan: &Plan<'_>,
         credential: &CredentialPlan<'_>,
-        start: Option<Start>,
+        start: Option<BodyStart>,
         body: Incoming,
         report: &mut Report,
     ) -> Result<Response, Error> {
@@ -191,7 +193,7 @@ impl Pipeline {
 }
 
 /// The beginning of the body, if all of it is no longer than `limit`.
-async fn read_start(body: &mut Incoming, ahead: usize, limit: u64) -> Result<Start, Error> {
+async fn read_start(body: &mut Incoming, ahead: usize, limit: u64) -> Result<BodyStart, Error> {
     if body.size_hint().lower() > limit {
         return Err(Error::BodyTooLarge { limit });
     }

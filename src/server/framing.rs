@@ -6,7 +6,7 @@
 //! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
 //! hyper would take the coded bytes for the body.
 
-use memchr::{memchr, memchr3};
+use memchr::memchr;
 
 /// Follows the requests of one connection through its bytes.
 #[derive(Debug, Default)]
@@ -199,8 +199,12 @@ impl Head {
 /// Whether a request line has a `"`, `<` or `>`, or bytes that are no UTF-8: other bytes hyper
 /// takes.
 fn is_raw(line: &[u8]) -> bool {
-    let quoted = memchr3(b'"', b'<', b'>', line).is_some();
-    (quoted || (!line.is_ascii() && std::str::from_utf8(line).is_err()))
+    // Each byte is looked at, whatever the others are: so the compiler can compare many at once.
+    let is_quote = |byte: u8| (byte == b'"') | (byte == b'<') | (byte == b'>');
+    if !line.iter().fold(false, |odd, byte| odd | is_quote(*byte) | !byte.is_ascii()) {
+        return false;
+    }
+    (line.iter().any(|byte| is_quote(*byte)) || std::str::from_utf8(line).is_err())
         && (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 

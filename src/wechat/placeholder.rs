@@ -34,7 +34,8 @@ const MIN_LENGTH: usize = 48;
 /// Longest that is looked at; what SDKs must be able to store, by WeChat's documentation.
 const MAX_LENGTH: usize = 512;
 
-static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
+/// Finds [`PREFIX`].
+pub static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
 
 /// What a placeholder says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -344,6 +344,18 @@ fn limits_are_those_of_the_configuration() {
 }
 
 #[test]
+fn what_no_sdk_calls_keeps_its_status() {
+    let text = "[server]\nerror_status = 'wechat'\n[[app]]\nname = 'shop'\n\
+                appid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\n";
+    let secret = |_: &str| Some(CANARY.to_owned());
+    let config = Config::parse(text, "test.toml", &secret).expect("a configuration");
+    let text = explain(Method::CONNECT, "api.weixin.qq.com:443", Some(&config));
+    says(&text, "refused 400 bad_request: no tunnels");
+    let text = explain(Method::POST, "//@shop//wxgate/token", Some(&config));
+    says(&text, "anybody: no, 400 bad_request: the lease endpoint takes GET");
+}
+
+#[test]
 fn a_path_that_could_be_read_two_ways_is_told_as_refused() {
     for (path, reason) in [
         ("/cgi-bin/%75ser/info", "a `%`"),

@@ -4,10 +4,8 @@ use http::Method;
 
 use super::endpoints::{self, Hosts};
 use super::problem::{Place, Report, did_you_mean};
+use crate::message::METHODS;
 use crate::wechat::pattern::Pattern;
-
-/// All that are passed on.
-const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"];
 
 /// The pattern that stands at `place`, of endpoints on these hosts; reports what is none, or takes
 /// in nothing.

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use super::redact::redacted;
 use crate::observe::clock::Timestamp;
 use crate::observe::hex::DIGITS;
+use crate::observe::redact::redacted;
 use crate::observe::remote::Remote;
 
 /// Longer paths and causes are cut: a caller chooses the path's length.
@@ -61,7 +61,7 @@ pub struct Entry<'a> {
     pub bytes_out: Option<u64>,
     /// The proxy's own error code, if the answer is its own.
     pub code: Option<&'a str>,
-    /// Why, with nothing secret in it.
+    /// Why; what looks like a secret in it isn't written.
     pub cause: Option<&'a str>,
     /// The name of the caller's program, where the caller was refused.
     pub user_agent: Option<&'a str>,
@@ -103,10 +103,7 @@ impl Entry<'_> {
         if self.path_is_known() {
             text(key!("path"), Some(self.path), out);
         } else {
-            out.extend_from_slice(key!("path"));
-            out.push(b'"');
-            redacted(shortened(self.path)).for_each(|piece| escaped(piece, out));
-            out.push(b'"');
+            redacted_text(key!("path"), shortened(self.path), out);
         }
         if let Some(query) = self.query {
             out.extend_from_slice(key!("query_keys"));
@@ -135,12 +132,11 @@ impl Entry<'_> {
         number(key!("bytes_in"), self.bytes_in, out);
         number(key!("bytes_out"), self.bytes_out, out);
         text(key!("code"), self.code, out);
-        text(key!("cause"), self.cause, out);
+        if let Some(cause) = self.cause {
+            redacted_text(key!("cause"), shortened(cause), out);
+        }
         if let Some(agent) = self.user_agent {
-            out.extend_from_slice(key!("user_agent"));
-            out.push(b'"');
-            redacted(cut(agent, LONGEST_AGENT)).for_each(|piece| escaped(piece, out));
-            out.push(b'"');
+            redacted_text(key!("user_agent"), cut(agent, LONGEST_AGENT), out);
         }
         out.extend_from_slice(b"}\n");
     }
@@ -155,7 +151,7 @@ impl Entry<'_> {
         out.push(b' ');
         escaped(self.method, out);
         out.push(b' ');
-        redacted(shortened(self.path)).for_each(|piece| escaped(piece, out));
+        redact(shortened(self.path), out);
         for (position, name) in self.query.into_iter().flat_map(query_keys).enumerate() {
             out.push(if position == 0 { b'?' } else { b'&' });
             out.extend_from_slice(name.as_bytes());
@@ -187,10 +183,13 @@ impl Entry<'_> {
             decimal(self.replays, out);
         }
         word(b" code=", self.code, out);
-        word(b" cause=", self.cause, out);
+        if let Some(cause) = self.cause {
+            out.extend_from_slice(b" cause=");
+            redact(shortened(cause), out);
+        }
         if let Some(agent) = self.user_agent {
             out.extend_from_slice(b" user_agent=");
-            redacted(cut(agent, LONGEST_AGENT)).for_each(|piece| escaped(piece, out));
+            redact(cut(agent, LONGEST_AGENT), out);
         }
         out.push(b'\n');
     }
@@ -203,6 +202,18 @@ fn text(key: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
         escaped(shortened(value), out);
         out.push(b'"');
     }
+}
+
+/// What a caller wrote may have a key where another word belongs.
+fn redacted_text(key: &[u8], value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(key);
+    out.push(b'"');
+    redact(value, out);
+    out.push(b'"');
+}
+
+fn redact(value: &str, out: &mut Vec<u8>) {
+    redacted(value).for_each(|piece| escaped(piece, out));
 }
 
 fn number(key: &[u8], value: Option<impl itoa::Integer>, out: &mut Vec<u8>) {
@@ -445,11 +456,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_path_or_in_a_programs_name_is_redacted() {
+    fn a_key_in_the_path_the_cause_or_a_programs_name_is_redacted() {
         let key = "canary-key-of-orders-5d1c";
         let (path, agent) =
             (format!("/@{key}/cgi-bin/user/info"), format!("shop/2 \"{key}\" {}", "x".repeat(500)));
-        let entry = Entry { path: &path, user_agent: Some(&agent), ..example() };
+        let cause = format!("no app is named {key}");
+        let entry = Entry { path: &path, cause: Some(&cause), user_agent: Some(&agent), ..example() };
+        assert!(json(&entry).contains("\"cause\":\"no app is named *\""), "{}", json(&entry));
+        assert!(pretty(&entry).contains(" cause=no app is named * "), "{}", pretty(&entry));
         assert!(json(&entry).contains("\"path\":\"/@*/cgi-bin/user/info\""), "{}", json(&entry));
         assert!(json(&entry).contains("\"user_agent\":\"shop/2 \\\"*\\\" xxx"), "{}", json(&entry));
         for line in [json(&entry), pretty(&entry)] {

@@ -21,7 +21,6 @@ use super::exposition::Exposition;
 use super::metrics::Sharded;
 
 mod entry;
-mod redact;
 
 use entry::Clockface;
 pub use entry::Entry;

@@ -82,7 +82,7 @@ pub(crate) enum Source {
 
 /// What of a body was read before anything was decided by it.
 #[derive(Clone)]
-pub(crate) struct Start {
+pub(crate) struct BodyStart {
     pub(crate) bytes: Bytes,
     /// How many bytes of the caller's they are.
     read: u64,
@@ -90,7 +90,7 @@ pub(crate) struct Start {
     pub(crate) whole: bool,
 }
 
-impl Start {
+impl BodyStart {
     /// With other bytes in the place of what was read.
     pub(crate) fn replaced(&self, bytes: Option<Vec<u8>>) -> Self {
         Self { bytes: bytes.map_or_else(|| self.bytes.clone(), Bytes::from), ..*self }
@@ -138,9 +138,10 @@ impl Kept {
 }
 
 impl Source {
-    /// Takes a caller's body: `declared` is its length, if there is one, `start` what was read of it.
+    /// Takes a caller's body: `declared` is its length, if there is one, `start` what was read of
+    /// it.
     pub(crate) async fn of(
-        start: Option<Start>,
+        start: Option<BodyStart>,
         body: Incoming,
         declared: Option<u64>,
         options: &Options,
@@ -235,7 +236,7 @@ fn broke_off(source: &hyper::Error) -> Error {
 }
 
 /// Reads a body until it has more than `limit` bytes, or to its end.
-pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<Start, Error> {
+pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<BodyStart, Error> {
     let mut bytes = BytesMut::new();
     let mut whole = false;
     while bytes.len() <= limit && !whole {
@@ -247,7 +248,7 @@ pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<Star
             None => whole = true,
         }
     }
-    Ok(Start { read: bytes.len() as u64, bytes: bytes.freeze(), whole })
+    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.freeze(), whole })
 }
 
 /// Reads a body of known, small length.

@@ -9,7 +9,7 @@
 //! | `grants` | answers that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
-//! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, made by `local_response` |
+//! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, by `local_response` |
 
 mod attempts;
 mod body;
@@ -26,7 +26,7 @@ mod send;
 pub(crate) mod ticket;
 
 pub(crate) use attempts::Attempts;
-pub(crate) use body::{Memory, Outgoing, Start, read_start};
+pub(crate) use body::{BodyStart, Memory, Outgoing, read_start};
 pub(crate) use exchange::{Exchanged, exchange};
 pub(crate) use inject::{Injected, form, inject, without};
 pub(crate) use inspect::LONGEST_ERROR;

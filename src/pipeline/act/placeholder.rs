@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::local_response;
 use crate::observe::clock::Timestamp;
 use crate::pipeline::directory::{App, Authenticated};
+use crate::pipeline::error::Error;
 use crate::pipeline::plan::{Account, Asked};
 use crate::server::Response;
-use crate::token::Failure;
+use crate::token::{Failure, Unavailable};
 use crate::wechat::placeholder::{self, Claims};
 
 /// The answer: a placeholder for this account and caller, in WeChat's shape.
@@ -47,10 +48,13 @@ pub(crate) fn authorization(
     local_response::json(&json!({ "authorization_info": info }))
 }
 
-/// WeChat's refusal of a code, in its own words.
-pub(crate) fn refused(failure: &Failure) -> Response {
-    let code = failure.errcode.unwrap_or(-1);
-    local_response::json(&json!({ "errcode": code, "errmsg": failure.message }))
+/// WeChat's refusal of a code, in its own words. Where WeChat could not be reached, or had trouble
+/// of its own, the code was not refused.
+pub(crate) fn refused(failure: Failure) -> Result<Response, Error> {
+    match failure.errcode {
+        Some(code @ 1..) => Ok(local_response::json(&json!({ "errcode": code, "errmsg": failure.message }))),
+        errcode => Err(Unavailable { cause: failure.message, errcode }.into()),
+    }
 }
 
 fn authorizer<'a>(account: &'a Account<'_>) -> Option<&'a str> {

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::{CallerBroke, Memory, Outgoing, Source, Start};
+use super::body::{BodyStart, CallerBroke, Memory, Outgoing, Source};
 use crate::message::headers;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
@@ -42,7 +42,7 @@ impl<'r> Sending<'r> {
     /// Prepares a caller's request; `start` stands for what was read of its body.
     pub(crate) async fn prepare(
         parts: &'r Parts,
-        start: Option<Start>,
+        start: Option<BodyStart>,
         body: Incoming,
         options: &Options,
         memory: &Arc<Memory>,

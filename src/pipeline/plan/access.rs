@@ -9,7 +9,7 @@ use crate::pipeline::directory::{App, Caller, Directory};
 use crate::pipeline::error::Error;
 use crate::server::Peer;
 use crate::wechat::Family;
-use crate::wechat::catalogue::{self, CredentialClass};
+use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 use crate::wechat::pattern::Pattern;
 use crate::wechat::placeholder;
 
@@ -25,6 +25,27 @@ pub(crate) fn check_family(app: &App, wanted: Family) -> Result<(), Error> {
         format!(
             "this endpoint is WeCom's (企业微信), and app {} is of kind {}: name an [[app]] with \
              kind = \"wecom\", or add one",
+            app.name,
+            app.kind.as_str()
+        )
+        .into(),
+    ))
+}
+
+/// Refuses a login that the official platform has and WeCom doesn't know, to an app of WeCom's. The
+/// `secret` beside it is the caller's API key, or another app's.
+pub(crate) fn check_login(app: &App, official: &Endpoint, own: &Endpoint) -> Result<(), Error> {
+    let takes_secret =
+        || matches!(official.class, CredentialClass::AppSecret | CredentialClass::ComponentSecret);
+    let is_others = app.kind.family() == Family::Work && own.id == 0 && official.id != 0;
+    if !is_others || official.family == Family::Work || !(official.is_login() || takes_secret()) {
+        return Ok(());
+    }
+    Err(Error::EndpointForbidden(
+        format!(
+            "this endpoint is the official platform's (公众号, 小程序), and app {} is of kind {}: name an \
+             [[app]] with kind = \"official_account\", \"mini_program\" or \"component\", or call WeCom's own \
+             endpoint",
             app.name,
             app.kind.as_str()
         )

@@ -38,11 +38,12 @@ impl<'d> Account<'d> {
         hints: &AppHints<'d, '_>,
         authorizer: Option<Rc<Authorizer>>,
     ) -> Result<Self, Error> {
+        let who = directory.rules(caller);
         let mut named: Option<(&App, NamedBy)> = None;
         for (by, name) in hints.named() {
             let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
-            let app =
-                directory.app(name).or_else(of_platform).ok_or_else(|| unknown_app(directory, name, by))?;
+            let app = directory.app(name).or_else(of_platform);
+            let app = app.ok_or_else(|| unknown_app(directory, who, name, by))?;
             match named {
                 Some((other, _)) if !std::ptr::eq(other, app) => {
                     return Err(Error::BadRequest("the request names two different apps".into()));
@@ -51,7 +52,6 @@ impl<'d> Account<'d> {
                 None => named = Some((app, by)),
             }
         }
-        let who = directory.rules(caller);
         let (app, named_by) = match (named, &hints.placeholder) {
             (Some((app, _)), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
                 return Err(Error::BadRequest(
@@ -116,12 +116,19 @@ fn unnamed<'d>(
 }
 
 /// Where callers are configured, strangers don't learn which apps exist.
-fn unknown_app(directory: &Directory, name: &str, by: NamedBy) -> Error {
+fn unknown_app(directory: &Directory, who: Option<&Caller>, name: &str, by: NamedBy) -> Error {
+    let mut sharing = directory.apps.iter().filter(|app| *app.appid == *name);
+    if let Some(app) = sharing.find(|app| who.is_none_or(|who| who.may_use(app))) {
+        return Error::AppUnknown(
+            format!(
+                "several apps share {}: name the one that is meant, such as /@{}/ or /@{}/",
+                app.appid, app.name, app.identity
+            )
+            .into(),
+        );
+    }
     if directory.has_callers() {
         return forbidden_app(Some(name), by);
-    }
-    if is_secret_like(name) {
-        return Error::AppUnknown("no app has the name that the request gives".into());
     }
     let known = directory.apps.iter().flat_map(|app| [&*app.name, &*app.appid]);
     let advice = suggestion(name, known).map(|near| format!(", did you mean {near}?"));
@@ -132,19 +139,13 @@ fn unknown_app(directory: &Directory, name: &str, by: NamedBy) -> Error {
 /// In the same words whether or not the app exists.
 fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
     let app = match (name, by) {
-        (Some(name), _) if !is_secret_like(name) => format!("app {}", quoted(name)).into(),
+        (Some(name), _) => format!("app {}", quoted(name)).into(),
         (_, NamedBy::Host) => Cow::from("the app of this Host"),
         (_, NamedBy::Placeholder) => "the app of this placeholder token".into(),
         (_, NamedBy::Default | NamedBy::OnlyApp) => "the default app".into(),
         _ => "the app that the request names".into(),
     };
     Error::CallerForbidden(format!("{app} is not among this caller's `apps`").into())
-}
-
-/// Who mixes up the settings of an SDK sends a secret where the appid belongs; those have 32
-/// characters.
-fn is_secret_like(name: &str) -> bool {
-    name.len() >= 32
 }
 
 impl Authorizer {

@@ -57,7 +57,7 @@ pub(crate) fn by_secret<'d>(
 }
 
 /// The caller of a token call that shows no placeholder: a secret that is no caller's key is
-/// refused. Beside a key that holds nobody looks at it.
+/// refused. Ignored if a valid key is present.
 pub(crate) fn of_token_call<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,

@@ -1,8 +1,8 @@
 //! The order in which a request is decided: the request line and keys, then the caller, then the
 //! account, then all else. The pipeline and `explain` both go through here.
 //!
-//! Between the steps stands what a plan needs from outside: the body of a token call or a form before
-//! the second, the look-up of an account that authorised a platform before the third.
+//! Between the steps stands what a plan needs from outside: the body of a token call or a form
+//! before the second, the look-up of an account that authorised a platform before the third.
 
 use std::rc::Rc;
 
@@ -130,8 +130,8 @@ impl<'d, 'r> Opening<'d, 'r> {
         if known { Step::Body } else { Step::Caller }
     }
 
-    /// How much of the body must be read for the next step: a token call's, or the beginning of what
-    /// may be a form. Of what has no body nothing must.
+    /// How much of the body must be read for the next step: a token call's, or the beginning of
+    /// what may be a form. Of what has no body nothing must.
     pub(crate) fn reads_ahead(&self, bodyless: bool) -> Option<usize> {
         if self.asked.is_some() {
             return Some(TokenCall::LONGEST);
@@ -306,6 +306,7 @@ impl<'d, 'r> Draft<'d, 'r> {
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.parts.method;
         access::check_family(account.app, target.endpoint.family)?;
+        access::check_login(account.app, self.target.endpoint, target.endpoint)?;
         access::permit(self.directory().rules(self.caller), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;

@@ -1,23 +1,19 @@
-//! Placeholder tokens in places where they name nothing. Looked past, the request would go to another
-//! app than the one that the caller means, and the placeholder to WeChat.
+//! Placeholder tokens in places where they name nothing. Looked past, the request would go to
+//! another app than the one that the caller means, and the placeholder to WeChat.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use memchr::memmem::Finder;
 
 use super::target::Target;
 use super::token_call::Asked;
 use crate::message::query;
 use crate::pipeline::error::Error;
-use crate::wechat::placeholder::{self, PREFIX};
-
-static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
+use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
 /// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
 /// token call asks with goes to nobody.
@@ -26,7 +22,8 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
         return Err(misplaced(&format!("the header {name}")));
     }
     let path = parts.uri.path();
-    if is_assigned(path) || placeholder::is_within(path.as_bytes()) {
+    let is_known = target.prefix.is_none() && target.endpoint.id != 0;
+    if !is_known && (is_assigned(path) || placeholder::is_within(path.as_bytes())) {
         return Err(misplaced("the path"));
     }
     let granted = |text: &str| {
@@ -39,7 +36,8 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
     {
         return Err(misplaced(&format!("the query's {}", query::keys(&text))));
     }
-    // A form's texts are people's: a short word that only begins as a placeholder does may be theirs.
+    // A form's texts are people's: a short word that only begins as a placeholder does may be
+    // theirs.
     let is_stray =
         |text: &Cow<'_, str>| text.contains("token=wxgate-") || placeholder::is_within(text.as_bytes());
     if let Some(form) = target.form
@@ -65,8 +63,8 @@ fn misplaced(place: &str) -> Error {
     )
 }
 
-/// Hosts, programs and request ids may have names that begin like a placeholder. As the bearer token
-/// it has its place.
+/// Hosts, programs and request ids may have names that begin like a placeholder. As the bearer
+/// token it has its place.
 fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     let value = value.as_bytes();
     if value.starts_with(PREFIX.as_bytes()) && name.as_str().ends_with("token") {

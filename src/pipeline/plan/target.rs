@@ -9,7 +9,7 @@ use http::{Method, Uri, Version};
 use memchr::memmem::Finder;
 
 use crate::message::form::Form;
-use crate::message::{host, path, query};
+use crate::message::{METHODS, host, path, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::Family;
@@ -90,19 +90,9 @@ impl<'r> Target<'r> {
             ));
         }
         // TRACE would echo the token; of others nobody knows what they would do.
-        if !matches!(
-            parts.method,
-            Method::GET
-                | Method::POST
-                | Method::HEAD
-                | Method::PUT
-                | Method::DELETE
-                | Method::PATCH
-                | Method::OPTIONS
-        ) {
+        if !METHODS.contains(&parts.method.as_str()) {
             return Err(Error::BadRequest(
-                "this method is not for WeChat's API: send GET, POST, HEAD, PUT, DELETE, PATCH or OPTIONS"
-                    .into(),
+                format!("this method is not for WeChat's API, expected one of {}", METHODS.join(", ")).into(),
             ));
         }
         if named.is_none() && parts.version >= Version::HTTP_11 {
@@ -111,7 +101,7 @@ impl<'r> Target<'r> {
         if several {
             return Err(Error::Malformed("there are several Host headers".into()));
         }
-        let (prefix, path) = split_prefix(path::fold(uri.path()));
+        let (prefix, path) = split_prefix(uri.path());
         path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
         Ok(Self {
             prefix,
@@ -167,8 +157,10 @@ impl<'r> Target<'r> {
     }
 }
 
-/// `/@NAME/rest` names an app; the rest is WeChat's path.
+/// `/@NAME/rest` names an app; the rest is WeChat's path. Of two slashes in front of either one
+/// counts.
 pub(crate) fn split_prefix(path: &str) -> (Option<&str>, &str) {
+    let path = path::fold(path);
     match path.strip_prefix("/@") {
         None => (None, path),
         Some(rest) => match rest.find('/') {
@@ -188,6 +180,8 @@ mod tests {
     fn a_prefix_names_the_app_and_is_no_part_of_the_path() {
         assert_eq!(split_prefix("/@shop/cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
         assert_eq!(split_prefix("/@shop//cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
+        assert_eq!(split_prefix("//@shop//cgi-bin/user/info"), (Some("shop"), "/cgi-bin/user/info"));
+        assert_eq!(split_prefix("//wxgate/token"), (None, "/wxgate/token"));
         assert_eq!(split_prefix("/@shop"), (Some("shop"), "/"));
         assert_eq!(split_prefix("/@/x"), (Some(""), "/x"));
         assert_eq!(split_prefix("/cgi-bin/@x/y"), (None, "/cgi-bin/@x/y"));

@@ -13,8 +13,8 @@ use crate::pipeline::user_tokens::UserTokens;
 use crate::server::Peer;
 use crate::token::Handle;
 
-/// Two accounts, a platform and WeCom; "orders" may use all but the mini program, "reports" only
-/// reads users.
+/// Two accounts, a platform and WeCom, of which one corporation has two apps; "orders" may use all
+/// but the mini program and "sales", "reports" only reads users.
 const APPS: &str = r#"
 [[app]]
 name = "shop"
@@ -42,13 +42,27 @@ appid = "ww0000000000000001"
 kind = "wecom"
 agent_id = "1"
 secret = { env = "S" }
+
+[[app]]
+name = "sales"
+appid = "ww0000000000000002"
+kind = "wecom"
+agent_id = "1"
+secret = { env = "S" }
+
+[[app]]
+name = "support"
+appid = "ww0000000000000002"
+kind = "wecom"
+agent_id = "2"
+secret = { env = "S" }
 "#;
 /// The hashes are filled in.
 const CALLERS: &str = r#"
 [[caller]]
 name = "orders"
 key_sha256 = "ORDERS"
-apps = ["shop", "tenants", "hr"]
+apps = ["shop", "tenants", "hr", "support"]
 
 [[caller]]
 name = "reports"
@@ -241,7 +255,7 @@ fn a_request_for_no_app_is_refused() {
             (
                 "GET /@0123456789abcdef0123456789abcdef/cgi-bin/user/info",
                 &[],
-                "app_unknown: no app has the name that the request gives",
+                "app_unknown: no app is named *",
             ),
             ("GET /cgi-bin/user/info", &[("x-wxgate-app", "a\"b")], "app_unknown: no app is named a\\\"b"),
             ("GET /cgi-bin/user/info?access_token=wxgate-damaged", &[], "40001: "),
@@ -249,11 +263,65 @@ fn a_request_for_no_app_is_refused() {
     );
     rows(
         true,
-        &[(
-            "GET /@cafe/cgi-bin/user/info",
-            &[ORDERS],
-            "caller_forbidden: app cafe is not among this caller's `apps`",
-        )],
+        &[
+            (
+                "GET /@cafe/cgi-bin/user/info",
+                &[ORDERS],
+                "caller_forbidden: app cafe is not among this caller's `apps`",
+            ),
+            (
+                "GET /@canary-key-of-orders-5d1c/cgi-bin/user/info",
+                &[ORDERS],
+                "caller_forbidden: app * is not among this caller's `apps`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_corporation_with_several_apps_is_none_of_them() {
+    let request = "GET /@ww0000000000000002/cgi-bin/user/get";
+    let expected = "app_unknown: several apps share ww0000000000000002: name the one that is meant, such as ";
+    let first = format!("{expected}/@sales/ or /@ww0000000000000002.1/");
+    let second = format!("{expected}/@support/ or /@ww0000000000000002.2/");
+    rows(false, &[(request, &[], &first), ("GET /@ww0000000000000002.2/cgi-bin/user/get", &[], "support: ")]);
+    // A caller learns of its own apps alone.
+    rows(
+        true,
+        &[
+            (request, &[ORDERS], &second),
+            (request, &[REPORTS], "caller_forbidden: app ww0000000000000002 is not among"),
+        ],
+    );
+}
+
+#[test]
+fn a_login_that_wecom_does_not_have_is_refused_to_its_apps() {
+    for (path, expected) in [
+        (
+            "/sns/jscode2session?secret=key-of-orders&js_code=C",
+            "48001: this endpoint is the official platform's",
+        ),
+        ("//SNS/jscode2session/?secret=key-of-orders", "48001: this endpoint is the official"),
+        ("/sns/oauth2/access_token?secret=key-of-orders&code=C", "48001: this endpoint is the official"),
+        ("/sns/component/jscode2session?appid=a", "48001: this endpoint is the official"),
+        ("/cgi-bin/component/clear_quota/v2", "endpoint_forbidden: this endpoint is the official"),
+    ] {
+        for headers in [&[][..], &[ORDERS]] {
+            let planned = planned(!headers.is_empty(), &format!("POST /@hr{path}"), headers, "");
+            assert!(planned.starts_with(expected), "{path}: {planned}");
+            assert!(planned.contains("app hr is of kind wecom"), "{path}: {planned}");
+        }
+    }
+    let login = "/cgi-bin/miniprogram/jscode2session";
+    rows(
+        false,
+        &[
+            (&format!("GET /@hr{login}?js_code=C"), &[], "hr: token as access_token"),
+            ("GET /@shop/sns/jscode2session?js_code=C", &[], "shop: secret"),
+            // Listed nowhere.
+            ("GET /@hr/cgi-bin/x", &[], "hr: token as access_token"),
+        ],
     );
 }
 

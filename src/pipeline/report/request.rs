@@ -169,8 +169,8 @@ impl Report {
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
-    /// The answer to the caller whose request had `headers`, with those that the proxy adds; what it
-    /// turned out to be is noted.
+    /// The answer to the caller whose request had `headers`, with those that the proxy adds; what
+    /// it turned out to be is noted.
     pub(crate) fn deliver(
         mut self,
         decided: Result<Response, Error>,
@@ -231,7 +231,11 @@ impl Report {
     fn about(&self) -> String {
         let Some(caller) = self.caller_name() else { return String::new() };
         let app = self.app().map(|app| format!(", app {}", app.name)).unwrap_or_default();
-        let (method, path) = (error::quoted(self.method.as_str()), error::quoted(self.path()));
+        let method = error::quoted(self.method.as_str());
+        let path = match self.identity.endpoint.map(|endpoint| endpoint.path) {
+            Some(known) if known == self.path() => known.into(),
+            _ => error::quoted(self.path()),
+        };
         format!(" [caller {caller}{app}, {method} {path}]")
     }
 

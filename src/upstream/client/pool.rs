@@ -156,7 +156,7 @@ impl<B: Payload> Pool<B> {
     /// more.
     pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
         let now = Instant::now();
-        if now >= connection.retires_at || connection.meter.deaf.get() {
+        if now >= connection.retires_at || connection.meter.peer_closed.get() {
             return;
         }
         connection.parked_at = Some(now);

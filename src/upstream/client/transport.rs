@@ -1,5 +1,5 @@
-//! A socket that remembers whether bytes went either way, and that is still read once the other side
-//! takes no more.
+//! A socket that remembers whether bytes went either way, and that is still read once the other
+//! side takes no more.
 
 use std::cell::Cell;
 use std::io;
@@ -19,18 +19,18 @@ pub(super) struct Meter {
     /// The other side reads no further. Whoever answers before it has the whole request, and
     /// closes, has mostly answered already: what is still to be written is dropped, and what it
     /// sent decides.
-    pub(super) deaf: Cell<bool>,
+    pub(super) peer_closed: Cell<bool>,
 }
 
 impl Meter {
     /// Whether a failed write leaves an answer to be read. Where nothing of the request was
     /// written the failure itself is the better news: the request may go out on another connection.
-    fn goes_deaf(&self, error: &io::Error) -> bool {
+    fn peer_closes(&self, error: &io::Error) -> bool {
         let closed = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
         if closed && self.written.get() {
-            self.deaf.set(true);
+            self.peer_closed.set(true);
         }
-        self.deaf.get()
+        self.peer_closed.get()
     }
 }
 
@@ -61,11 +61,11 @@ impl AsyncWrite for Transport {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.meter.deaf.get() {
+        if self.meter.peer_closed.get() {
             return Poll::Ready(Ok(bytes.len()));
         }
         match Pin::new(&mut self.socket).poll_write(context, bytes) {
-            Poll::Ready(Err(error)) if self.meter.goes_deaf(&error) => Poll::Ready(Ok(bytes.len())),
+            Poll::Ready(Err(error)) if self.meter.peer_closes(&error) => Poll::Ready(Ok(bytes.len())),
             written => {
                 if matches!(written, Poll::Ready(Ok(1..))) {
                     self.meter.written.set(true);
@@ -76,11 +76,11 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.meter.deaf.get() {
+        if self.meter.peer_closed.get() {
             return Poll::Ready(Ok(()));
         }
         match Pin::new(&mut self.socket).poll_flush(context) {
-            Poll::Ready(Err(error)) if self.meter.goes_deaf(&error) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) if self.meter.peer_closes(&error) => Poll::Ready(Ok(())),
             flushed => flushed,
         }
     }

@@ -1,4 +1,5 @@
-//! wxgate as the HTTP proxy of a service that keeps WeChat's own address: `HTTP_PROXY`, and `http://` in the URL.
+//! wxgate as the HTTP proxy of a service that keeps WeChat's own address: `HTTP_PROXY`, and
+//! `http://` in the URL.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -69,6 +70,9 @@ async fn it_is_no_proxy_for_anybody_else_and_makes_no_tunnels() {
     let answer = raw(&gate.authority(), tunnel).await;
     assert_eq!(answer.refusal().1, "bad_request");
     assert!(answer.text().contains("http:// in place of https://"), "{}", answer.text());
+    // 200 would say that the tunnel stands.
+    gate.reload("error_status = \"wechat\"", SHOP);
+    assert_eq!(raw(&gate.authority(), tunnel).await.refusal(), (400, "bad_request", -70400));
     assert!(gate.journal("*").iter().all(|entry| entry.path == "/cgi-bin/stable_token"));
 }
 

@@ -34,7 +34,14 @@ async fn refusals_have_status_200_except_where_no_sdk_would_look_into_a_body() {
             assert_eq!(gate.get_with(path, &[ORDERS]).await.refusal(), (200, code, errcode), "{path}");
         }
 
-        for path in ["/wxgate/token", "/@shop/wxgate/token", "/wxgate/jssdk/signature"] {
+        for path in [
+            "/wxgate/token",
+            "//wxgate/token",
+            "/@shop/wxgate/token",
+            "/@shop//wxgate/token",
+            "//@shop//wxgate/jssdk/signature",
+            "/wxgate/jssdk/signature",
+        ] {
             assert_eq!(gate.get_with(path, &[]).await.refusal(), (401, "caller_unknown", -70401), "{path}");
         }
         let head = Answer::of(gate.client.head(gate.url(INFO))).await;

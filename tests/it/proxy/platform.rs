@@ -20,7 +20,8 @@ pub(super) const AUTHORIZER_TOKEN: &str = "/cgi-bin/component/api_authorizer_tok
 pub(super) const COMPONENT_TOKEN: &str = "/cgi-bin/component/api_component_token";
 const QUERY_AUTH: &str = "/cgi-bin/component/api_query_auth";
 
-/// A platform before a sandbox in which accounts have authorised it, on a store that has their refresh tokens.
+/// A platform before a sandbox in which accounts have authorised it, on a store that has their
+/// refresh tokens.
 pub(super) struct Platform {
     pub(super) gate: Gate,
     pub(super) store: Store,
@@ -222,7 +223,8 @@ async fn an_account_is_acted_for_by_its_appid_in_the_path() {
     assert_eq!(gate.get(&format!("/@{}@tenants/cgi-bin/user/info?openid=o", appid(1))).await.errcode(), 0);
     assert_eq!(platform.fetches(), 1);
 
-    // Without an account there is no token for an account's endpoint; and one that never authorised is no app.
+    // Without an account there is no token for an account's endpoint; and one that never authorised
+    // is no app.
     let nobody = gate.get("/@tenants/cgi-bin/user/info?openid=o").await;
     assert_eq!(nobody.refusal(), (400, "bad_request", -70400));
     assert!(nobody.text().contains("name it by path prefix"), "{}", nobody.text());
@@ -299,7 +301,8 @@ async fn another_refresh_token_is_in_the_store_before_the_token_that_came_with_i
         let before = platform.refresh_token(0).await;
         gate.sandbox.rotate(Target { appid: Some(appid(0)), ..Target::default() });
         assert_eq!(gate.get(&path).await.errcode(), 0);
-        // The call was answered by a token whose fetch brought another refresh token: that one is kept by now.
+        // The call was answered by a token whose fetch brought another refresh token: that one is
+        // kept by now.
         assert_ne!(platform.refresh_token(0).await, before);
     }
     assert_eq!(platform.fetches(), 5);
@@ -379,6 +382,33 @@ async fn an_sdk_of_platforms_gets_placeholders_for_all_its_tokens() {
     }
     let wrong = json!({ "component_appid": COMPONENT, "component_appsecret": "no key" });
     assert_eq!(post(gate, COMPONENT_TOKEN, &wrong).await.errcode(), 40125);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_wechat_could_not_judge_is_to_be_shown_again_later() {
+    let callers = caller("crm", &[KEY], &["tenants"], "allow = [\"**\"]");
+    let platform = Platform::with(1, &callers).await;
+    let gate = &platform.gate;
+    let body = json!({
+        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
+    });
+    let answer = post(gate, COMPONENT_TOKEN, &body).await.json();
+    let placeholder = answer["component_access_token"].as_str().expect("a placeholder");
+    let path = format!("{QUERY_AUTH}?component_access_token={placeholder}");
+    let code = json!({ "component_appid": COMPONENT, "authorization_code": appid(0) });
+    for (action, expected) in [
+        (Action::Reset { when: Default::default() }, (502, "token_unavailable", 45011)),
+        (Action::Errcode { errcode: -1, errmsg: None }, (502, "token_unavailable", 45011)),
+    ] {
+        let fault = gate.sandbox.fault(Fault::new(action).path(QUERY_AUTH));
+        assert_eq!(post(gate, &path, &code).await.refusal(), expected);
+        gate.sandbox.end_fault(fault);
+    }
+    // WeChat's own refusal stays as it is.
+    let fault = gate.sandbox.fault(fails(QUERY_AUTH, 61010));
+    let refused = post(gate, &path, &code).await;
+    assert_eq!((refused.status, refused.errcode(), refused.header("x-wxgate-error")), (200, 61010, None));
+    gate.sandbox.end_fault(fault);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,7 +64,24 @@ async fn each_app_of_a_corporation_has_its_own_token() {
     // The corporation alone names neither.
     let answer = gate.get(&format!("/@{CORP}/cgi-bin/user/get?userid=u")).await;
     assert_eq!(answer.refusal(), (400, "app_unknown", -70400));
+    assert!(answer.text().contains("several apps share"), "{}", answer.text());
     assert_eq!(gate.get(&format!("/@{CORP}.1000002/cgi-bin/user/get?userid=u")).await.errcode(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_of_the_official_platforms_does_not_take_a_callers_key_to_wecom() {
+    let gate = gate(&caller("bots", &[KEY], &["sales"], "")).await;
+    let path = "/@sales/sns/jscode2session";
+    let form = "application/x-www-form-urlencoded";
+    let body = format!("secret={KEY}&js_code=C");
+    let in_query = gate.get(&format!("{path}?{body}")).await;
+    let in_form = gate.client.post(gate.url(path)).header("content-type", form).body(body);
+    for answer in [in_query, Answer::of(in_form).await] {
+        assert_eq!(answer.refusal(), (200, "endpoint_forbidden", 48001));
+        assert!(answer.text().contains("kind wecom"), "{}", answer.text());
+        assert!(!answer.text().contains(KEY), "{}", answer.text());
+    }
+    assert!(gate.journal("*").iter().all(|entry| entry.path == "/cgi-bin/gettoken"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,8 @@ async fn every_access_line_says_whom_the_request_came_from() {
     let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], ""));
     let gate = Gate::with(Setup { listen, apps, workers: 1, ..Setup::default() }).await.settled().await;
     let token = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={KEY}");
-    // Answered by WeChat, by wxgate, refused, and no HTTP at all. Nobody is trusted, so nobody is believed.
+    // Answered by WeChat, by wxgate, refused, and no HTTP at all. Nobody is trusted, so nobody is
+    // believed.
     let told = [("x-wxgate-key", KEY), ("x-forwarded-for", "203.0.113.1")];
     assert_eq!(gate.get_with(PATH, &told).await.status, 200);
     assert_eq!(gate.get_with(&token, &[]).await.status, 200);
@@ -110,6 +111,30 @@ async fn a_refused_caller_is_known_by_its_program() {
     let [long, typed] = &lines[expected.len()..] else { panic!("{lines:?}") };
     assert_eq!(long["user_agent"].as_str().map(str::len), Some(200));
     assert_eq!(typed["path"], "/@*/cgi-bin/user/get");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_place_of_an_apps_name_is_not_repeated() {
+    for format in ["format = \"json\"", "format = \"pretty\""] {
+        let gate = with_orders("", format).await;
+        let good = ("x-wxgate-key", KEY);
+        for (path, headers) in [
+            (&*format!("/@{KEY}{PATH}"), &[good][..]),
+            (PATH, &[good, ("x-wxgate-app", KEY)]),
+            (&format!("{PATH}?from_appid={KEY}"), &[good]),
+            (&format!("/cgi-bin/token?appid={KEY}&secret={KEY}"), &[]),
+            (&format!("/@shop/cgi-bin/{KEY}"), &[]),
+            (&format!("/@shop/cgi-bin/../{KEY}"), &[good]),
+        ] {
+            let answer = gate.get_with(path, headers).await;
+            assert_ne!(answer.errcode(), 0, "{path}");
+            assert!(!answer.text().contains(KEY), "{path}: {}", answer.text());
+        }
+        let log = gate.log.clone();
+        gate.running.drain().await;
+        assert!(!log.text().contains(KEY), "{}", log.text());
+        assert!(log.text().contains("app * is not among this caller's `apps`"), "{}", log.text());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

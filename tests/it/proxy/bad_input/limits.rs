@@ -53,7 +53,8 @@ async fn connections_that_served_are_closed_when_idle_too() {
     let gate = Gate::with(server("idle_timeout = \"300ms\"")).await.warm().await;
     gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 700 }).path("/cgi-bin/user/get"));
     let mut callers = Vec::new();
-    // A request that is refused at once, one that waits for WeChat longer than the timeout, a download.
+    // A request that is refused at once, one that waits for WeChat longer than the timeout, a
+    // download.
     for path in ["/@nobody/cgi-bin/user/get", "/cgi-bin/user/get", "/cgi-bin/media/get?media_id=blob-300000"]
     {
         for _ in 0..50 {
@@ -158,7 +159,7 @@ async fn unknown_names_get_a_clear_answer() {
     // But for methods that it has none of.
     for method in ["BREW", "TRACE", "PROPFIND", "post"] {
         let answer = send(&gate, by(method)).await.expect("an answer");
-        answer.assert_refused(400, "bad_request", "send GET, POST, HEAD, PUT, DELETE, PATCH or OPTIONS");
+        answer.assert_refused(400, "bad_request", "expected one of GET, POST, HEAD, PUT,");
     }
     assert_eq!(gate.journal("/cgi-bin/message/template/send").len(), 5);
     assert_sound(&gate).await;

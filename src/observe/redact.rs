@@ -6,7 +6,7 @@ const SHORTEST_SECRET: usize = 24;
 const PLACEHOLDER: &str = "wxgate-";
 
 /// `text` in pieces, of which those that may be a key or token are `*`.
-pub(super) fn redacted(text: &str) -> impl Iterator<Item = &str> {
+pub fn redacted(text: &str) -> impl Iterator<Item = &str> {
     let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -21,7 +21,20 @@ pub(super) fn redacted(text: &str) -> impl Iterator<Item = &str> {
 fn may_be_secret(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     word.starts_with(PLACEHOLDER)
-        || word.len() >= SHORTEST_SECRET && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+        || word.len() >= SHORTEST_SECRET
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_alphabetic)
+            && !is_rid(word)
+}
+
+/// WeChat's id of a request, which its support asks for: `65f1a2b3-0c4d5e6f-7a8b9c0d`.
+fn is_rid(word: &str) -> bool {
+    let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    word.len() == 26
+        && word.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 17 => byte == b'-',
+            _ => is_hex(byte),
+        })
 }
 
 #[cfg(test)]
@@ -42,6 +55,11 @@ mod tests {
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 务/1",
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 务/1",
             ),
+            (
+                "errcode 40001, rid: 65f1a2b3-0c4d5e6f-7a8b9c0d",
+                "errcode 40001, rid: 65f1a2b3-0c4d5e6f-7a8b9c0d",
+            ),
+            ("key 65f1a2b3-0c4d5e6f-7a8b9c0d1", "key *"),
             ("key=6f1e0c5ad84b4cf2a9d1e7b3c5f80921;", "key=*;"),
             ("", ""),
         ] {

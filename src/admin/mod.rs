@@ -9,11 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
 use crate::observe::process;
-use crate::server::{Address, Handler, Peer, Refusal, Request, Response};
+use crate::server::{Address, Handler, Peer, Refusal, Repeated, Request, Response};
 
 mod answer;
 mod events;
@@ -44,7 +45,17 @@ pub struct Endpoint {
     admin: Arc<Admin>,
     feed: Arc<Feed>,
     /// Of requests, by reason.
-    denials: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    denials: Arc<Mutex<BTreeMap<&'static str, Denials>>>,
+    /// TLS that came to the plain port.
+    tls: Arc<Mutex<Repeated>>,
+}
+
+/// The requests that were denied for a reason.
+#[derive(Clone, Copy, Debug, Default)]
+struct Denials {
+    all: u64,
+    /// Scanners and misconfigured scrapers make them without end.
+    reads: Repeated,
 }
 
 impl Handler for Endpoint {
@@ -60,21 +71,24 @@ impl Handler for Endpoint {
         match self.admin.permit(route.need(), &request) {
             Ok(()) => self.answer(&route, &request, audit).await,
             Err(denied) => {
-                audit().denied(denied.reason());
-                *self.denials.lock().entry(denied.reason()).or_default() += 1;
+                self.deny(&route, denied, audit);
                 answer::denied(denied)
             }
         }
     }
 
-    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<http::Response<Bytes>> {
+    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let (status, problem) = match refusal {
             Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
             Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
             Refusal::NotHttp => {
-                tracing::warn!(
-                    "TLS came to the admin address, which speaks plain HTTP: write http:// in place of https://"
-                );
+                if let Some(connections) = self.tls.lock().add(Instant::now()) {
+                    tracing::warn!(
+                        remote = %peer.remote(),
+                        connections,
+                        "TLS came to the admin address, which speaks plain HTTP: write http:// in place of https://"
+                    );
+                }
                 return None;
             }
             Refusal::Malformed
@@ -90,7 +104,22 @@ impl Handler for Endpoint {
 impl Endpoint {
     /// Serves `admin`.
     pub fn new(admin: Arc<Admin>) -> Self {
-        Self { admin, feed: Arc::new(Feed::new()), denials: Arc::default() }
+        Self { admin, feed: Arc::new(Feed::new()), denials: Arc::default(), tls: Arc::default() }
+    }
+
+    /// Counts a request that is denied, and tells it: each action, but reads at a bounded rate.
+    fn deny(&self, route: &Route<'_>, denied: Denied, audit: impl Fn() -> Audit) {
+        let reads = {
+            let mut all = self.denials.lock();
+            let denials = all.entry(denied.reason()).or_default();
+            denials.all += 1;
+            (route.need() != Need::Change).then(|| denials.reads.add(Instant::now()))
+        };
+        match reads {
+            None => audit().denied(denied.reason()),
+            Some(Some(count)) => audit().denied_reads(denied.reason(), count),
+            Some(None) => {}
+        }
     }
 
     /// Shows or does what is asked for; `audit` is begun for what is done.
@@ -124,8 +153,8 @@ impl Endpoint {
         process::expose(self.admin.state.started_at, &mut out);
         self.admin.state.reloads.borrow().expose(&mut out);
         out.counter("wxgate_admin_denied_total", "Requests denied at the admin address.");
-        for (reason, count) in &*self.denials.lock() {
-            out.sample(&[("reason", reason)], *count as f64);
+        for (reason, denials) in &*self.denials.lock() {
+            out.sample(&[("reason", reason)], denials.all as f64);
         }
         for expose in &self.admin.exposers {
             expose(&mut out);

@@ -13,6 +13,8 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 mod delivery;
 mod outcome;
@@ -27,7 +29,7 @@ use self::platforms::{Platform, Platforms};
 use crate::message::body::Body;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
-use crate::server::{self, Handler, Peer, Refusal, Request, Response, TrustedProxies};
+use crate::server::{self, Handler, Peer, Refusal, Repeated, Request, Response, TrustedProxies};
 use crate::wechat::callback::{open, open_echo};
 
 /// How long a push's body may take to come, however steadily it does.
@@ -55,6 +57,8 @@ pub struct Callbacks {
     deliver: Deliver,
     clock: Clock,
     counts: Counts,
+    /// TLS that came to this plain port.
+    tls: Mutex<Repeated>,
 }
 
 /// Serves [`Callbacks`] on one worker.
@@ -70,6 +74,7 @@ impl Callbacks {
             deliver,
             clock,
             counts: Counts::default(),
+            tls: Mutex::default(),
         };
         callbacks.configure(platforms);
         callbacks
@@ -175,14 +180,18 @@ impl Handler for Endpoint {
         self.0.answer(request, peer).await
     }
 
-    fn refuse(&self, refusal: Refusal, _peer: Peer) -> Option<http::Response<Bytes>> {
+    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let status = match refusal {
             Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::AmbiguousFraming => StatusCode::BAD_REQUEST,
             Refusal::NotHttp => {
-                tracing::warn!(
-                    "TLS came to the callback address, which speaks plain HTTP: the proxy before it must end TLS"
-                );
+                if let Some(connections) = self.0.tls.lock().add(Instant::now()) {
+                    tracing::warn!(
+                        remote = %peer.remote(),
+                        connections,
+                        "TLS came to the callback address, which speaks plain HTTP: the proxy before it must end TLS"
+                    );
+                }
                 return None;
             }
             Refusal::Malformed

@@ -66,13 +66,8 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
         };
         text += &format!("  {:24}{:18}{kind}\n", app.appid, shown(app));
     }
-    if let Some(app) = apps.first() {
-        let secret = if configured { "\"$SECRET\"" } else { SECRET };
-        text += &format!(
-            "\nA token:\n  {curl} -G {base}/cgi-bin/token -d grant_type=client_credential \\\n    \
-             -d appid={} -d secret={secret}\n",
-            app.appid
-        );
+    if let Some(fetch) = apps.iter().find_map(|app| token_call(app, configured)) {
+        text += &format!("\nA token:\n  {curl} -G {base}{fetch}\n");
     }
     text += &format!(
         "\nKill all tokens, as somebody else's fetch does:\n  {curl} {base}/sandbox/rotate -d '{{}}'\n\
@@ -87,4 +82,43 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
     }
     text.push_str("\nCtrl-C ends it.\n");
     text
+}
+
+/// How a token of the app is fetched, if an id and a secret are enough for that.
+fn token_call(app: &App, configured: bool) -> Option<String> {
+    let secret = if configured { "\"$SECRET\"" } else { SECRET };
+    match app.kind {
+        AppKind::OfficialAccount | AppKind::MiniProgram => Some(format!(
+            "/cgi-bin/token -d grant_type=client_credential \\\n    -d appid={} -d secret={secret}",
+            app.appid
+        )),
+        AppKind::Wecom => {
+            Some(format!("/cgi-bin/gettoken \\\n    -d corpid={} -d corpsecret={secret}", app.appid))
+        }
+        // They also want a ticket, or are no GET.
+        AppKind::Component | AppKind::Suite | AppKind::Provider => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wxgate::sandbox::{App, AppKind, SECRET};
+    use wxgate::server::Address;
+
+    use super::introduction;
+
+    #[test]
+    fn the_hint_fetches_a_token_that_its_app_has() {
+        let address = Address::Tcp("127.0.0.1:1".into());
+        let hint = |kinds: &[AppKind]| {
+            let apps: Vec<_> = kinds.iter().map(|kind| App::new("id", SECRET, *kind)).collect();
+            introduction(&address, &apps, false, false)
+        };
+        let of_wecom = hint(&[AppKind::Wecom, AppKind::MiniProgram]);
+        assert!(of_wecom.contains("-G http://127.0.0.1:1/cgi-bin/gettoken "), "{of_wecom}");
+        assert!(of_wecom.contains("-d corpid=id -d corpsecret=secret\n"), "{of_wecom}");
+        let of_account = hint(&[AppKind::Component, AppKind::MiniProgram]);
+        assert!(of_account.contains("/cgi-bin/token -d grant_type=client_credential"), "{of_account}");
+        assert!(!hint(&[AppKind::Suite]).contains("A token:"));
+    }
 }

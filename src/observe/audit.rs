@@ -21,13 +21,15 @@ pub struct Audit {
     outcome: &'static str,
     /// Why it failed, or was denied.
     cause: Option<Cow<'static, str>>,
+    /// How many like it this line stands for, where not each has one.
+    count: Option<u64>,
 }
 
 impl Audit {
     /// `action` is asked for by `remote`, or by a signal.
     pub fn begin(remote: Option<Remote>, action: &'static str) -> Self {
         let cause = Some("whoever asked hung up before it was done".into());
-        Self { remote, action, app: None, endpoint: None, outcome: "failed", cause }
+        Self { remote, action, app: None, endpoint: None, outcome: "failed", cause, count: None }
     }
 
     /// It concerns this app.
@@ -56,17 +58,23 @@ impl Audit {
     pub fn denied(mut self, reason: &'static str) {
         (self.outcome, self.cause) = ("denied", Some(reason.into()));
     }
+
+    /// The same of the last of so many reads.
+    pub fn denied_reads(mut self, reason: &'static str, count: u64) {
+        self.count = Some(count);
+        self.denied(reason);
+    }
 }
 
 impl Drop for Audit {
     fn drop(&mut self) {
-        let Self { action, outcome, .. } = *self;
+        let Self { action, outcome, count, .. } = *self;
         let remote = self.remote.map(tracing::field::display);
         let (app, endpoint, cause) = (self.app.as_deref(), self.endpoint.as_deref(), self.cause.as_deref());
         if outcome == "done" {
             tracing::info!(target: TARGET, kind = "audit", remote, action, outcome, app, endpoint, "{action} {outcome}");
         } else {
-            tracing::warn!(target: TARGET, kind = "audit", remote, action, outcome, app, endpoint, cause, "{action} {outcome}");
+            tracing::warn!(target: TARGET, kind = "audit", remote, action, outcome, app, endpoint, cause, count, "{action} {outcome}");
         }
     }
 }

@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+/// How long before its end a key or certificate is worth a warning.
+pub const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
+
 /// Wall-clock time in milliseconds since the Unix epoch; what token records carry, since machines
 /// share them.
 #[derive(
@@ -77,6 +80,11 @@ impl Timestamp {
     /// The date in Beijing, `2026-11-25`.
     pub fn beijing_date(self) -> String {
         self.in_beijing()[..10].to_owned()
+    }
+
+    /// The date in Beijing of the last day before this moment.
+    pub fn last_beijing_date(self) -> String {
+        Self(self.0 - 1).beijing_date()
     }
 
     /// The time of day in Beijing, `09:41`.
@@ -183,7 +191,7 @@ mod tests {
     fn a_date_ends_at_midnight_in_beijing() {
         let end = Timestamp::end_of_beijing_date("2027-03-31").expect("a day");
         assert_eq!(end.rfc3339(), "2027-03-31T16:00:00.000Z");
-        assert_eq!(Timestamp(end.0 - 1).beijing_date(), "2027-03-31");
+        assert_eq!(end.last_beijing_date(), "2027-03-31");
         assert!(Timestamp::end_of_beijing_date("2028-02-29").is_some());
         for wrong in
             ["", "2027-02-29", "2027-3-31", "27-03-31", "2027-13-01", "2027/03/31", "2027-03-31 ", "x-y-z"]

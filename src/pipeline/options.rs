@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::observe::clock::Timestamp;
+use crate::observe::clock::{ENDS_SOON, Timestamp};
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
 use crate::token;
@@ -42,8 +42,8 @@ impl Options {
     }
 }
 
-/// Which of the proxy's own answers come with the status of what happened. The others come with 200,
-/// as WeChat's do, since most SDKs drop the body of any other.
+/// Which of the proxy's own answers come with the status of what happened. The others come with
+/// 200, as WeChat's do, since most SDKs drop the body of any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorStatus {
     /// Refusals for a limit.
@@ -116,13 +116,10 @@ pub struct CallerOptions {
     pub expires: Option<Timestamp>,
 }
 
-/// How long before its end a key is worth a warning.
-const WARNED_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
-
 impl CallerOptions {
     /// What is to be said of keys that end at `expires`, once that is near.
     pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<String> {
-        let last = Timestamp(expires.0 - 1).beijing_date();
+        let last = expires.last_beijing_date();
         if expires <= now {
             return Some(format!("has passed: the key is refused since {last} ended"));
         }
@@ -132,7 +129,7 @@ impl CallerOptions {
             1 => "tomorrow".to_owned(),
             days => format!("in {days} days"),
         };
-        (expires.since(now) <= WARNED_BEFORE)
+        (expires.since(now) <= ENDS_SOON)
             .then(|| format!("comes {left}: the key is refused after {last} in Beijing"))
     }
 }

@@ -1,5 +1,6 @@
 //! A request as the endpoints see it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
@@ -59,6 +60,20 @@ impl Call {
             .find(|(known, _)| known == name)
             .map(|(_, value)| &**value)
             .filter(|v| !v.is_empty())
+    }
+
+    /// A parameter of the query, or else a field of a POST's form.
+    pub(super) fn param_or_field(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.param(name).map(Cow::Borrowed).or_else(|| self.field(name))
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        let media_type = self.content_type.split(';').next().unwrap_or_default().trim();
+        if !self.is_post() || !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return None;
+        }
+        let mut fields = form_urlencoded::parse(self.body.as_deref()?);
+        fields.find(|(known, _)| known == name).map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 
     /// The first credential of the query, and the parameter's name.

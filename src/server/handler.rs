@@ -43,9 +43,7 @@ impl Peer {
             Self::Unix(user) => Remote::Unix(user),
         }
     }
-}
 
-impl Peer {
     /// Whether it is on this machine.
     pub fn is_local(self) -> bool {
         match self {

@@ -3,16 +3,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustls::{AlertDescription, Error};
 use tokio::time::Instant;
 
+use super::{Peer, Repeated};
 use crate::observe::exposition::Exposition;
-
-/// Between two lines of the log about the same reason.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,15 +111,7 @@ impl Reason {
 
 /// The failed handshakes of a listener. Nothing of it is touched by those that succeed.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<[Failed; REASONS.len()]>);
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Failed {
-    count: u64,
-    /// Of these the log knows.
-    told: u64,
-    told_at: Option<Instant>,
-}
+pub(super) struct Failures(Mutex<[Repeated; REASONS.len()]>);
 
 impl Failures {
     /// Counts one, and tells it if the same was not told just now.
@@ -130,7 +119,7 @@ impl Failures {
         let reason = Reason::of(error);
         if let Some(failures) = self.count(reason, Instant::now()) {
             tracing::warn!(
-                remote = %peer.ip(),
+                remote = %Peer::Tcp(peer).remote(),
                 reason = reason.as_str(),
                 failures,
                 error = error as &dyn std::error::Error,
@@ -140,44 +129,31 @@ impl Failures {
         }
     }
 
-    /// Counts one; if it is to be told, how many there were since that was done last.
     fn count(&self, reason: Reason, now: Instant) -> Option<u64> {
-        let mut all = self.0.lock();
-        let failed = &mut all[reason as usize];
-        failed.count += 1;
-        if failed.told_at.is_some_and(|at| now.duration_since(at) < QUIET) {
-            return None;
-        }
-        failed.told_at = Some(now);
-        Some(failed.count - std::mem::replace(&mut failed.told, failed.count))
+        self.0.lock()[reason as usize].add(now)
     }
 
     /// Adds a sample for each reason that there was.
     pub(super) fn expose(&self, out: &mut Exposition) {
         let all = *self.0.lock();
-        for (reason, failed) in REASONS.iter().zip(all).filter(|(_, failed)| failed.count > 0) {
-            out.sample(&[("reason", reason.as_str())], failed.count as f64);
+        for (reason, failed) in REASONS.iter().zip(all).filter(|(_, failed)| failed.count() > 0) {
+            out.sample(&[("reason", reason.as_str())], failed.count() as f64);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::Instant;
 
     use super::{Failures, REASONS, Reason};
 
     #[test]
-    fn a_reason_is_told_once_a_minute_with_those_that_were_not() {
+    fn each_reason_is_told_by_itself() {
         let (failures, now) = (Failures::default(), Instant::now());
-        let at = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(failures.count(Reason::Untrusted, at(0)), Some(1));
-        assert_eq!(failures.count(Reason::Untrusted, at(1)), None);
-        assert_eq!(failures.count(Reason::Untrusted, at(59)), None);
-        assert_eq!(failures.count(Reason::Closed, at(59)), Some(1), "another reason");
-        assert_eq!(failures.count(Reason::Untrusted, at(60)), Some(3));
+        assert_eq!(failures.count(Reason::Untrusted, now), Some(1));
+        assert_eq!(failures.count(Reason::Untrusted, now), None);
+        assert_eq!(failures.count(Reason::Closed, now), Some(1), "another reason");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod handshakes;
 mod listener;
 mod options;
 mod remote;
+mod repeated;
 mod socket;
 mod stream;
 mod tls;
@@ -30,6 +31,7 @@ use self::listener::{Accepted, Accepting};
 pub use self::listener::{BindError, Listener};
 pub use self::options::{Address, Options};
 pub use self::remote::TrustedProxies;
+pub use self::repeated::Repeated;
 pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, Stage, Worker};
 

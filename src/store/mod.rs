@@ -66,9 +66,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const NOTE: &str = "note:";
 /// Under which nothing is.
 const NOTHING: &str = "probe";
-/// Between the owner of a lease and what tells its renewals apart. A replica of before there were
-/// these wrote the owner alone; to it ours is just another owner.
-const RENEWED: u8 = b':';
+/// Follows the owner of a lease, which acquisition of its it is, and what tells renewals apart.
+/// Replicas of before there were acquisitions have the owner in front as well.
+const SEPARATOR: char = ':';
 
 /// Where a store is and how its values are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +126,22 @@ pub struct Lease {
     pub key: String,
     /// Who holds it.
     pub owner: String,
+    /// Whether another owner held it until it was taken over.
+    pub taken_over: bool,
+    /// Tells it from others of the same owner: what is done late must not end a later one.
+    acquisition: u64,
+}
+
+impl Lease {
+    /// How its value begins, whichever renewal it is.
+    fn prefix(&self) -> String {
+        format!("{}{SEPARATOR}{:016x}{SEPARATOR}", self.owner, self.acquisition)
+    }
+
+    /// Its value from now on.
+    fn renewed(&self) -> String {
+        format!("{}{:08x}", self.prefix(), fastrand::u32(..))
+    }
 }
 
 /// Another owner's lease, as it stood. Each renewal changes it.
@@ -135,7 +151,11 @@ pub struct Holder(Vec<u8>);
 impl Holder {
     /// What stays the same over renewals.
     pub fn owner(&self) -> &[u8] {
-        self.0.split(|byte| *byte == RENEWED).next().unwrap_or_default()
+        self.0.split(|byte| *byte == SEPARATOR as u8).next().unwrap_or_default()
+    }
+
+    fn is(&self, lease: &Lease) -> bool {
+        self.0.starts_with(lease.prefix().as_bytes())
     }
 }
 
@@ -283,26 +303,23 @@ impl Store {
         over: Option<&Holder>,
         lasts: Duration,
     ) -> Result<Result<Lease, Holder>, StoreError> {
-        let entry = lease_entry(key);
+        let mut lease = Lease {
+            key: key.to_owned(),
+            owner: owner.to_owned(),
+            taken_over: false,
+            acquisition: fastrand::u64(..),
+        };
         self.run(Operation::Lease, async {
             loop {
-                let holder = self.get(&entry).await?.map(Holder);
-                match &holder {
-                    Some(other) if other.owner() != owner.as_bytes() && over != Some(other) => {
-                        return Ok(Err(other.clone()));
+                let holder = self.holder(&lease).await?;
+                lease.taken_over = holder.as_ref().is_some_and(|holder| holder.owner() != owner.as_bytes());
+                match holder {
+                    Some(other) if lease.taken_over && over != Some(&other) => return Ok(Err(other)),
+                    before => {
+                        if self.replace(&lease, before.as_ref(), Some(lasts)).await? {
+                            return Ok(Ok(lease));
+                        }
                     }
-                    _ => {}
-                }
-                let value = format!("{owner}{}{:08x}", char::from(RENEWED), fastrand::u32(..));
-                let swap = Swap {
-                    key: &entry,
-                    expected: holder.as_ref().map(|holder| holder.0.as_slice()),
-                    value: Some(value.as_bytes()),
-                    lasts: Some(lasts),
-                    announced: false,
-                };
-                if self.0.engine.swap(swap).await? {
-                    return Ok(Ok(Lease { key: key.to_owned(), owner: owner.to_owned() }));
                 }
             }
         })
@@ -311,27 +328,59 @@ impl Store {
 
     /// Makes the lease last for `lasts` from now; `false` if it was lost meanwhile.
     pub async fn renew(&self, lease: &Lease, lasts: Duration) -> Result<bool, StoreError> {
-        Ok(self.lease(&lease.key, &lease.owner, lasts).await?.is_ok())
+        self.run(Operation::Lease, async {
+            loop {
+                let holder = self.holder(lease).await?;
+                // A store that was flushed has it back from here.
+                if holder.as_ref().is_some_and(|holder| !holder.is(lease)) {
+                    return Ok(false);
+                }
+                if self.replace(lease, holder.as_ref(), Some(lasts)).await? {
+                    return Ok(true);
+                }
+            }
+        })
+        .await
     }
 
     /// Gives the lease back, if it is still held.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let entry = lease_entry(&lease.key);
         self.run(Operation::Release, async {
             loop {
-                let holder = self.get(&entry).await?.map(Holder);
-                let Some(own) = holder.filter(|holder| holder.owner() == lease.owner.as_bytes()) else {
+                let Some(own) = self.holder(lease).await?.filter(|holder| holder.is(lease)) else {
                     return Ok(());
                 };
-                let expected = Some(own.0.as_slice());
-                let swap = Swap { key: &entry, expected, value: None, lasts: None, announced: false };
                 // A renewal that nobody waits for any more may have been under way.
-                if self.0.engine.swap(swap).await? {
+                if self.replace(lease, Some(&own), None).await? {
                     return Ok(());
                 }
             }
         })
         .await
+    }
+
+    /// Who holds what the lease is for.
+    async fn holder(&self, lease: &Lease) -> Result<Option<Holder>, StoreError> {
+        Ok(self.get(&lease_entry(&lease.key)).await?.map(Holder))
+    }
+
+    /// Puts the lease where `before` is, for as long as it `lasts`, or ends it; whether that was
+    /// there.
+    async fn replace(
+        &self,
+        lease: &Lease,
+        before: Option<&Holder>,
+        lasts: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        let value = lasts.map(|_| lease.renewed());
+        let swap = Swap {
+            key: &lease_entry(&lease.key),
+            expected: before.map(|holder| holder.0.as_slice()),
+            value: value.as_ref().map(String::as_bytes),
+            lasts,
+            announced: false,
+        };
+        self.0.engine.swap(swap).await
     }
 
     /// How much of the budget of forced refreshes under `key` has been spent.
@@ -503,7 +552,10 @@ impl Store {
             biased;
             result = timeout(PATIENCE, work) => result.unwrap_or(Err(StoreError::Timeout(PATIENCE))),
             // Another operation has waited for longer.
-            () = self.0.health.down() => Err(StoreError::Down),
+            () = self.0.health.down() => {
+                self.0.operations.skipped(operation);
+                return Err(StoreError::Down);
+            }
         };
         self.0.operations.count(operation, &result);
         match &result {

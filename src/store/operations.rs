@@ -24,7 +24,7 @@ enum Outcome {
     Ok,
     Error,
     Timeout,
-    /// Not tried, since the store is down.
+    /// Not tried, or given up, since the store is down.
     Skipped,
 }
 
@@ -92,7 +92,7 @@ impl Operations {
     pub(super) fn expose(&self, out: &mut Exposition) {
         out.counter(
             "wxgate_store_operations_total",
-            "Operations of the store by outcome (ok, error, timeout, skipped: not tried since the store is down).",
+            "Operations of the store by outcome (ok, error, timeout, skipped: the store is down or late).",
         );
         for operation in Operation::ALL {
             for outcome in Outcome::ALL {

@@ -3,11 +3,9 @@
 
 pub mod quota;
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use crate::observe::clock::Timestamp;
+use crate::observe::clock::{ENDS_SOON, Timestamp};
 
 /// Answer of `GET /api/v1/status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -337,13 +335,10 @@ pub struct Reloaded {
 }
 
 impl Ending {
-    /// How long before its end something is told of.
-    const SOON: Duration = Duration::from_secs(14 * 86_400);
-
     /// What is to be told at `now` of something that ends at `end`, if anything.
     pub fn soon(kind: &str, name: &str, end: Timestamp, now: Timestamp) -> Option<Self> {
         let left = end.since(now);
-        (left <= Self::SOON).then(|| Self {
+        (left <= ENDS_SOON).then(|| Self {
             kind: kind.to_owned(),
             name: name.to_owned(),
             ends_at: time(end),

@@ -175,7 +175,7 @@ pub(in crate::app) fn callers(options: &pipeline::Options) -> Vec<Caller> {
     let caller = |caller: &pipeline::CallerOptions| Caller {
         name: caller.name.to_string(),
         apps: caller.apps.iter().map(ToString::to_string).collect(),
-        expires: caller.expires.map(|end| Timestamp(end.0 - 1).beijing_date()),
+        expires: caller.expires.map(Timestamp::last_beijing_date),
     };
     options.callers.iter().chain(&options.anonymous_caller).map(caller).collect()
 }

@@ -121,8 +121,9 @@ pub(crate) fn refuse_web_page(
     if site.is_some_and(|site| site != "none") {
         return Err(Error::CallerForbidden("web pages may not call: Sec-Fetch-Site is not `none`".into()));
     }
-    if let Peer::Tcp(address) = peer
-        && address.ip().to_canonical().is_loopback()
+    // A unix socket has no name that could be rebound.
+    if matches!(peer, Peer::Tcp(_))
+        && peer.is_local()
         && let Some(host) = target.host
     {
         let name = host::name(host);

@@ -71,7 +71,8 @@ pub(super) fn known(
 ) -> Result<App, Answer> {
     let appid = appid.ok_or_else(|| Answer::error(41002))?;
     let secret = secret.ok_or_else(|| Answer::error(41004))?;
-    let app = state.accounts.get(appid).ok_or_else(|| Answer::error(40013))?;
+    let account = state.accounts.get(appid).filter(|app| !app.kind.is_wecom());
+    let app = account.ok_or_else(|| Answer::error(40013))?;
     if app.kind != AppKind::MiniProgram && !app.admits(call.from) {
         let from = call.from.to_canonical();
         let mapped = match from {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::credentials::{self, Class, known};
 use crate::sandbox::answer::{Answer, refusable};
 use crate::sandbox::call::Call;
+use crate::sandbox::state::accounts::App;
 use crate::sandbox::state::tokens::fresh;
 use crate::sandbox::state::users::Login;
 use crate::sandbox::state::world::State;
@@ -19,10 +20,15 @@ fn identity(prefix: char, appid: &str, code: &str) -> String {
     format!("{prefix}{}", &hex[..27])
 }
 
+/// The app that a login is for. SDKs also send it as a form.
+fn by_secret(state: &State, call: &Call) -> Result<App, Answer> {
+    known(state, call, call.param_or_field("appid").as_deref(), call.param_or_field("secret").as_deref())
+}
+
 /// `GET /sns/jscode2session`; an access_token that SDKs append is ignored.
 pub(super) fn jscode2session(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
-        let app = known(state, call, call.param("appid"), call.param("secret"))?;
+        let app = by_secret(state, call)?;
         session(state, call, &app.appid)
     })
 }
@@ -37,7 +43,7 @@ pub(super) fn component_session(state: &mut State, call: &Call) -> Answer {
 }
 
 fn session(state: &mut State, call: &Call, appid: &str) -> Result<Answer, Answer> {
-    let code = call.param("js_code").ok_or_else(|| Answer::error(41008))?;
+    let code = &*call.param_or_field("js_code").ok_or_else(|| Answer::error(41008))?;
     state.users.use_code(code).map_err(Answer::error)?;
     Ok(Answer::object([
         ("session_key", "c2FuZGJveC1zZXNzaW9uLWtleQ==".into()),
@@ -49,7 +55,7 @@ fn session(state: &mut State, call: &Call, appid: &str) -> Result<Answer, Answer
 /// `GET /sns/oauth2/access_token`
 pub(super) fn access_token(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
-        let app = known(state, call, call.param("appid"), call.param("secret"))?;
+        let app = by_secret(state, call)?;
         login(state, call, app.appid)
     })
 }
@@ -64,8 +70,8 @@ pub(super) fn component_access_token(state: &mut State, call: &Call) -> Answer {
 }
 
 fn login(state: &mut State, call: &Call, appid: String) -> Result<Answer, Answer> {
-    let code = call.param("code").ok_or_else(|| Answer::error(41008))?;
-    if call.param("grant_type") != Some("authorization_code") {
+    let code = &*call.param_or_field("code").ok_or_else(|| Answer::error(41008))?;
+    if call.param_or_field("grant_type").as_deref() != Some("authorization_code") {
         return Err(Answer::error(40002));
     }
     state.users.use_code(code).map_err(Answer::error)?;

@@ -25,6 +25,13 @@ pub enum AppKind {
     Provider,
 }
 
+impl AppKind {
+    /// Whether it is WeCom's, which has endpoints of its own to issue tokens.
+    pub fn is_wecom(self) -> bool {
+        matches!(self, Self::Wecom | Self::Suite | Self::Provider)
+    }
+}
+
 /// An account and its secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

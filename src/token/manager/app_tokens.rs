@@ -87,6 +87,7 @@ impl TaskHandle {
     pub(super) fn spawn(
         runtime: &runtime::Handle,
         deps: Deps,
+        turns: Arc<Semaphore>,
         configured: Configured,
         credential: Credential,
         control: Control,
@@ -95,7 +96,7 @@ impl TaskHandle {
         let grant = grant::key(&configured.app, &credential);
         let (shared, inbox) = Shared::new(configured, credential.is_on_demand(), deps.clock.clone());
         let shared = Arc::new(shared);
-        let task = RefreshTask::new(Arc::clone(&shared), inbox, credential.clone(), control, deps);
+        let task = RefreshTask::new(Arc::clone(&shared), inbox, credential.clone(), control, deps, turns);
         Self { shared, credential, key, grant, supervisor: runtime.spawn(supervise(task)) }
     }
 

@@ -60,7 +60,6 @@ impl Manager {
             store,
             clock,
             starts: Arc::new(Semaphore::new(STARTS)),
-            turns: Arc::new(Semaphore::new(TURNS)),
             look_ups: Arc::new(Semaphore::new(TURNS)),
             events: Events::default(),
             #[cfg(test)]
@@ -88,9 +87,9 @@ impl Manager {
         clock: Clock,
         looks_again: bool,
     ) -> Self {
-        let [starts, turns, look_ups] = [STARTS, TURNS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
+        let [starts, look_ups] = [STARTS, TURNS].map(|most| Arc::new(Semaphore::new(most)));
         let events = Events::default();
-        let deps = Deps { store, clock, starts, turns, look_ups, events, looks_again };
+        let deps = Deps { store, clock, starts, look_ups, events, looks_again };
         Self::with(deps, vec![app], options)
     }
 
@@ -229,8 +228,8 @@ impl Manager {
         control: Control,
         turns: &Arc<Semaphore>,
     ) -> TaskHandle {
-        let deps = Deps { turns: Arc::clone(turns), ..self.0.deps.clone() };
-        TaskHandle::spawn(&self.0.runtime, deps, configured, credential, control)
+        let (deps, turns) = (self.0.deps.clone(), Arc::clone(turns));
+        TaskHandle::spawn(&self.0.runtime, deps, turns, configured, credential, control)
     }
 }
 
@@ -243,6 +242,7 @@ mod tests {
     use super::{Manager, TURNS};
     use crate::observe::clock::{Clock, Timestamp};
     use crate::secret::Secret;
+    use crate::store::simulated::Server;
     use crate::store::{Record, Store};
     use crate::token::grant;
     use crate::token::handle::TaskMessage;
@@ -346,6 +346,30 @@ mod tests {
         ticket.expect("it has one").1.obtain().await.expect("its turn is its own app's");
         assert_eq!(hanging.load(Ordering::Relaxed), TURNS, "of one app no more at once");
         asking.abort_all();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refresh_tokens_that_wechat_shows_are_saved_side_by_side() {
+        let (clock, server) = (Clock::simulated(), Server::new());
+        let platform =
+            AppOptions { name: "platform".into(), appid: "wxc".into(), kind: AppKind::Component, ..app() };
+        let second = Duration::from_secs(1);
+        let options = Options { fetch_timeout: second, refresh_wait: second };
+        let apps = vec![(platform, Control::nowhere())];
+        let manager = Manager::start(apps, options, server.store(0), clock.clone());
+        let accounts: Vec<_> = (0..160).map(|number| format!("wxa{number}")).collect();
+        let shown =
+            accounts.iter().map(|account| (account.as_str(), Secret::new(account.as_str()))).collect();
+        server.slow(Duration::from_millis(100));
+        let began = tokio::time::Instant::now();
+        manager.take_in("platform", shown, clock.now()).await.expect("the store takes them");
+        // Each is looked for and written; one after another that is half a minute.
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        for account in &accounts {
+            let kept = server.store(1).load(&grant::refresh_token_key("wxc", account)).await;
+            assert!(kept.expect("asked").is_some_and(|record| record.value.expose() == account), "{account}");
+        }
+        manager.stop().await;
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::Manager;
 use super::app_tokens::{AppTokens, TaskHandle};
 use super::authorization_code::{Authorized, digest_of, look_up, remember};
@@ -16,6 +18,9 @@ use crate::token::handle::{Configured, Handle, TaskMessage};
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
 use crate::wechat::Issuer;
+
+/// How many refresh tokens are saved at once while somebody waits: WeChat shows up to 500.
+const SAVES: usize = 16;
 
 impl Manager {
     /// A handle to the token by which `platform` acts for the account `appid`; none if that account
@@ -154,19 +159,37 @@ impl Manager {
         let keys: Vec<_> =
             shown.iter().map(|(appid, _)| grant::refresh_token_key(component, appid)).collect();
         let present = store.load_all(&keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        let mut count = 0;
-        for (((appid, token), key), present) in shown.into_iter().zip(&keys).zip(present) {
+        let mut lacking = shown.into_iter().zip(keys).zip(present).filter_map(|((account, key), present)| {
             // What can't be read may be the newer one.
-            let Ok(present) = present else { continue };
-            if let Some(record) = grant::take_in(store, key, token, present, asked_at, now).await? {
-                self.hand_over(platform, &appid, record);
-                count += 1;
+            Some((account, key, present.ok()?))
+        });
+        let mut saves = JoinSet::new();
+        let (mut count, mut failed) = (0, None);
+        loop {
+            while saves.len() < SAVES
+                && failed.is_none()
+                && let Some(((appid, token), key, present)) = lacking.next()
+            {
+                let store = store.clone();
+                saves.spawn(async move {
+                    (appid, grant::take_in(&store, &key, token, present, asked_at, now).await)
+                });
+            }
+            match saves.join_next().await {
+                None => break,
+                Some(Ok((appid, Ok(Some(record))))) => {
+                    self.hand_over(platform, &appid, record);
+                    count += 1;
+                }
+                Some(Ok((_, Ok(None)))) => {}
+                Some(Ok((_, Err(error)))) => failed = failed.or(Some(error)),
+                Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
             }
         }
         if count > 0 {
             tracing::info!(app = platform, accounts = count, "took in refresh tokens that the store lacked");
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// An account took its authorisation back at that time; one that it gave later stays.

@@ -25,10 +25,7 @@ pub(crate) struct Deps {
     pub clock: Clock,
     /// Bounds the first fetches of a start with many apps.
     pub starts: Arc<Semaphore>,
-    /// Bounds what is fetched on demand of one app at once: thousands of accounts may be asked for
-    /// in the same second.
-    pub turns: Arc<Semaphore>,
-    /// The same for accounts that are looked up.
+    /// Bounds the accounts that are looked up at once.
     pub look_ups: Arc<Semaphore>,
     /// What there is to tell people.
     pub events: Events,
@@ -41,6 +38,9 @@ pub(crate) struct Deps {
 pub(crate) struct RefreshTask {
     pub(super) shared: Arc<Shared>,
     pub(super) deps: Deps,
+    /// Bounds what is fetched on demand of one app at once: thousands of accounts may be asked for
+    /// in the same second.
+    pub(super) turns: Arc<Semaphore>,
     pub(super) credential: Credential,
     /// Under which the store keeps it.
     pub(super) key: String,
@@ -74,12 +74,14 @@ impl RefreshTask {
         credential: Credential,
         control: Control,
         deps: Deps,
+        turns: Arc<Semaphore>,
     ) -> Self {
         let key = credential.key(&shared.configured.load().app);
         let life = Life::new(credential.issuer, fastrand::Rng::new());
         Self {
             shared,
             deps,
+            turns,
             credential,
             key,
             grant: Grant::default(),
@@ -113,7 +115,7 @@ impl RefreshTask {
         if !self.shared.on_demand {
             return None;
         }
-        Arc::clone(&self.deps.turns).acquire_owned().await.ok()
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// The token held, if it is neither expired nor proven dead.

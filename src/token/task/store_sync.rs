@@ -43,7 +43,7 @@ impl RefreshTask {
             let now = Instant::now();
             match answer {
                 Ok(Ok(lease)) => {
-                    if stale.is_some() {
+                    if lease.taken_over {
                         tracing::warn!(app = %self.app_name(), "a lease that nobody renews was taken over");
                     }
                     self.others_lease = None;

@@ -179,6 +179,28 @@ async fn a_code_opens_one_session() {
 }
 
 #[tokio::test]
+async fn a_login_may_be_a_form() {
+    let caller = Caller::new();
+    let post = async |path: &str, content_type: &str, form: &str| {
+        let request = caller.request("POST", path).header("content-type", content_type);
+        let body = Full::new(Bytes::copy_from_slice(form.as_bytes()));
+        caller.send(request.body(body).expect("a request")).await.expect("an answer")
+    };
+    let form = "application/x-www-form-urlencoded; charset=UTF-8";
+    let app = format!("appid={OFFICIAL_ACCOUNT}&secret={SECRET}&grant_type=authorization_code");
+    let login = post("/sns/oauth2/access_token", form, &format!("{app}&code=a")).await.json();
+    assert!(login["access_token"].is_string() && login["openid"].is_string(), "{login}");
+    let session = post("/sns/jscode2session", form, &format!("{app}&js_code=b%2b")).await.json();
+    assert!(session["session_key"].is_string(), "{session}");
+    let target = format!("/sns/jscode2session?{app}&js_code=b%2B");
+    assert_eq!(caller.get(&target).await.errcode(), 40163, "it is used already");
+    let wrong = format!("appid={OFFICIAL_ACCOUNT}&secret=x&js_code=c");
+    assert_eq!(post("/sns/jscode2session", form, &wrong).await.errcode(), 40125);
+    let no_form = format!("{app}&code=d");
+    assert_eq!(post("/sns/oauth2/access_token", "application/json", &no_form).await.errcode(), 41002);
+}
+
+#[tokio::test]
 async fn a_users_token_is_no_apps_token() {
     let caller = Caller::new();
     let app_token = caller.token().await;
@@ -241,6 +263,8 @@ async fn wecom_gives_one_token_and_rejects_with_40014() {
     caller.sandbox.rotate("corp");
     assert_eq!(caller.verdict(&token_of(&first)).await, 40014);
     assert_eq!(caller.get("/cgi-bin/gettoken?corpid=corp&corpsecret=wrong").await.errcode(), 40001);
+    let of_accounts = format!("/cgi-bin/token?grant_type=client_credential&appid=corp&secret={SECRET}");
+    assert_eq!(caller.get(&of_accounts).await.errcode(), 40013, "a corporation is no account");
 }
 
 #[tokio::test]

@@ -111,7 +111,8 @@ async fn of_many_at_once_the_highest_stays(place: &Place) {
     for generation in 1..=24_u64 {
         let store = stores[generation as usize % 2].clone();
         savers.spawn(async move {
-            // A race that is lost too often is a store that was too slow, which is tried again later.
+            // A race that is lost too often is a store that was too slow, which is tried again
+            // later.
             while store.save(KEY, &record(&format!("t{generation}"), generation, 0)).await.is_err() {
                 sleep(Duration::from_millis(100)).await;
             }
@@ -128,7 +129,8 @@ async fn a_lease_has_one_owner_until_it_ends(place: &Place) {
     let lasts = Duration::from_millis(400);
     let lease = store.lease("k", "a", lasts).await.expect("asked").expect("free");
     assert!(other.lease("k", "b", lasts).await.expect("asked").is_err());
-    assert!(store.lease("k", "a", lasts).await.expect("asked").is_ok(), "its owner takes it again");
+    let lease =
+        store.lease("k", &lease.owner, lasts).await.expect("asked").expect("its owner takes it again");
     assert!(store.renew(&lease, lasts).await.expect("asked"));
     let taken = async || other.lease("k", "b", Duration::from_secs(60)).await.expect("asked").is_ok();
     until(|| "the end of a lease by itself", taken).await;
@@ -139,6 +141,19 @@ async fn a_lease_has_one_owner_until_it_ends(place: &Place) {
     other.release(&held).await.expect("asked");
     assert!(store.lease("k", "c", lasts).await.expect("asked").is_ok());
     assert!(other.lease("another", "b", lasts).await.expect("asked").is_ok());
+}
+
+async fn a_late_release_leaves_the_lease_that_its_owner_took_since(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let former = store.lease("k", "a", LOST).await.expect("asked").expect("free");
+    let later = store.lease("k", "a", LOST).await.expect("asked").expect("its own");
+    assert!(!store.renew(&former, LOST).await.expect("asked"), "a renewal is of one's own lease");
+    store.release(&former).await.expect("asked");
+    let holder = other.lease("k", "b", LOST).await.expect("asked").expect_err("the later one is held");
+    assert_eq!(holder.owner(), b"a");
+    assert!(store.renew(&later, LOST).await.expect("asked"));
+    store.release(&later).await.expect("asked");
+    assert!(other.lease("k", "b", LOST).await.expect("asked").is_ok(), "a renewed one is given back");
 }
 
 async fn a_renewal_is_seen_by_others_and_a_dead_lease_is_taken_over(place: &Place) {
@@ -153,9 +168,12 @@ async fn a_renewal_is_seen_by_others_and_a_dead_lease_is_taken_over(place: &Plac
     let over = async |holder| other.lease_over("k", "b", Some(holder), LOST).await.expect("asked");
     assert_eq!(over(&first).await, Err(second.clone()), "it was renewed meanwhile");
     let taken = over(&second).await.expect("taken over");
+    assert!(taken.taken_over);
     assert!(!store.renew(&lease, LOST).await.expect("asked"), "lost");
     store.release(&lease).await.expect("asked");
     assert!(other.renew(&taken, LOST).await.expect("asked"), "the former owner releases nothing");
+    other.release(&taken).await.expect("asked");
+    assert!(!over(&second).await.expect("free").taken_over, "nobody held it any more");
 }
 
 async fn forces_are_counted_for_all_and_what_a_flush_lost_is_remembered(place: &Place) {
@@ -371,6 +389,7 @@ macro_rules! contracts {
     ($($engine:ident: $place:expr,)*) => {
         $(contract! { $engine, $place, [
             an_older_token_never_replaces_a_newer_one, of_many_at_once_the_highest_stays, a_lease_has_one_owner_until_it_ends,
+            a_late_release_leaves_the_lease_that_its_owner_took_since,
             a_renewal_is_seen_by_others_and_a_dead_lease_is_taken_over,
             forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
             a_counter_that_was_lost_goes_on_from_what_is_known,

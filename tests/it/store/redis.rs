@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wxgate::observe::exposition::{Dialect, Exposition};
 use wxgate::secret::Secret;
@@ -94,10 +95,10 @@ async fn is_up(store: &Store, up: bool) {
     until(|| format!("up={up}: {:?}", store.problem()), seen).await;
 }
 
-fn skipped(store: &Store) -> bool {
+fn exposed(store: &Store) -> String {
     let mut out = Exposition::new(Dialect::of_accept(None));
     store.expose(&mut out);
-    out.finish().contains("outcome=\"skipped\"")
+    out.finish()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +109,7 @@ async fn a_server_that_is_gone_is_waited_for_by_nobody_and_found_when_it_is_back
     server.kill();
     is_up(&store, false).await;
     assert!(matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Down)));
-    assert!(skipped(&store));
+    assert!(exposed(&store).contains("outcome=\"skipped\""));
     let mut changes = store.changes();
     server.restart().await;
     is_up(&store, true).await;
@@ -130,8 +131,12 @@ async fn a_server_that_hangs_costs_requests_one_short_wait_and_is_down_later() {
         assert!(matches!(store.load_promptly("access_token:stable:wx1").await, Err(StoreError::Late)));
     }
     assert_eq!(store.problem(), None, "late is not down");
+    let later = store.clone();
+    let later = JoinSet::from_iter([async move { later.forces("force:wx1").await }]);
     assert!(matches!(background.await, Err(StoreError::Timeout(_) | StoreError::Down)));
     assert!(store.problem().is_some());
+    assert!(matches!(later.join_all().await[..], [Err(StoreError::Down)]), "it isn't waited for any more");
+    assert!(exposed(&store).contains(r#"{operation="force",outcome="skipped"} 1"#), "{}", exposed(&store));
     for _ in 0..50 {
         assert!(matches!(store.load_promptly("access_token:stable:wx1").await, Err(StoreError::Down)));
     }

@@ -2,10 +2,12 @@
 
 use reqwest::Method;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::process::{APPID, Place, Process};
 use crate::client::client;
-use crate::until::until;
+use crate::until::{found, until};
 
 const TOKEN: &str = "admin-token-of-the-test";
 
@@ -18,8 +20,11 @@ async fn ask(process: &Process, method: Method, path: &str, token: Option<&str>)
     request.send().await.expect("an answer").status().as_u16()
 }
 
-fn audit_lines(process: &Process) -> Vec<Value> {
-    process.log().into_iter().filter(|line| line["kind"] == "audit").collect()
+/// The audit lines, once there are so many: an answer may be here before its line.
+async fn audit_lines(process: &Process, count: usize) -> Vec<Value> {
+    let lines = || process.log().into_iter().filter(|line| line["kind"] == "audit").collect::<Vec<_>>();
+    let all = async || Some(lines()).filter(|lines| lines.len() >= count);
+    found(|| format!("{count} lines in {:#?}", lines()), all).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +82,7 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
     }
     // What only looks is no action.
     assert_eq!(ask(&process, Method::GET, "/api/v1/status", right).await, 200);
-    let audit = audit_lines(&process);
+    let audit = audit_lines(&process, steps.len()).await;
     assert_eq!(audit.len(), steps.len(), "{audit:#?}");
     for (line, (.., (action, outcome, app, endpoint, cause))) in audit.iter().zip(&steps) {
         let text = |field: &str| line[field].as_str().unwrap_or_default();
@@ -96,7 +101,7 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
     process.signal("HUP");
     process.logged_times("reload done", 2).await;
     assert_eq!(ask(&process, post.clone(), &of_shop("refresh"), wrong).await, 401);
-    let audit = audit_lines(&process);
+    let audit = audit_lines(&process, steps.len() + 3).await;
     let [failed, done, denied] = &audit[steps.len()..] else { panic!("{audit:#?}") };
     assert_eq!((&failed["outcome"], &failed["remote"]), (&"failed".into(), &Value::Null));
     assert_eq!((&done["outcome"], &done["remote"]), (&"done".into(), &Value::Null));
@@ -116,6 +121,41 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
         },
     )
     .await;
+    process.signal("TERM");
+    process.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_repeat_at_the_admin_address_is_told_once_a_minute() {
+    let place = Place::new();
+    place.write("admin.token", TOKEN);
+    place.configure("", "");
+    let config = std::fs::read_to_string(place.path("wxgate.toml")).expect("written");
+    let with_token = "[admin]\ntoken = { file = \"admin.token\" }\n";
+    place.write("wxgate.toml", &config.replace("[admin]\n", with_token));
+    let mut process = place.serve().await;
+    let address = process.logged("admin listening").await["address"].as_str().expect("one").to_owned();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        // The beginning of a TLS handshake.
+        stream.write_all(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03").await.expect("sent");
+        // A reset is an end as well.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        assert_eq!(ask(&process, Method::GET, "/metrics", Some("another")).await, 401);
+        assert_eq!(ask(&process, Method::POST, "/api/v1/reload", Some("another")).await, 401);
+    }
+    let audit = audit_lines(&process, 4).await;
+    let actions: Vec<_> = audit.iter().map(|line| line["action"].as_str().unwrap_or_default()).collect();
+    assert_eq!(actions, ["read", "reload", "reload", "reload"], "each action, and the reads once");
+    assert_eq!((&audit[0]["count"], &audit[1]["count"]), (&1.into(), &Value::Null), "{audit:#?}");
+    let log = process.log();
+    let of_tls: Vec<_> =
+        log.iter().filter(|line| line["message"].as_str().is_some_and(|text| text.contains("TLS"))).collect();
+    let [told] = of_tls[..] else { panic!("{of_tls:#?}") };
+    assert_eq!((&told["remote"], &told["connections"]), (&"127.0.0.1".into(), &1.into()), "{told}");
+    let metrics = client().get(format!("http://{address}/metrics")).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("text");
+    assert!(metrics.contains("wxgate_admin_denied_total{reason=\"wrong_token\"} 6\n"), "{metrics}");
     process.signal("TERM");
     process.ended().await;
 }

@@ -30,8 +30,8 @@ async fn every_access_line_says_whom_the_request_came_from() {
     let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], ""));
     let gate = Gate::with(Setup { listen, apps, workers: 1, ..Setup::default() }).await.settled().await;
     let token = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={KEY}");
-    // Answered by WeChat, by wxgate, refused, and no HTTP at all. No proxy is trusted, so no header
-    // is believed.
+    // Answered by WeChat, by wxgate, refused, and no HTTP at all. Nobody is trusted, so nobody is
+    // believed.
     let told = [("x-wxgate-key", KEY), ("x-forwarded-for", "203.0.113.1")];
     assert_eq!(gate.get_with(PATH, &told).await.status, 200);
     assert_eq!(gate.get_with(&token, &[]).await.status, 200);

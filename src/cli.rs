@@ -69,8 +69,8 @@ enum Command {
         /// Take the accounts from this configuration file
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Answer endpoints that WeChat doesn't have, or not for the token's kind of account, as if it had
-        /// them, and not 40066
+        /// Answer endpoints that WeChat doesn't have, or not for the token's kind of account, as if
+        /// it had them, instead of with 40066
         #[arg(long)]
         allow_unlisted: bool,
     },

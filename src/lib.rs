@@ -10,7 +10,7 @@
 //!                            `explain` prints the same plan
 //!
 //!  act:  Forward ──▶ loop { send; inspect; replay? } ──▶ upstream ──HTTPS──▶ WeChat
-//!        Placeholder, Authorization, Lease, Ticket: answered here
+//!        Greeting, Placeholder, Authorization, Lease, Ticket: answered here
 //!           │ reads a token: one atomic load
 //!           ▼
 //!  token: one task per credential, over a pure Life ──▶ upstream::control, store
@@ -28,7 +28,7 @@
 //! - [`quota`] counts and limits, [`token`] keeps credentials alive; neither knows the other;
 //! - [`store`] is memory, files or Redis; [`server`] the callers' side, [`upstream`] WeChat's;
 //! - [`wechat`] and [`message`] are vocabulary without I/O: kinds, catalogue, errcodes; headers,
-//!   paths, queries. [`secret`] and [`observe`] know nothing of the rest.
+//!   paths, queries, forms. [`secret`] and [`observe`] know nothing of the rest.
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's
 //! way there is no lock, no wake-up of another thread and no counter that other workers write to,

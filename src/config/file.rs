@@ -6,7 +6,7 @@ use super::reader::problem::{Place, Report, did_you_mean, looks_like_secret};
 use super::reader::units::Size;
 use super::reader::values::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
 
-/// Declares a table: its keys with their types. Those of `former` releases are still read, and named
+/// Declares a table: its keys with their types. Keys of `former` releases are still read, but named
 /// nowhere.
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* } $(former { $($old:ident: $was:ty,)* })?) => {

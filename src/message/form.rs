@@ -9,10 +9,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::query::{CredentialParam, Decoded, SECRETS, encoded};
 
-/// A form is looked through so far: a field that begins later stays as it is.
+/// How much of a form is searched: a field that begins later stays as it is.
 const LOOKED_THROUGH: usize = 64 * 1024;
-/// So much must have been read of a longer one, so that the fields that begin before that end are
-/// known.
+/// How much of a longer form must be read to know the fields that begin before that limit.
 pub const READ_AHEAD: usize = LOOKED_THROUGH + 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -55,8 +54,8 @@ struct Field<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// The form in `body`, of which nothing follows if that is `whole`. None if it is JSON, XML or a
-    /// quoted text under a form's type.
+    /// The form in `body`; `whole` means that nothing follows. None if it is JSON, XML or a quoted
+    /// text under a form's type.
     pub fn read(body: &'a [u8], whole: bool) -> Option<Self> {
         match without_mark(body).first() {
             Some(b'{' | b'[' | b'<' | b'"') => None,
@@ -113,9 +112,9 @@ impl<'a> Form<'a> {
         named.map(|field| decode(field.value).trim_end().to_owned())
     }
 
-    /// What goes on without the credentials, and with each of `params` set where the first field of
-    /// its name stands; further ones of that name go, and all secrets if any is set. None if that is
-    /// the very body.
+    /// The form without its credentials, and with each of `params` set where the first field of its
+    /// name stands; further fields of that name are dropped, and all other secrets if any is set.
+    /// None if that leaves it unchanged.
     pub fn rewrite(self, params: &[(&str, &str)]) -> Option<Vec<u8>> {
         let mut fields = self.fields().peekable();
         let start = fields.peek()?.place.start;

@@ -1,4 +1,5 @@
-//! Vocabulary of HTTP messages, without I/O: bodies, forms, headers, paths and queries.
+//! Vocabulary of HTTP messages, without I/O: bodies, forms, headers, paths and queries; and the
+//! spelling of words that people type.
 
 pub mod body;
 pub mod form;

@@ -92,8 +92,8 @@ pub fn others(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
     segments(Some(query)).filter(|segment| CredentialParam::of_segment(segment).is_none()).map(decode)
 }
 
-/// The raw parameters. No token has a `?` in it: what stands behind one that was typed for an `&` is
-/// a parameter of its own.
+/// The raw parameters. No token has a `?` in it, so a `?` behind one was typed for an `&`, and a
+/// parameter follows it.
 fn segments(query: Option<&str>) -> impl Iterator<Item = &str> {
     let mut rest = query;
     std::iter::from_fn(move || {

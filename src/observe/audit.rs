@@ -7,11 +7,11 @@ use super::remote::Remote;
 /// Written whatever `log.level` is.
 pub(super) const TARGET: &str = "wxgate::audit";
 
-/// What a stranger writes may be longer than any app's name or endpoint.
+/// A stranger's input may be longer than any app's name or endpoint.
 const LONGEST_TEXT: usize = 128;
 
-/// An action under way. Its line is written when this is dropped: whoever hangs up before the
-/// answer is in the log as well.
+/// An action under way. Its line is written when this is dropped, so operators who hang up before
+/// the answer are in the log as well.
 #[derive(Debug)]
 pub struct Audit {
     remote: Option<Remote>,
@@ -49,7 +49,7 @@ impl Audit {
         (self.outcome, self.cause) = ("done", None);
     }
 
-    /// It was not done, or is only half done.
+    /// It was not done, or only in part.
     pub fn failed(mut self, cause: impl Into<Cow<'static, str>>) {
         self.cause = Some(cause.into());
     }

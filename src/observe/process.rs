@@ -1,12 +1,12 @@
-//! The process as the operating system sees it, under the names of Prometheus' own clients. Linux
-//! alone tells; elsewhere and where /proc is not mounted there is nothing to say.
+//! The process as the operating system sees it, under the names of Prometheus' own clients. Empty
+//! without /proc, which only Linux has.
 
 use std::fs;
 
 use super::clock::Timestamp;
 use super::exposition::Exposition;
 
-/// In which /proc counts processor time a second, on every architecture of today (`USER_HZ`).
+/// Ticks a second in which /proc counts processor time (`USER_HZ`), the same on all architectures.
 const TICKS: f64 = 100.0;
 
 /// Adds what is known of this process, which began at `started_at`, to a scrape.
@@ -41,7 +41,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default()
 }
 
-/// Fields 14 and 15 of proc_pid_stat(5): in the mode of users, of the kernel.
+/// Fields 14 and 15 of proc_pid_stat(5): processor time in user mode and in the kernel.
 fn processor_seconds(stat: &str) -> Option<f64> {
     // The program's name, the second field, may hold anything.
     let (_, behind_name) = stat.rsplit_once(')')?;

@@ -94,7 +94,7 @@ pub struct Curves {
     pub failed: Vec<u64>,
     /// Sent again.
     pub replayed: Vec<u64>,
-    /// Milliseconds in wxgate itself of a call that went to WeChat.
+    /// Milliseconds that a call which went to WeChat spent in wxgate itself.
     pub own_ms: Vec<Option<f64>>,
     /// And waiting for WeChat.
     pub upstream_ms: Vec<Option<f64>>,

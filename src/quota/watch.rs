@@ -163,7 +163,8 @@ impl Shared {
 
     async fn ask_about(&self, app: &App, paths: Vec<&'static str>) {
         let day = self.clock.now().beijing_day();
-        // Else what other replicas flushed since the last look would pass for later than the question.
+        // Otherwise what other replicas flushed since the last look would seem to be later than the
+        // question.
         if self.store.location().shared() && !paths.is_empty() {
             self.look().await;
         }

@@ -1,5 +1,5 @@
 //! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes,
-//! placeholders, pushes.
+//! placeholders, refresh tokens in answers, pushes.
 //!
 //! What tells one kind, credential or token call from another is a row of a table: code elsewhere
 //! asks for the property.

@@ -29,7 +29,7 @@ const VERSION: u8 = 1;
 const KEY_LABEL: &[u8] = b"wxgate placeholder v1";
 const DIGEST_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
-/// What follows the prefix of the shortest: 35 bytes and an appid.
+/// The shortest text behind the prefix: 35 bytes and an appid, encoded.
 const MIN_LENGTH: usize = 48;
 /// Longest that is looked at; what SDKs must be able to store, by WeChat's documentation.
 const MAX_LENGTH: usize = 512;

@@ -1,19 +1,20 @@
-//! Finds the refresh tokens in an answer of WeChat's, in one pass and without building a tree: what
-//! goes on of the answer is its very bytes.
+//! Finds the refresh tokens in an answer of WeChat's, in one pass without building a tree: all
+//! other bytes go on unchanged.
 //!
-//! Structure must be that of JSON, or whoever reads the rest differently could be shown a token.
+//! The structure must be valid JSON, or a reader that takes it differently could find a token that
+//! was missed here.
 //! Strings may hold what WeChat puts there: raw control characters and broken UTF-8 in nicknames.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Deeper nesting is taken for no JSON.
+/// Deeper nesting is refused as invalid JSON.
 const DEEPEST: usize = 64;
 
 /// A refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found<'a> {
-    /// The account whose it is, if the object that holds it names one.
+    /// The account that it belongs to, if the object that holds it names one.
     pub appid: Option<Cow<'a, str>>,
     /// The token.
     pub token: Cow<'a, str>,

@@ -119,7 +119,7 @@ const ZH = {
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
   reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
     + (more > 0 ? `（另有 ${more} 处）` : ""),
-  certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的密钥`,
+  certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的 key `,
   endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,
 
   tileApps: "正常的应用", tileCalls: "今日调用", tileNearest: "最接近上限", tileStore: "存储", tileHosts: "微信", tileProcess: "已运行",

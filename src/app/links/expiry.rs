@@ -1,4 +1,4 @@
-//! API keys that are about to end, to the log.
+//! Logs API keys that are about to end.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use tokio::task::AbortHandle;
 use crate::observe::clock::Clock;
 use crate::pipeline::Gate;
 
-/// Warns at the beginning of each day in Beijing, until it is aborted. What there is to warn of at
-/// start and at a reload is among the configuration's own warnings.
+/// Warns at the beginning of each day in Beijing, until it is aborted. At start and at a reload the
+/// configuration's own warnings cover this.
 #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
 pub(in crate::app) fn watch(gate: Arc<Gate>, clock: Clock) -> AbortHandle {
     tokio::spawn(async move {

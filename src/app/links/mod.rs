@@ -6,7 +6,7 @@
 //! | `alerting` | events, to the people who are to know of them |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
-//! | `expiry` | API keys that are about to end, to the log |
+//! | `expiry` | logs API keys that are about to end |
 
 pub(super) mod alerting;
 pub(super) mod asking;

@@ -86,7 +86,7 @@ impl Fixed {
 
     /// The keys whose values aren't the same in `new`.
     pub(super) fn changed(&self, new: &Self) -> Vec<String> {
-        // Taken apart, so that a new one can't be forgotten.
+        // Destructured, so that a new key can't be forgotten.
         let Self { listen, workers, server, tls, admin, callback, store, log, replay_memory, trace } = self;
         let server::Options {
             max_connections,

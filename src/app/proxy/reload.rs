@@ -86,8 +86,8 @@ impl Core {
         Ok(())
     }
 
-    /// Refuses options that have no default app although there is one, unless they say so: the only
-    /// app is it by itself, and would no longer be when a second one is written below it.
+    /// Refuses options that would lose the default app, unless they say so: an only app is the
+    /// default by itself, and would stop being it once a second one is added.
     fn keep_a_default(&self, options: &pipeline::Options) -> Result<(), String> {
         let Some((name, identity)) = self.gate.default_app() else { return Ok(()) };
         if options.default_app().is_some() {
@@ -115,7 +115,7 @@ impl Core {
     }
 }
 
-/// The first problem that has the configuration refused, and how many others do.
+/// The first problem for which the configuration is refused, and how many more there are.
 fn first(problems: &Problems) -> (String, usize) {
     let mut errors = problems.0.iter().filter(|problem| problem.severity == Severity::Error);
     let first = errors.next().map(ToString::to_string).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
 
-/// On whose hosts an endpoint is looked for: the official platform's, WeCom's, or both.
+/// Which hosts to look for an endpoint on: the official platform's, WeCom's, or both.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::config) struct Hosts {
     main: bool,
@@ -22,7 +22,7 @@ impl Hosts {
         Self { main: !work, work }
     }
 
-    /// Those of apps that aren't known.
+    /// For apps that aren't known.
     pub(in crate::config) const ALL: Self = Self { main: true, work: true };
 
     fn with(self, other: Self) -> Self {
@@ -59,7 +59,7 @@ impl<'a> AppNames<'a> {
     }
 }
 
-/// Warns of a pattern that takes in nothing that is known on these hosts.
+/// Warns of a pattern that matches no known endpoint on these hosts.
 pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, report: &mut Report<'_>) {
     // wxgate's own.
     if pattern.path == "**" || pattern.path.starts_with("/wxgate/") {
@@ -83,7 +83,7 @@ pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, r
         return;
     }
     let Some(method) = &pattern.method else { return };
-    // Where none is known it is one of the two that WeChat has; HEAD asks for what GET would.
+    // An endpoint whose method isn't known has one of WeChat's two; HEAD asks for what GET would.
     let method_is = |known| known == method || (known == Method::GET && method == Method::HEAD);
     let by = |endpoint: &&Endpoint| match endpoint.method {
         Some(known) => method_is(known),
@@ -125,7 +125,7 @@ fn nearest(pattern: &Pattern, hosts: Hosts) -> Option<String> {
     for endpoint in listed().filter(|endpoint| hosts.has(endpoint)) {
         let path = catalogue::normalise(endpoint.path);
         let Some(candidate) = like(&path, fixed, !rest.is_empty()) else { continue };
-        // Who reads of a path below a base URL that ends in /cgi-bin leaves that out.
+        // Documentation with a base URL that ends in /cgi-bin leaves that part out.
         let beheaded = candidate.strip_suffix(fixed).is_some_and(|head| !head.contains('*'));
         let distance = if beheaded {
             0
@@ -145,7 +145,7 @@ fn nearest(pattern: &Pattern, hosts: Hosts) -> Option<String> {
     Some(format!("{method}{near}{rest}"))
 }
 
-/// What of `path` stands where `fixed` has segments, with its stars. `open`: something follows.
+/// The segments of `path` at the places of those in `fixed`, stars kept. `open`: more may follow.
 fn like(path: &str, fixed: &str, open: bool) -> Option<String> {
     if !open && !fixed.contains('*') {
         return Some(path.to_owned());

@@ -1,4 +1,4 @@
-//! The file's text before TOML is read of it: bytes that are no UTF-8, and characters of Chinese
+//! The file's text before it is parsed as TOML: bytes that aren't UTF-8, and characters of Chinese
 //! input methods that look like TOML's own.
 
 use super::problem::Place;
@@ -25,13 +25,13 @@ pub(in crate::config) fn decode(bytes: &[u8]) -> Result<&str, (&str, String)> {
     Err((before, text))
 }
 
-/// The place of something that the grammar has no name for.
+/// A place that the grammar has no name for.
 pub(in crate::config) fn syntax(offset: usize) -> Place {
     Place { key: "syntax".to_owned(), offset }
 }
 
-/// Characters outside strings and comments that stand where ASCII is meant: where each is, and what
-/// to write. One of each kind a line.
+/// Characters outside strings and comments where ASCII was meant: where each is, and what to write.
+/// At most one of each kind a line.
 pub(in crate::config) fn look_alikes(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut of_line: Vec<char> = Vec::new();
@@ -61,7 +61,7 @@ pub(in crate::config) fn look_alikes(text: &str) -> Vec<(usize, String)> {
                 found.push((at, what));
             }
             if let Some(closing) = closing(character) {
-                // What they enclose is meant as a string.
+                // They enclose what was meant as a string.
                 let line = &rest[length..rest.find('\n').unwrap_or(rest.len())];
                 let end = line.find(closing).and_then(|end| Some((end, line[end..].chars().next()?)));
                 length += end.map_or(0, |(end, closing)| end + closing.len_utf8());
@@ -84,7 +84,7 @@ fn closing(quote: char) -> Option<&'static [char]> {
     }
 }
 
-/// What is wrong with a character; the kind is the same for what is told once a line.
+/// What is wrong with a character. Characters of the same kind are reported once a line.
 fn look_alike(character: char) -> Option<(char, String)> {
     let (kind, what) = match character {
         '“' | '”' | '„' | '‘' | '’' | '「' | '」' | '『' | '』' | '＂' | '＇' => {
@@ -106,7 +106,7 @@ fn look_alike(character: char) -> Option<(char, String)> {
             let code = u32::from(character);
             return Some(('\u{200b}', format!("here stands U+{code:04X}, which can't be seen, delete it")));
         }
-        // The full-width forms of ASCII stand in its order.
+        // The full-width forms are in the order of ASCII.
         '！'..='～' => {
             let plain = char::from_u32(u32::from(character) - 0xfee0)?;
             let kind = if plain.is_ascii_alphanumeric() { 'a' } else { plain };
@@ -132,12 +132,12 @@ mod tests {
         assert_eq!(found("a = \"\"\"\n“x”\n\"\"\"\nb = '''\n，\n'''\n"), [""; 0]);
         assert_eq!(found("a = \"\\\"，\" "), [""; 0]);
         assert_eq!(found("name = “shop”"), ["7 “"]);
-        // Of what stands between them nothing is told, of what stands behind them it is.
+        // Nothing is reported between them; behind them it is again.
         assert_eq!(found("a = “店，#铺” ，\nb = ‘it”"), ["4 “", "21 ，", "29 ‘"]);
         assert_eq!(found("【app】\nname：“x”"), ["0 【", "6 】", "14 ：", "17 “"]);
         assert_eq!(found("a\u{3000}=\u{3000}1"), ["1 here"]);
         assert_eq!(found("ｎａｍｅ = １"), ["0 ｎ"]);
-        // A string ends with its line, whatever it lacks.
+        // A string ends with its line, even without a closing quote.
         assert_eq!(found("a = \"x\nb：1"), ["8 ："]);
     }
 

@@ -91,7 +91,7 @@ pub(in crate::config) enum SecretSource {
 #[derive(Debug, Default)]
 pub(in crate::config) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
-/// What the user's keys stand for, unless that was wrong.
+/// The user's keys, each with its value; none if that was wrong.
 type Entries<T> = Vec<(Item<String>, Option<Item<T>>)>;
 
 /// A table whose keys are the user's, each with a number.
@@ -186,7 +186,7 @@ impl Read for Strings {
                 items.push(Item { value, place });
             }
         }
-        // What can be read is checked further, though others can't.
+        // The readable ones are checked further even if others aren't.
         (!items.is_empty() || array.is_empty()).then_some(Self(items))
     }
 }
@@ -204,7 +204,7 @@ impl Read for NumbersByName {
     }
 }
 
-/// The entries of a table whose keys are the user's; a value that is wrong is reported and none.
+/// The entries of a table whose keys are the user's; wrong values are reported, and none here.
 fn by_name<T>(
     value: &DeValue<'_>,
     place: &Place,

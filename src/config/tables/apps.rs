@@ -58,7 +58,7 @@ pub(in crate::config) fn options(
     apps
 }
 
-/// On whose hosts its endpoints are.
+/// The hosts that have its endpoints.
 pub(in crate::config) fn hosts_of(raw: &file::App) -> Hosts {
     match &raw.kind {
         Field::Missing => Hosts::of(AppKind::ALL[0].family()),
@@ -328,10 +328,10 @@ fn is_plausible(appid: &str) -> bool {
     plain && (1..=64).contains(&appid.len())
 }
 
-/// What an appid that could be one has of another kind of account's. The AppID isn't repeated here
-/// either.
+/// Signs that an otherwise plausible appid belongs to another kind of account. The AppID isn't
+/// repeated here either.
 fn unlike(appid: &str, kind: AppKind, secret: Option<&Secret>) -> Option<&'static str> {
-    /// Of every Secret of WeCom's; AppSecrets have 32.
+    /// The length of each Secret of WeCom's; AppSecrets have 32 characters.
     const WORK_SECRET: usize = 43;
     if !is_plausible(appid) || is_hex(appid, 32) || appid.starts_with("gh_") {
         return None;

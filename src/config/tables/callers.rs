@@ -28,7 +28,7 @@ struct Seen {
     keys: HashMap<[u8; 32], Place>,
 }
 
-/// Whether it is the table of those without a key.
+/// Whether this table is for requests without a key.
 fn is_anonymous(table: &Item<file::Caller>) -> bool {
     table.value.name.item().is_some_and(|name| name.value == LimitOptions::ANONYMOUS)
 }
@@ -121,7 +121,7 @@ fn caller(
     })
 }
 
-/// Those without a key have none that could be shown, end, or be good for the real token.
+/// Refuses keys that make no sense for callers without a key: a hash, an end, the real token.
 fn refuse_keys(raw: &file::Caller, report: &mut Report<'_>) {
     let places = [
         raw.key_sha256.item().map(|item| &item.place),

@@ -6,11 +6,11 @@ use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::values::Field;
 use crate::pipeline::ErrorStatus;
 
-/// What is worth knowing where nobody has chosen.
+/// Worth knowing if nobody chose.
 const UNWRITTEN: &str = "server.error_status is not written, so \"wechat\" holds: wxgate's own answers have status \
                          200, as WeChat's errors do; \"http\" gives them statuses of their own";
 
-/// What holds, and a word on it if nobody has chosen.
+/// The setting in force, and a note if nobody chose it.
 pub(in crate::config) fn error_status(
     server: &Server,
     report: &mut Report<'_>,
@@ -32,7 +32,7 @@ pub(in crate::config) fn error_status(
         report.error(&item.place, "is none of its values, expected 200 or 429");
         return (chosen, None);
     }
-    // Each with the default that it had.
+    // Each with its former default.
     let limits = server.limit_status.or(200) == 429;
     let former = ErrorStatus { limits, others: !server.errors_as_200.or(false) };
     for place in places {

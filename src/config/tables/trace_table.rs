@@ -11,7 +11,7 @@ pub(in crate::config) fn options(table: &Field<file::Trace>, report: &mut Report
     let Item { value: raw, place } = table.item()?;
     if !trace::BUILT {
         let text = "is for a wxgate that was built with traces, expected none, or one from \
-                    `cargo build --release --features otlp`";
+                    `cargo build --profile dist --features otlp`";
         report.error(place, text);
     }
     let advice = "expected a collector's address for OTLP over HTTP, like \"http://127.0.0.1:4318\"";

@@ -10,7 +10,7 @@ use crate::observe::remote::Remote;
 
 /// Longer paths and causes are cut: a caller chooses the path's length.
 const LONGEST_TEXT: usize = 1024;
-/// And longer names of callers' programs.
+/// Longer names of callers' programs are cut.
 const LONGEST_AGENT: usize = 200;
 /// More names of a query than this are not listed.
 const MOST_QUERY_KEYS: usize = 16;
@@ -141,8 +141,7 @@ impl Entry<'_> {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Appends the entry as a short line for people; `time` as it is in Beijing, whatever zone it
-    /// says.
+    /// Appends the entry as a short line for people. `time` is Beijing's, whatever zone it names.
     pub(super) fn pretty(&self, time: &[u8; 24], out: &mut Vec<u8>) {
         out.extend_from_slice(&time[..23]);
         out.extend_from_slice(b"+08:00");
@@ -242,7 +241,7 @@ fn address(remote: Remote, out: &mut Vec<u8>) {
         }
         return;
     }
-    // A Vec takes what it is given.
+    // Writing to a Vec can't fail.
     let _ = write!(out, "{remote}");
 }
 

@@ -67,7 +67,7 @@ struct Shared {
     buffers: Sharded<Buffer>,
     asked: AtomicU8,
     closing: AtomicBool,
-    /// Dropped when what was logged before they came here is written.
+    /// Dropped once everything logged before they came is written.
     flushes: Mutex<Vec<mpsc::Sender<()>>>,
     /// Lines that the sink refused; the other losses are counted in the buffers.
     unwritten: AtomicU64,
@@ -312,8 +312,8 @@ impl Taken {
         }));
     }
 
-    /// Puts the lines from before `now` into `ordered` and says how many they are. Others stay: the
-    /// buffers were looked at one after the other, so an earlier one may still lie in one of them.
+    /// Moves the lines from before `now` into `ordered` and returns their number. Later ones stay:
+    /// the buffers were read one after the other, so one may still hold an earlier line.
     fn until(&mut self, now: Option<Instant>) -> u64 {
         self.ordered.clear();
         // Stable and made for runs, which is what the buffers are.

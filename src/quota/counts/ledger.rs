@@ -30,7 +30,7 @@ pub(crate) struct Key {
 /// Calls of today.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    /// The most that the store said of it, of all replicas: one that says less lost it.
+    /// The highest count of all replicas that the store has told: if it tells less, it lost some.
     stored: u64,
     /// What the store said last of names that this replica doesn't know.
     unknown: u64,
@@ -190,11 +190,11 @@ impl Ledger {
         self.waiting.is_empty()
     }
 
-    /// Takes over what the store has of the present day. `label` knows the numbers of names. What it
-    /// lost is offered to it again.
+    /// Takes over what the store has of the present day, and offers it again what it lost. `label`
+    /// knows the numbers of names.
     pub(crate) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
-        // By key: of its own name, and of what this replica has no name for, which is counted
-        // together.
+        // By key: counts under its own name, and those under names that this replica doesn't know,
+        // which are summed.
         let mut told: HashMap<Key, (u64, u64)> = HashMap::new();
         for (name, total) in counts {
             if let Some(Named { key, own }) = key_of(name, &label) {
@@ -405,7 +405,7 @@ mod tests {
         ledger.accepted(&third, &[41]);
         ledger.learn(&[(name_of(&key, &names), 50)], label);
         assert_eq!((total(&ledger), ledger.offer().is_none()), (50, true));
-        // What is the store's alone is told as it says, also if it says less.
+        // Counts that only the store knows are reported as it tells them, even if they fell.
         for gone in [7, 2] {
             ledger.learn(&[(name_of(&key, &names), 50), (format!("gone anonymous {path}"), gone)], label);
             assert_eq!((total(&ledger), ledger.offer().is_none()), (50 + gone, true));

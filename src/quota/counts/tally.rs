@@ -48,7 +48,7 @@ pub(crate) struct Point {
     pub(crate) replayed: u32,
     /// Those that went to WeChat.
     pub(crate) sent: u32,
-    /// Microseconds of these together in wxgate itself.
+    /// Microseconds that those spent in wxgate itself, summed.
     pub(crate) own: u64,
     /// And waiting for WeChat.
     pub(crate) upstream: u64,

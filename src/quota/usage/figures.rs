@@ -77,7 +77,8 @@ pub(crate) struct Notes {
 impl Figures {
     /// What has been used by now, when `ours` have gone through wxgate today.
     pub(crate) fn used_now(&self, ours: u64) -> u64 {
-        // Since the question, not since the comparison: WeChat's answer has none of what came between.
+        // Counted from the question, not the comparison: WeChat's answer doesn't include calls that
+        // came between the two.
         self.used + ours.saturating_sub(self.ours.saturating_sub(self.slack))
     }
 
@@ -306,7 +307,7 @@ mod tests {
         assert_eq!((third.base, third.around()), (250, 0));
         let fourth = figures(1_000, 60, 290).after(Some(&Known::Figures(third)));
         assert_eq!(fourth.around(), 20);
-        // What came between question and comparison is used, and accuses nobody.
+        // Calls between question and comparison count as used, but not as calls around wxgate.
         assert_eq!(Figures { slack: 40, ..first }.used_now(250), 390);
         // Calls that were under way may be either's.
         assert_eq!(Figures { slack: 20, ..fourth }.around(), 0);

@@ -27,8 +27,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("cata
 /// What is known of `path` on the official platform's hosts; it is taken as it is first, then
 /// without case and trailing `/`.
 ///
-/// An endpoint of WeCom's is named too if it has no namesake here: an app of the official platform
-/// is better told so than sent, with its token, to a path that isn't there. WeCom's token endpoint,
+/// WeCom's endpoint is found too if the official platform has none of that name: better to tell its
+/// app so than to send its token to a path that doesn't exist. WeCom's token endpoint,
 /// to it, issues credentials like any other.
 pub fn find(path: &str) -> &'static Endpoint {
     let table = &*TABLE;

@@ -196,8 +196,8 @@ impl Rules {
 
     /// What is assumed of a path that isn't listed.
     pub(super) fn assume(&'static self, path: &str) -> &'static Endpoint {
-        // What lies below one of these may be a version of it that we don't know of, and what goes
-        // on as no name does (`.json`) may be taken for it.
+        // A path below one of these may be a version of it that we don't know, and one that goes on
+        // as no name does (`.json`) may be taken for it.
         let below = |known: &&str| path.strip_prefix(known).is_some_and(|rest| rest.starts_with(ends_name));
         if clears_quota(path) || self.guarded.iter().any(below) {
             &self.others.guarded
@@ -226,7 +226,7 @@ fn clears_quota(path: &str) -> bool {
     path.split('/').any(|segment| stem(segment) == "clear_quota")
 }
 
-/// No name of WeChat's has this in it.
+/// Characters that no name of WeChat's contains.
 fn ends_name(character: char) -> bool {
     !character.is_ascii_alphanumeric() && character != '_'
 }

@@ -131,7 +131,10 @@ fn meaning(class: CredentialClass) -> &'static str {
         CredentialClass::TokenEndpoint => {
             "wxgate answers itself, with a placeholder 由 wxgate 自己应答，返回占位 token"
         }
-        CredentialClass::IssuesCredential => "hands out credentials: refused 发放凭证：拒绝",
+        CredentialClass::IssuesCredential => {
+            "hands out credentials: answered with a placeholder for a platform, suite or provider (README), \
+             else refused 发放凭证：平台、套件、服务商的取 token 接口返回占位 token（见 README），其余拒绝"
+        }
         CredentialClass::SuiteToken => "a WeCom suite's token 企业微信第三方应用（套件）的 token",
         CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
             "a WeCom provider's token 企业微信服务商的 token"

@@ -335,10 +335,10 @@ async fn those_without_a_key_may_do_what_their_table_says_and_no_more() {
     ] {
         assert_eq!(gate.get_with(path, &[]).await.refusal(), refusal, "{path}");
     }
-    // A browser's page is still no caller, and a wrong key is no missing one.
+    // A web page is still refused, and a wrong key isn't treated as a missing one.
     assert_eq!(gate.get_with(PATH, &[("origin", "https://x.example")]).await.refusal(), FORBIDDEN);
     assert_eq!(gate.get_with(PATH, &[("x-wxgate-key", "wrong")]).await.refusal(), UNKNOWN);
-    // Who has a key is nothing of all this.
+    // None of this concerns callers with a key.
     let key = ("x-wxgate-key", KEY);
     assert_eq!(gate.get_with("/@game/cgi-bin/user/info?openid=o", &[key]).await.errcode(), 0);
     let menu = "/cgi-bin/menu/get";
@@ -374,7 +374,7 @@ async fn a_token_call_with_an_empty_secret_or_the_word_is_of_those_without_a_key
     }
     assert_eq!(token(APPID, "&secret=anonymus").await["errcode"], 40125);
     assert!(token(OTHER_APPID, "&secret=anonymous").await.get("access_token").is_none());
-    // What they may no longer use, their placeholders are no good for: the SDK is to ask anew.
+    // Their placeholders no longer hold for an app that they may no longer use: the SDK asks anew.
     let held = token(APPID, "&secret=anonymous").await["access_token"].as_str().expect("a token").to_owned();
     let orders = caller("orders", &[KEY], &["shop", "game"], "");
     let moved = ANONYMOUS.replace("\"shop\"", "\"game\"");

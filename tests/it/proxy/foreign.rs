@@ -1,4 +1,5 @@
-//! Paths that aren't WeChat's, WeCom's calls for other accounts, and what isn't HTTP: none of it reaches WeChat.
+//! Paths that aren't WeChat's, WeCom's calls for other accounts, and what isn't HTTP: none of it
+//! reaches WeChat.
 
 use super::bad_input::wire::{Caller, send};
 use crate::harness::{Answer, Gate, SHOP, Setup, caller};

@@ -1,4 +1,4 @@
-//! Credentials in the bodies of forms: they mean what they mean in the query, and all other bytes stay.
+//! Credentials in forms: they mean what they mean in the query, and all other bytes stay.
 
 use wxgate::sandbox::Entry;
 
@@ -372,7 +372,7 @@ async fn a_placeholder_in_any_other_place_is_refused_by_its_name() {
             );
         }
         assert!(gate.sandbox.journal(None).is_empty());
-        // Names that only begin so are nobody's token.
+        // Names that merely begin like one aren't tokens.
         let bearer = format!("Bearer {games}");
         for header in
             [("user-agent", "wxgate-client/1.0"), ("x-scene", "wxgate-prod"), ("x-trace", "wxgate-0b1e8f6a")]

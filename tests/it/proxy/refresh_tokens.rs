@@ -32,7 +32,7 @@ async fn log_in(gate: &Gate) -> String {
     answer["component_access_token"].as_str().expect("a placeholder").to_owned()
 }
 
-/// What an SDK does with a refresh token that it was given: it fetches the account's token, and calls with that.
+/// What an SDK does with a refresh token: it fetches the account's token, and calls with that.
 async fn act_for(gate: &Gate, placeholder: &str, number: usize, refresh_token: &Value) {
     assert!(refresh_token.as_str().is_some_and(|text| text.starts_with("wxgate-")), "{refresh_token}");
     let body = json!({
@@ -58,7 +58,8 @@ async fn a_platform_lists_its_accounts_and_acts_for_those_that_the_store_lacked(
     for number in KNOWN..ACCOUNTS {
         gate.sandbox.authorize(Authorizer::new(COMPONENT, appid(number), refresh_token(number)));
     }
-    // WeChat may show an older one than the store has, and one whose authorisation was taken back and given again.
+    // WeChat may show an older one than the store has, and one whose authorisation was taken back
+    // and given again.
     save(&platform.store, &key(0), &record("canary-newer", 2)).await;
     save(&platform.store, &key(1), &record("", 2)).await;
     let placeholder = log_in(gate).await;

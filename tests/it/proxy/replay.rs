@@ -53,8 +53,8 @@ async fn survive(gate: &Arc<Gate>, mishap: Mishap, callers: usize) {
     mishap.strike(&gate.sandbox);
     let mut nodes = tokio::task::JoinSet::new();
     if let Mishap::Lagging = mishap {
-        // The nodes agree as soon as each caller was rejected once. On a busy machine the first would be rejected again
-        // before the last has come.
+        // The nodes agree once each caller was rejected. On a busy machine the first would be
+        // rejected again before the last has come.
         let held_back = Fault::new(Action::Latency { milliseconds: 5 * callers as u64 });
         gate.sandbox.fault(Fault { times: Some(callers as u64), ..held_back.path("/cgi-bin/user/info") });
         let sandbox = gate.sandbox.clone();

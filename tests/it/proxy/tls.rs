@@ -320,7 +320,7 @@ async fn a_handshake_that_fails_is_counted_by_its_reason() {
     let server = "head_timeout = \"500ms\"\n";
     let secure = Secure::with(", client_ca = \"callers.pem\"", server, Setup::default()).await;
     let gate = &secure.gate;
-    // Neither a load balancer's check nor plain HTTP is a handshake; one that succeeds isn't counted.
+    // A load balancer's check and plain HTTP aren't handshakes; successful ones aren't counted.
     drop(TcpStream::connect(secure.address()).await.expect("connects"));
     let plain = format!("GET {INFO} HTTP/1.1\r\nHost: {WECHAT}\r\nConnection: close\r\n\r\n");
     assert_eq!(raw(&gate.authority(), plain.as_bytes()).await.status, 400);

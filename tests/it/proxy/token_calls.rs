@@ -1,4 +1,5 @@
-//! Token calls in every form that programs send, and the codes with which wxgate refuses token and login calls.
+//! Token calls in every shape that programs send, and the codes with which wxgate refuses token and
+//! login calls.
 
 use crate::harness::{APPID, Answer, Gate, OTHER_APPID, SHOP_AND_GAME, Setup, caller};
 

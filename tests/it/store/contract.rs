@@ -286,7 +286,7 @@ async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
         tasks.spawn(async move {
             let mut granted = 0;
             for _ in 0..10 {
-                // What took too long is nobody's.
+                // A slice that took too long belongs to nobody.
                 granted += store.reserve(20_000, "b", 3, 100, 0).await.map_or(0, |reserved| reserved.granted);
             }
             granted

@@ -93,7 +93,7 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
         assert_eq!(line["level"], if *outcome == "done" { "INFO" } else { "WARN" });
     }
 
-    // A signal comes from nobody; and who isn't trusted any more isn't believed.
+    // A signal has no remote; and a proxy that is no longer trusted isn't believed.
     place.write("wxgate.toml", "nonsense");
     process.signal("HUP");
     process.logged("reload failed").await;

@@ -173,7 +173,7 @@ async fn a_changed_certificate_is_shown_without_a_signal_and_one_without_its_key
     process.logged("configuration reloaded").await;
     assert_eq!(get(&trusting(&second), &url).await.0, 200);
     assert_eq!(get(&before, &url).await.0, 200, "its connection stays");
-    // Whoever trusts another authority is told of, and not each time.
+    // A caller that trusts another authority is reported, but not each time.
     for _ in 0..3 {
         trusting(&first).get(&url).send().await.expect_err("it doesn't trust the second");
     }

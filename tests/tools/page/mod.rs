@@ -314,7 +314,7 @@ async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_lan
     for said in [
         "的新配置未被接受，仍沿用旧配置，此时重启会失败：wxgate.toml:3:1: server.lisen: is no key <b>（另有 2 处）",
         "server.tls 的证书再过 9 天到期。",
-        "调用方 orders 的密钥已到期。",
+        "调用方 orders 的 key 已到期。",
     ] {
         browser.until_shown("#troubles", said).await;
     }

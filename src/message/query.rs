@@ -82,8 +82,7 @@ impl CredentialParam {
 /// Every credential in the query, by any spelling of its name that decodes to it once, with its
 /// decoded value.
 pub fn credentials(query: &str) -> impl Iterator<Item = (CredentialParam, Cow<'_, str>)> {
-    let query = may_hold_credential(query).then_some(query);
-    segments(query)
+    segments(Some(query))
         .filter_map(|segment| Some((CredentialParam::of_segment(segment)?, decode(split(segment).1))))
 }
 
@@ -288,7 +287,8 @@ pub fn keys(query: &str) -> String {
     shown
 }
 
-fn may_hold_credential(query: &str) -> bool {
+/// Whether a look for credentials may find one; most queries of services have none.
+pub fn may_hold_credential(query: &str) -> bool {
     let query = query.as_bytes();
     COMMON_END_FINDER.find(query).is_some() || memchr::memchr(b'%', query).is_some()
 }

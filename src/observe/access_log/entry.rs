@@ -36,13 +36,13 @@ pub struct Entry<'a> {
     /// credentials.
     pub query: Option<&'a str>,
     /// The endpoint catalogue's name.
-    pub endpoint: Option<&'a str>,
+    pub endpoint: Option<&'static str>,
     /// HTTP status as sent.
     pub status: u16,
     /// The error code of the answer as sent, 0 if it carried none; none where nothing was sent.
     pub errcode: Option<i64>,
     /// Who made the answer: `wechat` or `wxgate`.
-    pub source: &'a str,
+    pub source: &'static str,
     /// WeChat's own request id, from its error text.
     pub rid: Option<&'a str>,
     /// The `X-Request-Id` of the answer.
@@ -60,7 +60,7 @@ pub struct Entry<'a> {
     /// Bytes of the answer's body.
     pub bytes_out: Option<u64>,
     /// The proxy's own error code, if the answer is its own.
-    pub code: Option<&'a str>,
+    pub code: Option<&'static str>,
     /// Why; what looks like a secret in it isn't written.
     pub cause: Option<&'a str>,
     /// The name of the caller's program, where the caller was refused.
@@ -101,7 +101,7 @@ impl Entry<'_> {
         }
         text(key!("method"), Some(self.method), out);
         if self.path_is_known() {
-            text(key!("path"), Some(self.path), out);
+            own(key!("path"), self.endpoint, out);
         } else {
             redacted_text(key!("path"), shortened(self.path), out);
         }
@@ -115,10 +115,10 @@ impl Entry<'_> {
             }
             out.push(b']');
         }
-        text(key!("endpoint"), self.endpoint, out);
+        own(key!("endpoint"), self.endpoint, out);
         number(key!("status"), Some(self.status), out);
         number(key!("errcode"), self.errcode, out);
-        text(key!("source"), Some(self.source), out);
+        own(key!("source"), Some(self.source), out);
         text(key!("rid"), self.rid, out);
         text(key!("request_id"), Some(self.request_id), out);
         text(key!("trace_id"), self.trace_id, out);
@@ -131,7 +131,7 @@ impl Entry<'_> {
         }
         number(key!("bytes_in"), self.bytes_in, out);
         number(key!("bytes_out"), self.bytes_out, out);
-        text(key!("code"), self.code, out);
+        own(key!("code"), self.code, out);
         if let Some(cause) = self.cause {
             redacted_text(key!("cause"), shortened(cause), out);
         }
@@ -203,6 +203,16 @@ fn text(key: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
     }
 }
 
+/// The same of wxgate's own words, and of the catalogue's paths: short, with nothing to escape.
+fn own(key: &[u8], word: Option<&'static str>, out: &mut Vec<u8>) {
+    if let Some(word) = word {
+        out.extend_from_slice(key);
+        out.push(b'"');
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
+    }
+}
+
 /// What a caller wrote may have a key where another word belongs.
 fn redacted_text(key: &[u8], value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(key);
@@ -232,12 +242,19 @@ fn word(label: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
 fn address(remote: Remote, out: &mut Vec<u8>) {
     use std::io::Write as _;
     if let Remote::Address(IpAddr::V4(address)) = remote {
-        // As Display does, at a quarter of the cost.
+        // As Display does, at a fraction of the cost.
         for (position, octet) in address.octets().into_iter().enumerate() {
             if position > 0 {
                 out.push(b'.');
             }
-            decimal(octet, out);
+            let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+            if octet >= 100 {
+                out.push(hundreds);
+            }
+            if octet >= 10 {
+                out.push(tens);
+            }
+            out.push(ones);
         }
         return;
     }

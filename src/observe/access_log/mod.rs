@@ -304,7 +304,11 @@ impl Taken {
             std::mem::swap(&mut buffer.ends, &mut self.ends);
         });
         let (before, mut begin) = (self.text.len(), self.text.len());
-        self.text.extend_from_slice(&self.batch);
+        if before == 0 {
+            std::mem::swap(&mut self.text, &mut self.batch);
+        } else {
+            self.text.extend_from_slice(&self.batch);
+        }
         self.lines.extend(self.ends.iter().map(|(at, end)| {
             let line = begin..before + end;
             begin = line.end;
@@ -316,6 +320,15 @@ impl Taken {
     /// the buffers were read one after the other, so one may still hold an earlier line.
     fn until(&mut self, now: Option<Instant>) -> u64 {
         self.ordered.clear();
+        let are_before = |at: &Instant| now.is_none_or(|now| *at < now);
+        if self.lines.is_sorted_by_key(|(at, _)| *at)
+            && self.lines.last().is_none_or(|(at, _)| are_before(at))
+        {
+            let count = self.lines.len() as u64;
+            self.lines.clear();
+            std::mem::swap(&mut self.text, &mut self.ordered);
+            return count;
+        }
         // Stable and made for runs, which is what the buffers are.
         self.lines.sort_by_key(|(at, _)| *at);
         let count = now.map_or(self.lines.len(), |now| self.lines.partition_point(|(at, _)| *at < now));

@@ -30,6 +30,8 @@ pub(crate) struct Target<'r> {
     pub(crate) path: &'r str,
     /// WeChat's query.
     pub(crate) query: Option<&'r str>,
+    /// A credential may be in it.
+    may_hold_credential: bool,
     /// What the body says, if that is a form.
     pub(crate) form: Option<Form<'r>>,
     /// App named by [`CLOUD_RUN_APP`].
@@ -107,6 +109,7 @@ impl<'r> Target<'r> {
             prefix,
             path,
             query: query.rest.as_deref(),
+            may_hold_credential: query.rest.as_deref().is_some_and(query::may_hold_credential),
             form: None,
             from_appid: query.from_appid.as_deref(),
             from_appid_differs: query.from_appid_differs,
@@ -123,7 +126,8 @@ impl<'r> Target<'r> {
 
     /// The values of all credentials that the request brings in query and form.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
-        let query = self.query.into_iter().flat_map(query::credentials);
+        let query = self.query.filter(|_| self.may_hold_credential);
+        let query = query.into_iter().flat_map(query::credentials);
         let form = self.form.into_iter().flat_map(Form::credentials);
         query.chain(form).map(|(_, value)| value)
     }

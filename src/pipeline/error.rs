@@ -214,18 +214,18 @@ impl Error {
     /// The same for a token or login call, in a code of WeChat's.
     pub(crate) fn at_login(self, step: Step) -> Self {
         let errcode = match (&self, step) {
-            (Self::Limited(_) | Self::PlaceholderExpired(_) | Self::WrongSecret | Self::Malformed(_), _) => {
-                return self;
-            }
+            (Self::Limited(_) | Self::PlaceholderExpired(_) | Self::WrongSecret, _) => return self,
             (Self::CallerUnknown(_), _) => WRONG_SECRET,
             (Self::AppUnknown(_), _) => UNKNOWN_APP,
             (Self::EndpointForbidden(_), _) | (Self::CallerForbidden(_), Step::Caller | Step::Right) => {
                 FORBIDDEN
             }
-            (Self::BadRequest(_) | Self::BodyTooLarge { .. }, Step::Caller) => WRONG_SECRET,
+            (Self::BadRequest(_) | Self::Malformed(_) | Self::BodyTooLarge { .. }, Step::Caller) => {
+                WRONG_SECRET
+            }
             (Self::BadRequest(_) | Self::CallerForbidden(_), Step::App) => UNKNOWN_APP,
             (Self::BadRequest(_), Step::Right) => FORBIDDEN,
-            (Self::BadRequest(_) | Self::BodyTooLarge { .. }, Step::Body) => UNREADABLE,
+            (Self::BadRequest(_) | Self::Malformed(_) | Self::BodyTooLarge { .. }, Step::Body) => UNREADABLE,
             _ => LATER,
         };
         Self::AtLogin { errcode, error: Box::new(self) }

@@ -232,7 +232,7 @@ impl Source {
 }
 
 fn broke_off(source: &hyper::Error) -> Error {
-    Error::BadRequest(format!("the request's body broke off: {source}").into())
+    Error::Malformed(format!("the request's body broke off: {source}").into())
 }
 
 /// Reads a body until it has more than `limit` bytes, or to its end.

@@ -54,6 +54,10 @@ async fn refusals_have_status_200_except_where_no_sdk_would_look_into_a_body() {
         let two =
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
         assert_eq!(gate.raw(two).await.refusal(), (400, "bad_request", -70400));
+        for hosts in ["", "Host: x\r\nHost: y\r\n"] {
+            let raw = format!("GET /cgi-bin/user/info HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+            assert_eq!(gate.raw(&raw).await.refusal(), (400, "bad_request", -70400), "{hosts:?}");
+        }
 
         let mut last = gate.get_with(INFO, &[ORDERS]).await;
         for _ in 0..4 {
@@ -61,6 +65,17 @@ async fn refusals_have_status_200_except_where_no_sdk_would_look_into_a_body() {
         }
         assert_eq!(last.refusal(), (200, "rate_limited", 45011));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_size_that_cannot_be_is_no_http_and_keeps_its_status() {
+    let gate = with_orders("error_status = \"wechat\"", "allow = [\"**\"]", "").await;
+    let raw = format!(
+        "POST /cgi-bin/tags/get HTTP/1.1\r\nHost: localhost\r\nX-Wxgate-Key: {KEY}\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\nZZ\r\n"
+    );
+    assert_eq!(gate.raw(&raw).await.refusal(), (400, "bad_request", -70400));
+    assert!(gate.journal("/cgi-bin/tags/get").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

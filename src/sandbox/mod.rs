@@ -5,8 +5,8 @@
 //! the server: its own query parsing, its own endpoint table, its own rules. A fake must not have
 //! the bug that it is there to find.
 //!
-//! What WeChat has no endpoint for is answered 40066 and marked in the journal, so that a misspelt path
-//! shows here and not in production; [`Settings::allow_unlisted`] lets it through.
+//! What WeChat has no endpoint for is answered 40066 and marked in the journal, so that a misspelt
+//! path shows here and not in production; [`Settings::allow_unlisted`] lets it through.
 //!
 //! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it.
 //! Words:

@@ -128,8 +128,8 @@ async fn dispatch<H: Handler>(
     response.map(|body| ObservedBody::new(body, answering))
 }
 
-/// Drives the `index`th request only while its caller is there: who gave up and tries again must not
-/// have its message sent twice.
+/// Drives the `index`th request only while its caller is there: who gave up and tries again must
+/// not have its message sent twice.
 async fn attended<T>(progress: &Progress, index: u64, answer: impl Future<Output = T>) -> T {
     let mut answer = pin!(answer);
     let mut begun = false;

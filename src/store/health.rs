@@ -1,5 +1,5 @@
-//! Whether the store is up, so that nobody waits for one that is down, and no request for one that is
-//! late.
+//! Whether the store is up, so that nobody waits for one that is down, and no request for one that
+//! is late.
 
 use tokio::sync::watch;
 

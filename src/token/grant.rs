@@ -77,8 +77,8 @@ pub(super) async fn save_refresh_token(
     }
 }
 
-/// Saves a refresh token that WeChat, asked at `asked_at`, showed, where the store has none: what is
-/// there may be newer. An authorisation that was taken back since then stays so.
+/// Saves a refresh token that WeChat, asked at `asked_at`, showed, where the store has none: what
+/// is there may be newer. An authorisation that was taken back since then stays so.
 pub(super) async fn take_in(
     store: &Store,
     key: &str,

@@ -138,8 +138,8 @@ pub struct Traffic {
     pub failed: Vec<u64>,
     /// Requests sent again after WeChat rejected their token.
     pub replayed: Vec<u64>,
-    /// Milliseconds that a request which went to WeChat took on average in wxgate itself; none where
-    /// there was none.
+    /// Milliseconds that a request which went to WeChat took on average in wxgate itself; none
+    /// where there was none.
     pub own_ms: Vec<Option<f64>>,
     /// Milliseconds that it waited for WeChat.
     pub wechat_ms: Vec<Option<f64>>,

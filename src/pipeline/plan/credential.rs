@@ -144,8 +144,8 @@ fn handle_of(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
 #[derive(Default)]
 pub(crate) struct Login<'r> {
     pub(crate) appids: Vec<Cow<'r, str>>,
-    /// Those of an SDK that knows no other way: its API key, the real one from before, or nothing of
-    /// worth.
+    /// Those of an SDK that knows no other way: its API key, the real one from before, or nothing
+    /// of worth.
     pub(crate) secrets: Vec<Cow<'r, str>>,
 }
 

@@ -12,8 +12,8 @@ use crate::sandbox::variants::Variant;
 pub struct Settings {
     /// The wire form of errors.
     pub error_variant: Variant,
-    /// Endpoints that WeChat doesn't have, or not for the token's kind of account, are answered as if it
-    /// had them, and not 40066.
+    /// Endpoints that WeChat doesn't have, or not for the token's kind of account, are answered as
+    /// if it had them, and not 40066.
     pub allow_unlisted: bool,
     /// How long a new token lives.
     pub lifetime_ms: i64,

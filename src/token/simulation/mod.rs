@@ -91,8 +91,8 @@ fn a_store_that_stands_still_for_less_than_three_seconds_costs_no_second_fetch()
     all_hold("paused", Plan::paused);
 }
 
-/// How long a lease that nobody at work holds keeps a replica from the next token; `each` says after
-/// which time whoever planted it writes it anew.
+/// How long a lease that nobody at work holds keeps a replica from the next token; `each` says
+/// after which time whoever planted it writes it anew.
 fn healed_after(mode: TokenMode, each: Duration) -> Duration {
     let plan = Plan { mode, ..Plan::calm(1) };
     paused_clock().block_on(async {

@@ -1,5 +1,5 @@
-//! How long leases last, and what is known of another replica's: whether it is believed, and when it
-//! is taken over.
+//! How long leases last, and what is known of another replica's: whether it is believed, and when
+//! it is taken over.
 
 use std::time::Duration;
 

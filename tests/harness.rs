@@ -30,6 +30,15 @@ secret = { env = "SHOP_SECRET" }
 default = true
 "#;
 
+/// An app beside the shop.
+pub const GAME: &str = r#"
+[[app]]
+name = "game"
+appid = "wx0000000000000002"
+secret = { env = "OTHER_SECRET" }
+kind = "mini_program"
+"#;
+
 /// Two apps, neither of them the default; the second one claims a host.
 pub const SHOP_AND_GAME: &str = r#"
 [[app]]

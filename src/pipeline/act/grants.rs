@@ -49,7 +49,9 @@ pub(crate) async fn keep(
     for found in &found {
         clean.extend_from_slice(plain.get(done..found.place.start).unwrap_or_default());
         let token = placeholder::issue(platform, account(found), plan.caller, now);
-        clean.extend([b"\"", token.as_bytes(), b"\""].concat());
+        clean.push(b'"');
+        clean.extend_from_slice(token.as_bytes());
+        clean.push(b'"');
         done = found.place.end;
     }
     clean.extend_from_slice(plain.get(done..).unwrap_or_default());

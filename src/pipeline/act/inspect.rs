@@ -50,11 +50,7 @@ pub(crate) async fn inspect(
     let small = length.is_none_or(|length| length <= LONGEST_ERROR as u64);
     let candidate =
         small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
-    if endpoint.grants && !candidate {
-        let start = answer.read(grants::LONGEST + 1, |_| false).await?;
-        return Ok((start, Finding::default()));
-    }
-    if !candidate {
+    if !candidate && !endpoint.grants {
         return Ok((Start::Part(Bytes::new()), Finding::default()));
     }
     let gzip = is_gzip(&answer.headers);
@@ -63,6 +59,9 @@ pub(crate) async fn inspect(
         false => answer.read(LONGEST_ERROR, decided).await?,
         true => answer.read(grants::LONGEST + 1, |_| false).await?,
     };
+    if !candidate {
+        return Ok((start, Finding::default()));
+    }
     let (Start::Whole(bytes) | Start::Part(bytes)) = &start;
     let plain = if gzip { unpack(bytes) } else { None };
     let text = plain.as_deref().unwrap_or(bytes);

@@ -8,6 +8,7 @@ use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
 
 use super::facts::Facts;
 use super::placeholder::{self, Placeholder};
+use super::token_call::TokenCall;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
 
@@ -56,17 +57,19 @@ pub(crate) fn by_secret<'d>(
     }
 }
 
-/// The caller of a token call that shows no placeholder: a secret that is no caller's key is
-/// refused. Ignored if a valid key is present.
+/// The caller of a token call that shows no placeholder: a secret that is no caller's key, or two
+/// that differ, are refused. Ignored if a valid key is present.
 pub(crate) fn of_token_call<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,
-    secret: Option<&str>,
+    call: &TokenCall,
 ) -> Result<Option<Authenticated<'d>>, Error> {
-    if directory.callers.is_empty() {
-        return Ok(None);
+    if directory.callers.is_empty() || by_key.is_some() {
+        return Ok(by_key);
     }
-    match by_key.or(by_secret(directory, None, secret)?) {
+    let secret = call.secret.as_deref();
+    match by_secret(directory, None, secret)? {
+        _ if call.differ.secrets => Err(Error::WrongSecret),
         Some(caller) => Ok(Some(caller)),
         None if matches!(secret, None | Some("" | "anonymous")) && directory.options.anonymous => Ok(None),
         None => Err(Error::WrongSecret),

@@ -197,13 +197,8 @@ impl<'d, 'r> Opening<'d, 'r> {
         let caller = match &placeholder {
             Placeholder::Holds { caller, .. } => shown.or(*caller),
             Placeholder::Void(reason) if shown.is_none() => return Err(Error::PlaceholderExpired(reason)),
-            Placeholder::Void(_) | Placeholder::Absent
-                if call.differ.secrets && shown.is_none() && !facts.directory.callers.is_empty() =>
-            {
-                return Err(Error::WrongSecret);
-            }
             Placeholder::Void(_) | Placeholder::Absent => {
-                caller::of_token_call(facts.directory, shown, call.secret.as_deref())?
+                caller::of_token_call(facts.directory, shown, call)?
             }
         };
         self.admit(caller, identity)?;

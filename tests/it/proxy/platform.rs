@@ -152,6 +152,15 @@ fn fails(path: &str, errcode: i64) -> Fault {
     Fault::new(Action::Errcode { errcode, errmsg: None }).path(path)
 }
 
+/// A platform's SDK before a proxy with callers: its placeholder for the platform's own token.
+pub(super) async fn log_in(gate: &Gate) -> String {
+    let login = json!({
+        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
+    });
+    let answer = post(gate, COMPONENT_TOKEN, &login).await.json();
+    answer["component_access_token"].as_str().expect("a placeholder").to_owned()
+}
+
 /// The platform's own token is no longer taken.
 fn kill_components_token(gate: &Gate) {
     gate.sandbox.rotate(Target { appid: Some(COMPONENT.into()), ..Target::default() });
@@ -162,11 +171,7 @@ async fn a_system_error_in_place_of_an_accounts_token_has_the_platforms_probed_a
     let callers = caller("crm", &[KEY], &["tenants"], "allow = [\"**\"]");
     let platform = Platform::with(1, &callers).await;
     let gate = &platform.gate;
-    let login = json!({
-        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
-    });
-    let login = post(gate, COMPONENT_TOKEN, &login).await.json();
-    let placeholder = login["component_access_token"].as_str().expect("a placeholder");
+    let placeholder = log_in(gate).await;
     for path in [AUTHORIZER_TOKEN, QUERY_AUTH] {
         gate.sandbox.reset();
         kill_components_token(gate);
@@ -389,11 +394,7 @@ async fn a_code_that_wechat_could_not_judge_is_to_be_shown_again_later() {
     let callers = caller("crm", &[KEY], &["tenants"], "allow = [\"**\"]");
     let platform = Platform::with(1, &callers).await;
     let gate = &platform.gate;
-    let body = json!({
-        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
-    });
-    let answer = post(gate, COMPONENT_TOKEN, &body).await.json();
-    let placeholder = answer["component_access_token"].as_str().expect("a placeholder");
+    let placeholder = log_in(gate).await;
     let path = format!("{QUERY_AUTH}?component_access_token={placeholder}");
     let code = json!({ "component_appid": COMPONENT, "authorization_code": appid(0) });
     for (action, expected) in [

@@ -11,21 +11,13 @@ use wxgate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 use super::pipelined::pipelined;
 use crate::harness::{
-    ADMIN_TOKEN, APPID, Answer, Gate, OTHER_APPID, SECRET, SHOP, SHOP_AND_GAME, Setup, at_once, caller,
+    ADMIN_TOKEN, APPID, Answer, GAME, Gate, OTHER_APPID, SECRET, SHOP, SHOP_AND_GAME, Setup, at_once, caller,
     sandbox, sha256,
 };
 use crate::until::{found, until};
 
 const ASK: &str = "/cgi-bin/openapi/quota/get";
 const INFO: &str = "/cgi-bin/user/info";
-/// An app beside the shop.
-const GAME: &str = r#"
-[[app]]
-name = "game"
-appid = "wx0000000000000002"
-secret = { env = "OTHER_SECRET" }
-kind = "mini_program"
-"#;
 /// By the clock, all that needs the poller has come by then. What is still missing waits for real time.
 const HURRIED: usize = 20;
 

@@ -11,7 +11,7 @@ use wxgate::store::{self, Location, Record, Store};
 
 use super::canned::Canned;
 use super::platform::{
-    AUTHORIZER_TOKEN, COMPONENT, COMPONENT_TOKEN, KEY, Platform, appid, post, record, refresh_token, save,
+    AUTHORIZER_TOKEN, COMPONENT, KEY, Platform, appid, log_in, post, record, refresh_token, save,
     save_ticket, tables,
 };
 use crate::harness::{Answer, Gate, Setup, caller};
@@ -21,15 +21,6 @@ const LIST: &str = "/cgi-bin/component/api_get_authorizer_list";
 
 fn key(number: usize) -> String {
     format!("refresh_token:{COMPONENT}:{}", appid(number))
-}
-
-/// A platform's SDK before a proxy with callers: its placeholder for the platform's own token.
-async fn log_in(gate: &Gate) -> String {
-    let login = json!({
-        "component_appid": COMPONENT, "component_appsecret": KEY, "component_verify_ticket": "anything",
-    });
-    let answer = post(gate, COMPONENT_TOKEN, &login).await.json();
-    answer["component_access_token"].as_str().expect("a placeholder").to_owned()
 }
 
 /// What an SDK does with a refresh token: it fetches the account's token, and calls with that.

@@ -2,7 +2,7 @@
 
 use wxgate::observe::clock::{Clock, Timestamp};
 
-use crate::harness::{Gate, Log, SHOP, Setup, caller, sandbox};
+use crate::harness::{GAME, Gate, Log, SHOP, Setup, caller, sandbox};
 use crate::until::until;
 
 const CALLER: &str = r#"
@@ -59,14 +59,6 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
 fn shop(more: &str) -> String {
     SHOP.replace("default = true", more)
 }
-
-const GAME: &str = r#"
-[[app]]
-name = "game"
-appid = "wx0000000000000002"
-secret = { env = "OTHER_SECRET" }
-kind = "mini_program"
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_app_needs_no_name_and_a_second_one_never_takes_that_from_it_unsaid() {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
 use crate::observe::process;
-use crate::server::{Address, Handler, Peer, Refusal, Repeated, Request, Response};
+use crate::server::{Abuse, Address, Handler, Peer, Refusal, Repeated, Request, Response};
 
 mod answer;
 mod events;
@@ -72,6 +72,10 @@ impl Handler for Endpoint {
             Ok(()) => self.answer(&route, &request, audit).await,
             Err(denied) => {
                 self.deny(&route, denied, audit);
+                if denied == Denied::WrongToken {
+                    let trusted = self.admin.trusted_proxies.load_full();
+                    self.admin.tarpit.hold(Abuse::WrongKey, remote, &trusted).await;
+                }
                 answer::denied(denied)
             }
         }

@@ -9,7 +9,7 @@ use super::state::State;
 use super::view;
 use crate::observe::exposition::Exposition;
 use crate::secret::Secret;
-use crate::server::TrustedProxies;
+use crate::server::{Tarpit, TrustedProxies};
 
 /// A future that the composition root hands in.
 pub type Pending<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
@@ -60,6 +60,8 @@ pub struct Admin {
     pub token: ArcSwapOption<Secret>,
     /// Whose word on where a request comes from is believed.
     pub trusted_proxies: ArcSwap<TrustedProxies>,
+    /// Where those who try tokens are held.
+    pub tarpit: Arc<Tarpit>,
     /// See [`Apps`].
     pub apps: Apps,
     /// See [`Store`].

@@ -14,7 +14,7 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
-use crate::server::Address;
+use crate::server::{Address, Tarpit};
 use crate::token::Manager;
 use crate::upstream::Upstream;
 
@@ -26,6 +26,7 @@ pub struct Gate {
     pub(super) manager: Manager,
     pub(super) limits: Limits,
     pub(super) user_tokens: UserTokens,
+    pub(super) tarpit: Arc<Tarpit>,
     pub(super) quota: Quota,
     pub(super) clock: Clock,
     /// Where the status page is, once that is known.
@@ -58,6 +59,7 @@ impl Gate {
         let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
         let snapshot = ArcSwap::from_pointee(Snapshot { directory, upstreams });
         let user_tokens = UserTokens::default();
+        let tarpit = Arc::new(Tarpit::new(clock.clone()));
         Arc::new(Self {
             snapshot,
             metrics,
@@ -65,10 +67,16 @@ impl Gate {
             manager,
             limits,
             user_tokens,
+            tarpit,
             quota,
             clock,
             status_page: OnceLock::new(),
         })
+    }
+
+    /// Where those who try keys are held.
+    pub fn tarpit(&self) -> &Arc<Tarpit> {
+        &self.tarpit
     }
 
     /// Has callers on this machine who ask told where the status page is.

@@ -66,6 +66,13 @@ impl Pipeline {
         let (parts, body) = request.into_parts();
         let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &parts, peer);
         let decided = self.run(&snapshot, &parts, body, peer, &mut report).await;
+        if let Err(error) = &decided
+            && let Some(abuse) = report.identity.abuse(error)
+        {
+            let held = self.gate.tarpit.hold(abuse, report.remote(), &snapshot.options.trusted_proxies);
+            // Boxed, since it is rare.
+            Box::pin(held).await;
+        }
         report.deliver(decided, &parts.headers, snapshot.options.error_status)
     }
 

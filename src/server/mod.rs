@@ -13,6 +13,7 @@ mod remote;
 mod repeated;
 mod socket;
 mod stream;
+mod tarpit;
 mod tls;
 mod worker;
 
@@ -32,6 +33,7 @@ pub use self::listener::{BindError, Listener};
 pub use self::options::{Address, Options};
 pub use self::remote::TrustedProxies;
 pub use self::repeated::Repeated;
+pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, Stage, Worker};
 

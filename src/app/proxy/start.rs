@@ -121,6 +121,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             scope: Scope::of(admin_listener.address()),
             token: ArcSwapOption::new(config.admin.token.clone()),
             trusted_proxies: ArcSwap::from_pointee(config.pipeline.trusted_proxies.clone()),
+            tarpit: Arc::clone(gate.tarpit()),
             apps: views::apps(manager.clone(), exporter.clone(), clock.clone()),
             ending: views::ending(Arc::clone(&gate), caller_tls.clone(), clock.clone()),
             store: views::store(store.clone()),

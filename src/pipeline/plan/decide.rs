@@ -115,7 +115,8 @@ impl<'d, 'r> Opening<'d, 'r> {
             return Err(Error::EndpointForbidden("a token call is made by GET or POST".into()));
         }
         let shown = match greeting {
-            None => caller::by_key(facts.directory, &parts.headers)?,
+            None => caller::by_key(facts.directory, &parts.headers)
+                .inspect_err(|error| identity.guessed = error.refuses_caller())?,
             Some(_) => None,
         };
         let opening = Self { facts, parts, peer, target, shown, asked, greeting };
@@ -197,9 +198,8 @@ impl<'d, 'r> Opening<'d, 'r> {
         let caller = match &placeholder {
             Placeholder::Holds { caller, .. } => shown.or(*caller),
             Placeholder::Void(reason) if shown.is_none() => return Err(Error::PlaceholderExpired(reason)),
-            Placeholder::Void(_) | Placeholder::Absent => {
-                caller::of_token_call(facts.directory, shown, call)?
-            }
+            Placeholder::Void(_) | Placeholder::Absent => caller::of_token_call(facts.directory, shown, call)
+                .inspect_err(|_| identity.guessed = call.tries_secret())?,
         };
         self.admit(caller, identity)?;
         if call.differ.appids {
@@ -229,7 +229,8 @@ impl<'d, 'r> Opening<'d, 'r> {
             shown = caller::by_secret(facts.directory, shown, Some(secret))?;
         }
         let placeholder = Placeholder::read(&facts, &target, &parts.headers)?;
-        let caller = caller::settle(facts.directory, shown, &placeholder)?;
+        let caller = caller::settle(facts.directory, shown, &placeholder)
+            .inspect_err(|error| identity.guessed = error.refuses_caller() && !login.secrets.is_empty())?;
         self.admit(caller, identity)?;
         access::check_confusion(&target)?;
         let hints = AppHints::new(&target, &parts.headers, placeholder, login.appid()?)?;

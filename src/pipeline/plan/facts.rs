@@ -4,6 +4,7 @@ use crate::observe::clock::Clock;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::{Error, Step};
 use crate::pipeline::user_tokens::UserTokens;
+use crate::server::Abuse;
 use crate::wechat::catalogue::Endpoint;
 
 /// What decisions rest on.
@@ -23,6 +24,8 @@ pub(crate) struct Identity {
     pub(crate) admitted: bool,
     pub(crate) caller: Option<usize>,
     pub(crate) app: Option<usize>,
+    /// It shows a key that is no caller's.
+    pub(crate) guessed: bool,
     /// Of a token or login call: what is being settled.
     pub(super) step: Option<Step>,
 }
@@ -31,6 +34,14 @@ impl Identity {
     /// A token or login call has come so far.
     pub(super) fn reached(&mut self, step: Step) {
         self.step = self.step.and(Some(step));
+    }
+
+    /// Why the answer with `error` is held back if there are many such.
+    pub(crate) fn abuse(&self, error: &Error) -> Option<Abuse> {
+        match error {
+            Error::PlaceholderExpired(_) => Some(Abuse::DeadPlaceholder),
+            _ => self.guessed.then_some(Abuse::WrongKey),
+        }
     }
 
     /// `error` as the caller is told of it.

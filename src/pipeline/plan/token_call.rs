@@ -127,6 +127,11 @@ impl TokenCall {
         })
     }
 
+    /// Whether its secret may be a key that somebody tries.
+    pub(crate) fn tries_secret(&self) -> bool {
+        self.differ.secrets || !matches!(self.secret.as_deref(), None | Some("" | "anonymous"))
+    }
+
     /// What of it names the account. An appid that several apps of a corporation have names none of
     /// them.
     pub(crate) fn account_name(&self, directory: &Directory) -> Option<&str> {

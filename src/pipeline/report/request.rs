@@ -161,6 +161,11 @@ impl Report {
         }
     }
 
+    /// Whom the request comes from.
+    pub(crate) fn remote(&self) -> Remote {
+        self.remote
+    }
+
     /// WeChat gets it.
     pub(crate) fn let_through(&self) {
         let app = self.app().map_or(OTHER, |app| app.label);

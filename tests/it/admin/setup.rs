@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use wxgate::admin::view::quota::{self, Activity, Quota, Traffic};
 use wxgate::admin::view::{self, AppState, RefreshOutcome};
 use wxgate::admin::{Admin, Endpoint, Scope, State};
-use wxgate::observe::clock::Timestamp;
+use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::secret::Secret;
-use wxgate::server::{Address, Drained, Listener, Options, Server};
+use wxgate::server::{Address, Drained, Listener, Options, Server, Tarpit};
 
 pub(crate) const TOKEN: &str = "correct-horse";
 
@@ -224,6 +224,7 @@ pub(crate) async fn start_with(
         scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
         token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
         trusted_proxies: ArcSwap::default(),
+        tarpit: Arc::new(Tarpit::new(Clock::default())),
         apps: told(&data, |data| data.apps.clone()),
         endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
         refresh: Arc::new(move |name, force| {

@@ -16,6 +16,7 @@ mod failover;
 mod foreign;
 mod forms;
 mod front;
+mod guessing;
 mod headers;
 mod lease;
 mod lifecycle;

@@ -126,6 +126,26 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_tries_admin_tokens_is_told_with_address_and_count() {
+    let place = Place::new();
+    place.write("admin.token", TOKEN);
+    place.configure("trusted_proxies = [\"127.0.0.1\"]", "");
+    let config = std::fs::read_to_string(place.path("wxgate.toml")).expect("written");
+    let with_token = "[admin]\ntoken = { file = \"admin.token\" }\n";
+    place.write("wxgate.toml", &config.replace("[admin]\n", with_token));
+    let mut process = place.serve().await;
+    for _ in 0..11 {
+        assert_eq!(ask(&process, Method::GET, "/metrics", Some("another")).await, 401);
+    }
+    let told = process.logged("wrong API keys or admin tokens, again and again").await;
+    let told = (&told["remote"], &told["wrong_keys"], &told["level"]);
+    assert_eq!(told, (&"203.0.113.9".into(), &10.into(), &"WARN".into()));
+    process.logged_times("wrong API keys or admin tokens, again and again", 1).await;
+    process.signal("TERM");
+    process.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_strangers_repeat_at_the_admin_address_is_told_once_a_minute() {
     let place = Place::new();
     place.write("admin.token", TOKEN);

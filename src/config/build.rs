@@ -39,6 +39,7 @@ pub(super) fn config(
     if !callers::any_has_key(callers) && !anonymous && !matches!(file.caller, Field::Wrong) {
         listeners::refuse_strangers(&listeners, report);
     }
+    let hosts = listeners::hosts(&server, &listeners, report);
     let listen: Vec<_> = listeners.into_iter().map(|(address, _)| address).collect();
     let tls = tls_table::identity(&server.tls, &listen, secrets, report);
 
@@ -82,6 +83,7 @@ pub(super) fn config(
             anonymous_caller,
             limits,
             anonymous,
+            hosts,
             trusted_proxies: listeners::trusted_proxies(&server.trusted_proxies, report),
             max_body: max_body(&server.max_body, report),
             request_timeout,

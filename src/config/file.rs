@@ -61,6 +61,7 @@ section! {
     /// `[server]`
     Server {
         listen: Strings,
+        hosts: Strings,
         trusted_proxies: Strings,
         workers: u64,
         anonymous: bool,

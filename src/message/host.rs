@@ -19,18 +19,18 @@ pub fn is_local(name: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Whether a name is one of WeChat's hosts.
-pub fn is_wechat(name: &str) -> bool {
-    let suffix = ".weixin.qq.com";
-    name.len()
-        .checked_sub(suffix.len())
-        .and_then(|start| name.get(start..))
-        .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+/// Whether a name is that of one of WeChat's hosts that have an API.
+pub fn is_wechats_api(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".api.weixin.qq.com")
+        || name
+            .strip_suffix(".weixin.qq.com")
+            .is_some_and(|host| matches!(host, "api" | "api2" | "qyapi" | "mp" | "open"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_local, is_wechat, name};
+    use super::{is_local, is_wechats_api, name};
 
     #[test]
     fn a_host_header_is_stripped_of_port_and_brackets() {
@@ -50,7 +50,13 @@ mod tests {
     fn names_that_only_look_local_are_foreign() {
         assert!(is_local("127.0.0.1") && is_local("::1") && is_local("LOCALHOST"));
         assert!(!is_local("127.0.0.1.evil.example") && !is_local("localhost.evil.example"));
-        assert!(is_wechat("api.weixin.qq.com") && is_wechat("sh.api.WEIXIN.qq.com"));
-        assert!(!is_wechat("weixin.qq.com.evil.example") && !is_wechat("evilweixin.qq.com"));
+        for name in ["api", "api2", "QYAPI", "mp", "open", "file.api", "sh.api", "Sz.API"] {
+            assert!(is_wechats_api(&format!("{name}.WEIXIN.qq.com")), "{name}");
+        }
+        for name in
+            ["evil.weixin.qq.com", "weixin.qq.com", "evilapi.weixin.qq.com", "weixin.qq.com.evil.example"]
+        {
+            assert!(!is_wechats_api(name), "{name}");
+        }
     }
 }

@@ -201,9 +201,10 @@ impl Directory {
         self.by_host.get(&host::name(host).to_ascii_lowercase()).and_then(|index| self.apps.get(*index))
     }
 
-    /// Whether an app claims this host name, given in lower case without port.
-    pub(crate) fn claims_host(&self, host: &str) -> bool {
-        self.by_host.contains_key(host)
+    /// Whether the configuration has this host name, given in lower case without port, for ours.
+    pub(crate) fn knows_host(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.by_host.contains_key(host) || self.options.hosts.iter().any(|own| own == host)
     }
 
     /// The app of a request that names none.

@@ -23,6 +23,9 @@ pub struct Options {
     pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
     pub anonymous: bool,
+    /// Names by which callers without a key reach the proxy, beside those of apps; lower case,
+    /// without port.
+    pub hosts: Vec<String>,
     /// Whose word on where a request comes from is believed.
     pub trusted_proxies: TrustedProxies,
     /// A longer request body is refused.

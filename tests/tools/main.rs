@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its setting fails")]
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
+mod browser;
 #[expect(dead_code, reason = "shared with the tests of the proxy, which look at more")]
 #[path = "../harness.rs"]
 mod harness;
@@ -14,3 +15,4 @@ mod until;
 mod monitoring;
 mod page;
 mod sdk;
+mod web_pages;

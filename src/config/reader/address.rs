@@ -78,6 +78,18 @@ pub(in crate::config) fn host_port(authority: &str) -> Option<(&str, Option<&str
     is_host_name(host).then_some((host, port))
 }
 
+/// Reads a name or address as it stands in `Host`, without its port; the error says what is wrong.
+pub(in crate::config) fn read_host(text: &str) -> Result<String, &'static str> {
+    let host = text.trim_end_matches('.').to_ascii_lowercase();
+    if host.contains(':') && host.parse::<Ipv6Addr>().is_err() {
+        return Err("has a port or a scheme, expected the host name alone");
+    }
+    if !is_host_name(&host) && host.parse::<IpAddr>().is_err() {
+        return Err("is no host name, expected one like \"shop.wechat.internal\"");
+    }
+    Ok(host)
+}
+
 /// A DNS name or an IPv4 address.
 pub(in crate::config) fn is_host_name(text: &str) -> bool {
     text.len() <= 253

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::upstream_table;
 use crate::config::file;
-use crate::config::reader::address::is_host_name;
+use crate::config::reader::address::{is_host_name, read_host};
 use crate::config::reader::endpoints::{self, Hosts};
 use crate::config::reader::names::{check_name, is_hex, one_of};
 use crate::config::reader::problem::{Place, Report};
@@ -226,15 +226,13 @@ fn check_appid(appid: &Item<String>, report: &mut Report<'_>) {
 fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
     for item in raw.hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
-        let host = item.value.trim_end_matches('.').to_ascii_lowercase();
-        if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err() {
-            report.error(&item.place, "has a port or a scheme, expected the host name alone");
-        } else if !is_host_name(&host) && host.parse::<std::net::IpAddr>().is_err() {
-            report.error(&item.place, "is no host name, expected one like \"shop.wechat.internal\"");
-        } else {
-            unique(&mut seen.hosts, item, &host, report);
+        match read_host(&item.value) {
+            Err(text) => report.error(&item.place, text),
+            Ok(host) => {
+                unique(&mut seen.hosts, item, &host, report);
+                hosts.push(host);
+            }
         }
-        hosts.push(host);
     }
     hosts
 }

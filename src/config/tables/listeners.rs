@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::config::file;
 use crate::config::options::AdminConfig;
-use crate::config::reader::address::{is_local, parse_address};
+use crate::config::reader::address::{is_local, parse_address, read_host};
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::units::positive;
@@ -16,6 +16,9 @@ use crate::server::{Address, Options, TrustedProxies};
 
 /// More threads than any machine has cores.
 const MOST_WORKERS: u64 = 1024;
+
+/// Bytes of an admin token that nobody guesses.
+const SHORTEST_TOKEN: usize = 16;
 
 /// A listener and where it was written.
 pub(in crate::config) type Listener = (Address, Place);
@@ -97,6 +100,37 @@ pub(in crate::config) fn refuse_strangers(listeners: &[Listener], report: &mut R
             );
         }
     }
+}
+
+/// Names by which callers without a key reach the proxy. Where other machines can, warns if nobody
+/// said which these are.
+pub(in crate::config) fn hosts(
+    raw: &file::Server,
+    listeners: &[Listener],
+    report: &mut Report<'_>,
+) -> Vec<String> {
+    if let Some(anonymous) = raw.anonymous.item().filter(|item| item.value)
+        && matches!(raw.hosts, Field::Missing)
+        && let Some(open) = open_to_others(listeners)
+    {
+        report.warn(
+            &anonymous.place,
+            format!(
+                "lets callers without a key in from other machines ({open}), by IP address, WeChat's own names and \
+                 names without a dot alone, since any other may be a web page's own (DNS rebinding), expected \
+                 server.hosts beside it with the other names that callers use, or [] if there are none"
+            ),
+        );
+    }
+    let items = raw.hosts.item().map_or(&[][..], |list| &list.value.0);
+    let read =
+        |item: &Item<String>| read_host(&item.value).map_err(|text| report.error(&item.place, text)).ok();
+    items.iter().filter_map(read).collect()
+}
+
+/// The first address that other machines can reach.
+pub(super) fn open_to_others(listeners: &[Listener]) -> Option<&Address> {
+    listeners.iter().map(|(address, _)| address).find(|address| !is_local(address))
 }
 
 pub(in crate::config) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
@@ -185,11 +219,16 @@ pub(in crate::config) fn admin(
     }
     let token = raw.token.item().and_then(|source| {
         let token = secrets.resolve(source, report)?;
-        if token.expose().len() < 16 {
-            report.warn(
-                &source.place,
-                "is shorter than 16 characters, better is the output of: openssl rand -hex 32",
-            );
+        if token.expose().len() < SHORTEST_TOKEN {
+            let better = "better is the output of: openssl rand -hex 32";
+            let text = match is_local(&listen) {
+                true => format!("is shorter than {SHORTEST_TOKEN} bytes, {better}"),
+                false => format!(
+                    "is shorter than {SHORTEST_TOKEN} bytes, and whoever reaches {listen} can guess it: the next \
+                     release refuses it, {better}"
+                ),
+            };
+            report.warn(&source.place, text);
         }
         Some(token)
     });

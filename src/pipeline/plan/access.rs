@@ -1,19 +1,14 @@
 //! Whether a caller may do this.
 
-use http::header::{HeaderName, ORIGIN};
-use http::{HeaderMap, Method};
+use http::Method;
 
 use super::target::Target;
-use crate::message::host;
-use crate::pipeline::directory::{App, Caller, Directory};
+use crate::pipeline::directory::{App, Caller};
 use crate::pipeline::error::Error;
-use crate::server::Peer;
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 use crate::wechat::pattern::Pattern;
 use crate::wechat::placeholder;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what only WeCom has to an app of another kind: WeChat would be shown its token for
 /// nothing.
@@ -94,48 +89,6 @@ pub(crate) fn check_confusion(target: &Target<'_>) -> Result<(), Error> {
              but got the app's, which is what /cgi-bin/token returns"
                 .into(),
         ));
-    }
-    Ok(())
-}
-
-/// Where anybody is let in without a key, a web page in the browser of somebody who can reach us
-/// would be too. A browser gives itself away by `Origin` and `Sec-Fetch-Site`; on loopback, a
-/// foreign `Host` is a name that was rebound to us.
-pub(crate) fn refuse_web_page(
-    directory: &Directory,
-    headers: &HeaderMap,
-    target: &Target<'_>,
-    peer: Peer,
-) -> Result<(), Error> {
-    // One look through the few that there are costs less than two look-ups in vain.
-    let (mut has_origin, mut site) = (false, None);
-    for (name, value) in headers {
-        has_origin |= name == ORIGIN;
-        if name == SEC_FETCH_SITE {
-            site.get_or_insert(value);
-        }
-    }
-    if has_origin {
-        return Err(Error::CallerForbidden("web pages may not call: the request has an Origin".into()));
-    }
-    if site.is_some_and(|site| site != "none") {
-        return Err(Error::CallerForbidden("web pages may not call: Sec-Fetch-Site is not `none`".into()));
-    }
-    // A unix socket has no name that could be rebound.
-    if matches!(peer, Peer::Tcp(_))
-        && peer.is_local()
-        && let Some(host) = target.host
-    {
-        let name = host::name(host);
-        let known = host::is_local(name)
-            || host::is_wechat(name)
-            || directory.claims_host(&name.to_ascii_lowercase());
-        if !known {
-            return Err(Error::CallerForbidden(
-                "this Host is neither a loopback address, localhost, one of an app's `hosts` nor a weixin.qq.com name"
-                    .into(),
-            ));
-        }
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use super::stray;
 use super::target::{Query, Target};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
+use super::web_page;
 use crate::message::form::{self, Form};
 use crate::pipeline::caller_limits::CallerLimits;
 use crate::pipeline::directory::{Authenticated, Directory};
@@ -242,7 +243,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity.caller = caller.map(|caller| caller.who.index);
         caller::check_expiry(&self.facts, caller)?;
         if caller.is_none() {
-            access::refuse_web_page(self.facts.directory, &self.parts.headers, &self.target, self.peer)?;
+            web_page::refuse(self.facts.directory, self.parts, &self.target, self.peer)?;
         }
         identity.reached(Step::App);
         Ok(())

@@ -11,6 +11,7 @@
 //! | `stray` | whether a placeholder stands where it names nothing |
 //! | `hints`, `account` | which app or authorised account |
 //! | `access` | whether the caller may do this |
+//! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
 //! | `token_call`, `ticket`, `lease` | what wxgate answers by itself |
 
@@ -30,6 +31,7 @@ mod target;
 mod tests;
 mod ticket;
 mod token_call;
+mod web_page;
 
 pub(crate) use account::{Account, Authorizer, is_appid};
 pub(crate) use credential::{CredentialPlan, KeptToken};

@@ -146,7 +146,7 @@ impl<'r> Target<'r> {
         let host = host::name(host).to_ascii_lowercase();
         let wechat = matches!(&*host, "api.weixin.qq.com" | "api2.weixin.qq.com")
             || host.ends_with(".api.weixin.qq.com");
-        if wechat || directory.claims_host(&host) || host::is_local(&host) {
+        if wechat || directory.knows_host(&host) || host::is_local(&host) {
             return Ok(());
         }
         Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))

@@ -1,5 +1,7 @@
 //! What becomes of requests, row by row: no socket, no WeChat.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use http::{Method, Request};
 use ring::digest::{SHA256, digest};
 
@@ -71,8 +73,27 @@ apps = ["shop"]
 allow = ["GET /cgi-bin/user/**"]
 "#;
 
+const LOOPBACK: Peer = Peer::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1));
+const NEIGHBOUR: Peer = Peer::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 1));
+const UNIX: Peer = Peer::Unix(None);
+
 /// What a plan comes to: a word for what is done, or why it isn't.
 fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -> String {
+    planned_for(LOOPBACK, callers, request, headers, body)
+}
+
+fn planned_for(peer: Peer, callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -> String {
+    decided(peer, callers, request, headers, body).0
+}
+
+/// The same, and what is known of the request by then.
+fn decided(
+    peer: Peer,
+    callers: bool,
+    request: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (String, Identity) {
     let digest = |key: &str| hex(digest(&SHA256, key.as_bytes()));
     let callers = if callers {
         CALLERS.replace("ORDERS", &digest("key-of-orders")).replace("REPORTS", &digest("key-of-reports"))
@@ -80,7 +101,9 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
         String::new()
     };
     let secret = |_: &str| Some("s3cret-of-every-account-000001".to_owned());
-    let config = Config::parse(&format!("{APPS}{callers}"), "test.toml", &secret).expect("a configuration");
+    let server = "[server]\nhosts = [\"Wxgate.Example\"]\n";
+    let config =
+        Config::parse(&format!("{server}{APPS}{callers}"), "test.toml", &secret).expect("a configuration");
     let clock = Clock::default();
     let credentials = |name: &str| {
         let app = config.pipeline.apps.iter().find(|app| &*app.token.name == name)?;
@@ -103,7 +126,6 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
     let (parts, ()) = builder.body(()).expect("a request").into_parts();
     let mut identity = Identity::default();
     let decided = (|| {
-        let peer = Peer::Tcp(([127, 0, 0, 1], 1).into());
         let query = Query::read(&parts.uri);
         let opening = Opening::read(facts, &parts, &query, peer, &mut identity)?;
         if let Some(greeting) = opening.greeting {
@@ -126,7 +148,7 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
             Then::Ticket(TicketUse::Sign(_, page)) => format!("{app}: signature of {page}"),
         })
     })();
-    decided.unwrap_or_else(|error: crate::pipeline::error::Error| {
+    let decided = decided.unwrap_or_else(|error: crate::pipeline::error::Error| {
         let error = identity.refusal(error);
         let view = error.view();
         let code = match view.code {
@@ -134,7 +156,8 @@ fn planned(callers: bool, request: &str, headers: &[(&str, &str)], body: &str) -
             _ => view.errcode.to_string(),
         };
         format!("{code}: {error}")
-    })
+    });
+    (decided, identity)
 }
 
 /// A request, its headers, and how what is planned for it begins.
@@ -534,16 +557,133 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
 #[test]
 fn a_web_page_without_a_key_is_refused() {
     let request = "GET /@shop/cgi-bin/user/info";
-    rows(
-        false,
-        &[
-            (request, &[("origin", "https://a")], "caller_forbidden: web pages may not call"),
-            (request, &[("sec-fetch-site", "cross-site")], "caller_forbidden: web pages may not call"),
-            (request, &[("host", "rebound.example")], "caller_forbidden: this Host is neither"),
-            (request, &[("sec-fetch-site", "none")], "shop: token"),
-        ],
-    );
-    rows(true, &[(request, &[ORDERS, ("origin", "https://a")], "shop: token")]);
+    const MODE: (&str, &str) = ("sec-fetch-mode", "cors");
+    const BROWSER: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
+    const ENGLISH: (&str, &str) = ("accept-language", "en-US,en;q=0.9");
+    const ANY: (&str, &str) = ("accept-language", "*");
+    let host = ("host", "192.0.2.7:8080");
+    let pages: &[&[(&str, &str)]] = &[
+        &[("origin", "https://a")],
+        &[("origin", "null")],
+        &[("origin", "")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-dest", "image")],
+        &[("sec-fetch-user", "?1")],
+        &[("sec-fetch-mode", "no-cors")],
+        &[("sec-fetch-mode", "navigate")],
+        &[("sec-fetch-mode", "cors, cors")],
+        &[MODE, MODE],
+        &[MODE, ("sec-fetch-mode", "navigate")],
+        &[MODE, ("sec-fetch-dest", "empty")],
+        &[("referer", "https://evil.example/")],
+        &[("referer", "http://192.0.2.7.evil.example/")],
+        &[("referer", "http://192.0.2.8:8080/")],
+        &[("referer", "evil.example")],
+        &[("referer", "http://192.0.2.7:8080/"), ("referer", "http://evil.example/")],
+        &[BROWSER, ENGLISH],
+        &[BROWSER, ("accept-language", "")],
+        &[BROWSER, ANY, ENGLISH],
+        &[("user-agent", "curl/8"), BROWSER, ENGLISH],
+        &[BROWSER, MODE, ENGLISH],
+        // A page can write this itself.
+        &[BROWSER, ANY],
+    ];
+    for page in pages {
+        for peer in [LOOPBACK, NEIGHBOUR, UNIX] {
+            let mut headers = page.to_vec();
+            if peer == NEIGHBOUR {
+                headers.push(host);
+            }
+            let planned = planned_for(peer, false, request, &headers, "");
+            let expected = "caller_forbidden: web pages may not call without an API key: the request has ";
+            assert!(planned.starts_with(expected), "{peer:?} {headers:?}: {planned}");
+            headers.push(ORDERS);
+            let planned = planned_for(peer, true, request, &headers, "");
+            assert!(planned.starts_with("shop: token"), "{peer:?} {headers:?}: {planned}");
+        }
+    }
+    let programs: &[&[(&str, &str)]] = &[
+        &[],
+        // Node's fetch, and under another name.
+        &[MODE, ANY, ("user-agent", "node")],
+        &[MODE, ANY, BROWSER],
+        &[ENGLISH, ("user-agent", "python-requests/2.32")],
+        &[ENGLISH],
+        &[BROWSER],
+        &[("referer", "http://192.0.2.7/x"), ("user-agent", "curl/8")],
+        &[("referer", "https://192.0.2.7:1?x"), ("referer", "http://192.0.2.7:8080")],
+    ];
+    for program in programs {
+        let headers = [*program, &[host]].concat();
+        let planned = planned_for(NEIGHBOUR, false, request, &headers, "");
+        assert!(planned.starts_with("shop: token"), "{program:?}: {planned}");
+    }
+}
+
+#[test]
+fn who_typed_the_address_is_told_the_command() {
+    let page = ("sec-fetch-site", "none");
+    for (request, host, expected) in [
+        (
+            "GET /@shop/cgi-bin/user/info?openid=o",
+            "192.0.2.7:8080",
+            "192.0.2.7:8080/@shop/cgi-bin/user/info?...'",
+        ),
+        ("GET /@shop/cgi-bin/user/info", "localhost:8080", "localhost:8080/@shop/cgi-bin/user/info'"),
+        // Whoever made up the link must not have made up a command.
+        ("GET /@shop/cgi-bin/user/'$(id)'", "localhost", "localhost/...'"),
+        ("GET /@shop/cgi-bin/$(id)", "a'b", "localhost/...'"),
+        ("GET /@shop/cgi-bin/0123456789abcdef0123456789abcdef", "localhost", "localhost/...'"),
+    ] {
+        let planned = planned(false, request, &[page, ("host", host)], "");
+        assert!(planned.ends_with(&format!("; by hand: curl 'http://{expected}")), "{planned}");
+    }
+}
+
+#[test]
+fn a_name_that_may_have_been_rebound_is_refused_without_a_key() {
+    let request = "GET /@shop/cgi-bin/user/info";
+    let rows = [
+        ("rebound.example", false, false),
+        ("rebound.example:8080", false, false),
+        ("192.0.2.7.evil.example", false, false),
+        ("localhost.evil.example", false, false),
+        ("evil.weixin.qq.com", false, false),
+        ("api.weixin.qq.com.evil.example", false, false),
+        ("", false, false),
+        // An address is no name, but on loopback nobody comes by another.
+        ("192.0.2.7:8080", false, true),
+        ("[2001:db8::7]:8080", false, true),
+        ("127.8.8.8", true, true),
+        ("[::1]:8080", true, true),
+        ("localhost", true, true),
+        ("wxgate:8080", true, true),
+        ("wxgate.example:8080", true, true),
+        ("WXGATE.example.", true, true),
+        ("game.internal", true, true),
+        ("api.weixin.qq.com", true, true),
+        ("api2.weixin.qq.com", true, true),
+        ("qyapi.weixin.qq.com:443", true, true),
+        ("mp.weixin.qq.com", true, true),
+        ("open.weixin.qq.com", true, true),
+        ("file.api.weixin.qq.com", true, true),
+        ("sh.API.weixin.qq.com", true, true),
+    ];
+    for (host, on_loopback, elsewhere) in rows {
+        for (peer, known) in [(LOOPBACK, on_loopback), (NEIGHBOUR, elsewhere), (UNIX, true)] {
+            let planned = planned_for(peer, false, request, &[("host", host)], "");
+            let expected = if known { "shop: token" } else { "caller_forbidden: the Host " };
+            assert!(planned.starts_with(expected), "{peer:?} {host}: {planned}");
+            assert!(
+                known || planned.contains("server.hosts") && planned.contains("unix socket"),
+                "{planned}"
+            );
+            let planned = planned_for(peer, true, request, &[("host", host), ORDERS], "");
+            assert!(planned.starts_with("shop: token"), "{peer:?} {host}: {planned}");
+        }
+    }
 }
 
 #[test]
@@ -589,5 +729,41 @@ fn a_token_call_may_say_all_in_its_body() {
     ] {
         let planned = call(headers, body);
         assert!(planned.starts_with(expected), "{body}: {planned}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_a_guess_wherever_it_stands_and_none_is_not() {
+    let path = "GET /@shop/cgi-bin/user/info";
+    let login = "GET /@shop/sns/jscode2session?js_code=C";
+    let token_call = "GET /cgi-bin/token?appid=wx0000000000000001";
+    let with = |request: &str, secret: &str| format!("{request}&secret={secret}");
+    for (request, headers, expected) in [
+        (path, &[("x-wxgate-key", "guess")][..], true),
+        (path, &[("authorization", "Bearer guess")], true),
+        (path, &[("proxy-authorization", "Basic eDpndWVzcw==")], true),
+        (path, &[ORDERS, ("x-wxgate-key", "guess")], true),
+        ("GET /wxgate/token", &[("x-wxgate-key", "guess")], true),
+        (&with(login, "guess"), &[], true),
+        (&with(token_call, "guess"), &[], true),
+        (&with(&with(token_call, "guess"), "another"), &[], true),
+        (path, &[], false),
+        ("GET /wxgate/token", &[], false),
+        (login, &[], false),
+        (token_call, &[], false),
+        (&with(token_call, ""), &[], false),
+        (&with(token_call, "anonymous"), &[], false),
+        // These are refused for something else, or not at all.
+        (path, &[ORDERS, REPORTS], false),
+        ("POST /@shop/cgi-bin/menu/create", &[REPORTS], false),
+        ("GET /cgi-bin/user/info?access_token=wxgate-dead", &[], false),
+        (&with(token_call, "guess"), &[ORDERS], false),
+        (&with(login, "guess"), &[ORDERS], false),
+        (&with(login, "key-of-orders"), &[], false),
+    ] {
+        let (planned, identity) = decided(LOOPBACK, true, request, headers, "");
+        assert_eq!(identity.guessed, expected, "{request} {headers:?}: {planned}");
+        // Where nobody has a key, none is wrong.
+        assert!(!decided(LOOPBACK, false, request, headers, "").1.guessed, "{request} {headers:?}");
     }
 }

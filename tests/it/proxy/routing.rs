@@ -190,6 +190,7 @@ async fn an_anonymous_listener_keeps_web_pages_out() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
         ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
         ("host", "evil.example"),
         ("host", "evil.example:80"),
         ("host", "127.0.0.1.evil.example"),
@@ -206,7 +207,7 @@ async fn an_anonymous_listener_keeps_web_pages_out() {
     }
     assert!(gate.sandbox.journal(None).is_empty());
     for header in [
-        ("sec-fetch-site", "none"),
+        ("sec-fetch-mode", "cors"),
         ("host", "localhost"),
         ("host", "LocalHost:8080"),
         ("host", "127.4.5.6"),
@@ -218,6 +219,21 @@ async fn an_anonymous_listener_keeps_web_pages_out() {
     ] {
         assert_eq!(account(&gate, &path, &[header]).await, "shop", "{header:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_server_hosts_is_known_from_a_reload_on_and_names_no_app() {
+    let gate = two_apps().await;
+    let path = format!("/@shop{PATH}");
+    let (own, foreign) = (("host", "wxgate.prod.svc.cluster.local:8080"), ("host", "prod.svc.cluster.local"));
+    let answer = gate.get_with(&path, &[own]).await;
+    assert_eq!(answer.refusal(), CALLER_FORBIDDEN);
+    assert!(answer.text().contains("server.hosts"), "{}", answer.text());
+    gate.reload("hosts = [\"Wxgate.prod.svc.cluster.local.\"]", SHOP_AND_GAME);
+    assert_eq!(account(&gate, &path, &[own]).await, "shop");
+    assert_eq!(gate.get_with(PATH, &[own]).await.refusal(), APP_UNKNOWN);
+    assert_eq!(gate.get_with(&path, &[foreign]).await.refusal(), CALLER_FORBIDDEN);
+    assert!(gate.journal(PATH).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! The status page in a real browser.
 
-mod browser;
 mod sample;
 #[expect(dead_code, reason = "shared with the tests of the admin address, which look at more")]
 #[path = "../../it/admin/setup.rs"]
@@ -16,8 +15,8 @@ use wxgate::admin::{Refused, Scope};
 use wxgate::observe::clock::Clock;
 use wxgate::server::Address;
 
-use self::browser::Browser;
 use self::setup::{Setup, TOKEN, app, quota_of, spent, start_with};
+use crate::browser::Browser;
 
 /// An address with much to show.
 async fn busy(scope: Option<Scope>, token: Option<&str>) -> Setup {

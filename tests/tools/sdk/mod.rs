@@ -8,5 +8,5 @@ mod installer;
 mod javascript;
 mod node;
 mod tour;
-mod venv;
+pub(crate) mod venv;
 mod wechatpy;

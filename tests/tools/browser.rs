@@ -32,6 +32,11 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn start() -> Self {
+        Self::resolving("EXCLUDE 127.0.0.1").await
+    }
+
+    /// One that knows these names and addresses alone, written as Chromium's `--host-resolver-rules`.
+    pub(crate) async fn resolving(rules: &str) -> Self {
         let profile = tempfile::tempdir().expect("a directory");
         // The shell moves the pipes to where Chromium expects them.
         let mut child = Command::new("sh")
@@ -49,7 +54,7 @@ impl Browser {
                 "--disable-component-update",
             ])
             .args(["--disable-sync", "--disable-extensions", "--force-color-profile=srgb", "--lang=en-US"])
-            .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+            .arg(format!("--host-resolver-rules={rules}, MAP * ~NOTFOUND"))
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

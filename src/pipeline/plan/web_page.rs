@@ -1,0 +1,99 @@
+//! Web pages. Where anybody is let in without a key, a page in the browser of somebody who can reach
+//! us would be too: it sends what it likes, and under a name that was made to resolve to our
+//! address (DNS rebinding) it reads the answers.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+
+use super::target::Target;
+use crate::message::host;
+use crate::pipeline::directory::Directory;
+use crate::pipeline::error::{Error, quoted};
+use crate::server::Peer;
+
+/// Refuses what a browser sent.
+pub(crate) fn refuse(
+    directory: &Directory,
+    parts: &Parts,
+    target: &Target<'_>,
+    peer: Peer,
+) -> Result<(), Error> {
+    if let Some(sign) = sign(&parts.headers, target.host) {
+        let command = command(parts, target.host);
+        return Err(Error::CallerForbidden(
+            format!("web pages may not call without an API key: the request has {sign}; by hand: {command}")
+                .into(),
+        ));
+    }
+    match target.host {
+        Some(host) if !is_known(directory, host, peer) => Err(Error::CallerForbidden(
+            format!(
+                "the Host {} may be a web page's own name (DNS rebinding): list it in server.hosts, show an API \
+                 key, or come by a unix socket",
+                quoted(host)
+            )
+            .into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What of the headers only a browser writes; each of several lines of one name counts.
+fn sign(headers: &HeaderMap, host: Option<&str>) -> Option<&'static str> {
+    let (mut is_browser, mut has_language, mut has_mode, mut takes_any) = (false, false, false, true);
+    for (name, value) in headers {
+        match name.as_str() {
+            "origin" => return Some("an Origin"),
+            "referer" if !is_of_host(value, host) => return Some("a Referer of another host"),
+            "user-agent" => is_browser |= value.as_bytes().starts_with(b"Mozilla/"),
+            "accept-language" => {
+                has_language = true;
+                takes_any &= value == "*";
+            }
+            // Node's fetch sends it, and none of the others.
+            "sec-fetch-mode" if value == "cors" && !has_mode => has_mode = true,
+            name if name.starts_with("sec-fetch-") => return Some("a Sec-Fetch header of a browser's"),
+            _ => {}
+        }
+    }
+    // A page can have all of the above left out, but neither of these. It can write the `*`, though
+    // not with the mode that Node's fetch has beside it.
+    let is_nodes = takes_any && has_mode;
+    (is_browser && has_language && !is_nodes).then_some("User-Agent and Accept-Language of a browser")
+}
+
+fn is_of_host(referer: &HeaderValue, host: Option<&str>) -> bool {
+    let authority = || {
+        let (_, rest) = referer.to_str().ok()?.split_once("://")?;
+        rest.split(['/', '?', '#']).next()
+    };
+    let names = authority().zip(host);
+    names.is_some_and(|(one, other)| host::name(one).eq_ignore_ascii_case(host::name(other)))
+}
+
+/// Whether no page can have this name of ours for its own. A unix socket has none.
+fn is_known(directory: &Directory, host: &str, peer: Peer) -> bool {
+    let Peer::Tcp(_) = peer else { return true };
+    let name = host::name(host);
+    let known = match name.parse::<IpAddr>() {
+        Ok(address) => !peer.is_local() || address.to_canonical().is_loopback(),
+        // A name without a dot is nobody's on the internet.
+        Err(_) => !name.is_empty() && !name.contains('.') || host::is_wechats_api(name),
+    };
+    known || directory.knows_host(&name.to_ascii_lowercase())
+}
+
+/// What does the same without a browser. Whatever a shell could take for more than an address is
+/// left out, and so is the query: it may hold a credential, and this goes to the log too.
+fn command(parts: &Parts, host: Option<&str>) -> String {
+    let harmless = |text: &&str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/:@[]%+,=".contains(&byte))
+    };
+    let host = host.filter(harmless).unwrap_or("localhost");
+    let path = quoted(parts.uri.path());
+    let path = Some(&*path).filter(harmless).unwrap_or("/...");
+    let query = if parts.uri.query().is_some() { "?..." } else { "" };
+    format!("curl 'http://{host}{path}{query}'")
+}

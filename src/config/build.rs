@@ -39,6 +39,7 @@ pub(super) fn config(
     if !callers::any_has_key(callers) && !anonymous && !matches!(file.caller, Field::Wrong) {
         listeners::refuse_strangers(&listeners, report);
     }
+    callers::warn_of_leases(callers, &listeners, &server.tls, report);
     let hosts = listeners::hosts(&server, &listeners, report);
     let listen: Vec<_> = listeners.into_iter().map(|(address, _)| address).collect();
     let tls = tls_table::identity(&server.tls, &listen, secrets, report);

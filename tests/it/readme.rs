@@ -71,7 +71,9 @@ const APP: &str =
 
 #[test]
 fn every_configuration_loads() {
-    let folder = tempfile::tempdir().unwrap();
+    // Closed to others, as the folders of secrets are that it stands for.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(closed).tempdir().unwrap();
     let secret = folder.path().join("shop");
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
     let certified = rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).unwrap();

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ impl<'a> Secrets<'a> {
 
     fn file(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
         let bytes = self.bytes(path, LONGEST, report)?;
+        self.warn_of_others(path, report);
         let Ok(text) = std::str::from_utf8(&bytes) else {
             let reason = unreadable(&io::ErrorKind::InvalidData.into());
             report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
@@ -86,6 +88,14 @@ impl<'a> Secrets<'a> {
         };
         let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
         Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Warns of a file that other users of this machine can read, or write.
+    pub(in crate::config) fn warn_of_others(&self, path: &Item<String>, report: &mut Report<'_>) {
+        if is_open_to_others(&self.path(&path.value)).unwrap_or(false) {
+            let name = file_name(&path.value);
+            report.warn(&path.place, format!("{name} is open to every user of this machine, expected mode 0600 and wxgate's user as its owner"));
+        }
     }
 
     /// The contents of a file of keys or certificates; reports why there are none.
@@ -146,6 +156,18 @@ fn read(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// Whether others may open a file: a folder on the way that is closed to them keeps them out.
+fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    let path = path.canonicalize()?;
+    let mode = |path: &Path| Ok::<_, io::Error>(path.metadata()?.permissions().mode());
+    for folder in path.ancestors().skip(1) {
+        if mode(folder)? & 0o001 == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(mode(&path)? & 0o006 != 0)
 }
 
 /// A secret is one word of visible ASCII: it must fit into a query and a header as it is.

@@ -91,6 +91,14 @@ pub(in crate::config) enum SecretSource {
 #[derive(Debug, Default)]
 pub(in crate::config) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
+impl StringsByName {
+    /// What stands under a name in lower case.
+    pub(in crate::config) fn of(&self, name: &str) -> Option<&[Item<String>]> {
+        let (_, strings) = self.0.iter().find(|(key, _)| key.value.eq_ignore_ascii_case(name))?;
+        Some(&strings.0)
+    }
+}
+
 /// The user's keys, each with its value; none if that was wrong.
 type Entries<T> = Vec<(Item<String>, Option<Item<T>>)>;
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apps::unique;
+use super::listeners::{Listener, open_to_others};
 use crate::config::file;
 use crate::config::reader::endpoints::AppNames;
 use crate::config::reader::names::{check_known, check_name, is_hex};
@@ -67,6 +68,27 @@ pub(in crate::config) fn options(
         .partition(|(a, _)| *a);
     let known = known.into_iter().filter_map(|(_, caller)| caller).collect();
     (known, anonymous.into_iter().find_map(|(_, caller)| caller))
+}
+
+/// Warns where the real token would cross a network in clear.
+pub(in crate::config) fn warn_of_leases(
+    raw: &[Item<file::Caller>],
+    listeners: &[Listener],
+    tls: &Field<file::Tls>,
+    report: &mut Report<'_>,
+) {
+    let Some(open) = open_to_others(listeners).filter(|_| matches!(tls, Field::Missing)) else { return };
+    let known = raw.iter().filter(|table| !is_anonymous(table));
+    let leases = known.filter_map(|table| table.value.lease_token.item()).filter(|item| item.value);
+    for item in leases {
+        report.warn(
+            &item.place,
+            format!(
+                "hands the real token out over plain HTTP, and other machines can reach {open}, expected \
+                 [server.tls], or loopback and unix addresses alone"
+            ),
+        );
+    }
 }
 
 fn caller(

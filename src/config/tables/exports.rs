@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::upstream_table;
+use super::{store_table, upstream_table};
 use crate::config::file;
 use crate::config::reader::names::one_of;
 use crate::config::reader::problem::{Place, Report};
@@ -182,6 +182,7 @@ fn to_redis(
     if target.has_password() {
         report.warn(&url.place, "holds a password in clear, move it to password = { env = \"NAME\" }");
     }
+    store_table::warn_of_clear(&target, &url.place, report);
     if let Some(item) = raw.ca_file.item().filter(|_| !target.has_tls()) {
         report.error(&item.place, "is for rediss:// alone, redis is without TLS");
     }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::upstream_table;
 use crate::config::file;
-use crate::config::reader::problem::Report;
+use crate::config::reader::address::is_loopback;
+use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::Field;
+use crate::store::redis::Target;
 use crate::store::{Location, Options, Seal};
 
 pub(in crate::config) fn options(
@@ -35,6 +38,18 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
                     "holds a password in clear, move it to store.password = { env = \"NAME\" }",
                 );
             }
+            if let Some(url) = url {
+                warn_of_clear(&target, &url.place, report);
+                if is_elsewhere(&target)
+                    && matches!((&raw.seal_key, &raw.former_seal_key), (Field::Missing, Field::Missing))
+                {
+                    report.warn(
+                        &url.place,
+                        "is on another machine, where whoever reads that Redis has every token, expected \
+                         store.seal_key beside it: openssl rand -base64 32",
+                    );
+                }
+            }
             let ca_file = raw.ca_file.item();
             if let Some(item) = ca_file.filter(|_| !target.has_tls()) {
                 report.error(&item.place, "is for rediss:// alone, store.url is without TLS");
@@ -55,6 +70,21 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
             }
             other
         }
+    }
+}
+
+fn is_elsewhere(target: &Target) -> bool {
+    !target.hosts().all(is_loopback)
+}
+
+/// Warns of a Redis on another machine that is spoken to in clear.
+pub(super) fn warn_of_clear(target: &Target, place: &Place, report: &mut Report<'_>) {
+    if is_elsewhere(target) && !target.has_tls() {
+        report.warn(
+            place,
+            "is on another machine and without TLS, so that its password and what is kept there cross the network \
+             in clear, expected rediss://",
+        );
     }
 }
 

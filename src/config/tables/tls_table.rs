@@ -88,7 +88,9 @@ fn private_key(
 ) -> Option<PrivateKeyDer<'static>> {
     let pem = secrets.pem(path, report)?;
     let key = PrivateKeyDer::from_pem_slice(&pem).ok();
-    if key.is_none() {
+    if key.is_some() {
+        secrets.warn_of_others(path, report);
+    } else {
         let encrypted = pem.windows(9).any(|text| text == b"ENCRYPTED");
         let problem =
             if encrypted { "holds a key under a password" } else { "holds no private key, or a broken one" };

@@ -110,7 +110,13 @@ fn merged(
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Options {
-    let origins = origins(&raw.base_urls, listeners, report).unwrap_or(inherited.origins);
+    let origins = match origins(&raw.base_urls, listeners, report) {
+        Some(origins) => {
+            warn_of_clear(raw, &origins, report);
+            origins
+        }
+        None => inherited.origins,
+    };
     let (egress, named) = egress::option(raw, egress_proxy, inherited.egress, secrets, report);
     if let Some((egress, place)) = egress.as_ref().zip(named)
         && listeners.iter().any(|listener| is_own(&egress.host, egress.port, listener))
@@ -173,6 +179,24 @@ fn origins(
     }
     // What else is said about hosts would only confuse while one of them is wrong.
     (!origins.is_empty() && origins.len() == list.value.0.len()).then_some(origins)
+}
+
+/// Warns of hosts on other machines that are spoken to in clear. A sidecar that adds TLS is on this
+/// machine, whatever it is called.
+fn warn_of_clear(raw: &file::Upstream, origins: &[Origin], report: &mut Report<'_>) {
+    let here = |origin: &Origin| {
+        let resolved = raw.resolve.item().and_then(|item| item.value.of(&origin.host));
+        let is_here = |address: &Item<String>| is_loopback(&address.value);
+        resolved.map_or_else(|| is_loopback(&origin.host), |all| all.iter().all(is_here))
+    };
+    let urls = raw.base_urls.item().map_or(&[][..], |list| &list.value.0);
+    for (_, url) in origins.iter().zip(urls).filter(|(origin, _)| !origin.tls && !here(origin)) {
+        report.warn(
+            &url.place,
+            "is on another machine and without TLS, so that secrets and tokens cross the network in clear, expected \
+             https://",
+        );
+    }
 }
 
 /// Reads `scheme://host[:port]`. The URL isn't repeated in errors: it may hold credentials.

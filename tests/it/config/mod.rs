@@ -1,5 +1,7 @@
 //! The configuration, as files.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ fn env(name: &str) -> Option<String> {
         "SEAL_KEY" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
         "FORMER_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         "AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into()),
+        "SHORT" => Some("fifteen-bytes-1".into()),
         "EMPTY" => Some(String::new()),
         "NEWLINE" => Some(format!("{CANARY}\n")),
         _ => None,
@@ -187,6 +190,7 @@ fn everything_that_was_set_arrives() {
     let config = parse(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
     // The fixture sets every key to something that is not its default: so no line of the defaults may be left.
     let defaults = Config::parse(&shipped(), "wxgate.toml", &env).unwrap();
+    assert_eq!(config.pipeline.hosts, ["wxgate.example", "192.0.2.7"]);
     let (set, defaults) = (format!("{config:#?}"), format!("{defaults:#?}"));
     for field in [
         "workers",
@@ -342,9 +346,48 @@ fn an_export_beside_a_configuration_named_without_a_folder_has_its_place() {
     assert_eq!(config.exports[0].destination.to_string(), format!("file:{}", here.display()));
 }
 
+/// A folder that nobody else may enter.
+fn closed_folder() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
+#[test]
+fn secret_files_that_others_can_open_are_warned_of() {
+    let folder = closed_folder();
+    let file = folder.path().join("wxgate.toml");
+    let made = rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).unwrap();
+    for (name, text) in [
+        ("shop.secret", "0123456789abcdef0123456789abcdef\n".to_owned()),
+        ("cert.pem", made.cert.pem()),
+        ("key.pem", made.signing_key.serialize_pem()),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let text = "[server.tls]\ncert = 'cert.pem'\nkey = 'key.pem'\n\
+                [[app]]\nname = 'a'\nappid = 'wx0123456789abcdef'\nsecret = { file = 'shop.secret' }\n";
+    let warnings = |of_folder, of_secret, of_key| {
+        let mode = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        mode(folder.path(), of_folder);
+        mode(&folder.path().join("shop.secret"), of_secret);
+        mode(&folder.path().join("key.pem"), of_key);
+        let config = Config::parse(text, file.to_str().unwrap(), &env).unwrap_or_else(|p| panic!("{p}"));
+        let of = |problem: &wxgate::config::Problem| {
+            assert!(problem.text.contains("expected mode 0600"), "{problem}");
+            format!("{:?} {}", problem.position.unwrap(), problem.key)
+        };
+        config.warnings.iter().map(of).collect::<Vec<_>>()
+    };
+    let (key, secret) = ("(3, 7) server.tls.key", "(7, 19) app[0].secret.file");
+    assert_eq!(warnings(0o755, 0o600, 0o600), [""; 0]);
+    assert_eq!(warnings(0o755, 0o640, 0o440), [""; 0], "a group is chosen by somebody");
+    assert_eq!(warnings(0o755, 0o644, 0o604), [key, secret]);
+    assert_eq!(warnings(0o711, 0o602, 0o600), [secret], "it can be written");
+    assert_eq!(warnings(0o700, 0o666, 0o666), [""; 0], "nobody comes so far");
+}
+
 /// A folder with `cert.pem`, `key.pem` and `ca.pem`, and a configuration that names them.
 fn with_a_certificate() -> (tempfile::TempDir, PathBuf, String) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = closed_folder();
     let made = rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).unwrap();
     std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();

@@ -36,7 +36,10 @@ impl Place {
         let app = |appid: &str, kind| App::new(appid, SECRET, kind);
         let apps = vec![app(APPID, AppKind::OfficialAccount), app(OTHER_APPID, AppKind::MiniProgram)];
         let sandbox = Sandbox::start(Options { apps, ..Options::default() }).expect("the sandbox starts");
-        let place = Self { folder: tempfile::tempdir().expect("a folder"), sandbox };
+        // Its secrets are nobody else's.
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(closed).tempdir().expect("a folder");
+        let place = Self { folder, sandbox };
         place.write("shop.secret", &format!("{SECRET}\n"));
         place
     }

@@ -98,6 +98,11 @@ impl Target {
         self.tls
     }
 
+    /// The hosts, without ports.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|(host, _)| host.as_str())
+    }
+
     /// Whether keys are spread over several nodes.
     pub fn is_cluster(&self) -> bool {
         self.shape == Shape::Cluster

@@ -92,6 +92,10 @@ pub(super) fn denied(denied: Denied) -> Response {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             response
         }
+        Denied::WebPage => error(
+            StatusCode::FORBIDDEN,
+            "a web page of another origin asks: open the status page itself, or send the admin token",
+        ),
         Denied::ForeignHost => error(
             StatusCode::FORBIDDEN,
             "the Host header is not this machine's: use localhost or 127.0.0.1, or send the admin token",

@@ -55,6 +55,8 @@ pub(super) enum Denied {
     WrongToken,
     /// A `Host` that isn't this machine's.
     ForeignHost,
+    /// A web page of another origin asks.
+    WebPage,
 }
 
 impl Denied {
@@ -65,6 +67,7 @@ impl Denied {
             Self::NoToken => "no_token",
             Self::WrongToken => "wrong_token",
             Self::ForeignHost => "foreign_host",
+            Self::WebPage => "web_page",
         }
     }
 }
@@ -90,11 +93,22 @@ pub(super) fn permit(
     if scope == Scope::Loopback && !hosts(uri, headers).all(is_this_machine) {
         return Err(Denied::ForeignHost);
     }
+    // It can't read the answers, but it can take all places among those who listen.
+    if need == Need::Read && scope != Scope::Open && is_of_another_page(headers) {
+        return Err(Denied::WebPage);
+    }
     match (need, scope, token) {
         (Need::Nothing | Need::KnownHost, ..) | (Need::Read, Scope::Loopback | Scope::Unix, _) => Ok(()),
         (Need::Read | Need::Change, _, None) => Err(Denied::NoTokenConfigured),
         (Need::Read | Need::Change, _, Some(_)) => Err(Denied::NoToken),
     }
+}
+
+/// Whether a page of another origin has the browser ask. Whoever follows a link asks himself.
+fn is_of_another_page(headers: &HeaderMap) -> bool {
+    let says = |name, value: &str| headers.get_all(name).iter().any(|said| said == value);
+    let elsewhere = says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site");
+    elsewhere && !says("sec-fetch-mode", "navigate")
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Secret> {
@@ -199,6 +213,29 @@ mod tests {
             }
             assert_eq!(ask(Need::Nothing, Scope::Loopback, None, host, None), Ok(()));
             assert_eq!(ask(Need::Read, Scope::Loopback, Some("t"), host, Some("Bearer t")), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_may_not_ask() {
+        let ask = |need, site: &'static str, mode: &'static str, token: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(HERE));
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            headers.insert("sec-fetch-mode", HeaderValue::from_static(mode));
+            headers.extend(token.map(|token| (header::AUTHORIZATION, HeaderValue::from_static(token))));
+            permit(need, Scope::Loopback, Some(&Secret::new("t")), &Uri::from_static("/"), &headers)
+        };
+        for site in ["cross-site", "same-site"] {
+            for mode in ["no-cors", "cors", "same-origin"] {
+                assert_eq!(ask(Need::Read, site, mode, None), Err(Denied::WebPage), "{site} {mode}");
+            }
+            assert_eq!(ask(Need::Read, site, "navigate", None), Ok(()), "a link");
+            assert_eq!(ask(Need::KnownHost, site, "no-cors", None), Ok(()));
+            assert_eq!(ask(Need::Read, site, "cors", Some("Bearer t")), Ok(()));
+        }
+        for site in ["same-origin", "none"] {
+            assert_eq!(ask(Need::Read, site, "cors", None), Ok(()), "{site}");
         }
     }
 

@@ -7,7 +7,8 @@ use std::ops::Range;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::query::{CredentialParam, Decoded, SECRETS, encoded};
+use super::credential::{CredentialParam, secrets_in};
+use super::percent::{Decoded, decode_bytes as decode, encoded};
 
 /// How much of a form is searched: a field that begins later stays as it is.
 const LOOKED_THROUGH: usize = 64 * 1024;
@@ -87,10 +88,13 @@ impl<'a> Form<'a> {
         self.fields().filter_map(|field| Some((field.credential()?, decode(field.value))))
     }
 
-    /// Whether the end of a credential, or of a field with one of these names, was not read.
+    /// Whether the end of a credential, of a field with one of these names, or where there are such
+    /// names of a secret, was not read.
     pub fn is_cut_within(self, names: &[&str]) -> bool {
-        let sought =
-            |field: &Field<'_>| field.credential().is_some() || names.iter().any(|name| field.is_named(name));
+        let sought = |field: &Field<'_>| {
+            let set = || names.iter().any(|name| field.is_named(name)) || self.secrets_of(field).next().is_some();
+            field.credential().is_some() || !names.is_empty() && set()
+        };
         self.fields().any(|field| !field.ended && sought(&field))
     }
 
@@ -98,6 +102,17 @@ impl<'a> Form<'a> {
     pub fn others(self) -> impl Iterator<Item = Cow<'a, str>> {
         let others = self.fields().filter(|field| field.credential().is_none());
         others.map(move |field| decode(&self.body[field.place]))
+    }
+
+    /// The decoded values of all that a server may take for a secret, without the white space at
+    /// their ends.
+    pub fn secrets(self) -> impl Iterator<Item = String> {
+        let values = self.fields().flat_map(move |field| self.secrets_of(&field));
+        values.map(|value| decode(value).trim_end().to_owned())
+    }
+
+    fn secrets_of(self, field: &Field<'_>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        secrets_in(&self.body[field.place.clone()])
     }
 
     /// The decoded value of the first field whose decoded name is `name`, without the white space
@@ -113,8 +128,8 @@ impl<'a> Form<'a> {
     }
 
     /// The form without its credentials, and with each of `params` set where the first field of its
-    /// name stands; further fields of that name are dropped, and all other secrets if any is set.
-    /// None if that leaves it unchanged.
+    /// name stands; further fields of that name are dropped, and, if any is set, whatever else a
+    /// server may take for a secret. None if that leaves it unchanged.
     pub fn rewrite(self, params: &[(&str, &str)]) -> Option<Vec<u8>> {
         let mut fields = self.fields().peekable();
         let start = fields.peek()?.place.start;
@@ -128,8 +143,8 @@ impl<'a> Form<'a> {
             let goes = match param {
                 Some((name, _)) => set.contains(name),
                 None => {
-                    let secret = !params.is_empty() && SECRETS.iter().any(|name| field.is_named(name));
-                    secret || field.credential().is_some()
+                    let secret = || !params.is_empty() && self.secrets_of(&field).next().is_some();
+                    field.credential().is_some() || secret()
                 }
             };
             if goes {
@@ -167,14 +182,6 @@ impl Field<'_> {
     }
 }
 
-fn decode(raw: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr2(b'%', b'+', raw).is_none() {
-        return String::from_utf8_lossy(raw);
-    }
-    let bytes: Vec<u8> = Decoded(raw).collect();
-    String::from_utf8_lossy(&bytes).into_owned().into()
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
@@ -182,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Form, LOOKED_THROUGH, is_declared};
-    use crate::message::query::CredentialParam::{self, AccessToken};
+    use crate::message::credential::CredentialParam::{self, AccessToken};
 
     fn form(body: &[u8]) -> Form<'_> {
         Form::read(body, true).expect("a form")
@@ -264,7 +271,9 @@ mod tests {
         for (body, expected) in [
             ("%73ecret=K&js_code=%61&appid=A", Some("secret=s%2B1&js_code=%61&appid=wx1")),
             ("secret=K&secret=L&access_token=T&a=1", Some("secret=s%2B1&a=1")),
-            ("Secret=K&js_code=C", None),
+            ("Secret=K&js_code=C", Some("js_code=C")),
+            ("js_code=C&secret[]=K&a;secret=K;b&app.secret%00=K", Some("js_code=C")),
+            ("my_secret=K&secrets=K&a=secret", None),
         ] {
             assert_eq!(rewritten(body, &params).as_deref(), expected, "{body}");
         }
@@ -301,6 +310,7 @@ mod tests {
             ("access_token=T&a", false, false),
             ("a=1&secret=s", false, true),
             ("a=1&secrets=s", false, false),
+            ("a=1&Secret=s", false, true),
         ] {
             let form = Form::read(body.as_bytes(), whole).expect("a form");
             assert_eq!(form.is_cut_within(&["secret"]), cut, "{body}");

@@ -77,8 +77,8 @@ pub fn request_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a request header of this (lower-case) name ends here: hop by hop (RFC 9110, 7.6.1),
-/// framing, rewritten, or the caller's own business (its key, its cookies, where it sits, which
-/// page it shows, its trace).
+/// framing, rewritten, the caller's own business (its key, its cookies, where it sits, which page
+/// it shows, its trace), or what has servers take the request for another than was let through.
 ///
 /// A name with `_` for `-` is taken for the other by many a server behind.
 fn never_sent(name: &str) -> bool {
@@ -87,10 +87,10 @@ fn never_sent(name: &str) -> bool {
     }
     match name.as_bytes() {
         [b'x', b'-', rest @ ..] => {
-            rest == b"request-id"
-                || rest == b"real-ip"
+            matches!(rest, b"request-id" | b"real-ip" | b"original-url" | b"rewrite-url")
                 || rest.starts_with(b"wxgate-")
                 || rest.starts_with(b"forwarded")
+                || rest.starts_with(b"http-method")
         }
         [b'p', b'r', b'o', b'x', b'y', b'-', ..] => true,
         _ => matches!(
@@ -129,9 +129,10 @@ fn is_named(connection: &[HeaderValue], name: &HeaderName) -> bool {
     connection.iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_str())))
 }
 
-/// The comma-separated members of a header's value; none if it isn't ASCII.
+/// The comma-separated members of a header's value but for those that are no text.
 fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
-    value.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())
+    let members = value.as_bytes().split(|byte| *byte == b',');
+    members.filter_map(|member| Some(str::from_utf8(member).ok()?.trim())).filter(|token| !token.is_empty())
 }
 
 /// Whether the caller takes a gzip-coded answer (RFC 9110, 12.5.3); what it says of gzip itself
@@ -203,6 +204,14 @@ mod tests {
             "X-Forwarded-For",
             "X-Forwarded-Proto",
             "X-Real-IP",
+            "X-Original-URL",
+            "X-Rewrite-URL",
+            "X-HTTP-Method",
+            "X-HTTP-Method-Override",
+            "X_HTTP_Method_Override",
+            "X_Original-URL",
+            "Accept_Encoding",
+            "Keep_Alive",
             "Forwarded",
             "Via",
             "Origin",
@@ -265,6 +274,18 @@ mod tests {
         let sent = sent(headers);
         assert_eq!(sent.len(), 2, "{sent:?}");
         assert_eq!(sent[1].0, "x-stays");
+    }
+
+    #[test]
+    fn a_bad_byte_in_connection_voids_its_own_token_alone() {
+        for value in [&b"x-hop, \xff"[..], b"\xff,X-Hop", b"close, x-\xffhop, x-hop", b"x-hop,\xe4\xbd\xa0"] {
+            let mut headers = appended(&[("x-hop", "1"), ("x-stays", "4")]);
+            headers.append("connection", HeaderValue::from_bytes(value).expect("a value"));
+            let names: Vec<_> = sent(headers.clone()).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["host", "x-stays"], "{value:?}");
+            response(&mut headers);
+            assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-stays"], "{value:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! spelling of words that people type.
 
 pub mod body;
+pub mod credential;
 pub mod form;
 pub mod headers;
 pub mod host;
 pub mod path;
+mod percent;
 pub mod query;
 pub mod spelling;
 pub mod traceparent;

@@ -18,7 +18,8 @@ pub fn redacted(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn may_be_secret(word: &str) -> bool {
+/// Whether a word of letters, digits, `-` and `_` may be a key or token.
+pub fn may_be_secret(word: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
     word.starts_with(PLACEHOLDER)
         || word.len() >= SHORTEST_SECRET

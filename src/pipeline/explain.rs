@@ -350,9 +350,8 @@ fn masked(injected: &Injected) -> String {
     let Some((path, query)) = text.split_once('?') else { return text.into_owned() };
     let mask = |parameter: &str| {
         let secret = query::credentials(parameter).next().is_some()
-            || ["secret", "appsecret", "refresh_token"]
-                .iter()
-                .any(|name| query::get(parameter, name).is_some());
+            || query::secrets(parameter).next().is_some()
+            || query::get(parameter, "refresh_token").is_some();
         match parameter.split_once('=') {
             Some((name, _)) if secret => format!("{name}={MASK}"),
             _ => parameter.to_owned(),

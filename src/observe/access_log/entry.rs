@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::observe::clock::Timestamp;
 use crate::observe::hex::DIGITS;
-use crate::observe::redact::redacted;
+use crate::observe::redact::{may_be_secret, redacted};
 use crate::observe::remote::Remote;
 
 /// Longer paths and causes are cut: a caller chooses the path's length.
@@ -320,11 +320,12 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
 }
 
 /// The names of a query that are surely names; `*` stands for a name that may hide a value: one
-/// without `=`, an encoded one, a very long one.
+/// without `=`, an encoded one, a very long one, one that looks like a key.
 fn query_keys(query: &str) -> impl Iterator<Item = &str> {
     let is_plain = |name: &str| {
         (1..=LONGEST_QUERY_KEY).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte))
+            && !may_be_secret(name)
     };
     query.split('&').filter(|pair| !pair.is_empty()).take(MOST_QUERY_KEYS).map(move |pair| {
         pair.split_once('=').map(|(name, _)| name).filter(|name| is_plain(name)).unwrap_or("*")

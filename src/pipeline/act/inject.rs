@@ -19,11 +19,8 @@ pub(crate) struct Injected {
 
 /// The path and query for WeChat, with the token in `param`.
 pub(crate) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token) -> Injected {
-    let credential = (param, token.value.expose());
-    Injected {
-        path_and_query: query::rewrite(target.path, target.query, Some(credential)),
-        generation: Some(token.generation),
-    }
+    let path_and_query = rewritten(target, Some((param, token.value.expose())));
+    Injected { path_and_query, generation: Some(token.generation) }
 }
 
 /// The path and query for WeChat where no token is wanted that is kept.
@@ -36,9 +33,16 @@ pub(crate) fn without(target: &Target<'_>, credential: &CredentialPlan<'_>) -> I
             let params = params.iter().filter(|(name, _)| in_query(name) || !in_form(name));
             query::set(target.path, target.query, &params.copied().collect::<Vec<_>>())
         }
-        CredentialPlan::Token(_) | CredentialPlan::Nothing => query::rewrite(target.path, target.query, None),
+        CredentialPlan::Token(_) | CredentialPlan::Nothing => rewritten(target, None),
     };
     Injected { path_and_query, generation: None }
+}
+
+fn rewritten(target: &Target<'_>, credential: Option<(CredentialParam, &str)>) -> Bytes {
+    match target.may_hold.tokens {
+        true => query::rewrite(target.path, target.query, credential),
+        false => query::append(target.path, target.query, credential),
+    }
 }
 
 /// The form for WeChat, where it is another than the caller's.

@@ -177,6 +177,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         let target = self.target.with_form(fields.form);
         identity.reached(self.at_body());
         stray::check(self.parts, &target, self.asked)?;
+        stray::check_key(self.facts.directory, &target, self.asked)?;
         identity.reached(Step::Caller);
         match &fields.call {
             Some(call) => self.caller_of_token_call(target, call, identity),

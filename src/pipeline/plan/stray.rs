@@ -1,5 +1,6 @@
-//! Placeholder tokens in places where they name nothing. Looked past, the request would go to
-//! another app than the one that the caller means, and the placeholder to WeChat.
+//! Credentials in places where they name nothing. Looked past, a request with a placeholder token
+//! would go to another app than the one that the caller means, and what the caller is known by
+//! would go to WeChat.
 
 use std::borrow::Cow;
 
@@ -9,9 +10,11 @@ use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
+use super::credential::Login;
 use super::target::Target;
 use super::token_call::Asked;
-use crate::message::query;
+use crate::message::{credential, query};
+use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
@@ -25,6 +28,9 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
     let is_known = target.prefix.is_none() && target.endpoint.id != 0;
     if !is_known && (is_assigned(path) || placeholder::is_within(path.as_bytes())) {
         return Err(misplaced("the path"));
+    }
+    if !is_known {
+        check_path(path)?;
     }
     let granted = |text: &str| {
         let name = text.split('=').next().unwrap_or_default();
@@ -52,6 +58,37 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
 pub(crate) fn check_no_form(body: &[u8]) -> Result<(), Error> {
     if memchr::memmem::find(body, b"access_token=wxgate-").is_some() {
         return Err(misplaced("JSON that is declared as a form"));
+    }
+    Ok(())
+}
+
+/// Refuses a credential's name in the path, whose value would go on as it is, and be logged.
+fn check_path(path: &str) -> Result<(), Error> {
+    if path.match_indices('=').any(|(at, _)| credential::ends_a_name(&path[..at])) {
+        return Err(Error::BadRequest(
+            "the path has the name of a credential before a `=`: put a `?` before the query".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a caller's key in the place of a secret where no secret is put in its place: WeChat
+/// would get it. Token calls go to nobody.
+pub(crate) fn check_key(
+    directory: &Directory,
+    target: &Target<'_>,
+    asked: Option<Asked>,
+) -> Result<(), Error> {
+    let set = !Login::fields(target.endpoint).is_empty();
+    if directory.callers.is_empty() || asked.is_some() || set {
+        return Ok(());
+    }
+    if target.secrets().any(|secret| directory.caller_with_key(secret.trim().as_bytes()).is_some()) {
+        return Err(Error::BadRequest(
+            "an API key stands in `secret`, which this endpoint doesn't take and WeChat would get: send it as \
+             Authorization: Bearer KEY, or X-Wxgate-Key"
+                .into(),
+        ));
     }
     Ok(())
 }

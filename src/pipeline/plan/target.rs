@@ -9,7 +9,8 @@ use http::{Method, Uri, Version};
 use memchr::memmem::Finder;
 
 use crate::message::form::Form;
-use crate::message::{METHODS, host, path, query};
+use crate::message::query::{self, MayHold};
+use crate::message::{METHODS, host, path};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::Family;
@@ -30,8 +31,8 @@ pub(crate) struct Target<'r> {
     pub(crate) path: &'r str,
     /// WeChat's query.
     pub(crate) query: Option<&'r str>,
-    /// A credential may be in it.
-    may_hold_credential: bool,
+    /// Which credentials may be in it.
+    pub(crate) may_hold: MayHold,
     /// What the body says, if that is a form.
     pub(crate) form: Option<Form<'r>>,
     /// App named by [`CLOUD_RUN_APP`].
@@ -109,7 +110,7 @@ impl<'r> Target<'r> {
             prefix,
             path,
             query: query.rest.as_deref(),
-            may_hold_credential: query.rest.as_deref().is_some_and(query::may_hold_credential),
+            may_hold: query.rest.as_deref().map(MayHold::of).unwrap_or_default(),
             form: None,
             from_appid: query.from_appid.as_deref(),
             from_appid_differs: query.from_appid_differs,
@@ -126,10 +127,17 @@ impl<'r> Target<'r> {
 
     /// The values of all credentials that the request brings in query and form.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
-        let query = self.query.filter(|_| self.may_hold_credential);
+        let query = self.query.filter(|_| self.may_hold.tokens);
         let query = query.into_iter().flat_map(query::credentials);
         let form = self.form.into_iter().flat_map(Form::credentials);
         query.chain(form).map(|(_, value)| value)
+    }
+
+    /// The values of all that a server may take for an app's secret, in query and form.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Cow<'r, str>> {
+        let query = self.query.filter(|_| self.may_hold.secrets);
+        let query = query.into_iter().flat_map(query::secrets);
+        query.chain(self.form.into_iter().flat_map(Form::secrets).map(Cow::from))
     }
 
     /// The endpoint's path as catalogued; of one that isn't, its own in normal form.

@@ -226,6 +226,10 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("TRACE /cgi-bin/user/info", &[], "bad_request: this method"),
             ("BREW /cgi-bin/user/info", &[], "bad_request: this method"),
             ("get /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("TRACK /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("DEBUG /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("PURGE /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("POSTS /cgi-bin/user/info", &[], "bad_request: this method"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 // x:wxgate- and 48 more.
@@ -260,6 +264,76 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("GET /cgi-bin/user/info?access_token=wxgate-1&access_token=wxgate-2", &[], "40001: "),
         ],
     );
+}
+
+#[test]
+fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
+    const SAYS: &str = "bad_request: the path has the name of a credential before a `=`: put a `?`";
+    rows(
+        false,
+        &[
+            ("GET /@shop/cgi-bin/user/info&access_token=X", &[], SAYS),
+            ("GET /@shop/cgi-bin/user/info&openid=O&Access.Token=X", &[], SAYS),
+            ("GET /@shop/cgi-bin/user/infoaccess_token=X&openid=O", &[], SAYS),
+            ("GET /@shop/cgi-bin/user/info/suite_access_token=X", &[], SAYS),
+            ("GET /@shop/sns/jscode2session&appid=a&secret=K", &[], SAYS),
+            ("GET /@shop&access_token=X/cgi-bin/user/info", &[], SAYS),
+            // Business of WeChat's.
+            ("GET /@shop/cgi-bin/user/info&openid=O", &[], "shop: token"),
+            ("GET /@shop/cgi-bin/x=1,2:3/access_token", &[], "endpoint_forbidden: this endpoint issues"),
+            ("GET /@shop/cgi-bin/user/info&access_token", &[], "shop: token"),
+        ],
+    );
+}
+
+#[test]
+fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
+    const HARMS: &str = "endpoint_forbidden: this endpoint can harm";
+    const ISSUES: &str = "endpoint_forbidden: this endpoint issues";
+    let tails = [".", ",", "+", "$", "'", ":", "!", "|", "~", ".json", "-", "*", "@x", "=1", "&a", "/", "/v9"];
+    for tail in tails {
+        rows(
+            false,
+            &[
+                (&format!("POST /@shop/cgi-bin/clear_quota{tail}"), &[], HARMS),
+                (&format!("POST /@hr/cgi-bin/service/get_permanent_code{tail}"), &[], ISSUES),
+            ],
+        );
+        // An `allow` of everything names none of them.
+        rows(true, &[(&format!("GET /@shop/CGI-BIN/OpenAPI/rid/Get{tail}"), &[ORDERS], HARMS)]);
+    }
+    rows(
+        false,
+        &[
+            ("POST /@shop/cgi-bin/clear_quota/.", &[], "bad_request: "),
+            ("POST /@shop/cgi-bin/clear_quota_x", &[], "shop: token"),
+        ],
+    );
+}
+
+#[test]
+fn a_key_in_a_secret_that_nobody_takes_is_refused() {
+    for path in ["/sns/unlisted", "/sns/userinfo", "/cgi-bin/user/info", "/sns/jscode2session~"] {
+        for name in ["secret", "SECRET", "app-secret%00", "a;secret"] {
+            rows(
+                true,
+                &[(
+                    &format!("GET /@shop{path}?{name}=key-of-reports"),
+                    &[ORDERS],
+                    "bad_request: an API key stands in `secret`",
+                )],
+            );
+        }
+    }
+    rows(
+        true,
+        &[
+            ("GET /@shop/sns/unlisted?secret=other", &[ORDERS], "shop: as sent"),
+            ("GET /@shop/sns/unlisted?key=key-of-orders", &[ORDERS], "shop: as sent"),
+            ("GET /@shop/sns/jscode2session?Secret=key-of-orders", &[ORDERS], "shop: secret"),
+        ],
+    );
+    rows(false, &[("GET /@shop/sns/unlisted?secret=key-of-orders", &[], "shop: as sent")]);
 }
 
 #[test]
@@ -381,6 +455,11 @@ fn a_request_is_refused_what_its_account_does_not_have() {
             ),
             (
                 "GET /@game/cgi-bin/user/info?access_token=mine",
+                &[],
+                "bad_request: the request brings a token of its own",
+            ),
+            (
+                "GET /@game/cgi-bin/user/info?a=1;Access.Token%00=mine",
                 &[],
                 "bad_request: the request brings a token of its own",
             ),
@@ -707,6 +786,11 @@ fn a_placeholder_where_it_names_nothing_is_refused() {
                     "GET /cgi-bin/user/info&access_token=wxgate-x",
                     &[],
                     "bad_request: a placeholder token stands in the path",
+                ),
+                (
+                    "GET /cgi-bin/user/info?access_token=x;access_token=wxgate-x",
+                    &[],
+                    "bad_request: a placeholder token stands in the query's ;access_token",
                 ),
                 (path, &[("authorization", "Bearer wxgate-x")], "40001: "),
             ],

@@ -24,7 +24,7 @@ use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::observe::remote::Remote;
 use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
-use crate::pipeline::directory::{App, Caller};
+use crate::pipeline::directory::{App, Caller, Directory};
 use crate::pipeline::error::{self, Code, Error};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
@@ -32,7 +32,7 @@ use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
-use crate::wechat::errcode;
+use crate::wechat::{errcode, placeholder};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
@@ -60,7 +60,7 @@ impl Reporter {
     /// so it has a status of its own.
     pub(crate) fn refused(&self, error: &Error, remote: Remote) -> http::Response<Bytes> {
         let mut answer = error.answer(ErrorStatus::HTTP, "");
-        let request_id = request_id(&HeaderMap::new());
+        let request_id = random_id();
         let view = error.view();
         let code = view.code;
         let status = answer.status().as_u16();
@@ -140,12 +140,12 @@ impl Report {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
             remote: snapshot.options.trusted_proxies.remote(peer, headers),
+            request_id: own_id(&snapshot, headers).cloned().unwrap_or_else(random_id),
             snapshot,
             started: Instant::now(),
             method: request.method.clone(),
             uri: request.uri.clone(),
             user_agent: None,
-            request_id: request_id(headers),
             traceparent,
             explains: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             identity: Identity::default(),
@@ -436,13 +436,14 @@ fn is_ours(code: i64) -> bool {
     (-70_599..=-70_400).contains(&code)
 }
 
-/// The caller's own id if it sent a sane one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    if headers::request_id(headers).is_some()
-        && let Some(own) = headers.get(REQUEST_ID)
-    {
-        return own.clone();
-    }
+/// The caller's own id if it sent a sane one, and no key or placeholder by mistake: it is logged.
+fn own_id<'r>(directory: &Directory, headers: &'r HeaderMap) -> Option<&'r HeaderValue> {
+    let id = headers::request_id(headers)?.as_bytes();
+    let is_key = || !directory.callers.is_empty() && directory.caller_with_key(id).is_some();
+    if placeholder::is_within(id) || is_key() { None } else { headers.get(REQUEST_ID) }
+}
+
+fn random_id() -> HeaderValue {
     let random = fastrand::u64(..);
     let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]);
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))

@@ -1,6 +1,6 @@
 //! Endpoints that want the AppSecret in the query: services that log users in hold none.
 
-use crate::harness::{APPID, Answer, Gate, OTHER_APPID, SECRET, SHOP_AND_GAME, Setup, caller};
+use crate::harness::{APPID, Answer, Gate, OTHER_APPID, SECRET, SHOP_AND_GAME, Setup, caller, sha256};
 
 const KEY: &str = "canary-api-key-3c55";
 const OTHER_KEY: &str = "canary-api-key-9a01";
@@ -40,6 +40,29 @@ async fn appid_and_secret_are_the_apps_own_whatever_the_caller_sends() {
         assert!(answer.json()["openid"].is_string(), "{sent}: {}", answer.text());
         assert_eq!(gate.journal("/sns/*").last().map(|entry| entry.query.clone()), Some(reached), "{sent}");
     }
+    // In the query or a form, a key never gets there, however the parameter's name is spelt.
+    let real = format!("secret={SECRET}");
+    for (sent, reached) in [
+        (format!("js_code=d&Secret={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
+        (format!("js_code=d&secret[]={KEY}&SECRET={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
+        (format!("js_code=d&a=1;secret={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
+        (format!("amp;secret={KEY}&js_code=d"), format!("{real}&js_code=d&appid={APPID}")),
+        (format!("js_code=d&app.secret%00={KEY}&secret=x"), format!("js_code=d&{real}&appid={APPID}")),
+    ] {
+        let answer = get(&gate, Some(KEY), &format!("/@shop/sns/jscode2session?{sent}")).await;
+        assert!(answer.json()["openid"].is_string(), "{sent}: {}", answer.text());
+        assert_eq!(gate.journal("/sns/*").last().map(|entry| entry.query.clone()), Some(reached), "{sent}");
+    }
+    for (form, left, query) in [
+        (format!("js_code=e&Secret={KEY}"), "js_code=e".to_owned(), format!("appid={APPID}&{real}")),
+        (format!("js_code=e&a;secret={KEY}&secret=x"), format!("js_code=e&{real}"), format!("appid={APPID}")),
+    ] {
+        let login = gate.client.post(gate.url("/@shop/sns/jscode2session")).bearer_auth(KEY);
+        let login = login.header("content-type", "application/x-www-form-urlencoded").body(form);
+        assert!(Answer::of(login).await.json()["openid"].is_string(), "{left}");
+        let entry = gate.journal("/sns/*").pop().expect("a login");
+        assert_eq!((entry.query, entry.body_sha256), (query, Some(sha256(left.as_bytes()))));
+    }
     let clear = gate.client.post(gate.url("/@shop/cgi-bin/clear_quota/v2")).bearer_auth(OTHER_KEY);
     assert_eq!(Answer::of(clear).await.errcode(), 0);
     let reached = &gate.journal("/cgi-bin/clear_quota/v2")[0].query;
@@ -68,4 +91,30 @@ async fn an_sdk_that_knows_its_key_as_secret_is_known_by_it_and_wechat_does_not_
     let real = format!("/sns/jscode2session?appid={APPID}&secret={SECRET}&js_code=2");
     assert_eq!(get(&gate, None, &real).await.refusal().1, "caller_unknown", "the secret is no key");
     assert_eq!(gate.journal("/sns/*").len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_in_a_secret_that_no_endpoint_takes_never_reaches_wechat() {
+    let gate = gate().await;
+    for path in [
+        "/sns/userinfo?openid=o&",
+        "/sns/oauth2/refresh_token?",
+        "/sns/unlisted?js_code=1&",
+        "/sns/jscode2session.json?js_code=1&",
+        "/cgi-bin/user/get?",
+        "/wxa/unlisted?a=1;",
+    ] {
+        for name in ["secret", "Secret", "appsecret", "secret[]", "a=1;secret"] {
+            let answer = get(&gate, Some(OTHER_KEY), &format!("{path}{name}={KEY}")).await;
+            assert_eq!(answer.refusal().1, "bad_request", "{path}{name}: {}", answer.text());
+            assert!(answer.text().contains("an API key stands in `secret`"), "{}", answer.text());
+        }
+    }
+    let form = gate.client.post(gate.url("/@shop/sns/unlisted")).bearer_auth(KEY);
+    let form = form.header("content-type", "application/x-www-form-urlencoded").body(format!("Secret={KEY}"));
+    assert_eq!(Answer::of(form).await.refusal().1, "bad_request");
+    assert!(gate.sandbox.journal(None).iter().all(|entry| entry.path.contains("token")));
+    // Of any other, nobody knows what it is to the endpoint.
+    get(&gate, Some(KEY), "/@shop/sns/unlisted?secret=other").await;
+    assert_eq!(gate.only("/sns/unlisted").query, "secret=other");
 }

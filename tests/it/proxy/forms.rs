@@ -304,6 +304,29 @@ async fn a_token_of_the_callers_own_in_a_form_is_rejected_where_it_would_be_in_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_of_a_token_of_its_own_gets_past_own_credential() {
+    let apps = SHOP.replace("default = true", "default = true\nown_credential = \"reject\"");
+    let gate = with(apps).await;
+    let path = "/cgi-bin/user/get";
+    for query in [
+        "access_token=T",
+        "ACCESS_TOKEN=T",
+        "a=1&access.token=T",
+        "access_token%00=T",
+        "access%20token=T",
+        "access_token[]=T",
+        "a=1;access_token=T",
+        "a=1&amp;suite-access-token=T",
+    ] {
+        let answer = gate.get(&format!("{path}?{query}")).await;
+        assert_eq!(answer.refusal(), BAD_REQUEST, "{query}: {}", answer.text());
+        assert!(answer.text().contains("own_credential"), "{}", answer.text());
+    }
+    assert!(gate.journal(path).is_empty());
+    assert_eq!(gate.get(&format!("{path}?refresh_token=T")).await.errcode(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_users_form_stays_as_it_is_and_a_placeholder_in_it_is_refused() {
     let gate = Gate::start().await.settled().await;
     let token = placeholder(&gate, APPID, "any").await;
@@ -337,6 +360,8 @@ async fn a_placeholder_in_any_other_place_is_refused_by_its_name() {
             (format!("access_token[]={games}"), "query's access_token[]"),
             ("token=wxgate-any".to_owned(), "query's token"),
             (format!("a=1;access_token={games}"), "query's a"),
+            (format!("access_token=T;access_token={games}"), "query's ;access_token"),
+            (format!("access.token={games}"), "query's access.token"),
             (format!("url=https%3A%2F%2Fx%2F%3Faccess_token%3D{games}"), "query's url"),
             (format!("x=%77xgate%2D{}", &games["wxgate-".len()..]), "query's x"),
         ] {

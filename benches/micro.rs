@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use wxgate::message::query::{self, CredentialParam};
+use wxgate::message::query::{self, CredentialParam, MayHold};
 use wxgate::secret::Secret;
 use wxgate::wechat::placeholder::{self, Claims};
 use wxgate::wechat::{catalogue, errcode};
@@ -17,15 +17,17 @@ fn query_rewrite(criterion: &mut Criterion) {
     for (name, query) in [
         ("append", "openid=oABCDEFGHIJKLMNOPQRSTUVWXYZ0&lang=zh_CN"),
         ("replace", replaced.as_str()),
+        ("replace_misspelt", "openid=oABCDEFGHIJKLMNOPQRSTUVWXYZ0&lang=zh_CN;Access.Token=x"),
         ("replace_encoded", "%61ccess_token=x&openid=oABCDEFGHIJKLMNOPQRSTUVWXYZ0&name=%E4%BD%A0%E5%A5%BD"),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                query::rewrite(
-                    black_box("/cgi-bin/user/info"),
-                    Some(black_box(query)),
-                    Some((CredentialParam::AccessToken, TOKEN)),
-                )
+                let (path, query) = (black_box("/cgi-bin/user/info"), black_box(query));
+                let token = Some((CredentialParam::AccessToken, black_box(TOKEN)));
+                match MayHold::of(query).tokens {
+                    true => query::rewrite(path, Some(query), token),
+                    false => query::append(path, Some(query), token),
+                }
             });
         });
     }

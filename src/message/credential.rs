@@ -181,7 +181,11 @@ mod tests {
             "access_token%FF",
         ] {
             let found = CredentialParam::resembled(name.as_bytes());
-            assert_eq!(found, (name != "access_token%2500").then_some(CredentialParam::AccessToken), "{name}");
+            assert_eq!(
+                found,
+                (name != "access_token%2500").then_some(CredentialParam::AccessToken),
+                "{name}"
+            );
         }
         for (name, is_one) in [
             ("Component.Access.Token", true),
@@ -202,7 +206,8 @@ mod tests {
         ] {
             assert_eq!(CredentialParam::resembled(name.as_bytes()).is_some(), is_one, "{name}");
         }
-        for name in ["secret", "Secret", "SECRET", "secret[]", "app.secret", "AppSecret", "%73ecret", "secret%00"]
+        for name in
+            ["secret", "Secret", "SECRET", "secret[]", "app.secret", "AppSecret", "%73ecret", "secret%00"]
         {
             assert!(resembles_secret(name.as_bytes()), "{name}");
         }
@@ -222,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_name_may_stand_at_the_end_of_a_path() {
-        for before in ["/a&access_token", "/a/Access.Token", "/aaccess_token", "/a&b=1&suite_access_token", "/s&secret"]
+        for before in
+            ["/a&access_token", "/a/Access.Token", "/aaccess_token", "/a&b=1&suite_access_token", "/s&secret"]
         {
             assert!(ends_a_name(before), "{before}");
         }

@@ -92,7 +92,8 @@ impl<'a> Form<'a> {
     /// names of a secret, was not read.
     pub fn is_cut_within(self, names: &[&str]) -> bool {
         let sought = |field: &Field<'_>| {
-            let set = || names.iter().any(|name| field.is_named(name)) || self.secrets_of(field).next().is_some();
+            let set =
+                || names.iter().any(|name| field.is_named(name)) || self.secrets_of(field).next().is_some();
             field.credential().is_some() || !names.is_empty() && set()
         };
         self.fields().any(|field| !field.ended && sought(&field))

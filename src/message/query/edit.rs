@@ -53,9 +53,8 @@ pub fn set(path: &str, query: Option<&str>, params: &[(&str, &str)]) -> Bytes {
     for parameter in parameters(query).filter(|parameter| parameter.token.is_none()) {
         let name = split(parameter.text).0;
         let is_secret = secrets_in(parameter.text.as_bytes()).next().is_some();
-        let is_meant = |known: &str| {
-            is_secret && SECRETS.contains(&known) || Decoded(name.as_bytes()).eq(known.bytes())
-        };
+        let is_meant =
+            |known: &str| is_secret && SECRETS.contains(&known) || Decoded(name.as_bytes()).eq(known.bytes());
         if let Some(at) = missing.iter().position(|(known, _)| is_meant(known)) {
             let (name, value) = missing.remove(at);
             out.put_param(name, &encoded(value));
@@ -219,7 +218,10 @@ mod tests {
         ] {
             assert_eq!(without(query), "/p", "{query}");
             assert_eq!(without(&format!("a=1&{query}&b=2")), "/p?a=1&b=2", "{query}");
-            assert_eq!(credentials(query).map(|(_, value)| value.len()).collect::<Vec<_>>(), [query.ends_with('x') as usize]);
+            assert_eq!(
+                credentials(query).map(|(_, value)| value.len()).collect::<Vec<_>>(),
+                [query.ends_with('x') as usize]
+            );
             assert!(MayHold::of(query).tokens && MayHold::of(&format!("openid=O&{query}")).tokens, "{query}");
         }
     }
@@ -242,13 +244,18 @@ mod tests {
     fn only_an_exact_name_is_no_other_parameter() {
         let found = |query| others(query).map(String::from).collect::<Vec<_>>();
         assert_eq!(found("access%5ftoken=T&a=%41&Access_Token=T"), ["a=A", "Access_Token=T"]);
-        assert_eq!(found("access_token=T;access_token=U&b;access_token=V"), [";access_token=U", "b;access_token=V"]);
+        assert_eq!(
+            found("access_token=T;access_token=U&b;access_token=V"),
+            [";access_token=U", "b;access_token=V"]
+        );
         assert_eq!(found("access_token=T?amp;access_token=U"), ["amp;access_token=U"]);
     }
 
     #[test]
     fn ordinary_queries_hold_no_credential() {
-        for query in ["", "openid=oAccess_token&lang=zh_CN", "next_openid=&count=1", "a=secret&b;c=d", "js_token=1"] {
+        for query in
+            ["", "openid=oAccess_token&lang=zh_CN", "next_openid=&count=1", "a=secret&b;c=d", "js_token=1"]
+        {
             assert_eq!(MayHold::of(query), MayHold::default(), "{query}");
         }
         for query in ["secret=x", "a=1;Secret", "app-secret[]=1", "%73ecret=1"] {

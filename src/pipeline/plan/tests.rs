@@ -290,7 +290,8 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
 fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
     const HARMS: &str = "endpoint_forbidden: this endpoint can harm";
     const ISSUES: &str = "endpoint_forbidden: this endpoint issues";
-    let tails = [".", ",", "+", "$", "'", ":", "!", "|", "~", ".json", "-", "*", "@x", "=1", "&a", "/", "/v9"];
+    let tails =
+        [".", ",", "+", "$", "'", ":", "!", "|", "~", ".json", "-", "*", "@x", "=1", "&a", "/", "/v9"];
     for tail in tails {
         rows(
             false,

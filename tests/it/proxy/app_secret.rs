@@ -44,18 +44,18 @@ async fn appid_and_secret_are_the_apps_own_whatever_the_caller_sends() {
     let real = format!("secret={SECRET}");
     for (sent, reached) in [
         (format!("js_code=d&Secret={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
-        (format!("js_code=d&secret[]={KEY}&SECRET={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
-        (format!("js_code=d&a=1;secret={KEY}"), format!("js_code=d&{real}&appid={APPID}")),
-        (format!("amp;secret={KEY}&js_code=d"), format!("{real}&js_code=d&appid={APPID}")),
-        (format!("js_code=d&app.secret%00={KEY}&secret=x"), format!("js_code=d&{real}&appid={APPID}")),
+        (format!("js_code=e&secret[]={KEY}&SECRET={KEY}"), format!("js_code=e&{real}&appid={APPID}")),
+        (format!("js_code=f&a=1;secret={KEY}"), format!("js_code=f&{real}&appid={APPID}")),
+        (format!("amp;secret={KEY}&js_code=g"), format!("{real}&js_code=g&appid={APPID}")),
+        (format!("js_code=h&app.secret%00={KEY}&secret=x"), format!("js_code=h&{real}&appid={APPID}")),
     ] {
         let answer = get(&gate, Some(KEY), &format!("/@shop/sns/jscode2session?{sent}")).await;
         assert!(answer.json()["openid"].is_string(), "{sent}: {}", answer.text());
         assert_eq!(gate.journal("/sns/*").last().map(|entry| entry.query.clone()), Some(reached), "{sent}");
     }
     for (form, left, query) in [
-        (format!("js_code=e&Secret={KEY}"), "js_code=e".to_owned(), format!("appid={APPID}&{real}")),
-        (format!("js_code=e&a;secret={KEY}&secret=x"), format!("js_code=e&{real}"), format!("appid={APPID}")),
+        (format!("js_code=i&Secret={KEY}"), "js_code=i".to_owned(), format!("appid={APPID}&{real}")),
+        (format!("js_code=j&a;secret={KEY}&secret=x"), format!("js_code=j&{real}"), format!("appid={APPID}")),
     ] {
         let login = gate.client.post(gate.url("/@shop/sns/jscode2session")).bearer_auth(KEY);
         let login = login.header("content-type", "application/x-www-form-urlencoded").body(form);

@@ -69,7 +69,8 @@ impl Canned {
         self.heads().len() - self.fetches()
     }
 
-    fn heads(&self) -> Vec<String> {
+    /// The heads of all calls, as they came.
+    pub fn heads(&self) -> Vec<String> {
         self.heads.lock().clone()
     }
 

@@ -259,7 +259,7 @@ async fn a_login_by_form_has_its_appid_and_secret_set_where_they_stand() {
         (
             &*format!("?appsecret={KEY}&a=1"),
             format!("js_code=C&appsecret={KEY}&appid={OTHER_APPID}"),
-            format!("a=1&secret={own}"),
+            format!("secret={own}&a=1"),
             format!("js_code=C&appid={OTHER_APPID}"),
         ),
     ] {

@@ -48,6 +48,21 @@ async fn what_concerns_the_caller_alone_is_never_sent_on() {
         "traceparent: 00-x",
         "tracestate: a=b",
         "Baggage: a=b",
+        "X-Original-URL: /cgi-bin/clear_quota",
+        "X-Rewrite-URL: /cgi-bin/clear_quota",
+        "X-HTTP-Method: DELETE",
+        "X-HTTP-Method-Override: DELETE",
+        "x-http-methods: DELETE",
+        "X_Wxgate_Key: k",
+        "X_Forwarded_For: 10.0.0.1",
+        "X-Forwarded_Host: internal.example",
+        "X_Request_Id: abc",
+        "X_Original_URL: /cgi-bin/clear_quota",
+        "X_HTTP_Method_Override: DELETE",
+        "Content_Length: 7",
+        "Transfer_Encoding: chunked",
+        "Accept_Encoding: br",
+        "Proxy_Authorization: Basic x",
         "Keep-Alive: timeout=5",
         "Proxy-Connection: keep-alive",
         "Proxy-Authorization: Basic x",
@@ -117,6 +132,24 @@ async fn headers_that_connection_names_end_here() {
     let lines = ["Connection: content-length, host", "Content-Length: 2"];
     let entry = seen(&gate, "POST", &lines, "{}").await;
     assert_eq!(pairs(&entry), [("host", upstream.as_str()), ("content-length", "2")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_byte_in_connection_voids_its_own_token_alone() {
+    let gate = Gate::start().await.settled().await;
+    let upstream = gate.sandbox.url().replace("http://", "");
+    for value in [&b"X-Hop, \xff"[..], b"\xffx, X-Hop", b"X-Hop\r\nConnection: \xe4\xbd"] {
+        let request = [
+            b"GET ".as_slice(),
+            PATH.as_bytes(),
+            b" HTTP/1.1\r\nHost: localhost\r\nConnection: ",
+            value,
+            b"\r\nX-Hop: 1\r\nX-Stays: 4\r\nConnection: close\r\n\r\n",
+        ];
+        assert_eq!(gate.raw(request.concat()).await.status, 200);
+        assert_eq!(pairs(&gate.only(PATH)), [("host", upstream.as_str()), ("x-stays", "4")], "{value:?}");
+        gate.sandbox.reset();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ mod reload;
 mod replay;
 mod routing;
 mod slowed;
+mod smuggled;
 mod streaming;
 mod tickets;
 mod tls;

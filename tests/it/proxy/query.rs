@@ -52,7 +52,10 @@ async fn the_token_takes_the_place_of_the_first_credential_and_all_else_stays() 
         ("access_token[]=X&a=1", "$$&a=1"),
         ("access_token%5b%5d=X&a=1", "$$&a=1"),
         ("access-token=X&accesstoken=Y&refresh_token=Z", "$$&refresh_token=Z"),
-        ("Component.Access.Token=X&SuiteAccessToken=Y&a=1&PROVIDER_ACCESS_TOKEN&cloudbase-access-token=Z", "$$&a=1"),
+        (
+            "Component.Access.Token=X&SuiteAccessToken=Y&a=1&PROVIDER_ACCESS_TOKEN&cloudbase-access-token=Z",
+            "$$&a=1",
+        ),
         ("?access_token=X&a=1", "$$&a=1"),
         ("access_token%ff=X&%ef%bb%bfaccess_token=Y&a=1", "$$&a=1"),
         // Whole, up to the next `&`.

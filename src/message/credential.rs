@@ -1,8 +1,8 @@
 //! The names by which WeChat's credentials go, and what a server may take for one of them.
 //!
 //! Servers differ in what they make of a name: some know no case, PHP reads `.` and a space as `_`
-//! and `a[]` as `a`, others cut at a NUL or split at `;`. So a name is looked for by its letters and
-//! digits alone.
+//! and `a[]` as `a`, others cut at a NUL or split at `;`. So a name is looked for by its letters
+//! and digits alone.
 
 use super::percent::Decoded;
 

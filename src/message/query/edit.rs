@@ -258,6 +258,8 @@ mod tests {
         {
             assert_eq!(MayHold::of(query), MayHold::default(), "{query}");
         }
+        let both = MayHold { tokens: true, secrets: true };
+        assert_eq!(MayHold::of("access_token=T?secret=K"), both);
         for query in ["secret=x", "a=1;Secret", "app-secret[]=1", "%73ecret=1"] {
             assert_eq!(MayHold::of(query), MayHold { tokens: false, secrets: true }, "{query}");
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use super::parameter::split;
+use super::parameter::{parameters, split};
 use crate::message::credential;
 use crate::message::percent::{Decoded, decode, decode_bytes};
 
@@ -21,7 +21,8 @@ pub fn get_all<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, s
 
 /// The decoded values of all parameters that a server may take for a secret.
 pub fn secrets(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    query.split('&').flat_map(|text| credential::secrets_in(text.as_bytes())).map(decode_bytes)
+    let texts = parameters(Some(query)).map(|parameter| parameter.text);
+    texts.flat_map(|text| credential::secrets_in(text.as_bytes())).map(decode_bytes)
 }
 
 /// Takes the parameters with the name that `name` finds out of a query, by any spelling that
@@ -53,6 +54,7 @@ mod tests {
         assert_eq!(get(query, "nothing"), None);
         let found: Vec<_> = secrets("a=1;Secret=%4B&app-secret&secret%00=L&secrets=M").collect();
         assert_eq!(found, ["K", "", "L"]);
+        assert_eq!(secrets("access_token=T?secret=K&a=1?secret=L").collect::<Vec<_>>(), ["K"]);
     }
 
     #[test]

@@ -25,15 +25,15 @@ impl MayHold {
             let ends_name = |byte: &u8| matches!(byte, b'=' | b'&' | b';' | b'?');
             let end = rest.iter().position(ends_name).unwrap_or(rest.len());
             let (name, behind) = rest.split_at_checked(end).unwrap_or_default();
-            if behind.first() == Some(&b'?') {
-                // Only those who take the query apart can say what is the name.
-                return Self { tokens: true, secrets: true };
-            }
+            let mut is_token = false;
             if credential::may_resemble(name) {
-                match CredentialParam::resembled(name) {
-                    Some(_) => found.tokens = true,
-                    None => found.secrets |= credential::resembles_secret(name),
-                }
+                is_token = CredentialParam::resembled(name).is_some();
+                found.tokens |= is_token;
+                found.secrets |= !is_token && credential::resembles_secret(name);
+            }
+            if behind.first() == Some(&b'?') || is_token && memchr(b'?', behind).is_some() {
+                // Only who takes the query apart can say where the next name begins.
+                return Self { tokens: true, secrets: true };
             }
             match memchr2(b'&', b';', behind) {
                 Some(at) => rest = behind.get(at + 1..).unwrap_or_default(),
@@ -43,8 +43,8 @@ impl MayHold {
     }
 }
 
-/// What stands between two `&`; but no token has a `?` in it, so a `?` behind one was typed for an `&`,
-/// and a further parameter follows it.
+/// What stands between two `&`; but no token has a `?` in it, so a `?` behind one was typed for an
+/// `&`, and a further parameter follows it.
 pub(super) struct Parameter<'a> {
     pub(super) text: &'a str,
     pub(super) token: Option<Token<'a>>,
@@ -98,13 +98,14 @@ impl<'a> Iterator for Parameters<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// The first in `text`, whose first name is so long, and where the parameter that it is in ends.
+    /// The first in `text`, whose first name is so long, and where the parameter that it is in
+    /// ends.
     fn find(text: &'a str, name_length: usize) -> Option<(Self, usize)> {
         let (mut start, mut name_end) = (0, name_length);
         loop {
             let name = text.get(start..name_end)?;
             if let Some((param, length)) = token_name(name) {
-                let exact = start == 0 && CredentialParam::spelled(name[..length].as_bytes()).is_some();
+                let exact = start == 0 && CredentialParam::spelled(&name.as_bytes()[..length]).is_some();
                 let behind = start + length;
                 let end = memchr(b'?', &text.as_bytes()[behind..]).map_or(text.len(), |at| behind + at);
                 let value = text.get(behind + 1..end).unwrap_or_default();

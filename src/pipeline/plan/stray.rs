@@ -16,6 +16,7 @@ use super::token_call::Asked;
 use crate::message::{credential, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
+use crate::wechat::catalogue::CredentialClass;
 use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
 /// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
@@ -72,8 +73,8 @@ fn check_path(path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a caller's key in the place of a secret where no secret is put in its place: WeChat
-/// would get it. Token calls go to nobody.
+/// Refuses a caller's key in the place of a secret, or of a user's token, where WeChat would get
+/// it. Token calls go to nobody.
 pub(crate) fn check_key(
     directory: &Directory,
     target: &Target<'_>,
@@ -83,10 +84,13 @@ pub(crate) fn check_key(
     if directory.callers.is_empty() || asked.is_some() || set {
         return Ok(());
     }
-    if target.secrets().any(|secret| directory.caller_with_key(secret.trim().as_bytes()).is_some()) {
+    let stays = target.endpoint.class == CredentialClass::UserOauth;
+    let tokens = stays.then(|| target.credentials()).into_iter().flatten();
+    let mut values = target.secrets().chain(tokens);
+    if values.any(|value| directory.caller_with_key(value.trim().as_bytes()).is_some()) {
         return Err(Error::BadRequest(
-            "an API key stands in `secret`, which this endpoint doesn't take and WeChat would get: send it as \
-             Authorization: Bearer KEY, or X-Wxgate-Key"
+            "an API key stands where WeChat would get it, as a secret or token: send it as Authorization: Bearer \
+             KEY, or X-Wxgate-Key"
                 .into(),
         ));
     }

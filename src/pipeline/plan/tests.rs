@@ -315,13 +315,13 @@ fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
 #[test]
 fn a_key_in_a_secret_that_nobody_takes_is_refused() {
     for path in ["/sns/unlisted", "/sns/userinfo", "/cgi-bin/user/info", "/sns/jscode2session~"] {
-        for name in ["secret", "SECRET", "app-secret%00", "a;secret"] {
+        for name in ["secret", "SECRET", "app-secret%00", "a;secret", "access_token=x?secret"] {
             rows(
                 true,
                 &[(
                     &format!("GET /@shop{path}?{name}=key-of-reports"),
                     &[ORDERS],
-                    "bad_request: an API key stands in `secret`",
+                    "bad_request: an API key stands where WeChat would get it",
                 )],
             );
         }
@@ -329,6 +329,12 @@ fn a_key_in_a_secret_that_nobody_takes_is_refused() {
     rows(
         true,
         &[
+            (
+                "GET /@shop/sns/userinfo?Access_Token=key-of-reports",
+                &[ORDERS],
+                "bad_request: an API key stands where WeChat would get it",
+            ),
+            ("GET /@shop/cgi-bin/user/info?access_token=key-of-reports", &[ORDERS], "shop: token"),
             ("GET /@shop/sns/unlisted?secret=other", &[ORDERS], "shop: as sent"),
             ("GET /@shop/sns/unlisted?key=key-of-orders", &[ORDERS], "shop: as sent"),
             ("GET /@shop/sns/jscode2session?Secret=key-of-orders", &[ORDERS], "shop: secret"),

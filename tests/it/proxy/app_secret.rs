@@ -104,15 +104,21 @@ async fn a_key_in_a_secret_that_no_endpoint_takes_never_reaches_wechat() {
         "/cgi-bin/user/get?",
         "/wxa/unlisted?a=1;",
     ] {
-        for name in ["secret", "Secret", "appsecret", "secret[]", "a=1;secret"] {
+        for name in ["secret", "Secret", "appsecret", "secret[]", "a=1;secret", "access_token=T?secret"] {
             let answer = get(&gate, Some(OTHER_KEY), &format!("{path}{name}={KEY}")).await;
             assert_eq!(answer.refusal().1, "bad_request", "{path}{name}: {}", answer.text());
-            assert!(answer.text().contains("an API key stands in `secret`"), "{}", answer.text());
+            assert!(
+                answer.text().contains("an API key stands where WeChat would get it"),
+                "{}",
+                answer.text()
+            );
         }
     }
     let form = gate.client.post(gate.url("/@shop/sns/unlisted")).bearer_auth(KEY);
     let form = form.header("content-type", "application/x-www-form-urlencoded").body(format!("Secret={KEY}"));
     assert_eq!(Answer::of(form).await.refusal().1, "bad_request");
+    let user = format!("/@shop/sns/userinfo?openid=o&access_token={KEY}");
+    assert_eq!(get(&gate, Some(KEY), &user).await.refusal().1, "bad_request");
     assert!(gate.sandbox.journal(None).iter().all(|entry| entry.path.contains("token")));
     // Of any other, nobody knows what it is to the endpoint.
     get(&gate, Some(KEY), "/@shop/sns/unlisted?secret=other").await;

@@ -327,10 +327,8 @@ mod tests {
         }
 
         #[test]
-        fn looking_up_agrees_with_a_form_parser(query in query(), name in "[a-z_%]{0,4}") {
+        fn looking_up_agrees_with_a_form_parser(query in query(), name in "[a-z_%]{1,4}") {
             let expected = pairs(&query).into_iter().find(|(n, _)| *n == name).map(|(_, v)| v);
-            // A form parser skips empty segments; an empty name is never asked for.
-            prop_assume!(!name.is_empty());
             prop_assert_eq!(get(&query, &name).map(String::from), expected);
         }
     }

@@ -41,7 +41,7 @@ const NAMES: [&str; 11] = [
 /// Paths that aren't WeChat's.
 const FOREIGN: [&str; 4] = ["/pay/unifiedorder", "/metrics", "/wxgate/unheard_of", "//wxgate/Token"];
 /// What callers add to a query.
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 16] = [
     "access_token=own",
     "component_access_token=own&access_token=own",
     "suite_access_token=own&provider_access_token=own",
@@ -51,6 +51,8 @@ const QUERIES: [&str; 14] = [
     "access_token=wxgate-damaged",
     "Access_Token=wxgate-damaged",
     "access_token=own?type=jsapi",
+    "Access.Token=own",
+    "Secret=canary-key-of-a-service-77e0",
     "type=jsapi",
     "type=agent_config",
     "url=https%3A%2F%2Fshop.example%2F",
@@ -202,11 +204,13 @@ impl Case {
 
 /// A query as `explain` prints it.
 fn masked(query: &str) -> String {
-    let mask = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if name.ends_with("access_token") || name.ends_with("secret") => {
-            format!("{name}=***")
+    let mask = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        let bare = name.to_ascii_lowercase().replace(['_', '.'], "");
+        match bare.ends_with("accesstoken") || bare.ends_with("secret") {
+            true => format!("{name}=***"),
+            false => parameter.to_owned(),
         }
-        _ => parameter.to_owned(),
     };
     query.split('&').map(mask).collect::<Vec<_>>().join("&")
 }

@@ -32,7 +32,8 @@
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's
 //! way there is no lock, no wake-up of another thread and no counter that other workers write to,
-//! but for the limits that are configured. Everything else runs on one control-plane thread.
+//! but for the limits that are configured; of the places for requests at work a worker takes a
+//! batch now and then. Everything else runs on one control-plane thread.
 //!
 //! Start reading at `pipeline/run.rs` (`Pipeline::run`), then `token/task/rejection.rs`.
 

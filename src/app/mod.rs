@@ -6,12 +6,14 @@
 //! | `links/` | what parts tell each other that don't know each other |
 //! | `serve`, `signals` | the proxy as a process |
 //! | `apps` | the configured apps as token and quota want them |
+//! | `memory` | the most memory that a configuration can take |
 //! | `explain`, `online`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
 mod apps;
 mod explain;
 pub mod layout;
 mod links;
+mod memory;
 mod online;
 mod proxy;
 mod serve;
@@ -19,6 +21,7 @@ mod signals;
 pub mod store_tool;
 
 pub use self::explain::explain;
+pub use self::memory::{MostMemory, most_memory};
 pub use self::online::{Online, OnlineError, online};
 pub use self::proxy::{Running, Source, StartError, Surroundings, start};
 pub use self::serve::{ServeError, serve};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::memory::most_memory;
 use super::proxy::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::access_log::AccessLog;
@@ -57,6 +58,8 @@ async fn serve_until_signalled(
     for note in &config.notes {
         tracing::info!("{note}");
     }
+    let most = most_memory(config);
+    tracing::info!(most_memory_bytes = most.bytes(), "{most}");
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;

@@ -19,7 +19,8 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         count(config.pipeline.apps.len(), "app"),
         count(config.pipeline.callers.iter().chain(&config.pipeline.anonymous_caller).count(), "caller"),
     ))?;
-    for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
+    let memory = wxgate::app::most_memory(&config).to_string();
+    for line in config.notes.iter().chain([&memory]).flat_map(|note| wrap(note, WIDTH)) {
         print(&format!("{line}\n"))?;
     }
     Ok(config)

@@ -1,5 +1,6 @@
 //! Turns the file into options, table by table, and checks what concerns several tables.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file;
@@ -87,6 +88,7 @@ pub(super) fn config(
             hosts,
             trusted_proxies: listeners::trusted_proxies(&server.trusted_proxies, report),
             max_body: max_body(&server.max_body, report),
+            max_inflight: server.max_inflight.or(0),
             request_timeout,
             error_status,
             replay: replay_options(&file.replay.or_default(), secrets, report),
@@ -129,26 +131,29 @@ fn max_body(field: &Field<Size>, report: &mut Report<'_>) -> u64 {
 fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report<'_>) -> ReplayOptions {
     let max_body = raw.max_body.item().map_or(12 << 20, |item| item.value.0);
     let memory = raw.memory.item().map_or(256 << 20, |item| item.value.0);
-    if max_body > memory
+    let spool = raw.spool.item().map_or(1 << 30, |item| item.value.0);
+    let spool_dir = spool_dir(&raw.spool_dir, secrets, report);
+    let options = ReplayOptions { max_body, memory, spool, spool_dir };
+    if max_body > options.of_known()
         && let Some(place) =
             raw.max_body.item().map(|item| &item.place).or_else(|| raw.memory.item().map(|item| &item.place))
     {
         report.warn(
             place,
-            "replay.memory has no room for a body of replay.max_body, so none that long is replayed",
+            "replay.memory has no room for a body of replay.max_body (seven eighths of it are for known callers' \
+             bodies), so none that long is replayed",
         );
     }
-    let spool_dir = match raw.spool_dir.item() {
-        None => "/tmp".into(),
-        Some(item) => {
-            let path = secrets.path(&item.value);
-            if !path.is_dir() {
-                report.error(&item.place, "is no directory, expected an existing one");
-            }
-            path
-        }
-    };
-    ReplayOptions { max_body, memory, spool_dir }
+    options
+}
+
+fn spool_dir(field: &Field<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
+    let Some(item) = field.item() else { return "/tmp".into() };
+    let path = secrets.path(&item.value);
+    if !path.is_dir() {
+        report.error(&item.place, "is no directory, expected an existing one");
+    }
+    path
 }
 
 fn log(raw: &file::Log, report: &mut Report<'_>) -> LogConfig {

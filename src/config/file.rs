@@ -67,6 +67,7 @@ section! {
         anonymous: bool,
         max_body: Size,
         max_connections: u64,
+        max_inflight: u64,
         head_timeout: Duration,
         idle_timeout: Duration,
         body_timeout: Duration,
@@ -137,6 +138,7 @@ section! {
     Replay {
         max_body: Size,
         memory: Size,
+        spool: Size,
         spool_dir: String,
     }
 }
@@ -193,6 +195,7 @@ section! {
         callback_aes_key: SecretSource,
         egress_proxy: String,
         slow_down: bool,
+        max_inflight: u64,
         upstream: Upstream,
         export: Vec<Item<Export>>,
     }

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
 use super::caller_limits::CallerLimits;
+use super::inflight::ExactPlaces;
 use super::options::{CallerOptions, Options, OwnCredential};
 use crate::message::host;
 use crate::observe::clock::{Clock, Timestamp};
@@ -56,6 +57,8 @@ pub(crate) struct App {
     pub(crate) jssdk_hosts: Vec<String>,
     /// Whether it heeds WeChat's own limits.
     pub(crate) slow_down: bool,
+    /// For requests at work, if they are limited.
+    pub(crate) places: Option<ExactPlaces>,
     /// Which of the upstreams it is reached by.
     pub(crate) upstream: usize,
     /// Its label in metrics.
@@ -125,6 +128,7 @@ impl Directory {
                 own_credential: app.own_credential,
                 jssdk_hosts: app.jssdk_hosts.clone(),
                 slow_down: app.slow_down,
+                places: ExactPlaces::new(app.max_inflight, former_places(&app.token.name, former)),
                 upstream: app.upstream,
                 label: names.label(&app.token.name),
             })
@@ -294,6 +298,10 @@ impl Caller {
     pub(crate) fn key(&self, digest: [u8; 8]) -> Option<&[u8; 32]> {
         self.keys.iter().find(|key| key.iter().zip(digest).all(|(own, other)| *own == other))
     }
+}
+
+fn former_places<'d>(name: &str, former: Option<&'d Directory>) -> Option<&'d ExactPlaces> {
+    former?.apps.iter().find(|app| &*app.name == name)?.places.as_ref()
 }
 
 fn former_secret(

@@ -76,8 +76,8 @@ pub(crate) enum Error {
     #[error("{}", .0.text)]
     Limited(Refusal),
     /// Admission limits.
-    #[error("too many connections (server.max_connections)")]
-    Overloaded,
+    #[error("{0}")]
+    Overloaded(&'static str),
     /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches
     /// anew.
     #[error("the placeholder token no longer holds: {0}")]
@@ -172,6 +172,12 @@ impl Error {
         )
     }
 
+    /// Whether something failed; else the request was refused.
+    pub(crate) fn is_failure(&self) -> bool {
+        let begun = !matches!(self.plain(), Self::Overloaded(_));
+        begun && self.view().status.is_server_error()
+    }
+
     pub(crate) fn view(&self) -> ErrorView {
         let (status, code) = match self {
             Self::BadRequest(_) | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
@@ -185,7 +191,7 @@ impl Error {
             }
             Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, Code::TokenUnavailable),
             Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, Code::UpstreamTimeout),
-            Self::Overloaded | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
+            Self::Overloaded(_) | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
             // WeChat's own numbers, which SDKs know.
             Self::Limited(refusal) => {
                 let errcode = match refusal.kind {
@@ -247,7 +253,7 @@ impl Error {
             self,
             Self::Foreign(_)
                 | Self::Malformed(_)
-                | Self::Overloaded
+                | Self::Overloaded(_)
                 | Self::Spool(_)
                 | Self::BodyTooLarge { .. }
         )
@@ -287,7 +293,7 @@ impl Error {
                     headers.insert(RETRY_AFTER, seconds);
                 }
             }
-            Self::Overloaded => {
+            Self::Overloaded(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::CallerUnknown(_) => {
@@ -372,7 +378,9 @@ impl From<server::Refusal> for Error {
                  certificate in [server.tls]"
             }
             Refusal::NotTls => "this port speaks TLS: write https:// in place of http://",
-            Refusal::Overloaded => return Self::Overloaded,
+            Refusal::Overloaded => {
+                return Self::Overloaded("too many connections (server.max_connections)");
+            }
         }))
     }
 }

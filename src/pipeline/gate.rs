@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::act::Memory;
 use super::directory::Directory;
+use super::inflight::{ExactPlaces, Places};
 use super::options::{CallerOptions, Options};
 use super::report::{CallerRequests, Metrics};
 use super::snapshot::Snapshot;
@@ -18,11 +19,18 @@ use crate::server::{Address, Tarpit};
 use crate::token::Manager;
 use crate::upstream::Upstream;
 
+/// Answers that may hold refresh tokens and are read whole at once, at most.
+pub(super) const MOST_GRANTS: u64 = 128;
+
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
     pub(super) snapshot: ArcSwap<Snapshot>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Arc<Memory>,
+    /// For requests at work.
+    pub(super) places: Places,
+    /// For those of them whose answers are read whole, since they may hold refresh tokens.
+    pub(super) grants: Option<ExactPlaces>,
     pub(super) manager: Manager,
     pub(super) limits: Limits,
     pub(super) user_tokens: UserTokens,
@@ -53,7 +61,9 @@ impl Gate {
         workers: usize,
     ) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
-        let memory = Memory::new(options.replay.memory);
+        let memory = Arc::new(Memory::new(&options.replay));
+        let places = Places::new(options.places(workers), workers);
+        let grants = ExactPlaces::new(MOST_GRANTS, None);
         let at_work = limits.configure(&options.limits);
         let credentials = |name: &str| manager.credentials(name);
         let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
@@ -64,6 +74,8 @@ impl Gate {
             snapshot,
             metrics,
             memory,
+            places,
+            grants,
             manager,
             limits,
             user_tokens,

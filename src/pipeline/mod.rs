@@ -11,6 +11,8 @@
 //! | `error` | how each failure looks to a caller |
 //! | `explain` | the plan of a request that isn't sent |
 //! | `directory`, `caller_limits` | apps and callers of the configuration, for look-up |
+//! | `inflight` | how many requests may be at work at once |
+//! | `most_memory` | what a request takes at most |
 //! | `gate`, `snapshot` | what workers share, and a worker's hold on the configuration in force |
 //! | `authorizers`, `user_tokens` | accounts of platforms, and users' tokens, that were seen |
 
@@ -21,6 +23,8 @@ mod directory;
 mod error;
 pub mod explain;
 mod gate;
+mod inflight;
+mod most_memory;
 mod options;
 mod permit;
 mod plan;
@@ -30,6 +34,7 @@ mod snapshot;
 mod user_tokens;
 
 pub use self::gate::Gate;
+pub use self::most_memory::{MOST_GRANTS_MEMORY, of_request};
 pub use self::options::{AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions};
 pub use self::report::CallerRequests;
 pub use self::run::Pipeline;

@@ -30,6 +30,9 @@ pub struct Options {
     pub trusted_proxies: TrustedProxies,
     /// A longer request body is refused.
     pub max_body: u64,
+    /// Requests at work at once, of all workers together; what comes beyond is refused. 0 stands
+    /// for [`PLACES`](Options::PLACES) for each worker.
+    pub max_inflight: u64,
     /// Once so much was spent waiting for tokens and answers, a request is not sent again.
     pub request_timeout: Duration,
     /// Statuses of the proxy's own answers.
@@ -39,6 +42,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Of each worker, where nothing else is said.
+    pub const PLACES: u64 = 2048;
+
+    /// Requests that may be at work at once.
+    pub fn places(&self, workers: usize) -> u64 {
+        match self.max_inflight {
+            0 => Self::PLACES * workers as u64,
+            places => places,
+        }
+    }
+
     /// The app of a request that names none.
     pub fn default_app(&self) -> Option<&AppOptions> {
         self.apps.iter().find(|app| app.default == Some(true))
@@ -67,10 +81,26 @@ impl ErrorStatus {
 pub struct ReplayOptions {
     /// A longer request body streams on and is not replayed.
     pub max_body: u64,
-    /// For all replay buffers of the process together.
+    /// For all replay buffers of the process together, and what is read before its caller is
+    /// known.
     pub memory: u64,
+    /// For all bodies together that lie in `spool_dir`.
+    pub spool: u64,
     /// Where long bodies without a length are collected.
     pub spool_dir: PathBuf,
+}
+
+impl ReplayOptions {
+    /// The part of `memory` for what is read before its caller is known. Neither can take the
+    /// other's part: uploads don't keep anybody from a token call, nor strangers from an upload.
+    pub fn of_strangers(&self) -> u64 {
+        self.memory / 8
+    }
+
+    /// The part of `memory` for known callers' bodies.
+    pub fn of_known(&self) -> u64 {
+        self.memory - self.of_strangers()
+    }
 }
 
 /// An app as requests see it.
@@ -89,6 +119,8 @@ pub struct AppOptions {
     /// Where WeChat refuses an endpoint for its limits, it is called at a slow pace until that
     /// window ends.
     pub slow_down: bool,
+    /// Its requests at work at once, of all workers together; 0 is no limit of its own.
+    pub max_inflight: u64,
     /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
     pub upstream: usize,
 }

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::act::{
-    self, BodyStart, Exchanged, Injected, Memory, Sending, greeting, lease, placeholder, ticket,
+    self, BodyStart, Exchanged, Injected, Memory, Reservation, Sending, greeting, lease, placeholder, ticket,
 };
 use super::authorizers::Authorizers;
 use super::error::Error;
@@ -49,6 +49,7 @@ impl Pipeline {
             tracer,
             worker,
             clock: gate.clock.clone(),
+            places: gate.places.of_worker(),
         };
         Self {
             current: RefCell::new(Rc::new(WorkerSnapshot::new(gate.snapshot.load_full()))),
@@ -93,19 +94,33 @@ impl Pipeline {
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
         }
-        let start = match opening.reads_ahead(body.is_end_stream()) {
+        if !report.has_place {
+            return Err(Error::Overloaded("too many requests are at work (server.max_inflight)"));
+        }
+        let (start, strangers) = match opening.reads_ahead(body.is_end_stream()) {
             // Boxed, since few requests have a body that must be read first.
-            Some(ahead) => Some(Box::pin(read_start(&mut body, ahead, snapshot.options.max_body)).await?),
-            None => None,
+            Some(ahead) => {
+                let known = opening.is_shown();
+                let limit = snapshot.options.max_body;
+                Box::pin(self.read_start(&mut body, ahead, known, limit)).await?
+            }
+            None => (None, None),
         };
         let fields = match &start {
             Some(start) => opening.fields(&start.bytes, start.whole)?,
             None => BodyFields::default(),
         };
         let draft = opening.caller(&fields, &mut report.identity)?;
+        // No stranger's any more.
+        drop(strangers);
         let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
         let account = draft.account(authorizer)?;
         let plan = draft.plan(&account, &mut report.identity)?;
+        if let Some(places) = &account.app.places {
+            report.place_of_app = Some(places.enter().ok_or(Error::Overloaded(
+                "too many requests of this app's are at work (its max_inflight)",
+            ))?);
+        }
         match &plan.then {
             Then::Forward(credential) => {
                 permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
@@ -134,6 +149,25 @@ impl Pipeline {
         }
     }
 
+    /// The beginning of the body, if all of it is no longer than `limit`; and what it takes of the
+    /// memory for strangers, unless its caller is `known`.
+    async fn read_start(
+        &self,
+        body: &mut Incoming,
+        ahead: usize,
+        known: bool,
+        limit: u64,
+    ) -> Result<(Option<BodyStart>, Option<Reservation>), Error> {
+        if body.size_hint().lower() > limit {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        if known {
+            return Ok((Some(act::read_start(body, ahead).await?), None));
+        }
+        let read = act::read_strangers_start(body, ahead, &self.memory, &self.gate.clock).await;
+        read.map(|(start, reservation)| (Some(start), Some(reservation)))
+    }
+
     /// Sends the request to WeChat with `credential`, and tells those who watch what came of it.
     async fn forward(
         &self,
@@ -152,6 +186,13 @@ impl Pipeline {
         permit::spend(plan, &mut report.observed).await?;
         report.let_through();
         let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
+        let _place =
+            match &self.gate.grants {
+                Some(places) if target.endpoint.grants => Some(places.enter().ok_or(Error::Overloaded(
+                    "too many answers that may hold refresh tokens are being read",
+                ))?),
+                _ => None,
+            };
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
@@ -197,14 +238,6 @@ impl Pipeline {
         }
         Rc::clone(&current)
     }
-}
-
-/// The beginning of the body, if all of it is no longer than `limit`.
-async fn read_start(body: &mut Incoming, ahead: usize, limit: u64) -> Result<BodyStart, Error> {
-    if body.size_hint().lower() > limit {
-        return Err(Error::BodyTooLarge { limit });
-    }
-    act::read_start(body, ahead).await
 }
 
 /// The path and query for WeChat, with the credential that the plan says.

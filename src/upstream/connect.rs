@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use super::egress::{Destination, Egress, EgressError};
 use super::resolve::Resolver;
 use super::socket::Socket;
+use super::tls::BUFFER as TLS_BUFFER;
 use super::{Options, Origin};
 
 /// Why no connection came about. No byte of a request was sent.
@@ -170,7 +171,8 @@ impl Connector {
         }
         let name = ServerName::try_from(host()).map_err(|_| ConnectError::Name(host()))?;
         let tls = self.tls.connect(name, tcp).await;
-        let tls = tls.map_err(|source| ConnectError::Tls { host: host(), source })?;
+        let mut tls = tls.map_err(|source| ConnectError::Tls { host: host(), source })?;
+        tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
         Ok(Socket::Tls(Box::new(tls)))
     }
 

@@ -27,7 +27,8 @@ mod socket;
 pub mod tls;
 
 pub use self::client::{
-    Answer, BodyError, Gauges, Need, Patience, Payload, Pool, Progress, Ready, SendError, Start, Stream,
+    Answer, BodyError, Gauges, LONGEST_PIECE, MOST_MEMORY, Need, Patience, Payload, Pool, Progress, Ready,
+    SendError, Start, Stream,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -7,6 +7,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 
+/// What a connection holds of bytes that aren't written yet; rustls's default would be 64 KiB.
+pub(super) const BUFFER: usize = 16 * 1024;
+
 /// Why TLS towards WeChat can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

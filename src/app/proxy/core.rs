@@ -64,7 +64,9 @@ pub(super) struct Fixed {
     callback: Vec<Address>,
     store: store::Options,
     log: LogConfig,
+    max_inflight: u64,
     replay_memory: u64,
+    replay_spool: u64,
     trace: Option<trace::Options>,
 }
 
@@ -79,7 +81,9 @@ impl Fixed {
             callback: config.callback.listen.clone(),
             store: config.store.clone(),
             log: config.log,
+            max_inflight: config.pipeline.max_inflight,
             replay_memory: config.pipeline.replay.memory,
+            replay_spool: config.pipeline.replay.spool,
             trace: config.trace.clone(),
         }
     }
@@ -87,7 +91,20 @@ impl Fixed {
     /// The keys whose values aren't the same in `new`.
     pub(super) fn changed(&self, new: &Self) -> Vec<String> {
         // Destructured, so that a new key can't be forgotten.
-        let Self { listen, workers, server, tls, admin, callback, store, log, replay_memory, trace } = self;
+        let Self {
+            listen,
+            workers,
+            server,
+            tls,
+            admin,
+            callback,
+            store,
+            log,
+            max_inflight,
+            replay_memory,
+            replay_spool,
+            trace,
+        } = self;
         let server::Options {
             max_connections,
             head_timeout,
@@ -116,7 +133,9 @@ impl Fixed {
             ("log.level", *level != new.log.level),
             ("log.format", *format != new.log.format),
             ("log.access", *access != new.log.access),
+            ("server.max_inflight", *max_inflight != new.max_inflight),
             ("replay.memory", *replay_memory != new.replay_memory),
+            ("replay.spool", *replay_spool != new.replay_spool),
             ("trace", trace.is_some() != new.trace.is_some()),
             ("trace.endpoint", of_trace(|one, other| one.endpoint != other.endpoint)),
             ("trace.sample", of_trace(|one, other| one.sample != other.sample)),

@@ -17,8 +17,8 @@ use super::running::Running;
 use super::surroundings::Surroundings;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
-use crate::app::apps;
 use crate::app::links::{alerting, asking, delivery, expiry, insight, views};
+use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
 use crate::export::Exporter;
@@ -107,12 +107,13 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
-    let gauges: Vec<Arc<Gauges>> = (0..workers).map(|_| Arc::default()).collect();
+    let most_idle = memory::most_idle(config).div_ceil(workers as u64);
+    let gauges: Vec<_> = (0..workers).map(|_| Arc::new(Gauges::new(most_idle))).collect();
 
     let (of_workers, of_gate) = (gauges.clone(), Arc::clone(&gate));
     let (of_log, of_traces) = (Arc::clone(&log), Arc::clone(&traces));
     let proxy = Server::start("worker", listeners, config.server.options.clone(), workers, move |worker| {
-        let gauges = of_workers.get(worker).map(Arc::clone).unwrap_or_default();
+        let gauges = of_workers.get(worker).map_or_else(|| Arc::new(Gauges::new(0)), Arc::clone);
         Pipeline::new(Arc::clone(&of_gate), gauges, &of_log, of_traces.tracer(), worker)
     })
     .map_err(StartError::Thread)?;
@@ -175,7 +176,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     state.callers.store(Arc::new(views::callers(&config.pipeline)));
 
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
-    let admin_options = config.server.options.clone();
+    let admin_options = memory::admin_options(&config.server.options);
     let admin = Server::start("admin", vec![admin_listener], admin_options, 1, move |_| endpoint.clone())
         .map_err(StartError::Thread)?;
     let callback = if callback_listeners.is_empty() {

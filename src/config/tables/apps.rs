@@ -161,6 +161,7 @@ fn app(
         own_credential,
         jssdk_hosts: jssdk_hosts(raw, report),
         slow_down: raw.slow_down.or(true),
+        max_inflight: raw.max_inflight.or(0),
         upstream,
     })
 }

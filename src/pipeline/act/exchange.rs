@@ -8,9 +8,9 @@ use http::{Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
-use super::body::Outgoing;
 use super::inject::{self, Injected};
 use super::inspect::{self, Finding};
+use super::outgoing::Outgoing;
 use super::replay::{self, Decision};
 use super::send::{self, Sending};
 use crate::message::body::Body;

@@ -20,7 +20,7 @@ use crate::token::Manager;
 use crate::wechat::refresh_tokens::{self, Found};
 
 /// Five hundred accounts, the most that WeChat lists at once, take a fifth of it.
-pub(super) const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// WeChat's response without refresh tokens, which are kept here; it was asked for at `asked_at`.
 pub(crate) async fn keep(

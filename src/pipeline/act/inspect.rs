@@ -7,8 +7,8 @@ use flate2::read::GzDecoder;
 use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
 use http::{HeaderMap, StatusCode};
 
-use super::body::Outgoing;
 use super::grants;
+use super::outgoing::Outgoing;
 use crate::pipeline::error::Error;
 use crate::upstream::{Answer, Start};
 use crate::wechat::Issuer;

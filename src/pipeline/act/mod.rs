@@ -4,13 +4,16 @@
 //! | --- | --- |
 //! | `exchange` | the loop: send, inspect, and once more where the token was rejected |
 //! | `inject` | path, query and form with the credential in them |
-//! | `body`, `send` | the request's body, kept for a replay, and the request on a connection |
+//! | `ahead` | what of a body must be read before the caller is known |
+//! | `body`, `kept`, `spool`, `memory` | the request's body, kept for a replay, and what it may take |
+//! | `outgoing`, `send` | the body on its way to WeChat, and the request on a connection |
 //! | `inspect` | the top-level errcode of a small JSON response |
 //! | `grants` | answers that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
 //! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, by `local_response` |
 
+mod ahead;
 mod attempts;
 mod body;
 mod exchange;
@@ -18,17 +21,23 @@ pub(crate) mod grants;
 pub(crate) mod greeting;
 mod inject;
 mod inspect;
+mod kept;
 pub(crate) mod lease;
 mod local_response;
+mod memory;
+mod outgoing;
 pub(crate) mod placeholder;
 mod replay;
 mod send;
+mod spool;
 pub(crate) mod ticket;
 
+pub(crate) use ahead::{BodyStart, read_start, read_strangers_start};
 pub(crate) use attempts::Attempts;
-pub(crate) use body::{BodyStart, Memory, Outgoing, read_start};
 pub(crate) use exchange::{Exchanged, exchange};
 pub(crate) use inject::{Injected, form, inject, without};
 pub(crate) use inspect::LONGEST_ERROR;
+pub(crate) use memory::{Memory, Reservation, SMALL};
+pub(crate) use outgoing::Outgoing;
 pub(crate) use replay::MOST as MOST_REPLAYS;
 pub(crate) use send::Sending;

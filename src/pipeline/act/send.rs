@@ -12,7 +12,10 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::{BodyStart, CallerBroke, Memory, Outgoing, Source};
+use super::ahead::BodyStart;
+use super::body::Source;
+use super::memory::Memory;
+use super::outgoing::{CallerBroke, Outgoing};
 use crate::message::headers;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;

@@ -125,10 +125,14 @@ impl<'d, 'r> Opening<'d, 'r> {
         Ok(opening)
     }
 
+    /// Whether a key in the head has said already who calls.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.shown.is_some_and(|caller| !caller.who.has_expired(self.facts.clock))
+    }
+
     /// What a body that can't be read leaves open: it names no caller.
     fn at_body(&self) -> Step {
-        let is_good = |caller: Authenticated<'_>| !caller.who.has_expired(self.facts.clock);
-        let known = self.shown.is_some_and(is_good) || self.facts.directory.callers.is_empty();
+        let known = self.is_shown() || self.facts.directory.callers.is_empty();
         if known { Step::Body } else { Step::Caller }
     }
 

@@ -26,6 +26,7 @@ use crate::observe::trace::{Parent, Summary, Tracer};
 use crate::pipeline::act::Attempts;
 use crate::pipeline::directory::{App, Caller, Directory};
 use crate::pipeline::error::{self, Code, Error};
+use crate::pipeline::inflight::{Place, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
 use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
@@ -53,6 +54,7 @@ pub(crate) struct Reporter {
     pub(crate) tracer: Tracer,
     pub(crate) worker: usize,
     pub(crate) clock: Clock,
+    pub(crate) places: WorkersPlaces,
 }
 
 impl Reporter {
@@ -103,6 +105,10 @@ pub(crate) struct Report {
     request_id: HeaderValue,
     traceparent: Option<Traceparent>,
     explains: bool,
+    /// It found a place among the requests at work.
+    pub(crate) has_place: bool,
+    /// The place among its app's requests.
+    pub(crate) place_of_app: Option<Place>,
     /// Filled in by the plan.
     pub(crate) identity: Identity,
     /// Filled in by the limits.
@@ -137,6 +143,8 @@ impl Report {
             sampled: parent.sampled,
         });
         Self {
+            has_place: reporter.places.enter(),
+            place_of_app: None,
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
             remote: snapshot.options.trusted_proxies.remote(peer, headers),
@@ -203,7 +211,7 @@ impl Report {
                 if error.refuses_caller() {
                     self.user_agent = headers.get(USER_AGENT).cloned();
                 }
-                self.outcome = if view.status.is_server_error() { Outcome::Failed } else { Outcome::Refused };
+                self.outcome = if error.is_failure() { Outcome::Failed } else { Outcome::Refused };
                 self.cause = Some(Chain(&error).to_string().into());
                 let (_, path) = split_prefix(self.uri.path());
                 let statuses = error::statuses(configured, &self.method, path);
@@ -414,6 +422,9 @@ impl Drop for Report {
         let taken = self.started.elapsed();
         self.attempts.cut_off();
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
+        if self.has_place {
+            self.reporter.places.leave();
+        }
         let now = self.reporter.clock.now();
         self.count(taken, now);
         self.log(taken, now);

@@ -17,9 +17,20 @@ use tokio::time::{Instant, Sleep};
 use super::transport::{Meter, Transport};
 use crate::message::body::Broken;
 use crate::upstream::socket::Socket;
+use crate::upstream::tls::BUFFER as TLS_BUFFER;
 
-/// hyper's default would let each slow reader of a download hold 400 KiB.
-const READ_BUFFER: usize = 128 * 1024;
+/// Of each connection, either way; the longest head of an answer too. hyper's default would let each
+/// slow reader of a download hold 400 KiB.
+const BUFFER: usize = 16 * 1024;
+/// The longest piece of a body that a connection is to be given: it copies each behind what isn't
+/// written yet.
+pub const LONGEST_PIECE: usize = 16 * 1024;
+/// The most that a connection takes: the head of the answer, the piece of its body that nobody has
+/// taken yet, what is being read, and what is being written, each in an allocation that may be
+/// twice as long; TLS, with what isn't written yet and a record each way; and its own structures.
+pub const MOST_MEMORY: u64 = (2 * (4 * BUFFER + LONGEST_PIECE) + TLS + STRUCTURES) as u64;
+const TLS: usize = TLS_BUFFER + 2 * 20 * 1024;
+const STRUCTURES: usize = 16 * 1024;
 
 /// The body of a request on its way to WeChat.
 pub trait Payload: Body<Data = Bytes, Error = Broken> + 'static {}
@@ -27,14 +38,25 @@ pub trait Payload: Body<Data = Bytes, Error = Broken> + 'static {}
 impl<B: Body<Data = Bytes, Error = Broken> + 'static> Payload for B {}
 
 /// Connection counts of one worker, read when scraped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct Gauges {
     open: AtomicU64,
     idle: AtomicU64,
+    most_idle: u64,
 }
 
 impl Gauges {
+    /// For a worker that keeps up to `most_idle` connections for the next requests.
+    pub fn new(most_idle: u64) -> Self {
+        Self { open: AtomicU64::new(0), idle: AtomicU64::new(0), most_idle }
+    }
+
+    /// Whether another one may be kept.
+    pub(super) fn has_room(&self) -> bool {
+        self.idle() < self.most_idle
+    }
+
     /// Connections with an exchange in progress.
     pub fn active(&self) -> u64 {
         self.open.load(Ordering::Relaxed).saturating_sub(self.idle())
@@ -80,7 +102,7 @@ impl<B: Payload> Connection<B> {
         let meter = Rc::clone(&transport.meter);
         let (sender, driver) = http1::Builder::new()
             .writev(false)
-            .max_buf_size(READ_BUFFER)
+            .max_buf_size(BUFFER)
             .handshake(TokioIo::new(transport))
             .await?;
         gauges.open.fetch_add(1, Ordering::Relaxed);

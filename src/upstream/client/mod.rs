@@ -17,7 +17,7 @@ mod pool;
 mod transport;
 
 pub use self::answer::{Answer, Start, Stream};
-pub use self::connection::{Gauges, Payload};
+pub use self::connection::{Gauges, LONGEST_PIECE, MOST_MEMORY, Payload};
 pub use self::error::{BodyError, SendError};
 pub use self::patience::{Patience, Progress};
 pub use self::pool::{Need, Pool, Ready};

@@ -156,7 +156,8 @@ impl<B: Payload> Pool<B> {
     /// more.
     pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
         let now = Instant::now();
-        if now >= connection.retires_at || connection.meter.peer_closed.get() {
+        let ends = now >= connection.retires_at || connection.meter.peer_closed.get();
+        if ends || !self.gauges.has_room() {
             return;
         }
         connection.parked_at = Some(now);

@@ -195,6 +195,7 @@ fn everything_that_was_set_arrives() {
     for field in [
         "workers",
         "max_connections",
+        "max_inflight",
         "head_timeout",
         "idle_timeout",
         "write_timeout",
@@ -212,6 +213,7 @@ fn everything_that_was_set_arrives() {
         // Of error_status.
         "others",
         "memory",
+        "spool",
         "spool_dir",
         "own_credential",
         "kind",

@@ -44,15 +44,24 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
     assert!(!reload().contains("restart"));
     gate.change(|setup| {
         setup.workers = 3;
-        setup.server = "drain_timeout = \"31s\"\nmax_body = \"1MiB\"".into();
-        setup.replay = "memory = \"300MiB\"".into();
+        setup.server = "drain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
+        setup.replay = "memory = \"300MiB\"\nspool = \"2GiB\"".into();
         setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
     });
     let log = reload();
     let named = log.split("take a restart: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a line");
     let mut named: Vec<_> = named.split(", ").collect();
     named.sort_unstable();
-    assert_eq!(named, ["log.level", "replay.memory", "server.drain_timeout", "server.workers", "store.url"]);
+    let expected = [
+        "log.level",
+        "replay.memory",
+        "replay.spool",
+        "server.drain_timeout",
+        "server.max_inflight",
+        "server.workers",
+        "store.url",
+    ];
+    assert_eq!(named, expected);
 }
 
 /// The shop app, which says nothing of a default.

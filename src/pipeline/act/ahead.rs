@@ -1,0 +1,115 @@
+//! Reads of a body what must be known before anything is decided by it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::memory::{Memory, Reservation};
+use crate::observe::clock::Clock;
+use crate::pipeline::error::Error;
+
+/// How long it may take in all, as long as nobody knows who sends it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What of a body was read before anything was decided by it.
+#[derive(Clone)]
+pub(crate) struct BodyStart {
+    pub(crate) bytes: Bytes,
+    /// How many bytes of the caller's they are.
+    pub(super) read: u64,
+    /// Nothing follows.
+    pub(crate) whole: bool,
+}
+
+impl BodyStart {
+    /// With other bytes in the place of what was read.
+    pub(crate) fn replaced(&self, bytes: Option<Vec<u8>>) -> Self {
+        Self { bytes: bytes.map_or_else(|| self.bytes.clone(), Bytes::from), ..*self }
+    }
+
+    /// The body's length, of which the caller declared `length`.
+    pub(super) fn length_of(&self, length: u64) -> u64 {
+        (length + self.bytes.len() as u64).saturating_sub(self.read)
+    }
+}
+
+/// Reads a body of a known caller until it has more than `limit` bytes, or to its end.
+pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<BodyStart, Error> {
+    read(body, limit, None).await
+}
+
+/// The same for somebody who may be anybody: in so much time, and in the memory that there is for
+/// strangers, which is held until the reservation is dropped.
+pub(crate) async fn read_strangers_start(
+    body: &mut Incoming,
+    limit: usize,
+    memory: &Memory,
+    clock: &Clock,
+) -> Result<(BodyStart, Reservation), Error> {
+    let mut reservation = Reservation::of(&memory.strangers);
+    let start = tokio::select! {
+        biased;
+        start = read(body, limit, Some(&mut reservation)) => start?,
+        () = clock.sleep(PATIENCE) => {
+            let text = "the request's body took more than 10 s to say who sends it: a key in a header says it at once";
+            return Err(Error::BadRequest(text.into()));
+        }
+    };
+    Ok((start, reservation))
+}
+
+async fn read(
+    body: &mut Incoming,
+    limit: usize,
+    mut reservation: Option<&mut Reservation>,
+) -> Result<BodyStart, Error> {
+    let mut bytes = Vec::new();
+    let mut whole = false;
+    while bytes.len() <= limit && !whole {
+        let Some(data) = next_piece(body).await? else {
+            whole = true;
+            continue;
+        };
+        let more = room_for(&bytes, data.len(), limit);
+        if let Some(reservation) = &mut reservation
+            && !reservation.grow(more as u64)
+        {
+            return Err(Error::Overloaded(
+                "too many bodies are being read whose callers aren't known yet (an eighth of replay.memory): \
+                 a key in a header needs none of it",
+            ));
+        }
+        extend(&mut bytes, &data, limit);
+    }
+    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.into(), whole })
+}
+
+/// The next data of a body; trailers are dropped.
+pub(super) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Error> {
+    let broke_off = |source| Error::Malformed(format!("the request's body broke off: {source}").into());
+    match body.frame().await {
+        None => Ok(None),
+        Some(frame) => Ok(Some(frame.map_err(broke_off)?.into_data().unwrap_or_default())),
+    }
+}
+
+/// By how many bytes a buffer is to grow for `more`: it doubles, but not beyond `most` without
+/// need, so that what it takes is known.
+fn room_for(bytes: &Vec<u8>, more: usize, most: usize) -> usize {
+    let needed = bytes.len() + more;
+    if needed <= bytes.capacity() {
+        return 0;
+    }
+    needed.max((2 * bytes.capacity()).min(most)) - bytes.capacity()
+}
+
+/// Appends to a buffer that grows by what [`room_for`] says.
+pub(super) fn extend(bytes: &mut Vec<u8>, data: &[u8], most: usize) {
+    let room = room_for(bytes, data.len(), most);
+    if room > 0 {
+        bytes.reserve_exact(bytes.capacity() + room - bytes.len());
+    }
+    bytes.extend_from_slice(data);
+}

@@ -1,0 +1,123 @@
+//! Bodies of unknown length: WeChat answers 412 to chunked requests, so all of it must be there
+//! before the length is known. It is read into memory or, when that gets long or scarce, a file.
+
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+use super::ahead::{extend, next_piece};
+use super::memory::{Memory, Reservation, SMALL};
+use crate::pipeline::error::Error;
+use crate::pipeline::options::ReplayOptions;
+use crate::upstream::LONGEST_PIECE;
+
+/// A body stays in memory up to here.
+const IN_MEMORY: usize = 1024 * 1024;
+/// How much of a spool file is read or written at a time.
+const CHUNK: usize = LONGEST_PIECE;
+
+/// A body that was read whole.
+pub(super) enum Whole {
+    Memory(Bytes, Option<Reservation>),
+    File(Spooled, u64),
+}
+
+/// A body in a file: unlinked and of mode 0600, gone with the process, whatever ends it.
+pub(crate) struct Spooled {
+    file: std::fs::File,
+    _spool: Reservation,
+}
+
+impl Spooled {
+    /// A piece of it. By position: an attempt that was given up may still be reading.
+    pub(super) fn read_at(&self, at: u64) -> io::Result<Bytes> {
+        let mut chunk = vec![0; CHUNK];
+        let count = self.file.read_at(&mut chunk, at)?;
+        if count == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the spool file is shorter than what was written",
+            ));
+        }
+        chunk.truncate(count);
+        Ok(chunk.into())
+    }
+}
+
+/// A spool file that is being written.
+struct Spooling {
+    file: File,
+    length: u64,
+    spool: Reservation,
+}
+
+impl Spooling {
+    fn create(folder: &Path, memory: &Memory) -> Result<Self, Error> {
+        let mut file = tempfile::tempfile_in(folder).map(File::from_std).map_err(Error::Spool)?;
+        // It has a buffer of its own, as long as what it is given.
+        file.set_max_buf_size(CHUNK);
+        Ok(Self { file, length: 0, spool: Reservation::of(&memory.spool) })
+    }
+
+    async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
+        if !self.spool.grow(data.len() as u64) {
+            return Err(Error::Overloaded(
+                "too much lies in the spool folder (replay.spool): a body with a Content-Length needs none of it",
+            ));
+        }
+        self.length += data.len() as u64;
+        self.file.write_all(data).await.map_err(Error::Spool)
+    }
+
+    async fn finish(mut self) -> Result<Whole, Error> {
+        self.file.flush().await.map_err(Error::Spool)?;
+        let file = self.file.into_std().await;
+        Ok(Whole::File(Spooled { file, _spool: self.spool }, self.length))
+    }
+}
+
+/// Reads a body that begins with `first`.
+pub(super) async fn collect(
+    first: Bytes,
+    mut body: Incoming,
+    limit: u64,
+    options: &ReplayOptions,
+    memory: &Arc<Memory>,
+) -> Result<Whole, Error> {
+    let mut collected = Vec::from(first);
+    let mut reservation = None;
+    let overflow = loop {
+        let Some(data) = next_piece(&mut body).await? else {
+            return Ok(Whole::Memory(collected.into(), reservation));
+        };
+        let length = (collected.len() + data.len()) as u64;
+        if length > limit {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        if length > SMALL && reservation.is_none() {
+            reservation = memory.known.reserve(IN_MEMORY as u64);
+        }
+        if length > IN_MEMORY as u64 || (length > SMALL && reservation.is_none()) {
+            break data;
+        }
+        extend(&mut collected, &data, IN_MEMORY);
+    };
+    let mut spooling = Spooling::create(&options.spool_dir, memory)?;
+    spooling.write(&collected).await?;
+    drop((collected, reservation));
+    spooling.write(&overflow).await?;
+    drop(overflow);
+    while let Some(data) = next_piece(&mut body).await? {
+        if spooling.length + data.len() as u64 > limit {
+            return Err(Error::BodyTooLarge { limit });
+        }
+        spooling.write(&data).await?;
+    }
+    spooling.finish().await
+}

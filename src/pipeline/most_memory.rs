@@ -1,0 +1,18 @@
+//! What requests take of memory at most, beside `replay.memory` and the connections.
+
+use super::act::{LONGEST_ERROR, SMALL, grants};
+use super::gate::MOST_GRANTS;
+use crate::message::form;
+
+/// What is known and noted of a request: its head parsed, its report, its future.
+const NOTES: u64 = 24 * 1024;
+
+/// Of each request at work: what was read ahead of its body or a body that isn't long, what of the
+/// answer is looked at, in two forms, and what is known of it.
+pub fn of_request() -> u64 {
+    SMALL.max(form::READ_AHEAD as u64) + 2 * LONGEST_ERROR as u64 + NOTES
+}
+
+/// Of all answers together that may hold refresh tokens: each as it came, decoded, and cleaned,
+/// while what grows by doubling may be twice as long.
+pub const MOST_GRANTS_MEMORY: u64 = MOST_GRANTS * 5 * grants::LONGEST as u64;

@@ -1,0 +1,137 @@
+//! More requests than may be at work at once.
+
+use wxgate::sandbox::{Action, Fault};
+
+use super::bad_input::wire::{Caller, Raw, assert_idle, assert_sound, send};
+use super::canned::Canned;
+use crate::harness::{GAME, Gate, SHOP, SHOP_AND_GAME, Setup};
+use crate::until::until;
+
+const SLOW: &str = "/cgi-bin/user/get";
+const REFUSED: &str = "wxgate_refused_total{app=\"other\",caller=\"anonymous\",code=\"overloaded\"}";
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+fn at_most(places: usize) -> Setup {
+    let server = format!("max_inflight = {places}\nerror_status = \"wechat\"");
+    Setup { server, ..Setup::default() }
+}
+
+/// A caller whose request WeChat has and doesn't answer.
+async fn at_work(gate: &Gate, path: &str) -> Caller {
+    let before = gate.journal(SLOW).len();
+    let mut caller = Caller::of(gate).await;
+    caller.send(get(path)).await;
+    gate.sandbox.arrived(SLOW, before + 1).await;
+    caller
+}
+
+/// What a refusal for want of a place looks like.
+#[track_caller]
+fn assert_overloaded(answer: Option<Raw>, errcode: i64, key: &str) {
+    let answer = answer.expect("an answer");
+    let headers = (answer.header("x-wxgate-error"), answer.header("retry-after"));
+    assert_eq!((answer.status, headers), (503, (Some("overloaded"), Some("1"))), "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["errcode"], errcode, "{body}");
+    assert!(body["errmsg"].as_str().is_some_and(|text| text.contains(key)), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_beyond_the_most_at_work_is_refused_before_its_body_is_read() {
+    let gate = Gate::with(at_most(3)).await.settled().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
+    let mut working = Vec::new();
+    for _ in 0..3 {
+        working.push(at_work(&gate, SLOW).await);
+    }
+    // None of the body is ever sent.
+    let upload = "POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for head in [format!("{upload}\r\n"), format!("{upload}{form}\r\n"), get("/cgi-bin/user/info")] {
+        assert_overloaded(send(&gate, head).await, -70503, "server.max_inflight");
+    }
+    // Token and login calls have codes of WeChat's, which programs there know.
+    let token = "POST /cgi-bin/stable_token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
+    let login = get("/sns/jscode2session?appid=wx0000000000000001&secret=s&js_code=c");
+    for call in [token.to_owned(), login] {
+        assert_overloaded(send(&gate, call).await, 45011, "server.max_inflight");
+    }
+    for ours in ["/", "/healthz"] {
+        assert_eq!(send(&gate, get(ours)).await.expect("an answer").status, 200);
+    }
+    assert_eq!(gate.metric(REFUSED).await, 5.0);
+    assert_eq!(gate.metric("wxgate_inflight_requests").await, 3.0);
+    assert_eq!(gate.sandbox.journal(None).len(), 3);
+
+    // Whoever hangs up leaves its place.
+    drop(working.pop());
+    let answered = async || send(&gate, get("/wxa/free")).await.expect("an answer").status == 200;
+    until(|| "a place that was left", answered).await;
+    drop(working);
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streaming_answer_has_its_place_until_it_ends() {
+    let (wechat, gate) = Canned::gate(at_most(1)).await;
+    wechat.answer(b"HTTP/1.1 200 OK\r\n\r\n\x89PNG");
+    wechat.hang();
+    let mut caller = Caller::of(&gate).await;
+    caller.send(get("/wxa/anything")).await;
+    let head = super::bad_input::wire::read_head(&mut caller.0).await;
+    assert!(head.is_some_and(|head| head.starts_with("HTTP/1.1 200")));
+    assert_overloaded(send(&gate, get("/wxa/anything")).await, -70503, "server.max_inflight");
+    drop(caller);
+    assert_idle(&gate).await;
+    let mut next = Caller::of(&gate).await;
+    next.send(get("/wxa/anything")).await;
+    assert!(
+        super::bad_input::wire::read_head(&mut next.0)
+            .await
+            .is_some_and(|head| head.starts_with("HTTP/1.1 200"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_full_leaves_the_others_alone_and_a_reload_changes_its_limit() {
+    let limited = |places: usize| {
+        let limit = format!("secret = {{ env = \"SHOP_SECRET\" }}\nmax_inflight = {places}");
+        SHOP_AND_GAME.replace("secret = { env = \"SHOP_SECRET\" }", &limit)
+    };
+    let setup = Setup { server: "error_status = \"wechat\"".into(), apps: limited(2), ..Setup::default() };
+    let gate = Gate::with(setup).await.settled().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
+    let shop = format!("/@shop{SLOW}");
+    let working = [at_work(&gate, &shop).await, at_work(&gate, &shop).await];
+    let full = async || send(&gate, get("/@shop/wxa/anything")).await;
+    assert_overloaded(full().await, -70503, "max_inflight");
+    assert_eq!(send(&gate, get("/@game/wxa/anything")).await.expect("an answer").status, 200);
+    let refused = "wxgate_refused_total{app=\"shop\",caller=\"anonymous\",code=\"overloaded\"}";
+    assert_eq!(gate.metric(refused).await, 1.0);
+
+    // What runs still counts after a reload.
+    gate.reload("error_status = \"wechat\"", &limited(3));
+    let third = at_work(&gate, &shop).await;
+    assert_overloaded(full().await, -70503, "max_inflight");
+    gate.reload("error_status = \"wechat\"", &limited(0));
+    assert_eq!(full().await.expect("an answer").status, 200);
+    drop((working, third));
+    assert_idle(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_are_left_however_a_request_ends() {
+    let gate = Gate::with(Setup { apps: format!("{SHOP}max_inflight = 1\n{GAME}"), ..at_most(1) }).await;
+    let gate = gate.settled().await;
+    for round in 0..40 {
+        // Refused by the plan, by the limits of HTTP, answered here, by WeChat, by nobody.
+        for path in ["/@nobody/wxa/a", "/cgi-bin//a", "/wxa/a", "/@game/wxa/a", "/cgi-bin/clear_quota"] {
+            let answer = send(&gate, get(path)).await.expect("an answer");
+            assert_ne!(answer.header("x-wxgate-error"), Some("overloaded"), "{round} {path}: {answer:?}");
+        }
+    }
+    assert_sound(&gate).await;
+}

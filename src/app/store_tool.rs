@@ -171,7 +171,7 @@ async fn count(store: &Store, now: Timestamp) -> Result<usize, StoreToolError> {
     let counts = store.counts(now.beijing_day()).await;
     let counts =
         counts.map_err(|source| StoreToolError::Store { location: store.location().clone(), source })?;
-    Ok(counts.len())
+    Ok(counts.counts.len())
 }
 
 fn present(store: &Store) -> Protection {

@@ -98,7 +98,7 @@ impl Quota {
 }
 
 impl Shared {
-    fn app(&self, name: &str) -> Option<App> {
+    pub(super) fn app(&self, name: &str) -> Option<App> {
         self.watched.lock().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
     }
 

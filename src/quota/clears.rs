@@ -22,7 +22,8 @@ impl Clears {
     /// One more.
     pub(super) fn count(&mut self, single: bool, now: Timestamp) {
         let (all, one) = self.spent(now);
-        *self = Self { month: month(now), all: all + u32::from(!single), single: one + u32::from(single) };
+        let (all, single) = if single { (all, one.saturating_add(1)) } else { (all.saturating_add(1), one) };
+        *self = Self { month: month(now), all, single };
     }
 }
 

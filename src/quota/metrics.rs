@@ -55,7 +55,8 @@ fn calls(app: &AppReport, left: &mut usize, out: &mut Exposition) {
     for endpoint in &app.endpoints {
         for (caller, count) in &endpoint.callers {
             if *left == 0 || endpoint.path == "other" {
-                *beyond.entry(caller).or_default() += count;
+                let sum = beyond.entry(caller).or_default();
+                *sum = sum.saturating_add(*count);
                 continue;
             }
             *left -= 1;

@@ -10,6 +10,7 @@
 //! | `counts/`, `flush` | what went through wxgate, and how it gets into the store |
 //! | `usage/`, `watch` | what WeChat says of its quotas, when it is asked, and who is warned |
 //! | `clear`, `clears` | letting WeChat's counters begin anew, and how often that was done |
+//! | `reset` | the same of wxgate's own counters and budgets |
 //! | `app`, `shared` | an app and its questions; what the tasks of a process share |
 //! | `limit/` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
@@ -32,6 +33,7 @@ mod flush;
 pub mod limit;
 mod metrics;
 mod report;
+mod reset;
 mod shared;
 mod usage;
 mod watch;
@@ -41,6 +43,7 @@ pub use self::clear::{Cleared, Remembered};
 pub use self::counts::history::Range;
 pub use self::counts::tally::{Call, Outcome};
 pub use self::report::{AppReport, Curves, EndpointReport, Report, WarningReport};
+pub use self::reset::Reset;
 pub use self::usage::warning::{Blame, Warning, WarningKind};
 
 use self::counts::ledger::Ledger;

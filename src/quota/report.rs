@@ -130,7 +130,8 @@ impl Quota {
             let ledger = self.0.ledger.lock();
             for (key, count) in ledger.calls() {
                 let endpoint = sums.entry(key.app).or_default().entry(key.path).or_default();
-                *endpoint.callers.entry(key.caller).or_default() += count;
+                let sum = endpoint.callers.entry(key.caller).or_default();
+                *sum = sum.saturating_add(count);
             }
             for (app, path, errcode, count) in ledger.errors() {
                 sums.entry(app).or_default().entry(path).or_default().errors.push((errcode, count));
@@ -218,7 +219,7 @@ fn endpoint(
     names: &[Arc<str>],
     now: Timestamp,
 ) -> EndpointReport {
-    let calls = sums.callers.values().sum();
+    let calls = sums.callers.values().copied().fold(0, u64::saturating_add);
     let figures = watched.notes.figures(path).filter(|_| watched.notes.day == now.beijing_day());
     let pace = watched.paces.get(path);
     let used = figures.map(|figures| figures.used_now(calls));

@@ -100,7 +100,8 @@ impl Shared {
         {
             let ledger = self.ledger.lock();
             for (key, count) in ledger.calls() {
-                *sums.entry(key.app).or_default().entry(key.path).or_default() += count;
+                let sum = sums.entry(key.app).or_default().entry(key.path).or_default();
+                *sum = sum.saturating_add(count);
             }
             let used_up = ledger.errors().filter(|(_, _, errcode, _)| *errcode == USED_UP);
             refusals.extend(used_up.map(|(app, path, _, count)| ((app, path), count)));
@@ -303,7 +304,7 @@ impl Shared {
         self.take();
         let label = self.names.label(&app.name);
         let of = |(key, count): (Key, u64)| if key.app == label && key.path == path { count } else { 0 };
-        self.ledger.lock().calls().map(of).sum()
+        self.ledger.lock().calls().map(of).fold(0, u64::saturating_add)
     }
 
     /// Who is behind the calls of an endpoint, of which `around` did not come through wxgate.
@@ -320,14 +321,16 @@ impl Shared {
         let mut of: BTreeMap<u16, u64> = BTreeMap::new();
         for (key, count) in self.ledger.lock().calls().filter(|(key, _)| key.app == label && key.path == path)
         {
-            *of.entry(key.caller).or_default() += count;
+            let sum = of.entry(key.caller).or_default();
+            *sum = sum.saturating_add(count);
         }
-        let all: u64 = of.values().sum();
+        let all: u128 = of.values().copied().map(u128::from).sum();
         let (caller, most) =
             of.into_iter().max_by_key(|(_, count)| *count).filter(|(_, most)| *most > around)?;
         let names = self.names.all();
         let name = names.get(usize::from(caller))?;
-        Some((name.to_string(), most * 100 / (all + around)))
+        let percent = u128::from(most) * 100 / (all + u128::from(around)).max(1);
+        Some((name.to_string(), u64::try_from(percent).unwrap_or(100)))
     }
 
     /// Changes an app's notes for all replicas, and gives what `change` gave for the version that

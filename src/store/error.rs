@@ -29,6 +29,22 @@ pub enum StoreError {
     /// Redis refused, or can't be reached.
     #[error("Redis failed")]
     Redis(#[from] ::redis::RedisError),
+    /// Redis answered something else than what was asked.
+    #[error("Redis answered {answered} values where {asked} were asked for")]
+    Amount {
+        /// So many were asked for.
+        asked: usize,
+        /// So many came.
+        answered: usize,
+    },
+    /// What is to be written is longer than what is read.
+    #[error("the entry {key} would have more than {limit} bytes")]
+    TooLong {
+        /// Its key.
+        key: String,
+        /// What an entry may have.
+        limit: usize,
+    },
     /// What is stored can't be read.
     #[error("the entry {key} is damaged")]
     Damaged {
@@ -59,8 +75,12 @@ impl StoreError {
         match self {
             // One key that something else uses.
             Self::Redis(error) => error.code() != Some("WRONGTYPE"),
-            Self::Timeout(_) | Self::Down | Self::File { .. } => true,
-            Self::Late | Self::Damaged { .. } | Self::Format { .. } | Self::Sealed { .. } => false,
+            Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Amount { .. } => true,
+            Self::TooLong { .. }
+            | Self::Late
+            | Self::Damaged { .. }
+            | Self::Format { .. }
+            | Self::Sealed { .. } => false,
         }
     }
 

@@ -63,13 +63,10 @@ impl ForceBudget {
     }
 }
 
-/// The text form; what can't be read counts as nothing spent, since WeChat's own budget bounds it.
-pub(super) fn parse(key: &str, text: Option<&[u8]>) -> ForceBudget {
-    let Some(text) = text else { return ForceBudget::default() };
-    serde_json::from_slice(text).unwrap_or_else(|_| {
-        tracing::warn!(key, "a damaged force budget in the store counts as nothing spent");
-        ForceBudget::default()
-    })
+/// Reads the text form; none if it can't be one.
+pub(super) fn parse(text: Option<&[u8]>) -> Option<ForceBudget> {
+    let Some(text) = text else { return Some(ForceBudget::default()) };
+    serde_json::from_slice(text).ok().filter(|budget: &ForceBudget| budget.used <= FORCES_A_DAY)
 }
 
 pub(super) fn encode(budget: &ForceBudget) -> Vec<u8> {
@@ -78,7 +75,7 @@ pub(super) fn encode(budget: &ForceBudget) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FORCES_A_DAY, ForceBudget, ForceRefused};
+    use super::{FORCES_A_DAY, ForceBudget, ForceRefused, parse};
     use crate::observe::clock::Timestamp;
 
     const NOON: i64 = 4 * 3_600_000;
@@ -103,6 +100,16 @@ mod tests {
         assert_eq!(budget.spend(late), Err(ForceRefused { left: 0, next_at: midnight }));
         assert_eq!(budget.left(midnight), FORCES_A_DAY);
         assert_eq!(budget.spend(midnight), Ok(19));
+    }
+
+    #[test]
+    fn what_no_budget_can_say_is_not_believed() {
+        let read = |text: &str| parse(Some(text.as_bytes())).map(|budget| budget.used);
+        assert_eq!(read(r#"{"day":1,"used":20,"last_at":null}"#), Some(20));
+        for used in ["21", "4294967295", "4294967296", "-1", "\"x\""] {
+            assert_eq!(read(&format!(r#"{{"day":1,"used":{used},"last_at":null}}"#)), None, "{used}");
+        }
+        assert_eq!((parse(None), read("[")), (Some(ForceBudget::default()), None));
     }
 
     #[test]

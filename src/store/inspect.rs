@@ -103,8 +103,16 @@ impl Store {
             }
         }
         for day in days {
-            let present: HashMap<_, _> = to.counts(*day).await.map_err(there)?.into_iter().collect();
-            for (name, count) in self.counts(*day).await.map_err(here)? {
+            let [counted, reserved] = self.days(*day).await.map_err(here)?;
+            // First, since what is counted under a later name is nothing without it.
+            for (key, days) in [&counted, &reserved] {
+                let resets: Vec<_> = days.resets.iter().map(|(name, number)| (&**name, *number)).collect();
+                if !resets.is_empty() {
+                    to.reset(key, &resets, 0).await.map_err(there)?;
+                }
+            }
+            let present: HashMap<_, _> = to.counts(*day).await.map_err(there)?.counts.into_iter().collect();
+            for (name, count) in counted.1.counts {
                 match count.saturating_sub(present.get(&name).copied().unwrap_or_default()) {
                     0 => copied.kept += 1,
                     missing => {
@@ -113,9 +121,9 @@ impl Store {
                     }
                 }
             }
-            for (name, spent) in self.reserved(*day).await.map_err(here)? {
+            for (name, spent) in reserved.1.counts {
                 // Up to what is gone here, and no further where more is gone there.
-                match to.reserve(*day, &name, spent, spent, 0).await.map_err(there)?.granted {
+                match to.reserve(*day, &name, spent, spent, 0, 0).await.map_err(there)?.granted {
                     0 => copied.kept += 1,
                     _ => copied.written += 1,
                 }
@@ -127,7 +135,7 @@ impl Store {
     async fn copy_entry(&self, entry: Entry, to: &Self) -> Result<bool, StoreError> {
         let (key, value) = (entry.key.as_str(), entry.value?);
         if key.starts_with("force:") {
-            return to.merge_forces(key, force::parse(key, Some(&value))).await;
+            return to.merge_forces(key, self.force_budget(key, Some(&value))).await;
         }
         if key.starts_with(NOTE) {
             let lasts = entry.lasts;
@@ -156,7 +164,7 @@ impl Store {
 
     async fn merge_forces(&self, key: &str, other: ForceBudget) -> Result<bool, StoreError> {
         let present = self.get(key).await?;
-        let own = force::parse(key, present.as_deref());
+        let own = self.force_budget(key, present.as_deref());
         let merged = own.or_more(other);
         if merged == own {
             return Ok(false);
@@ -184,7 +192,7 @@ impl Store {
         let content = if key.starts_with("lease:") {
             Content::Lease { owner: String::from_utf8_lossy(Holder(value).owner()).into_owned(), lasts }
         } else if key.starts_with("force:") {
-            Content::Forces(force::parse(&key, Some(&value)))
+            Content::Forces(self.force_budget(&key, Some(&value)))
         } else {
             match Text::parse(&key, &value) {
                 Ok(text) => {

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `engine/` | the few operations that each of the engines memory, file and Redis offers |
 //! | `record`, `seal` | a token's text form, and how its value is sealed |
+//! | `counters`, `damages` | the day counters and day budgets, and what is said of those that can't be |
 //! | `force` | the budget of forced refreshes |
 //! | `changes` | word of what others wrote |
 //! | `health`, `operations` | whether the store is up, and what is counted |
@@ -29,6 +30,8 @@ use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 
 mod changes;
+mod counters;
+mod damages;
 mod engine;
 mod error;
 pub mod force;
@@ -41,10 +44,11 @@ mod seal;
 mod times;
 
 pub use changes::{Change, Changes};
+pub use counters::DayCounts;
 pub use engine::redis;
 #[cfg(test)]
 pub(crate) use engine::simulated;
-pub use engine::{Addition, Batch, Reserved};
+pub use engine::{Addition, Batch, Reserved, Total, name_since, without_resets};
 pub use error::StoreError;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
@@ -54,7 +58,8 @@ pub use seal::{Seal, SealError};
 pub use times::{LATE, PATIENCE};
 
 use changes::Announcer;
-use engine::{Claim, Engine, File, Memory, Redis, Swap};
+use damages::Damages;
+use engine::{Engine, File, Memory, Redis, Swap};
 use health::Health;
 use operations::{Operation, Operations};
 use record::Text;
@@ -106,6 +111,7 @@ struct Inner {
     announcer: Announcer,
     health: Arc<Health>,
     operations: Arc<Operations>,
+    damages: Damages,
     /// Looks after the engine; ends with the store.
     tender: Option<AbortHandle>,
 }
@@ -385,7 +391,8 @@ impl Store {
 
     /// How much of the budget of forced refreshes under `key` has been spent.
     pub async fn forces(&self, key: &str) -> Result<ForceBudget, StoreError> {
-        self.run(Operation::Force, async { Ok(force::parse(key, self.get(key).await?.as_deref())) }).await
+        self.run(Operation::Force, async { Ok(self.force_budget(key, self.get(key).await?.as_deref())) })
+            .await
     }
 
     /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the
@@ -400,7 +407,7 @@ impl Store {
         self.run(Operation::Force, async {
             loop {
                 let present = self.get(key).await?;
-                let mut budget = force::parse(key, present.as_deref()).or_more(own);
+                let mut budget = self.force_budget(key, present.as_deref()).or_more(own);
                 if let Err(refused) = budget.spend(now) {
                     return Ok(Err(refused));
                 }
@@ -419,23 +426,17 @@ impl Store {
         .await
     }
 
-    /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
-    pub async fn add(&self, day: i64, counts: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
-        let key = count_entry(day);
-        let counts: Vec<_> = counts.iter().map(|(name, by)| Addition { name, by: *by, known: 0 }).collect();
-        self.run(Operation::Count, self.0.engine.add(&key, &counts, None, DAYS_LAST)).await
-    }
-
-    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be
-    /// offered again.
-    pub async fn add_once(
-        &self,
-        day: i64,
-        counts: &[Addition<'_>],
-        batch: Batch<'_>,
-    ) -> Result<Vec<u64>, StoreError> {
-        let key = count_entry(day);
-        self.run(Operation::Count, self.0.engine.add(&key, counts, Some(batch), DAYS_LAST)).await
+    /// What can't be read or can't be counts as nothing spent: the next force is written in its
+    /// place, and WeChat's own budget bounds it.
+    fn force_budget(&self, key: &str, text: Option<&[u8]>) -> ForceBudget {
+        force::parse(text).unwrap_or_else(|| {
+            self.0.damages.tell(
+                key,
+                "used",
+                "counts as nothing spent, and the next force is written in its place",
+            );
+            ForceBudget::default()
+        })
     }
 
     /// What is noted under `key`: what replicas tell each other, in clear.
@@ -455,39 +456,6 @@ impl Store {
         let entry = note_entry(key);
         let swap = Swap { key: &entry, expected, value: Some(value), lasts: Some(lasts), announced: false };
         self.run(Operation::Save, self.0.engine.swap(swap)).await
-    }
-
-    /// The counters of a day.
-    pub async fn counts(&self, day: i64) -> Result<Vec<(String, u64)>, StoreError> {
-        let key = count_entry(day);
-        self.run(Operation::Count, self.0.engine.counts(&key)).await
-    }
-
-    /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
-    /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
-    /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
-    /// has seen, which a store that was flushed may have lost.
-    pub async fn reserve(
-        &self,
-        day: i64,
-        name: &str,
-        want: u64,
-        limit: u64,
-        known: u64,
-    ) -> Result<Reserved, StoreError> {
-        let claim = Claim { name, want, limit, known, lasts: DAYS_LAST };
-        let entry = budget_entry(day);
-        self.run(Operation::Reserve, self.0.engine.reserve(&entry, claim)).await
-    }
-
-    /// Gives back what was reserved of a budget and not spent.
-    pub async fn give_back(&self, day: i64, name: &str, amount: u64) -> Result<(), StoreError> {
-        self.run(Operation::Reserve, self.0.engine.give_back(&budget_entry(day), name, amount)).await
-    }
-
-    /// What is reserved of a day's budgets, by name.
-    pub async fn reserved(&self, day: i64) -> Result<Vec<(String, u64)>, StoreError> {
-        self.run(Operation::Reserve, self.0.engine.counts(&budget_entry(day))).await
     }
 
     /// Word of what is written from now on, by whomever.
@@ -578,6 +546,7 @@ impl Inner {
             announcer,
             health: Arc::default(),
             operations: Arc::default(),
+            damages: Damages::default(),
             tender: None,
         }
     }
@@ -647,13 +616,4 @@ fn lease_entry(key: &str) -> String {
 
 fn note_entry(key: &str) -> String {
     format!("{NOTE}{key}")
-}
-
-/// Apart from the counters, which are written in batches and may lag.
-fn budget_entry(day: i64) -> String {
-    format!("budget:{day}")
-}
-
-fn count_entry(day: i64) -> String {
-    format!("count:{day}")
 }

@@ -7,6 +7,7 @@ use super::history::{Curve, History, Range};
 use super::tally::Counts;
 use crate::observe::clock::Timestamp;
 use crate::observe::names::{ANONYMOUS, OTHER};
+use crate::store::{DayCounts, Total, name_since, without_resets};
 use crate::wechat::catalogue;
 
 /// Counted apart; what comes beyond is counted without its endpoint, and beyond twice as many
@@ -38,6 +39,12 @@ struct Count {
     waiting: u64,
 }
 
+impl Count {
+    fn all(self) -> u64 {
+        self.stored.saturating_add(self.unknown).saturating_add(self.waiting)
+    }
+}
+
 /// Additions that the store is to make together, once.
 #[derive(Debug)]
 pub(crate) struct Offered {
@@ -64,6 +71,8 @@ pub(crate) struct Ledger {
     batches: u64,
     errors: HashMap<(u16, &'static str, i32), u64>,
     replays: HashMap<(u16, u64), u64>,
+    /// How often the counters of apps began anew today.
+    resets: HashMap<u16, u64>,
     histories: BTreeMap<u16, History>,
     whole: History,
     /// Empty tables with room, for the workers to go on with.
@@ -80,6 +89,7 @@ impl Ledger {
             batches: 0,
             errors: HashMap::new(),
             replays: HashMap::new(),
+            resets: HashMap::new(),
             histories: BTreeMap::new(),
             whole: History::default(),
             spare: Counts::default(),
@@ -104,6 +114,7 @@ impl Ledger {
         self.calls.clear();
         self.errors.clear();
         self.replays.clear();
+        self.resets.clear();
     }
 
     /// Takes what a worker counted.
@@ -168,8 +179,9 @@ impl Ledger {
         if day == self.day { self.calls.get(key).map_or(0, |count| count.stored) } else { 0 }
     }
 
-    /// The store has added the batch; `totals` is what each counter came to.
-    pub(crate) fn accepted(&mut self, offered: &Offered, totals: &[u64]) {
+    /// The store has added the batch; `totals` is what each counter came to, which is no less than
+    /// what it was with what this replica added.
+    pub(crate) fn accepted(&mut self, offered: &Offered, totals: &[Total]) {
         let Some(place) = self.waiting.iter().position(|waiting| waiting.number == offered.number) else {
             return;
         };
@@ -179,7 +191,7 @@ impl Ledger {
         }
         for ((key, count), total) in offered.counts.iter().zip(totals) {
             let counter = self.calls.entry(*key).or_default();
-            counter.stored = counter.stored.max(*total);
+            counter.stored = counter.stored.saturating_add(*count).max(total.unwrap_or_default());
             counter.waiting = counter.waiting.saturating_sub(*count);
         }
     }
@@ -192,12 +204,21 @@ impl Ledger {
 
     /// Takes over what the store has of the present day, and offers it again what it lost. `label`
     /// knows the numbers of names.
-    pub(crate) fn learn(&mut self, counts: &[(String, u64)], label: impl Fn(&str) -> Option<u16>) {
+    pub(crate) fn learn(&mut self, told: &DayCounts, label: impl Fn(&str) -> Option<u16>) {
+        for (app, resets) in &told.resets {
+            if let Some(app) = label(app) {
+                self.begin_anew(app, *resets);
+            }
+        }
+        let counts = &told.counts;
         // By key: counts under its own name, and those under names that this replica doesn't know,
         // which are summed.
         let mut told: HashMap<Key, (u64, u64)> = HashMap::new();
         for (name, total) in counts {
-            if let Some(Named { key, own }) = key_of(name, &label) {
+            let (name, resets) = without_resets(name);
+            if let Some(Named { key, own }) = key_of(name, &label)
+                && resets == self.resets(key.app)
+            {
                 let room = self.room(key);
                 let (stored, unknown) = told.entry(room).or_default();
                 let sum = if own && room == key { stored } else { unknown };
@@ -217,9 +238,28 @@ impl Ledger {
         }
     }
 
+    /// How often the app's counters began anew today.
+    pub(crate) fn resets(&self, app: u16) -> u64 {
+        self.resets.get(&app).copied().unwrap_or_default()
+    }
+
+    /// The apps whose counters did, and how often.
+    pub(crate) fn all_resets(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.resets.iter().map(|(app, resets)| (*app, *resets))
+    }
+
+    /// The app's counters begin anew for the `resets`th time, unless that is known.
+    pub(crate) fn begin_anew(&mut self, app: u16, resets: u64) {
+        if resets > self.resets(app) {
+            self.resets.insert(app, resets);
+            let of_app = self.calls.iter_mut().filter(|(key, _)| key.app == app);
+            of_app.for_each(|(_, count)| *count = Count { waiting: count.waiting, ..Count::default() });
+        }
+    }
+
     /// Today's calls, of all replicas.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (Key, u64)> {
-        self.calls.iter().map(|(key, count)| (*key, count.stored + count.unknown + count.waiting))
+        self.calls.iter().map(|(key, count)| (*key, count.all()))
     }
 
     /// WeChat's error codes today, of this process: by app, path and code.
@@ -249,10 +289,11 @@ impl Ledger {
     }
 }
 
-/// A counter's name in the store: `app caller path`. No name of the configuration has a blank.
-pub(crate) fn name_of(key: &Key, names: &[Arc<str>]) -> String {
+/// A counter's name in the store: `app caller path`, and how often the app's counters began anew.
+/// No name of the configuration has a blank.
+pub(crate) fn name_of(key: &Key, names: &[Arc<str>], resets: u64) -> String {
     let name = |label: u16| names.get(usize::from(label)).map_or(OTHER_PATH, |name| &**name);
-    format!("{} {} {}", name(key.app), name(key.caller), key.path)
+    name_since(&format!("{} {} {}", name(key.app), name(key.caller), key.path), resets).into_owned()
 }
 
 /// What the name means here: apps and callers that this replica doesn't know count for nobody.
@@ -280,6 +321,7 @@ mod tests {
 
     use super::{Key, Ledger, MOST, name_of};
     use crate::observe::clock::Timestamp;
+    use crate::store::DayCounts;
     use crate::wechat::catalogue;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -294,6 +336,10 @@ mod tests {
             counts.calls.extend(drained.calls.iter().map(|(key, count)| (*key, *count)));
         });
         counts
+    }
+
+    fn told(counts: &[(String, u64)]) -> DayCounts {
+        DayCounts { counts: counts.to_vec(), resets: Vec::new() }
     }
 
     fn total(ledger: &Ledger) -> u64 {
@@ -311,11 +357,11 @@ mod tests {
         let again = ledger.offer().expect("the same batch");
         assert_eq!((again.number, again.counts[0].1), (offered.number, 2));
         // Another replica had counted 40.
-        ledger.accepted(&offered, &[42]);
+        ledger.accepted(&offered, &[Some(42)]);
         assert_eq!(total(&ledger), 43);
         let next = ledger.offer().expect("the rest");
         assert_eq!((next.number, next.counts[0].1), (offered.number + 1, 1));
-        ledger.accepted(&next, &[43]);
+        ledger.accepted(&next, &[Some(43)]);
         assert_eq!((total(&ledger), ledger.settled()), (43, true));
         assert!(ledger.offer().is_none());
     }
@@ -329,7 +375,7 @@ mod tests {
         ledger.take(&counted(&[CALL, CALL]), NOW);
         let first = ledger.offer().expect("a batch");
         assert_eq!((first.day, first.counts[0].1), (1, 1));
-        ledger.accepted(&first, &[9]);
+        ledger.accepted(&first, &[Some(9)]);
         assert_eq!(total(&ledger), 2);
         let second = ledger.offer().expect("another");
         assert_eq!((second.day, second.counts[0].1), (2, 2));
@@ -350,7 +396,7 @@ mod tests {
         let mut by_day = [0; 4];
         while let Some(offered) = ledger.offer() {
             by_day[usize::try_from(offered.day).expect("small")] += offered.counts[0].1;
-            ledger.accepted(&offered, &[0]);
+            ledger.accepted(&offered, &[Some(0)]);
         }
         assert_eq!(by_day, [0, 1_000, 1_000, 0]);
     }
@@ -366,8 +412,8 @@ mod tests {
             ("shop left /another".to_owned(), 3),
             ("damaged".to_owned(), 1),
         ];
-        ledger.learn(&counts, label);
-        ledger.learn(&counts, label);
+        ledger.learn(&told(&counts), label);
+        ledger.learn(&told(&counts), label);
         let mut calls: Vec<_> = ledger.calls().collect();
         calls.sort();
         assert_eq!(
@@ -387,31 +433,72 @@ mod tests {
         ledger.take(&counted(&[CALL]), NOW);
         let first = ledger.offer().expect("a batch");
         assert_eq!(ledger.known(1, &key), 0);
-        ledger.accepted(&first, &[40]);
+        ledger.accepted(&first, &[Some(40)]);
         // The store was flushed before the next one.
         ledger.take(&counted(&[CALL]), NOW);
         let second = ledger.offer().expect("a batch");
         assert_eq!((second.counts.clone(), ledger.known(1, &key)), (vec![(key, 1)], 40));
-        ledger.accepted(&second, &[41]);
+        ledger.accepted(&second, &[Some(41)]);
         assert_eq!(total(&ledger), 41);
         // And once more, when no call follows.
         let label =
             |name: &str| ["shop", "app1"].iter().position(|known| *known == name).map(|at| at as u16 + 2);
         let names = ["other", "anonymous", "shop", "app1"].map(Arc::from);
-        ledger.learn(&[], label);
+        ledger.learn(&told(&[]), label);
         assert_eq!(total(&ledger), 41);
         let third = ledger.offer().expect("what is missing");
         assert_eq!((third.counts.clone(), ledger.known(1, &key)), (vec![(key, 0)], 41));
-        ledger.accepted(&third, &[41]);
-        ledger.learn(&[(name_of(&key, &names), 50)], label);
+        ledger.accepted(&third, &[Some(41)]);
+        ledger.learn(&told(&[(name_of(&key, &names, 0), 50)]), label);
         assert_eq!((total(&ledger), ledger.offer().is_none()), (50, true));
         // Counts that only the store knows are reported as it tells them, even if they fell.
         for gone in [7, 2] {
-            ledger.learn(&[(name_of(&key, &names), 50), (format!("gone anonymous {path}"), gone)], label);
+            let counts = [(name_of(&key, &names, 0), 50), (format!("gone anonymous {path}"), gone)];
+            ledger.learn(&told(&counts), label);
             assert_eq!((total(&ledger), ledger.offer().is_none()), (50 + gone, true));
         }
         ledger.turn(2);
         assert_eq!(ledger.known(1, &key), 0);
+    }
+
+    #[test]
+    fn counters_that_began_anew_forget_what_they_were_on_every_replica() {
+        let key = Key { app: 2, caller: 3, path: catalogue::all()[4].path };
+        let names = ["other", "anonymous", "shop", "app1"].map(Arc::from);
+        let label = |name: &str| names.iter().position(|known| **known == *name).map(|at| at as u16);
+        let of = |resets, counts: &[(u64, u64)]| DayCounts {
+            counts: counts.iter().map(|(resets, count)| (name_of(&key, &names, *resets), *count)).collect(),
+            resets: vec![("shop".to_owned(), resets)],
+        };
+        let mut ledger = Ledger::new(1);
+        ledger.learn(&of(0, &[(0, 40)]), label);
+        ledger.take(&counted(&[CALL]), NOW);
+        assert_eq!(total(&ledger), 41);
+        // Another replica had them begin anew, and has counted two since.
+        ledger.learn(&of(1, &[(0, 40), (1, 2)]), label);
+        assert_eq!((total(&ledger), ledger.resets(2), ledger.known(1, &key)), (3, 1, 2));
+        // A store that lost that tells of before.
+        ledger.learn(&of(0, &[(0, 40)]), label);
+        assert_eq!((total(&ledger), ledger.resets(2), ledger.known(1, &key)), (3, 1, 2));
+        ledger.turn(2);
+        assert_eq!(ledger.resets(2), 0);
+    }
+
+    #[test]
+    fn totals_that_the_store_cannot_tell_are_counted_here_and_none_overflows() {
+        let mut ledger = Ledger::new(1);
+        let at = |endpoint: u16| (2, 3, endpoint);
+        for batch in 1..=2 {
+            ledger.take(&counted(&[CALL, CALL]), NOW);
+            let offered = ledger.offer().expect("a batch");
+            ledger.accepted(&offered, &[None]);
+            assert_eq!(total(&ledger), 2 * batch);
+        }
+        ledger.take(&counted(&[at(5)]), NOW);
+        let offered = ledger.offer().expect("a batch");
+        ledger.accepted(&offered, &[Some(u64::MAX)]);
+        ledger.take(&counted(&[at(5)]), NOW);
+        assert_eq!(ledger.calls().map(|(_, count)| count).max(), Some(u64::MAX));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod rate;
 mod refusal;
 mod slow;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -25,7 +25,10 @@ pub use self::slow::{Slow, Subject};
 use self::budget::{Lack, Office};
 use self::rate::Meter;
 use crate::observe::clock::{Clock, Timestamp};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// Budgets that one operation of the store has begin anew.
+const RESET_AT_ONCE: usize = 1_000;
 
 /// A configured limit at work.
 #[derive(Debug)]
@@ -111,6 +114,28 @@ pub struct Limits {
 struct Kept {
     meters: HashMap<String, (Rate, Arc<Meter>)>,
     budgets: HashMap<String, Arc<Budget>>,
+    /// Whom each budget concerns.
+    scopes: BTreeMap<String, Scope>,
+}
+
+/// Whom a budget concerns.
+#[derive(Debug)]
+struct Scope {
+    /// None: all.
+    app: Option<Arc<str>>,
+    /// None: all.
+    caller: Option<Arc<str>>,
+}
+
+impl Scope {
+    /// Whether requests for `app`, whose callers are these, draw on the budget.
+    fn concerns(&self, app: &str, callers: &[Arc<str>]) -> bool {
+        match (&self.app, &self.caller) {
+            (Some(only), _) => **only == *app,
+            (None, Some(caller)) => callers.contains(caller),
+            (None, None) => true,
+        }
+    }
 }
 
 impl Limits {
@@ -133,7 +158,9 @@ impl Limits {
                 kept.meters.insert(scope.clone(), (rate, Arc::clone(&meter)));
                 meter
             });
-            let mut budget = |name: String, limit| {
+            let mut budget = |name: String, limit, caller: Option<&Arc<str>>| {
+                let scope = Scope { app: options.app.clone(), caller: caller.cloned() };
+                kept.scopes.insert(name.clone(), scope);
                 let budget = match former.budgets.remove(&name) {
                     Some(budget) => {
                         budget.resize(limit);
@@ -147,10 +174,12 @@ impl Limits {
             let reserved = options.reserve.iter();
             let reserved: Vec<_> = reserved
                 .map(|(caller, part)| {
-                    (Arc::clone(caller), budget(format!("{scope} reserve={caller}"), *part))
+                    let name = format!("{scope} reserve={caller}");
+                    (Arc::clone(caller), budget(name, *part, Some(caller)))
                 })
                 .collect();
-            let shared = options.shared().map(|shared| budget(scope.clone(), shared));
+            let caller = options.caller.as_ref();
+            let shared = options.shared().map(|shared| budget(scope.clone(), shared, caller));
             let clock = self.office.clock.clone();
             limits.push(Arc::new(Limit { options: options.clone(), clock, rate, shared, reserved }));
         }
@@ -158,6 +187,41 @@ impl Limits {
             budget.release();
         }
         limits
+    }
+
+    /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of the
+    /// app, and those of all apps that concern one of `callers`, or all. The names of what began
+    /// anew, and of what didn't.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn begin_anew(
+        &self,
+        app: &str,
+        callers: &[Arc<str>],
+    ) -> Result<Vec<(String, bool)>, StoreError> {
+        let concerned: Vec<_> = {
+            let kept = self.kept.lock();
+            let of = |name: &String| kept.budgets.get(name).map(Arc::clone);
+            let concerns = |scope: &Scope| scope.concerns(app, callers);
+            kept.scopes.iter().filter(|(_, scope)| concerns(scope)).filter_map(|(name, _)| of(name)).collect()
+        };
+        let (store, day) = (&self.office.store, self.office.clock.now().beijing_day());
+        let mut names = Vec::with_capacity(concerned.len());
+        for budget in &concerned {
+            names.push((budget.name(), budget.resets(day).await));
+        }
+        let mut done = Vec::with_capacity(concerned.len());
+        for (budgets, names) in concerned.chunks(RESET_AT_ONCE).zip(names.chunks(RESET_AT_ONCE)) {
+            let resets = store.begin_budgets_anew(day, names).await?;
+            for (budget, resets) in budgets.iter().zip(resets) {
+                if let Some(resets) = resets {
+                    budget.begin_anew(day, resets).await;
+                }
+                done.push((budget.name().to_owned(), resets.is_some()));
+            }
+        }
+        Ok(done)
     }
 
     /// What WeChat's own refusals are known of.

@@ -79,7 +79,7 @@ impl Figures {
     pub(crate) fn used_now(&self, ours: u64) -> u64 {
         // Counted from the question, not the comparison: WeChat's answer doesn't include calls that
         // came between the two.
-        self.used + ours.saturating_sub(self.ours.saturating_sub(self.slack))
+        self.used.saturating_add(ours.saturating_sub(self.ours.saturating_sub(self.slack)))
     }
 
     /// WeChat's counter has begun anew, which only asking shows.
@@ -89,8 +89,9 @@ impl Figures {
 
     /// Calls since the first comparison that WeChat counted and that did not come through wxgate.
     pub(crate) fn around(&self) -> u64 {
-        let more = self.base - self.ahead();
-        u64::try_from(more).ok().filter(|more| *more > self.slack + self.base_slack).unwrap_or(0)
+        let more = self.base.saturating_sub(self.ahead());
+        let unsure = self.slack.saturating_add(self.base_slack);
+        u64::try_from(more).ok().filter(|more| *more > unsure).unwrap_or(0)
     }
 
     /// What wxgate counted more than WeChat.

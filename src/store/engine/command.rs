@@ -1,5 +1,6 @@
 //! What an engine is asked to do, and what it answers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::store::StoreError;
@@ -22,6 +23,13 @@ impl Batch<'_> {
 
 /// Begins the names of what is among the counters and none of them.
 pub(super) const MARK: char = '#';
+/// Follows the mark in the names of what tells how often something began anew within its day.
+const RESET: &str = "#reset ";
+/// No day has more of anything; beyond it Redis' scripts can't count by ones.
+pub(in crate::store) const LARGEST_TOTAL: u64 = 1 << 53;
+
+/// What a counter came to; none where what is there can't be one, and was left alone.
+pub type Total = Option<u64>;
 
 /// What a counter grows by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +71,8 @@ pub(in crate::store) struct Claim<'a> {
     /// What was granted of it as far as is known, see [`Reserved::total`]: a store that has less
     /// lost it, and goes on from here.
     pub known: u64,
+    /// How often it began anew within the day, as far as is known: `known` is of since then.
+    pub resets: u64,
     /// When the counters of this key are forgotten, from now on.
     pub lasts: Duration,
 }
@@ -72,6 +82,28 @@ pub(in crate::store) struct Claim<'a> {
 /// one that was given something back.
 pub(super) fn returned_of(name: &str) -> String {
     format!("{MARK}returned {name}")
+}
+
+/// Under which name among the counters is remembered how often `name` began anew.
+pub(in crate::store) fn resets_of(name: &str) -> String {
+    format!("{RESET}{name}")
+}
+
+/// What began anew, where `name` is such a name.
+pub(in crate::store) fn reset_of(name: &str) -> Option<&str> {
+    name.strip_prefix(RESET)
+}
+
+/// Under which name something is counted once it began anew so often.
+pub fn name_since(name: &str, resets: u64) -> Cow<'_, str> {
+    if resets == 0 { name.into() } else { format!("{name} {MARK}{resets}").into() }
+}
+
+/// The name, and how often that began anew.
+pub fn without_resets(name: &str) -> (&str, u64) {
+    let parts = name.rsplit_once(' ').and_then(|(name, end)| Some((name, end.strip_prefix(MARK)?)));
+    let resets = parts.and_then(|(name, resets)| Some((name, resets.parse().ok()?)));
+    resets.unwrap_or((name, 0))
 }
 
 /// An entry as the engine holds it.
@@ -84,7 +116,7 @@ pub(in crate::store) struct Entry {
 }
 
 /// What was granted of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
     /// As much of what was wanted as there was.
     pub granted: u64,
@@ -92,4 +124,9 @@ pub struct Reserved {
     pub left: u64,
     /// What was ever granted of it, whether it was given back or not.
     pub total: u64,
+    /// What is granted of it now; more than the limit where that was lowered, or where somebody
+    /// else wrote it. None if what is there can't be.
+    pub used: Total,
+    /// How often it began anew within the day: all of this is of since then.
+    pub resets: u64,
 }

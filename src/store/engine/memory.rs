@@ -6,7 +6,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap, returned_of};
+use super::command::{
+    Addition, Batch, Claim, Entry, LARGEST_TOTAL, Reserved, Swap, Total, name_since, resets_of, returned_of,
+};
 use crate::store::changes::{Announcer, Change};
 
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
@@ -81,7 +83,7 @@ impl Memory {
         counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
-    ) -> Vec<u64> {
+    ) -> Vec<Total> {
         let mut held = self.held.lock();
         add(held.counters(key, lasts), counts, batch)
     }
@@ -98,10 +100,11 @@ impl Memory {
         }
     }
 
-    pub(super) fn counts(&self, key: &str) -> Vec<(String, u64)> {
+    pub(super) fn counts(&self, key: &str) -> Vec<(String, Total)> {
         let (held, now) = (self.held.lock(), Instant::now());
         let counters = held.counters.get(key).filter(|(_, until)| now < *until);
-        counters.into_iter().flat_map(|(counts, _)| counts.clone()).collect()
+        let counts = counters.into_iter().flat_map(|(counts, _)| counts);
+        counts.map(|(name, count)| (name.clone(), total_of(*count))).collect()
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
@@ -116,43 +119,64 @@ impl Memory {
     }
 }
 
+/// What a counter says, if it can be.
+pub(super) fn total_of(count: u64) -> Total {
+    (count <= LARGEST_TOTAL).then_some(count)
+}
+
 /// Adds `counts` to `counters`, unless that batch was added before; what each comes to.
 pub(super) fn add(
     counters: &mut BTreeMap<String, u64>,
     counts: &[Addition<'_>],
     batch: Option<Batch<'_>>,
-) -> Vec<u64> {
+) -> Vec<Total> {
     let added = batch.is_some_and(|batch| {
         let last = counters.entry(batch.mark()).or_default();
-        std::mem::replace(last, batch.number.max(*last)) >= batch.number
+        let before = total_of(*last).unwrap_or_default();
+        *last = batch.number.max(before);
+        before >= batch.number
     });
     let total = |Addition { name, by, known }: &Addition<'_>| {
         let count = counters.entry((*name).to_owned()).or_default();
-        *count = (*known).max(*count).saturating_add(if added { 0 } else { *by });
-        *count
+        let total = (*known).max(total_of(*count)?).saturating_add(if added { 0 } else { *by });
+        *count = total;
+        Some(total)
     };
     counts.iter().map(total).collect()
 }
 
 /// Grants as much of what is wanted as there is, and tells whether that changed the counters.
 pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) -> (Reserved, bool) {
-    let returned = counters.get(&returned_of(claim.name)).copied().unwrap_or_default();
-    let used = counters.entry(claim.name.to_owned()).or_default();
-    let before = *used;
-    *used = before.max(claim.known.saturating_sub(returned));
-    let left = claim.limit.saturating_sub(*used);
+    let reset = resets_of(claim.name);
+    let stored = counters.get(&reset).copied().and_then(total_of).unwrap_or_default();
+    let resets = stored.max(claim.resets);
+    if resets > stored {
+        counters.insert(reset, resets);
+    }
+    let known = if resets == claim.resets { claim.known } else { 0 };
+    let name = name_since(claim.name, resets);
+    let returned = total_of(counters.get(&returned_of(&name)).copied().unwrap_or_default());
+    let used = counters.entry(name.into_owned()).or_default();
+    let (Some(returned), Some(before)) = (returned, total_of(*used)) else {
+        return (Reserved { resets, ..Reserved::default() }, resets > stored);
+    };
+    let found = before.max(known.saturating_sub(returned));
+    let left = claim.limit.saturating_sub(found);
     let granted = claim.want.min(left);
-    *used += granted;
-    (Reserved { granted, left: left - granted, total: used.saturating_add(returned) }, *used != before)
+    *used = found.saturating_add(granted);
+    let (now, total) = (*used, used.saturating_add(returned));
+    let reserved = Reserved { granted, left: left - granted, total, used: Some(now), resets };
+    (reserved, now != before || resets > stored)
 }
 
 /// Gives back what was granted, and tells whether that changed the counters.
 pub(super) fn give_back(counters: &mut BTreeMap<String, u64>, name: &str, amount: u64) -> bool {
-    let Some(used) = counters.get_mut(name) else { return false };
+    let Some(used) = counters.get_mut(name).filter(|used| total_of(**used).is_some()) else { return false };
     let returned = amount.min(*used);
     *used -= returned;
     if returned > 0 {
-        *counters.entry(returned_of(name)).or_default() += returned;
+        let all = counters.entry(returned_of(name)).or_default();
+        *all = all.saturating_add(returned);
     }
     returned > 0
 }

@@ -13,8 +13,8 @@ pub mod redis;
 #[cfg(test)]
 pub(crate) mod simulated;
 
-pub use self::command::{Addition, Batch, Reserved};
-pub(super) use self::command::{Claim, Entry, Swap};
+pub use self::command::{Addition, Batch, Reserved, Total, name_since, without_resets};
+pub(super) use self::command::{Claim, Entry, Swap, reset_of, resets_of};
 pub(super) use self::file::File;
 pub(super) use self::memory::Memory;
 pub(super) use self::redis::Redis;
@@ -65,7 +65,7 @@ impl Engine {
         counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
-    ) -> Result<Vec<u64>, StoreError> {
+    ) -> Result<Vec<Total>, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.add(key, counts, batch, lasts)),
             Self::File(file) => file.add(key, counts, batch, lasts).await,
@@ -75,8 +75,8 @@ impl Engine {
         }
     }
 
-    /// The counters under `key`.
-    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    /// The counters under `key`, and how often what is counted there began anew.
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         let mut counts = match self {
             Self::Memory(memory) => memory.counts(key),
             Self::File(file) => file.counts(key).await?,
@@ -84,7 +84,7 @@ impl Engine {
             #[cfg(test)]
             Self::Simulated(client) => client.counts(key).await?,
         };
-        counts.retain(|(name, _)| !name.starts_with(MARK));
+        counts.retain(|(name, _)| !name.starts_with(MARK) || reset_of(name).is_some());
         Ok(counts)
     }
 

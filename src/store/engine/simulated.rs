@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, interval, sleep};
 
-use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap, Total};
 use super::memory::Memory;
 use crate::store::changes::{Announcer, Change};
 use crate::store::{PATIENCE, StoreError};
@@ -191,7 +191,7 @@ impl Client {
         counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
-    ) -> Result<Vec<u64>, StoreError> {
+    ) -> Result<Vec<Total>, StoreError> {
         self.reach().await?;
         sleep(self.server.slowness()).await;
         Ok(self.server.memory().add(key, counts, batch, lasts))
@@ -199,9 +199,9 @@ impl Client {
 
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
         let (key, name) = (key.to_owned(), claim.name.to_owned());
-        let Claim { want, limit, known, lasts, .. } = claim;
+        let Claim { want, limit, known, resets, lasts, .. } = claim;
         self.exchange(move |server| {
-            server.memory().reserve(&key, Claim { name: &name, want, limit, known, lasts })
+            server.memory().reserve(&key, Claim { name: &name, want, limit, known, resets, lasts })
         })
         .await
     }
@@ -211,7 +211,7 @@ impl Client {
         self.exchange(move |server| server.memory().give_back(&key, &name, amount)).await
     }
 
-    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         self.reach().await?;
         Ok(self.server.memory().counts(key))
     }

@@ -64,7 +64,7 @@ async fn reserved_ahead(location: &Location, gate: &Gate, spent: u64) -> u64 {
 async fn gone(location: Location, gate: &Gate) -> u64 {
     let store = Store::open(&store::Options { location, seal: None }).await.expect("a store");
     let reserved = store.reserved(gate.clock.now().beijing_day()).await.expect("answered");
-    reserved.into_iter().map(|(_, amount)| amount).sum()
+    reserved.counts.into_iter().map(|(_, amount)| amount).sum()
 }
 
 #[tokio::test]

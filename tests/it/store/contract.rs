@@ -194,26 +194,26 @@ async fn forces_are_counted_for_all_and_what_a_flush_lost_is_remembered(place: &
 
 async fn counters_add_up(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
-    assert_eq!(store.add(20_000, &[("a", 2), ("b", 1)]).await.expect("added"), [2, 1]);
-    assert_eq!(other.add(20_000, &[("b", 5), ("a", 0)]).await.expect("added"), [6, 2]);
-    let counts = store.counts(20_000).await.expect("asked");
+    assert_eq!(store.add(20_000, &[("a", 2), ("b", 1)]).await.expect("added"), [Some(2), Some(1)]);
+    assert_eq!(other.add(20_000, &[("b", 5), ("a", 0)]).await.expect("added"), [Some(6), Some(2)]);
+    let counts = store.counts(20_000).await.expect("asked").counts;
     assert_eq!(counts, [("a".to_owned(), 2), ("b".to_owned(), 6)]);
-    assert!(store.counts(20_001).await.expect("asked").is_empty());
+    assert!(store.counts(20_001).await.expect("asked").counts.is_empty());
 }
 
 async fn a_batch_counts_once_however_often_it_is_offered(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let batch = |writer, number| Batch { writer, number };
     let of = |name, by| Addition { name, by, known: 0 };
-    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [2]);
-    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [2]);
-    assert_eq!(other.add_once(20_000, &[of("a", 2)], batch("one", 6)).await.expect("added"), [2]);
+    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [Some(2)]);
+    assert_eq!(store.add_once(20_000, &[of("a", 2)], batch("one", 7)).await.expect("added"), [Some(2)]);
+    assert_eq!(other.add_once(20_000, &[of("a", 2)], batch("one", 6)).await.expect("added"), [Some(2)]);
     assert_eq!(
         other.add_once(20_000, &[of("a", 2), of("b", 1)], batch("two", 1)).await.expect("added"),
-        [4, 1]
+        [Some(4), Some(1)]
     );
-    assert_eq!(store.add_once(20_000, &[of("a", 1)], batch("one", 8)).await.expect("added"), [5]);
-    let counts = store.counts(20_000).await.expect("asked");
+    assert_eq!(store.add_once(20_000, &[of("a", 1)], batch("one", 8)).await.expect("added"), [Some(5)]);
+    let counts = store.counts(20_000).await.expect("asked").counts;
     assert_eq!(counts, [("a".to_owned(), 5), ("b".to_owned(), 1)]);
 }
 
@@ -223,11 +223,11 @@ async fn a_counter_that_was_lost_goes_on_from_what_is_known(place: &Place) {
         let batch = Batch { writer: "one", number };
         store.add_once(20_000, &[Addition { name: "a", by, known }], batch).await.expect("added")
     };
-    assert_eq!(add(2, 40, 1).await, [42]);
-    assert_eq!(add(2, 40, 1).await, [42], "the same batch");
-    assert_eq!(add(1, 7, 2).await, [43], "another replica knew less");
-    assert_eq!(add(0, 50, 3).await, [50]);
-    assert_eq!(store.counts(20_000).await.expect("asked"), [("a".to_owned(), 50)]);
+    assert_eq!(add(2, 40, 1).await, [Some(42)]);
+    assert_eq!(add(2, 40, 1).await, [Some(42)], "the same batch");
+    assert_eq!(add(1, 7, 2).await, [Some(43)], "another replica knew less");
+    assert_eq!(add(0, 50, 3).await, [Some(50)]);
+    assert_eq!(store.counts(20_000).await.expect("asked").counts, [("a".to_owned(), 50)]);
 }
 
 async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
@@ -243,39 +243,85 @@ async fn a_note_is_replaced_by_whoever_knows_it(place: &Place) {
 async fn no_more_of_a_budget_is_granted_than_there_is(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let reserve = async |store: &Store, want, limit| {
-        let reserved = store.reserve(20_000, "b", want, limit, 0).await.expect("asked");
+        let reserved = store.reserve(20_000, "b", want, limit, 0, 0).await.expect("asked");
         (reserved.granted, reserved.left)
     };
     assert_eq!(reserve(&store, 7, 10).await, (7, 3));
     assert_eq!(reserve(&other, 7, 10).await, (3, 0));
     assert_eq!(reserve(&store, 1, 10).await, (0, 0));
-    other.give_back(20_000, "b", 2).await.expect("given back");
+    other.give_back(20_000, "b", 2, 0).await.expect("given back");
     assert_eq!(reserve(&store, 1, 10).await, (1, 1));
     assert_eq!(reserve(&other, 1, 4).await, (0, 0), "the limit fell below what is gone");
     assert_eq!(reserve(&other, 2, 12).await, (2, 1), "and rose again");
-    assert_eq!(store.reserve(20_001, "b", 1, 1, 0).await.expect("asked").granted, 1, "another day");
-    assert_eq!(store.reserve(20_000, "c", 1, 1, 0).await.expect("asked").granted, 1, "another budget");
-    assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 11), ("c".to_owned(), 1)]);
-    store.give_back(20_000, "b", 99).await.expect("given back");
-    store.give_back(20_000, "unknown", 1).await.expect("given back");
+    assert_eq!(store.reserve(20_001, "b", 1, 1, 0, 0).await.expect("asked").granted, 1, "another day");
+    assert_eq!(store.reserve(20_000, "c", 1, 1, 0, 0).await.expect("asked").granted, 1, "another budget");
+    assert_eq!(
+        store.reserved(20_000).await.expect("asked").counts,
+        [("b".to_owned(), 11), ("c".to_owned(), 1)]
+    );
+    store.give_back(20_000, "b", 99, 0).await.expect("given back");
+    store.give_back(20_000, "unknown", 1, 0).await.expect("given back");
     assert_eq!(reserve(&store, 99, 10).await, (10, 0), "nothing below zero");
 }
 
 async fn a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is(place: &Place) {
     let store = place.open().await;
     let reserve = async |day, want, known| {
-        let reserved = store.reserve(day, "b", want, 10, known).await.expect("asked");
+        let reserved = store.reserve(day, "b", want, 10, known, 0).await.expect("asked");
         (reserved.granted, reserved.left, reserved.total)
     };
     assert_eq!(reserve(20_000, 7, 0).await, (7, 3, 7));
-    store.give_back(20_000, "b", 2).await.expect("given back");
+    store.give_back(20_000, "b", 2, 0).await.expect("given back");
     assert_eq!(reserve(20_000, 1, 7).await, (1, 4, 8), "what came back is no loss");
-    assert_eq!(store.reserved(20_000).await.expect("asked"), [("b".to_owned(), 6)]);
+    assert_eq!(store.reserved(20_000).await.expect("asked").counts, [("b".to_owned(), 6)]);
     // A day that nothing is known of is as good as a store that was flushed.
     assert_eq!(reserve(20_001, 5, 8).await, (2, 0, 10));
     assert_eq!(reserve(20_001, 5, 7).await, (0, 0, 10), "another replica knew less");
     assert_eq!(reserve(20_002, 0, 9).await, (0, 1, 9), "kept, though nothing was granted");
-    assert_eq!(store.reserved(20_002).await.expect("asked"), [("b".to_owned(), 9)]);
+    assert_eq!(store.reserved(20_002).await.expect("asked").counts, [("b".to_owned(), 9)]);
+}
+
+async fn what_began_anew_is_counted_apart_and_no_replica_brings_the_former_count_back(place: &Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let reserve = async |want, known, resets| {
+        let reserved = store.reserve(20_000, "b", want, 10, known, resets).await.expect("asked");
+        (reserved.granted, reserved.left, reserved.total, reserved.resets)
+    };
+    assert_eq!(reserve(7, 0, 0).await, (7, 3, 7, 0));
+    assert_eq!(other.begin_budgets_anew(20_000, &[("b", 0)]).await.expect("asked"), [Some(1)]);
+    assert_eq!(reserve(2, 7, 0).await, (2, 8, 2, 1), "what was known of before counts for nothing");
+    store.give_back(20_000, "b", 7, 0).await.expect("given back");
+    assert_eq!(reserve(0, 2, 1).await, (0, 8, 2, 1), "what is given back of before neither");
+    store.give_back(20_000, "b", 1, 1).await.expect("given back");
+    assert_eq!(reserve(0, 2, 1).await, (0, 9, 2, 1));
+    assert_eq!(
+        reserve(1, 5, 3).await,
+        (1, 4, 6, 3),
+        "a store that lost how often goes on from what is known"
+    );
+    assert_eq!(reserve(0, 2, 1).await, (0, 4, 6, 3));
+
+    assert_eq!(store.begin_anew(20_000, &[("shop", 0), ("b", 4)]).await.expect("asked"), [Some(1), Some(5)]);
+    store.keep_resets(20_000, &[("shop", 3)]).await.expect("kept");
+    store.add(20_000, &[("shop orders /x", 2)]).await.expect("added");
+    let counts = other.counts(20_000).await.expect("asked");
+    assert_eq!(counts.counts, [("shop orders /x".to_owned(), 2)]);
+    assert_eq!(counts.resets, [("b".to_owned(), 5), ("shop".to_owned(), 3)]);
+    assert!(store.counts(20_001).await.expect("asked").resets.is_empty(), "another day");
+}
+
+async fn a_total_that_cannot_be_is_left_alone_and_fails_nothing_else(place: &Place) {
+    const TOO_MUCH: u64 = 1 << 54;
+    let store = place.open().await;
+    store.add(20_000, &[("a", TOO_MUCH)]).await.expect("added");
+    assert_eq!(store.add(20_000, &[("a", 2), ("b", 1)]).await.expect("added"), [None, Some(1)]);
+    assert_eq!(store.counts(20_000).await.expect("asked").counts, [("b".to_owned(), 1)]);
+    store.reserve(20_000, "b", TOO_MUCH, TOO_MUCH, 0, 0).await.expect("asked");
+    let reserved = store.reserve(20_000, "b", 1, u64::MAX, 0, 0).await.expect("asked");
+    assert_eq!((reserved.granted, reserved.left, reserved.used), (0, 0, None));
+    store.give_back(20_000, "b", 1, 0).await.expect("given back");
+    assert_eq!(store.begin_budgets_anew(20_000, &[("b", 0)]).await.expect("asked"), [Some(1)]);
+    assert_eq!(store.reserve(20_000, "b", 1, 5, 0, 0).await.expect("asked").granted, 1, "healed");
 }
 
 async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
@@ -287,13 +333,14 @@ async fn a_budget_that_many_reserve_at_once_is_granted_once(place: &Place) {
             let mut granted = 0;
             for _ in 0..10 {
                 // A slice that took too long belongs to nobody.
-                granted += store.reserve(20_000, "b", 3, 100, 0).await.map_or(0, |reserved| reserved.granted);
+                granted +=
+                    store.reserve(20_000, "b", 3, 100, 0, 0).await.map_or(0, |reserved| reserved.granted);
             }
             granted
         });
     }
     let granted: u64 = tasks.join_all().await.into_iter().sum();
-    let gone = found(|| "what is gone", async || stores[0].reserved(20_000).await.ok()).await;
+    let gone = found(|| "what is gone", async || stores[0].reserved(20_000).await.ok()).await.counts;
     assert!(granted > 0 && granted <= 100 && gone[0].1 <= 100, "{granted} {gone:?}");
 }
 
@@ -358,15 +405,15 @@ async fn a_copy_takes_over_what_is_newer(place: &Place) {
     store.save("access_token:stable:wx2", &record("behind", 8, 0)).await.expect("saved");
     store.spend_force("force:wx1", ForceBudget::default(), Timestamp(0)).await.expect("asked").expect("left");
     store.add(20_000, &[("a", 5)]).await.expect("added");
-    store.reserve(20_000, "b", 5, 9, 0).await.expect("asked");
-    to.reserve(20_000, "b", 2, 9, 0).await.expect("asked");
+    store.reserve(20_000, "b", 5, 9, 0, 0).await.expect("asked");
+    to.reserve(20_000, "b", 2, 9, 0, 0).await.expect("asked");
     store.lease("k", "a", Duration::from_secs(60)).await.expect("asked").expect("free");
     let copied = store.copy(&to, &[20_000]).await.expect("copied");
     assert_eq!((copied.written, copied.kept, copied.unreadable), (4, 1, 0));
-    assert_eq!(to.reserved(20_000).await.expect("asked"), [("b".to_owned(), 5)]);
+    assert_eq!(to.reserved(20_000).await.expect("asked").counts, [("b".to_owned(), 5)]);
     assert_eq!(load(&to).await, Some((2, "newer".to_owned())));
     assert_eq!(to.load("access_token:stable:wx2").await.expect("there").expect("there").generation, 9);
-    assert_eq!(to.counts(20_000).await.expect("asked"), [("a".to_owned(), 5)]);
+    assert_eq!(to.counts(20_000).await.expect("asked").counts, [("a".to_owned(), 5)]);
     let again = store.copy(&to, &[20_000]).await.expect("copied");
     assert_eq!((again.written, again.kept), (0, 5), "twice does no harm");
 }
@@ -394,6 +441,8 @@ macro_rules! contracts {
             forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
             a_counter_that_was_lost_goes_on_from_what_is_known,
             a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is,
+            what_began_anew_is_counted_apart_and_no_replica_brings_the_former_count_back,
+            a_total_that_cannot_be_is_left_alone_and_fails_nothing_else,
             a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it,
             no_more_of_a_budget_is_granted_than_there_is, a_budget_that_many_reserve_at_once_is_granted_once,
             others_are_told_of_what_is_saved,

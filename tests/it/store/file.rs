@@ -187,7 +187,7 @@ async fn counters_that_wait_for_another_process_say_nothing_of_the_store() {
     assert_eq!(store.problem(), None);
     holder.kill().expect("killed");
     holder.wait().expect("ended");
-    assert_eq!(store.add(20_000, &[("b", 1)]).await.expect("added"), [1]);
+    assert_eq!(store.add(20_000, &[("b", 1)]).await.expect("added"), [Some(1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,5 +2,6 @@
 
 mod contract;
 mod file;
+mod hostile;
 mod redis;
 mod tool;

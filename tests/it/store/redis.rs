@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wxgate::observe::exposition::{Dialect, Exposition};
 use wxgate::secret::Secret;
-use wxgate::store::{Change, Location, Saved, Store, StoreError};
+use wxgate::store::{Addition, Batch, Change, Location, Saved, Store, StoreError};
 
 use super::contract::{Place, load, record, save};
 use crate::redis_server::{RedisServer, Watched, free_port};
@@ -117,6 +117,46 @@ async fn a_server_that_is_gone_is_waited_for_by_nobody_and_found_when_it_is_back
     timeout(LOST, told).await.expect("all is looked at");
     assert_eq!(load(&store).await, None, "it kept nothing");
     save(&store, &record("t", 1, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_counter_can_say_is_told_once_left_alone_and_healed_by_removing_the_key() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    let batch = |number| Batch { writer: "w", number };
+    let of = |name| Addition { name, by: 2, known: 0 };
+    for (number, value) in
+        (1..).zip(["-1", "9007199254740993", "1e3", "1.5", "", " 1", "x", "9".repeat(300).as_str()])
+    {
+        for key in ["{wxgate}:count:20000", "{wxgate}:budget:20000"] {
+            server.command(&["HSET", key, "a", value]);
+        }
+        // What tells batches apart may be written over just the same.
+        server.command(&["HSET", "{wxgate}:count:20000", "#w", value]);
+        let added = store.add_once(20_000, &[of("a"), of("b")], batch(number)).await.expect("added");
+        assert_eq!(added, [None, Some(2 * number)], "{value:?}");
+        assert_eq!(store.counts(20_000).await.expect("asked").counts, [("b".to_owned(), 2 * number)]);
+        let reserved = store.reserve(20_000, "a", 5, 100, 40, 0).await.expect("asked");
+        assert_eq!((reserved.granted, reserved.left, reserved.used), (0, 0, None), "{value:?}");
+        store.give_back(20_000, "a", 3, 0).await.expect("given back");
+        assert_eq!(server.command(&["HGET", "{wxgate}:budget:20000", "a"]).trim_end(), value.trim_end());
+        assert_eq!(store.problem(), None, "{value:?}: one total says nothing of the store");
+    }
+    server.command(&["DEL", "{wxgate}:count:20000", "{wxgate}:budget:20000"]);
+    assert_eq!(store.add_once(20_000, &[of("a")], batch(99)).await.expect("added"), [Some(2)]);
+    assert_eq!(store.reserve(20_000, "a", 5, 100, 40, 0).await.expect("asked").left, 55);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_is_too_long_to_be_read_is_not_written() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    assert!(store.replace_note("n", None, &vec![b'x'; 65_536], LOST).await.expect("written"));
+    let long = vec![b'x'; 65_537];
+    let refused = store.replace_note("n", None, &long, LOST).await;
+    assert!(matches!(refused, Err(StoreError::TooLong { .. })), "{refused:?}");
+    assert_eq!(store.note("n").await.expect("asked").map(|note| note.len()), Some(65_536));
+    assert_eq!(store.problem(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ async fn counted(fleet: &Fleet, calls: f64) -> Duration {
 
 /// What the store counts of today.
 async fn stored(store: &Store) -> usize {
-    let counts = store.counts(Clock::default().now().beijing_day()).await.expect("the store works");
+    let counts = store.counts(Clock::default().now().beijing_day()).await.expect("the store works").counts;
     counts.into_iter().map(|(_, count)| usize::try_from(count).expect("few")).sum()
 }
 

@@ -56,6 +56,8 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Known {
     day: i64,
+    /// How often the budget began anew that day; the rest, and the slice, are of since then.
+    resets: u64,
     total: u64,
 }
 
@@ -255,13 +257,14 @@ impl Budget {
         let Office { store, clock, .. } = &self.office;
         let day = clock.now().beijing_day();
         if turn.day != day {
-            *turn = Known { day, total: 0 };
+            *turn = Known { day, ..Known::default() };
         }
         self.slice.come_back(day_of(clock.now()));
         let waiting = u64::from(self.waiting.load(Ordering::Relaxed)).min(LARGEST_SLICE);
         let want = slice_of(self.left.load(Ordering::Relaxed)).max(waiting);
         let limit = self.limit.load(Ordering::Relaxed);
-        let mut reserve = pin!(store.reserve(day, &self.name, want, limit, turn.total));
+        let Known { resets, total, .. } = *turn;
+        let mut reserve = pin!(store.reserve(day, &self.name, want, limit, total, resets));
         let reserved = match store.promptly(&mut reserve).await {
             Some(reserved) => reserved,
             None => {
@@ -274,7 +277,15 @@ impl Budget {
         match reserved {
             Ok(reserved) => {
                 self.down_until.store(0, Ordering::Relaxed);
-                turn.total = turn.total.max(reserved.total);
+                if reserved.resets > turn.resets {
+                    *turn = Known { day, resets: reserved.resets, total: 0 };
+                    self.slice.take_all();
+                }
+                // Beyond the limit is what no replica of this limit was granted: published anew, it
+                // would outlive the key that somebody removed to be rid of it.
+                if reserved.used.is_some_and(|used| used <= limit) {
+                    turn.total = turn.total.max(reserved.total.min(limit));
+                }
                 self.left.store(reserved.left, Ordering::Relaxed);
                 // The last ones are not reserved ahead, or an idle replica would keep them from a
                 // busy one.
@@ -305,6 +316,29 @@ impl Budget {
         }
     }
 
+    /// Its name in the store.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How often it began anew on `day`, as far as is known.
+    pub(super) async fn resets(&self, day: i64) -> u64 {
+        let turn = self.turn.lock().await;
+        if turn.day == day { turn.resets } else { 0 }
+    }
+
+    /// It began anew on `day`, for the `resets`th time: what was reserved before counts for nothing.
+    pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
+        let mut turn = self.turn.lock().await;
+        if (day, resets) > (turn.day, turn.resets) {
+            *turn = Known { day, resets, total: 0 };
+            self.slice.take_all();
+        }
+        self.left.store(0, Ordering::Relaxed);
+        self.spent_until.store(0, Ordering::Relaxed);
+        drop(turn);
+    }
+
     /// Gives back what is reserved, in the background. Requests that are on their way may reserve
     /// more.
     pub(super) fn release(self: &Arc<Self>) {
@@ -316,10 +350,11 @@ impl Budget {
     /// until the day ends.
     pub(super) async fn give_back(&self) {
         // A slice on its way arrives first.
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.lock().await;
         let (day, left) = self.slice.take_all();
         if left > 0 {
-            let given = self.office.store.give_back(day.into(), &self.name, left.into()).await;
+            let (day, left) = (i64::from(day), u64::from(left));
+            let given = self.office.store.give_back(day, &self.name, left, turn.resets).await;
             if let Err(error) = given {
                 let (name, why) = (&self.name, error.chain());
                 tracing::warn!("{left} requests of the budget {name:?} are lost for today: {why}");

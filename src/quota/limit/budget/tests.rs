@@ -174,7 +174,7 @@ async fn what_a_store_lost_of_a_budget_is_not_granted_again() {
     let slice = slice_of(200);
     assert!((150..=200 + slice).contains(&taken), "{taken}");
     let (day, store) = (clock.now().beijing_day(), server.store(2));
-    let reserved = store.reserved(day).await.expect("the store works");
+    let reserved = store.reserved(day).await.expect("the store works").counts;
     assert_eq!(reserved, [("b".to_owned(), 200)]);
 }
 
@@ -206,4 +206,37 @@ async fn a_slow_store_grants_budgets_as_a_fast_one_does() {
     // Until the first slice is there, and the one after it.
     assert!(refused < 20, "{refused} of 600");
     assert_eq!(budget.office.store.problem(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_began_anew_is_granted_once_more_and_survives_the_store_as_before() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let replicas = [0, 1].map(|replica| budget(&server, replica, 200, &clock));
+    let both = async || exhaust(&replicas[0]).await + exhaust(&replicas[1]).await;
+    assert_eq!(both().await, 200);
+    let (day, store) = (clock.now().beijing_day(), server.store(2));
+    store.begin_budgets_anew(day, &[("b", 0)]).await.expect("the store works");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(both().await, 200, "once, whatever the replicas remember");
+    // The store loses its data, and with it that the budget began anew.
+    server.flush();
+    sleep(Duration::from_secs(1)).await;
+    assert!(both().await <= slice_of(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_wrote_beyond_the_limit_ends_with_the_key() {
+    let (server, clock) = (Server::new(), Clock::simulated());
+    let budget = budget(&server, 0, 200, &clock);
+    for _ in 0..20 {
+        take(&budget).await.expect("there");
+    }
+    let (day, store) = (clock.now().beijing_day(), server.store(1));
+    store.reserve(day, "b", 1_000_000, 1_000_000, 0, 0).await.expect("the store works");
+    // What was reserved before is left.
+    assert!(exhaust(&budget).await <= slice_of(200) * 2);
+    server.flush();
+    sleep(Duration::from_secs(1)).await;
+    let rest = exhaust(&budget).await;
+    assert!((170..=180).contains(&rest), "{rest} of 180");
 }

@@ -11,7 +11,7 @@ mod entry;
 mod folder;
 
 use self::folder::Folder;
-use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap};
+use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap, Total};
 use super::memory;
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
@@ -79,7 +79,7 @@ impl File {
         counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
-    ) -> Result<Vec<u64>, StoreError> {
+    ) -> Result<Vec<Total>, StoreError> {
         let counts: Vec<_> =
             counts.iter().map(|count| (count.name.to_owned(), count.by, count.known)).collect();
         let batch = batch.map(|batch| (batch.writer.to_owned(), batch.number));
@@ -94,9 +94,9 @@ impl File {
 
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
         let name = claim.name.to_owned();
-        let Claim { want, limit, known, lasts, .. } = claim;
+        let Claim { want, limit, known, resets, lasts, .. } = claim;
         self.change(key, lasts, move |counters| {
-            memory::reserve(counters, Claim { name: &name, want, limit, known, lasts })
+            memory::reserve(counters, Claim { name: &name, want, limit, known, resets, lasts })
         })
         .await
     }
@@ -127,10 +127,11 @@ impl File {
         .await
     }
 
-    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
         let entry = blocking(move || folder.read(&key)).await?;
-        Ok(entry.map(|entry| counters(&entry.value)).unwrap_or_default().into_iter().collect())
+        let counters = entry.map(|entry| counters(&entry.value)).unwrap_or_default();
+        Ok(counters.into_iter().map(|(name, count)| (name, memory::total_of(count))).collect())
     }
 
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {

@@ -9,10 +9,12 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, Pipeline, RedisError,
-    RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Cmd, ConnectionAddr, Pipeline, RedisConnectionInfo, RedisError, RedisFuture,
+    RedisResult, TlsCertificates, TlsMode, Value,
 };
+use tokio::time::timeout;
 
+use super::dial::{Connection, dial};
 use super::target::{Shape, Target};
 
 /// From the first packet to a server that takes commands, of each server on the way.
@@ -36,18 +38,9 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// Connects; sentinels are asked for the master of the moment.
     pub async fn connect(target: &Target) -> RedisResult<Self> {
-        // The store bounds what it waits for, and makes a new link after a failure.
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
         match &target.shape {
-            Shape::Single => {
-                let client = client(target, first(target)?)?;
-                Ok(Self::One(client.get_multiplexed_async_connection_with_config(&config).await?))
-            }
-            Shape::Sentinel(master) => {
-                let mut sentinel = sentinel(target, master)?;
-                Ok(Self::One(sentinel.get_async_connection_with_config(&config).await?))
-            }
+            Shape::Single => Self::to(target, &first(target)?).await,
+            Shape::Sentinel(master) => Self::to(target, &present_master(target, master).await?).await,
             Shape::Cluster => {
                 let mut builder =
                     ClusterClientBuilder::new(target.addresses()).connection_timeout(CONNECT).retries(1);
@@ -67,32 +60,49 @@ impl Link {
             }
         }
     }
+
+    async fn to(target: &Target, address: &ConnectionAddr) -> RedisResult<Self> {
+        // The store bounds what it waits for, and makes a new link after a failure.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let login = login(target);
+        let connected = timeout(CONNECT, async {
+            let stream = dial(target, address).await?;
+            MultiplexedConnection::new_with_config(&login, stream, config).await
+        });
+        let (link, driver) = connected.await.unwrap_or_else(|_| Err(late()))?;
+        #[expect(clippy::disallowed_methods, reason = "ends with the last clone of the link")]
+        drop(tokio::spawn(driver));
+        Ok(Self::One(link))
+    }
 }
 
 /// A connection on which messages come in. In a cluster any node has those of all.
 pub(super) async fn subscribe(target: &Target, channel: &str) -> RedisResult<PubSub> {
-    let mut pubsub = match &target.shape {
-        Shape::Single => client(target, first(target)?)?.get_async_pubsub().await?,
-        Shape::Sentinel(master) => {
-            sentinel(target, master)?.async_get_client().await?.get_async_pubsub().await?
-        }
-        Shape::Cluster => {
-            let mut failed = None;
-            let mut found = None;
-            for address in target.addresses() {
-                match client(target, address)?.get_async_pubsub().await {
-                    Ok(pubsub) => {
-                        found = Some(pubsub);
-                        break;
-                    }
-                    Err(error) => failed = Some(error),
-                }
-            }
-            found.ok_or_else(|| failed.unwrap_or_else(no_host))?
-        }
+    let stream = match &target.shape {
+        Shape::Single => dial(target, &first(target)?).await?,
+        Shape::Sentinel(master) => dial(target, &present_master(target, master).await?).await?,
+        Shape::Cluster => dial_any(target).await?,
     };
+    let mut pubsub = PubSub::new(&login(target), stream).await?;
     pubsub.subscribe(channel).await?;
     Ok(pubsub)
+}
+
+async fn dial_any(target: &Target) -> io::Result<Connection> {
+    let mut failed = None;
+    for address in target.addresses() {
+        match dial(target, &address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| io::ErrorKind::NotConnected.into()))
+}
+
+/// As the sentinels say. The client talks to them itself, so that their answers aren't bounded.
+async fn present_master(target: &Target, master: &str) -> RedisResult<ConnectionAddr> {
+    let client = sentinel(target, master)?.async_get_client().await?;
+    Ok(client.get_connection_info().addr().clone())
 }
 
 fn first(target: &Target) -> RedisResult<ConnectionAddr> {
@@ -103,20 +113,19 @@ fn no_host() -> RedisError {
     io::Error::from(io::ErrorKind::NotConnected).into()
 }
 
-fn client(target: &Target, address: ConnectionAddr) -> RedisResult<Client> {
-    let info = address.into_connection_info()?;
-    let mut settings = info.redis_settings().clone().set_db(target.db);
+fn late() -> RedisError {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}
+
+fn login(target: &Target) -> RedisConnectionInfo {
+    let mut login = RedisConnectionInfo::default().set_db(target.db);
     if let Some(username) = &target.username {
-        settings = settings.set_username(username);
+        login = login.set_username(username);
     }
     if let Some(password) = &target.password {
-        settings = settings.set_password(password.0.expose());
+        login = login.set_password(password.0.expose());
     }
-    let info = info.set_redis_settings(settings);
-    match &target.ca_file {
-        Some(ca_file) => Client::build_with_tls(info, certificates(ca_file)?),
-        None => Client::open(info),
-    }
+    login
 }
 
 fn sentinel(target: &Target, master: &str) -> RedisResult<SentinelClient> {

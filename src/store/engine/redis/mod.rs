@@ -4,6 +4,7 @@
 //! have the same hash tag, so that a cluster keeps them on one node and takes commands about
 //! several.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,13 +15,18 @@ use redis::aio::PubSubStream;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+mod bounds;
+mod dial;
 mod link;
 mod target;
 
 pub use link::Link;
 pub use target::Target;
 
-use super::command::{Addition, Batch, Claim, Entry, Reserved, Swap, returned_of};
+use self::bounds::{LONGEST_STRING, MOST_KEYS};
+use super::command::{
+    Addition, Batch, Claim, Entry, LARGEST_TOTAL, Reserved, Swap, Total, resets_of, returned_of,
+};
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
 
@@ -32,8 +38,14 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const SUBSCRIBE: Duration = Duration::from_secs(3);
 /// What a probe writes; no entry.
 const PROBE: &str = "probe";
-/// Keys in one answer of a scan.
+/// Keys, or counters, in one answer of a scan; a hint.
 const SCANNED: usize = 500;
+/// Of a day: twice what one replica counts apart, and what is beside them.
+const MOST_COUNTERS: usize = 250_000;
+/// Of a counter.
+const LONGEST_NAME: usize = 1_024;
+/// That a store holds.
+const MOST_ENTRIES: usize = 1_000_000;
 
 /// A key of another type counts as absent, as it does for MGET. Who may write but not publish is
 /// heard by the polls.
@@ -58,47 +70,77 @@ end
 if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
 return 1";
 
+/// What a counter says, if it can be: whoever can write to the server can write anything. Begins the
+/// scripts that count.
+const COUNT: &str = "
+local function count(name)
+    local value = redis.call('HGET', KEYS[1], name)
+    if not value then return 0 end
+    if not string.find(value, '^%d+$') or #value > 16 then return nil end
+    if #value == 16 and value > '9007199254740992' then return nil end
+    return tonumber(value)
+end
+local function put(name, value)
+    redis.call('HSET', KEYS[1], name, string.format('%.0f', value))
+end";
+
 /// A batch that was added before adds nothing; a counter that is lower than what is known was lost,
-/// and goes on from there.
+/// and goes on from there. -1 stands for one that can't be.
 const ADD: &str = "
 local added = false
 if ARGV[2] ~= '' then
-    local last = redis.call('HGET', KEYS[1], ARGV[2])
-    added = last and tonumber(last) >= tonumber(ARGV[3])
+    local last = count(ARGV[2])
+    added = last and last >= tonumber(ARGV[3])
     if not added then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
 end
 local totals = {}
 for index = 4, #ARGV, 3 do
-    local known = ARGV[index + 2]
-    if known ~= '0' and tonumber(redis.call('HGET', KEYS[1], ARGV[index]) or '0') < tonumber(known) then
-        redis.call('HSET', KEYS[1], ARGV[index], known)
+    local stored = count(ARGV[index])
+    local total = -1
+    if stored then
+        total = math.max(stored, tonumber(ARGV[index + 2])) + (added and 0 or tonumber(ARGV[index + 1]))
+        put(ARGV[index], total)
     end
-    totals[#totals + 1] = redis.call('HINCRBY', KEYS[1], ARGV[index], added and 0 or ARGV[index + 1])
+    totals[#totals + 1] = total
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
 
-/// Where less is granted than is known, it was lost, and all goes on from there.
+/// Where less is granted than is known, it was lost, and all goes on from there. What was known
+/// before it began anew counts for nothing; -1 stands for what can't be.
 const RESERVE: &str = "
-local used = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
-local returned = tonumber(redis.call('HGET', KEYS[1], ARGV[5]) or '0')
-local lost = math.max(tonumber(ARGV[6]) - returned - used, 0)
+local resets, own, known = count(ARGV[7]) or 0, tonumber(ARGV[8]), tonumber(ARGV[6])
+if own > resets then
+    resets = own
+    put(ARGV[7], own)
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+elseif own < resets then
+    known = 0
+end
+local since = resets > 0 and string.format(' #%.0f', resets) or ''
+local used, returned = count(ARGV[2] .. since), count(ARGV[5] .. since)
+if not used or not returned then return {0, 0, 0, -1, resets} end
+local lost = math.max(known - returned - used, 0)
 local left = math.max(tonumber(ARGV[4]) - used - lost, 0)
 local granted = math.min(tonumber(ARGV[3]), left)
 if lost + granted > 0 then
-    used = redis.call('HINCRBY', KEYS[1], ARGV[2], lost + granted)
+    used = used + lost + granted
+    put(ARGV[2] .. since, used)
     redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-return {granted, left - granted, used + returned}";
+return {granted, left - granted, used + returned, used, resets}";
 
 const GIVE_BACK: &str = "
-local used = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-local returned = math.min(tonumber(ARGV[2]), used)
+local used = count(ARGV[1])
+local returned = used and math.min(tonumber(ARGV[2]), used) or 0
 if returned > 0 then
-    redis.call('HINCRBY', KEYS[1], ARGV[1], -returned)
-    redis.call('HINCRBY', KEYS[1], ARGV[3], returned)
+    put(ARGV[1], used - returned)
+    put(ARGV[3], (count(ARGV[3]) or 0) + returned)
 end
 return 1";
+
+/// Of a hash: its name and what it holds, which may be no text.
+type Field = (Vec<u8>, Vec<u8>);
 
 /// In a script, as all that is written.
 const TRY: &str = "return redis.call('SET', KEYS[1], '', 'PX', 1000)";
@@ -128,14 +170,25 @@ impl Redis {
     }
 
     pub(super) async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let mut command = redis::cmd("MGET");
-        for key in keys {
-            command.arg(self.key(key));
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MOST_KEYS) {
+            let mut command = redis::cmd("MGET");
+            for key in keys {
+                command.arg(self.key(key));
+            }
+            let values: Vec<Option<Vec<u8>>> = command.query_async(&mut self.link()?).await?;
+            if values.len() != keys.len() {
+                return Err(StoreError::Amount { asked: keys.len(), answered: values.len() });
+            }
+            found.extend(values);
         }
-        Ok(command.query_async(&mut self.link()?).await?)
+        Ok(found)
     }
 
     pub(super) async fn swap(&self, swap: Swap<'_>) -> Result<bool, StoreError> {
+        if swap.value.is_some_and(|value| value.len() > LONGEST_STRING) {
+            return Err(StoreError::TooLong { key: swap.key.to_owned(), limit: LONGEST_STRING });
+        }
         let channel = if swap.announced { self.channel() } else { String::new() };
         let lasts = swap.lasts.map_or(0, |lasts| lasts.as_millis().max(1));
         let mut command = self.script(SWAP, swap.key);
@@ -151,35 +204,59 @@ impl Redis {
         counts: &[Addition<'_>],
         batch: Option<Batch<'_>>,
         lasts: Duration,
-    ) -> Result<Vec<u64>, StoreError> {
-        let mut command = self.script(ADD, key);
+    ) -> Result<Vec<Total>, StoreError> {
+        let mut command = self.script(&format!("{COUNT}{ADD}"), key);
         command.arg(lasts.as_millis().to_string());
         command.arg(batch.map(|batch| batch.mark()).unwrap_or_default());
         command.arg(batch.map_or(0, |batch| batch.number));
         for Addition { name, by, known } in counts {
             command.arg(name).arg(by).arg(known);
         }
-        Ok(command.query_async(&mut self.link()?).await?)
+        let totals: Vec<i64> = command.query_async(&mut self.link()?).await?;
+        if totals.len() != counts.len() {
+            return Err(StoreError::Amount { asked: counts.len(), answered: totals.len() });
+        }
+        Ok(totals.into_iter().map(|total| u64::try_from(total).ok()).collect())
     }
 
     pub(super) async fn reserve(&self, key: &str, claim: Claim<'_>) -> Result<Reserved, StoreError> {
-        let mut command = self.script(RESERVE, key);
+        let mut command = self.script(&format!("{COUNT}{RESERVE}"), key);
         command.arg(claim.lasts.as_millis().to_string()).arg(claim.name).arg(claim.want).arg(claim.limit);
         command.arg(returned_of(claim.name)).arg(claim.known);
-        let (granted, left, total) = command.query_async(&mut self.link()?).await?;
-        Ok(Reserved { granted, left, total })
+        command.arg(resets_of(claim.name)).arg(claim.resets);
+        let answer: (u64, u64, u64, i64, u64) = command.query_async(&mut self.link()?).await?;
+        let (granted, left, total, used, resets) = answer;
+        // More than was wanted is nobody's to spend.
+        let granted = granted.min(claim.want);
+        Ok(Reserved { granted, left, total, used: u64::try_from(used).ok(), resets })
     }
 
     pub(super) async fn give_back(&self, key: &str, name: &str, amount: u64) -> Result<(), StoreError> {
-        let mut command = self.script(GIVE_BACK, key);
+        let mut command = self.script(&format!("{COUNT}{GIVE_BACK}"), key);
         Ok(command.arg(name).arg(amount).arg(returned_of(name)).query_async(&mut self.link()?).await?)
     }
 
-    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut counts: Vec<(String, u64)> =
-            redis::cmd("HGETALL").arg(self.key(key)).query_async(&mut self.link()?).await?;
-        counts.sort();
-        Ok(counts)
+    pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
+        let mut link = self.link()?;
+        // A scan may show a counter twice.
+        let mut counts = BTreeMap::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut command = redis::cmd("HSCAN");
+            command.arg(self.key(key)).arg(&cursor).arg("COUNT").arg(SCANNED);
+            let (next, found): (String, Vec<Field>) = command.query_async(&mut link).await?;
+            for (name, value) in found {
+                let name = String::from_utf8_lossy(&name).into_owned();
+                if counts.len() == MOST_COUNTERS || name.len() > LONGEST_NAME {
+                    return Err(StoreError::Damaged { key: key.to_owned() });
+                }
+                counts.insert(name, count_of(&value));
+            }
+            if next == "0" {
+                return Ok(counts.into_iter().collect());
+            }
+            cursor = next;
+        }
     }
 
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
@@ -193,6 +270,9 @@ impl Redis {
             let (next, found): (String, Vec<String>) = command.query_async(&mut link).await?;
             let own = found.iter().filter_map(|key| key.strip_prefix(&self.key("")));
             keys.extend(own.filter(|key| *key != PROBE).map(str::to_owned));
+            if keys.len() > MOST_ENTRIES {
+                return Err(StoreError::Damaged { key: pattern });
+            }
             if next == "0" {
                 break;
             }
@@ -283,4 +363,9 @@ impl Redis {
     fn link(&self) -> Result<Link, StoreError> {
         self.link.lock().clone().ok_or(StoreError::Down)
     }
+}
+
+/// What a counter says, if it can be.
+fn count_of(value: &[u8]) -> Total {
+    std::str::from_utf8(value).ok()?.parse().ok().filter(|count| *count <= LARGEST_TOTAL)
 }

@@ -1,0 +1,170 @@
+//! The counters and budgets of a day, which the replicas share.
+//!
+//! A total is believed as far as it can be true. What can't is left as it is, told once, and counts
+//! for nothing, or, as a budget, as spent: until it began anew ([`Store::begin_anew`]), which gives
+//! it another name in the store, or somebody removes it there.
+
+use super::engine::{Addition, Batch, Claim, Reserved, Total, name_since, reset_of, resets_of};
+use super::operations::Operation;
+use super::times::DAYS_LAST;
+use super::{Store, StoreError};
+
+/// So many times its limit no budget has granted, unless the limit was lowered since.
+const FAR: u64 = 10;
+
+/// What the counters of a day say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayCounts {
+    /// By name.
+    pub counts: Vec<(String, u64)>,
+    /// How often what is counted under a name began anew.
+    pub resets: Vec<(String, u64)>,
+}
+
+/// What heals a counter or a budget.
+const HEALED: &str = "until `wxgate quota reset APP`, or until the key is removed";
+
+impl Store {
+    /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
+    ///
+    /// [`Timestamp::beijing_day`]: crate::observe::clock::Timestamp::beijing_day
+    pub async fn add(&self, day: i64, counts: &[(&str, u64)]) -> Result<Vec<Total>, StoreError> {
+        let counts: Vec<_> = counts.iter().map(|(name, by)| Addition { name, by: *by, known: 0 }).collect();
+        self.add_under(&count_entry(day), &counts, None).await
+    }
+
+    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be
+    /// offered again.
+    pub async fn add_once(
+        &self,
+        day: i64,
+        counts: &[Addition<'_>],
+        batch: Batch<'_>,
+    ) -> Result<Vec<Total>, StoreError> {
+        self.add_under(&count_entry(day), counts, Some(batch)).await
+    }
+
+    async fn add_under(
+        &self,
+        key: &str,
+        counts: &[Addition<'_>],
+        batch: Option<Batch<'_>>,
+    ) -> Result<Vec<Total>, StoreError> {
+        let totals = self.run(Operation::Count, self.0.engine.add(key, counts, batch, DAYS_LAST)).await?;
+        for (count, _) in counts.iter().zip(&totals).filter(|(_, total)| total.is_none()) {
+            self.tell_damaged(key, count.name);
+        }
+        Ok(totals)
+    }
+
+    /// The counters of a day.
+    pub async fn counts(&self, day: i64) -> Result<DayCounts, StoreError> {
+        self.counts_under(&count_entry(day), Operation::Count).await
+    }
+
+    /// What is reserved of a day's budgets, by name.
+    pub async fn reserved(&self, day: i64) -> Result<DayCounts, StoreError> {
+        self.counts_under(&budget_entry(day), Operation::Reserve).await
+    }
+
+    async fn counts_under(&self, key: &str, operation: Operation) -> Result<DayCounts, StoreError> {
+        let mut sorted = DayCounts::default();
+        for (name, total) in self.run(operation, self.0.engine.counts(key)).await? {
+            match (total, reset_of(&name)) {
+                (None, _) => self.tell_damaged(key, &name),
+                (Some(count), None) => sorted.counts.push((name, count)),
+                (Some(resets), Some(name)) => sorted.resets.push((name.to_owned(), resets)),
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
+    /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
+    /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
+    /// has seen, which a store that was flushed may have lost, since it began anew for the
+    /// `resets`th time.
+    pub async fn reserve(
+        &self,
+        day: i64,
+        name: &str,
+        want: u64,
+        limit: u64,
+        known: u64,
+        resets: u64,
+    ) -> Result<Reserved, StoreError> {
+        let claim = Claim { name, want, limit, known, resets, lasts: DAYS_LAST };
+        let key = budget_entry(day);
+        let reserved = self.run(Operation::Reserve, self.0.engine.reserve(&key, claim)).await?;
+        if reserved.used.is_none_or(|used| used > limit.saturating_mul(FAR)) {
+            self.0.damages.tell(
+                &key,
+                &name_since(name, reserved.resets),
+                &format!("counts as spent {HEALED}"),
+            );
+        }
+        Ok(reserved)
+    }
+
+    /// Gives back what was reserved of a budget and not spent, since it began anew for the
+    /// `resets`th time.
+    pub async fn give_back(&self, day: i64, name: &str, amount: u64, resets: u64) -> Result<(), StoreError> {
+        let (key, name) = (budget_entry(day), name_since(name, resets));
+        self.run(Operation::Reserve, self.0.engine.give_back(&key, &name, amount)).await
+    }
+
+    /// Has what is counted for each of `names` begin anew within the day: how often that was done.
+    /// With each comes how often is known, which a store that was flushed may have lost. Who counts
+    /// goes on under another name ([`name_since`]).
+    pub async fn begin_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<Total>, StoreError> {
+        self.reset(&count_entry(day), names, 1).await
+    }
+
+    /// The same of budgets.
+    pub async fn begin_budgets_anew(
+        &self,
+        day: i64,
+        names: &[(&str, u64)],
+    ) -> Result<Vec<Total>, StoreError> {
+        self.reset(&budget_entry(day), names, 1).await
+    }
+
+    /// Tells a store that lost it how often what is counted for each of `names` began anew.
+    pub async fn keep_resets(&self, day: i64, names: &[(&str, u64)]) -> Result<(), StoreError> {
+        self.reset(&count_entry(day), names, 0).await.map(drop)
+    }
+
+    pub(super) async fn reset(
+        &self,
+        key: &str,
+        names: &[(&str, u64)],
+        by: u64,
+    ) -> Result<Vec<Total>, StoreError> {
+        let names: Vec<_> = names.iter().map(|(name, known)| (resets_of(name), *known)).collect();
+        let counts: Vec<_> = names.iter().map(|(name, known)| Addition { name, by, known: *known }).collect();
+        self.add_under(key, &counts, None).await
+    }
+
+    /// All that is counted and reserved on `day`, each with its key.
+    pub(super) async fn days(&self, day: i64) -> Result<[(String, DayCounts); 2], StoreError> {
+        let (counts, budgets) = (self.counts(day).await?, self.reserved(day).await?);
+        Ok([(count_entry(day), counts), (budget_entry(day), budgets)])
+    }
+
+    fn tell_damaged(&self, key: &str, name: &str) {
+        self.0.damages.tell(
+            key,
+            name,
+            &format!("is left alone, and each replica counts for itself, {HEALED}"),
+        );
+    }
+}
+
+/// Apart from the counters, which are written in batches and may lag.
+fn budget_entry(day: i64) -> String {
+    format!("budget:{day}")
+}
+
+fn count_entry(day: i64) -> String {
+    format!("count:{day}")
+}

@@ -1,0 +1,74 @@
+//! A connection to one server, on which the answers are bounded.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use redis::ConnectionAddr;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+
+use super::bounds::Bounded;
+use super::target::Target;
+
+/// TCP, or TLS over it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
+
+pub(super) type Connection = Bounded<Pin<Box<dyn Stream>>>;
+
+/// Connects to `address`, as `target` has it trusted.
+pub(super) async fn dial(target: &Target, address: &ConnectionAddr) -> io::Result<Connection> {
+    let stream: Pin<Box<dyn Stream>> = match address {
+        ConnectionAddr::Tcp(host, port) => Box::pin(connect(host, *port).await?),
+        ConnectionAddr::TcpTls { host, port, .. } => {
+            let config = tls(target.ca_file.as_deref())?;
+            let name = ServerName::try_from(host.as_str()).map_err(io::Error::other)?.to_owned();
+            let stream = connect(host, *port).await?;
+            Box::pin(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+        }
+        other => return Err(io::Error::new(io::ErrorKind::Unsupported, format!("no way to {other}"))),
+    };
+    Ok(Bounded::new(stream))
+}
+
+/// Whichever of the host's addresses answers first: one that doesn't must not cost the patience.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut tries: JoinSet<_> = lookup_host((host, port)).await?.map(TcpStream::connect).collect();
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    while let Some(tried) = tries.join_next().await {
+        match tried.map_err(io::Error::other).flatten() {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+/// Trusts the certificates of the file, or Mozilla's roots where there is none.
+fn tls(ca_file: Option<&Path>) -> io::Result<ClientConfig> {
+    let roots = match ca_file {
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+        Some(path) => {
+            let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("store.ca_file: {error}"));
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
+                let certificate = certificate.map_err(|error| wrong(&error))?;
+                roots.add(certificate).map_err(|error| wrong(&error))?;
+            }
+            roots
+        }
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(config.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())
+}

@@ -111,7 +111,10 @@ enum Command {
         admin: admin::Endpoint,
     },
     /// Show who spends which of WeChat's quotas, by a running proxy
+    #[command(args_conflicts_with_subcommands = true)]
     Quota {
+        #[command(subcommand)]
+        action: Option<QuotaAction>,
         /// Only this app's
         app: Option<String>,
         #[command(flatten)]
@@ -147,6 +150,24 @@ enum Command {
     Store {
         #[command(subcommand)]
         action: store::Action,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QuotaAction {
+    /// Have wxgate's own counters and budgets of an app begin anew today, on all replicas
+    ///
+    /// That is what `wxgate quota` counts of the app, and the `daily` budgets that its requests draw
+    /// on, those that it shares with other apps included. It heals what somebody else wrote into the
+    /// store. WeChat's counters stay as they are: see clear-quota.
+    Reset {
+        /// The app's name
+        app: String,
+        /// Don't ask before
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        admin: admin::Endpoint,
     },
 }
 
@@ -219,7 +240,13 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Refresh { app, force, admin } => {
             block_on(async { print(&admin::Client::new(&admin)?.refresh(&app, force).await?) })
         }
-        Command::Quota { app, admin, json } => block_on(async {
+        Command::Quota { action: Some(QuotaAction::Reset { app, yes, admin }), .. } => block_on(async {
+            if !yes {
+                confirm(&quota::resetting(&app))?;
+            }
+            print(&admin::Client::new(&admin)?.reset_quota(&app).await?)
+        }),
+        Command::Quota { action: None, app, admin, json } => block_on(async {
             let answer = admin::Client::new(&admin)?.quota(app.as_deref()).await?;
             if json { print(&answer) } else { print(&quota::render(&answer, app.as_deref())?) }
         }),

@@ -34,7 +34,7 @@ use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
 pub use self::shown::{
     Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
-    Store, Traffic, Upstreams,
+    Reset, Store, Traffic, Upstreams,
 };
 pub use self::state::{Refused, Reloads, State};
 use self::view::RefreshOutcome;
@@ -143,6 +143,7 @@ impl Endpoint {
             &Route::Asset(asset) => page::answer(asset),
             Route::Refresh(app) => admin.refresh(app, query, audit()).await,
             Route::ClearQuota(app) => admin.clear_quota(app, query, audit()).await,
+            Route::ResetQuota(app) => admin.reset_quota(app, query, audit()).await,
             Route::LookUp(app) => admin.look_up(app, query, audit()).await,
             Route::Reload => admin.reload(audit()).await,
         }

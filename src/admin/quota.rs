@@ -82,6 +82,33 @@ impl Admin {
         answer::json(StatusCode::OK, &cleared)
     }
 
+    /// Callers may spend their budgets a second time, which must not be a slip either.
+    pub(super) async fn reset_quota(&self, app: &str, query: &str, audit: Audit) -> Response {
+        if let Some(refused) = refuse_others(query, &["confirm"]) {
+            audit.failed(BAD_PARAMETERS);
+            return refused;
+        }
+        if value(query, "confirm").as_deref() != Some(app) {
+            let problem = format!(
+                "this has wxgate's own counters of {app:?} and the `daily` budgets that its requests draw on begin \
+                 anew today, on all replicas; to do it, add confirm={app}"
+            );
+            audit.failed("not confirmed");
+            return answer::error(StatusCode::BAD_REQUEST, &problem);
+        }
+        let Some(reset) = (self.reset)(app) else {
+            audit.failed(answer::NO_SUCH_APP);
+            return answer::no_such_app(app);
+        };
+        let reset: view::quota::Reset = reset.await;
+        if reset.reset {
+            audit.done();
+        } else {
+            audit.failed(reset.message.clone());
+        }
+        answer::json(StatusCode::OK, &reset)
+    }
+
     pub(super) async fn look_up(&self, app: &str, query: &str, audit: Audit) -> Response {
         if let Some(refused) = refuse_others(query, &["rid"]) {
             audit.failed(BAD_PARAMETERS);

@@ -25,6 +25,8 @@ pub(super) enum Route<'a> {
     /// With the app's name.
     ClearQuota(Cow<'a, str>),
     /// With the app's name.
+    ResetQuota(Cow<'a, str>),
+    /// With the app's name.
     LookUp(Cow<'a, str>),
     Reload,
 }
@@ -52,6 +54,7 @@ impl<'a> Route<'a> {
             _ => match (of_app(path), page::asset(path)) {
                 (Some((app, "refresh")), _) => Self::Refresh(decoded(app)),
                 (Some((app, "clear-quota")), _) => Self::ClearQuota(decoded(app)),
+                (Some((app, "quota/reset")), _) => Self::ResetQuota(decoded(app)),
                 (Some((app, "rid")), _) => Self::LookUp(decoded(app)),
                 (_, Some(asset)) => Self::Asset(asset),
                 _ => return Err(Lost::NoSuchPath),
@@ -71,6 +74,7 @@ impl<'a> Route<'a> {
             Self::Refresh(_) if is_forced(query) => "force",
             Self::Refresh(_) => "refresh",
             Self::ClearQuota(_) => "clear_quota",
+            Self::ResetQuota(_) => "quota_reset",
             Self::LookUp(_) => "rid",
             Self::Reload => "reload",
             _ => "read",
@@ -80,7 +84,9 @@ impl<'a> Route<'a> {
     /// The app that it is done to.
     pub(super) fn app(&self) -> Option<&str> {
         match self {
-            Self::Refresh(app) | Self::ClearQuota(app) | Self::LookUp(app) => Some(app),
+            Self::Refresh(app) | Self::ClearQuota(app) | Self::ResetQuota(app) | Self::LookUp(app) => {
+                Some(app)
+            }
             _ => None,
         }
     }
@@ -100,7 +106,9 @@ impl<'a> Route<'a> {
             | Self::Events => Need::Read,
             // A look-up changes nothing here, but spends the app's quota and shows a request's
             // body.
-            Self::Refresh(_) | Self::ClearQuota(_) | Self::LookUp(_) | Self::Reload => Need::Change,
+            Self::Refresh(_) | Self::ClearQuota(_) | Self::ResetQuota(_) | Self::LookUp(_) | Self::Reload => {
+                Need::Change
+            }
         }
     }
 }
@@ -149,6 +157,7 @@ mod tests {
     fn what_is_done_to_an_app_is_told_apart() {
         let find = |action: &str| Route::find(&Method::POST, &format!("/api/v1/apps/shop/{action}")).is_ok();
         assert!(find("refresh") && find("clear-quota") && find("rid"));
+        assert!(find("quota/reset") && !find("quota") && !find("quota/") && !find("reset"));
         assert!(!find("clear") && !find("rid/"));
         let found = Route::find(&Method::POST, "/api/v1/apps/a%2Fb/clear-quota");
         assert_eq!(found, Ok(Route::ClearQuota("a/b".into())));

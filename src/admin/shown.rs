@@ -39,6 +39,9 @@ pub type Activity = Arc<dyn Fn() -> view::quota::Activity + Send + Sync>;
 /// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None`
 /// if there is no such app.
 pub type Clear = Arc<dyn Fn(&str, Option<&str>) -> Option<Pending<view::quota::Cleared>> + Send + Sync>;
+/// Has wxgate's own counters and budgets of the app with this name begin anew; `None` if there is no
+/// such app.
+pub type Reset = Arc<dyn Fn(&str) -> Option<Pending<view::quota::Reset>> + Send + Sync>;
 /// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None`
 /// if there is no such app.
 pub type LookUp = Arc<dyn Fn(&str, &str) -> Option<Pending<view::quota::Remembered>> + Send + Sync>;
@@ -84,6 +87,8 @@ pub struct Admin {
     pub activity: Activity,
     /// See [`Clear`].
     pub clear: Clear,
+    /// See [`Reset`].
+    pub reset: Reset,
     /// See [`LookUp`].
     pub look_up: LookUp,
     /// In the order in which their families appear.

@@ -53,6 +53,12 @@ struct Cleared {
 }
 
 #[derive(Deserialize)]
+struct Reset {
+    reset: bool,
+    message: String,
+}
+
+#[derive(Deserialize)]
 struct Refused {
     error: String,
 }
@@ -119,6 +125,17 @@ impl Client {
             cleared.allowed_a_month
         );
         if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
+    }
+
+    /// Has wxgate's own counters and budgets of an app begin anew; says what came of it.
+    pub(super) async fn reset_quota(&self, app: &str) -> Result<String, Failure> {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("confirm", app).finish();
+        let path = format!("/api/v1/apps/{}/quota/reset?{query}", segment(app));
+        let answer = self.call(Method::POST, &path).await?;
+        let reset: Reset = serde_json::from_str(&answer)
+            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
+        let text = printable(&reset.message);
+        if reset.reset { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
     }
 
     /// Has an app's token fetched; says what came of it.

@@ -104,6 +104,15 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
     })
 }
 
+/// What is asked before wxgate's own counters and budgets begin anew.
+pub(super) fn resetting(app: &str) -> String {
+    format!(
+        "Have wxgate's own counters of {}, and the daily budgets that its requests draw on, begin anew today, on all \
+         replicas? Callers may then send as much again. WeChat's counters stay as they are.",
+        printable(app)
+    )
+}
+
 fn table(quota: &Quota, only: Option<&str>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
     let mut out = format!("{}, {left} left; all times are Beijing's\n", printable(&quota.day));
@@ -114,7 +123,7 @@ fn table(quota: &Quota, only: Option<&str>) -> String {
     let called = quota.apps.iter().any(|app| !app.endpoints.is_empty());
     for app in quota.apps.iter().filter(is_shown) {
         let (all, single) = (app.clears_this_month, app.single_clears_this_month);
-        let cleared = if all + single > 0 {
+        let cleared = if all > 0 || single > 0 {
             format!(", cleared this month: {all} of 10 times all, {single} of 50 times one")
         } else {
             String::new()
@@ -145,10 +154,10 @@ fn lines(endpoint: &Endpoint) -> String {
     let limit = endpoint.limit.filter(|limit| *limit > 0);
     let percent = limit
         .map_or_else(|| "-".to_owned(), |limit| format!("{}", u128::from(used) * 100 / u128::from(limit)));
-    let all: u64 = endpoint.callers.iter().map(|caller| caller.calls).sum();
+    let all: u128 = endpoint.callers.iter().map(|caller| u128::from(caller.calls)).sum();
     let most = endpoint.callers.first().map_or_else(
         || "-".to_owned(),
-        |caller| format!("{}% {}", caller.calls * 100 / all.max(1), caller.caller),
+        |caller| format!("{}% {}", u128::from(caller.calls) * 100 / all.max(1), caller.caller),
     );
     let mut path = printable(&endpoint.endpoint);
     let mut out = String::new();

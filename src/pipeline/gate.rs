@@ -14,7 +14,7 @@ use super::user_tokens::UserTokens;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
-use crate::quota::limit::Limits;
+use crate::quota::limit::{LimitOptions, Limits};
 use crate::server::{Address, Tarpit};
 use crate::token::Manager;
 use crate::upstream::Upstream;
@@ -124,6 +124,15 @@ impl Gate {
     pub fn key_ends(&self) -> Vec<(Arc<str>, Timestamp)> {
         let end = |caller: &CallerOptions| Some((Arc::clone(&caller.name), caller.expires?));
         self.snapshot.load().directory.options.callers.iter().filter_map(end).collect()
+    }
+
+    /// The callers who may use the app with this name, and those without a key.
+    pub fn callers_of(&self, app: &str) -> Vec<Arc<str>> {
+        let snapshot = self.snapshot.load();
+        let may = |caller: &&CallerOptions| caller.apps.iter().any(|name| **name == *app);
+        let named = snapshot.directory.options.callers.iter().filter(may);
+        let anonymous = std::iter::once(Arc::from(LimitOptions::ANONYMOUS));
+        named.map(|caller| Arc::clone(&caller.name)).chain(anonymous).collect()
     }
 
     /// What became of each caller's requests.

@@ -81,6 +81,8 @@ fn bad_usage_ends_with_64() {
         &["explain", "GET", "cgi-bin/user/info"],
         &["explain", "G E T", "/cgi-bin/user/info"],
         &["refresh"],
+        &["quota", "reset"],
+        &["quota", "shop", "reset"],
         &["status", "--admin", "ftp://127.0.0.1"],
         &["status", "--admin", concat!("http://user:", "c0ffee00c0ffee00c0ffee00c0ffee00", "@127.0.0.1")],
         &["status", "--admin-token-file", "nonexistent"],
@@ -245,6 +247,34 @@ fn refresh_says_what_came_of_it() {
     assert_eq!(ran.stderr, "wxgate: failed, forces left today: 19\n40125 wrong secret\n");
     let head = server.join().unwrap();
     assert!(head.starts_with("POST /api/v1/apps/shop/refresh HTTP/1.1\r\n"), "{head}");
+}
+
+#[test]
+fn quota_reset_asks_first_and_says_what_began_anew() {
+    let body =
+        r#"{"reset":true,"calls_counted":5,"budgets":["all"],"message":"the counters of shop begin anew"}"#;
+    let folder = Folder::new();
+    let asked = folder.run(&["quota", "reset", "shop", "--admin", "http://127.0.0.1:9"]);
+    assert_ne!(asked.code, Some(0), "nobody can answer");
+    assert!(asked.stderr.contains("--yes"), "{asked:?}");
+    let (url, server) = answer_once("200 OK", body);
+    let ran = folder.run(&["quota", "reset", "shop", "--yes", "--admin", &url]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "the counters of shop begin anew\n"), "{ran:?}");
+    let head = server.join().unwrap();
+    assert!(head.starts_with("POST /api/v1/apps/shop/quota/reset?confirm=shop HTTP/1.1\r\n"), "{head}");
+
+    let (url, server) = answer_once("200 OK", &body.replace("true", "false"));
+    let ran = folder.run(&["quota", "reset", "shop", "--yes", "--admin", &url]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), "wxgate: the counters of shop begin anew\n"));
+    drop(server.join());
+
+    // An app may have that name, too.
+    let quota = r#"{"day":"2026-11-25","day_ends_in_seconds":1,"apps":[{"app":"reset","problem":null,"endpoints":[]}]}"#;
+    let (url, server) = answer_once("200 OK", quota);
+    let ran = folder.run(&["quota", "--admin", &url, "--", "reset"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let head = server.join().unwrap();
+    assert!(head.starts_with("GET /api/v1/quota?app=reset HTTP/1.1\r\n"), "{head}");
 }
 
 #[test]

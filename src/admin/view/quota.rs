@@ -211,6 +211,20 @@ pub struct Cleared {
     pub message: String,
 }
 
+/// Answer of `POST /api/v1/apps/{name}/quota/reset?confirm=NAME`; with status 200 also if the store
+/// failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reset {
+    /// Whether all that is meant begins anew.
+    pub reset: bool,
+    /// Calls of the app that wxgate had counted today.
+    pub calls_counted: u64,
+    /// The budgets that begin anew.
+    pub budgets: Vec<String>,
+    /// In words.
+    pub message: String,
+}
+
 /// Answer of `POST /api/v1/apps/{name}/rid?rid=RID`: what WeChat remembers of a request, for seven
 /// days.
 #[derive(Clone, Debug, Serialize, Deserialize)]

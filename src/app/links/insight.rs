@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::admin::view::quota::{
     Activity, AppQuota, CallerActivity, CallerCount, Cleared, EndpointQuota, ErrorCount, Event, RateLimit,
-    Remembered, Traffic, Warning,
+    Remembered, Reset, Traffic, Warning,
 };
 use crate::admin::view::{quota as view, time};
 use crate::admin::{self, Range};
@@ -194,6 +194,43 @@ pub(in crate::app) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
 fn gone_while_clearing() -> Cleared {
     let message = "the app is not configured any more".to_owned();
     Cleared { cleared: false, errcode: None, spent_this_month: 0, allowed_a_month: 0, message }
+}
+
+/// Has wxgate's own counters and budgets begin anew.
+pub(in crate::app) fn reset(quota: Quota, limits: Limits, gate: Arc<Gate>) -> admin::Reset {
+    Arc::new(move |app| {
+        quota.knows(app).then(|| {
+            let (quota, limits, app) = (quota.clone(), limits.clone(), app.to_owned());
+            let callers = gate.callers_of(&app);
+            Box::pin(async move {
+                match quota.reset(&app, &limits, &callers).await {
+                    Some(Ok(done)) => told(&app, done),
+                    Some(Err(error)) => {
+                        not_reset(format!("the store failed, do it again: {}", error.chain()))
+                    }
+                    None => not_reset("the app is not configured any more".to_owned()),
+                }
+            }) as _
+        })
+    })
+}
+
+fn told(app: &str, done: quota::Reset) -> Reset {
+    let mut message = format!("the counters of {app} begin anew, {} calls were counted today", done.counted);
+    if !done.budgets.is_empty() {
+        message += &format!("; so do the budgets {}", done.budgets.join(", "));
+    }
+    if !done.damaged.is_empty() {
+        let names = done.damaged.join(", ");
+        message = format!(
+            "the store is damaged, remove its key count:DAY or budget:DAY: {names} did not; {message}"
+        );
+    }
+    Reset { reset: done.damaged.is_empty(), calls_counted: done.counted, budgets: done.budgets, message }
+}
+
+fn not_reset(message: String) -> Reset {
+    Reset { reset: false, calls_counted: 0, budgets: Vec::new(), message }
 }
 
 /// Asks WeChat what it remembers.

@@ -134,6 +134,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             traffic: insight::traffic(quota.clone()),
             activity: insight::activity(manager.clone(), quota.clone(), Arc::clone(&gate)),
             clear: insight::clear(quota.clone(), limits.clone()),
+            reset: insight::reset(quota.clone(), limits.clone(), Arc::clone(&gate)),
             look_up: insight::look_up(quota.clone()),
             exposers: vec![
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),

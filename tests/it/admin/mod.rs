@@ -161,6 +161,7 @@ async fn changes_are_refused_where_no_token_is_configured() {
     for target in [
         "/api/v1/apps/shop/refresh",
         "/api/v1/apps/shop/clear-quota?confirm=shop",
+        "/api/v1/apps/shop/quota/reset?confirm=shop",
         "/api/v1/apps/shop/rid?rid=61725984-6126f6f9-040f19c4",
         "/api/v1/reload",
     ] {

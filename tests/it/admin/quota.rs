@@ -94,6 +94,30 @@ async fn counters_are_cleared_only_where_the_apps_name_confirms_it() {
 }
 
 #[tokio::test]
+async fn own_counters_begin_anew_only_where_the_apps_name_confirms_it() {
+    let setup = on_loopback(Some(TOKEN)).await;
+    let path = "/api/v1/apps/shop/quota/reset";
+    for query in ["", "?confirm=yes", "?confirm=shop&confirm=shop", "?confirm=shop&endpoint=/a/b"] {
+        let answer = setup.ask(&format!("POST {path}{query}"), &bearer(TOKEN)).await;
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    let asked = setup.ask(&format!("POST {path}"), &bearer(TOKEN)).await.json();
+    let words = asked["error"].as_str().expect("words");
+    assert!(words.contains("budgets") && words.contains("confirm=shop"), "{words}");
+    for token in [String::new(), bearer("wrong")] {
+        assert_eq!(setup.ask(&format!("POST {path}?confirm=shop"), &token).await.status, 401);
+    }
+    assert_eq!(setup.done(), [""; 0]);
+    let answer = setup.ask(&format!("POST {path}?confirm=shop"), &bearer(TOKEN)).await;
+    let message = "the counters begin anew";
+    let told = json!({"reset": true, "calls_counted": 5, "budgets": ["all"], "message": message});
+    assert_eq!((answer.status, answer.json()), (200, told));
+    assert_eq!(setup.done(), ["reset shop"]);
+    let nobody = "POST /api/v1/apps/nobody/quota/reset?confirm=nobody";
+    assert_eq!(setup.ask(nobody, &bearer(TOKEN)).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_request_is_looked_up_by_its_rid() {
     let setup = on_loopback(Some(TOKEN)).await;
     for query in ["", "?rid=", "?rid=61725984", "?rid=61725984-6126f6f9-040f19cX"] {

@@ -174,6 +174,12 @@ impl Data {
         }
     }
 
+    fn reset(&mut self, app: &str) -> quota::Reset {
+        self.done.push(format!("reset {app}"));
+        let message = "the counters begin anew".to_owned();
+        quota::Reset { reset: true, calls_counted: 5, budgets: vec!["all".to_owned()], message }
+    }
+
     fn clear(&mut self, app: &str, endpoint: Option<&str>) -> quota::Cleared {
         self.done.push(format!("clear {app} {}", endpoint.unwrap_or("everything")));
         let (spent_this_month, allowed_a_month) = if endpoint.is_some() { (8, 50) } else { (4, 10) };
@@ -218,6 +224,7 @@ pub(crate) async fn start_with(
     }]));
     let (refreshes, reloads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (count_refresh, count_reload) = (Arc::clone(&refreshes), Arc::clone(&reloads));
+    let resetting = Arc::clone(&data);
     let (curves, clearing, looking) = (Arc::clone(&data), Arc::clone(&data), Arc::clone(&data));
     let known = |data: &Data, name: &str| data.apps.iter().any(|app| app.name == name);
     let admin = Arc::new(Admin {
@@ -257,6 +264,10 @@ pub(crate) async fn start_with(
             app.is_none_or(|app| known(&data, app)).then_some(traffic)
         }),
         activity: told(&data, |data| data.activity.clone()),
+        reset: Arc::new(move |app| {
+            let mut data = resetting.lock().expect("whole");
+            known(&data, app).then(|| Box::pin(std::future::ready(data.reset(app))) as _)
+        }),
         clear: Arc::new(move |app, endpoint| {
             let mut data = clearing.lock().expect("whole");
             known(&data, app).then(|| Box::pin(std::future::ready(data.clear(app, endpoint))) as _)

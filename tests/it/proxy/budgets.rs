@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use wxgate::observe::clock::Clock;
 use wxgate::store::{self, Location, Store};
 
-use crate::harness::{Answer, Gate, SHOP, Setup, at_once, caller, sandbox};
+use crate::harness::{ADMIN_TOKEN, Answer, Gate, SHOP, Setup, at_once, caller, sandbox};
 use crate::redis_server::RedisServer;
 use crate::until::{LOST, found, until};
 
@@ -155,6 +155,48 @@ async fn a_restart_keeps_what_is_spent_and_a_drain_gives_the_rest_back() {
         assert_eq!(gone(location(), &gate).await, 5, "{url}");
         assert_eq!(passing(&gate, "key-orders", 200).await, 195, "{url}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_heals_budgets_and_counters_and_lets_callers_spend_once_more_on_all_replicas() {
+    let redis = RedisServer::start().await;
+    let tables = format!("[[limit]]\napp = \"shop\"\ndaily = 900\n[store]\nurl = {:?}\n", redis.url());
+    let setup = || two_callers(&daily(20), &tables);
+    let one = Gate::with(setup()).await.settled().await;
+    let other = Gate::with(setup()).await.settled().await;
+    let both = async || {
+        // So long nobody asks again for what is spent.
+        [&one, &other].iter().for_each(|gate| gate.clock.advance(1_001));
+        passing(&one, "key-orders", 25).await + passing(&other, "key-orders", 25).await
+    };
+    assert_eq!(both().await, 20);
+    let day = one.clock.now().beijing_day();
+    let budget = format!("caller=orders endpoint={SEND}");
+    for (key, name) in [("budget", &budget), ("count", &format!("shop orders {SEND}"))] {
+        redis.command(&["HSET", &format!("{{wxgate}}:{key}:{day}"), name, "-1"]);
+    }
+    assert_eq!(both().await, 0, "what can't be is spent");
+    let reset = async |query: &str| {
+        let url = one.admin_url(&format!("/api/v1/apps/shop/quota/reset{query}"));
+        Answer::of(one.client.post(url).bearer_auth(ADMIN_TOKEN)).await
+    };
+    assert_eq!(reset("").await.status, 400);
+    assert_eq!(both().await, 0, "it was not confirmed");
+    let done = reset("?confirm=shop").await;
+    let told = done.json();
+    assert_eq!((done.status, &told["reset"]), (200, &true.into()), "{told}");
+    assert_eq!(told["budgets"], serde_json::json!(["app=shop", budget]), "{told}");
+    let calls_today = async || {
+        let series = format!(r#"wxgate_calls_today{{app="shop",caller="orders",endpoint="{SEND}"}}"#);
+        one.metric(&series).await
+    };
+    assert_eq!(calls_today().await, 0.0);
+    assert_eq!(both().await, 20, "once more, and no more");
+    assert!((1.0..=20.0).contains(&calls_today().await));
+    assert_eq!(reset("?confirm=shop").await.json()["reset"], true);
+    assert_eq!(both().await, 20, "and again");
+    redis.command(&["FLUSHALL"]);
+    assert!(both().await <= 2, "what a store lost is not granted again");
 }
 
 #[tokio::test]

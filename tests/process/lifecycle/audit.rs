@@ -68,6 +68,15 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
             200,
             ("clear_quota", "done", "shop", send, ""),
         ),
+        (post, of_shop("quota/reset"), right, 400, ("quota_reset", "failed", "shop", "", "not confirmed")),
+        (
+            post,
+            of_shop("quota/reset?confirm=shop"),
+            None,
+            401,
+            ("quota_reset", "denied", "shop", "", "no_token"),
+        ),
+        (post, of_shop("quota/reset?confirm=shop"), right, 200, ("quota_reset", "done", "shop", "", "")),
         (
             post,
             of_shop("rid?rid=61725984-6126f6f9-040f19c4"),
@@ -117,7 +126,7 @@ async fn what_is_done_or_denied_at_the_admin_address_is_in_the_log() {
         async || {
             let text = metrics().await;
             text.contains("wxgate_admin_denied_total{reason=\"wrong_token\"} 3\n")
-                && text.contains("wxgate_admin_denied_total{reason=\"no_token\"} 1\n")
+                && text.contains("wxgate_admin_denied_total{reason=\"no_token\"} 2\n")
         },
     )
     .await;

@@ -217,8 +217,12 @@ pub(crate) fn run() -> ExitCode {
 fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve { config } => {
+            // Before any secret is read.
+            let undumpable = wxgate::app::forbid_dumps();
             let loaded = load(&config.path)?;
-            block_on(async { wxgate::app::serve(loaded, config.path).await.map_err(Failure::run) })
+            block_on(async {
+                wxgate::app::serve(loaded, config.path, undumpable).await.map_err(Failure::run)
+            })
         }
         Command::Check { config, online, rotate } => {
             let loaded = check::check(&config.path)?;

@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | `proxy/` | a running proxy: start, reload, drain |
 //! | `links/` | what parts tell each other that don't know each other |
-//! | `serve`, `signals` | the proxy as a process |
+//! | `serve`, `signals`, `dumps` | the proxy as a process |
 //! | `apps` | the configured apps as token and quota want them |
 //! | `memory` | the most memory that a configuration can take |
 //! | `explain`, `online`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
 mod apps;
+mod dumps;
 mod explain;
 pub mod layout;
 mod links;
@@ -20,6 +21,7 @@ mod serve;
 mod signals;
 pub mod store_tool;
 
+pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;
 pub use self::memory::{MostMemory, most_memory};
 pub use self::online::{Online, OnlineError, online};

@@ -31,8 +31,9 @@ pub enum ServeError {
 }
 
 /// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files
-/// reload it.
-pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
+/// reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before there was a
+/// log.
+pub async fn serve(config: Config, path: PathBuf, undumpable: io::Result<()>) -> Result<(), ServeError> {
     let options = log_options(&config.log);
     let started = AccessLog::start(
         options.format.is_json(),
@@ -42,6 +43,9 @@ pub async fn serve(config: Config, path: PathBuf) -> Result<(), ServeError> {
     );
     let log = Arc::new(started.map_err(StartError::Thread)?);
     log::init(&options, log.messages())?;
+    if let Err(error) = undumpable {
+        tracing::warn!(%error, "a crash may leave secrets in a core dump, and other programs of this user may read them");
+    }
     let ended = serve_until_signalled(&config, path, Arc::clone(&log)).await;
     log.close();
     ended

@@ -1,6 +1,6 @@
 //! The program as a process: signals, files that change, sockets, its log, and what it costs to do nothing.
 
-mod process;
+pub mod process;
 
 mod audit;
 mod drain;
@@ -8,3 +8,4 @@ mod idle;
 mod log;
 mod reload;
 mod sockets;
+mod undumpable;

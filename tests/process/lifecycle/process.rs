@@ -74,7 +74,7 @@ impl Place {
 
     /// Starts the program.
     pub fn run(&self) -> Process {
-        Process::start(self.folder.path())
+        Process::by(command(self.folder.path()))
     }
 
     /// Starts the program and waits until it listens.
@@ -98,8 +98,8 @@ fn command(folder: &Path) -> Command {
 }
 
 impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut command = command(folder);
+    /// Starts a command that ends in the program.
+    pub fn by(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 ///
 /// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search
 /// for that word finds every place that handles the plain text. The memory is wiped on drop.
-pub struct Secret(Zeroizing<Box<str>>);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes ownership of the plain text.
-    pub fn new(plain: impl Into<Box<str>>) -> Self {
+    /// Takes ownership of the plain text. A `String` is taken as it is: making it fit could move it
+    /// and leave a copy behind.
+    pub fn new(plain: impl Into<String>) -> Self {
         Self(Zeroizing::new(plain.into()))
     }
 

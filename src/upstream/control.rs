@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use super::connect::{ConnectError, remedy_of_io};
 use super::health::Evidence;
@@ -153,8 +154,7 @@ impl Control {
                 once::request(origin, Method::GET, &format!("{path}?{query}"), Bytes::new())?
             }
             Call::Post { path, body } => {
-                let mut request =
-                    once::request(origin, Method::POST, path, Bytes::copy_from_slice(body.as_bytes()))?;
+                let mut request = once::request(origin, Method::POST, path, wiped(body.as_bytes().to_vec()))?;
                 request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 request
             }
@@ -163,12 +163,17 @@ impl Control {
         once::exchange(socket, request, async |answer| {
             let status = answer.status();
             match once::body(answer.into_body(), LONGEST_ANSWER).await? {
-                Some(body) => Ok(Answer { status, body }),
+                Some(body) => Ok(Answer { status, body: wiped(body) }),
                 None => Err(CallError::TooLong),
             }
         })
         .await
     }
+}
+
+/// Bytes that may hold a credential, overwritten once nobody has them any more.
+fn wiped(bytes: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(bytes))
 }
 
 #[cfg(test)]

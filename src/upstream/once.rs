@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
@@ -41,8 +41,10 @@ pub(super) async fn exchange<T, E: From<hyper::Error>>(
 }
 
 /// Reads a body of at most `most` bytes; none if it is longer.
-pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
-    let mut bytes = Vec::new();
+pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Vec<u8>>, hyper::Error> {
+    let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
+    // All of it at once: what grows is moved, and may leave a token behind.
+    let mut bytes = Vec::with_capacity(length.unwrap_or(most).min(most));
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         if bytes.len() + data.len() > most {
@@ -50,5 +52,5 @@ pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Bytes
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Some(bytes.into()))
+    Ok(Some(bytes))
 }

@@ -150,8 +150,11 @@ pub fn digest(contents: &[u8]) -> [u8; 32] {
 }
 
 fn read(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    let length = file.metadata()?.len().min(longest);
+    // Room to spare: what grows is moved, and leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 64));
+    file.take(longest + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > longest {
         return Err(io::ErrorKind::FileTooLarge.into());
     }

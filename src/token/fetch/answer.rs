@@ -1,9 +1,11 @@
 //! What WeChat answers to calls for credentials.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use crate::secret::Secret;
 use crate::token::Failure;
@@ -42,12 +44,46 @@ impl FetchError {
     }
 }
 
+/// An object that WeChat answered. It may hold credentials, so its texts are wiped on drop.
+#[derive(Debug)]
+pub(super) struct Object(Map<String, Value>);
+
+impl Deref for Object {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Object {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+/// Overwrites every text in it.
+pub(super) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// What WeChat answered to a call about a credential: an object without an errcode but 0.
 pub(super) fn object(
     answer: Result<Answer, CallError>,
     family: Family,
     secret: &Secret,
-) -> Result<Map<String, Value>, FetchError> {
+) -> Result<Object, FetchError> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -61,7 +97,7 @@ pub(super) fn object(
         return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));
     }
     let body = without_mark(&answer.body);
-    let parsed = serde_json::from_slice::<Map<String, Value>>(body);
+    let parsed = serde_json::from_slice(body).map(Object);
     if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
         // The code counts even if the text around it is no valid JSON.
         let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
@@ -71,7 +107,7 @@ pub(super) fn object(
 }
 
 /// The credential in an object that WeChat answered.
-pub(super) fn issued(answer: &Map<String, Value>, field: &str) -> Result<Issued, FetchError> {
+pub(super) fn issued(answer: &Object, field: &str) -> Result<Issued, FetchError> {
     let value = match answer.get(field).and_then(Value::as_str) {
         Some(value) if well_formed(value) => Secret::new(value),
         _ => return Err(garbage(format!("an answer without a well-formed {field}"))),

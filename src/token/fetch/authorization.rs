@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::answer::wipe;
 use super::by_token::CallByToken;
 use super::fields::Fields;
 use crate::secret::Secret;
@@ -15,7 +18,7 @@ pub(in crate::token) struct Authorization {
     pub appid: Arc<str>,
     pub refresh_token: Secret,
     /// What else WeChat told; no credential is in it.
-    pub info: serde_json::Value,
+    pub info: Value,
 }
 
 /// Exchanges the code that WeChat gave to an account which authorised the platform `component`.
@@ -35,8 +38,11 @@ pub(in crate::token) async fn query_auth(
     let mut answer = call.make(control, platform, timeout).await.map_err(|error| error.failure)?;
     let mut take = |name: &str| answer.get_mut("authorization_info")?.as_object_mut()?.remove(name);
     let (appid, refresh_token) = (take("authorizer_appid"), take("authorizer_refresh_token"));
-    drop(take("authorizer_access_token"));
-    let text = |value: Option<serde_json::Value>| value?.as_str().map(str::to_owned);
+    take("authorizer_access_token").as_mut().map(wipe);
+    let text = |value: Option<Value>| match value? {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
     let (Some(appid), Some(refresh_token)) = (text(appid), text(refresh_token)) else {
         return Err(Failure::transient("WeChat told neither account nor refresh token"));
     };

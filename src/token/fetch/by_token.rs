@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::answer::{FetchError, object};
+use super::answer::{FetchError, Object, object};
 use super::fields::with_credential;
 use crate::secret::Secret;
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
@@ -40,7 +39,7 @@ impl CallByToken<'_> {
         control: &Control,
         by: &Handle,
         timeout: Duration,
-    ) -> Result<Map<String, Value>, FetchError> {
+    ) -> Result<Object, FetchError> {
         let mut token = by.obtain().await.map_err(|error| without(&error.cause, 0))?;
         let mut replayed_alive = false;
         let mut replays = 0;
@@ -83,7 +82,7 @@ impl CallByToken<'_> {
         }
     }
 
-    fn read(&self, answer: Result<Answer, CallError>) -> Result<Map<String, Value>, FetchError> {
+    fn read(&self, answer: Result<Answer, CallError>) -> Result<Object, FetchError> {
         object(answer, self.issuer.family(), self.secret)
     }
 

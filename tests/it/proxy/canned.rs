@@ -12,8 +12,17 @@ use crate::harness::{Gate, Setup};
 #[derive(Clone, Default)]
 pub struct Canned {
     answer: Arc<Mutex<Vec<u8>>>,
-    heads: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     hangs: Arc<Mutex<bool>>,
+}
+
+/// A request as it came.
+#[derive(Clone)]
+pub struct Seen {
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+    /// All of the body came.
+    pub whole: bool,
 }
 
 fn fetches(head: &str) -> bool {
@@ -69,9 +78,16 @@ impl Canned {
         self.heads().len() - self.fetches()
     }
 
+    /// All but token calls.
+    pub fn seen(&self) -> Vec<Seen> {
+        let mut seen = self.seen.lock().clone();
+        seen.retain(|seen| !fetches(&String::from_utf8_lossy(&seen.head)));
+        seen
+    }
+
     /// The heads of all calls, as they came.
     pub fn heads(&self) -> Vec<String> {
-        self.heads.lock().clone()
+        self.seen.lock().iter().map(|seen| String::from_utf8_lossy(&seen.head).into_owned()).collect()
     }
 
     async fn serve(self, mut stream: TcpStream) {
@@ -86,14 +102,20 @@ impl Canned {
         };
         let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let at = {
+            let mut seen = self.seen.lock();
+            seen.push(Seen { head: request[..end].to_vec(), body: Vec::new(), whole: false });
+            seen.len() - 1
+        };
         while request.len() < end + length.unwrap_or(0) {
             if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
                 return;
             }
         }
-        let first = String::from_utf8_lossy(&request[..end]).into_owned();
-        let fetch = fetches(&first);
-        self.heads.lock().push(first);
+        let fetch = fetches(&String::from_utf8_lossy(&request[..end]));
+        if let Some(seen) = self.seen.lock().get_mut(at) {
+            (seen.body, seen.whole) = (request[end..].to_vec(), true);
+        }
         let answer = if fetch {
             let body = "{\"access_token\":\"canned-token\",\"component_access_token\":\"canned-token\",\"expires_in\":7200}";
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())

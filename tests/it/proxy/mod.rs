@@ -18,6 +18,7 @@ mod forms;
 mod front;
 mod guessing;
 mod headers;
+mod hostile;
 mod inflight;
 mod lease;
 mod lifecycle;

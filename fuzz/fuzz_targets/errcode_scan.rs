@@ -1,17 +1,3 @@
-//! Any bytes are scanned without a panic, and text behind the object changes nothing.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use wxgate::wechat::errcode;
-
-fuzz_target!(|body: &[u8]| {
-    let scan = errcode::scan(body);
-    if scan.errcode.is_some() {
-        let spaced = [b"\xef\xbb\xbf \n", body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)].concat();
-        assert_eq!(errcode::scan(&spaced), scan);
-    }
-    let _ = errcode::rid(body);
-    if let Ok(text) = std::str::from_utf8(body) {
-        let _ = errcode::whitelist_address(text);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wxgate_fuzz::run("errcode_scan", bytes));

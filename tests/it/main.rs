@@ -21,6 +21,7 @@ mod catalogue;
 mod config;
 mod explain;
 mod export;
+mod fuzz;
 mod layers;
 #[cfg(feature = "otlp")]
 mod otlp;

@@ -13,6 +13,7 @@ mod redis_server;
 #[path = "../until.rs"]
 mod until;
 
+mod canaries;
 mod cli;
 mod client;
 mod cluster;

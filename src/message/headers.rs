@@ -28,10 +28,12 @@ pub fn request(headers: &HeaderMap, authority: &HeaderValue) -> HeaderMap {
     out
 }
 
-/// Takes out of WeChat's answer what concerns the connection to WeChat alone.
+/// Takes out of WeChat's answer what concerns the connection to WeChat alone, and what only wxgate
+/// says: callers know its own answers by it.
 pub fn response(headers: &mut HeaderMap) {
+    let ends_here = |name: &HeaderName| is_hop_by_hop(name.as_str()) || is_own(name.as_str());
     // Looking through the few that there are costs less than ten look-ups, most of them in vain.
-    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+    if !headers.keys().any(ends_here) {
         return;
     }
     // RFC 9112, 6.3: the chunks count, and the length may be wrong.
@@ -48,9 +50,14 @@ pub fn response(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name.as_str())).cloned() {
+    while let Some(name) = headers.keys().find(|name| ends_here(name)).cloned() {
         headers.remove(name);
     }
+}
+
+/// Whether a (lower-case) name is one of `X-Wxgate-*`, also with `_` for `-`.
+fn is_own(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'x', b'-' | b'_', b'w', b'x', b'g', b'a', b't', b'e', b'-' | b'_', ..])
 }
 
 fn is_hop_by_hop(name: &str) -> bool {
@@ -315,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_keeps_all_but_the_hop_by_hop_headers() {
+    fn an_answer_keeps_all_but_the_hop_by_hop_headers_and_wxgates_own() {
         let mut headers = appended(&[
             ("connection", "close, X-Hop, content-length, bad name"),
             ("keep-alive", "timeout=5"),
@@ -327,6 +334,11 @@ mod tests {
             ("logicret", "42001"),
             ("set-cookie", "a"),
             ("set-cookie", "b"),
+            ("x-wxgate-error", "draining"),
+            ("x-wxgate-error", "overloaded"),
+            ("X_Wxgate_App", "shop"),
+            ("x-wxgate_key", "k"),
+            ("X_wxgate-", "k"),
         ]);
         response(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();

@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub mod mask;
+
 /// A secret: an app secret, an access token, an API key.
 ///
 /// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search

@@ -6,6 +6,7 @@ pub mod credential;
 pub mod form;
 pub mod headers;
 pub mod host;
+pub mod location;
 pub mod path;
 mod percent;
 pub mod query;

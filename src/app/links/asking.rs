@@ -10,6 +10,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::quota::{Ask, Question};
+use crate::secret::mask;
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Call, Control};
 
@@ -42,25 +43,30 @@ async fn ask(
 ) -> Result<Vec<u8>, String> {
     let handle = manager.handle(&app.name).ok_or("the app is not configured any more")?;
     let token = handle.obtain().await;
+    let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
     let (path, body) = match &question {
         Question::Quota { path } => ("/cgi-bin/openapi/quota/get", json!({ "cgi_path": path })),
         Question::ClearOne { path } => ("/cgi-bin/openapi/quota/clear", json!({ "cgi_path": path })),
         Question::Rid { rid } => ("/cgi-bin/openapi/rid/get", json!({ "rid": rid })),
         Question::ClearAll => ("/cgi-bin/clear_quota", json!({ "appid": &*app.appid })),
     };
-    let target = match token {
+    let target = match &token {
         Ok(token) => format!("{path}?access_token={}", token.value.expose()),
         // The quota of tokens may be the one that is used up; an account's secret clears as well
         // (FACTS 5).
         Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
             format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
         }
-        Err(unavailable) => return Err(unavailable.cause),
+        Err(unavailable) => return Err(unavailable.cause.clone()),
     };
     let target = Zeroizing::new(target);
     let call = Call::Post { path: &target, body: &body.to_string() };
     match control.call(call, PATIENCE).await {
-        Ok(answer) if answer.status.is_success() => Ok(answer.body.to_vec()),
+        // What it says is shown to operators.
+        Ok(answer) if answer.status.is_success() => {
+            let clean = mask::masked(&answer.body, [sent.expose().as_bytes()]);
+            Ok(clean.unwrap_or_else(|| answer.body.to_vec()))
+        }
         Ok(answer) => Err(format!("WeChat answered HTTP {}", answer.status.as_u16())),
         Err(error) => Err(error.to_string()),
     }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, mask};
 use crate::token::Failure;
 use crate::upstream::control::{Answer, CallError};
 use crate::wechat::errcode::scan;
@@ -78,11 +78,12 @@ pub(super) fn wipe(value: &mut Value) {
     }
 }
 
-/// What WeChat answered to a call about a credential: an object without an errcode but 0.
+/// What WeChat answered to a call about a credential, which carried the credentials `sent`: an
+/// object without an errcode but 0.
 pub(super) fn object(
     answer: Result<Answer, CallError>,
     family: Family,
-    secret: &Secret,
+    sent: &[&Secret],
 ) -> Result<Object, FetchError> {
     let answer = match answer {
         Ok(answer) => answer,
@@ -101,17 +102,25 @@ pub(super) fn object(
     if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
         // The code counts even if the text around it is no valid JSON.
         let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
-        return Err(refusal(family, code, message.unwrap_or_default(), secret));
+        return Err(refusal(family, code, message.unwrap_or_default(), sent));
     }
     parsed.map_err(|_| garbage("an answer that is no JSON object".into()))
 }
 
-/// The credential in an object that WeChat answered.
-pub(super) fn issued(answer: &Object, field: &str) -> Result<Issued, FetchError> {
+/// The credential in an object that WeChat answered to a call that carried those in `sent`.
+pub(super) fn issued(
+    answer: &Object,
+    field: &str,
+    sent: &[&Secret],
+) -> Result<Issued, FetchError> {
     let value = match answer.get(field).and_then(Value::as_str) {
         Some(value) if well_formed(value) => Secret::new(value),
         _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
     };
+    // It goes to callers in the end, who are not to have the secret.
+    if mask::masked(value.expose().as_bytes(), plain(sent)).is_some() {
+        return Err(garbage(format!("an answer that repeats in {field} what was sent")));
+    }
     if placeholder::looks_like(value.expose()) {
         return Err(FetchError::of(Failure::looped()));
     }
@@ -144,7 +153,7 @@ fn garbage(what: String) -> FetchError {
     FetchError { lost: true, ..FetchError::of(Failure::transient(what)) }
 }
 
-fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchError {
+fn refusal(family: Family, code: i64, message: &str, sent: &[&Secret]) -> FetchError {
     let remedy = match errcode::whitelist_address(message) {
         Some(address) if code == 40164 => Some(format!(
             "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单)"
@@ -153,17 +162,27 @@ fn refusal(family: Family, code: i64, message: &str, secret: &Secret) -> FetchEr
     };
     let failure = Failure {
         errcode: Some(code),
-        message: quote(message, secret),
+        message: quote(message, sent),
         remedy,
         permanent: errcode::opens_circuit(code),
     };
     FetchError::of(failure)
 }
 
-/// WeChat's text, fit for a log line: short, without control characters, and without our secret
+fn plain<'s>(secrets: &[&'s Secret]) -> impl Iterator<Item = &'s [u8]> {
+    secrets.iter().map(|secret| secret.expose().as_bytes())
+}
+
+/// WeChat's text, fit for a log line: short, without control characters, and without what was sent
 /// even if an intermediary echoed it.
-fn quote(message: &str, secret: &Secret) -> String {
-    let message = message.replace(secret.expose(), "***");
+fn quote(message: &str, sent: &[&Secret]) -> String {
+    let mut message = match mask::masked(message.as_bytes(), plain(sent)) {
+        Some(clean) => String::from_utf8_lossy(&clean).into_owned(),
+        None => message.to_owned(),
+    };
+    for secret in sent.iter().filter(|secret| !secret.expose().is_empty()) {
+        message = message.replace(secret.expose(), "***");
+    }
     message.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
@@ -190,7 +209,9 @@ mod tests {
     fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
         let status = StatusCode::from_u16(status).expect("a status");
         let answer = Answer { status, body: Bytes::from(body.to_owned()) };
-        issued(&object(Ok(answer), Family::Api, &Secret::new("s3cret"))?, "access_token")
+        let (short, long) = (Secret::new("s3cret"), Secret::new("0123456789/abcdef"));
+        let sent = [&short, &long];
+        issued(&object(Ok(answer), Family::Api, &sent)?, "access_token", &sent)
     }
 
     #[test]
@@ -238,6 +259,18 @@ mod tests {
     fn an_echoed_secret_is_not_quoted() {
         let failure = judge(200, r#"{"errcode":40125,"errmsg":"bad s3cret"}"#).expect_err("refused").failure;
         assert_eq!(failure.message, "bad ***");
+        let body = r#"{"errcode":40125,"errmsg":"bad 0123456789\/abcdef at ?secret=%30123456789%2fabcdef"}"#;
+        let failure = judge(200, body).expect_err("refused").failure;
+        assert_eq!(failure.message, "bad ***************** at ?secret=*********************");
+    }
+
+    #[test]
+    fn what_was_sent_is_no_token() {
+        for token in ["0123456789/abcdef", "x0123456789\\/abcdefx"] {
+            let body = format!(r#"{{"access_token":"{token}","expires_in":7200}}"#);
+            let failure = judge(200, &body).expect_err("refused").failure;
+            assert!(!failure.permanent && !failure.message.contains("0123"), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::answer::{FetchError, Object, object};
 use super::fields::with_credential;
-use crate::secret::Secret;
+use crate::secret::{Secret, mask};
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::Issuer;
@@ -49,7 +49,7 @@ impl CallByToken<'_> {
             let code = answer.as_ref().ok().and_then(|answer| scan(&answer.body).errcode);
             let rejected = self.issuer.proof(code) == Proof::Dead;
             let Some(errcode) = code.filter(|code| rejected || casts_doubt(*code)) else {
-                return self.read(answer);
+                return self.read(answer, &token);
             };
             let rejection = Rejection {
                 generation: token.generation,
@@ -75,15 +75,20 @@ impl CallByToken<'_> {
                     return Err(without(&format!("WeChat rejects it with {errcode}"), token.generation));
                 }
                 let blamed = Some(token.generation);
-                return self.read(answer).map_err(|error| FetchError { blamed, ..error });
+                return self.read(answer, &token).map_err(|error| FetchError { blamed, ..error });
             }
             sleep(pause).await;
             replays += 1;
         }
     }
 
-    fn read(&self, answer: Result<Answer, CallError>) -> Result<Object, FetchError> {
-        object(answer, self.issuer.family(), self.secret)
+    /// Without the credential that it carried: what is left of an answer may go to callers.
+    fn read(&self, answer: Result<Answer, CallError>, by: &Token) -> Result<Object, FetchError> {
+        let answer = answer.map(|answer| {
+            let clean = mask::masked(&answer.body, [by.value.expose().as_bytes()]);
+            Answer { body: clean.map_or(answer.body, Into::into), ..answer }
+        });
+        object(answer, self.issuer.family(), &[self.secret, &by.value])
     }
 
     fn endpoint(&self) -> &'static Endpoint {

@@ -74,7 +74,7 @@ impl Fetch<'_> {
         if let (Some(value), Some(key)) = (another, grant::key(app, credential)) {
             self.grant.replace(self.store, &key, value, self.now).await;
         }
-        issued(&answer, credential.issuer.field())
+        issued(&answer, credential.issuer.field(), &[&refresh_token])
     }
 
     /// A ticket that web pages are signed with.
@@ -84,7 +84,7 @@ impl Fetch<'_> {
         let (query, issuer) = (kind.query(), app.kind.issuer(app.mode));
         let call = CallByToken { path: kind.path(), query: &query, body: None, secret: &app.secret, issuer };
         let answer = call.make(self.control, token, options.fetch_timeout).await?;
-        issued(&answer, credential.issuer.field())
+        issued(&answer, credential.issuer.field(), &[])
     }
 
     /// What WeChat handed over to fetch with.
@@ -131,5 +131,6 @@ async fn by_secret(
         Form::Query => control.call(Call::Get { path, query: &fields.query() }, timeout).await,
         Form::Json => control.call(Call::Post { path, body: &fields.json() }, timeout).await,
     };
-    issued(&object(answer, issuer.family(), secret)?, issuer.field())
+    let sent: Vec<&Secret> = std::iter::once(secret).chain(ticket).collect();
+    issued(&object(answer, issuer.family(), &sent)?, issuer.field(), &sent)
 }

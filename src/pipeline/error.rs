@@ -348,7 +348,7 @@ impl From<BodyError> for Error {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::BrokenOff(_) => Self::AnswerBroken(error),
-            BodyError::Silent(_) => Self::UpstreamTimeout(Box::new(error)),
+            BodyError::Silent(_) | BodyError::Slow(_) => Self::UpstreamTimeout(Box::new(error)),
         }
     }
 }

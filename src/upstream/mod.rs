@@ -9,6 +9,7 @@
 //! | `quiet` | whether it closes connections as requests come |
 //! | `connect`, `egress`, `resolve`, `tls`, `socket` | a fresh connection: name, proxy, TCP, TLS |
 //! | `client/` | the hot path: a worker's connections, and one request on one of them |
+//! | `interim` | how many answers may come before the answer |
 //! | `control`, `once` | the proxy's own calls, each on a connection of its own |
 
 mod client;
@@ -17,6 +18,7 @@ pub mod control;
 mod egress;
 mod health;
 mod hosts;
+mod interim;
 mod once;
 mod options;
 mod origin;

@@ -1,6 +1,8 @@
 //! One request on a connection of its own, off the hot path.
 
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
@@ -9,8 +11,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Origin;
+use super::interim::Interim;
 use super::socket::Socket;
 
 /// A request to `origin` for `path`, which may hold a query.
@@ -29,7 +33,8 @@ pub(super) async fn exchange<T, E: From<hyper::Error>>(
     request: Request<Full<Bytes>>,
     read: impl AsyncFnOnce(http::Response<Incoming>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(Counted { socket, interim: Interim::default() })).await?;
     let mut connection = pin!(connection);
     let mut exchange = pin!(async { read(sender.send_request(request).await?).await });
     tokio::select! {
@@ -53,4 +58,41 @@ pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Vec<u
         bytes.extend_from_slice(&data);
     }
     Ok(Some(bytes))
+}
+
+/// A socket that ends where a host answers without end before its answer.
+struct Counted {
+    socket: Socket,
+    interim: Interim,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
+        self.interim.see(buffer.filled().get(before..).unwrap_or_default())?;
+        read
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
 }

@@ -1,5 +1,7 @@
 //! What the attempts at WeChat have come to.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -19,6 +21,8 @@ pub(crate) struct Attempts {
     pub(crate) errcode: Option<i64>,
     /// WeChat's id of the request, where it told of an error.
     pub(crate) rid: Option<String>,
+    /// The errcode of an answer that is still on its way, once it has come.
+    late: Option<Rc<Cell<Option<i64>>>>,
     /// How often the request was sent again with another token.
     pub(crate) replays: u32,
     /// The last of the replays was rejected too.
@@ -54,6 +58,16 @@ impl Attempts {
         self.rid.clone_from(&finding.rid);
         let status = Some(status.as_u16());
         self.ended(sent_at, Attempt { status, errcode: finding.errcode, code: None });
+    }
+
+    /// The answer goes on before it said anything: where its errcode is to be put.
+    pub(super) fn is_late(&mut self) -> Rc<Cell<Option<i64>>> {
+        Rc::clone(self.late.insert(Rc::default()))
+    }
+
+    /// The errcode that came as the answer went on.
+    pub(crate) fn late_errcode(&self) -> Option<i64> {
+        self.late.as_ref()?.get()
     }
 
     /// One that began at `sent_at` failed.

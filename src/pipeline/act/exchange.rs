@@ -8,8 +8,10 @@ use http::{Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
 use super::attempts::Attempts;
+use super::conceal::{self, Coding, Manner, Sent};
 use super::inject::{self, Injected};
-use super::inspect::{self, Finding};
+use super::inspect::{self, Finding, Inspected};
+use super::late::{Late, Look};
 use super::outgoing::Outgoing;
 use super::replay::{self, Decision};
 use super::send::{self, Sending};
@@ -43,23 +45,35 @@ pub(crate) async fn exchange(
 ) -> Result<Exchanged, Error> {
     let patience = sending.patience(pool.options().response_timeout_at(target.endpoint.slow));
     let mut replayed_alive = false;
+    let mut sent = Sent::default();
     loop {
-        let Injected { path_and_query, generation } = injected;
+        let Injected { path_and_query, generation, credential: credential_sent } = injected;
+        sent.add(credential_sent);
         let sent_at = Instant::now();
         attempts.begin(generation, sent_at);
-        let attempt = attempt(pool, target, path_and_query, &mut sending, &patience).await;
-        let (answer, start, finding) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
+        let attempt = attempt(pool, target, path_and_query, &mut sending, &patience, &sent).await;
+        let (answer, inspected) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
+        let Inspected { start, finding, manner } = inspected;
         attempts.answered(sent_at, answer.status, &finding);
-        // Gives the connection of a whole answer back, before a new token is waited for.
-        let response = respond(answer, start, target, credential);
-        let rejected = match (credential, generation) {
-            (CredentialPlan::Token(token), Some(generation))
-                if finding.proof(token.issuer) == Proof::Dead =>
-            {
-                Some((token, generation))
-            }
+        let token = match (credential, generation) {
+            (CredentialPlan::Token(token), Some(generation)) => Some((token, generation)),
             _ => None,
         };
+        let look = finding.cut.then(|| {
+            let nothing = Finding::default();
+            let rejection =
+                |generation| replay::rejection(generation, target, &nothing, sent_at, replayed_alive);
+            Look {
+                gzip: Coding::of(&answer) == Coding::Gzip,
+                endpoint: target.endpoint,
+                errcode: attempts.is_late(),
+                token: token
+                    .map(|(token, generation)| (token.handle.clone(), token.issuer, rejection(generation))),
+            }
+        });
+        // Gives the connection of a whole answer back, before a new token is waited for.
+        let response = respond(answer, Unread { start, manner, look }, target, credential, &sent);
+        let rejected = token.filter(|(token, _)| finding.proof(token.issuer) == Proof::Dead);
         let Some((KeptToken { handle, param, .. }, generation)) = rejected else {
             return Ok(Exchanged { response, finding, generation, sent_at });
         };
@@ -87,40 +101,57 @@ async fn attempt(
     path_and_query: Bytes,
     sending: &mut Sending<'_>,
     patience: &Patience,
-) -> Result<(Answer<Outgoing>, Start, Finding), Error> {
-    let mut answer = send::send(pool, sending, path_and_query, patience, target.endpoint).await?;
-    let (start, finding) = inspect::inspect(&mut answer, target.endpoint).await?;
-    Ok((answer, start, finding))
+    sent: &Sent,
+) -> Result<(Answer<Outgoing>, Inspected), Error> {
+    let endpoint = target.endpoint;
+    let mut answer = send::send(pool, sending, path_and_query, patience, endpoint).await?;
+    let whole_within = pool.options().response_timeout_at(endpoint.slow);
+    let inspected = inspect::inspect(&mut answer, endpoint, sent, whole_within).await?;
+    Ok((answer, inspected))
 }
 
 /// WeChat's answer for the caller.
 fn respond(
     mut answer: Answer<Outgoing>,
-    start: Start,
+    body: Unread,
     target: &Target<'_>,
     credential: &CredentialPlan<'_>,
+    sent: &Sent,
 ) -> Response {
+    let Unread { start, manner, look } = body;
     let mut response = HttpResponse::new(Body::Empty);
     *response.status_mut() = answer.status;
     let mut headers = std::mem::take(&mut answer.headers);
     headers::response(&mut headers);
     if answer.status.is_redirection() && !matches!(credential, CredentialPlan::AsSent) {
-        inject::conceal(&mut headers, target.endpoint);
+        conceal::conceal_redirect(&mut headers, target.endpoint);
     }
-    *response.headers_mut() = headers;
-    *response.body_mut() = match start {
+    sent.conceal(&mut headers);
+    let mut body = match start {
         Start::Whole(bytes) => {
             answer.finish();
             Body::from(bytes)
         }
         Start::Part(bytes) => Body::stream(answer.into_stream(bytes)),
     };
+    if let Some(look) = look {
+        body = Body::stream(Late::new(body, look));
+    }
+    *response.body_mut() = sent.conceal_in(manner, body, &mut headers);
+    *response.headers_mut() = headers;
     response
 }
 
+/// An answer's body, and what is to be done to it.
+struct Unread {
+    start: Start,
+    manner: Manner,
+    look: Option<Look>,
+}
+
 impl Exchanged {
-    /// Whether WeChat took the request as far as HTTP goes.
+    /// Whether WeChat took the request as far as HTTP goes, and what it says of it is known.
     pub(crate) fn is_ok(&self) -> bool {
-        self.response.status() == StatusCode::OK
+        self.response.status() == StatusCode::OK && !self.finding.cut
     }
 }

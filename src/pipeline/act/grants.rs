@@ -33,7 +33,9 @@ pub(crate) async fn keep(
     let body = match response.body() {
         Body::Empty => return Ok(response),
         Body::Full(body) if body.len() <= LONGEST => body,
-        Body::Full(_) | Body::Stream(_) => return Err(Error::AnswerUnreadable("it is longer than 1 MiB")),
+        Body::Full(_) | Body::Stream(_) => {
+            return Err(Error::AnswerUnreadable("it is longer than 1 MiB, or repeats a credential"));
+        }
     };
     let plain = decoded(response.headers(), body)?;
     let mut found = refresh_tokens::find(&plain).ok_or(Error::AnswerUnreadable("it is no JSON object"))?;

@@ -1,26 +1,35 @@
 //! The query gets the token or the secret that the endpoint wants; query and form lose what the
 //! caller brought.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue};
-
 use crate::message::query::{self, CredentialParam};
 use crate::pipeline::plan::{CredentialPlan, Target};
 use crate::token::Token;
-use crate::wechat::catalogue::Endpoint;
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// What WeChat gets for a path and query.
 pub(crate) struct Injected {
     pub(crate) path_and_query: Bytes,
     /// Of the token in it, where one is wanted.
     pub(crate) generation: Option<u64>,
+    /// The credential in it or in the form, if it is one of ours.
+    pub(crate) credential: Bytes,
 }
 
 /// The path and query for WeChat, with the token in `param`.
 pub(crate) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token) -> Injected {
-    let path_and_query = rewritten(target, Some((param, token.value.expose())));
-    Injected { path_and_query, generation: Some(token.generation) }
+    let value = token.value.expose();
+    let path_and_query = rewritten(target, Some((param, value)));
+    let credential = slice_of(&path_and_query, value.as_bytes());
+    Injected { path_and_query, generation: Some(token.generation), credential }
+}
+
+/// `value` as a part of `whole`, so that it isn't copied.
+fn slice_of(whole: &Bytes, value: &[u8]) -> Bytes {
+    let at = match whole.ends_with(value) {
+        true => Some(whole.len() - value.len()),
+        false => memchr::memmem::find(whole, value),
+    };
+    at.map_or_else(|| Bytes::copy_from_slice(value), |at| whole.slice(at..at + value.len()))
 }
 
 /// The path and query for WeChat where no token is wanted that is kept.
@@ -35,7 +44,11 @@ pub(crate) fn without(target: &Target<'_>, credential: &CredentialPlan<'_>) -> I
         }
         CredentialPlan::Token(_) | CredentialPlan::Nothing => rewritten(target, None),
     };
-    Injected { path_and_query, generation: None }
+    let credential = match credential {
+        CredentialPlan::Secret([_, (_, secret)]) => Bytes::copy_from_slice(secret.as_bytes()),
+        CredentialPlan::Token(_) | CredentialPlan::Nothing | CredentialPlan::AsSent => Bytes::new(),
+    };
+    Injected { path_and_query, generation: None, credential }
 }
 
 fn rewritten(target: &Target<'_>, credential: Option<(CredentialParam, &str)>) -> Bytes {
@@ -51,27 +64,6 @@ pub(crate) fn form(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Opti
         CredentialPlan::AsSent | CredentialPlan::Nothing => None,
         CredentialPlan::Token(_) => target.form?.rewrite(&[]),
         CredentialPlan::Secret(params) => target.form?.rewrite(params),
-    }
-}
-
-/// A redirect may repeat the query that it answers, with the app's token or secret in it.
-pub(crate) fn conceal(headers: &mut HeaderMap, endpoint: &Endpoint) {
-    let Some(location) = headers.get(LOCATION) else { return };
-    let clean = location.to_str().ok().and_then(|text| {
-        let (path, query) = text.split_once('?')?;
-        // A login's query is of no use elsewhere.
-        let kept = if endpoint.secret_parameter().is_some() { None } else { Some(query) };
-        let rewritten = query::rewrite(path, kept, None);
-        (rewritten.len() < text.len()).then(|| HeaderValue::from_maybe_shared(rewritten).ok())
-    });
-    match clean {
-        None => {}
-        Some(Some(clean)) => {
-            headers.insert(LOCATION, clean);
-        }
-        Some(None) => {
-            headers.remove(LOCATION);
-        }
     }
 }
 

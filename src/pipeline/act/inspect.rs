@@ -1,16 +1,18 @@
 //! What WeChat's answer says, as far as it is small enough to be an error.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_DISPOSITION;
 
+use super::conceal::{Coding, Manner, Sent};
 use super::grants;
 use super::outgoing::Outgoing;
 use crate::pipeline::error::Error;
-use crate::upstream::{Answer, Start};
+use crate::upstream::{Answer, BodyError, Start};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode::{self, Proof, scan};
@@ -18,6 +20,8 @@ use crate::wechat::errcode::{self, Proof, scan};
 /// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies
 /// seen in the wild).
 pub(crate) const LONGEST_ERROR: usize = 4 * 1024;
+/// How long an answer is held back at most for what has not come of it.
+const LONGEST_PEEK: Duration = Duration::from_secs(1);
 
 /// What an answer turned out to be.
 #[derive(Default)]
@@ -26,6 +30,8 @@ pub(crate) struct Finding {
     pub(crate) errcode: Option<i64>,
     /// The answer was looked at and begins as a JSON object.
     is_object: bool,
+    /// The peek ended before the answer said anything.
+    pub(crate) cut: bool,
     /// WeChat's id of the request, from the error text.
     pub(crate) rid: Option<String>,
     /// What WeChat says where it refuses for a limit of its own.
@@ -41,28 +47,83 @@ impl Finding {
     }
 }
 
-/// Reads as much of the answer as it takes to know whether it is an error.
-pub(crate) async fn inspect(
+/// An answer that was looked at.
+pub(super) struct Inspected {
+    pub(super) start: Start,
+    pub(super) finding: Finding,
+    /// What is still to be done to its body.
+    pub(super) manner: Manner,
+}
+
+/// Reads as much of the answer as it takes to know whether it is an error, and no longer than a
+/// second; one that holds refresh tokens whole, within `whole_within`.
+pub(super) async fn inspect(
     answer: &mut Answer<Outgoing>,
     endpoint: &Endpoint,
-) -> Result<(Start, Finding), Error> {
+    sent: &Sent,
+    whole_within: Duration,
+) -> Result<Inspected, Error> {
     let length = answer.length();
     let small = length.is_none_or(|length| length <= LONGEST_ERROR as u64);
     let candidate =
         small && answer.status == StatusCode::OK && !answer.headers.contains_key(CONTENT_DISPOSITION);
-    if !candidate && !endpoint.grants {
-        return Ok((Start::Part(Bytes::new()), Finding::default()));
-    }
-    let gzip = is_gzip(&answer.headers);
-    let decided = |bytes: &[u8]| !gzip && !may_be_json(bytes);
-    let start = match endpoint.grants {
-        false => answer.read(LONGEST_ERROR, decided).await?,
-        true => answer.read(grants::LONGEST + 1, |_| false).await?,
+    let looked_at = candidate || endpoint.grants;
+    let passes = |manner| {
+        let (start, finding) = (Start::Part(Bytes::new()), Finding::default());
+        Ok(Inspected { start, finding, manner })
     };
-    if !candidate {
-        return Ok((start, Finding::default()));
+    if !looked_at && matches!(answer.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        return passes(Manner::AsItIs);
+    }
+    let coding = Coding::of(answer);
+    let mut manner = sent.manner(answer, coding);
+    if !looked_at {
+        return passes(manner);
+    }
+    let gzip = coding == Coding::Gzip;
+    let mut start = match endpoint.grants {
+        false => answer.read(LONGEST_ERROR, LONGEST_PEEK, |bytes| !may_be_error(bytes, gzip)).await?,
+        true => answer.read(grants::LONGEST + 1, whole_within, |_| false).await?,
+    };
+    let mut cut = false;
+    match &start {
+        Start::Whole(bytes) => match manner {
+            Manner::Overwrite => {
+                manner = Manner::AsItIs;
+                if let Some(clean) = sent.masked(bytes) {
+                    start = Start::Whole(clean.into());
+                }
+            }
+            Manner::Unpack
+                if (endpoint.grants || bytes.len() <= LONGEST_ERROR) && !sent.are_in_gzip(bytes) =>
+            {
+                manner = Manner::AsItIs;
+            }
+            Manner::Unpack | Manner::AsItIs | Manner::Drop => {}
+        },
+        Start::Part(bytes) if endpoint.grants && bytes.len() <= grants::LONGEST => {
+            return Err(BodyError::Slow(whole_within).into());
+        }
+        Start::Part(bytes) => cut = bytes.len() < LONGEST_ERROR && may_be_error(bytes, gzip),
     }
     let (Start::Whole(bytes) | Start::Part(bytes)) = &start;
+    let finding = match candidate {
+        true if cut => Finding { cut, ..Finding::default() },
+        true => {
+            let mut finding = judge(bytes, gzip, endpoint);
+            finding.words = finding.words.map(|words| match sent.masked(words.as_bytes()) {
+                Some(clean) => String::from_utf8_lossy(&clean).into_owned(),
+                None => words,
+            });
+            finding
+        }
+        false => Finding::default(),
+    };
+    Ok(Inspected { start, finding, manner })
+}
+
+/// What `bytes`, all of an answer or its beginning, say.
+pub(super) fn judge(bytes: &[u8], gzip: bool, endpoint: &Endpoint) -> Finding {
     let plain = if gzip { unpack(bytes) } else { None };
     let text = plain.as_deref().unwrap_or(bytes);
     let found = scan(text);
@@ -72,11 +133,12 @@ pub(crate) async fn inspect(
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
     let words = errcode.filter(|code| errcode::throttles(*code)).and_then(|_| errcode::words(text));
     let is_object = !text.is_empty() && may_be_json(text);
-    Ok((start, Finding { errcode, is_object, rid, words }))
+    Finding { errcode, is_object, cut: false, rid, words }
 }
 
-fn is_gzip(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"))
+/// Whether what came so far can be the beginning of one of WeChat's errors.
+pub(super) fn may_be_error(bytes: &[u8], gzip: bool) -> bool {
+    gzip || may_be_json(bytes)
 }
 
 /// Whether what came so far can be the beginning of a JSON object; a byte order mark may precede

@@ -7,7 +7,8 @@
 //! | `ahead` | what of a body must be read before the caller is known |
 //! | `body`, `kept`, `spool`, `memory` | the request's body, kept for a replay, and what it may take |
 //! | `outgoing`, `send` | the body on its way to WeChat, and the request on a connection |
-//! | `inspect` | the top-level errcode of a small JSON response |
+//! | `inspect`, `late` | the top-level errcode of a small JSON response; of one that comes too slowly for it |
+//! | `conceal`, `concealed` | our credentials, where a response repeats them: head; body as it passes |
 //! | `grants` | answers that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
@@ -16,12 +17,15 @@
 mod ahead;
 mod attempts;
 mod body;
+mod conceal;
+mod concealed;
 mod exchange;
 pub(crate) mod grants;
 pub(crate) mod greeting;
 mod inject;
 mod inspect;
 mod kept;
+mod late;
 pub(crate) mod lease;
 mod local_response;
 mod memory;

@@ -421,6 +421,12 @@ impl Drop for Report {
     fn drop(&mut self) {
         let taken = self.started.elapsed();
         self.attempts.cut_off();
+        if let Some(code) = self.attempts.late_errcode() {
+            (self.attempts.errcode, self.errcode) = (Some(code), Some(code));
+            if code != 0 && self.outcome == Outcome::Ok {
+                self.outcome = Outcome::WechatError;
+            }
+        }
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
         if self.has_place {
             self.reporter.places.leave();

@@ -51,15 +51,22 @@ impl<B: Payload> Answer<B> {
         self.body.size_hint().exact()
     }
 
-    /// Reads the body until it ends, `enough` says so of what there is, or `most` bytes are there.
-    pub async fn read(&mut self, most: usize, enough: impl Fn(&[u8]) -> bool) -> Result<Start, BodyError> {
+    /// Reads the body until it ends, `enough` says so of what there is, `most` bytes are there, or
+    /// `patience` was spent waiting for it.
+    pub async fn read(
+        &mut self,
+        most: usize,
+        patience: Duration,
+        enough: impl Fn(&[u8]) -> bool,
+    ) -> Result<Start, BodyError> {
         let silence = self.pool.options().body_timeout;
         let (connection, body) = (&mut self.connection, &mut self.body);
         let mut first = Bytes::new();
         let mut joined = Vec::new();
         let mut ended = false;
+        let mut waiting_since = None;
         loop {
-            let mut began = None;
+            let mut silent_since = None;
             let frame = poll_fn(|context| {
                 let mut quiet = Context::from_waker(Waker::noop());
                 // A small body came with its head: no driving, no clock.
@@ -72,11 +79,17 @@ impl<B: Payload> Answer<B> {
                 if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut quiet) {
                     return Poll::Ready(Ok(frame));
                 }
-                let began = *began.get_or_insert_with(Instant::now);
-                let limit = (began + silence, BodyError::Silent(silence));
-                poll_limit(&mut connection.timer, context, limit).map(Err)
-            })
-            .await?;
+                let now = Instant::now();
+                let spent = *waiting_since.get_or_insert(now) + patience;
+                let silent = *silent_since.get_or_insert(now) + silence;
+                let limit = (spent.min(silent), (silent < spent).then_some(BodyError::Silent(silence)));
+                poll_limit(&mut connection.timer, context, now, limit).map(Err)
+            });
+            let frame = match frame.await {
+                Ok(frame) => frame,
+                Err(Some(error)) => return Err(error),
+                Err(None) => return Ok(Start::Part(if joined.is_empty() { first } else { joined.into() })),
+            };
             // Nearly every answer is a single frame: it is handed on without a copy.
             let so_far = match frame {
                 None => return Ok(Start::Whole(if joined.is_empty() { first } else { joined.into() })),
@@ -175,9 +188,10 @@ impl http_body::Body for Stream {
             return Poll::Ready(frame);
         }
         let silence = this.silence;
-        let since = *this.since.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        let since = *this.since.get_or_insert(now);
         let limit = (since + silence, BodyError::Silent(silence));
-        poll_limit(&mut this.timer, context, limit).map(|error| Some(Err(error.into())))
+        poll_limit(&mut this.timer, context, now, limit).map(|error| Some(Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {

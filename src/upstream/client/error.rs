@@ -48,4 +48,7 @@ pub enum BodyError {
     /// Silence within the body.
     #[error("no byte of the answer for {0:?}")]
     Silent(Duration),
+    /// It is still coming, after all the time that it may take.
+    #[error("the answer was not whole within {0:?}")]
+    Slow(Duration),
 }

@@ -24,7 +24,7 @@ impl<B: Payload> Ready<B> {
         let Self { connection, pool } = self;
         let (host, since) = (connection.host, patience.begin());
         let waiting = Waiting { pool: &pool, host, since, settled: Cell::new(false) };
-        let outcome = exchange(connection, &pool, request, patience).await;
+        let outcome = exchange(connection, &pool, request, patience, since).await;
         waiting.settle(&outcome);
         outcome
     }
@@ -74,6 +74,7 @@ async fn exchange<B: Payload>(
     pool: &Rc<Pool<B>>,
     request: Request<B>,
     patience: &Patience,
+    began: Instant,
 ) -> Result<Answer<B>, SendError> {
     let body_timeout = pool.options().body_timeout;
     let mut response = pin!(connection.sender.send_request(request));
@@ -84,7 +85,8 @@ async fn exchange<B: Payload>(
         let mut quiet = Context::from_waker(Waker::noop());
         // The first poll writes the request; what comes later is mostly the answer, and then nobody
         // waits any more.
-        let mut ended = std::mem::replace(&mut begun, true) && connection.advance().is_ready();
+        let again = std::mem::replace(&mut begun, true);
+        let mut ended = again && connection.advance().is_ready();
         if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
             return Poll::Ready(Ok(outcome));
         }
@@ -95,8 +97,10 @@ async fn exchange<B: Payload>(
         if ended {
             return Poll::Ready(Err(Interrupted::Ended));
         }
+        // The first poll has hardly taken any time.
+        let now = if again { Instant::now() } else { began };
         let limit = patience.limit(body_timeout);
-        poll_limit(&mut connection.timer, context, limit).map(|error| Err(Interrupted::Limit(error)))
+        poll_limit(&mut connection.timer, context, now, limit).map(|error| Err(Interrupted::Limit(error)))
     })
     .await;
     let meter = Rc::clone(&connection.meter);

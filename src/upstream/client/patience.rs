@@ -80,14 +80,21 @@ impl Patience {
     }
 }
 
-/// Ready with the error when the limit has passed. The timer may still be set for an earlier one:
-/// it is set anew only when it goes off, so that a busy connection touches the timer wheel once in
-/// many exchanges.
+/// Ready with the error when the limit has passed. The clock itself is asked first, `now`: a host
+/// that always has bytes uses up what tokio lets a task do at a time, and a timer has none of that
+/// left to go off with.
+///
+/// The timer may still be set for an earlier limit: it is set anew only when it goes off, so that a
+/// busy connection touches the timer wheel once in many exchanges.
 pub(super) fn poll_limit<E>(
     timer: &mut Option<Pin<Box<Sleep>>>,
     context: &mut Context<'_>,
+    now: Instant,
     (at, error): (Instant, E),
 ) -> Poll<E> {
+    if now >= at {
+        return Poll::Ready(error);
+    }
     let sleep = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
     if sleep.deadline() > at {
         sleep.as_mut().reset(at);
@@ -99,4 +106,31 @@ pub(super) fn poll_limit<E>(
         sleep.as_mut().reset(at);
     }
     Poll::Pending
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use tokio::task::coop;
+    use tokio::time::Instant;
+
+    use super::poll_limit;
+
+    #[tokio::test]
+    async fn a_limit_that_has_passed_ends_a_task_that_has_used_up_its_turn() {
+        let began = Instant::now();
+        let mut timer = None;
+        poll_fn(|context| {
+            // As a host does that always has bytes.
+            while coop::has_budget_remaining() {
+                let _ = pin!(coop::consume_budget()).poll(context);
+            }
+            assert!(poll_limit(&mut timer, context, began, (began, ())).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+    }
 }

@@ -114,8 +114,7 @@ impl<B: Payload> Pool<B> {
             // meanwhile.
             if connection.advance().is_pending() && connection.sender.is_ready() {
                 connection.reused = true;
-                connection.meter.written.set(false);
-                connection.meter.read.set(false);
+                connection.meter.restart();
                 return Some(connection);
             }
         }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::upstream::interim::Interim;
 use crate::upstream::socket::Socket;
 
 /// Bytes of the exchange in progress: what tells whether a request may be repeated.
@@ -16,6 +17,7 @@ use crate::upstream::socket::Socket;
 pub(super) struct Meter {
     pub(super) written: Cell<bool>,
     pub(super) read: Cell<bool>,
+    interim: Cell<Interim>,
     /// The other side reads no further. Whoever answers before it has the whole request, and
     /// closes, has mostly answered already: what is still to be written is dropped, and what it
     /// sent decides.
@@ -23,6 +25,22 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Another exchange begins.
+    pub(super) fn restart(&self) {
+        self.written.set(false);
+        self.read.set(false);
+        self.interim.set(Interim::default());
+    }
+
+    /// Bytes have come.
+    fn came(&self, bytes: &[u8]) -> io::Result<()> {
+        self.read.set(true);
+        let mut interim = self.interim.get();
+        let seen = interim.see(bytes);
+        self.interim.set(interim);
+        seen
+    }
+
     /// Whether a failed write leaves an answer to be read. Where nothing of the request was
     /// written the failure itself is the better news: the request may go out on another connection.
     fn peer_closes(&self, error: &io::Error) -> bool {
@@ -48,10 +66,10 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.meter.read.set(true);
+        match buffer.filled().get(before..) {
+            None | Some([]) => read,
+            Some(fresh) => self.meter.came(fresh).map_or_else(|error| Poll::Ready(Err(error)), |()| read),
         }
-        read
     }
 }
 

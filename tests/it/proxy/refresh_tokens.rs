@@ -9,6 +9,7 @@ use wxgate::observe::clock::Timestamp;
 use wxgate::sandbox::{Action, Authorizer, Fault, Kind, Target};
 use wxgate::store::{self, Location, Record, Store};
 
+use super::bad_input::wire::logged;
 use super::canned::Canned;
 use super::platform::{
     AUTHORIZER_TOKEN, COMPONENT, KEY, Platform, appid, log_in, post, record, refresh_token, save,
@@ -112,12 +113,16 @@ async fn a_platform_learns_of_one_account_and_acts_for_it() {
 
 /// A platform without callers before a WeChat that answers with the very bytes that a test gives it.
 async fn canned() -> (Canned, Gate, Store, tempfile::TempDir) {
+    canned_with("").await
+}
+
+async fn canned_with(upstream: &str) -> (Canned, Gate, Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::File(folder.path().to_owned());
     let store = Store::open(&store::Options { location, seal: None }).await.expect("a store");
     save_ticket(&store).await;
     let apps = tables(&format!("file:{}", folder.path().display()), "");
-    let (canned, gate) = Canned::gate(Setup { apps, ..Setup::default() }).await;
+    let (canned, gate) = Canned::gate(Setup { apps, upstream: upstream.into(), ..Setup::default() }).await;
     (canned, gate, store, folder)
 }
 
@@ -241,4 +246,15 @@ async fn an_authorisation_that_was_taken_back_while_wechat_answered_stays_so() {
     canned.answer_with("", "{\"appid\":\"wxa000000000000001\",\"refresh_token\":\"canary\"}");
     assert!(ask(&gate).await.text().contains("\"wxgate-"));
     assert_eq!(store.load(&key(1)).await.expect("the store works").expect("there is one").value.expose(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_awaited_whole_is_given_up_after_the_response_timeout() {
+    let (canned, gate, _store, _folder) = canned_with("response_timeout = \"300ms\"").await;
+    canned.answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"refresh_token\":");
+    canned.hang();
+    let answer = ask(&gate).await;
+    assert_eq!(answer.refusal(), (504, "upstream_timeout", -70504), "{}", answer.text());
+    let line = logged(&gate, |line| line["path"] == format!("/@tenants{INFO}")).await;
+    assert!(line["cause"].as_str().is_some_and(|cause| cause.contains("not whole within 300ms")), "{line}");
 }

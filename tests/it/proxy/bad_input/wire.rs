@@ -196,12 +196,13 @@ pub struct Scripted {
     pub url: String,
     /// The heads of the requests but for token calls and probes.
     heads: Arc<Mutex<Vec<String>>>,
+    fetches: Arc<AtomicUsize>,
     /// Ends with this value.
     _server: JoinSet<()>,
 }
 
 /// The one token that it gives out.
-const TOKEN: &str = "canary-token-of-the-script-5d20";
+pub const TOKEN: &str = "canary-token-of-the-script-5d20";
 
 impl Scripted {
     /// `script` gets each business request: its number from 0, its head, and the connection after the head. It returns
@@ -214,17 +215,21 @@ impl Scripted {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (heads, script, number) = (Arc::default(), Arc::new(script), Arc::new(AtomicUsize::new(0)));
         let seen: Arc<Mutex<Vec<String>>> = Arc::clone(&heads);
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let fetched = Arc::clone(&fetches);
         let mut server = JoinSet::new();
         server.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (seen, script, number) = (Arc::clone(&seen), Arc::clone(&script), Arc::clone(&number));
+                let fetched = Arc::clone(&fetched);
                 connections.spawn(async move {
                     let mut next = Some(stream);
                     while let Some(mut stream) = next.take() {
                         let Some(head) = read_head(&mut stream).await else { return };
                         if head.contains("/cgi-bin/stable_token") {
                             read_body(&mut stream, &head).await;
+                            fetched.fetch_add(1, Ordering::Relaxed);
                             let body = format!("{{\"access_token\":\"{TOKEN}\",\"expires_in\":7200}}");
                             answer(&mut stream, &body).await;
                             next = Some(stream);
@@ -239,7 +244,12 @@ impl Scripted {
                 });
             }
         });
-        Self { url, heads, _server: server }
+        Self { url, heads, fetches, _server: server }
+    }
+
+    /// How often its token was fetched.
+    pub fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::Relaxed)
     }
 
     pub fn requests(&self) -> usize {

@@ -1,0 +1,139 @@
+//! A body on its way to a caller that loses our credentials as it passes.
+
+use std::io::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use http_body::{Frame, SizeHint};
+
+use crate::message::body::{Body, Broken};
+use crate::secret::mask::Mask;
+
+/// How gzip begins.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// So much gzip is unpacked at a time: it may become a thousand times as much.
+const SLICE: usize = 512;
+/// So much of what was unpacked is worth a piece of its own.
+const PIECE: usize = 16 * 1024;
+
+/// A body without what its mask overwrites.
+pub(super) struct Concealed {
+    body: Body,
+    mask: Mask,
+    coding: Coding,
+    /// Has come, and is still to be unpacked.
+    waiting: Bytes,
+    /// Nothing follows what is waiting.
+    last: bool,
+    ended: bool,
+}
+
+enum Coding {
+    None,
+    /// It is said to be gzip.
+    Unproven,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+}
+
+impl Concealed {
+    pub(super) fn new(body: Body, mask: Mask) -> Self {
+        Self { body, mask, coding: Coding::None, waiting: Bytes::new(), last: false, ended: false }
+    }
+
+    /// A gzip body, which is unpacked; what only says that it is one goes on as it is.
+    pub(super) fn packed(body: Body, mask: Mask) -> Self {
+        Self { coding: Coding::Unproven, ..Self::new(body, mask) }
+    }
+
+    /// Makes something of what is waiting.
+    fn advance(&mut self) -> Result<Bytes, Broken> {
+        if matches!(self.coding, Coding::Unproven) {
+            if self.waiting.len() < MAGIC.len() && !self.last {
+                return Ok(Bytes::new());
+            }
+            self.coding = match self.waiting.starts_with(&MAGIC) {
+                true => Coding::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+                false => Coding::None,
+            };
+        }
+        let plain = match &mut self.coding {
+            Coding::Gzip(decoder) => {
+                while !self.waiting.is_empty() && decoder.get_ref().len() < PIECE {
+                    let slice = self.waiting.split_to(self.waiting.len().min(SLICE));
+                    decoder.write_all(&slice)?;
+                }
+                if self.last && self.waiting.is_empty() {
+                    decoder.try_finish()?;
+                }
+                std::mem::take(decoder.get_mut()).into()
+            }
+            Coding::None | Coding::Unproven => std::mem::take(&mut self.waiting),
+        };
+        let mut clean = self.mask.push(plain);
+        self.ended = self.last && self.waiting.is_empty();
+        let held = if self.ended { self.mask.finish() } else { Bytes::new() };
+        if !held.is_empty() {
+            clean = [clean, held].concat().into();
+        }
+        Ok(clean)
+    }
+
+    /// Takes what has come.
+    fn take(&mut self, data: Bytes) {
+        self.waiting = match self.waiting.is_empty() {
+            true => data,
+            false => [std::mem::take(&mut self.waiting), data].concat().into(),
+        };
+    }
+}
+
+impl http_body::Body for Concealed {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        while !this.ended {
+            let wants_more = this.waiting.is_empty() || matches!(this.coding, Coding::Unproven);
+            if wants_more && !this.last {
+                match ready!(Pin::new(&mut this.body).poll_frame(context)) {
+                    None => this.last = true,
+                    Some(Err(error)) => {
+                        this.ended = true;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    // Trailers end here.
+                    Some(Ok(frame)) => this.take(frame.into_data().unwrap_or_default()),
+                }
+                this.last |= this.body.is_end_stream();
+            }
+            match this.advance() {
+                Ok(clean) if clean.is_empty() => {}
+                Ok(clean) => return Poll::Ready(Some(Ok(Frame::data(clean)))),
+                Err(error) => {
+                    this.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let all_passed = matches!(self.coding, Coding::None) && self.mask.held() == 0;
+        self.ended || all_passed && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.body.size_hint();
+        match (&self.coding, rest.exact()) {
+            (Coding::None, Some(rest)) => SizeHint::with_exact(rest + self.mask.held() as u64),
+            _ => SizeHint::new(),
+        }
+    }
+}

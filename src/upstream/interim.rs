@@ -1,0 +1,91 @@
+//! Answers before the answer (1xx), of which a host may send some and must not send them for ever.
+
+use std::io;
+
+/// How many of them are read.
+const MOST: u8 = 16;
+/// Of a status line, before its status: `HTTP/1.1 `.
+const BEFORE_STATUS: u8 = 9;
+
+/// Counts them in the bytes of an exchange.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Interim {
+    seen: u8,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Within a status line, before its status: so many bytes of it.
+    Before(u8),
+    /// Within the head of one, behind its status.
+    Head {
+        /// Nothing but a line's end has come of the line.
+        blank: bool,
+    },
+    /// The answer itself has begun.
+    Over,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Before(0)
+    }
+}
+
+impl Interim {
+    /// Takes the next bytes; fails at the first answer too many.
+    pub(super) fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // As nearly every answer comes.
+        if let (Place::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) = (self.place, bytes) {
+            self.place = Place::Over;
+        }
+        for byte in bytes {
+            self.place = match (self.place, byte) {
+                (Place::Over, _) => break,
+                (Place::Before(0), b'\r' | b'\n') => Place::Before(0),
+                (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST => {
+                    return Err(io::Error::other(format!("more than {MOST} answers before the answer")));
+                }
+                (Place::Before(BEFORE_STATUS), b'1') => {
+                    self.seen += 1;
+                    Place::Head { blank: false }
+                }
+                (Place::Before(BEFORE_STATUS), _) => Place::Over,
+                (Place::Before(so_far), _) => Place::Before(so_far + 1),
+                (Place::Head { blank: true }, b'\n') => Place::default(),
+                (Place::Head { .. }, b'\n') => Place::Head { blank: true },
+                (Place::Head { blank }, b'\r') => Place::Head { blank },
+                (Place::Head { .. }, _) => Place::Head { blank: false },
+            };
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Interim, MOST};
+
+    const ONE: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 100 is content";
+
+    #[test]
+    fn as_many_as_are_allowed_are_read_however_they_come() {
+        let most = usize::from(MOST);
+        for (text, taken) in [
+            (format!("{}{ANSWER}", ONE.repeat(most)), true),
+            (ONE.repeat(most), true),
+            (format!("{}{ANSWER}", ONE.repeat(most + 1)), false),
+            ("HTTP/1.1 100 Continue\n\n".repeat(most + 1), false),
+            (format!("\r\n{}", ONE.repeat(most + 1)), false),
+            (ANSWER.repeat(most + 2), true),
+        ] {
+            for piece in [1, 2, 7, 40, text.len()] {
+                let mut interim = Interim::default();
+                let outcome = text.as_bytes().chunks(piece).try_for_each(|piece| interim.see(piece));
+                assert_eq!(outcome.is_ok(), taken, "{piece}: {text}");
+            }
+        }
+    }
+}

@@ -49,9 +49,13 @@ pub(super) enum Coding {
 
 impl Coding {
     pub(super) fn of(answer: &Answer<Outgoing>) -> Self {
+        let has_length = answer.length().is_some();
+        if has_length && !answer.headers.contains_key(CONTENT_ENCODING) {
+            return Self::None;
+        }
         let content = answer.headers.get_all(CONTENT_ENCODING).iter();
         // What has a length isn't coded for the way.
-        let transfer = answer.length().is_none().then(|| answer.headers.get_all(TRANSFER_ENCODING));
+        let transfer = (!has_length).then(|| answer.headers.get_all(TRANSFER_ENCODING));
         let mut coding = Self::None;
         for value in content.chain(transfer.into_iter().flatten()) {
             for member in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
@@ -84,7 +88,12 @@ impl Sent {
 
     /// `text` without any of them; none if it holds none.
     pub(super) fn masked(&self, text: &[u8]) -> Option<Vec<u8>> {
-        mask::masked(text, self.each())
+        if text.len() < self.shortest() { None } else { mask::masked(text, self.each()) }
+    }
+
+    /// What is shorter than this holds none of them.
+    fn shortest(&self) -> usize {
+        if self.earlier.is_empty() { self.latest.len() } else { SHORTEST }
     }
 
     /// What becomes of the body of an answer that isn't mere content.
@@ -118,7 +127,8 @@ impl Sent {
         if self.latest.is_empty() {
             return;
         }
-        for (name, value) in headers.iter_mut().filter(|(_, value)| value.len() >= SHORTEST) {
+        let shortest = self.shortest();
+        for (name, value) in headers.iter_mut().filter(|(_, value)| value.len() >= shortest) {
             let clean = match *name == LOCATION {
                 true => location::without(value.as_bytes(), self.each()),
                 false => self.masked(value.as_bytes()),

@@ -63,13 +63,13 @@ pub(crate) async fn exchange(
             let nothing = Finding::default();
             let rejection =
                 |generation| replay::rejection(generation, target, &nothing, sent_at, replayed_alive);
-            Look {
+            Box::new(Look {
                 gzip: Coding::of(&answer) == Coding::Gzip,
                 endpoint: target.endpoint,
                 errcode: attempts.is_late(),
                 token: token
                     .map(|(token, generation)| (token.handle.clone(), token.issuer, rejection(generation))),
-            }
+            })
         });
         // Gives the connection of a whole answer back, before a new token is waited for.
         let response = respond(answer, Unread { start, manner, look }, target, credential, &sent);
@@ -146,7 +146,8 @@ fn respond(
 struct Unread {
     start: Start,
     manner: Manner,
-    look: Option<Look>,
+    /// Boxed, since few have one.
+    look: Option<Box<Look>>,
 }
 
 impl Exchanged {

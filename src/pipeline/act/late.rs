@@ -43,11 +43,11 @@ impl Look {
 pub(super) struct Late {
     body: Body,
     seen: Vec<u8>,
-    look: Option<Look>,
+    look: Option<Box<Look>>,
 }
 
 impl Late {
-    pub(super) fn new(body: Body, look: Look) -> Self {
+    pub(super) fn new(body: Body, look: Box<Look>) -> Self {
         Self { body, seen: Vec::new(), look: Some(look) }
     }
 

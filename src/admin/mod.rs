@@ -85,6 +85,7 @@ impl Handler for Endpoint {
         let (status, problem) = match refusal {
             Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
             Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
+            Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "the request is too long"),
             Refusal::NotHttp => {
                 if let Some(connections) = self.tls.lock().add(Instant::now()) {
                     tracing::warn!(
@@ -97,7 +98,8 @@ impl Handler for Endpoint {
             }
             Refusal::Malformed
             | Refusal::RawTarget
-            | Refusal::HeadTooLarge
+            | Refusal::HeadTooLarge { .. }
+            | Refusal::TooManyFields
             | Refusal::TargetTooLong
             | Refusal::NotTls => return None,
         };

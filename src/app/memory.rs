@@ -13,8 +13,6 @@ const BASE: u64 = 64 << 20;
 const WORKER: u64 = 16 << 20;
 /// Connections to the admin address.
 const ADMIN_CONNECTIONS: usize = 256;
-/// Of each connection of a caller: its head, what comes behind it, and what is being written.
-const CONNECTION: u64 = 128 << 10;
 /// What lies with the allocator: pieces between others, and what was given back. In hundredths.
 const ALLOCATOR: u64 = 15;
 
@@ -40,26 +38,25 @@ pub(super) fn admin_options(options: &server::Options) -> server::Options {
     server::Options { max_connections: options.max_connections.min(ADMIN_CONNECTIONS), ..options.clone() }
 }
 
-/// Of all connections of a server together.
-fn server_most_memory(options: &server::Options) -> u64 {
-    (options.max_connections as u64).saturating_mul(CONNECTION)
-}
-
 /// The most memory that `config` can take.
 pub fn most_memory(config: &Config) -> MostMemory {
     let connections = config.server.options.max_connections;
     let at_work = most_at_work(config);
     let admin = admin_options(&config.server.options);
     let pushes = callback::server_options(config.server.options.drain_timeout);
-    let of_pushes = if config.callback.listen.is_empty() { 0 } else { server_most_memory(&pushes) };
-    let others = server_most_memory(&admin) + of_pushes;
+    let of_pushes = if config.callback.listen.is_empty() { 0 } else { server::most_memory(&pushes) };
+    let others = server::most_memory(&admin) + of_pushes;
+    let of_tls = match config.server.tls {
+        Some(_) => server::TLS_MEMORY.saturating_mul(connections as u64),
+        None => 0,
+    };
     let mut parts = vec![
         (
-            server_most_memory(&config.server.options),
+            server::most_memory(&config.server.options).saturating_add(of_tls),
             format!("callers' connections ({connections}, server.max_connections)"),
         ),
         (
-            at_work.saturating_mul(pipeline::of_request()),
+            at_work.saturating_mul(pipeline::of_request() + server::most_held(&config.server.options)),
             format!("requests with short bodies ({at_work}, server.max_inflight and server.max_connections)"),
         ),
         (

@@ -41,12 +41,15 @@ const CONNECTIONS: usize = 256;
 pub fn server_options(drain_timeout: Duration) -> server::Options {
     server::Options {
         max_connections: CONNECTIONS,
+        // WeChat's pushes may all come from the one proxy before it.
+        max_connections_per_address: CONNECTIONS,
         head_timeout: BODY,
         idle_timeout: Duration::from_secs(15),
         // Silence doesn't end a body before the whole of it must have come.
         body_timeout: 2 * BODY,
         write_timeout: BODY,
         drain_timeout,
+        ..server::Options::default()
     }
 }
 
@@ -183,6 +186,7 @@ impl Handler for Endpoint {
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let status = match refusal {
             Refusal::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::AmbiguousFraming => StatusCode::BAD_REQUEST,
             Refusal::NotHttp => {
                 if let Some(connections) = self.0.tls.lock().add(Instant::now()) {
@@ -196,7 +200,8 @@ impl Handler for Endpoint {
             }
             Refusal::Malformed
             | Refusal::RawTarget
-            | Refusal::HeadTooLarge
+            | Refusal::HeadTooLarge { .. }
+            | Refusal::TooManyFields
             | Refusal::TargetTooLong
             | Refusal::NotTls => return None,
         };

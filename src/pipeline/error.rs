@@ -51,6 +51,9 @@ pub(crate) enum Error {
     /// A path that isn't WeChat's.
     #[error("{0}")]
     Foreign(&'static str),
+    /// Over `server.max_head`, or with too many fields.
+    #[error("{0}")]
+    HeadTooLarge(Cow<'static, str>),
     /// Over `server.max_body`.
     #[error("the request's body is longer than {limit} bytes (server.max_body)")]
     BodyTooLarge { limit: u64 },
@@ -116,6 +119,7 @@ pub(crate) enum Code {
     CallerForbidden,
     CallerUnknown,
     EndpointForbidden,
+    HeadTooLarge,
     Overloaded,
     QuotaExhausted,
     RateLimited,
@@ -133,6 +137,7 @@ impl Code {
             Self::CallerForbidden => "caller_forbidden",
             Self::CallerUnknown => "caller_unknown",
             Self::EndpointForbidden => "endpoint_forbidden",
+            Self::HeadTooLarge => "head_too_large",
             Self::Overloaded => "overloaded",
             Self::QuotaExhausted => "quota_exhausted",
             Self::RateLimited => "rate_limited",
@@ -185,6 +190,7 @@ impl Error {
             Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, Code::CallerUnknown),
             Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
             Self::EndpointForbidden(_) | Self::Foreign(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
+            Self::HeadTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
             Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
                 (StatusCode::BAD_GATEWAY, Code::UpstreamFailed)
@@ -255,6 +261,7 @@ impl Error {
                 | Self::Malformed(_)
                 | Self::Overloaded(_)
                 | Self::Spool(_)
+                | Self::HeadTooLarge(_)
                 | Self::BodyTooLarge { .. }
         )
     }
@@ -364,11 +371,20 @@ impl From<server::Refusal> for Error {
         use server::Refusal;
 
         Self::BadRequest(Cow::Borrowed(match refusal {
-            Refusal::Malformed => "this is no HTTP/1.1 request",
-            Refusal::HeadTooLarge => "the request's head is longer than 128 KiB or has more than 100 fields",
+            Refusal::Malformed => {
+                "this is no HTTP/1.1 request: its first line, or a header field, can't be read"
+            }
+            Refusal::HeadTooLarge { limit } => {
+                let text = format!("the request's head is longer than {limit} bytes (server.max_head)");
+                return Self::HeadTooLarge(text.into());
+            }
+            Refusal::TooManyFields => {
+                return Self::HeadTooLarge("the request has more than 100 header fields".into());
+            }
+            Refusal::BodyTooLarge { limit } => return Self::BodyTooLarge { limit },
             Refusal::TargetTooLong => "the path and query are longer than 65,534 bytes",
             Refusal::AmbiguousFraming => {
-                "ambiguous framing: send one Content-Length, or Transfer-Encoding: chunked, not both"
+                "ambiguous framing: send one Content-Length, in digits, or Transfer-Encoding: chunked, not both"
             }
             Refusal::RawTarget => {
                 "the path or query holds a `\"`, `<` or `>`, or bytes that are no UTF-8 (GBK?): percent-encode them"
@@ -379,7 +395,10 @@ impl From<server::Refusal> for Error {
             }
             Refusal::NotTls => "this port speaks TLS: write https:// in place of http://",
             Refusal::Overloaded => {
-                return Self::Overloaded("too many connections (server.max_connections)");
+                return Self::Overloaded(
+                    "too many connections, in all (server.max_connections) or from this address \
+                     (server.max_connections_per_address)",
+                );
             }
         }))
     }
@@ -413,6 +432,9 @@ mod tests {
             (Error::BodyTooLarge { limit: 1 }, 413, Some("body_too_large"), -70413),
             (Error::TokenUnavailable(unavailable), 502, Some("token_unavailable"), -70502),
             (Error::from(SendError::Timeout(Duration::ZERO)), 504, Some("upstream_timeout"), -70504),
+            (Error::from(Refusal::HeadTooLarge { limit: 1 }), 431, Some("head_too_large"), -70431),
+            (Error::from(Refusal::TooManyFields), 431, Some("head_too_large"), -70431),
+            (Error::from(Refusal::BodyTooLarge { limit: 1 }), 413, Some("body_too_large"), -70413),
             (Error::from(Refusal::Overloaded), 503, Some("overloaded"), -70503),
             (Error::PlaceholderExpired("why"), 200, None, 40001),
             (Error::WrongSecret, 200, Some("caller_unknown"), 40125),
@@ -429,7 +451,7 @@ mod tests {
             assert!(code.is_none_or(|code| errmsg.starts_with(&format!("wxgate: {code}: "))), "{errmsg}");
             assert!(errmsg.ends_with(" [about]"), "{errmsg}");
             let kept =
-                matches!(status, 413 | 503) || matches!(error, Error::Foreign(_) | Error::Malformed(_));
+                matches!(status, 413 | 431 | 503) || matches!(error, Error::Foreign(_) | Error::Malformed(_));
             let sent = error.answer(ErrorStatus::WECHAT, "").status().as_u16();
             assert_eq!(sent, if kept { status } else { 200 }, "{error:?}");
         }

@@ -264,8 +264,16 @@ impl Handler for Pipeline {
         Box::pin(self.respond(request, peer))
     }
 
+    fn longest_body(&self) -> u64 {
+        self.gate.snapshot.load().directory.options.max_body
+    }
+
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
-        Some(self.reporter.refused(&error, peer.remote()))
+        Some(match refusal {
+            // There may be any number of these.
+            Refusal::Overloaded => self.reporter.turned_away(&error),
+            _ => self.reporter.refused(&error, peer.remote()),
+        })
     }
 }

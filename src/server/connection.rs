@@ -1,7 +1,6 @@
 //! One connection, from its first byte to its close.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -9,24 +8,24 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::answer::on_the_wire;
 use super::count::Count;
 use super::drain::Drain;
 use super::listener::Accepted;
-use super::socket::Socket;
-use super::stream::{Guarded, Look, Progress};
-use super::{Handler, Options, Peer, Refusal, Request, tls};
+use super::pieces::Pieces;
+use super::progress::{Look, Progress};
+use super::socket::{self, Linger, Socket};
+use super::stream::Guarded;
+use super::{Handler, Options, Peer, Refusal, Request, memory, tls};
 use crate::message::body::{Body, ObservedBody, Observer};
-
-/// A longer head is refused; the target alone may have 65,534 bytes.
-const LONGEST_HEAD: usize = 128 * 1024;
 
 /// Serves `accepted` until it closes, the caller falls silent, or a drain lets it go.
 pub(super) async fn serve<H: Handler>(
@@ -34,11 +33,10 @@ pub(super) async fn serve<H: Handler>(
     handler: Rc<H>,
     options: Rc<Options>,
     drain: Rc<Drain>,
-    overloaded: bool,
     count: Arc<Count>,
 ) -> io::Result<()> {
     let peer = accepted.peer();
-    let mut refusal = overloaded.then_some(Refusal::Overloaded);
+    let mut refusal = None;
     let socket = match accepted {
         Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
         Accepted::Unix(stream, _) => Socket::Unix(UnixStream::from_std(stream)?),
@@ -52,12 +50,9 @@ pub(super) async fn serve<H: Handler>(
             socket
         }
     };
-    let progress = Rc::new(Progress::of_one_of(count));
-    let refuse = {
-        let handler = Rc::clone(&handler);
-        Box::new(move |refusal| handler.refuse(refusal, peer).map(|answer| on_the_wire(&answer)))
-    };
-    let guarded = Guarded::new(socket, Rc::clone(&progress), options, refuse);
+    let max_head = options.max_head;
+    let progress = Rc::new(Progress::new(count, max_head));
+    let guarded = Guarded::new(socket, peer, Rc::clone(&progress), options, Rc::clone(&handler));
     let shared = Rc::clone(&progress);
     let service = service_fn(move |request: Request| {
         let (handler, progress) = (Rc::clone(&handler), Rc::clone(&shared));
@@ -67,7 +62,8 @@ pub(super) async fn serve<H: Handler>(
         .timer(TokioTimer::new())
         // The socket's own deadlines tell an idle connection from a slow head; hyper's timer can't.
         .header_read_timeout(None)
-        .max_buf_size(LONGEST_HEAD)
+        .max_header_size(max_head)
+        .max_buf_size(memory::buffer(max_head))
         // One copy costs less than a second iovec for small answers.
         .writev(false)
         .serve_connection(TokioIo::new(guarded), service);
@@ -102,19 +98,35 @@ pub(super) async fn serve<H: Handler>(
     Ok(())
 }
 
+/// Tells a caller for which there is no room, and reads nothing before that. TLS would have to be
+/// spoken first.
+pub(super) async fn refuse<H: Handler>(accepted: Accepted, handler: &H) -> io::Result<()> {
+    let peer = accepted.peer();
+    let mut socket = match accepted {
+        Accepted::Tcp(stream, _) => Socket::Tcp(TcpStream::from_std(stream)?),
+        Accepted::Unix(stream, _) => Socket::Unix(UnixStream::from_std(stream)?),
+        Accepted::Tls(..) => return Ok(()),
+    };
+    if let Some(answer) = handler.refuse(Refusal::Overloaded, peer) {
+        // A fresh socket has room for it.
+        socket.write_all(&on_the_wire(&answer)).await?;
+        socket::discard(&mut socket, Linger::SHORT).await;
+    }
+    Ok(())
+}
+
 async fn dispatch<H: Handler>(
     handler: &H,
     progress: &Rc<Progress>,
     request: Request,
     peer: Peer,
     refusal: Option<Refusal>,
-) -> http::Response<ObservedBody<Body, Answering>> {
+) -> http::Response<ObservedBody<Pieces<Body>, Answering>> {
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.writing.set(true);
     let answering = Answering::begin(Rc::clone(progress));
-    let refusal =
-        if progress.framing.borrow().is_ambiguous(index) { Some(Refusal::AmbiguousFraming) } else { refusal };
+    let refusal = progress.refusal(index, handler).or(refusal);
     let refused = refusal.and_then(|refusal| handler.refuse(refusal, peer));
     let refusing = refused.is_some();
     let mut response = match refused {
@@ -125,7 +137,7 @@ async fn dispatch<H: Handler>(
     if refusing || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| ObservedBody::new(body, answering))
+    response.map(|body| ObservedBody::new(Pieces::of(body), answering))
 }
 
 /// Drives the `index`th request only while its caller is there: who gave up and tries again must
@@ -144,21 +156,6 @@ async fn attended<T>(progress: &Progress, index: u64, answer: impl Future<Output
         answer.as_mut().poll(context)
     })
     .await
-}
-
-/// An answer as bytes, for the places where hyper has none to encode.
-fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
-    let mut head = String::with_capacity(256);
-    let status = answer.status();
-    let reason = status.canonical_reason().unwrap_or("Refused");
-    let _ = write!(head, "HTTP/1.1 {} {reason}\r\n", status.as_u16());
-    for (name, value) in answer.headers() {
-        let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap_or_default());
-    }
-    let _ = write!(head, "content-length: {}\r\nconnection: close\r\n\r\n", answer.body().len());
-    let mut bytes = head.into_bytes();
-    bytes.extend_from_slice(answer.body());
-    bytes.into()
 }
 
 /// While it lives a request is at work; when hyper has taken the last of its answer, the connection

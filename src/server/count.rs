@@ -34,15 +34,11 @@ impl Count {
     }
 }
 
-/// How many connections a server has; it may outlive the server.
-#[derive(Clone, Debug)]
-pub struct Connections(pub(super) Vec<Arc<Count>>);
-
-impl Connections {
-    /// Adds them to a scrape.
-    pub fn expose(&self, out: &mut Exposition) {
-        let sum = |of: fn(&Count) -> &AtomicUsize| -> usize {
-            self.0.iter().map(|count| of(count).load(Ordering::Relaxed)).sum()
+impl Count {
+    /// Adds the connections of all workers to a scrape.
+    pub(super) fn expose(workers: &[Arc<Self>], out: &mut Exposition) {
+        let sum = |of: fn(&Self) -> &AtomicUsize| -> usize {
+            workers.iter().map(|count| of(count).load(Ordering::Relaxed)).sum()
         };
         let active = sum(|count| &count.active);
         let idle = sum(|count| &count.open).saturating_sub(active);

@@ -18,6 +18,11 @@ pub trait Handler: 'static {
     /// Answers one request. Dropped unfinished when the caller hangs up.
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response>;
 
+    /// The longest body of a request: a chunk that is longer is refused as soon as it is announced.
+    fn longest_body(&self) -> u64 {
+        u64::MAX
+    }
+
     /// The answer where no request could be made of what came; `None` leaves it to the HTTP
     /// library.
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
@@ -62,14 +67,26 @@ pub enum Refusal {
     RawTarget,
     /// TLS where plain HTTP is spoken.
     NotHttp,
-    /// The head is longer than the server takes.
-    HeadTooLarge,
+    /// The head is longer than [`Options::max_head`](super::Options::max_head).
+    HeadTooLarge {
+        /// Bytes that it may have.
+        limit: usize,
+    },
+    /// More header fields than 100.
+    TooManyFields,
+    /// The body says that it is longer than [`Handler::longest_body`], or than any can be.
+    BodyTooLarge {
+        /// Bytes that it may have.
+        limit: u64,
+    },
     /// The request target is longer than 65,534 bytes.
     TargetTooLong,
     /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC
     /// 9112, 6.3: request smuggling).
     AmbiguousFraming,
-    /// More connections than [`Options::max_connections`](super::Options::max_connections).
+    /// More connections than [`Options::max_connections`](super::Options::max_connections), or more
+    /// from this address than
+    /// [`max_connections_per_address`](super::Options::max_connections_per_address). Nothing was read.
     Overloaded,
     /// Plain HTTP where TLS is spoken.
     NotTls,

@@ -1,14 +1,22 @@
 //! Accepts connections, spreads them over workers, parses HTTP/1.1 and drains.
 
+mod admission;
+mod answer;
 mod certificate;
 mod connection;
 mod count;
 mod drain;
+mod fault;
 mod framing;
 mod handler;
 mod handshakes;
 mod listener;
+mod memory;
 mod options;
+mod pace;
+mod patience;
+mod pieces;
+mod progress;
 mod remote;
 mod repeated;
 mod socket;
@@ -25,17 +33,21 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::count::Connections;
+use self::admission::Admission;
+pub use self::admission::Connections;
 use self::count::Count;
+pub use self::fault::BodyFault;
 pub use self::handler::{Handler, Peer, Refusal, Request, Response};
 use self::listener::{Accepted, Accepting};
 pub use self::listener::{BindError, Listener};
+pub use self::memory::{TLS_MEMORY, most_held, most_memory};
 pub use self::options::{Address, Options};
+pub use self::pace::Pace;
 pub use self::remote::TrustedProxies;
 pub use self::repeated::Repeated;
 pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
-use self::worker::{Assignment, Stage, Worker};
+use self::worker::{Assignment, Stage};
 
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
@@ -44,7 +56,7 @@ pub struct Server {
     stage: watch::Sender<Stage>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
-    counts: Vec<Arc<Count>>,
+    admission: Arc<Admission>,
     drain_timeout: Duration,
 }
 
@@ -76,33 +88,33 @@ impl Server {
             listeners.into_iter().map(Listener::into_accepting).collect::<io::Result<Vec<_>>>()?;
         let (stage, _) = watch::channel(Stage::Serving);
         let make_handler = Arc::new(make_handler);
+        let counts: Vec<_> = (0..workers.max(1)).map(|_| Arc::new(Count::default())).collect();
+        let admission = Arc::new(Admission::new(counts, &options));
         let mut server = Self {
             addresses,
             stage,
             ended: Vec::new(),
             threads: Vec::new(),
-            counts: Vec::new(),
+            admission: Arc::clone(&admission),
             drain_timeout: options.drain_timeout,
         };
         let mut routes = Vec::new();
         for index in 0..workers.max(1) {
             let (assignments, receiver) = mpsc::unbounded_channel();
             let (ended, has_ended) = oneshot::channel();
-            let connections = Arc::new(Count::default());
-            routes.push(Worker { assignments, connections: Arc::clone(&connections) });
-            server.counts.push(Arc::clone(&connections));
+            routes.push(assignments);
             server.ended.push(has_ended);
             let make_handler = Arc::clone(&make_handler);
             let (options, stage) = (options.clone(), server.stage.subscribe());
-            server.threads.push(std::thread::Builder::new().name(format!("{name}-{index}")).spawn(
-                move || {
-                    worker::run(move || make_handler(index), options, receiver, connections, stage, ended)
-                },
-            )?);
+            server.threads.push(
+                std::thread::Builder::new().name(format!("{name}-{index}")).spawn(move || {
+                    worker::run(move || make_handler(index), options, receiver, stage, ended)
+                })?,
+            );
         }
         let routes = Arc::new(routes);
         for listener in listeners {
-            let acceptor = Acceptor { routes: Arc::clone(&routes), max_connections: options.max_connections };
+            let acceptor = Acceptor { routes: Arc::clone(&routes), admission: Arc::clone(&admission) };
             #[expect(clippy::disallowed_methods, reason = "ends with the stage; the workers are joined")]
             tokio::spawn(acceptor.run(listener, server.stage.subscribe()));
         }
@@ -116,17 +128,17 @@ impl Server {
 
     /// Connections open now.
     pub fn connections(&self) -> usize {
-        self.counts.iter().map(|count| count.get()).sum()
+        self.admission.open()
     }
 
-    /// Tells how many connections there are, as long as it is asked.
+    /// A handle to its connections.
     pub fn count(&self) -> Connections {
-        Connections(self.counts.clone())
+        Connections(Arc::clone(&self.admission))
     }
 
     /// Connections open now, worker by worker.
     pub fn connections_by_worker(&self) -> Vec<usize> {
-        self.counts.iter().map(|count| count.get()).collect()
+        self.admission.workers().iter().map(|count| count.get()).collect()
     }
 
     /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off
@@ -163,13 +175,10 @@ impl Server {
 }
 
 struct Acceptor {
-    routes: Arc<Vec<Worker>>,
-    max_connections: usize,
+    /// The ways to the workers.
+    routes: Arc<Vec<mpsc::UnboundedSender<Assignment>>>,
+    admission: Arc<Admission>,
 }
-
-/// Above the limit, as many again are still answered that the server is full; the rest is closed at
-/// once.
-const REFUSED_AT_ONCE: usize = 256;
 
 impl Acceptor {
     async fn run(self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
@@ -191,19 +200,26 @@ impl Acceptor {
         }
     }
 
+    /// Hands a connection to the worker that has the fewest. One for which there is no room is
+    /// closed, or told so by the worker if it is plain.
     fn assign(&self, accepted: Accepted, turn: usize) {
-        let total: usize = self.routes.iter().map(|worker| worker.connections.get()).sum();
-        if total >= self.max_connections + REFUSED_AT_ONCE {
-            return;
-        }
-        let count = self.routes.len();
-        let fewest =
-            (0..count).map(|step| (turn + step) % count).min_by_key(|at| self.routes[*at].connections.get());
-        if let Some(worker) = fewest.and_then(|at| self.routes.get(at)) {
-            worker.connections.add();
-            let overloaded = total >= self.max_connections;
-            // A worker that is gone has ended its connections with it.
-            let _ = worker.assignments.send(Assignment { accepted, overloaded });
-        }
+        let workers = self.admission.workers();
+        let count = workers.len();
+        let fewest = (0..count).map(|step| (turn + step) % count).min_by_key(|at| workers[*at].get());
+        let Some((worker, route)) = fewest.and_then(|at| Some((at, self.routes.get(at)?))) else { return };
+        let peer = accepted.peer();
+        let assignment = match self.admission.admit(worker, peer) {
+            Ok(place) => Assignment::Served(accepted, place),
+            Err(reason) => {
+                self.admission.refused(reason, peer);
+                if matches!(accepted, Accepted::Tls(..)) {
+                    return;
+                }
+                let Some(answered) = self.admission.answer() else { return };
+                Assignment::Refused(accepted, answered)
+            }
+        };
+        // A worker that is gone has ended its connections with it.
+        let _ = route.send(assignment);
     }
 }

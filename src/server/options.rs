@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Pace;
+
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -15,17 +17,41 @@ pub enum Address {
 /// How connections are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Bytes of a request's head, from its first line to the empty one. A longer one is refused.
+    pub max_head: usize,
     /// Connections open at once; what comes beyond is answered by
     /// [`Handler::refuse`](super::Handler::refuse) and closed.
     pub max_connections: usize,
+    /// The same from one address, of IPv6 from one network of 64 bits. This machine and trusted
+    /// proxies have no such limit.
+    pub max_connections_per_address: usize,
     /// From a request's first byte to the end of its head; also for a TLS handshake.
     pub head_timeout: Duration,
     /// Between two requests of a connection.
     pub idle_timeout: Duration,
     /// Longest silence while a request's body is awaited.
     pub body_timeout: Duration,
+    /// How fast a request's body must come.
+    pub pace: Pace,
     /// Longest time that a caller may take no byte of an answer.
     pub write_timeout: Duration,
     /// From the call to stop until what still runs is cut off.
     pub drain_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            max_head: 32 * 1024,
+            max_connections: 10_000,
+            max_connections_per_address: 5_000,
+            head_timeout: seconds(10),
+            idle_timeout: seconds(75),
+            body_timeout: seconds(30),
+            pace: Pace::default(),
+            write_timeout: seconds(30),
+            drain_timeout: seconds(30),
+        }
+    }
 }

@@ -18,16 +18,27 @@ pub(super) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// How long a caller that was refused may go on sending, in all and with pauses.
-const LINGER: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
+/// How long a caller that was refused may go on sending.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Linger {
+    in_all: Duration,
+    pause: Duration,
+}
+
+impl Linger {
+    /// Of one whose request was read.
+    pub(super) const LONG: Self = Self { in_all: Duration::from_secs(10), pause: Duration::from_secs(2) };
+    /// Of one for which there is no room.
+    pub(super) const SHORT: Self = Self { in_all: Duration::from_secs(2), pause: Duration::from_secs(1) };
+}
 
 /// Ends our side and takes what the caller still sends. Closing with unread bytes would reset the
 /// connection, and the reset would overtake what was said last.
-pub(super) async fn discard(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
-    let (in_all, pause) = LINGER;
+pub(super) async fn discard(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), linger: Linger) {
+    let Linger { in_all, pause } = linger;
     let discard = async {
         stream.shutdown().await?;
-        let mut scratch = vec![0; 64 * 1024];
+        let mut scratch = vec![0; 16 * 1024];
         while let Ok(Ok(1..)) = timeout(pause, stream.read(&mut scratch)).await {}
         io::Result::Ok(())
     };

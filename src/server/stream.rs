@@ -1,69 +1,27 @@
 //! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would
 //! give by itself.
 
-use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::count::Count;
-use super::framing::{Framing, Place};
-use super::socket::{self, Socket};
-use super::{Options, Refusal};
-
-/// What the socket, the service and the answer's body of one connection know together.
-#[derive(Debug)]
-pub(super) struct Progress {
-    /// The worker's, of which this connection is one.
-    pub(super) count: Arc<Count>,
-    /// Between a request's dispatch and the end of its answer's body.
-    pub(super) answering: Cell<bool>,
-    /// Requests handed to the handler so far.
-    pub(super) dispatched: Cell<u64>,
-    /// From a request's dispatch until the last byte of its answer is with the kernel: silence is
-    /// no idleness then.
-    pub(super) writing: Cell<bool>,
-    /// An answer has ended since this was last looked at.
-    pub(super) flushed: Cell<bool>,
-    pub(super) framing: RefCell<Framing>,
-    pub(super) look: Cell<Look>,
-}
-
-/// A look at the socket, whether the caller is still there. hyper notices a hang-up by reading on,
-/// which it doesn't while what follows the request lies in its buffer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Look {
-    #[default]
-    None,
-    /// Wanted before the request's future goes on.
-    Wanted,
-    /// The caller is there.
-    There,
-}
+use super::answer::on_the_wire;
+use super::fault::BodyFault;
+use super::framing::Place;
+use super::pace::Arrival;
+use super::patience::Patience;
+use super::progress::{Look, Progress};
+use super::socket::{self, Linger, Socket};
+use super::{Handler, Options, Peer, Refusal};
 
 /// The type of the record with which TLS begins; no method of HTTP's does.
 const TLS_HANDSHAKE: u8 = 22;
-
-impl Progress {
-    pub(super) fn of_one_of(count: Arc<Count>) -> Self {
-        Self {
-            count,
-            answering: Cell::default(),
-            dispatched: Cell::default(),
-            writing: Cell::default(),
-            flushed: Cell::default(),
-            framing: RefCell::default(),
-            look: Cell::default(),
-        }
-    }
-}
 
 /// What a silence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +32,16 @@ enum Silence {
 }
 
 /// The socket as hyper sees it.
-pub(super) struct Guarded {
+pub(super) struct Guarded<H> {
     socket: Socket,
+    peer: Peer,
     progress: Rc<Progress>,
     options: Rc<Options>,
+    handler: Rc<H>,
     reading: Patience<Silence>,
     writing: Patience<()>,
-    refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
+    /// The body that is waited for, if one is.
+    arrival: Option<Box<Arrival>>,
     substitute: Option<Bytes>,
     /// What couldn't be parsed has its answer.
     refused: bool,
@@ -90,63 +51,23 @@ pub(super) struct Guarded {
     ended: bool,
 }
 
-/// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer
-/// that goes off early is set anew, so that a busy connection touches the timer wheel once in many
-/// requests.
-#[derive(Debug)]
-struct Patience<Reason> {
-    since: Option<(Reason, Instant)>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl<Reason: PartialEq> Patience<Reason> {
-    fn new() -> Self {
-        Self { since: None, timer: None }
-    }
-
-    fn progress(&mut self) {
-        self.since = None;
-    }
-
-    /// Ready when silence for `reason` has lasted `limit`.
-    fn poll_lost(&mut self, reason: Reason, limit: Duration, context: &mut Context<'_>) -> Poll<()> {
-        let since = match &self.since {
-            Some((same, since)) if *same == reason => *since,
-            _ => {
-                let now = Instant::now();
-                self.since = Some((reason, now));
-                now
-            }
-        };
-        let deadline = since + limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if timer.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
-}
-
-impl Guarded {
+impl<H: Handler> Guarded<H> {
     pub(super) fn new(
         socket: Socket,
+        peer: Peer,
         progress: Rc<Progress>,
         options: Rc<Options>,
-        refuse: Box<dyn Fn(Refusal) -> Option<Bytes>>,
+        handler: Rc<H>,
     ) -> Self {
         Self {
             socket,
+            peer,
             progress,
             options,
+            handler,
             reading: Patience::new(),
             writing: Patience::new(),
-            refuse,
+            arrival: None,
             substitute: None,
             refused: false,
             first: None,
@@ -159,20 +80,28 @@ impl Guarded {
         if std::mem::replace(&mut self.refused, true) {
             return Ok(());
         }
-        match (self.refuse)(self.cause_of(Refusal::Malformed)) {
+        match self.refuse(Refusal::Malformed) {
             Some(answer) => self.write_all(&answer).await,
             None => Ok(()),
         }
     }
 
+    /// The answer to what hyper refuses as this.
+    fn refuse(&self, refusal: Refusal) -> Option<Bytes> {
+        self.handler.refuse(self.cause_of(refusal), self.peer).map(|answer| on_the_wire(&answer))
+    }
+
     /// What it really was that hyper refuses as this.
     fn cause_of(&self, refusal: Refusal) -> Refusal {
-        let framing = self.progress.framing.borrow();
+        if self.first == Some(TLS_HANDSHAKE) {
+            return Refusal::NotHttp;
+        }
+        // hyper refuses by itself what it can't frame at all.
+        if let Some(known) = self.progress.refusal(self.progress.dispatched.get(), &*self.handler) {
+            return known;
+        }
         match refusal {
-            _ if self.first == Some(TLS_HANDSHAKE) => Refusal::NotHttp,
-            // hyper refuses by itself what it can't frame at all.
-            _ if framing.is_ambiguous(self.progress.dispatched.get()) => Refusal::AmbiguousFraming,
-            Refusal::Malformed if framing.has_raw_target() => Refusal::RawTarget,
+            Refusal::Malformed if self.progress.framing.borrow().has_raw_target() => Refusal::RawTarget,
             refusal => refusal,
         }
     }
@@ -180,19 +109,71 @@ impl Guarded {
     /// Takes what the caller still sends of a request that was answered already.
     pub(super) async fn linger(mut self) {
         if !self.ended && self.progress.framing.borrow().place() != Place::Between {
-            socket::discard(&mut self.socket).await;
+            socket::discard(&mut self.socket, Linger::LONG).await;
         }
     }
 
-    /// What is awaited from the caller, if anything.
-    fn awaited(&self) -> Option<(Silence, Duration)> {
-        match self.progress.framing.borrow().place() {
+    /// What is awaited from the caller, if anything, and for how long.
+    fn awaited(&mut self) -> Option<(Silence, Duration)> {
+        let place = self.progress.framing.borrow().place();
+        match place {
             Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
-                Some((Silence::Body, self.options.body_timeout))
+                Some((Silence::Body, self.body_awaited()))
             }
             _ if self.progress.writing.get() => None,
             Place::Head => Some((Silence::Head, self.options.head_timeout)),
             Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
+        }
+    }
+
+    /// How long more of the body is awaited.
+    fn body_awaited(&mut self) -> Duration {
+        let (request, body) = self.progress.framing.borrow().body();
+        let arrival = match self.arrival.take().filter(|arrival| arrival.is_of(request)) {
+            Some(arrival) => arrival,
+            None => Box::new(Arrival::new(self.options.pace, request, body.came)),
+        };
+        let arrival = self.arrival.insert(arrival);
+        arrival.awaited(body.length, Instant::now()).min(self.options.body_timeout)
+    }
+
+    /// Notes what has come of a body that was waited for.
+    fn body_comes(&mut self) {
+        let Some(arrival) = &mut self.arrival else { return };
+        let (request, body) = self.progress.framing.borrow().body();
+        if arrival.is_of(request) {
+            arrival.comes(body.came, Instant::now());
+        } else {
+            self.arrival = None;
+        }
+    }
+
+    /// Why the body of the request at work is given up, if what came of it last is a reason.
+    fn body_fault(&self) -> Option<BodyFault> {
+        if !matches!(self.progress.framing.borrow().place(), Place::Chunk(_) | Place::Lost) {
+            return None;
+        }
+        let index = self.progress.dispatched.get().checked_sub(1)?;
+        match self.progress.refusal(index, &*self.handler)? {
+            Refusal::BodyTooLarge { limit } => Some(BodyFault::TooLong { limit }),
+            _ => None,
+        }
+    }
+
+    /// Gives up a caller that is too slow.
+    fn lost(&mut self, silence: Silence) -> io::Error {
+        let slow = silence == Silence::Body
+            && self.arrival.as_ref().is_some_and(|arrival| arrival.is_late(Instant::now()));
+        if slow {
+            // Who still sends is lingered for, or the answer would be lost to a reset.
+            return BodyFault::Slow.into();
+        }
+        self.ended = true;
+        match silence {
+            Silence::Body => BodyFault::Silent.into(),
+            Silence::Between | Silence::Head => {
+                io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")
+            }
         }
     }
 
@@ -230,12 +211,12 @@ fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
     Some(match status {
         b"14" => Refusal::TargetTooLong,
-        b"31" => Refusal::HeadTooLarge,
+        b"31" => Refusal::TooManyFields,
         _ => Refusal::Malformed,
     })
 }
 
-impl AsyncRead for Guarded {
+impl<H: Handler> AsyncRead for Guarded<H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -249,10 +230,12 @@ impl AsyncRead for Guarded {
             self.first = self.first.or_else(|| fresh.first().copied());
             self.progress.framing.borrow_mut().observe(fresh);
             // A head has one deadline from its first byte, however its bytes trickle in.
-            if !matches!(&self.reading.since, Some((Silence::Head, _)))
-                || self.progress.framing.borrow().place() != Place::Head
-            {
+            if !self.reading.is_for(&Silence::Head) || self.progress.framing.borrow().place() != Place::Head {
                 self.reading.progress();
+            }
+            self.body_comes();
+            if let Some(fault) = self.body_fault() {
+                return Poll::Ready(Err(fault.into()));
             }
             return read;
         }
@@ -261,12 +244,11 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         };
         ready!(self.reading.poll_lost(silence, limit, context));
-        self.ended = true;
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")))
+        Poll::Ready(Err(self.lost(silence)))
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<H: Handler> AsyncWrite for Guarded<H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -279,7 +261,7 @@ impl AsyncWrite for Guarded {
             && let Some(refusal) = own_answer(bytes)
         {
             self.refused = true;
-            self.substitute = (self.refuse)(self.cause_of(refusal));
+            self.substitute = self.refuse(refusal);
         }
         while let Some(mut rest) = self.substitute.take() {
             match self.poll_socket_write(context, &rest) {

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificate;
 use super::handshakes::Failures;
-use super::socket::{self, Socket};
+use super::socket::{self, Linger, Socket};
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 
@@ -171,7 +171,7 @@ pub(super) async fn open(
             Err((error, mut stream)) => {
                 failed(&error);
                 // Without it the alert, which says why, is lost to a reset.
-                socket::discard(&mut stream).await;
+                socket::discard(&mut stream, Linger::LONG).await;
                 Err(error)
             }
         }

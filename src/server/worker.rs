@@ -1,35 +1,23 @@
 //! A thread with a runtime of its own: it keeps a connection from its first byte to its last.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::count::Count;
+use super::admission::{Answered, Place};
 use super::drain::Drain;
 use super::listener::Accepted;
 use super::{Handler, Options, connection};
 
-/// A place among a worker's connections, given back on drop.
-struct Place(Arc<Count>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.remove();
-    }
-}
-
 /// What the acceptor sends.
-pub(super) struct Assignment {
-    pub(super) accepted: Accepted,
-    pub(super) overloaded: bool,
-}
-
-/// The way to a worker.
-pub(super) struct Worker {
-    pub(super) assignments: mpsc::UnboundedSender<Assignment>,
-    pub(super) connections: Arc<Count>,
+pub(super) enum Assignment {
+    /// To be served.
+    Served(Accepted, Place),
+    /// To be told that there is no room.
+    Refused(Accepted, Answered),
 }
 
 /// How far the end has come.
@@ -48,7 +36,6 @@ pub(super) fn run<H: Handler>(
     handler: impl FnOnce() -> H,
     options: Options,
     assignments: mpsc::UnboundedReceiver<Assignment>,
-    connections: Arc<Count>,
     stage: watch::Receiver<Stage>,
     ended: oneshot::Sender<()>,
 ) {
@@ -62,7 +49,7 @@ pub(super) fn run<H: Handler>(
     let local = LocalSet::new();
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
-        let serving = serve(handler, Rc::new(options), assignments, connections, stage);
+        let serving = serve(handler, Rc::new(options), assignments, stage);
         // A task of its own, since `block_on` polls what it is given whenever any task of the
         // worker was woken.
         tokio::task::spawn_local(serving).await
@@ -76,7 +63,6 @@ async fn serve<H: Handler>(
     handler: Rc<H>,
     options: Rc<Options>,
     mut assignments: mpsc::UnboundedReceiver<Assignment>,
-    connections: Arc<Count>,
     mut stage: watch::Receiver<Stage>,
 ) -> bool {
     let drain = Rc::new(Drain::default());
@@ -85,20 +71,28 @@ async fn serve<H: Handler>(
     loop {
         tokio::select! {
             assignment = assignments.recv(), if open => {
-                let Some(Assignment { accepted, overloaded }) = assignment else {
-                    open = false;
-                    drain.begin();
-                    continue;
-                };
-                let (place, count) = (Place(Arc::clone(&connections)), Arc::clone(&connections));
-                let (handler, options, drain) = (Rc::clone(&handler), Rc::clone(&options), Rc::clone(&drain));
-                tasks.spawn_local(async move {
-                    let _place = place;
-                    let serving = connection::serve(accepted, handler, options, drain, overloaded, count);
-                    if let Err(error) = serving.await {
-                        tracing::debug!(error = &error as &dyn std::error::Error, "connection could not be served");
+                let handler = Rc::clone(&handler);
+                match assignment {
+                    Some(Assignment::Served(accepted, place)) => {
+                        let (options, drain) = (Rc::clone(&options), Rc::clone(&drain));
+                        tasks.spawn_local(async move {
+                            let count = Arc::clone(place.worker());
+                            told(connection::serve(accepted, handler, options, drain, count).await);
+                            drop(place);
+                        });
                     }
-                });
+                    Some(Assignment::Refused(accepted, answered)) => {
+                        tasks.spawn_local(async move {
+                            told(connection::refuse(accepted, &*handler).await);
+                            drop(answered);
+                        });
+                    }
+                    None => {
+                        open = false;
+                        drain.begin();
+                        continue;
+                    }
+                }
             }
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             changed = stage.changed() => {
@@ -113,5 +107,12 @@ async fn serve<H: Handler>(
         if drain.begun() && tasks.is_empty() && (!open || assignments.is_empty()) {
             return true;
         }
+    }
+}
+
+/// A caller's doing, not ours.
+fn told(ended: io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(error = &error as &dyn std::error::Error, "connection could not be served");
     }
 }

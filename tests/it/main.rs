@@ -28,5 +28,6 @@ mod otlp;
 mod proxy;
 mod readme;
 mod sandbox;
+mod server;
 mod store;
 mod token;

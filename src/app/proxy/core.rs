@@ -19,7 +19,7 @@ use crate::observe::trace::{self, Traces};
 use crate::pipeline::Gate;
 use crate::quota::Quota;
 use crate::quota::limit::Limits;
-use crate::server::{self, Address, Tls};
+use crate::server::{self, Address, Connections, Tls};
 use crate::store;
 use crate::token::Manager;
 use crate::upstream::Upstreams;
@@ -40,6 +40,8 @@ pub(super) struct Core {
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) admin: Arc<Admin>,
     pub(super) callbacks: Arc<Callbacks>,
+    /// Of callers.
+    pub(super) connections: Connections,
     pub(super) log: Arc<AccessLog>,
     pub(super) traces: Arc<Traces>,
     /// Of the proxy's listeners, if they speak it.
@@ -106,10 +108,13 @@ impl Fixed {
             trace,
         } = self;
         let server::Options {
+            max_head,
             max_connections,
+            max_connections_per_address,
             head_timeout,
             idle_timeout,
             body_timeout,
+            pace: _,
             write_timeout,
             drain_timeout,
         } = server;
@@ -121,7 +126,12 @@ impl Fixed {
         let differences = [
             ("server.listen", *listen != new.listen),
             ("server.workers", *workers != new.workers),
+            ("server.max_head", *max_head != new.server.max_head),
             ("server.max_connections", *max_connections != new.server.max_connections),
+            (
+                "server.max_connections_per_address",
+                *max_connections_per_address != new.server.max_connections_per_address,
+            ),
             ("server.head_timeout", *head_timeout != new.server.head_timeout),
             ("server.idle_timeout", *idle_timeout != new.server.idle_timeout),
             ("server.body_timeout", *body_timeout != new.server.body_timeout),

@@ -72,6 +72,7 @@ impl Core {
         }
         self.callbacks.configure(config.callback.platforms.clone());
         self.callbacks.trust(config.pipeline.trusted_proxies.clone());
+        self.connections.trust(config.pipeline.trusted_proxies.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.trusted_proxies.store(Arc::new(config.pipeline.trusted_proxies.clone()));
         self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));

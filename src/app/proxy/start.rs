@@ -117,6 +117,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         Pipeline::new(Arc::clone(&of_gate), gauges, &of_log, of_traces.tracer(), worker)
     })
     .map_err(StartError::Thread)?;
+    let connections = proxy.count();
+    connections.trust(config.pipeline.trusted_proxies.clone());
     let core = Arc::new_cyclic(|core| Core {
         admin: Arc::new(Admin {
             scope: Scope::of(admin_listener.address()),
@@ -143,7 +145,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(alerts.clone(), Alerts::expose),
                 exposer(exporter.clone(), Exporter::expose),
                 exposer(store.clone(), Store::expose),
-                exposer(proxy.count(), Connections::expose),
+                exposer(connections.clone(), Connections::expose),
                 exposer(caller_tls.clone(), |tls, out| Tls::expose(tls.as_ref(), out)),
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
                 exposer(gauges, |gauges, out| upstream_connections(gauges, out)),
@@ -163,6 +165,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         expiry,
         exporter,
         callbacks: Arc::clone(&callbacks),
+        connections,
         upstreams,
         log,
         traces,

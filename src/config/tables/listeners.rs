@@ -1,7 +1,6 @@
 //! `[server]` and `[admin]`: who may reach the proxy.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -10,7 +9,7 @@ use crate::config::options::AdminConfig;
 use crate::config::reader::address::{is_local, parse_address, read_host};
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
-use crate::config::reader::units::positive;
+use crate::config::reader::units::{Size, positive};
 use crate::config::reader::values::{Field, Item, Strings};
 use crate::server::{Address, Options, TrustedProxies};
 
@@ -19,6 +18,10 @@ const MOST_WORKERS: u64 = 1024;
 
 /// Bytes of an admin token that nobody guesses.
 const SHORTEST_TOKEN: usize = 16;
+/// What `server.max_head` may be: SDKs send a few hundred bytes, and each connection may take a
+/// multiple of it.
+const SHORTEST_HEAD: usize = 1024;
+const LONGEST_HEAD: usize = 1024 * 1024;
 
 /// A listener and where it was written.
 pub(in crate::config) type Listener = (Address, Place);
@@ -134,24 +137,42 @@ pub(super) fn open_to_others(listeners: &[Listener]) -> Option<&Address> {
 }
 
 pub(in crate::config) fn server_options(raw: &file::Server, report: &mut Report<'_>) -> Options {
-    let seconds = Duration::from_secs;
+    let default = Options::default();
+    let max_connections = max_connections(&raw.max_connections, default.max_connections, report);
     Options {
-        max_connections: max_connections(&raw.max_connections, report),
-        head_timeout: positive(&raw.head_timeout, seconds(10), report),
-        idle_timeout: positive(&raw.idle_timeout, seconds(75), report),
-        body_timeout: positive(&raw.body_timeout, seconds(30), report),
-        write_timeout: positive(&raw.write_timeout, seconds(30), report),
-        drain_timeout: raw.drain_timeout.or(seconds(30)),
+        max_head: max_head(&raw.max_head, default.max_head, report),
+        max_connections,
+        max_connections_per_address: match raw.max_connections_per_address.or(0) {
+            0 => max_connections.div_ceil(2),
+            number => usize::try_from(number).unwrap_or(usize::MAX),
+        },
+        head_timeout: positive(&raw.head_timeout, default.head_timeout, report),
+        idle_timeout: positive(&raw.idle_timeout, default.idle_timeout, report),
+        body_timeout: positive(&raw.body_timeout, default.body_timeout, report),
+        pace: default.pace,
+        write_timeout: positive(&raw.write_timeout, default.write_timeout, report),
+        drain_timeout: raw.drain_timeout.or(default.drain_timeout),
     }
 }
 
-fn max_connections(field: &Field<u64>, report: &mut Report<'_>) -> usize {
-    let Some(item) = field.item() else { return 10_000 };
+fn max_connections(field: &Field<u64>, default: usize, report: &mut Report<'_>) -> usize {
+    let Some(item) = field.item() else { return default };
     match usize::try_from(item.value) {
         Ok(number) if number > 0 => number,
         _ => {
             report.error(&item.place, "is out of range, expected a number from 1");
             1
+        }
+    }
+}
+
+fn max_head(field: &Field<Size>, default: usize, report: &mut Report<'_>) -> usize {
+    let Some(item) = field.item() else { return default };
+    match usize::try_from(item.value.0) {
+        Ok(bytes) if (SHORTEST_HEAD..=LONGEST_HEAD).contains(&bytes) => bytes,
+        _ => {
+            report.error(&item.place, "is out of range, expected a size from \"1KiB\" to \"1MiB\"");
+            default
         }
     }
 }

@@ -7,8 +7,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::memory::{Memory, Reservation};
+use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::pipeline::error::Error;
+use crate::server::BodyFault;
 
 /// How long it may take in all, as long as nobody knows who sends it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -88,10 +90,19 @@ async fn read(
 
 /// The next data of a body; trailers are dropped.
 pub(super) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Error> {
-    let broke_off = |source| Error::Malformed(format!("the request's body broke off: {source}").into());
     match body.frame().await {
         None => Ok(None),
-        Some(frame) => Ok(Some(frame.map_err(broke_off)?.into_data().unwrap_or_default())),
+        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Some(Err(error)) => Err(broke_off(&error)),
+    }
+}
+
+/// Why a caller's body did not come whole.
+pub(super) fn broke_off(source: &hyper::Error) -> Error {
+    match BodyFault::of(source) {
+        Some(BodyFault::TooLong { limit }) => Error::BodyTooLarge { limit },
+        Some(fault) => Error::Malformed(format!("the request's body broke off: {fault}").into()),
+        None => Error::Malformed(format!("the request's body broke off: {}", Chain(source)).into()),
     }
 }
 

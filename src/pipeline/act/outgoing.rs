@@ -149,4 +149,4 @@ fn poll_data(body: &mut Incoming, context: &mut Context<'_>) -> Poll<Option<Resu
 /// The caller broke off its upload; what WeChat got of it is cut short too and counts for nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the caller broke off its upload")]
-pub(crate) struct CallerBroke(#[source] hyper::Error);
+pub(crate) struct CallerBroke(#[source] pub(super) hyper::Error);

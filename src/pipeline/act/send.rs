@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::ahead::BodyStart;
+use super::ahead::{BodyStart, broke_off};
 use super::body::Source;
 use super::memory::Memory;
 use super::outgoing::{CallerBroke, Outgoing};
@@ -144,8 +144,8 @@ pub(crate) async fn send(
         SendError::Broken { stale, .. } => *stale && !once && patience.is_left(),
         SendError::Connect(_) | SendError::Switched | SendError::Timeout(_) | SendError::Stalled(_) => false,
     };
-    if is_callers_doing(&error) {
-        return Err(Error::BadRequest("the request's body broke off".into()));
+    if let Some(CallerBroke(source)) = callers_doing(&error) {
+        return Err(broke_off(source));
     }
     if !repeatable || !sending.is_replayable() {
         return Err(error.into());
@@ -155,6 +155,6 @@ pub(crate) async fn send(
     Ok(ready.send(request, patience).await?)
 }
 
-fn is_callers_doing(error: &SendError) -> bool {
-    causes(error).any(|cause| cause.is::<CallerBroke>())
+fn callers_doing(error: &SendError) -> Option<&CallerBroke> {
+    causes(error).find_map(|cause| cause.downcast_ref())
 }

@@ -58,36 +58,44 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Answers, counts and logs what never became a request: whoever sent it is no SDK of WeChat's,
-    /// so it has a status of its own.
-    pub(crate) fn refused(&self, error: &Error, remote: Remote) -> http::Response<Bytes> {
+    /// Answers and counts a connection for which there is no room. No request came on it, so there
+    /// is no line for it in the access log.
+    pub(crate) fn turned_away(&self, error: &Error) -> http::Response<Bytes> {
         let mut answer = error.answer(ErrorStatus::HTTP, "");
-        let request_id = random_id();
         let view = error.view();
-        let code = view.code;
         let status = answer.status().as_u16();
         self.metrics.counts.with(self.worker, |counts| {
             let errcode = label(Some(view.errcode));
             let key = RequestKey { app: OTHER, endpoint: 0, status, errcode, source: Source::Wxgate };
             *counts.requests.entry(key).or_default() += 1;
-            if let Some(code) = code {
+            if let Some(code) = view.code {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
         });
+        answer.headers_mut().insert(REQUEST_ID, random_id());
+        answer
+    }
+
+    /// Answers, counts and logs what never became a request: whoever sent it is no SDK of WeChat's,
+    /// so it has a status of its own.
+    pub(crate) fn refused(&self, error: &Error, remote: Remote) -> http::Response<Bytes> {
+        let answer = self.turned_away(error);
+        let view = error.view();
+        let code = view.code;
+        let request_id = answer.headers().get(REQUEST_ID);
         self.log.write(&Entry {
             time: self.clock.now(),
             remote: Some(remote),
             method: "-",
             path: "-",
-            status,
+            status: answer.status().as_u16(),
             errcode: Some(view.errcode),
             source: Source::Wxgate.as_str(),
-            request_id: request_id.to_str().unwrap_or_default(),
+            request_id: request_id.and_then(|id| id.to_str().ok()).unwrap_or_default(),
             code: code.map(Code::as_str),
             cause: Some(&error.to_string()),
             ..Entry::default()
         });
-        answer.headers_mut().insert(REQUEST_ID, request_id);
         answer
     }
 }

@@ -82,13 +82,15 @@ impl Sandbox {
         let address = listener.address().clone();
         let patient = Duration::from_secs(60);
         let limits = server::Options {
-            max_connections: 10_000,
+            // As long as anything that wxgate sends on.
+            max_head: 128 * 1024,
             head_timeout: patient,
             idle_timeout: options.idle_timeout,
             body_timeout: patient,
             write_timeout: patient,
             // Requests answered with silence would hold up a longer drain.
             drain_timeout: Duration::from_millis(200),
+            ..server::Options::default()
         };
         let shared = Arc::clone(&world);
         let server = Server::start("sandbox", vec![listener], limits, options.workers, move |_| {

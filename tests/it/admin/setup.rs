@@ -289,6 +289,7 @@ pub(crate) async fn start_with(
         body_timeout: Duration::from_secs(3),
         write_timeout: Duration::from_secs(3),
         drain_timeout: Duration::from_secs(10),
+        ..Options::default()
     };
     let endpoint = Endpoint::new(admin);
     let server =

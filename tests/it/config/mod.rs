@@ -194,7 +194,9 @@ fn everything_that_was_set_arrives() {
     let (set, defaults) = (format!("{config:#?}"), format!("{defaults:#?}"));
     for field in [
         "workers",
+        "max_head",
         "max_connections",
+        "max_connections_per_address",
         "max_inflight",
         "head_timeout",
         "idle_timeout",

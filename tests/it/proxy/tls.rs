@@ -368,3 +368,17 @@ async fn a_certificate_that_ends_soon_is_in_metrics_and_status_until_another_is_
     secure.gate.clock.advance(11 * 86_400_000);
     assert_eq!(secure.gate.status().await["ending"][0]["ends_in_seconds"], 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_connection_for_which_there_is_no_room_is_closed_and_counted() {
+    let secure = Secure::with("", "max_connections = 1\n", Setup::default()).await;
+    let mut held = secure.connect(secure.authority.client(None)).await;
+    assert!(exchange(&mut held).await.contains("200 OK"));
+    let mut beyond = TcpStream::connect(secure.address()).await.expect("connects");
+    let mut rest = Vec::new();
+    // A reset is an end too.
+    let _ = timeout(LOST, beyond.read_to_end(&mut rest)).await.expect("closed");
+    assert!(rest.is_empty(), "{rest:?}");
+    let refused = "wxgate_connections_refused_total{reason=\"max_connections\"}";
+    assert_eq!(secure.gate.metric(refused).await, 1.0);
+}

@@ -6,6 +6,7 @@ mod audit;
 mod drain;
 mod idle;
 mod log;
+mod memory;
 mod reload;
 mod sockets;
 mod undumpable;

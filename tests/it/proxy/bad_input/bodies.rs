@@ -4,6 +4,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::wire::{Caller, assert_sound, send};
 use crate::harness::{APPID, Answer, Gate, Setup};
+use crate::until::until;
 use wxgate::sandbox::{Action, Fault};
 
 const POST: &str = "POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\n";
@@ -127,6 +128,40 @@ async fn a_body_that_stands_still_is_given_up() {
         assert_sound(&gate).await;
         assert!(gate.journal("/wxa/anything").iter().all(|entry| !entry.complete), "{which}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_that_cannot_be_is_refused_while_the_caller_waits() {
+    let gate = Gate::with(server(LIMITED)).await.warm().await;
+    let chunked = format!("{POST}Transfer-Encoding: chunked\r\n\r\n");
+    let too_long =
+        ["100001", "fffffffffffffffd", "fffffffffffffffe", "ffffffffffffffff", "10000000000000000"];
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    for size in too_long {
+        rows.push([format!("{chunked}{size}\r\nabc"), String::new()]);
+        rows.push([format!("{chunked}5\r\n01234\r\n"), format!("{size};x=y\r\nabc")]);
+        // Of the second of two requests.
+        rows.push([format!("{chunked}0\r\n\r\n"), format!("{chunked}{size}\r\nabc")]);
+    }
+    for length in ["1048577", "18446744073709551614", "18446744073709551615", "99999999999999999999999"] {
+        rows.push([format!("{POST}Content-Length: {length}\r\n\r\nabc"), String::new()]);
+    }
+    for [first, second] in rows {
+        let mut caller = Caller::of(&gate).await;
+        caller.send(&first).await;
+        if first.ends_with("0\r\n\r\n") {
+            assert_eq!(caller.answer().await.expect("an answer").status, 200);
+        } else if !second.is_empty() {
+            until(|| "the request", async || gate.metric("wxgate_inflight_requests").await == 1.0).await;
+        }
+        caller.send(&second).await;
+        let answer = caller.answer().await.unwrap_or_else(|| panic!("no answer to {first:?} {second:?}"));
+        answer.assert_refused(413, "body_too_large", "1048576 bytes (server.max_body)");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(caller.closed().await.is_empty());
+    }
+    assert_eq!(gate.sandbox.journal(None).len(), too_long.len(), "the first of two alone");
+    assert_sound(&gate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

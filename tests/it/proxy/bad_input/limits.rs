@@ -124,6 +124,72 @@ async fn connections_beyond_the_limit_are_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_for_which_there_is_no_room_is_told_so_before_it_speaks() {
+    let gate = Gate::with(server("max_connections = 1")).await.warm().await;
+    let mut caller = Caller::of(&gate).await;
+    let answer = caller.answer().await.expect("an answer");
+    answer.assert_refused(503, "overloaded", "server.max_connections");
+    assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    assert!(caller.closed().await.is_empty());
+    let refused = "wxgate_connections_refused_total{reason=\"max_connections\"}";
+    assert_eq!(gate.metric(refused).await, 1.0);
+    assert_eq!(gate.running.connections_by_worker().iter().sum::<usize>(), 1, "it holds no place");
+    let lines = gate.end().await;
+    assert!(lines.iter().all(|line| line["status"] == 200), "no request came: {lines:?}");
+}
+
+/// An address of this machine that isn't loopback.
+fn other_address() -> std::net::IpAddr {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    // Nothing is sent: the kernel just says by which address it would be.
+    let reached = socket.connect("198.51.100.1:9").and_then(|()| socket.local_addr());
+    reached.expect("a network, or: ip address add 192.0.2.7/32 dev lo; ip route add default dev lo").ip()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_half_of_the_connections_at_most() {
+    let keys = "anonymous = true\nmax_connections = 8\n";
+    let gate = Gate::with(Setup { listen: "0.0.0.0:0".into(), ..server(keys) }).await.settled().await;
+    let port = gate.authority().rsplit(':').next().map(|port| port.parse().expect("a port")).expect("a port");
+    let address = other_address();
+    let connect = async || Caller(tokio::net::TcpStream::connect((address, port)).await.expect("connected"));
+    let get = "GET /cgi-bin/user/info?openid=o1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let refused = "wxgate_connections_refused_total{reason=\"max_connections_per_address\"}";
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut caller = connect().await;
+        caller.send(get).await;
+        assert_eq!(caller.answer().await.expect("an answer").status, 200);
+        held.push(caller);
+    }
+    let answer = connect().await.answer().await.expect("an answer");
+    answer.assert_refused(503, "overloaded", "server.max_connections_per_address");
+    assert_eq!(gate.metric(refused).await, 1.0);
+    // The others have theirs, as has this one when it gives some back.
+    assert_eq!(send(&gate, get).await.expect("an answer").status, 200);
+    held.pop();
+    loop {
+        let mut caller = connect().await;
+        caller.send(get).await;
+        let status = caller.answer().await.expect("an answer").status;
+        if status == 200 {
+            break;
+        }
+        assert_eq!(status, 503);
+    }
+    // Through a trusted proxy come many.
+    gate.reload(&format!("{keys}trusted_proxies = [\"{address}\"]\n"), crate::harness::SHOP);
+    let before = gate.metric(refused).await;
+    for _ in 0..2 {
+        let mut caller = connect().await;
+        caller.send(get).await;
+        assert_eq!(caller.answer().await.expect("an answer").status, 200);
+        held.push(caller);
+    }
+    assert_eq!(gate.metric(refused).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_names_get_a_clear_answer() {
     let gate = Gate::start().await.warm().await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -200,7 +266,7 @@ async fn every_request_has_one_access_line_however_it_ended() {
         (get("/cgi-bin/token?grant_type=client_credential&appid=wx0000000000000001&secret=none"), 200),
         ("GARBAGE\r\n\r\n".into(), 400),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 400),
-        (get(&format!("/cgi-bin/user/get?{}", "x".repeat(70_000))), 400),
+        (get(&format!("/cgi-bin/user/get?{}", "x".repeat(70_000))), 431),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n".into(), 400),
     ] {
         assert_eq!(send(&gate, &request).await.expect("an answer").status, status, "{request}");
@@ -208,6 +274,6 @@ async fn every_request_has_one_access_line_however_it_ended() {
     let mut statuses: Vec<_> = gate.end().await.iter().map(|line| line["status"].as_u64()).collect();
     statuses.sort();
     // With the one that warmed up the proxy.
-    let expected = [200, 200, 200, 400, 400, 400, 400, 400, 499, 502].map(Some);
+    let expected = [200, 200, 200, 400, 400, 400, 400, 431, 499, 502].map(Some);
     assert_eq!(statuses, expected);
 }

@@ -1,0 +1,99 @@
+//! How connections are treated, whatever answers on them.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use wxgate::server::{Address, BodyFault, Handler, Listener, Options, Pace, Peer, Request, Response, Server};
+
+use crate::until::LOST;
+
+/// Reads bodies to their end, with pauses, and answers how that went.
+struct Reader {
+    pause: Duration,
+}
+
+impl Handler for Reader {
+    async fn handle(&self, request: Request, _: Peer) -> Response {
+        let (mut body, mut bytes) = (request.into_body(), 0);
+        loop {
+            match body.frame().await {
+                None => return Response::new(format!("{bytes} bytes").into()),
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, bytes::Bytes::len),
+                Some(Err(error)) => return Response::new(format!("{:?}", BodyFault::of(&error)).into()),
+            }
+            sleep(self.pause).await;
+        }
+    }
+}
+
+/// A connection to a server with these options; it lives as long as the server.
+async fn connected(pace: Pace, pause: Duration) -> (Server, TcpStream) {
+    let options = Options { pace, ..Options::default() };
+    let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".into())).expect("a port");
+    let server =
+        Server::start("test", vec![listener], options, 1, move |_| Reader { pause }).expect("a worker");
+    let stream = TcpStream::connect(server.addresses()[0].to_string()).await.expect("connected");
+    (server, stream)
+}
+
+/// The answer to a POST whose body comes so, a step each few milliseconds.
+async fn answer(mut stream: TcpStream, framing: &str, step: &[u8]) -> String {
+    let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let (mut read, mut write) = stream.split();
+    let trickle = async {
+        while write.write_all(step).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    let whole = async { timeout(LOST, read.read_to_end(&mut answer)).await.expect("an end") };
+    tokio::select! {
+        () = trickle => {}
+        ended = whole => drop(ended),
+    }
+    String::from_utf8(answer).expect("UTF-8")
+}
+
+const FRAMINGS: [(&str, &[u8]); 2] =
+    [("Content-Length: 1000000", b"x"), ("Transfer-Encoding: chunked", b"1\r\nx\r\n")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_trickles_in_is_given_up_however_steadily_it_comes() {
+    let pace = Pace { least: 100_000, window: Duration::from_millis(600), ..Pace::default() };
+    for (framing, step) in FRAMINGS {
+        let (_server, stream) = connected(pace, Duration::ZERO).await;
+        let answer = answer(stream, framing, step).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Some(Slow)"), "{answer:?}");
+        assert!(answer.contains("connection: close"), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_takes_too_long_in_all_is_given_up() {
+    let pace = Pace { least: 1, in_all: Duration::from_millis(300), usual: 100_000, ..Pace::default() };
+    for (framing, step) in FRAMINGS {
+        let (_server, stream) = connected(Pace { usual: u32::MAX, ..pace }, Duration::ZERO).await;
+        let answer = answer(stream, framing, step).await;
+        assert!(answer.ends_with("Some(Slow)"), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_not_blamed_for_the_time_in_which_nobody_reads() {
+    let limit = Duration::from_millis(400);
+    let pace = Pace { least: 1_000, window: limit, in_all: limit, usual: u32::MAX };
+    // It is all there, but each piece takes longer than all of it may.
+    let (_server, mut stream) = connected(pace, limit + Duration::from_millis(50)).await;
+    let body = vec![b'x'; 150_000];
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("sent");
+    let mut answer = String::new();
+    timeout(LOST, stream.read_to_string(&mut answer)).await.expect("an end").expect("an answer");
+    assert!(answer.ends_with("150000 bytes"), "{answer:?}");
+}

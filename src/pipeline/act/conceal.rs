@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::body::Outgoing;
+use super::outgoing::Outgoing;
 use super::concealed::Concealed;
 use crate::message::body::Body;
 use crate::message::{location, query};

@@ -44,8 +44,6 @@ def read(path):
             elif line.startswith("let "):
                 name, _, value = line[4:].partition(" = ")
                 names[name] = value
-        elif line.startswith("!! "):
-            continue
         elif line[:2] in ("->", "=>", "=+", "=-"):
             cases[-1].expected.append(line)
         else:

@@ -80,9 +80,13 @@ fn is_known(directory: &Directory, host: &str, peer: Peer) -> bool {
     let known = match name.parse::<IpAddr>() {
         Ok(address) => !peer.is_local() || address.to_canonical().is_loopback(),
         // A name without a dot is nobody's on the internet.
-        Err(_) => !name.is_empty() && !name.contains('.') || host::is_wechats_api(name),
+        Err(_) => is_label(name) || host::is_wechats_api(name),
     };
     known || directory.knows_host(&name.to_ascii_lowercase())
+}
+
+fn is_label(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// What does the same without a browser. Whatever a shell could take for more than an address is

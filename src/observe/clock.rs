@@ -38,12 +38,12 @@ impl Timestamp {
     /// Days since the epoch in Beijing (UTC+8, no daylight saving since 1991), where WeChat's quota
     /// days turn.
     pub fn beijing_day(self) -> i64 {
-        (self.0 + BEIJING).div_euclid(86_400_000)
+        self.0.saturating_add(BEIJING).div_euclid(86_400_000)
     }
 
     /// When the day in Beijing ends.
     pub fn beijing_midnight(self) -> Self {
-        Self((self.beijing_day() + 1) * 86_400_000 - BEIJING)
+        Self((self.beijing_day() + 1).saturating_mul(86_400_000).saturating_sub(BEIJING))
     }
 
     /// What a clock in Beijing shows, as if that were UTC.
@@ -84,7 +84,7 @@ impl Timestamp {
 
     /// The date in Beijing of the last day before this moment.
     pub fn last_beijing_date(self) -> String {
-        Self(self.0 - 1).beijing_date()
+        Self(self.0.saturating_sub(1)).beijing_date()
     }
 
     /// The time of day in Beijing, `09:41`.

@@ -79,7 +79,7 @@ impl<'d> Placeholder<'d> {
         if !unverified.verify(&app.secret) && !former.is_some_and(|secret| unverified.verify(secret)) {
             return Self::Void("its signature does not hold");
         }
-        let age = now.0 / 1000 - claims.issued_at;
+        let age = (now.0 / 1000).saturating_sub(claims.issued_at);
         if !(-CLOCK_SKEW_SECONDS..=placeholder::VALID_FOR_SECONDS).contains(&age) {
             return Self::Void("it is too old");
         }

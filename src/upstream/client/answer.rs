@@ -202,10 +202,10 @@ impl http_body::Body for Stream {
         let start = self.start.len() as u64;
         let rest = self.rest.size_hint();
         match rest.exact() {
-            Some(length) => SizeHint::with_exact(start + length),
+            Some(length) => SizeHint::with_exact(start.saturating_add(length)),
             None => {
                 let mut hint = SizeHint::new();
-                hint.set_lower(start + rest.lower());
+                hint.set_lower(start.saturating_add(rest.lower()));
                 hint
             }
         }

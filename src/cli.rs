@@ -221,7 +221,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             let undumpable = wxgate::app::forbid_dumps();
             let loaded = load(&config.path)?;
             block_on(async {
-                wxgate::app::serve(loaded, config.path, undumpable).await.map_err(Failure::run)
+                wxgate::app::serve(loaded, config.path, undumpable).await.map_err(Failure::of_serve)
             })
         }
         Command::Check { config, online, rotate } => {

@@ -25,7 +25,7 @@ pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;
 pub use self::memory::{MostMemory, most_memory};
 pub use self::online::{Online, OnlineError, online};
-pub use self::proxy::{Running, Source, StartError, Surroundings, start};
+pub use self::proxy::{Running, Source, StartError, Surroundings, Unsealed, start};
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
 pub use crate::upstream::Resolver;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::layout::Sheet;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::Secret;
-use crate::store::{Content, Copied, CopyError, Listed, Location, Options, Protection, Store, StoreError};
+use crate::store::{
+    Content, Copied, CopyError, Listed, Location, Options, Protection, Seal, Store, StoreError,
+};
 use crate::token::import_refresh_token;
 
 /// The column of the keys.
@@ -63,7 +65,10 @@ pub async fn show(options: &Options) -> Result<String, StoreToolError> {
     let now = Clock::default().now();
     let mut sheet = Sheet::new(0, KEY);
     sheet.row("store", &store.location().to_string());
-    sheet.row("seal key", store.seal().map_or("none", |seal| seal.key_id()));
+    sheet.row("seal key", store.seal().and_then(Seal::key_id).unwrap_or("none"));
+    if let Some(former) = store.seal().and_then(Seal::former_key_id) {
+        sheet.row("former seal key", former);
+    }
     for entry in &listed {
         sheet.row(&entry.key, &describe(&entry.content, now));
     }
@@ -175,7 +180,8 @@ async fn count(store: &Store, now: Timestamp) -> Result<usize, StoreToolError> {
 }
 
 fn present(store: &Store) -> Protection {
-    store.seal().map_or(Protection::Clear, |seal| Protection::Sealed(seal.key_id().to_owned()))
+    let key = store.seal().and_then(Seal::key_id);
+    key.map_or(Protection::Clear, |key| Protection::Sealed(key.to_owned()))
 }
 
 fn describe(content: &Content, now: Timestamp) -> String {

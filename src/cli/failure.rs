@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use wxgate::app::{ServeError, StartError};
 use wxgate::config::Problems;
 use wxgate::observe::chain::Chain;
 
@@ -30,6 +31,15 @@ impl Failure {
     /// It went wrong on the way.
     pub(super) fn run(error: impl Into<Box<dyn Error>>) -> Self {
         Self::Run(error.into())
+    }
+
+    /// The proxy didn't start, or ended.
+    pub(super) fn of_serve(error: ServeError) -> Self {
+        match error {
+            // The configuration says what to make of it.
+            ServeError::Start(StartError::Unsealed(_)) => Self::usage(error),
+            ServeError::Start(_) | ServeError::Log(_) | ServeError::Signal(_) => Self::run(error),
+        }
     }
 
     /// What the process ends with.

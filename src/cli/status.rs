@@ -10,6 +10,8 @@ use super::terminal::{colour, printable, short, wrapped};
 
 /// The column that holds the app's name; a longer one gets a line of its own.
 const NAME: usize = 18;
+/// Records that are named which are not believed.
+const RECORDS: usize = 5;
 
 // Only what is shown, and lenient: the proxy may be of another version.
 #[derive(Deserialize)]
@@ -58,6 +60,14 @@ struct Upstream {
 struct Store {
     url: String,
     problem: Option<String>,
+    #[serde(default)]
+    refused: Vec<RefusedRecord>,
+}
+
+#[derive(Deserialize)]
+struct RefusedRecord {
+    key: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +170,10 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
     }
     if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
         let text = format!("the store is down, tokens are served from memory: {problem}");
+        out += &wrapped(&printable(&text), "  ");
+    }
+    for RefusedRecord { key, reason } in status.store.iter().flat_map(|store| &store.refused).take(RECORDS) {
+        let text = format!("a record in the store is not believed ({reason}): {key}");
         out += &wrapped(&printable(&text), "  ");
     }
     for host in &status.upstreams {
@@ -298,7 +312,7 @@ mod tests {
         "draining":false,"configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
          "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: is no key","more":2}},
         "ending":[{"kind":"certificate","name":"server.tls","ends_at":"2026-12-01T10:00:00.000Z","ends_in_seconds":777600},
-         {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused"},
+         {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused","refused":[{"key":"access_token:stable:wx1","reason":"unsealed","since":"2026-11-22T08:00:00.000Z","kept":false}]},
         "upstreams":[{"origin":"https://api.weixin.qq.com","egress":null,"in_use":false,"healthy":false,
          "problem":"no answer within 15s"},{"origin":"https://api2.weixin.qq.com","egress":null,"in_use":true,
          "healthy":true,"problem":null}],"apps":[
@@ -336,6 +350,7 @@ wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   the certificate of server.tls ends in 9d00h
   the key of caller orders has ended
   the store is down, tokens are served from memory: refused
+  a record in the store is not believed (unsealed): access_token:stable:wx1
   https://api.weixin.qq.com fails: no answer within 15s
 APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
 shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced

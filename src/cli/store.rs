@@ -1,6 +1,7 @@
 //! `wxgate store`: which store is meant, and what is done with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use wxgate::app::store_tool::{self, Verified};
@@ -25,7 +26,8 @@ pub(super) enum Action {
     /// Move tokens, force budgets and counters to another store
     ///
     /// What the other store holds that is as new or newer stays, so that it does no harm to copy
-    /// twice. A token that is sealed can be copied without its key.
+    /// twice. A token that is sealed can be copied without its key. What lies in clear in a store
+    /// that is named by its URL is taken, and sealed where the other store has a key.
     Copy {
         /// A URL as in store.url, or "config" for the one of the configuration file
         #[arg(long, value_name = "URL")]
@@ -85,7 +87,12 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
         }
         Action::Copy { from, to, config } => {
             let end = |url: &str| options(Some(url).filter(|url| *url != CONFIGURED), config.as_ref());
-            let text = store_tool::copy(&end(&from)?, &end(&to)?).await;
+            let (mut source, to) = (end(&from)?, end(&to)?);
+            // Whoever names a store to copy from believes what is in it.
+            if from != CONFIGURED {
+                source.seal = source.seal.map(|seal| Arc::new(seal.accepting_unsealed()));
+            }
+            let text = store_tool::copy(&source, &to).await;
             print(&text.map_err(Failure::run)?)
         }
         Action::Import { app, config, accounts } => {

@@ -155,6 +155,7 @@ section! {
         prefix: String,
         seal_key: SecretSource,
         former_seal_key: SecretSource,
+        accept_unsealed: bool,
     }
 }
 

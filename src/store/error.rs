@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::refusal::Refusal;
 use super::seal::SealError;
 use crate::observe::chain::Chain;
 
@@ -91,6 +92,21 @@ impl StoreError {
             // Another process holds the entry's lock.
             Self::File { source, .. } => source.kind() == std::io::ErrorKind::WouldBlock,
             _ => false,
+        }
+    }
+
+    /// Why what is stored isn't believed, if it tells of that.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Damaged { .. } => Some(Refusal::Damaged),
+            Self::Format { .. } => Some(Refusal::Format),
+            Self::Sealed { source, .. } => match source {
+                SealError::Unsealed => Some(Refusal::Unsealed),
+                SealError::UnknownKey(_) => Some(Refusal::UnknownKey),
+                SealError::Broken => Some(Refusal::BrokenSeal),
+                SealError::NoKey | SealError::Random => None,
+            },
+            Self::Timeout(_) | Self::Late | Self::Down | Self::File { .. } | Self::Redis(_) => None,
         }
     }
 

@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::engine::{Entry, Swap};
+use super::keys::{NOTE, is_irreplaceable};
 use super::record::{Protection, Text};
-use super::times::{DAYS_LAST, PATIENCE, RECORDS_LAST};
-use super::{ForceBudget, Holder, Location, NOTE, Store, StoreError, force};
+use super::times::{DAYS_LAST, PATIENCE, PATIENCE_FOR_ALL, RECORDS_LAST};
+use super::{ForceBudget, Holder, Location, Saved, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
-
-/// A few thousand entries from a Redis far away take longer than one.
-const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 
 /// An entry as it may be shown.
 #[derive(Debug)]
@@ -143,22 +141,37 @@ impl Store {
             return to.0.engine.swap(swap).await;
         }
         let text = Text::parse(key, &value)?;
-        // Without the key a sealed value moves as it is: its seal doesn't depend on the store.
         let lasts = (text.times().2 != Timestamp::NEVER).then_some(RECORDS_LAST);
-        let value = match (&to.0.seal, text.protection()) {
-            (None, Protection::Sealed(_)) => value,
-            _ => text.open(key, self.seal())?.0.encode(key, to.seal())?,
-        };
-        let rank = Text::parse(key, &value)?.rank(key)?;
+        // Without the key a sealed value moves as it is: its seal doesn't depend on the store.
+        if to.0.seal.is_none() && matches!(text.protection(), Protection::Sealed(_)) {
+            return self.copy_sealed(key, &value, lasts, to).await;
+        }
+        let (record, _) = text.open(key, self.seal())?;
+        let before = to.load(key).await;
+        if matches!(&before, Ok(Some(there)) if !record.supersedes(there)) {
+            return Ok(false);
+        }
+        Ok(matches!(to.save(key, &record).await?, Saved::Saved))
+    }
+
+    async fn copy_sealed(
+        &self,
+        key: &str,
+        value: &[u8],
+        lasts: Option<Duration>,
+        to: &Self,
+    ) -> Result<bool, StoreError> {
+        let rank = Text::parse(key, value)?.rank(key)?;
         let present = to.get(key).await?;
         if let Some(present) = &present {
             match Text::parse(key, present).and_then(|text| text.rank(key)) {
                 Ok(there) if there >= rank => return Ok(false),
+                Err(error) if is_irreplaceable(key) => return Err(error),
                 Ok(_) | Err(StoreError::Damaged { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        let swap = Swap { key, expected: present.as_deref(), value: Some(&value), lasts, announced: true };
+        let swap = Swap { key, expected: present.as_deref(), value: Some(value), lasts, announced: true };
         to.0.engine.swap(swap).await
     }
 

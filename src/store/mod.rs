@@ -12,6 +12,10 @@
 //! | `engine/` | the few operations that each of the engines memory, file and Redis offers |
 //! | `record`, `seal` | a token's text form, and how its value is sealed |
 //! | `counters`, `damages` | the day counters and day budgets, and what is said of those that can't be |
+//! | `plausible` | what can be true of a record |
+//! | `refusal`, `refusals` | why a record isn't believed; those that there are |
+//! | `records`, `look` | loading and saving records; looking through all of them |
+//! | `keys` | under which keys what lies |
 //! | `force` | the budget of forced refreshes |
 //! | `changes` | word of what others wrote |
 //! | `health`, `operations` | whether the store is up, and what is counted |
@@ -19,7 +23,6 @@
 //! | `location` | where a store is, as its URL says |
 //! | `error`, `times` | why an operation failed; how long is waited, and how long things last |
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +40,15 @@ mod error;
 pub mod force;
 mod health;
 mod inspect;
+mod keys;
 mod location;
+mod look;
 mod operations;
+mod plausible;
 mod record;
+mod records;
+mod refusal;
+mod refusals;
 mod seal;
 mod times;
 
@@ -52,8 +61,13 @@ pub use engine::{Addition, Batch, Reserved, Total, name_since, without_resets};
 pub use error::StoreError;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
+pub use keys::{REFRESH_TOKEN, is_irreplaceable};
 pub use location::Location;
+pub use look::{LookedThrough, Unsealed};
+pub use plausible::{is_text, is_token, next_generation};
 pub use record::{Protection, Record};
+pub use refusal::Refusal;
+pub use refusals::Refused;
 pub use seal::{Seal, SealError};
 pub use times::{LATE, PATIENCE};
 
@@ -61,14 +75,14 @@ use changes::Announcer;
 use damages::Damages;
 use engine::{Engine, File, Memory, Redis, Swap};
 use health::Health;
+use keys::NOTE;
+use look::Look;
 use operations::{Operation, Operations};
-use record::Text;
+use refusals::Refusals;
 use times::DAYS_LAST;
 
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// Begins the keys of notes.
-const NOTE: &str = "note:";
 /// Under which nothing is.
 const NOTHING: &str = "probe";
 /// Follows the owner of a lease, which acquisition of its it is, and what tells renewals apart.
@@ -88,13 +102,17 @@ impl Options {
     /// The keys of `[store]` that have other values in `other`.
     pub fn changed(&self, other: &Self) -> Vec<&'static str> {
         let keys = |options: &Self| match &options.seal {
-            Some(seal) => (Some(seal.key_id().to_owned()), seal.former_key_id().map(str::to_owned)),
-            None => (None, None),
+            Some(seal) => {
+                let owned = |id: Option<&str>| id.map(str::to_owned);
+                (owned(seal.key_id()), owned(seal.former_key_id()), seal.accepts_unsealed())
+            }
+            None => (None, None, false),
         };
         let (one, another) = (keys(self), keys(other));
         let mut changed = self.location.changed(&other.location);
         changed.extend((one.0 != another.0).then_some("seal_key"));
         changed.extend((one.1 != another.1).then_some("former_seal_key"));
+        changed.extend((one.2 != another.2).then_some("accept_unsealed"));
         changed
     }
 }
@@ -112,6 +130,7 @@ struct Inner {
     health: Arc<Health>,
     operations: Arc<Operations>,
     damages: Damages,
+    refusals: Arc<Refusals>,
     /// Looks after the engine; ends with the store.
     tender: Option<AbortHandle>,
 }
@@ -197,19 +216,6 @@ impl Store {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// The newest record under `key`.
-    pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        self.load_all(&[key]).await?.pop().unwrap_or(Ok(None))
-    }
-
-    /// The same for a request: a store that is late isn't waited for.
-    pub async fn load_promptly(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        self.promptly(self.load(key)).await.unwrap_or_else(|| {
-            self.0.operations.skipped(Operation::Load);
-            Err(StoreError::Late)
-        })
-    }
-
     /// What comes of `work` with this store, for a request: nothing once the store is late. Work
     /// that is handed in by reference can be gone on with in the background.
     pub async fn promptly<T>(&self, work: impl Future<Output = T>) -> Option<T> {
@@ -221,73 +227,6 @@ impl Store {
             self.0.health.late();
         }
         done
-    }
-
-    /// The newest record under each of `keys`, or why that one can't be read.
-    pub async fn load_all(
-        &self,
-        keys: &[&str],
-    ) -> Result<Vec<Result<Option<Record>, StoreError>>, StoreError> {
-        self.run(Operation::Load, async {
-            let found = self.0.engine.get(keys).await?;
-            let mut records = Vec::with_capacity(keys.len());
-            for (key, bytes) in keys.iter().zip(found) {
-                records.push(match bytes {
-                    Ok(Some(bytes)) => self.open_record(key, &bytes).await.map(Some),
-                    Ok(None) => Ok(None),
-                    Err(error) => Err(error),
-                });
-            }
-            Ok(records)
-        })
-        .await
-    }
-
-    /// Writes `record` if it supersedes what is there ([`Record::supersedes`]) or is the same.
-    pub async fn save(&self, key: &str, record: &Record) -> Result<Saved, StoreError> {
-        self.run(Operation::Save, async {
-            let encoded = record.encode(key, self.seal())?;
-            loop {
-                let present = self.get(key).await?;
-                if let Some(bytes) = &present {
-                    match self.ahead_of(key, record, bytes) {
-                        Ok(Some(saved)) => return Ok(saved),
-                        Ok(None) => {}
-                        // What can't be read can't be trusted: the next token takes its place.
-                        Err(error @ StoreError::Damaged { .. }) => tracing::warn!("{}", error.chain()),
-                        Err(error) => return Err(error),
-                    }
-                }
-                let swap = Swap {
-                    key,
-                    expected: present.as_deref(),
-                    value: Some(&encoded),
-                    lasts: record.lasts(),
-                    announced: true,
-                };
-                if self.0.engine.swap(swap).await? {
-                    return Ok(Saved::Saved);
-                }
-            }
-        })
-        .await
-    }
-
-    /// What becomes of saving `record` where `present` is; `None`: it takes its place.
-    fn ahead_of(&self, key: &str, record: &Record, present: &[u8]) -> Result<Option<Saved>, StoreError> {
-        let text = Text::parse(key, present)?;
-        Ok(match text.rank(key)?.cmp(&record.rank()) {
-            Ordering::Greater => Some(Saved::Superseded(text.open(key, self.seal())?.0)),
-            Ordering::Equal => Some(Saved::Saved),
-            Ordering::Less => {
-                // A process without the key must not lay a token in clear, or under another key,
-                // over one that the others sealed and still use.
-                if text.times().2 > record.fetched_at {
-                    text.open(key, self.seal())?;
-                }
-                None
-            }
-        })
     }
 
     /// Takes the lease of `key` for `lasts`, or tells which other owner holds it. Its owner may
@@ -476,6 +415,7 @@ impl Store {
     /// Adds the store's metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.0.operations.expose(out);
+        self.0.refusals.expose(out);
         out.gauge("wxgate_store_up", "Whether the store answers, 1 or 0.");
         out.sample(&[], f64::from(u8::from(!self.0.health.is_down())));
     }
@@ -484,25 +424,7 @@ impl Store {
         self.0.engine.get(&[key]).await?.pop().unwrap_or(Ok(None))
     }
 
-    /// Opens a record, and writes it anew if it isn't sealed with the present key.
-    async fn open_record(&self, key: &str, bytes: &[u8]) -> Result<Record, StoreError> {
-        let (record, stale) = Text::parse(key, bytes)?.open(key, self.seal())?;
-        if stale {
-            let encoded = record.encode(key, self.seal())?;
-            let swap = Swap {
-                key,
-                expected: Some(bytes),
-                value: Some(&encoded),
-                lasts: record.lasts(),
-                announced: false,
-            };
-            // Whoever was faster wrote it with the present key too.
-            self.0.engine.swap(swap).await?;
-        }
-        Ok(record)
-    }
-
-    /// The key that seals what is written.
+    /// The keys, and what is demanded of records.
     pub fn seal(&self) -> Option<&Seal> {
         self.0.seal.as_deref()
     }
@@ -547,16 +469,24 @@ impl Inner {
             health: Arc::default(),
             operations: Arc::default(),
             damages: Damages::default(),
+            refusals: Arc::default(),
             tender: None,
         }
+    }
+
+    fn look(&self) -> Look {
+        let (engine, refusals) = (Arc::clone(&self.engine), Arc::clone(&self.refusals));
+        Look { engine, seal: self.seal.clone(), refusals }
     }
 
     #[expect(clippy::disallowed_methods, reason = "ends when the last clone of the store is dropped")]
     fn tend(&mut self) {
         let (engine, health) = (Arc::clone(&self.engine), Arc::clone(&self.health));
         let (operations, announcer) = (Arc::clone(&self.operations), self.announcer.clone());
+        let look = self.look();
         let tender = tokio::spawn(async move {
-            tokio::join!(engine.watch(), watch_over(&engine, &health, &operations, &announcer));
+            let watched = watch_over(&engine, &health, &operations, &announcer);
+            tokio::join!(engine.watch(), watched, look.again_and_again(&health));
         });
         self.tender = Some(tender.abort_handle());
     }

@@ -9,6 +9,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::plausible::is_plausible;
 use super::seal::{Seal, SealError};
 use super::times::RECORDS_LAST;
 use crate::observe::clock::Timestamp;
@@ -88,13 +89,20 @@ impl Record {
         Rank { generation: self.generation, fetched_at: self.fetched_at, digest: digest_of(&self.value) }
     }
 
+    fn is_plausible(&self, key: &str) -> bool {
+        is_plausible(key, self.value.expose(), self.generation, self.fetched_at, self.expires_at)
+    }
+
     /// How long the store keeps it: what never ends must not be forgotten either.
     pub(super) fn lasts(&self) -> Option<Duration> {
         (self.expires_at != Timestamp::NEVER).then_some(RECORDS_LAST)
     }
 
-    /// The text form of the record of `key`.
+    /// The text form of the record of `key`. What would not be believed isn't written.
     pub(super) fn encode(&self, key: &str, seal: Option<&Seal>) -> Result<Vec<u8>, StoreError> {
+        if !self.is_plausible(key) {
+            return Err(damaged(key));
+        }
         let mut text = Text {
             format: FORMAT,
             generation: self.generation,
@@ -104,7 +112,7 @@ impl Record {
             value: None,
             sealed: None,
         };
-        match seal {
+        match seal.filter(|seal| seal.seals()) {
             Some(seal) => {
                 let sealed = seal.seal(&text.beside(key), &self.value);
                 text.sealed = Some(sealed.map_err(|source| sealed_error(key, source))?);
@@ -145,16 +153,24 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The record, and whether it should be written anew: in clear although there is a key, or with
-    /// the former one.
+    /// Whether it should be written anew: it is in clear although there is a key, or sealed with the
+    /// former one.
+    pub(super) fn is_stale(&self, seal: Option<&Seal>) -> bool {
+        let Some(present) = seal.and_then(Seal::key_id) else { return false };
+        self.sealed.as_deref().is_none_or(|sealed| key_id(sealed) != present)
+    }
+
+    /// The record, and whether it should be written anew.
     pub(super) fn open(self, key: &str, seal: Option<&Seal>) -> Result<(Record, bool), StoreError> {
-        let rank = self.rank(key)?;
-        let (value, stale) = match (&self.value, &self.sealed, seal) {
-            (Some(value), None, seal) => (Secret::new(*value), seal.is_some()),
+        let (rank, stale) = (self.rank(key)?, self.is_stale(seal));
+        let value = match (&self.value, &self.sealed, seal) {
+            (Some(_), None, Some(seal)) if !seal.believes_unsealed() => {
+                return Err(sealed_error(key, SealError::Unsealed));
+            }
+            (Some(value), None, _) => Secret::new(*value),
             (None, Some(sealed), Some(seal)) => {
                 let opened = seal.open(&self.beside(key), sealed);
-                let opened = opened.map_err(|source| sealed_error(key, source))?;
-                (opened.value, opened.stale)
+                opened.map_err(|source| sealed_error(key, source))?
             }
             (None, Some(sealed), None) => {
                 return Err(sealed_error(key, SealError::UnknownKey(key_id(sealed))));
@@ -170,6 +186,9 @@ impl<'a> Text<'a> {
             fetched_at: Timestamp(self.fetched_at),
             expires_at: Timestamp(self.expires_at),
         };
+        if !record.is_plausible(key) {
+            return Err(damaged(key));
+        }
         Ok((record, stale))
     }
 

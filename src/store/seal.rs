@@ -5,6 +5,7 @@
 //! that no value passes for another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -19,11 +20,15 @@ use crate::secret::Secret;
 /// Bytes of a key.
 const KEY: usize = 32;
 
-/// The keys of a store: the present one, and the former one while values sealed with it remain.
-#[derive(Debug, PartialEq, Eq)]
+/// The keys of a store, and what is demanded of its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
-    present: Key,
-    former: Option<Key>,
+    /// Seals what is written; without it that is in clear.
+    present: Option<Arc<Key>>,
+    /// Opens what others seal already, or sealed before.
+    former: Option<Arc<Key>>,
+    /// Records in clear are believed although there is a key.
+    accept_unsealed: bool,
 }
 
 struct Key {
@@ -32,20 +37,15 @@ struct Key {
     aead: LessSafeKey,
 }
 
-/// What was opened.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub value: Secret,
-    /// Sealed with the former key.
-    pub stale: bool,
-}
-
 /// Why something can't be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// A configured key isn't one.
     #[error("is no key, expected 32 random bytes in base64 or hex: openssl rand -base64 32")]
     NoKey,
+    /// Whoever wrote it may not have the key.
+    #[error("it is in clear although store.seal_key is set")]
+    Unsealed,
     /// The value was sealed with a key that is neither the present nor the former one.
     #[error("sealed with the key {0}, which isn't configured")]
     UnknownKey(String),
@@ -63,36 +63,73 @@ impl Seal {
     /// # Errors
     /// One of them isn't 32 bytes in base64 or hex.
     pub fn new(present: &Secret, former: Option<&Secret>) -> Result<Self, SealError> {
-        Ok(Self { present: Key::new(present)?, former: former.map(Key::new).transpose()? })
+        let former = former.map(Key::new).transpose()?.map(Arc::new);
+        Ok(Self { present: Some(Arc::new(Key::new(present)?)), former, accept_unsealed: false })
     }
 
-    /// The identifier of the key that seals.
-    pub fn key_id(&self) -> &str {
-        &self.present.id
+    /// Opens what was sealed with `former`, and seals nothing: for replicas beside others that begin
+    /// to seal.
+    ///
+    /// # Errors
+    /// It isn't 32 bytes in base64 or hex.
+    pub fn former_alone(former: &Secret) -> Result<Self, SealError> {
+        Ok(Self { present: None, former: Some(Arc::new(Key::new(former)?)), accept_unsealed: false })
+    }
+
+    /// The same keys, but records in clear are believed and sealed.
+    #[must_use]
+    pub fn accepting_unsealed(&self) -> Self {
+        Self { accept_unsealed: true, ..self.clone() }
+    }
+
+    /// Whether records in clear are believed although there is a key.
+    pub fn accepts_unsealed(&self) -> bool {
+        self.accept_unsealed
+    }
+
+    /// The identifier of the key that seals, if one does.
+    pub fn key_id(&self) -> Option<&str> {
+        self.present.as_ref().map(|key| key.id.as_str())
     }
 
     /// The identifier of the former key.
-    pub(super) fn former_key_id(&self) -> Option<&str> {
+    pub fn former_key_id(&self) -> Option<&str> {
         self.former.as_ref().map(|key| key.id.as_str())
     }
 
+    /// Whether what is written is sealed.
+    pub(super) fn seals(&self) -> bool {
+        self.present.is_some()
+    }
+
+    /// Whether records may be in clear.
+    pub(super) fn believes_unsealed(&self) -> bool {
+        self.accept_unsealed || !self.seals()
+    }
+
+    /// Whether records that are believed may have to be sealed anew.
+    pub(super) fn changes(&self) -> bool {
+        self.seals() && (self.accept_unsealed || self.former.is_some())
+    }
+
     pub(super) fn seal(&self, beside: &str, value: &Secret) -> Result<String, SealError> {
+        let present = self.present.as_ref().ok_or(SealError::Unsealed)?;
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(|_| SealError::Random)?;
         let mut text = value.expose().as_bytes().to_vec();
         let aad = Aad::from(beside.as_bytes());
         let sealed =
-            self.present.aead.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut text);
+            present.aead.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut text);
         sealed.map_err(|_| SealError::Broken)?;
         let mut bytes = nonce.to_vec();
         bytes.append(&mut text);
-        Ok(format!("{}.{}", self.present.id, URL_SAFE_NO_PAD.encode(bytes)))
+        Ok(format!("{}.{}", present.id, URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    pub(super) fn open(&self, beside: &str, sealed: &str) -> Result<Opened, SealError> {
+    pub(super) fn open(&self, beside: &str, sealed: &str) -> Result<Secret, SealError> {
         let (id, text) = sealed.split_once('.').ok_or(SealError::Broken)?;
-        let keys = [Some(&self.present), self.former.as_ref()];
-        let Some(key) = keys.into_iter().flatten().find(|key| key.id == id) else {
+        let mut keys = self.present.iter().chain(&self.former);
+        let Some(key) = keys.find(|key| key.id == id) else {
             return Err(SealError::UnknownKey(id.to_owned()));
         };
         let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Broken)?);
@@ -101,7 +138,7 @@ impl Seal {
         let plain = key.aead.open_in_place(nonce, Aad::from(beside.as_bytes()), text);
         let plain = plain.map_err(|_| SealError::Broken)?;
         let plain = std::str::from_utf8(plain).map_err(|_| SealError::Broken)?;
-        Ok(Opened { value: Secret::new(plain), stale: key.id != self.present.id })
+        Ok(Secret::new(plain))
     }
 }
 
@@ -153,7 +190,7 @@ mod tests {
         let first = seal(FIRST, None);
         let sealed = first.seal("shop 7", &Secret::new("t0ken")).expect("sealed");
         assert!(!sealed.contains("t0ken"));
-        assert_eq!(first.open("shop 7", &sealed).expect("opens").value.expose(), "t0ken");
+        assert_eq!(first.open("shop 7", &sealed).expect("opens").expose(), "t0ken");
         assert!(matches!(first.open("shop 8", &sealed), Err(SealError::Broken)));
         assert!(matches!(seal(SECOND, None).open("shop 7", &sealed), Err(SealError::UnknownKey(_))));
         assert_ne!(sealed, first.seal("shop 7", &Secret::new("t0ken")).expect("sealed"), "the nonce");
@@ -163,9 +200,10 @@ mod tests {
     fn after_a_rotation_the_former_key_still_opens() {
         let sealed = seal(FIRST, None).seal("k", &Secret::new("t")).expect("sealed");
         let rotated = seal(SECOND, Some(FIRST));
-        assert!(rotated.open("k", &sealed).expect("opens").stale);
+        assert!(rotated.open("k", &sealed).is_ok());
         let anew = rotated.seal("k", &Secret::new("t")).expect("sealed");
-        assert!(!rotated.open("k", &anew).expect("opens").stale);
+        assert!(anew.starts_with(rotated.key_id().expect("it seals")) && rotated.open("k", &anew).is_ok());
+        assert!(Seal::former_alone(&Secret::new(SECOND)).expect("a key").open("k", &anew).is_ok());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const LATE: Duration = Duration::from_millis(300);
 /// One that takes longer failed, and the store is down.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+/// A few thousand entries from a Redis far away take longer than one.
+pub(super) const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 /// The day that a budget or counter is for has ended everywhere by then.
 pub(super) const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
 /// Longer than any token lives, so that the count of generations goes on after a long rest; shorter

@@ -13,7 +13,7 @@ use super::life::Failure;
 use super::options::AppOptions;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{Record, Saved, Store, StoreError};
+use crate::store::{REFRESH_TOKEN, Record, Saved, Store, StoreError, is_text, next_generation};
 use crate::wechat::Issuer;
 
 /// WeChat pushes a ticket every ten minutes, and takes one for twelve hours.
@@ -40,20 +40,25 @@ pub(super) fn key(app: &AppOptions, credential: &Credential) -> Option<String> {
 }
 
 pub(super) fn refresh_token_key(component: &str, authorizer: &str) -> String {
-    format!("refresh_token:{component}:{authorizer}")
+    format!("{REFRESH_TOKEN}{component}:{authorizer}")
 }
 
 /// A ticket, numbered by when WeChat made it: pushes may overtake each other.
 pub(super) fn ticket(value: Secret, created: Timestamp) -> Record {
     Record {
         value: Arc::new(value),
-        generation: u64::try_from(created.0 / 1000).unwrap_or_default(),
+        generation: seconds(created),
         fetched_at: created,
         expires_at: created.plus(TICKETS_LAST),
     }
 }
 
-/// Saves a refresh token over whatever there was; an empty one takes the authorisation back.
+fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.0 / 1000).unwrap_or_default()
+}
+
+/// Saves a refresh token that WeChat granted just now over whatever there was; an empty one takes
+/// the authorisation back.
 pub(super) async fn save_refresh_token(
     store: &Store,
     key: &str,
@@ -62,17 +67,19 @@ pub(super) async fn save_refresh_token(
 ) -> Result<Record, StoreError> {
     let mut record =
         Record { value: Arc::new(value), generation: 1, fetched_at: now, expires_at: Timestamp::NEVER };
-    if let Some(present) = store.load(key).await? {
-        if present.value.matches(&record.value) {
-            return Ok(present);
-        }
-        record.generation = present.generation + 1;
+    match store.load(key).await {
+        Ok(Some(present)) if present.value.matches(&record.value) => return Ok(present),
+        Ok(Some(present)) => record.generation = next_generation(present.generation),
+        Ok(None) => {}
+        // How far others have counted can't be believed; the seconds are further.
+        Err(error) if error.refusal().is_some() => record.generation = seconds(now),
+        Err(error) => return Err(error),
     }
     loop {
-        match store.save(key, &record).await? {
+        match store.save_over_refused(key, &record).await? {
             Saved::Saved => return Ok(record),
             Saved::Superseded(other) if other.value.matches(&record.value) => return Ok(other),
-            Saved::Superseded(other) => record.generation = other.generation + 1,
+            Saved::Superseded(other) => record.generation = next_generation(other.generation),
         }
     }
 }
@@ -90,7 +97,7 @@ pub(super) async fn take_in(
     let generation = match present {
         None => 1,
         Some(taken_back) if taken_back.value.expose().is_empty() && taken_back.fetched_at < asked_at => {
-            taken_back.generation + 1
+            next_generation(taken_back.generation)
         }
         Some(_) => return Ok(None),
     };
@@ -114,6 +121,7 @@ pub async fn import_refresh_token(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let key = refresh_token_key(component, authorizer);
+    // What is refused is nobody's to replace but WeChat's.
     if store.load(&key).await?.is_some_and(|present| present.value.matches(&value)) {
         return Ok(false);
     }
@@ -148,8 +156,11 @@ impl Grant {
         }
         match store.load(key).await {
             Ok(Some(record)) => drop(self.put(record)),
-            // A store that was flushed has it back from here.
+            // A store that was flushed has it back from here, and so has one that others wrote to.
             Ok(None) => drop(self.save(store, key).await),
+            Err(error) if self.held.is_some() && error.refusal().is_some() => {
+                drop(self.save(store, key).await);
+            }
             Err(error) if self.held.is_none() => {
                 return Err(Failure::transient(format!("the store can't be asked: {}", error.chain())));
             }
@@ -173,7 +184,11 @@ impl Grant {
         if held.value.expose() == value || value.is_empty() {
             return;
         }
-        let generation = held.generation + 1;
+        if !is_text(value) {
+            tracing::warn!("WeChat sent a refresh token along that can't be one: the one before it is kept");
+            return;
+        }
+        let generation = next_generation(held.generation);
         let value = Arc::new(Secret::new(value));
         self.held = Some(Record { value, generation, fetched_at: now, expires_at: Timestamp::NEVER });
         self.unsaved = true;
@@ -185,9 +200,11 @@ impl Grant {
         }
     }
 
-    async fn save(&mut self, store: &Store, key: &str) -> Result<(), StoreError> {
+    /// Has the store take the one held, also over what it refuses: nothing that is known for certain
+    /// is newer.
+    pub(super) async fn save(&mut self, store: &Store, key: &str) -> Result<(), StoreError> {
         let Some(held) = &self.held else { return Ok(()) };
-        match store.save(key, held).await? {
+        match store.save_over_refused(key, held).await? {
             Saved::Saved => {}
             Saved::Superseded(other) => self.held = Some(other),
         }
@@ -200,4 +217,58 @@ impl Grant {
 /// shown.
 fn unsaved(error: StoreError) -> Failure {
     Failure::transient(format!("a refresh token waits for the store to take it: {}", error.chain()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Grant, import_refresh_token, refresh_token_key, save_refresh_token, take_in};
+    use crate::observe::clock::{Clock, Timestamp};
+    use crate::secret::Secret;
+    use crate::store::{Location, Options, Record, Seal, Store};
+
+    #[tokio::test]
+    async fn a_refused_refresh_token_gives_way_to_what_wechat_grants_and_to_what_is_held_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = async |key: Option<&str>| {
+            let seal = key.map(|key| Arc::new(Seal::new(&Secret::new(key), None).expect("a key")));
+            let location = Location::File(folder.path().join("store"));
+            Store::open(&Options { location, seal }).await.expect("it opens")
+        };
+        let store = open(Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")).await;
+        let (clear, now) = (open(None).await, Clock::default().now());
+        let key = refresh_token_key("wxc", "wx1");
+        let record = |value: &str, generation| Record {
+            value: Arc::new(Secret::new(value)),
+            generation,
+            fetched_at: now,
+            expires_at: Timestamp::NEVER,
+        };
+        let plant =
+            async || drop(clear.save_over_refused(&key, &record("planted", 77)).await.expect("saved"));
+        let kept = async || store.load(&key).await.map(|record| record.map(|r| r.value.expose().to_owned()));
+
+        let mut replica = Grant::default();
+        assert!(replica.put(record("held", 5)));
+        std::fs::remove_dir_all(folder.path().join("store/entries")).expect("emptied");
+        std::fs::create_dir(folder.path().join("store/entries")).expect("a folder");
+        plant().await;
+        assert!(kept().await.is_err());
+        let shown = take_in(&store, &key, Secret::new("shown"), None, now, now).await;
+        assert!(shown.is_err(), "what an answer shows may be older");
+        assert!(import_refresh_token(&store, "wxc", "wx1", Secret::new("imported"), now).await.is_err());
+        assert!(kept().await.is_err(), "left as it was");
+
+        let fetched_with = replica.look(&store, &key, now).await.expect("the one held");
+        assert_eq!(fetched_with.expose(), "held");
+        assert_eq!(kept().await.expect("put back").as_deref(), Some("held"));
+
+        std::fs::remove_dir_all(folder.path().join("store/entries")).expect("emptied");
+        std::fs::create_dir(folder.path().join("store/entries")).expect("a folder");
+        plant().await;
+        let granted = save_refresh_token(&store, &key, Secret::new("granted"), now).await.expect("saved");
+        assert_eq!(kept().await.expect("saved").as_deref(), Some("granted"));
+        assert!(replica.put(granted), "replicas that hold one take it for newer");
+    }
 }

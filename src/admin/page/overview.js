@@ -44,12 +44,18 @@ function ending({ kind, name, ends_in_seconds }) {
   return ends_in_seconds > 0 ? text("endsIn")(what, duration(ends_in_seconds, 1)) : text("hasEnded")(what);
 }
 
+function records(refused) {
+  const [first, ...more] = refused.toSorted((a, b) => b.kept - a.kept);
+  return text("recordRefused")(first.key, text("refusal")[first.reason] ?? first.reason, first.kept, more.length);
+}
+
 function troubles(status) {
   const { refused } = status.configuration;
   return [
     refused === null ? null : { key: "refused", said: text("reloadRefused")(moment(refused.at), refused.problem, refused.more) },
     ...status.ending.map((one) => ({ key: `${one.kind} ${one.name}`, said: ending(one) })),
     status.draining ? { key: "draining", said: text("draining") } : null,
+    status.store.refused.length === 0 ? null : { key: "refusedRecords", said: records(status.store.refused) },
     status.store.up ? null : { key: "store", said: text("storeDown")(status.store.problem ?? "") },
     ...status.upstreams.map((one, at) => (one.healthy ? null : { key: `host ${at}`, said: text("hostDown")(host(one), one.problem ?? "") })),
   ].filter((one) => one !== null);

@@ -16,6 +16,12 @@ const EN = {
   wrongToken: "That is not the admin token.", open: "Show",
   draining: "wxgate takes no new requests and ends.",
   storeDown: (problem) => `The store is down. Tokens are served from memory and not shared: ${problem}`,
+  recordRefused: (key, reason, kept, more) => `A record in the store is not believed: ${key} ${reason}`
+    + (kept ? "; it is left as it is" : "") + (more > 0 ? ` (and ${more} more)` : ""),
+  refusal: {
+    unsealed: "is in clear", unknown_key: "is sealed with a key that isn't configured", broken_seal: "has a broken seal",
+    damaged: "is damaged", format: "is of a later version",
+  },
   hostDown: (host, problem) => `${host} does not answer: ${problem}`,
   reloadRefused: (time, problem, more) => `The configuration of ${time} was refused. The old one stays in force, and a restart would fail: ${problem}`
     + (more > 0 ? ` (and ${more} more)` : ""),
@@ -116,6 +122,12 @@ const ZH = {
   wrongToken: "管理令牌不正确。", open: "查看",
   draining: "wxgate 正在退出，不再接受新请求。",
   storeDown: (problem) => `存储不可用，token 只保存在内存里，不与其他副本共享：${problem}`,
+  recordRefused: (key, reason, kept, more) => `存储里有记录不可信：${key} ${reason}`
+    + (kept ? "；已原样保留" : "") + (more > 0 ? `（另有 ${more} 条）` : ""),
+  refusal: {
+    unsealed: "没有加密", unknown_key: "用的是没有配置的密钥", broken_seal: "被改动过",
+    damaged: "已损坏", format: "由更新的版本写入",
+  },
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
   reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
     + (more > 0 ? `（另有 ${more} 处）` : ""),

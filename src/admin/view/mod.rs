@@ -94,6 +94,22 @@ pub struct Store {
     pub up: bool,
     /// Why not; tokens are served from memory then.
     pub problem: Option<String>,
+    /// Records in it that are not believed, as far as they were met.
+    #[serde(default)]
+    pub refused: Vec<RefusedRecord>,
+}
+
+/// A record in the store that is not believed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusedRecord {
+    /// Its key.
+    pub key: String,
+    /// `unsealed`, `unknown_key`, `broken_seal`, `damaged` or `format`.
+    pub reason: String,
+    /// Since when that is known.
+    pub since: String,
+    /// It can't be had again and is left as it is; of any other the next good one takes the place.
+    pub kept: bool,
 }
 
 /// One of WeChat's hosts.

@@ -10,7 +10,7 @@ use crate::export::{self, Exporter};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline::{self, Gate};
 use crate::server::Tls;
-use crate::store::Store;
+use crate::store::{Refused, Store, is_irreplaceable};
 use crate::token::{Failure, Further, Manager, RefreshReport, RefreshResult, State, Status};
 use crate::upstream::{HostStatus, Upstreams};
 use crate::wechat::catalogue::{self, Endpoint};
@@ -19,8 +19,15 @@ use crate::wechat::catalogue::{self, Endpoint};
 pub(in crate::app) fn store(store: Store) -> admin::Store {
     Arc::new(move || {
         let problem = store.problem();
-        view::Store { url: store.location().to_string(), up: problem.is_none(), problem }
+        let refused = store.refused().into_iter().map(refused).collect();
+        view::Store { url: store.location().to_string(), up: problem.is_none(), problem, refused }
     })
+}
+
+fn refused(refused: Refused) -> view::RefusedRecord {
+    let Refused { key, reason, since } = refused;
+    let (reason, kept) = (reason.as_str().to_owned(), is_irreplaceable(&key));
+    view::RefusedRecord { key, reason, since: time(since), kept }
 }
 
 /// WeChat's hosts as they are when asked.

@@ -5,6 +5,7 @@
 //! | `surroundings` | what it takes from the process |
 //! | `core` | the parts that outlive a reload |
 //! | `start` | makes the parts and starts the servers |
+//! | `unsealed` | why it doesn't start on a store that holds refresh tokens in clear |
 //! | `running` | what can be done with it until it is drained |
 //! | `reload`, `secret_files` | another configuration; files whose change asks for it |
 
@@ -14,7 +15,9 @@ mod running;
 mod secret_files;
 mod start;
 mod surroundings;
+mod unsealed;
 
 pub use self::running::Running;
 pub use self::start::{StartError, start};
 pub use self::surroundings::{Source, Surroundings};
+pub use self::unsealed::Unsealed;

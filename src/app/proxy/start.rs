@@ -15,6 +15,7 @@ use super::core::{Core, Fixed};
 use super::reload;
 use super::running::Running;
 use super::surroundings::Surroundings;
+use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
 use crate::app::links::{alerting, asking, delivery, expiry, insight, views};
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
+    /// With a seal key it holds in clear what can't be had again.
+    #[error(transparent)]
+    Unsealed(#[from] Unsealed),
     /// The client for notices can't be made.
     #[error("[[alert]]")]
     Client(#[source] reqwest::Error),
@@ -74,7 +78,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         None => Traces::default(),
     });
 
-    let store = Store::open(&config.store).await?;
+    let store = open_store(config).await?;
     let apps = apps::token_apps(config, &upstream);
     let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps)));
     let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
@@ -193,6 +197,21 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     };
     state.listeners.store(Arc::new(addresses));
     Ok(Running { core, proxy, admin, callback })
+}
+
+/// Opens the store. With a key all records are looked through first: those in clear are sealed where
+/// they are accepted; else none that can't be had again may be.
+async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let store = Store::open(&config.store).await?;
+    if store.seal().is_none() || store.problem().is_some() {
+        return Ok(store);
+    }
+    match store.look_through().await {
+        Ok(looked) if looked.unsealed.is_empty() => {}
+        Ok(looked) => return Err(Unsealed(looked.unsealed).into()),
+        Err(error) => tracing::warn!("not all records of the store could be looked at: {}", error.chain()),
+    }
+    Ok(store)
 }
 
 fn exposer<T: Send + Sync + 'static>(of: T, expose: fn(&T, &mut Exposition)) -> admin::Exposer {

@@ -99,27 +99,32 @@ fn prefix(raw: &file::Store, report: &mut Report<'_>) -> Option<String> {
 }
 
 fn seal(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Option<Arc<Seal>> {
-    let former = raw.former_seal_key.item();
-    let Some(present) = raw.seal_key.item() else {
-        if let Some(former) = former {
-            report.error(
-                &former.place,
-                "has no seal_key beside it, expected the key that takes its place there",
-            );
-        }
-        return None;
-    };
-    let present_key = secrets.resolve(present, report)?;
-    let former_key = match former {
-        Some(former) => Some(secrets.resolve(former, report)?),
-        None => None,
-    };
-    for (item, key) in [(Some(present), Some(&present_key)), (former, former_key.as_ref())] {
-        if let (Some(item), Some(key)) = (item, key)
-            && let Err(error) = Seal::new(key, None)
-        {
+    let accepted = raw.accept_unsealed.item().filter(|item| item.value);
+    let (present, former) = (raw.seal_key.item(), raw.former_seal_key.item());
+    if let Some(item) = accepted {
+        report.warn(
+            &item.place,
+            match present {
+                Some(_) => {
+                    "whoever can write to the store can have all calls sent with a token of theirs; remove it \
+                     once wxgate has said that no record is left in clear"
+                }
+                None => "does nothing without store.seal_key",
+            },
+        );
+    }
+    let mut keys = [present, former].map(|item| {
+        let item = item?;
+        let key = secrets.resolve(item, report)?;
+        if let Err(error) = Seal::former_alone(&key) {
             report.error(&item.place, error.to_string());
         }
-    }
-    Seal::new(&present_key, former_key.as_deref()).ok().map(Arc::new)
+        Some(key)
+    });
+    let seal = match (keys[0].take(), keys[1].take()) {
+        (Some(present), former) => Seal::new(&present, former.as_deref()).ok()?,
+        (None, Some(former)) if present.is_none() => Seal::former_alone(&former).ok()?,
+        (None, _) => return None,
+    };
+    Some(Arc::new(if accepted.is_some() { seal.accepting_unsealed() } else { seal }))
 }

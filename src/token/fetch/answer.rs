@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use crate::secret::{Secret, mask};
+use crate::store::is_token;
 use crate::token::Failure;
 use crate::upstream::control::{Answer, CallError};
 use crate::wechat::errcode::scan;
@@ -16,8 +17,6 @@ use crate::wechat::{Family, errcode, placeholder};
 /// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for
 /// garbage.
 const LONGEST_LIFETIME: i64 = 86_400;
-/// WeChat asks for room for 512 characters.
-const LONGEST_TOKEN: usize = 2048;
 
 /// A credential as WeChat handed it out.
 #[derive(Debug)]
@@ -114,7 +113,7 @@ pub(super) fn issued(
     sent: &[&Secret],
 ) -> Result<Issued, FetchError> {
     let value = match answer.get(field).and_then(Value::as_str) {
-        Some(value) if well_formed(value) => Secret::new(value),
+        Some(value) if is_token(value) => Secret::new(value),
         _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
     };
     // It goes to callers in the end, who are not to have the secret.
@@ -140,13 +139,6 @@ pub(super) fn without_mark(body: &[u8]) -> &[u8] {
 /// The configuration rules it out.
 pub(super) fn unset(key: &str) -> FetchError {
     FetchError::of(Failure::transient(format!("the app has no {key}")))
-}
-
-/// What may stand in a query as it is; a token with anything else would change the request around
-/// it.
-fn well_formed(token: &str) -> bool {
-    (1..=LONGEST_TOKEN).contains(&token.len())
-        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!*:=@/,".contains(&byte))
 }
 
 fn garbage(what: String) -> FetchError {

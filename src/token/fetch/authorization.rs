@@ -9,6 +9,7 @@ use super::answer::wipe;
 use super::by_token::CallByToken;
 use super::fields::Fields;
 use crate::secret::Secret;
+use crate::store::is_text;
 use crate::token::{Failure, Handle};
 use crate::upstream::control::Control;
 use crate::wechat::{Issuer, TokenEndpoint};
@@ -40,7 +41,7 @@ pub(in crate::token) async fn query_auth(
     let (appid, refresh_token) = (take("authorizer_appid"), take("authorizer_refresh_token"));
     take("authorizer_access_token").as_mut().map(wipe);
     let text = |value: Option<Value>| match value? {
-        Value::String(text) => Some(text),
+        Value::String(text) if is_text(&text) => Some(text),
         _ => None,
     };
     let (Some(appid), Some(refresh_token)) = (text(appid), text(refresh_token)) else {

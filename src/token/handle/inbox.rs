@@ -28,6 +28,8 @@ pub(crate) enum TaskMessage {
     SecretChanged,
     /// What WeChat handed over to fetch with.
     Granted(Record),
+    /// The store has something in that place which is not believed.
+    GrantRefused,
     /// Makes the app's calls from now on.
     Control(Control),
     Stop,

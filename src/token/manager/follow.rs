@@ -16,8 +16,9 @@ pub(super) async fn follow(mut changes: Changes, registry: Weak<Registry>) {
     while let Some(change) = changes.next().await {
         let Some(registry) = registry.upgrade() else { return };
         looks = looks.wrapping_add(u32::from(change == Change::Any));
-        registry.compare(&change, looks.is_multiple_of(THOROUGH)).await;
-        registry.hand_over(&change).await;
+        let thorough = looks.is_multiple_of(THOROUGH);
+        registry.compare(&change, thorough).await;
+        registry.hand_over(&change, thorough).await;
     }
 }
 
@@ -41,8 +42,13 @@ impl Registry {
         }
         let Ok(records) = self.deps.store.load_all(&keys).await else { return };
         for ((_, shared), record) in concerned.iter().zip(records) {
-            // What can't be read is told by the task when it saves.
-            let Ok(record) = record else { continue };
+            let record = match record {
+                Ok(record) => record,
+                // What is refused is as nothing. Not at once: a replica with another key may have
+                // written it, and would do so again.
+                Err(error) if thorough && *change == Change::Any && error.refusal().is_some() => None,
+                Err(_) => continue,
+            };
             if differs(record.as_ref(), shared) {
                 shared.tell(TaskMessage::Stored(record));
             }
@@ -50,15 +56,16 @@ impl Registry {
     }
 
     /// Hands a ticket or refresh token that another replica took in to the task that fetches with
-    /// it; where none is named, to each that can't fetch now.
-    async fn hand_over(&self, change: &Change) {
+    /// it; where none is named, to each that can't fetch now. One that is refused, which a
+    /// `thorough` look finds, is put right by the task that holds a good one.
+    async fn hand_over(&self, change: &Change, thorough: bool) {
         let concerned: Vec<_> = {
             let apps = self.apps();
             let granted = apps.apps.iter().flat_map(AppTokens::all).filter_map(|task| {
                 let key = task.grant.as_ref()?;
                 let concerned = match change {
                     Change::Key(changed) => **changed == **key,
-                    Change::Any => task.shared.stats().failing.is_some(),
+                    Change::Any => thorough && task.holds() || task.shared.stats().failing.is_some(),
                 };
                 concerned.then(|| (key.clone(), Arc::clone(&task.shared)))
             });
@@ -70,8 +77,13 @@ impl Registry {
         }
         let Ok(records) = self.deps.store.load_all(&keys).await else { return };
         for ((_, shared), record) in concerned.iter().zip(records) {
-            if let Ok(Some(record)) = record {
-                shared.tell(TaskMessage::Granted(record));
+            match record {
+                Ok(Some(record)) => shared.tell(TaskMessage::Granted(record)),
+                Ok(None) => {}
+                Err(error) if thorough && *change == Change::Any && error.refusal().is_some() => {
+                    shared.tell(TaskMessage::GrantRefused);
+                }
+                Err(_) => {}
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::refresh_task::{Deps, RefreshTask};
 use super::store_sync::LeaseResult;
 use crate::observe::clock::Timestamp;
-use crate::store::Lease;
+use crate::store::{Lease, next_generation};
 use crate::token::fetch::{Fetch, FetchError, Issued};
 use crate::token::handle::Configured;
 use crate::token::life::{Failure, Moment, Outcome, Reason, Refresh, Token, Unavailable};
@@ -225,7 +225,7 @@ impl RefreshTask {
         }
         let token = Token {
             value: Arc::new(issued.value),
-            generation: self.life.newest() + 1,
+            generation: next_generation(self.life.newest()),
             fetched_at: asked.wall,
             expires_at: asked.wall.plus(issued.lifetime),
         };

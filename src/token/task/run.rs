@@ -10,8 +10,10 @@ use super::refresh_task::RefreshTask;
 use super::renewal::{Limits, Renewal};
 use crate::observe::clock::Clock;
 use crate::store::Record;
+use crate::token::grant;
 use crate::token::handle::{Handle, RefreshReport, RefreshResult, TaskMessage};
 use crate::token::life::{Due, Failure, Reason};
+use crate::wechat::Issuer;
 
 /// A wall clock that is stepped is noticed within this time.
 const LONGEST_NAP: Duration = Duration::from_secs(15);
@@ -28,6 +30,7 @@ impl RefreshTask {
             self.adopt_newer().await;
             self.started = self.usable().is_some();
             self.learn_forces().await;
+            self.learn_ticket().await;
         }
         let longest = if self.shared.on_demand { LONGEST_NAP_ON_DEMAND } else { LONGEST_NAP };
         let mut others = self.credential.by.as_ref().map(Handle::changes);
@@ -83,6 +86,7 @@ impl RefreshTask {
             TaskMessage::Stored(record) => self.compare(record).await,
             TaskMessage::SecretChanged => self.life.unbar(),
             TaskMessage::Granted(record) => self.granted(record),
+            TaskMessage::GrantRefused => self.restore_grant().await,
             TaskMessage::Control(control) => {
                 // What failed by the old way may succeed by the new one.
                 if !control.is_same(&self.control) {
@@ -153,6 +157,26 @@ impl RefreshTask {
             },
             generation: self.life.token().map(|token| token.generation),
             forces_left: self.life.forces().left(self.now().wall),
+        }
+    }
+
+    /// Looks at the ticket before it is needed: whoever writes over it later must not keep this
+    /// replica from its next token until WeChat pushes another one.
+    async fn learn_ticket(&mut self) {
+        if matches!(self.credential.issuer, Issuer::Component | Issuer::Suite)
+            && let Some(key) = grant::key(&self.configured().app, &self.credential)
+            && let Ok(Some(ticket)) = self.deps.store.load(&key).await
+        {
+            self.grant.put(ticket);
+        }
+    }
+
+    /// What others wrote over it is no ticket or refresh token.
+    async fn restore_grant(&mut self) {
+        let key = grant::key(&self.configured().app, &self.credential);
+        if let Some(key) = key {
+            // The store tells of it if it can't be put right.
+            let _ = self.grant.save(&self.deps.store, &key).await;
         }
     }
 

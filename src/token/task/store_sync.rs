@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::lease::{LEASE, LEASE_RENEWAL, OthersLease};
 use super::refresh_task::RefreshTask;
-use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError};
+use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError, next_generation};
 use crate::token::handle::TaskMessage;
 use crate::token::life::Token;
 
@@ -186,7 +186,7 @@ impl RefreshTask {
                 return (winner, in_doubt);
             }
             // An expired record settles only which number comes next.
-            token.generation = self.life.newest() + 1;
+            token.generation = next_generation(self.life.newest());
         }
     }
 
@@ -228,9 +228,11 @@ impl RefreshTask {
     }
 }
 
-/// That the store as a whole is down it tells itself, once; what concerns this app is told here.
+/// That the store as a whole is down, or a record refused, it tells itself, once; what else concerns
+/// this app is told here.
 fn store_failed(app: &str, error: &StoreError) {
-    if !matches!(error, StoreError::Late | StoreError::Down | StoreError::Timeout(_)) {
+    let told = matches!(error, StoreError::Late | StoreError::Down | StoreError::Timeout(_));
+    if !told && error.refusal().is_none() {
         let source = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(app, source, "the token is not shared: {error}");
     }

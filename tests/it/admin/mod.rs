@@ -55,7 +55,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                     "credentials": [], "authorizers": null,
                 },
             ],
-            "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused"},
+            "store": {"url": "redis://r:6379/0", "up": false, "problem": "refused", "refused": []},
             "upstreams": [{
                 "origin": "https://api.weixin.qq.com", "egress": null, "in_use": true, "healthy": false,
                 "problem": "no answer within 15s",

@@ -156,7 +156,12 @@ impl Data {
         };
         Self {
             apps: vec![app("shop", AppState::Ready), app("café", AppState::Unavailable)],
-            store: view::Store { url: "redis://r:6379/0".into(), up: false, problem: Some("refused".into()) },
+            store: view::Store {
+                url: "redis://r:6379/0".into(),
+                up: false,
+                problem: Some("refused".into()),
+                refused: Vec::new(),
+            },
             upstreams: vec![view::Upstream {
                 origin: "https://api.weixin.qq.com".into(),
                 egress: None,

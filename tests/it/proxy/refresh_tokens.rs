@@ -1,11 +1,12 @@
 //! What a platform can learn nowhere else goes through, and the refresh tokens in it stay here.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use wxgate::observe::clock::Timestamp;
+use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{Action, Authorizer, Fault, Kind, Target};
 use wxgate::store::{self, Location, Record, Store};
 
@@ -241,7 +242,8 @@ async fn an_answer_in_which_refresh_tokens_cannot_be_told_from_the_rest_does_not
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authorisation_that_was_taken_back_while_wechat_answered_stays_so() {
     let (canned, gate, store, _folder) = canned().await;
-    let later = Record { fetched_at: Timestamp(i64::MAX / 2), ..record("", 3) };
+    let in_an_hour = Clock::default().now().plus(Duration::from_secs(3600));
+    let later = Record { fetched_at: in_an_hour, ..record("", 3) };
     save(&store, &key(1), &later).await;
     canned.answer_with("", "{\"appid\":\"wxa000000000000001\",\"refresh_token\":\"canary\"}");
     assert!(ask(&gate).await.text().contains("\"wxgate-"));

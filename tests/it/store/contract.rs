@@ -8,8 +8,8 @@ use tokio::time::{sleep, timeout};
 use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
 use wxgate::store::{
-    Addition, Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Saved, Seal, Store,
-    StoreError,
+    Addition, Batch, Change, Content, ForceBudget, Location, Options, Protection, Record, Refusal, Saved,
+    Seal, Store, StoreError, Unsealed,
 };
 
 use crate::redis_server::RedisServer;
@@ -68,14 +68,18 @@ impl Place {
     }
 
     async fn sealed(&self, keys: Option<(&str, Option<&str>)>) -> Store {
+        let seal = keys.map(|(present, former)| {
+            let former = former.map(Secret::new);
+            Seal::new(&Secret::new(present), former.as_ref()).expect("keys")
+        });
+        self.with(seal).await
+    }
+
+    async fn with(&self, seal: Option<Seal>) -> Store {
         if let Some(memory) = &self.memory {
             return memory.clone();
         }
-        let seal = keys.map(|(present, former)| {
-            let former = former.map(Secret::new);
-            Arc::new(Seal::new(&Secret::new(present), former.as_ref()).expect("keys"))
-        });
-        let options = Options { location: self.location.clone(), seal };
+        let options = Options { location: self.location.clone(), seal: seal.map(Arc::new) };
         let store = Store::open(&options).await.expect("it opens");
         assert_eq!(store.problem(), None);
         store
@@ -375,25 +379,93 @@ async fn the_list_shows_no_token(place: &Place) {
 
 /// A memory store is not sealed: it is never at rest.
 async fn values_are_sealed_and_keys_change(place: &Place) {
+    let key = |text: &str| Secret::new(text);
     let clear = place.open().await;
     save(&clear, &record("in-clear", 1, 0)).await;
-    let first = place.sealed(Some((FIRST, None))).await;
-    assert_eq!(load(&first).await, Some((1, "in-clear".to_owned())), "from before there was a key");
+    let taking_over = Seal::new(&key(FIRST), None).expect("a key").accepting_unsealed();
+    let taking_over = place.with(Some(taking_over)).await;
+    assert_eq!(load(&taking_over).await, Some((1, "in-clear".to_owned())), "from before there was a key");
     assert!(matches!(clear.load(KEY).await, Err(StoreError::Sealed { .. })), "written anew, sealed");
+    let first = place.sealed(Some((FIRST, None))).await;
     save(&first, &record("sealed", 2, 0)).await;
     let second = place.sealed(Some((SECOND, None))).await;
     assert!(matches!(second.load(KEY).await, Err(StoreError::Sealed { .. })), "an unknown key");
     assert_eq!(second.problem(), None, "one entry doesn't tell of the store");
-    let refused = second.save(KEY, &record("older", 1, 0)).await;
-    assert!(matches!(refused, Err(StoreError::Sealed { .. })), "newer, and unreadable");
     let rotated = place.sealed(Some((SECOND, Some(FIRST)))).await;
     assert_eq!(load(&rotated).await, Some((2, "sealed".to_owned())));
     assert_eq!(load(&second).await, Some((2, "sealed".to_owned())), "sealed anew when it was read");
     let listed = rotated.list().await.expect("listed");
-    let key = rotated.seal().expect("a key").key_id().to_owned();
+    let key = rotated.seal().and_then(Seal::key_id).expect("a key").to_owned();
     assert!(
         matches!(&listed[0].content, Content::Token { protection: Protection::Sealed(by), .. } if *by == key)
     );
+}
+
+/// In the documented order, replicas of two neighbouring steps run beside each other.
+async fn neighbouring_steps_of_a_change_of_keys_read_what_the_other_writes(place: &Place) {
+    let seal = |present: &str, former: Option<&str>| {
+        Seal::new(&Secret::new(present), former.map(Secret::new).as_ref()).expect("keys")
+    };
+    let steps = [
+        None,
+        Some(Seal::former_alone(&Secret::new(FIRST)).expect("a key")),
+        Some(seal(FIRST, None).accepting_unsealed()),
+        Some(seal(FIRST, None)),
+        Some(seal(FIRST, Some(SECOND))),
+        Some(seal(SECOND, Some(FIRST))),
+        Some(seal(SECOND, None)),
+    ];
+    let grant = "refresh_token:wxc:wx1";
+    let mut generation = 0;
+    for (number, pair) in steps.windows(2).enumerate() {
+        let (earlier, later) = (place.with(pair[0].clone()).await, place.with(pair[1].clone()).await);
+        for (writer, reader) in [(&earlier, &later), (&later, &earlier), (&earlier, &later)] {
+            generation += 1;
+            let written = record(&format!("t{generation}"), generation, 0);
+            let never = Record { expires_at: Timestamp::NEVER, ..written.clone() };
+            assert!(matches!(save(writer, &written).await, Saved::Saved), "{number}");
+            assert!(matches!(writer.save(grant, &never).await, Ok(Saved::Saved)), "{number}");
+            for store in [reader, writer, reader] {
+                assert_eq!(load(store).await, Some((generation, format!("t{generation}"))), "{number}");
+                let kept = store.load(grant).await.expect("read").expect("kept");
+                assert!(kept.same_token(&written), "{number}");
+            }
+        }
+        // Before anything follows on this step, the last of the former one is gone.
+        let looked = later.look_through().await.expect("looked");
+        assert_eq!((looked.left, looked.refused, looked.unsealed.len()), (0, 0, 0), "{number}");
+    }
+}
+
+/// What is refused counts for nothing, whatever it says; but what can't be had again is kept.
+async fn a_record_that_is_refused_gives_way_to_the_next_good_one_alone(place: &Place) {
+    let (clear, other) = (place.open().await, place.sealed(Some((SECOND, None))).await);
+    let store = place.sealed(Some((FIRST, None))).await;
+    for (times, forger) in [&clear, &other].into_iter().enumerate() {
+        save(forger, &record("forged", 1 << 53, 0)).await;
+        assert!(matches!(store.load(KEY).await, Err(StoreError::Sealed { .. })));
+        let grown = record("t", times as u64 + 1, 0);
+        assert!(matches!(save(&store, &grown).await, Saved::Saved));
+        assert_eq!(load(&store).await, Some((times as u64 + 1, "t".to_owned())));
+        assert!(store.refused().is_empty(), "it is gone");
+    }
+    let (grant, never) = ("refresh_token:wxc:wx1", |value, generation| Record {
+        expires_at: Timestamp::NEVER,
+        ..record(value, generation, 0)
+    });
+    clear.save(grant, &never("forged", 9)).await.expect("saved");
+    for _ in 0..3 {
+        assert!(matches!(store.load(grant).await, Err(StoreError::Sealed { .. })));
+        assert!(matches!(store.save(grant, &never("mine", 10)).await, Err(StoreError::Sealed { .. })));
+    }
+    let [refused] = &store.refused()[..] else { panic!("{:?}", store.refused()) };
+    assert_eq!((refused.key.as_str(), refused.reason), (grant, Refusal::Unsealed));
+    let looked = store.look_through().await.expect("looked");
+    assert!(matches!(&looked.unsealed[..], [Unsealed { key, .. }] if key == grant), "{looked:?}");
+    assert_eq!(clear.load(grant).await.expect("left alone").expect("there").generation, 9);
+    store.save_over_refused(grant, &never("granted", 2)).await.expect("saved");
+    assert_eq!(store.load(grant).await.expect("read").expect("kept").value.expose(), "granted");
+    assert!(store.refused().is_empty());
 }
 
 async fn a_copy_takes_over_what_is_newer(place: &Place) {
@@ -460,5 +532,11 @@ contracts! {
     redis_behind_a_sentinel: crate::store::redis::behind_a_sentinel(),
     redis_cluster: crate::store::redis::cluster(),
 }
-contract! { sealed_file, async { super::Place::file() }, [values_are_sealed_and_keys_change] }
-contract! { sealed_redis, crate::store::redis::plain(), [values_are_sealed_and_keys_change] }
+contract! { sealed_file, async { super::Place::file() }, [
+    values_are_sealed_and_keys_change, neighbouring_steps_of_a_change_of_keys_read_what_the_other_writes,
+    a_record_that_is_refused_gives_way_to_the_next_good_one_alone,
+] }
+contract! { sealed_redis, crate::store::redis::plain(), [
+    values_are_sealed_and_keys_change, neighbouring_steps_of_a_change_of_keys_read_what_the_other_writes,
+    a_record_that_is_refused_gives_way_to_the_next_good_one_alone,
+] }

@@ -287,6 +287,34 @@ async fn a_record_whose_digest_or_value_is_wrong_is_replaced_however_high_its_nu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_says_what_cannot_be_is_replaced_whatever_it_says() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    let key = "{wxgate}:access_token:stable:wx1";
+    for (from, to) in [
+        ("\"generation\":9,", "\"generation\":18446744073709551615,"),
+        ("\"generation\":9,", "\"generation\":9007199254740993,"),
+        ("\"fetched_at\":0,", "\"fetched_at\":9000000000000,"),
+        ("\"fetched_at\":0,", "\"fetched_at\":-9223372036854775808,"),
+        ("\"expires_at\":7200000,", "\"expires_at\":9223372036854775807,"),
+    ] {
+        save(&store, &record("t", 9, 0)).await;
+        let text = server.command(&["GET", key]).replace(from, to);
+        assert!(text.contains(to), "{text}");
+        server.command(&["SET", key, &text]);
+        assert!(
+            matches!(store.load("access_token:stable:wx1").await, Err(StoreError::Damaged { .. })),
+            "{to}"
+        );
+        assert_eq!(store.refused().len(), 1, "{to}");
+        let saved = save(&store, &record("u", 2, 0)).await;
+        assert!(matches!(saved, Saved::Saved), "{to}");
+        assert_eq!(load(&store).await, Some((2, "u".to_owned())), "{to}");
+        assert!(store.refused().is_empty(), "{to}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_to_a_server_that_hangs_ends() {
     let server = RedisServer::start().await;
     let place = Place::file();

@@ -82,7 +82,12 @@ async fn show_and_verify_tell_all_but_the_tokens() {
     assert!(out.contains("generation 42, good for 1h 59m") && out.contains("in clear"), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 
-    configure(folder.path(), &format!("{url}\nseal_key = {{ env = \"SEAL_KEY\" }}"));
+    let sealed = format!("{url}\nseal_key = {{ env = \"SEAL_KEY\" }}");
+    configure(folder.path(), &sealed);
+    let (code, out, _) = told(&wxgate(folder.path(), &["verify", "--config", "wxgate.toml"]));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("BAD: ") && out.contains("in clear although"), "{out}");
+    configure(folder.path(), &format!("{sealed}\naccept_unsealed = true"));
     let (code, out, _) = told(&wxgate(folder.path(), &["verify", "--config", "wxgate.toml"]));
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("1 entry of file:") && out.contains("0 bad") && out.contains("stale"), "{out}");

@@ -19,6 +19,8 @@ pub struct Fleet {
     pub replicas: Vec<Replica>,
     folder: tempfile::TempDir,
     client: reqwest::Client,
+    app: String,
+    started: usize,
 }
 
 /// One process.
@@ -46,19 +48,32 @@ impl Fleet {
     /// None yet, for an app that `app` describes.
     pub fn before(sandbox: Sandbox, app: &str, store: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = sandbox.url();
+        let app = app.to_owned();
+        let fleet = Self { sandbox, replicas: Vec::new(), folder, client: client(), app, started: 0 };
+        fleet.configure(store);
+        fleet
+    }
+
+    /// What replicas that start from now on have as the store's table.
+    pub fn configure(&self, store: &str) {
+        let (url, app) = (self.sandbox.url(), &self.app);
         let config = format!(
             "[server]\nworkers = 1\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              token = {{ env = \"ADMIN_TOKEN\" }}\n[upstream]\nbase_urls = [\"{url}\"]\n[store]\n{store}\n\
              [[app]]\nname = \"shop\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n{app}"
         );
-        std::fs::write(folder.path().join("wxgate.toml"), config).expect("written");
-        Self { sandbox, replicas: Vec::new(), folder, client: client() }
+        std::fs::write(self.config(), config).expect("written");
+    }
+
+    /// The configuration's file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("wxgate.toml")
     }
 
     /// One more replica.
     pub async fn add(&mut self) {
-        let log = self.folder.path().join(format!("log.{}", self.replicas.len()));
+        let log = self.folder.path().join(format!("log.{}", self.started));
+        self.started += 1;
         self.replicas.push(Replica::start(self.folder.path(), log).await);
     }
 
@@ -177,6 +192,18 @@ impl Replica {
         let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let event = events.find(|event| event["message"] == message)?;
         event["address"].as_str().map(str::to_owned)
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// kill -TERM, and waits until it has ended.
+    pub fn end(&mut self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+        assert!(self.child.wait().expect("it ended").success(), "{}", self.log());
     }
 
     /// kill -9.

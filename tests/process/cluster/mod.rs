@@ -10,3 +10,5 @@ mod kill;
 mod latency;
 mod outage;
 mod rotation;
+mod sealing;
+mod tampering;

@@ -216,7 +216,8 @@ pub(crate) fn data() -> Data {
     let mut data = Data::new();
     data.started_at = Timestamp(Clock::default().now().0 - 268_000_000);
     data.apps = apps();
-    data.store = view::Store { url: "redis://redis.internal:6379/0".into(), up: true, problem: None };
+    let url = "redis://redis.internal:6379/0".into();
+    data.store = view::Store { url, up: true, problem: None, refused: Vec::new() };
     for upstream in &mut data.upstreams {
         upstream.healthy = true;
         upstream.problem = None;

@@ -1,0 +1,130 @@
+//! A look through all records: those that can't be used are counted and told, and those that are in
+//! clear or under the former key are sealed with the present one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::engine::{Engine, Swap};
+use super::health::Health;
+use super::keys::{is_irreplaceable, is_record};
+use super::record::Text;
+use super::refusals::Refusals;
+use super::times::PATIENCE_FOR_ALL;
+use super::{Record, Refusal, Seal, StoreError};
+use crate::observe::clock::Timestamp;
+
+/// Replicas that don't seal yet, or seal with the former key, may write at any time.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// What a look brought.
+#[derive(Debug, Default)]
+pub struct LookedThrough {
+    /// Records that were sealed with the present key.
+    pub sealed: usize,
+    /// Those that may still have to be.
+    pub left: usize,
+    /// Those that can't be used.
+    pub refused: usize,
+    /// What can't be had again, and is in clear although there is a key.
+    pub unsealed: Vec<Unsealed>,
+}
+
+/// A record in clear.
+#[derive(Debug)]
+pub struct Unsealed {
+    /// Its key.
+    pub key: String,
+    /// When it was written, as it says.
+    pub fetched_at: Timestamp,
+}
+
+/// What it takes to look at records.
+pub(super) struct Look {
+    pub engine: Arc<Engine>,
+    pub seal: Option<Arc<Seal>>,
+    pub refusals: Arc<Refusals>,
+}
+
+impl Look {
+    /// The record in `bytes` under `key`, and whether it was sealed anew on this occasion.
+    pub(super) async fn believe(&self, key: &str, bytes: &[u8]) -> Result<(Record, bool), StoreError> {
+        let seal = self.seal.as_deref();
+        let opened = Text::parse(key, bytes).and_then(|text| text.open(key, seal));
+        let (record, stale) = opened.inspect_err(|error| self.refusals.refuse(key, bytes, error))?;
+        self.refusals.settle(key);
+        if stale {
+            let encoded = record.encode(key, seal)?;
+            let (expected, lasts) = (Some(bytes), record.lasts());
+            let swap = Swap { key, expected, value: Some(&encoded), lasts, announced: false };
+            return Ok((record, self.engine.swap(swap).await?));
+        }
+        Ok((record, false))
+    }
+
+    pub(super) async fn through(&self) -> Result<LookedThrough, StoreError> {
+        let entries = timeout(PATIENCE_FOR_ALL, self.engine.entries()).await;
+        let entries = entries.unwrap_or(Err(StoreError::Timeout(PATIENCE_FOR_ALL)))?;
+        let mut looked = LookedThrough::default();
+        for entry in entries.into_iter().filter(|entry| is_record(&entry.key)) {
+            let key = entry.key.as_str();
+            let bytes = match entry.value {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.refusals.refuse(key, &[], &error);
+                    looked.refused += 1;
+                    continue;
+                }
+            };
+            let stale = Text::parse(key, &bytes).is_ok_and(|text| text.is_stale(self.seal.as_deref()));
+            match self.believe(key, &bytes).await {
+                Ok((_, true)) => looked.sealed += 1,
+                // Somebody was faster, with the present key or another one.
+                Ok((_, false)) => looked.left += usize::from(stale),
+                Err(error) => {
+                    let Some(refusal) = error.refusal() else { return Err(error) };
+                    looked.refused += 1;
+                    if refusal == Refusal::Unsealed && is_irreplaceable(key) {
+                        let fetched_at = Text::parse(key, &bytes)?.times().1;
+                        looked.unsealed.push(Unsealed { key: entry.key, fetched_at });
+                    }
+                }
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Looks through all records twice a minute for as long as some may have to be sealed anew.
+    pub(super) async fn again_and_again(&self, health: &Health) {
+        let mut settled = true;
+        while self.seal.as_deref().is_some_and(Seal::changes) {
+            sleep(AGAIN).await;
+            if health.is_down() {
+                continue;
+            }
+            if let Ok(looked) = self.through().await {
+                let clean = looked.sealed + looked.left == 0;
+                if !clean || !settled {
+                    looked.tell();
+                }
+                settled = clean;
+            }
+        }
+    }
+}
+
+impl LookedThrough {
+    pub(super) fn tell(&self) {
+        let Self { sealed, left, refused, .. } = self;
+        if *sealed > 0 {
+            tracing::info!(sealed, "records were sealed with store.seal_key");
+        }
+        if left + refused == 0 {
+            tracing::info!(
+                "no record is left in clear or under the former key: once every replica runs with this \
+                 store.seal_key, store.accept_unsealed and store.former_seal_key can be removed"
+            );
+        }
+    }
+}

@@ -106,7 +106,13 @@ impl StoreError {
                 SealError::Broken => Some(Refusal::BrokenSeal),
                 SealError::NoKey | SealError::Random => None,
             },
-            Self::Timeout(_) | Self::Late | Self::Down | Self::File { .. } | Self::Redis(_) => None,
+            Self::Timeout(_)
+            | Self::Late
+            | Self::Down
+            | Self::File { .. }
+            | Self::Redis(_)
+            | Self::Amount { .. }
+            | Self::TooLong { .. } => None,
         }
     }
 

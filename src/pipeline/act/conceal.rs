@@ -8,8 +8,8 @@ use flate2::read::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::outgoing::Outgoing;
 use super::concealed::Concealed;
+use super::outgoing::Outgoing;
 use crate::message::body::Body;
 use crate::message::{location, query};
 use crate::secret::mask::{self, Mask, SHORTEST};

@@ -107,11 +107,7 @@ pub(super) fn object(
 }
 
 /// The credential in an object that WeChat answered to a call that carried those in `sent`.
-pub(super) fn issued(
-    answer: &Object,
-    field: &str,
-    sent: &[&Secret],
-) -> Result<Issued, FetchError> {
+pub(super) fn issued(answer: &Object, field: &str, sent: &[&Secret]) -> Result<Issued, FetchError> {
     let value = match answer.get(field).and_then(Value::as_str) {
         Some(value) if is_token(value) => Secret::new(value),
         _ => return Err(garbage(format!("an answer without a well-formed {field}"))),

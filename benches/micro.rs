@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use wxgate::message::query::{self, CredentialParam, MayHold};
+use wxgate::message::credential::CredentialParam;
+use wxgate::message::query::{self, MayHold};
 use wxgate::secret::Secret;
 use wxgate::wechat::placeholder::{self, Claims};
 use wxgate::wechat::{catalogue, errcode};

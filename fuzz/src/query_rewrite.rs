@@ -1,6 +1,7 @@
 //! No credential of the caller's survives in a query, and all else does.
 
-use wxgate::message::query::{CredentialParam, MayHold, credentials, keys, rewrite, set};
+use wxgate::message::credential::CredentialParam;
+use wxgate::message::query::{MayHold, credentials, keys, rewrite, set};
 
 /// As the proxy reads a name: letters and digits alone, whatever their case.
 pub fn is_credential(name: &str) -> bool {

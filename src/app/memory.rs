@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use crate::callback;
 use crate::config::Config;
-use crate::server;
-use crate::{pipeline, upstream};
+use crate::{callback, pipeline, server, upstream};
 
 /// The binary, tables, names and tokens, and what the control plane does.
 const BASE: u64 = 64 << 20;
@@ -56,7 +54,9 @@ pub fn most_memory(config: &Config) -> MostMemory {
             format!("callers' connections ({connections}, server.max_connections)"),
         ),
         (
-            at_work.saturating_mul(pipeline::of_request() + server::most_held(&config.server.options)),
+            at_work.saturating_mul(
+                pipeline::most_memory_of_request() + server::most_held(&config.server.options),
+            ),
             format!("requests with short bodies ({at_work}, server.max_inflight and server.max_connections)"),
         ),
         (
@@ -70,11 +70,10 @@ pub fn most_memory(config: &Config) -> MostMemory {
     }
     parts.push((others, "connections to the admin and callback addresses".to_owned()));
     parts.push((BASE + config.server.workers as u64 * WORKER, "all else".to_owned()));
-    let most = MostMemory { parts };
+    let mut most = MostMemory { parts };
     let of_allocator = most.bytes() / 100 * ALLOCATOR;
-    let mut parts = most.parts;
-    parts.push((of_allocator, "what the allocator keeps".to_owned()));
-    MostMemory { parts }
+    most.parts.push((of_allocator, "what the allocator keeps".to_owned()));
+    most
 }
 
 impl MostMemory {

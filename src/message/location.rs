@@ -1,5 +1,6 @@
 //! What a `Location` repeats of the request that it answers.
 
+use super::percent;
 use crate::secret::mask;
 
 /// A byte that parts parameters, and how it is spelled.
@@ -20,8 +21,9 @@ impl Separator {
                 while let Some(rest) = digits.strip_prefix(b"25") {
                     digits = rest;
                 }
-                let byte = std::str::from_utf8(digits.get(..2)?).ok()?;
-                (u8::from_str_radix(byte, 16).ok()?, 1 + rest.len() - digits.len() + 2)
+                let [high, low, ..] = digits else { return None };
+                let byte = percent::hex(*high)? << 4 | percent::hex(*low)?;
+                (byte, 1 + rest.len() - digits.len() + 2)
             }
             [byte, ..] => (*byte, 1),
             [] => return None,

@@ -43,7 +43,8 @@ pub(super) fn decode_bytes(raw: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub(super) fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

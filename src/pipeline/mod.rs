@@ -34,7 +34,7 @@ mod snapshot;
 mod user_tokens;
 
 pub use self::gate::Gate;
-pub use self::most_memory::{MOST_GRANTS_MEMORY, of_request};
+pub use self::most_memory::{MOST_GRANTS_MEMORY, most_memory_of_request};
 pub use self::options::{AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions};
 pub use self::report::CallerRequests;
 pub use self::run::Pipeline;

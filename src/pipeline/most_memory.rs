@@ -9,7 +9,7 @@ const NOTES: u64 = 24 * 1024;
 
 /// Of each request at work: what was read ahead of its body or a body that isn't long, what of the
 /// answer is looked at, in two forms, and what is known of it.
-pub fn of_request() -> u64 {
+pub fn most_memory_of_request() -> u64 {
     SMALL.max(form::READ_AHEAD as u64) + 2 * LONGEST_ERROR as u64 + NOTES
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::count::Count;
+use super::remote::network_of;
 use super::{Options, Peer, Repeated, TrustedProxies};
 use crate::observe::exposition::Exposition;
 
@@ -43,7 +44,8 @@ pub(super) struct Admission {
     trusted: ArcSwap<TrustedProxies>,
     /// Of each address, if that is counted.
     held: Mutex<HashMap<IpAddr, usize>>,
-    answering: AtomicUsize,
+    /// Places for those that are told so.
+    answering: Arc<Semaphore>,
     refused: Mutex<[Repeated; REASONS.len()]>,
 }
 
@@ -103,16 +105,6 @@ impl Drop for OfAddress {
     }
 }
 
-/// Leave to answer one that is refused, given back on drop.
-#[derive(Debug)]
-pub(super) struct Answered(Arc<Admission>);
-
-impl Drop for Answered {
-    fn drop(&mut self) {
-        self.0.answering.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Admission {
     pub(super) fn new(workers: Vec<Arc<Count>>, options: &Options) -> Self {
         Self {
@@ -121,7 +113,7 @@ impl Admission {
             most_of_address: options.max_connections_per_address,
             trusted: ArcSwap::default(),
             held: Mutex::default(),
-            answering: AtomicUsize::new(0),
+            answering: Arc::new(Semaphore::new(ANSWERED_AT_ONCE)),
             refused: Mutex::default(),
         }
     }
@@ -149,18 +141,14 @@ impl Admission {
         Ok(Place { worker: Arc::clone(worker), _of_address: of_address })
     }
 
-    /// The address whose connections are limited, if they are. A network of IPv6 addresses is one:
-    /// who has any has all of it.
+    /// The address whose connections are limited, if they are.
     fn counted(&self, peer: Peer) -> Option<IpAddr> {
         let Peer::Tcp(address) = peer else { return None };
         let address = address.ip().to_canonical();
         if address.is_loopback() || self.trusted.load().contains(address) {
             return None;
         }
-        Some(match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        })
+        Some(network_of(address))
     }
 
     fn take(self: &Arc<Self>, address: IpAddr) -> Option<OfAddress> {
@@ -186,11 +174,9 @@ impl Admission {
         }
     }
 
-    /// Leave to answer one that is refused, if not too many are being answered.
-    pub(super) fn answer(self: &Arc<Self>) -> Option<Answered> {
-        let one_more = |answering| (answering < ANSWERED_AT_ONCE).then_some(answering + 1);
-        self.answering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Answered(Arc::clone(self)))
+    /// Leave to answer one that is refused, given back on drop, if not too many are being answered.
+    pub(super) fn answer(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.answering).try_acquire_owned().ok()
     }
 
     fn expose(&self, out: &mut Exposition) {

@@ -1,4 +1,16 @@
 //! Accepts connections, spreads them over workers, parses HTTP/1.1 and drains.
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `listener`, `admission`, `count` | bound sockets; who gets a connection; how many there are |
+//! | `worker`, `drain`, `connection` | a thread with its connections; how they end; one of them |
+//! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
+//! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
+//! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
+//! | `handler`, `answer`, `pieces` | what answers; answers as bytes, and in pieces |
+//! | `remote` | whom a request comes from |
+//! | `tarpit`, `repeated` | who is answered late; what the log tells at a bounded rate |
+//! | `options`, `memory` | how connections are treated, and what they take at most |
 
 mod admission;
 mod answer;

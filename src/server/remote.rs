@@ -1,6 +1,6 @@
 //! Whom a request comes from, where proxies that are trusted stand between.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -46,6 +46,15 @@ impl TrustedProxies {
             }
         }
         Remote::Address(address)
+    }
+}
+
+/// Whom an address counts for where something is limited: itself, or of IPv6 its network of 64 bits,
+/// since who has one address of that has all.
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 

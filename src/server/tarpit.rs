@@ -2,13 +2,14 @@
 //! again and again with a token that is dead.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::TrustedProxies;
+use super::remote::network_of;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::remote::Remote;
 
@@ -40,17 +41,14 @@ impl Abuse {
         }
     }
 
-    /// The address that such refusals to `remote` count for; those of an IPv6 network count as one.
-    /// None where they don't count: many callers may stand behind a proxy.
+    /// The address that such refusals to `remote` count for. None where they don't count: many
+    /// callers may stand behind a proxy.
     fn address(self, remote: Remote, trusted: &TrustedProxies) -> Option<IpAddr> {
         let Remote::Address(address) = remote else { return None };
         if trusted.contains(address) || (self == Self::WrongKey && address.is_loopback()) {
             return None;
         }
-        Some(match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
-        })
+        Some(network_of(address))
     }
 }
 
@@ -58,7 +56,8 @@ impl Abuse {
 #[derive(Debug)]
 pub struct Tarpit {
     clock: Clock,
-    held: AtomicUsize,
+    /// Places for answers that are held back; who hangs up gives his back.
+    places: Semaphore,
     wrong_keys: Mutex<Table>,
     dead_placeholders: Mutex<Table>,
 }
@@ -67,7 +66,7 @@ impl Tarpit {
     /// With nobody in it.
     pub fn new(clock: Clock) -> Self {
         let (wrong_keys, dead_placeholders) = Default::default();
-        Self { clock, held: AtomicUsize::new(0), wrong_keys, dead_placeholders }
+        Self { clock, places: Semaphore::new(MOST_HELD), wrong_keys, dead_placeholders }
     }
 
     /// Counts a refusal to `remote`, and waits if its answer is to be held back.
@@ -81,25 +80,9 @@ impl Tarpit {
         if let (Abuse::WrongKey, Some(count)) = (abuse, untold) {
             tracing::warn!(%remote, wrong_keys = count, "wrong API keys or admin tokens, again and again");
         }
-        if let Some(_place) = Place::take(&self.held) {
+        if let Ok(_place) = self.places.try_acquire() {
             self.clock.sleep(DELAY).await;
         }
-    }
-}
-
-/// One of the answers that are held back, until it is sent or its caller hangs up.
-struct Place<'t>(&'t AtomicUsize);
-
-impl<'t> Place<'t> {
-    fn take(held: &'t AtomicUsize) -> Option<Self> {
-        let one_more = |count| (count < MOST_HELD).then_some(count + 1);
-        held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Self(held))
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -157,7 +140,6 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
-    use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     use tokio::time::Instant;
@@ -261,7 +243,7 @@ mod tests {
         assert_eq!((at_once, pending.len()), (20, MOST_HELD));
         // Who hangs up makes room.
         pending.truncate(1);
-        assert_eq!(tarpit.held.load(Ordering::Relaxed), 1);
+        assert_eq!(tarpit.places.available_permits(), MOST_HELD - 1);
         assert_eq!(held(&tarpit, Abuse::WrongKey, "192.0.2.1").await, DELAY);
     }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-use super::admission::{Answered, Place};
+use super::admission::Place;
 use super::drain::Drain;
 use super::listener::Accepted;
 use super::{Handler, Options, connection};
@@ -17,7 +17,7 @@ pub(super) enum Assignment {
     /// To be served.
     Served(Accepted, Place),
     /// To be told that there is no room.
-    Refused(Accepted, Answered),
+    Refused(Accepted, OwnedSemaphorePermit),
 }
 
 /// How far the end has come.

@@ -12,4 +12,3 @@ pub use self::edit::{append, rewrite, set};
 pub use self::keys::keys;
 pub use self::look_up::{get, get_all, secrets, take};
 pub use self::parameter::{MayHold, credentials, others};
-pub use super::credential::{CredentialParam, SECRETS};

@@ -1,10 +1,12 @@
 //! The query gets the token or the secret that the endpoint wants; query and form lose what the
 //! caller brought.
 
-use crate::message::query::{self, CredentialParam};
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use crate::message::credential::CredentialParam;
+use crate::message::query;
 use crate::pipeline::plan::{CredentialPlan, Target};
 use crate::token::Token;
-use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// What WeChat gets for a path and query.
 pub(crate) struct Injected {

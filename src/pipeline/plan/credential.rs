@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::account::Account;
 use super::target::Target;
-use crate::message::query::{self, CredentialParam};
+use crate::message::credential::{CredentialParam, SECRETS};
+use crate::message::query;
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::OwnCredential;
@@ -172,7 +173,7 @@ impl<'r> Login<'r> {
             values.retain(|value| !value.is_empty());
             values
         };
-        Self { appids: brought(&["appid"]), secrets: brought(&query::SECRETS) }
+        Self { appids: brought(&["appid"]), secrets: brought(&SECRETS) }
     }
 
     /// The appid, which is the same wherever it stands.

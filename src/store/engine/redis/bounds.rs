@@ -300,7 +300,7 @@ mod tests {
     use super::{Answers, Asked, DEEPEST, Excess, LARGEST_ANSWER, LONGEST_STRING, MOST_ELEMENTS};
 
     const OTHER: &str = "*2\r\n$4\r\nEVAL\r\n$1\r\nx\r\n";
-    /// One of them looks like the begin of something else.
+    /// One of them looks like the beginning of something else.
     const TWO_KEYS: &str = "*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$4\r\n$9\r\n\r\n";
 
     /// What becomes of `answers` to `commands` that come in pieces of `piece` bytes, and how many

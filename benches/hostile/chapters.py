@@ -14,6 +14,7 @@ class Case:
     name: str
     request: bytes = b""
     gone: bool = False
+    reason: str = ""
     expected: list = field(default_factory=list)
 
     @property
@@ -46,6 +47,8 @@ def read(path):
                 names[name] = value
         elif line[:2] in ("->", "=>", "=+", "=-"):
             cases[-1].expected.append(line)
+        elif line[:3] == "-- ":
+            cases[-1].reason = line[3:]
         else:
             text += line
     return cases[:-1]

@@ -83,7 +83,8 @@ impl<'r> Target<'r> {
         let several = hosts.next().is_some();
         let host = match (uri.scheme_str(), uri.authority()) {
             (None, None) => named.map(|host| host.to_str().unwrap_or_default()),
-            (Some("http"), Some(authority)) => Some(authority.host()),
+            // A name and password before the host hide which host it is (RFC 9110, 4.2.4).
+            (Some("http"), Some(authority)) if !authority.as_str().contains('@') => Some(authority.host()),
             _ => None,
         };
         let proxied = uri.scheme().is_some() && host.is_some();

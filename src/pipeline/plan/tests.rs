@@ -245,6 +245,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
                 "bad_request: there are several Host",
             ),
             ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
+            ("GET http://a:b@api.weixin.qq.com/cgi-bin/user/info", &[], "bad_request: the request target"),
             ("GET /cgi-bin/../user/info", &[], "bad_request: "),
             ("GET /cgi-bin//user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET ///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),

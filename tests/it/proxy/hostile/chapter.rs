@@ -86,6 +86,8 @@ impl Case {
                 Some(("=- ", name)) => {
                     case.sent.last_mut().expect("something sent").without.push(name.to_owned());
                 }
+                // For people.
+                Some(("-- ", _)) => {}
                 _ => text.push_str(line),
             }
         }

@@ -1,6 +1,8 @@
 //! Overwrites secrets in what others send: raw, percent-encoded or escaped as in JSON, any subset
 //! of their bytes, and split as the bytes happen to come.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::Secret;
@@ -17,9 +19,10 @@ pub fn masked<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s [u8]>) -> O
     let mut clean: Option<Vec<u8>> = None;
     for secret in secrets {
         let mut from = 0;
-        while let Some((start, end)) = place(clean.as_deref().unwrap_or(text), from, secret) {
+        // One may be the beginning of another, or overlap it.
+        while let Some((start, end)) = place(text, from, secret) {
             clean.get_or_insert_with(|| text.to_vec())[start..end].fill(b'*');
-            from = end;
+            from = start + 1;
         }
     }
     clean
@@ -40,7 +43,10 @@ pub fn place(text: &[u8], from: usize, secret: &[u8]) -> Option<(usize, usize)> 
 #[derive(Debug)]
 pub struct Mask {
     secrets: Vec<Secret>,
+    /// As it came.
     held: Bytes,
+    /// So many bytes at its beginning are the end of a secret.
+    hidden: usize,
     has_masked: bool,
 }
 
@@ -48,7 +54,8 @@ impl Mask {
     /// For these.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s [u8]>) -> Self {
         let secret = |secret| Secret::new(String::from_utf8_lossy(secret));
-        Self { secrets: secrets.into_iter().map(secret).collect(), held: Bytes::new(), has_masked: false }
+        let secrets = secrets.into_iter().map(secret).collect();
+        Self { secrets, held: Bytes::new(), hidden: 0, has_masked: false }
     }
 
     /// How many bytes are held back.
@@ -69,14 +76,17 @@ impl Mask {
             [&std::mem::take(&mut self.held)[..], &piece[..]].concat().into()
         };
         let mut keep = text.len();
-        let mut clean: Option<Vec<u8>> = None;
+        let mut hidden: Vec<Range<usize>> = Vec::new();
+        if self.hidden > 0 {
+            hidden.push(0..std::mem::take(&mut self.hidden));
+        }
         for secret in &self.secrets {
             let mut from = 0;
             loop {
-                match find(clean.as_deref().unwrap_or(&text), from, secret.expose().as_bytes()) {
+                match find(&text, from, secret.expose().as_bytes()) {
                     Found::Whole { start, end } => {
-                        clean.get_or_insert_with(|| text.to_vec())[start..end].fill(b'*');
-                        from = end;
+                        hidden.push(start..end);
+                        from = start + 1;
                     }
                     Found::Cut { start } => {
                         keep = keep.min(start);
@@ -86,17 +96,30 @@ impl Mask {
                 }
             }
         }
-        if let Some(clean) = clean {
-            text = clean.into();
-            self.has_masked = true;
-        }
         self.held = text.split_off(keep);
-        text
+        if hidden.is_empty() {
+            return text;
+        }
+        self.has_masked = true;
+        let begun = hidden.iter().filter(|place| place.start <= keep).map(|place| place.end).max();
+        self.hidden = begun.unwrap_or_default().saturating_sub(keep);
+        let mut clean = text.to_vec();
+        for place in hidden {
+            clean[place.start.min(keep)..place.end.min(keep)].fill(b'*');
+        }
+        clean.into()
     }
 
     /// What was held back, once nothing follows.
     pub fn finish(&mut self) -> Bytes {
-        std::mem::take(&mut self.held)
+        let (held, hidden) = (std::mem::take(&mut self.held), std::mem::take(&mut self.hidden));
+        let clean = masked(&held, self.secrets.iter().map(|secret| secret.expose().as_bytes()));
+        if clean.is_none() && hidden == 0 {
+            return held;
+        }
+        let mut clean = clean.unwrap_or_else(|| held.to_vec());
+        clean[..hidden].fill(b'*');
+        clean.into()
     }
 }
 
@@ -267,6 +290,36 @@ mod tests {
             assert_eq!(clean(text), None, "{text}");
         }
         assert_eq!(masked(b"too short", [&b"short"[..], b""]), None);
+    }
+
+    #[test]
+    fn a_secret_within_another_or_beside_it_leaves_nothing_of_either() {
+        let (short, long, behind) =
+            ("token-of-the-shop-1", "token-of-the-shop-12345678", "shop-1234567890-and-more");
+        for (text, hidden) in [
+            ("a token-of-the-shop-12345678 b", "a ************************** b"),
+            ("a token-of-the-shop-123 b", "a *******************23 b"),
+            ("a token-of-the-shop-1", "a *******************"),
+            ("token-of-the-shop-1234567890-and-more b", "************************************* b"),
+            ("token-of-the-shop-1234567890-and", "**************************90-and"),
+            ("abababababababababab-", "********************-"),
+        ] {
+            let secrets = [short, long, behind, "ababababababababab"].map(str::as_bytes);
+            for secrets in [secrets, [secrets[3], secrets[2], secrets[1], secrets[0]]] {
+                let whole = masked(text.as_bytes(), secrets)
+                    .map(|clean| String::from_utf8_lossy(&clean).into_owned());
+                assert_eq!(whole.as_deref(), Some(hidden), "{text}");
+                for size in 1..=text.len() {
+                    let mut mask = Mask::new(secrets);
+                    let pieces =
+                        text.as_bytes().chunks(size).map(|piece| mask.push(Bytes::copy_from_slice(piece)));
+                    let mut passed = pieces.collect::<Vec<_>>().concat();
+                    passed.extend_from_slice(&mask.finish());
+                    assert_eq!(String::from_utf8_lossy(&passed), hidden, "{text} in pieces of {size}");
+                    assert!(mask.has_masked(), "{text} in pieces of {size}");
+                }
+            }
+        }
     }
 
     proptest! {

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
+use bytes::{Buf as _, Bytes};
+use flate2::write::GzDecoder;
 use http_body::{Frame, SizeHint};
 
 use crate::message::body::{Body, Broken};
@@ -32,9 +32,12 @@ pub(super) struct Concealed {
 
 enum Coding {
     None,
-    /// It is said to be gzip.
+    /// It is said to be gzip; what has no gzip at its beginning goes on as it is.
     Unproven,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Gzip(Box<GzDecoder<Vec<u8>>>),
+    /// A member has ended; what follows and is no other one is padding, which has no meaning.
+    Behind,
+    Padding,
 }
 
 impl Concealed {
@@ -49,27 +52,36 @@ impl Concealed {
 
     /// Makes something of what is waiting.
     fn advance(&mut self) -> Result<Bytes, Broken> {
-        if matches!(self.coding, Coding::Unproven) {
-            if self.waiting.len() < MAGIC.len() && !self.last {
-                return Ok(Bytes::new());
-            }
-            self.coding = match self.waiting.starts_with(&MAGIC) {
-                true => Coding::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-                false => Coding::None,
+        if matches!(self.coding, Coding::Unproven | Coding::Behind) {
+            self.coding = match (self.waiting.starts_with(&MAGIC), &self.coding) {
+                (true, _) => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
+                (false, Coding::Behind) => Coding::Padding,
+                (false, _) => Coding::None,
             };
         }
         let plain = match &mut self.coding {
-            Coding::Gzip(decoder) => {
-                while !self.waiting.is_empty() && decoder.get_ref().len() < PIECE {
-                    let slice = self.waiting.split_to(self.waiting.len().min(SLICE));
-                    decoder.write_all(&slice)?;
+            Coding::Gzip(member) => {
+                let mut ended = false;
+                while !ended && !self.waiting.is_empty() && member.get_ref().len() < PIECE {
+                    let slice = self.waiting.get(..SLICE).unwrap_or(&self.waiting);
+                    let taken = member.write(slice)?;
+                    ended = taken == 0;
+                    self.waiting.advance(taken);
                 }
-                if self.last && self.waiting.is_empty() {
-                    decoder.try_finish()?;
+                if ended || self.last && self.waiting.is_empty() {
+                    member.try_finish()?;
                 }
-                std::mem::take(decoder.get_mut()).into()
+                let plain = std::mem::take(member.get_mut());
+                if ended {
+                    self.coding = Coding::Behind;
+                }
+                plain.into()
             }
-            Coding::None | Coding::Unproven => std::mem::take(&mut self.waiting),
+            Coding::None => std::mem::take(&mut self.waiting),
+            Coding::Unproven | Coding::Behind | Coding::Padding => {
+                self.waiting.clear();
+                Bytes::new()
+            }
         };
         let mut clean = self.mask.push(plain);
         self.ended = self.last && self.waiting.is_empty();
@@ -78,6 +90,15 @@ impl Concealed {
             clean = [clean, held].concat().into();
         }
         Ok(clean)
+    }
+
+    /// Whether what is waiting is too little to make something of.
+    fn wants_more(&self) -> bool {
+        let enough = match self.coding {
+            Coding::Unproven | Coding::Behind => MAGIC.len(),
+            Coding::None | Coding::Gzip(_) | Coding::Padding => 1,
+        };
+        !self.last && self.waiting.len() < enough
     }
 
     /// Takes what has come.
@@ -99,8 +120,7 @@ impl http_body::Body for Concealed {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
         while !this.ended {
-            let wants_more = this.waiting.is_empty() || matches!(this.coding, Coding::Unproven);
-            if wants_more && !this.last {
+            while this.wants_more() {
                 match ready!(Pin::new(&mut this.body).poll_frame(context)) {
                     None => this.last = true,
                     Some(Err(error)) => {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use bytes::Bytes;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
@@ -73,7 +73,7 @@ fn decoded<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Err
         None => Ok(body.into()),
         Some(coding) if coding.eq_ignore_ascii_case(b"gzip") => {
             let mut plain = Vec::new();
-            let read = GzDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut plain);
+            let read = MultiGzDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut plain);
             match read {
                 Ok(length) if length <= LONGEST => Ok(plain.into()),
                 Ok(_) => Err(Error::AnswerUnreadable("it is longer than 1 MiB")),

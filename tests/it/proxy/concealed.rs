@@ -272,6 +272,18 @@ async fn a_coded_answer_is_unpacked_for_it_or_dropped() {
             }
         }
     }
+    // What follows the gzip and is none has no meaning, as gunzip and curl have it.
+    for behind in [&b"\0\0\0\0"[..], b"\0", b"\x1f", TOKEN.as_bytes()] {
+        let packed = [&gzip(&page)[..], behind].concat();
+        let pieces: Vec<&[u8]> = packed.chunks(1).collect();
+        let coded = "Content-Encoding: gzip\r\n";
+        for status in ["200 OK", "502 Bad Gateway"] {
+            for answer in [with_length(status, coded, &packed), chunked(status, coded, &pieces)] {
+                let raw = asked(GET, answer).await;
+                assert_eq!((raw.text() == hidden, raw.whole), (true, true), "{behind:?}: {}", raw.head);
+            }
+        }
+    }
     // What only says that it is gzip.
     let raw = asked(GET, with_length("502 Bad Gateway", "Content-Encoding: gzip\r\n", page.as_bytes())).await;
     assert!(raw.text() == hidden, "{}", raw.head);

@@ -192,6 +192,7 @@ async fn an_answer_in_which_refresh_tokens_cannot_be_told_from_the_rest_does_not
         ("Content-Encoding: gzip\r\n", gzip(long(fits + 1).as_bytes())),
         ("Content-Encoding: gzip\r\n", gzip(long(1).as_bytes())[..40].to_vec()),
         ("Content-Encoding: gzip\r\n", long(1).into_bytes()),
+        ("Content-Encoding: gzip\r\n", [gzip(b"{}"), gzip(long(1).as_bytes())].concat()),
         ("Content-Encoding: br\r\n", long(1).into_bytes()),
         ("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", gzip(&gzip(long(1).as_bytes()))),
         ("Content-Disposition: attachment; filename=\"a\"\r\n", format!("a,{token}").into_bytes()),

@@ -70,6 +70,7 @@ impl Pipeline {
         if let Err(error) = &decided
             && let Some(abuse) = report.identity.abuse(error)
         {
+            report.leave();
             let held = self.gate.tarpit.hold(abuse, report.remote(), &snapshot.options.trusted_proxies);
             // Boxed, since it is rare.
             Box::pin(held).await;

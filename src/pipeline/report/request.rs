@@ -182,6 +182,14 @@ impl Report {
         self.remote
     }
 
+    /// It is at work no more: what is left is its answer.
+    pub(crate) fn leave(&mut self) {
+        self.place_of_app = None;
+        if std::mem::take(&mut self.has_place) {
+            self.reporter.places.leave();
+        }
+    }
+
     /// WeChat gets it.
     pub(crate) fn let_through(&self) {
         let app = self.app().map_or(OTHER, |app| app.label);
@@ -436,9 +444,7 @@ impl Drop for Report {
             }
         }
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
-        if self.has_place {
-            self.reporter.places.leave();
-        }
+        self.leave();
         let now = self.reporter.clock.now();
         self.count(taken, now);
         self.log(taken, now);

@@ -92,3 +92,16 @@ async fn a_dead_placeholder_is_answered_late_from_the_third_on() {
     let third = is_held_back(&gate, gate.get_with(&path, &[GUESSER])).await;
     assert_eq!((third.status, third.errcode()), (200, 40001));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_held_back_take_no_place_of_those_at_work() {
+    let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], ""));
+    let server = "trusted_proxies = [\"127.0.0.1\"]\nmax_inflight = 2".to_owned();
+    let gate = Gate::with(Setup { server, apps, workers: 1, ..Setup::default() }).await.settled().await;
+    let guess = || gate.get_with(PATH, &[("x-wxgate-key", "guess"), GUESSER]);
+    for _ in 0..9 {
+        assert_eq!(guess().await.status, 401);
+    }
+    let held = async { tokio::join!(guess(), guess()).0 };
+    assert_eq!(is_held_back(&gate, held).await.status, 401);
+}

@@ -67,7 +67,8 @@ impl Handler for Endpoint {
         };
         let remote = self.admin.trusted_proxies.load().remote(peer, request.headers());
         let action = route.action(request.uri().query().unwrap_or_default());
-        let audit = || Audit::begin(Some(remote), action).of(route.app());
+        let is_known = |name: &str| (self.admin.apps)().iter().any(|app| app.name == name);
+        let audit = || Audit::begin(Some(remote), action).of(route.app(), is_known);
         match self.admin.permit(route.need(), &request) {
             Ok(()) => self.answer(&route, &request, audit).await,
             Err(denied) => {

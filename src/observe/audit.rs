@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::redact::redacted;
 use super::remote::Remote;
 
 /// Written whatever `log.level` is.
@@ -32,16 +33,16 @@ impl Audit {
         Self { remote, action, app: None, endpoint: None, outcome: "failed", cause, count: None }
     }
 
-    /// It concerns this app.
+    /// It concerns this app. What only stands in the place of an app's name may be a key.
     #[must_use]
-    pub fn of(mut self, app: Option<&str>) -> Self {
-        self.app = app.map(shortened);
+    pub fn of(mut self, app: Option<&str>, is_known: impl Fn(&str) -> bool) -> Self {
+        self.app = app.map(|app| if is_known(app) { app.to_owned() } else { clean(app) });
         self
     }
 
     /// It concerns this endpoint alone.
     pub fn concerns(&mut self, endpoint: &str) {
-        self.endpoint = Some(shortened(endpoint));
+        self.endpoint = Some(clean(endpoint));
     }
 
     /// It was done.
@@ -79,6 +80,6 @@ impl Drop for Audit {
     }
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).collect()
+fn clean(text: &str) -> String {
+    redacted(text).flat_map(str::chars).take(LONGEST_TEXT).collect()
 }

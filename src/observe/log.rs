@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_the_place_of_an_apps_name_is_not_told() {
+        let key = "canary-key-of-orders-5d1c";
+        let text = captured(Options { format: Format::Json, level: LevelFilter::INFO }, || {
+            let mut audit = Audit::begin(None, "refresh").of(Some(key), |name| name == "shop");
+            audit.concerns(&format!("/{key}"));
+            audit.denied("no_token");
+            Audit::begin(None, "refresh").of(Some("shop-of-2026-in-the-north"), |_| true).done();
+        });
+        assert!(!text.contains(key) && text.contains("\"shop-of-2026-in-the-north\""), "{text}");
+    }
+
+    #[test]
     fn a_writer_that_fails_does_not_panic() {
         struct Closed;
         impl Write for Closed {

@@ -99,7 +99,7 @@ impl Entry<'_> {
             address(remote, out);
             out.push(b'"');
         }
-        text(key!("method"), Some(self.method), out);
+        redacted_text(key!("method"), shortened(self.method), out);
         if self.path_is_known() {
             own(key!("path"), self.endpoint, out);
         } else {
@@ -148,7 +148,7 @@ impl Entry<'_> {
         out.push(b' ');
         decimal(self.status, out);
         out.push(b' ');
-        escaped(self.method, out);
+        redact(shortened(self.method), out);
         out.push(b' ');
         redact(shortened(self.path), out);
         for (position, name) in self.query.into_iter().flat_map(query_keys).enumerate() {
@@ -473,16 +473,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_path_the_cause_or_a_programs_name_is_redacted() {
+    fn a_key_in_place_of_another_word_is_redacted() {
         let key = "canary-key-of-orders-5d1c";
         let (path, agent) =
             (format!("/@{key}/cgi-bin/user/info"), format!("shop/2 \"{key}\" {}", "x".repeat(500)));
         let cause = format!("no app is named {key}");
-        let entry = Entry { path: &path, cause: Some(&cause), user_agent: Some(&agent), ..example() };
+        let entry =
+            Entry { method: key, path: &path, cause: Some(&cause), user_agent: Some(&agent), ..example() };
         assert!(json(&entry).contains("\"cause\":\"no app is named *\""), "{}", json(&entry));
         assert!(pretty(&entry).contains(" cause=no app is named * "), "{}", pretty(&entry));
         assert!(json(&entry).contains("\"path\":\"/@*/cgi-bin/user/info\""), "{}", json(&entry));
         assert!(json(&entry).contains("\"user_agent\":\"shop/2 \\\"*\\\" xxx"), "{}", json(&entry));
+        assert!(json(&entry).contains("\"method\":\"*\""), "{}", json(&entry));
         for line in [json(&entry), pretty(&entry)] {
             assert!(!line.contains("canary") && line.len() < 800, "{line}");
         }

@@ -1,9 +1,10 @@
 //! Who may see and do what.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::{HeaderMap, Uri, header};
 
+use crate::message::host;
 use crate::secret::Secret;
 use crate::server::Address;
 
@@ -90,7 +91,7 @@ pub(super) fn permit(
     }
     // A web page whose own name was made to resolve to loopback is of the same origin as this
     // address (DNS rebinding); the Host tells. It can't send the token.
-    if scope == Scope::Loopback && !hosts(uri, headers).all(is_this_machine) {
+    if scope == Scope::Loopback && !hosts(uri, headers).all(|host| host::is_local(host::name(host))) {
         return Err(Denied::ForeignHost);
     }
     // It can't read the answers, but it can take all places among those who listen.
@@ -122,17 +123,6 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
 fn hosts<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
     let of_headers = headers.get_all(header::HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
     uri.authority().map(http::uri::Authority::as_str).into_iter().chain(of_headers)
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    match name.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => name.eq_ignore_ascii_case("localhost"),
-    }
 }
 
 #[cfg(test)]
@@ -205,6 +195,7 @@ mod tests {
             "127.0.0.1.evil.example",
             "localhost.evil.example",
             "[::2]",
+            "[::1]evil.example",
             "",
         ];
         for host in hosts {

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 /// The name in a `Host` header or an authority, without port and brackets.
 pub fn name(host: &str) -> &str {
-    if let Some(rest) = host.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or(rest);
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    if let Some((name, port)) = bracketed
+        && (port.is_empty() || port.starts_with(':'))
+    {
+        return name;
     }
     match host.rsplit_once(':') {
         Some((name, _)) if !name.contains(':') => name,
@@ -41,6 +44,8 @@ mod tests {
             ("[::1]:8080", "::1"),
             ("[::1]", "::1"),
             ("::1", "::1"),
+            ("[::1]evil.example", "[::1]evil.example"),
+            ("[::1", "[::1"),
         ] {
             assert_eq!(name(host), expected, "{host}");
         }

@@ -6,7 +6,7 @@ use super::account::Account;
 use super::target::Target;
 use crate::message::credential::{CredentialParam, SECRETS};
 use crate::message::query;
-use crate::pipeline::directory::App;
+use crate::pipeline::directory::{App, Directory};
 use crate::pipeline::error::Error;
 use crate::pipeline::options::OwnCredential;
 use crate::pipeline::user_tokens::UserTokens;
@@ -35,12 +35,18 @@ pub(crate) struct KeptToken<'a> {
     pub(crate) issuer: Issuer,
 }
 
-/// On endpoints whose form goes on as it is, a placeholder in it would too.
-pub(crate) fn check_form(credential: &CredentialPlan<'_>, target: &Target<'_>) -> Result<(), Error> {
+/// On endpoints whose form goes on as it is, a placeholder or an API key in it would too.
+pub(crate) fn check_form(
+    directory: &Directory,
+    credential: &CredentialPlan<'_>,
+    target: &Target<'_>,
+) -> Result<(), Error> {
     let Some(form) = target.form.filter(|_| matches!(credential, CredentialPlan::Nothing)) else {
         return Ok(());
     };
-    if form.credentials().any(|(_, value)| placeholder::looks_like(&value)) {
+    let is_callers =
+        |value: &str| placeholder::looks_like(value) || directory.caller_with_key(value.as_bytes()).is_some();
+    if form.credentials().any(|(_, value)| is_callers(value.trim())) {
         return Err(Error::BadRequest(
             "this endpoint wants no token, and its form goes on as it is: leave access_token out".into(),
         ));

@@ -312,7 +312,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         access::permit(self.directory().rules(self.caller), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;
-        credential::check_form(&credential, target)?;
+        credential::check_form(self.directory(), &credential, target)?;
         let ticket = ticket::wanted(account, method, target)?;
         Ok(ticket.map_or(Then::Forward(credential), Then::Ticket))
     }

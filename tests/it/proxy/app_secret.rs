@@ -117,6 +117,11 @@ async fn a_key_in_a_secret_that_no_endpoint_takes_never_reaches_wechat() {
     let form = gate.client.post(gate.url("/@shop/sns/unlisted")).bearer_auth(KEY);
     let form = form.header("content-type", "application/x-www-form-urlencoded").body(format!("Secret={KEY}"));
     assert_eq!(Answer::of(form).await.refusal().1, "bad_request");
+    // Nor as a token in a form that goes on as it is.
+    let form = gate.client.post(gate.url("/@shop/cgi-bin/showqrcode")).bearer_auth(KEY);
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let form = form.body(format!("ticket=t&access_token={KEY}\n"));
+    assert_eq!(Answer::of(form).await.refusal().1, "bad_request");
     let user = format!("/@shop/sns/userinfo?openid=o&access_token={KEY}");
     assert_eq!(get(&gate, Some(KEY), &user).await.refusal().1, "bad_request");
     assert!(gate.sandbox.journal(None).iter().all(|entry| entry.path.contains("token")));

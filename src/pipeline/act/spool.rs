@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, BufWriter};
 
 use super::ahead::{extend, next_piece};
 use super::memory::{Memory, Reservation, SMALL};
@@ -52,7 +52,9 @@ impl Spooled {
 
 /// A spool file that is being written.
 struct Spooling {
-    file: File,
+    /// Each write goes to another thread and is one of the kernel's: not for every byte of a caller
+    /// that sends byte by byte.
+    file: BufWriter<File>,
     length: u64,
     spool: Reservation,
 }
@@ -62,6 +64,7 @@ impl Spooling {
         let mut file = tempfile::tempfile_in(folder).map(File::from_std).map_err(Error::Spool)?;
         // It has a buffer of its own, as long as what it is given.
         file.set_max_buf_size(CHUNK);
+        let file = BufWriter::with_capacity(CHUNK, file);
         Ok(Self { file, length: 0, spool: Reservation::of(&memory.spool) })
     }
 
@@ -77,7 +80,7 @@ impl Spooling {
 
     async fn finish(mut self) -> Result<Whole, Error> {
         self.file.flush().await.map_err(Error::Spool)?;
-        let file = self.file.into_std().await;
+        let file = self.file.into_inner().into_std().await;
         Ok(Whole::File(Spooled { file, _spool: self.spool }, self.length))
     }
 }
@@ -120,4 +123,37 @@ pub(super) async fn collect(
         spooling.write(&data).await?;
     }
     spooling.finish().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK, Memory, Spooling, Whole};
+    use crate::pipeline::options::ReplayOptions;
+
+    #[tokio::test]
+    async fn what_comes_byte_by_byte_is_written_in_long_pieces() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = ReplayOptions {
+            max_body: 0,
+            memory: 0,
+            spool: 4 * CHUNK as u64,
+            spool_dir: folder.path().to_owned(),
+        };
+        let body: Vec<u8> = (0..2 * CHUNK + 5).map(|at| (at % 251) as u8).collect();
+        let mut spooling = Spooling::create(&options.spool_dir, &Memory::new(&options)).expect("a file");
+        let mut lengths = std::collections::BTreeSet::new();
+        for bytes in body.chunks(512) {
+            for byte in bytes {
+                spooling.write(std::slice::from_ref(byte)).await.expect("written");
+            }
+            lengths.insert(spooling.file.get_ref().metadata().await.expect("known").len());
+        }
+        assert!(lengths.len() <= 3, "{lengths:?}");
+        let Ok(Whole::File(spooled, length)) = spooling.finish().await else { panic!("no file") };
+        let mut read = Vec::new();
+        while (read.len() as u64) < length {
+            read.extend_from_slice(&spooled.read_at(read.len() as u64).expect("read"));
+        }
+        assert!(read == body);
+    }
 }

@@ -311,12 +311,11 @@ fn number(value: &[u8]) -> Option<u64> {
 
 /// The same in hexadecimal, before an extension.
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    if line.len() >= LONGEST_LINE {
-        return None;
-    }
     let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next()?;
     let digits = std::str::from_utf8(digits).ok()?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // More of them may have been cut. An extension may be: nothing depends on it.
+    let is_number =
+        (1..LONGEST_LINE).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_number.then(|| u64::from_str_radix(digits, 16).unwrap_or(u64::MAX))
 }
 

@@ -120,10 +120,18 @@ impl<H: Handler> Guarded<H> {
             Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
                 Some((Silence::Body, self.body_awaited()))
             }
+            // hyper may read on where this can't follow.
+            Place::Lost if self.is_body_at_work() => Some((Silence::Body, self.body_awaited())),
             _ if self.progress.writing.get() => None,
             Place::Head => Some((Silence::Head, self.options.head_timeout)),
             Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
         }
+    }
+
+    /// Whether what was read last is of the body of the request at work.
+    fn is_body_at_work(&self) -> bool {
+        let latest = self.progress.dispatched.get().checked_sub(1);
+        latest.is_some_and(|index| self.progress.framing.borrow().is_within_body_of(index))
     }
 
     /// How long more of the body is awaited.

@@ -79,12 +79,25 @@ fn a_request_before_an_ambiguous_one_is_not_blamed() {
 
 #[test]
 fn after_a_chunk_size_that_cannot_be_read_no_request_is_vouched_for() {
-    let long = format!("5;{}", "x".repeat(super::LONGEST_LINE));
+    let long = format!("{}5", "0".repeat(super::LONGEST_LINE));
     for size in ["zz", "", &long] {
         let framing =
             watch(format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\n").as_bytes());
         assert_eq!(framing.place(), Place::Lost);
         assert_eq!((framing.fault(0), framing.fault(1)), (None, Some(Fault::Ambiguous)), "{size}");
+    }
+}
+
+#[test]
+fn an_extension_of_a_chunk_may_be_long() {
+    for length in super::LONGEST_LINE - 5..super::LONGEST_LINE + 5 {
+        let extension = "x".repeat(length);
+        let post = format!(
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;{extension}\r\nabcde\r\n0;{extension}\r\n\r\n"
+        );
+        let framing = watch(format!("{post}{post}").as_bytes());
+        assert_eq!((framing.heads, framing.place(), framing.fault(2)), (2, Place::Between, None), "{length}");
+        assert_eq!(framing.body().1.came, 7, "{length}");
     }
 }
 

@@ -80,12 +80,15 @@ fn beginnings() -> Vec<(&'static str, Vec<u8>)> {
     let part = vec![b'x'; 300_000];
     let head = |length: usize| format!("{POST}Content-Length: {length}\r\n\r\n").into_bytes();
     let chunked = format!("{POST}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+    let (extension, zeros) = ("x".repeat(300), "0".repeat(300));
     vec![
         ("collected", [head(10), b"01234".to_vec()].concat()),
         ("kept as it passes", [head(600_000), part.clone()].concat()),
         ("too long to keep", [head(20_000_000), part.clone()].concat()),
         ("within a chunk", [chunked.clone(), b"493e1\r\n".to_vec(), part].concat()),
         ("between chunks", [chunked.clone(), b"5\r\n01234\r\n".to_vec()].concat()),
+        ("behind a long extension", [&chunked, format!("5;{extension}\r\n01234\r\n").as_bytes()].concat()),
+        ("behind many zeros", [&chunked, format!("{zeros}5\r\n01234\r\n").as_bytes()].concat()),
         ("within the trailers", [chunked.clone(), b"5\r\n01234\r\n0\r\nX-A".to_vec()].concat()),
         ("no chunk's size", [chunked, b"5\r\n01234\r\nzz\r\n".to_vec()].concat()),
     ]

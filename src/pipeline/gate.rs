@@ -29,6 +29,8 @@ pub struct Gate {
     pub(super) memory: Arc<Memory>,
     /// For requests at work.
     pub(super) places: Places,
+    /// For those of them whose bodies must first say who calls.
+    pub(super) strangers: Option<ExactPlaces>,
     /// For those of them whose answers are read whole, since they may hold refresh tokens.
     pub(super) grants: Option<ExactPlaces>,
     pub(super) manager: Manager,
@@ -62,7 +64,10 @@ impl Gate {
     ) -> Arc<Self> {
         let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
         let memory = Arc::new(Memory::new(&options.replay));
-        let places = Places::new(options.places(workers), workers);
+        let most = options.places(workers);
+        let places = Places::new(most, workers);
+        // A byte of a body is enough to hold one: the other half is for those who said who they are.
+        let strangers = ExactPlaces::new(most.div_ceil(2), None);
         let grants = ExactPlaces::new(MOST_GRANTS, None);
         let at_work = limits.configure(&options.limits);
         let credentials = |name: &str| manager.credentials(name);
@@ -75,6 +80,7 @@ impl Gate {
             metrics,
             memory,
             places,
+            strangers,
             grants,
             manager,
             limits,

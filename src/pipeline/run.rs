@@ -16,6 +16,7 @@ use super::act::{
 use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
+use super::inflight::{ExactPlaces, Place};
 use super::permit;
 use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
 use super::report::{Report, Reporter};
@@ -165,6 +166,11 @@ impl Pipeline {
         if known {
             return Ok((Some(act::read_start(body, ahead).await?), None));
         }
+        let _place = place(
+            self.gate.strangers.as_ref(),
+            "too many bodies are being read whose callers aren't known yet (half of server.max_inflight): \
+             a key in a header needs none of it",
+        )?;
         let read = act::read_strangers_start(body, ahead, &self.memory, &self.gate.clock).await;
         read.map(|(start, reservation)| (Some(start), Some(reservation)))
     }
@@ -187,13 +193,8 @@ impl Pipeline {
         permit::spend(plan, &mut report.observed).await?;
         report.let_through();
         let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
-        let _place =
-            match &self.gate.grants {
-                Some(places) if target.endpoint.grants => Some(places.enter().ok_or(Error::Overloaded(
-                    "too many answers that may hold refresh tokens are being read",
-                ))?),
-                _ => None,
-            };
+        let grants = self.gate.grants.as_ref().filter(|_| target.endpoint.grants);
+        let _place = place(grants, "too many answers that may hold refresh tokens are being read")?;
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
@@ -239,6 +240,11 @@ impl Pipeline {
         }
         Rc::clone(&current)
     }
+}
+
+/// One of `places`, if they are counted; `full` says that all are taken.
+fn place(places: Option<&ExactPlaces>, full: &'static str) -> Result<Option<Place>, Error> {
+    places.map(|places| places.enter().ok_or(Error::Overloaded(full))).transpose()
 }
 
 /// The path and query for WeChat, with the credential that the plan says.

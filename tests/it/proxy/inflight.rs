@@ -4,7 +4,7 @@ use wxgate::sandbox::{Action, Fault};
 
 use super::bad_input::wire::{Caller, Raw, assert_idle, assert_sound, send};
 use super::canned::Canned;
-use crate::harness::{GAME, Gate, SHOP, SHOP_AND_GAME, Setup};
+use crate::harness::{APPID, GAME, Gate, SHOP, SHOP_AND_GAME, Setup, caller};
 use crate::until::until;
 
 const SLOW: &str = "/cgi-bin/user/get";
@@ -72,6 +72,40 @@ async fn what_comes_beyond_the_most_at_work_is_refused_before_its_body_is_read()
     until(|| "a place that was left", answered).await;
     drop(working);
     assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_have_half_of_the_places_however_little_they_send() {
+    const KEY: &str = "canary-key-of-orders-5d1c";
+    let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], ""));
+    let gate = Gate::with(Setup { apps, ..at_most(4) }).await.settled().await;
+    let body = format!("{{\"appid\":\"{APPID}\",\"secret\":\"{KEY}\",\"grant_type\":\"client_credential\"}}");
+    let call = format!(
+        "POST /cgi-bin/stable_token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let all_but_one = call.len() - 1;
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        let mut stranger = Caller::of(&gate).await;
+        stranger.send(&call.as_bytes()[..all_but_one]).await;
+        strangers.push(stranger);
+    }
+    // Two find no place.
+    until(|| "two strangers at work", async || gate.metric("wxgate_inflight_requests").await == 2.0).await;
+    assert_overloaded(send(&gate, call.clone()).await, 45011, "half of server.max_inflight");
+
+    let known = format!("GET /wxa/free HTTP/1.1\r\nHost: localhost\r\nX-Wxgate-Key: {KEY}\r\n\r\n");
+    assert_eq!(send(&gate, known).await.expect("an answer").status, 200);
+
+    let mut tokens = 0;
+    for mut stranger in strangers {
+        stranger.send(&call.as_bytes()[all_but_one..]).await;
+        let answer = stranger.answer().await.expect("an answer");
+        tokens += usize::from(answer.json()["access_token"].is_string());
+    }
+    assert_eq!(tokens, 2);
+    assert!(send(&gate, call).await.expect("an answer").json()["access_token"].is_string(), "given back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ impl Sheet {
     /// Adds a row. A label too long for its column gets a line of its own; an empty one continues
     /// the row above.
     pub fn row(&mut self, label: &str, text: &str) {
+        let label = &printable(label);
         let mut lead = format!("{:indent$}{label}", "", indent = self.indent);
         let column = self.indent + self.label;
         if !label.is_empty() && columns(label) >= self.label {
@@ -44,10 +45,15 @@ impl Sheet {
     }
 }
 
+/// Without control characters, which could steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// Breaks a text into lines of at most `width` columns, at spaces; a word that is longer is broken
-/// too. Control characters, which could steer a terminal, become spaces. At least one line.
+/// too. Control characters become spaces. At least one line.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = printable(text);
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let mut word = word;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+pub(super) use wxgate::app::layout::printable;
 use wxgate::app::layout::{WIDTH, wrap};
 
 use super::failure::Failure;
@@ -39,11 +40,6 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Breaks a text into lines of 80 columns; a longer word is broken too.
 pub(super) fn wrapped(text: &str, indent: &str) -> String {
     wrap(text, WIDTH - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()
-}
-
-/// Without control characters, which could steer a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// At most two units, like `1h47m`.

@@ -14,6 +14,8 @@ use crate::observe::exposition::Exposition;
 
 /// Whoever can write to the store can write as many as they like.
 const MOST: usize = 1000;
+/// Told in a minute.
+const MOST_TOLD: u32 = 100;
 
 /// A record that is not believed.
 #[derive(Clone, Debug)]
@@ -35,6 +37,20 @@ struct State {
     counts: [u64; Refusal::ALL.len()],
     /// With what tells another record under the same key.
     present: BTreeMap<String, (Refused, u64)>,
+    /// In this minute since the epoch.
+    told: (i64, u32),
+}
+
+impl State {
+    /// Whether one more may be told: records can be changed as fast as their change is heard of.
+    fn tells(&mut self, now: Timestamp) -> bool {
+        let minute = now.0 / 60_000;
+        if self.told.0 != minute {
+            self.told = (minute, 0);
+        }
+        self.told.1 = self.told.1.saturating_add(1);
+        self.told.1 <= MOST_TOLD
+    }
 }
 
 impl Refusals {
@@ -53,8 +69,12 @@ impl Refusals {
                 return;
             }
             state.counts[reason as usize] += 1;
-            let refused = Refused { key: key.to_owned(), reason, since: Clock::default().now() };
+            let now = Clock::default().now();
+            let refused = Refused { key: key.to_owned(), reason, since: now };
             state.present.insert(key.to_owned(), (refused, mark));
+            if !state.tells(now) {
+                return;
+            }
         }
         let becomes = match is_irreplaceable(key) {
             true => "it is left as it is",
@@ -90,8 +110,16 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, Refusals, StoreError};
+    use super::{MOST, MOST_TOLD, Refusals, State, StoreError};
+    use crate::observe::clock::Timestamp;
     use crate::observe::exposition::{Dialect, Exposition};
+
+    #[test]
+    fn no_more_than_some_are_told_in_a_minute_however_often_records_change() {
+        let mut state = State::default();
+        let mut told = |at| (0..1_000).filter(|_| state.tells(Timestamp(at))).count();
+        assert_eq!((told(0), told(59_999), told(60_000)), (MOST_TOLD as usize, 0, MOST_TOLD as usize));
+    }
 
     #[test]
     fn a_record_counts_once_and_again_when_another_one_is_refused_in_its_place() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::app::layout::printable;
 use crate::store;
 
 /// What lies in the store in clear and can't be had again: it may be from before there was a key, or
@@ -19,6 +20,7 @@ impl fmt::Display for Unsealed {
             records.len()
         )?;
         for store::Unsealed { key, fetched_at } in records {
+            let key = printable(key);
             let account = key.rsplit(':').next().unwrap_or_default();
             writeln!(f, "  {key}: account {account}, of {}", fetched_at.rfc3339_in_beijing())?;
         }
@@ -31,3 +33,18 @@ impl fmt::Display for Unsealed {
 }
 
 impl std::error::Error for Unsealed {}
+
+#[cfg(test)]
+mod tests {
+    use super::Unsealed;
+    use crate::observe::clock::Timestamp;
+    use crate::store;
+
+    #[test]
+    fn a_key_that_somebody_made_up_steers_no_terminal() {
+        let key = "refresh_token:wxc1:wx1\u{1b}[2J\nNothing is wrong".to_owned();
+        let text = Unsealed(vec![store::Unsealed { key, fetched_at: Timestamp(0) }]).to_string();
+        assert!(text.contains("account wx1 [2J Nothing") && !text.contains('\u{1b}'), "{text:?}");
+        assert_eq!(text.lines().count(), 3);
+    }
+}

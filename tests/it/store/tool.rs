@@ -119,6 +119,21 @@ async fn what_is_damaged_or_of_a_later_version_is_named_beside_the_rest_and_left
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_others_wrote_steers_no_terminal() {
+    let server = RedisServer::start().await;
+    let sealed =
+        r#"{"format":1,"generation":1,"fetched_at":1,"expires_at":2,"digest":"x","sealed":"\u001b[2J."}"#;
+    for (key, value) in [("a\u{1b}[31m\nb", "x"), ("lease:a", "me\u{1b}[2J:0:0"), ("b", sealed)] {
+        server.command(&["SET", &format!("{{wxgate}}:{key}"), value]);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for action in ["show", "verify"] {
+        let (_, out, err) = told(&wxgate(folder.path(), &[action, "--url", &server.url()]));
+        assert!(out.contains("a [31m b") && !format!("{out}{err}").contains('\u{1b}'), "{out:?} {err:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn copy_leaves_alone_what_a_later_version_wrote() {
     let server = RedisServer::start().await;
     let folder = tempfile::tempdir().expect("a folder");

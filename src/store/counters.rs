@@ -116,16 +116,12 @@ impl Store {
     /// Has what is counted for each of `names` begin anew within the day: how often that was done.
     /// With each comes how often is known, which a store that was flushed may have lost. Who counts
     /// goes on under another name ([`name_since`]).
-    pub async fn begin_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<Total>, StoreError> {
+    pub async fn begin_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         self.reset(&count_entry(day), names, 1).await
     }
 
     /// The same of budgets.
-    pub async fn begin_budgets_anew(
-        &self,
-        day: i64,
-        names: &[(&str, u64)],
-    ) -> Result<Vec<Total>, StoreError> {
+    pub async fn begin_budgets_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         self.reset(&budget_entry(day), names, 1).await
     }
 
@@ -139,10 +135,11 @@ impl Store {
         key: &str,
         names: &[(&str, u64)],
         by: u64,
-    ) -> Result<Vec<Total>, StoreError> {
+    ) -> Result<Vec<u64>, StoreError> {
         let names: Vec<_> = names.iter().map(|(name, known)| (resets_of(name), *known)).collect();
         let counts: Vec<_> = names.iter().map(|(name, known)| Addition { name, by, known: *known }).collect();
-        self.add_under(key, &counts, None).await
+        let totals = self.add_under(key, &counts, None).await?;
+        Ok(totals.into_iter().zip(&names).map(|(total, (_, known))| total.unwrap_or(*known)).collect())
     }
 
     /// All that is counted and reserved on `day`, each with its key.

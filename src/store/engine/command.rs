@@ -26,7 +26,10 @@ pub(super) const MARK: char = '#';
 /// Follows the mark in the names of what tells how often something began anew within its day.
 const RESET: &str = "#reset ";
 /// No day has more of anything; beyond it Redis' scripts can't count by ones.
-pub(in crate::store) const LARGEST_TOTAL: u64 = 1 << 53;
+const LARGEST_TOTAL: u64 = 1 << 53;
+/// So often nothing begins anew within a day; a larger count is no operator's, and leaves no room for
+/// the next one.
+const MOST_RESETS: u64 = 999_999;
 
 /// What a counter came to; none where what is there can't be one, and was left alone.
 pub type Total = Option<u64>;
@@ -92,6 +95,12 @@ pub(in crate::store) fn resets_of(name: &str) -> String {
 /// What began anew, where `name` is such a name.
 pub(in crate::store) fn reset_of(name: &str) -> Option<&str> {
     name.strip_prefix(RESET)
+}
+
+/// What the counter of this name says, if it can be.
+pub(super) fn total_of(name: &str, count: u64) -> Total {
+    let most = if reset_of(name).is_some() { MOST_RESETS } else { LARGEST_TOTAL };
+    (count <= most).then_some(count)
 }
 
 /// Under which name something is counted once it began anew so often.

@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::command::{
-    Addition, Batch, Claim, Entry, LARGEST_TOTAL, Reserved, Swap, Total, name_since, resets_of, returned_of,
+    Addition, Batch, Claim, Entry, Reserved, Swap, Total, name_since, reset_of, resets_of, returned_of,
+    total_of,
 };
 use crate::store::changes::{Announcer, Change};
 
@@ -104,7 +105,7 @@ impl Memory {
         let (held, now) = (self.held.lock(), Instant::now());
         let counters = held.counters.get(key).filter(|(_, until)| now < *until);
         let counts = counters.into_iter().flat_map(|(counts, _)| counts);
-        counts.map(|(name, count)| (name.clone(), total_of(*count))).collect()
+        counts.map(|(name, count)| (name.clone(), total_of(name, *count))).collect()
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
@@ -119,11 +120,6 @@ impl Memory {
     }
 }
 
-/// What a counter says, if it can be.
-pub(super) fn total_of(count: u64) -> Total {
-    (count <= LARGEST_TOTAL).then_some(count)
-}
-
 /// Adds `counts` to `counters`, unless that batch was added before; what each comes to.
 pub(super) fn add(
     counters: &mut BTreeMap<String, u64>,
@@ -131,14 +127,17 @@ pub(super) fn add(
     batch: Option<Batch<'_>>,
 ) -> Vec<Total> {
     let added = batch.is_some_and(|batch| {
-        let last = counters.entry(batch.mark()).or_default();
-        let before = total_of(*last).unwrap_or_default();
+        let mark = batch.mark();
+        let last = counters.entry(mark.clone()).or_default();
+        let before = total_of(&mark, *last).unwrap_or_default();
         *last = batch.number.max(before);
         before >= batch.number
     });
     let total = |Addition { name, by, known }: &Addition<'_>| {
         let count = counters.entry((*name).to_owned()).or_default();
-        let total = (*known).max(total_of(*count)?).saturating_add(if added { 0 } else { *by });
+        // How often something began anew counts as never where it can't be.
+        let stored = total_of(name, *count).or_else(|| reset_of(name).map(|_| 0))?;
+        let total = (*known).max(stored).saturating_add(if added { 0 } else { *by });
         *count = total;
         Some(total)
     };
@@ -148,16 +147,16 @@ pub(super) fn add(
 /// Grants as much of what is wanted as there is, and tells whether that changed the counters.
 pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) -> (Reserved, bool) {
     let reset = resets_of(claim.name);
-    let stored = counters.get(&reset).copied().and_then(total_of).unwrap_or_default();
+    let stored = counters.get(&reset).and_then(|count| total_of(&reset, *count)).unwrap_or_default();
     let resets = stored.max(claim.resets);
     if resets > stored {
         counters.insert(reset, resets);
     }
     let known = if resets == claim.resets { claim.known } else { 0 };
     let name = name_since(claim.name, resets);
-    let returned = total_of(counters.get(&returned_of(&name)).copied().unwrap_or_default());
-    let used = counters.entry(name.into_owned()).or_default();
-    let (Some(returned), Some(before)) = (returned, total_of(*used)) else {
+    let returned = total_of(&name, counters.get(&returned_of(&name)).copied().unwrap_or_default());
+    let used = counters.entry(name.to_string()).or_default();
+    let (Some(returned), Some(before)) = (returned, total_of(&name, *used)) else {
         return (Reserved { resets, ..Reserved::default() }, resets > stored);
     };
     let found = before.max(known.saturating_sub(returned));
@@ -171,7 +170,9 @@ pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) ->
 
 /// Gives back what was granted, and tells whether that changed the counters.
 pub(super) fn give_back(counters: &mut BTreeMap<String, u64>, name: &str, amount: u64) -> bool {
-    let Some(used) = counters.get_mut(name).filter(|used| total_of(**used).is_some()) else { return false };
+    let Some(used) = counters.get_mut(name).filter(|used| total_of(name, **used).is_some()) else {
+        return false;
+    };
     let returned = amount.min(*used);
     *used -= returned;
     if returned > 0 {

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wxgate::observe::exposition::{Dialect, Exposition};
 use wxgate::secret::Secret;
-use wxgate::store::{Addition, Batch, Change, Location, Saved, Store, StoreError};
+use wxgate::store::{Addition, Batch, Change, DayCounts, Location, Saved, Store, StoreError};
 
 use super::contract::{Place, load, record, save};
 use crate::redis_server::{RedisServer, Watched, free_port};
@@ -334,9 +334,17 @@ async fn a_key_of_another_type_is_replaced() {
     save(&store, &record("t", 1, 0)).await;
     assert_eq!(load(&store).await, Some((1, "t".to_owned())));
     let day = 20_000;
+    for (key, command) in [("count", "SET"), ("budget", "RPUSH")] {
+        server.command(&[command, &format!("{{wxgate}}:{key}:{day}"), "not ours"]);
+    }
+    assert_eq!(store.counts(day).await.expect("asked"), DayCounts::default());
+    assert_eq!(store.reserved(day).await.expect("asked"), DayCounts::default());
+    store.give_back(day, "b", 1, 0).await.expect("nothing is there");
+    assert_eq!(store.add(day, &[("a", 1)]).await.expect("added"), [Some(1)]);
+    assert_eq!(store.reserve(day, "b", 1, 5, 0, 0).await.expect("asked").granted, 1);
     server.command(&["SET", &format!("{{wxgate}}:count:{day}"), "not ours"]);
-    assert!(store.add(day, &[("a", 1)]).await.is_err());
-    assert_eq!(store.problem(), None, "one entry is no reason to do without all");
+    assert_eq!(store.begin_anew(day, &[("shop", 0)]).await.expect("asked"), [1]);
+    assert_eq!(store.problem(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

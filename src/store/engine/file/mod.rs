@@ -11,7 +11,7 @@ mod entry;
 mod folder;
 
 use self::folder::Folder;
-use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap, Total};
+use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap, Total, total_of};
 use super::memory;
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
@@ -131,7 +131,11 @@ impl File {
         let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
         let entry = blocking(move || folder.read(&key)).await?;
         let counters = entry.map(|entry| counters(&entry.value)).unwrap_or_default();
-        Ok(counters.into_iter().map(|(name, count)| (name, memory::total_of(count))).collect())
+        let totals = counters.into_iter().map(|(name, count)| {
+            let total = total_of(&name, count);
+            (name, total)
+        });
+        Ok(totals.collect())
     }
 
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {

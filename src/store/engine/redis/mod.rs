@@ -25,7 +25,7 @@ pub use target::Target;
 
 use self::bounds::{LONGEST_STRING, MOST_KEYS};
 use super::command::{
-    Addition, Batch, Claim, Entry, LARGEST_TOTAL, Reserved, Swap, Total, resets_of, returned_of,
+    Addition, Batch, Claim, Entry, Reserved, Swap, Total, resets_of, returned_of, total_of,
 };
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
@@ -70,13 +70,18 @@ end
 if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
 return 1";
 
-/// What a counter says, if it can be: whoever can write to the server can write anything. Begins the
-/// scripts that count.
+/// What a counter says, if it can be ([`total_of`]): whoever can write to the server can write
+/// anything. A key of another type makes room. Begins the scripts that count.
 const COUNT: &str = "
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
+local function is_reset(name)
+    return string.sub(name, 1, 7) == '#reset '
+end
 local function count(name)
     local value = redis.call('HGET', KEYS[1], name)
     if not value then return 0 end
-    if not string.find(value, '^%d+$') or #value > 16 then return nil end
+    if not string.find(value, '^%d+$') or #value > (is_reset(name) and 6 or 16) then return nil end
     if #value == 16 and value > '9007199254740992' then return nil end
     return tonumber(value)
 end
@@ -85,7 +90,8 @@ local function put(name, value)
 end";
 
 /// A batch that was added before adds nothing; a counter that is lower than what is known was lost,
-/// and goes on from there. -1 stands for one that can't be.
+/// and goes on from there. -1 stands for one that can't be; how often something began anew counts as
+/// never then.
 const ADD: &str = "
 local added = false
 if ARGV[2] ~= '' then
@@ -95,7 +101,7 @@ if ARGV[2] ~= '' then
 end
 local totals = {}
 for index = 4, #ARGV, 3 do
-    local stored = count(ARGV[index])
+    local stored = count(ARGV[index]) or is_reset(ARGV[index]) and 0
     local total = -1
     if stored then
         total = math.max(stored, tonumber(ARGV[index + 2])) + (added and 0 or tonumber(ARGV[index + 1]))
@@ -244,13 +250,19 @@ impl Redis {
         loop {
             let mut command = redis::cmd("HSCAN");
             command.arg(self.key(key)).arg(&cursor).arg("COUNT").arg(SCANNED);
-            let (next, found): (String, Vec<Field>) = command.query_async(&mut link).await?;
+            let (next, found): (String, Vec<Field>) = match command.query_async(&mut link).await {
+                // As for the scripts: it is absent.
+                Err(error) if error.code() == Some("WRONGTYPE") => return Ok(Vec::new()),
+                answer => answer?,
+            };
             for (name, value) in found {
                 let name = String::from_utf8_lossy(&name).into_owned();
                 if counts.len() == MOST_COUNTERS || name.len() > LONGEST_NAME {
                     return Err(StoreError::Damaged { key: key.to_owned() });
                 }
-                counts.insert(name, count_of(&value));
+                let count = std::str::from_utf8(&value).ok().and_then(|value| value.parse().ok());
+                let total = count.and_then(|count| total_of(&name, count));
+                counts.insert(name, total);
             }
             if next == "0" {
                 return Ok(counts.into_iter().collect());
@@ -363,9 +375,4 @@ impl Redis {
     fn link(&self) -> Result<Link, StoreError> {
         self.link.lock().clone().ok_or(StoreError::Down)
     }
-}
-
-/// What a counter says, if it can be.
-fn count_of(value: &[u8]) -> Total {
-    std::str::from_utf8(value).ok()?.parse().ok().filter(|count| *count <= LARGEST_TOTAL)
 }

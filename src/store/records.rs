@@ -9,7 +9,16 @@ use super::engine::Swap;
 use super::keys::is_irreplaceable;
 use super::operations::Operation;
 use super::record::Text;
-use super::{LookedThrough, Record, Refusal, Refused, Saved, Seal, Store, StoreError};
+use super::{LookedThrough, Record, Refusal, Refused, Seal, Store, StoreError};
+
+/// What became of a compare-and-set.
+#[derive(Clone, Debug)]
+pub enum Saved {
+    /// The record is the store's now.
+    Saved,
+    /// The store holds this one, which supersedes the one offered; nothing was written.
+    Superseded(Record),
+}
 
 impl Store {
     /// The newest record under `key`.

@@ -1,9 +1,10 @@
-//! Tracing and metric primitives, and the clock; knows nothing of the rest.
+//! Tracing and metric primitives, the clock and deadlines; knows nothing of the rest.
 
 pub mod access_log;
 pub mod audit;
 pub mod chain;
 pub mod clock;
+pub mod deadline;
 pub mod exemplar;
 pub mod exposition;
 pub mod hex;

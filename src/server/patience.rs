@@ -1,35 +1,27 @@
 //! A deadline on silence.
 
-use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// A deadline that is noticed so late was missed by the process, which stood still: stopped by a
-/// signal, or paused with its machine. What came meanwhile isn't read yet, and has as much time more.
-const STANDSTILL: Duration = Duration::from_secs(1);
+use crate::observe::deadline::poll_limit;
 
-/// A deadline on silence. The timer is armed lazily: progress moves the deadline alone, and a timer
-/// that goes off early is set anew, so that a busy connection touches the timer wheel once in many
-/// requests.
+/// A deadline on silence, which progress moves.
 #[derive(Debug)]
 pub(super) struct Patience<Reason> {
     since: Option<(Reason, Instant)>,
-    /// More time was given already.
-    excused: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<Reason: PartialEq> Patience<Reason> {
     pub(super) fn new() -> Self {
-        Self { since: None, excused: false, timer: None }
+        Self { since: None, timer: None }
     }
 
     pub(super) fn progress(&mut self) {
         self.since = None;
-        self.excused = false;
     }
 
     /// Whether something is awaited for this reason.
@@ -45,35 +37,14 @@ impl<Reason: PartialEq> Patience<Reason> {
         context: &mut Context<'_>,
     ) -> Poll<()> {
         let now = Instant::now();
-        let deadline = match &mut self.since {
-            Some((same, since)) if *same == reason => {
-                // A timer is blind while the task has used up its turn.
-                if let Some(late) = now.checked_duration_since(*since + limit) {
-                    if late < STANDSTILL || self.excused {
-                        return Poll::Ready(());
-                    }
-                    *since += late + STANDSTILL;
-                    self.excused = true;
-                }
-                *since + limit
-            }
+        let since = match &self.since {
+            Some((same, since)) if *same == reason => *since,
             _ => {
                 self.since = Some((reason, now));
-                self.excused = false;
-                now + limit
+                now
             }
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if timer.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        poll_limit(&mut self.timer, context, now, (since + limit, ()))
     }
 }
 
@@ -82,9 +53,10 @@ mod tests {
     use std::task::{Context, Waker};
     use std::time::Duration;
 
-    use super::{Patience, STANDSTILL};
+    use super::Patience;
 
     const LIMIT: Duration = Duration::from_secs(30);
+    const STANDSTILL: Duration = Duration::from_secs(1);
 
     fn is_lost(patience: &mut Patience<()>) -> bool {
         patience.poll_lost((), LIMIT, &mut Context::from_waker(Waker::noop())).is_ready()

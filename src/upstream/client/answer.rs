@@ -14,9 +14,10 @@ use tokio::time::{Instant, Sleep};
 
 use super::connection::{Connection, Payload};
 use super::error::BodyError;
-use super::patience::{Progress, poll_limit};
+use super::patience::Progress;
 use super::pool::Pool;
 use crate::message::body::Broken;
+use crate::observe::deadline::poll_limit;
 
 /// An answer whose body is still on its way.
 pub struct Answer<B: Payload> {

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::connection::{Connection, Payload};
 use super::error::SendError;
-use super::patience::{Patience, poll_limit};
+use super::patience::Patience;
 use super::pool::{Pool, Ready};
+use crate::observe::deadline::poll_limit;
 use crate::upstream::health::Evidence;
 
 impl<B: Payload> Ready<B> {

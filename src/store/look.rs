@@ -128,3 +128,42 @@ impl LookedThrough {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::AGAIN;
+    use crate::observe::clock::{Clock, Timestamp};
+    use crate::secret::Secret;
+    use crate::store::simulated::Server;
+    use crate::store::{Content, Protection, Record, Saved, Seal, Store};
+
+    const KEY: &str = "access_token:stable:wx1";
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Looks at the record as it is, which seals nothing.
+    async fn protection(store: &Store) -> Protection {
+        let listed = store.list().await.expect("listed");
+        let Content::Token { protection, .. } = &listed[0].content else { panic!("no token") };
+        protection.clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_other_replicas_still_write_in_clear_is_sealed_although_nobody_reads_it() {
+        let server = Server::new();
+        let seal = Seal::new(&Secret::new(&"1".repeat(64)), None).expect("a key").accepting_unsealed();
+        let (sealing, not_yet) = (server.store_with(0, Some(seal)), server.store(1));
+        for generation in 1..4 {
+            let now = Clock::default().now();
+            let expires_at = Timestamp(now.0 + 7_200_000);
+            let value = Arc::new(Secret::new("t"));
+            let record = Record { value, generation, fetched_at: now, expires_at };
+            assert!(matches!(not_yet.save(KEY, &record).await, Ok(Saved::Saved)));
+            assert_eq!(protection(&sealing).await, Protection::Clear);
+            tokio::time::sleep(AGAIN + SECOND).await;
+            assert!(matches!(protection(&sealing).await, Protection::Sealed(_)));
+        }
+    }
+}

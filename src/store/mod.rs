@@ -347,9 +347,13 @@ impl Inner {
 #[cfg(test)]
 impl simulated::Server {
     pub(crate) fn store(self: &Arc<Self>, id: usize) -> Store {
+        self.store_with(id, None)
+    }
+
+    pub(crate) fn store_with(self: &Arc<Self>, id: usize, seal: Option<Seal>) -> Store {
         let announcer = Announcer::default();
         let client = simulated::Client { server: Arc::clone(self), id, announcer: announcer.clone() };
-        let options = Options { location: Location::Memory, seal: None };
+        let options = Options { location: Location::Memory, seal: seal.map(Arc::new) };
         let mut inner = Inner::new(Engine::Simulated(client), &options, announcer);
         inner.tend();
         Store(Arc::new(inner))

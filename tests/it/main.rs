@@ -19,6 +19,8 @@ mod admin;
 mod callback;
 mod catalogue;
 mod config;
+mod deploy;
+mod docs;
 mod explain;
 mod export;
 mod fuzz;
@@ -26,7 +28,6 @@ mod layers;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod proxy;
-mod readme;
 mod sandbox;
 mod server;
 mod store;

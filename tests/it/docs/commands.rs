@@ -48,21 +48,26 @@ fn shown(page: &Page) -> Vec<(usize, String)> {
 
 /// What stands behind `wxgate` where a line calls it: in the beginning, behind a variable, `sudo`, a pipe or `$(`.
 fn invocation(line: &str) -> Option<&str> {
-    let from_source =
-        line.split_once("cargo run ").and_then(|(_, rest)| rest.split_once(" -- ")).map(|(_, rest)| rest);
-    let line = line.trim_start();
-    let called = from_source.or_else(|| {
-        let (before, rest) = line.split_once("wxgate ")?;
-        let before = before.trim_end();
-        let last = before.rsplit([' ', '/']).next().unwrap_or_default();
-        let calls = before.is_empty()
-            || before.ends_with('/')
-            || matches!(last, "sudo" | "|" | "&&" | "exec" | "then")
-            || before.ends_with("$(")
-            || before.contains('=') && !before.contains(' ');
-        calls.then_some(rest)
-    })?;
+    let from_source = line.split_once("cargo run ").and_then(|(_, rest)| rest.split_once(" -- "));
+    let called = match from_source {
+        Some((_, rest)) => rest,
+        None => {
+            let (at, name) = line.match_indices("wxgate ").find(|(at, _)| is_called(&line[..*at]))?;
+            &line[at + name.len()..]
+        }
+    };
     Some(called.split([';', '|', '#', ')', '>', '&']).next().unwrap_or_default().trim())
+}
+
+/// Whether what stands before `wxgate` leaves it a command.
+fn is_called(before: &str) -> bool {
+    let (words, folder) = before.rsplit_once(' ').unwrap_or(("", before));
+    let is_variable = |word: &str| word.split_once('=').is_some_and(|(name, _)| !name.starts_with('-'));
+    let mut words = words.split_whitespace().rev().skip_while(|word| is_variable(word));
+    let begins = words.next().is_none_or(|word| {
+        matches!(word, "sudo" | "|" | "&&" | "||" | "exec" | "then" | "do" | "!") || word.ends_with(';')
+    });
+    folder.ends_with("$(") || begins && (folder.trim().is_empty() || folder.ends_with('/'))
 }
 
 fn problems(tree: &Tree) -> Vec<String> {
@@ -92,14 +97,14 @@ fn judge(help: &mut Help, shown: &str) -> Vec<String> {
         }
         command.push(word);
     }
-    let mut problems = Vec::new();
-    if let Some(first) = words.first()
-        && command.is_empty()
-        && !first.starts_with('-')
+    if let Some(next) = words.get(command.len())
+        && !next.starts_with('-')
+        && help.of(&command).contains("<COMMAND>")
+        && !help.of(&command).contains("\nArguments:")
     {
-        problems.push(format!("no command {first}"));
-        return problems;
+        return vec![format!("no command {next}")];
     }
+    let mut problems = Vec::new();
     for option in words.iter().filter(|word| word.starts_with("--") && word.len() > 2) {
         let option = option.split('=').next().unwrap_or(option);
         if !help.has_option(&command, option) {
@@ -123,21 +128,24 @@ fn a_command_or_an_option_that_does_not_exist_is_found() {
     let tree = Tree::of(&[
         (
             "README.md",
-            "`wxgate check --online` `wxgate store show --config x` `wxgate.toml` `wxgate --version` `wxgate quota reset shop`\n\n\
+            "`wxgate check --online` `wxgate store show --config x` `wxgate.toml` `wxgate --version` `wxgate quota reset shop` `wxgate quota shop`\n\n\
              ```sh run\nSHOP_SECRET=x wxgate serve --config wxgate.toml &\n./wxgate demo --once | cat --all\n\
-             cargo run --release -- demo\necho about wxgate things\n```\n\n`wxgate chekc`, `wxgate check --onlin`\n\n\
-             ```sh untried\nsudo wxgate store sho\nwxgate check \\\n  --rotat=1\ncargo run -q -- dmo\nwxgate store --config x\n```\n",
+             cargo run --release -- demo\necho about wxgate things\n\
+             sudo install a/wxgate /usr/bin/\nkubectl logs deploy/wxgate 9090\nuseradd --home=x wxgate --shell\n```\n\n`wxgate chekc`, `wxgate check --onlin`\n\n\
+             ```sh untried\nA=1 B=2 ./wxgate store sho\necho \"$(wxgate quot)\"; true && wxgate chek\nwxgate check \\\n  --rotat=1\ncargo run -q -- dmo\nwxgate store --config x\n```\n",
         ),
         ("CHANGELOG.md", "`wxgate gone`\n"),
     ]);
     assert_eq!(
         problems(&tree),
         [
-            "README.md:10: wxgate chekc: no command chekc",
-            "README.md:10: wxgate check --onlin: no option --onlin",
-            "README.md:12: wxgate check --rotat=1: no option --rotat",
-            "README.md:12: wxgate dmo: no command dmo",
-            "README.md:12: wxgate store --config x: no option --config",
+            "README.md:13: wxgate chekc: no command chekc",
+            "README.md:13: wxgate check --onlin: no option --onlin",
+            "README.md:15: wxgate store sho: no command sho",
+            "README.md:15: wxgate quot: no command quot",
+            "README.md:15: wxgate check --rotat=1: no option --rotat",
+            "README.md:15: wxgate dmo: no command dmo",
+            "README.md:15: wxgate store --config x: no option --config",
         ]
     );
 }

@@ -15,7 +15,11 @@ const PARTS: [&str; 3] = ["_bucket", "_sum", "_count"];
 fn names(text: &str) -> BTreeSet<String> {
     let is_of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_of_a_name(c) && !c.is_ascii_uppercase());
-    words.filter(|word| word.starts_with("wxgate_") && word.len() > 7).map(str::to_owned).collect()
+    // Behind it a file's name has a version.
+    let is_name = |word: &&str| {
+        word.strip_prefix("wxgate_").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
+    words.filter(is_name).map(str::to_owned).collect()
 }
 
 /// The metrics of the code.
@@ -80,7 +84,7 @@ fn a_metric_that_is_not_listed_or_does_not_exist_is_found() {
         ("docs/en/metrics.md", "`wxgate_calls_total{app}` `wxgate_seconds_bucket`\n"),
         (
             "docs/zh/metrics.md",
-            "| `wxgate_calls_total` |\n| - |\n| `wxgate_seconds` |\n\n`wxgate_lost` wxgate_prose `/var/lib/wxgate`\n\n\
+            "| `wxgate_calls_total` |\n| - |\n| `wxgate_seconds` |\n\n`wxgate_lost` wxgate_prose `/var/lib/wxgate` `wxgate_0.1.0_amd64.deb`\n\n\
              ```sh run\ngrep wxgate_call_total\n```\n```js run\nwxgate_name\n```\n",
         ),
     ]);

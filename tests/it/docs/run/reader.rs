@@ -83,6 +83,8 @@ impl Reader {
         fs::create_dir(folder.path().join(".bin")).unwrap();
         symlink(env!("CARGO_BIN_EXE_wxgate"), folder.path().join(".bin/wxgate")).unwrap();
         fs::write(folder.path().join(".driver"), DRIVER).unwrap();
+        // Its progress would hide in a failure what was said.
+        fs::write(folder.path().join(".curlrc"), "silent\nshow-error\n").unwrap();
         let starts =
             scripts.iter().any(|script| script.contains("wxgate sandbox") || script.contains("wxgate serve"));
         if !starts {
@@ -138,7 +140,10 @@ impl Reader {
         let mut problem = match output.status.code() {
             _ if !self.path("out", 0).exists() => {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                panic!("no network of one's own, or nothing running in it: {said}")
+                panic!(
+                    "there is no network to run pages in (who may run `unshare --map-root-user --net --pid`?), or \
+                     wxgate doesn't start there: {said}"
+                )
             }
             Some(124 | 137) => "it doesn't end: have it end, or mark it untried".to_owned(),
             Some(0) => "it ended the shell".to_owned(),

@@ -55,8 +55,9 @@ fn differ<T: PartialEq + std::fmt::Debug>(
         let (one, other) = (english.get(at), chinese.get(at));
         if one.map(|one| &one.1) != other.map(|other| &other.1) {
             let line = other.map_or(1, |other| other.0);
-            let shown =
-                |side: Option<&(usize, T)>| side.map_or("none".to_owned(), |side| format!("{:?}", side.1));
+            let shown = |side: Option<&(usize, T)>| {
+                side.map_or_else(|| "none".to_owned(), |side| format!("{:?}", side.1))
+            };
             let [one, other] = [shown(one), shown(other)];
             found.push(page.tell(line, format_args!("{what} {}: {one} in English, here {other}", at + 1)));
             return;

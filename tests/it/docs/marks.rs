@@ -51,6 +51,7 @@ pub(super) fn counts(tree: &Tree) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how much is tried is to be seen where all holds, too")]
 fn every_block_says_how_it_is_checked() {
     let tree = Tree::real();
     println!("{}", counts(&tree));

@@ -14,6 +14,7 @@ mod marks;
 mod metrics;
 mod page;
 mod parsed;
+mod pointers;
 mod readmes;
 mod run;
 mod tree;

@@ -123,7 +123,6 @@ fn a_block_that_is_marked_run_and_that_nobody_runs_is_found() {
 #[test]
 fn every_block_that_is_marked_run_runs() {
     let tree = Tree::real();
-    println!("{}", counts(&tree));
     tree.holds(&counts(&tree), problems);
 }
 

@@ -110,7 +110,8 @@ impl Reader {
         if let Some(command) = serves(script) {
             step += &format!(" &\nserving {command}");
         }
-        fs::write(self.path("sh", self.steps), step + "\n").unwrap();
+        step.push('\n');
+        fs::write(self.path("sh", self.steps), step).unwrap();
         self.steps += 1;
     }
 
@@ -129,8 +130,10 @@ impl Reader {
             .env_clear()
             .env("LC_ALL", "C.UTF-8")
             .env("HOME", self.folder.path());
-        let path = std::env::var("PATH").unwrap_or_default();
-        unshare.env("PATH", format!("{}:{path}", self.folder.path().join(".bin").display()));
+        let mut path = self.folder.path().join(".bin").into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        unshare.env("PATH", path);
         if !self.starts {
             unshare.env("SHOP_SECRET", SECRET).env("WXGATE_ADMIN_TOKEN", "correct-horse-battery-staple");
             unshare.env("KEY", KEY).env("WXGATE_KEY", KEY).env("WXGATE_APPID", "wx0123456789abcdef");

@@ -208,14 +208,22 @@ impl Browser {
 
     /// Writes a picture of the whole page to target/page.
     pub(crate) async fn picture(&mut self, name: &str) {
-        let parameters = json!({"format": "png", "captureBeyondViewport": true});
-        let picture = self.call("Page.captureScreenshot", parameters).await;
-        let bytes = base64::engine::general_purpose::STANDARD
-            .decode(picture["data"].as_str().expect("a picture"))
-            .expect("base64");
+        let picture = self.screenshot(true).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/page");
         std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join(format!("{name}.png")), bytes).expect("written");
+        std::fs::write(folder.join(format!("{name}.png")), picture).expect("written");
+    }
+
+    /// A PNG of what a screen shows of the page.
+    pub(crate) async fn screen(&mut self) -> Vec<u8> {
+        self.screenshot(false).await
+    }
+
+    async fn screenshot(&mut self, whole: bool) -> Vec<u8> {
+        let parameters = json!({"format": "png", "captureBeyondViewport": whole});
+        let picture = self.call("Page.captureScreenshot", parameters).await;
+        let encoded = picture["data"].as_str().expect("a picture");
+        base64::engine::general_purpose::STANDARD.decode(encoded).expect("base64")
     }
 }
 

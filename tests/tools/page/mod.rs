@@ -1,5 +1,6 @@
 //! The status page in a real browser.
 
+mod documented;
 mod sample;
 #[expect(dead_code, reason = "shared with the tests of the admin address, which look at more")]
 #[path = "../../it/admin/setup.rs"]

@@ -10,7 +10,7 @@ const SIZE: (u32, u32) = (1280, 800);
 const LARGEST: usize = 250_000;
 
 fn committed(language: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/images/status-page-{language}.png"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{language}/images/status-page.png"))
 }
 
 /// Width and height, from a PNG's head.

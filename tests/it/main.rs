@@ -23,6 +23,7 @@ mod deploy;
 mod docs;
 mod explain;
 mod export;
+mod faq;
 mod fuzz;
 mod layers;
 #[cfg(feature = "otlp")]

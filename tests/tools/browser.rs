@@ -200,6 +200,10 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
+    pub(crate) async fn hide_scrollbars(&mut self) {
+        self.call("Emulation.setScrollbarsHidden", json!({"hidden": true})).await;
+    }
+
     /// Whether the system likes it `light` or `dark`.
     pub(crate) async fn prefer(&mut self, theme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": theme}]);

@@ -16,6 +16,7 @@ mod redis_server;
 mod until;
 
 mod admin;
+mod architecture;
 mod callback;
 mod catalogue;
 mod config;

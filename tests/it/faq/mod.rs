@@ -146,14 +146,14 @@ fn done(code: i64, language: Language) -> &'static str {
     let dead = [TokenCodes::API, TokenCodes::WORK, TokenCodes::WORK_PROVIDER]
         .map(|codes| codes.dead.contains(&code));
     let (english, chinese) = match dead {
-        [true, true, _] => ("replaces the token, sends the request again", "换新 token，重发请求"),
+        [true, true, _] => ("replaces the token, sends the request again", "换新 token，重试请求"),
         [true, false, _] => (
             "replaces the token, sends the request again; not for WeCom, where it is about the secret",
-            "换新 token，重发请求；企业微信除外，那里指的是 secret",
+            "换新 token，重试请求；企业微信除外，那里指的是 secret",
         ),
         [_, _, true] => (
             "replaces the suite's or provider's token, sends the request again",
-            "换新套件或服务商的 token，重发请求",
+            "换新套件或服务商的 token，重试请求",
         ),
         _ if throttles(code) => {
             ("lets single requests through at growing intervals", "拉长间隔，只放行单个请求")

@@ -66,6 +66,11 @@ fn codes() -> Vec<i64> {
     (-1000..1_000_000).filter(told).filter(own).collect()
 }
 
+/// The first of the administrator's codes stands for all that have no words of their own.
+fn label(code: i64) -> String {
+    if code == 89500 { "89500–89599".to_owned() } else { code.to_string() }
+}
+
 fn tables(language: Language) -> String {
     let zh = language == Language::Chinese;
     let mut out = String::new();
@@ -77,7 +82,7 @@ fn tables(language: Language) -> String {
         if zh { "errcode | 含义 | wxgate 怎么做" } else { "errcode | meaning | wxgate" }
     );
     for code in codes() {
-        let _ = writeln!(out, "| {code} | {} | {} |", meaning(code, language), done(code, language));
+        let _ = writeln!(out, "| {} | {} | {} |", label(code), meaning(code, language), done(code, language));
     }
     let _ = writeln!(out, "\n## {}\n", if zh { "取 token 被拒绝时" } else { "When no token can be had" });
     let _ = writeln!(out, "{}", if zh { TOKENS_ZH } else { TOKENS_EN });
@@ -96,13 +101,16 @@ fn tables(language: Language) -> String {
                 (Some(_), false) => "others",
                 (Some(_), true) => "其他",
             };
-            let again = match (opens_circuit(code), zh) {
-                (true, false) => "every 5 minutes",
-                (true, true) => "每 5 分钟一次",
-                (false, false) => "after 1 second to 5 minutes",
-                (false, true) => "间隔 1 秒到 5 分钟",
+            let again = match (code, opens_circuit(code), zh) {
+                // A refresh token that WeChat never takes again isn't shown to it again.
+                (61023, _, false) => "once the account has authorised again",
+                (61023, _, true) => "账号重新授权之后",
+                (_, true, false) => "every 5 minutes",
+                (_, true, true) => "每 5 分钟一次",
+                (_, false, false) => "after 1 second to 5 minutes",
+                (_, false, true) => "间隔 1 秒到 5 分钟",
             };
-            let _ = writeln!(out, "| {code} | {account} | {remedy} | {again} |");
+            let _ = writeln!(out, "| {} | {account} | {remedy} | {again} |", label(code));
         }
     }
     out

@@ -16,8 +16,7 @@ fn the_page_about_the_architecture_has_every_module() {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let (_, table) = text.split_once("| `src/` |").unwrap();
         let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-        let named: BTreeSet<String> =
-            rows.map(|row| row.split('`').nth(1).unwrap().to_owned()).collect();
+        let named: BTreeSet<String> = rows.map(|row| row.split('`').nth(1).unwrap().to_owned()).collect();
         assert_eq!(named, modules, "{page}");
     }
 }

@@ -101,7 +101,10 @@ pub(super) const TABLE: &[(&str, &str)] = &[
         "Set appid; see that nothing on the way to WeChat drops it.",
         "填写 appid；检查去往微信的途中是否有东西把它去掉了。",
     ),
-    ("Set secret; see that its file or variable isn't empty.", "填写 secret；检查对应的文件或环境变量是否为空。"),
+    (
+        "Set secret; see that its file or variable isn't empty.",
+        "填写 secret；检查对应的文件或环境变量是否为空。",
+    ),
     (
         "Nothing to do: the token is replaced. Check the machine's clock.",
         "不用处理，token 会换新。检查一下本机时钟。",

@@ -87,7 +87,11 @@ fn tables(language: Language) -> String {
     let _ = writeln!(
         out,
         "\n| {} |\n| --- | --- | --- | --- |",
-        if zh { "errcode | 账号 | 怎么办 | 自动重试" } else { "errcode | account | what helps | tried again" }
+        if zh {
+            "errcode | 账号 | 怎么办 | 自动重试"
+        } else {
+            "errcode | account | what helps | tried again"
+        }
     );
     for code in codes() {
         for (family, explained) in families(code) {

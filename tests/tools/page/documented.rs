@@ -27,7 +27,8 @@ const READS_CHINESE: &str = "(() => {
 /// Width and height, from a PNG's head.
 fn size(png: &[u8]) -> Option<(u32, u32)> {
     let number = |at: usize| Some(u32::from_be_bytes(png.get(at..at + 4)?.try_into().ok()?));
-    (png.starts_with(b"\x89PNG\r\n\x1a\n") && png.get(12..16)? == b"IHDR").then_some((number(16)?, number(20)?))
+    (png.starts_with(b"\x89PNG\r\n\x1a\n") && png.get(12..16)? == b"IHDR")
+        .then_some((number(16)?, number(20)?))
 }
 
 #[tokio::test]

@@ -120,8 +120,8 @@ fn tables(language: Language) -> String {
 
 const ALL_EN: &str = "What WeChat means by it. All of these reach the caller as WeChat sent them, unless the last column says otherwise.";
 const ALL_ZH: &str = "微信返回的错误码的含义。除最后一列另有说明的以外，都原样交给调用方。";
-const TOKENS_EN: &str = "These come from WeChat's token endpoints. Callers get `token_unavailable` with the code once the old token is no longer\n\
-     good; status page, `wxgate status` and the log say what helps.";
+const TOKENS_EN: &str = "These come from WeChat's token endpoints. Callers get `token_unavailable` with the code once the old token is no\n\
+     longer good; status page, `wxgate status` and the log say what helps.";
 const TOKENS_ZH: &str = "这些是微信取 token 的接口返回的。旧 token 不能再用之后，调用方会得到带有该错误码的 `token_unavailable`；怎么办会显示在状态页、`wxgate status` 和日志里。";
 
 /// What an operator is told of a code: once, or once each where WeCom's words are others.

@@ -13,7 +13,6 @@ fn sdk(name: &'static str, script: &str, token_calls: &'static [&'static str]) -
     Sdk {
         name,
         language: "js",
-        constant: "const ",
         script: format!("{SERVICE}{script}"),
         command,
         token_calls,

@@ -9,4 +9,5 @@ mod javascript;
 mod node;
 mod tour;
 pub(crate) mod venv;
+mod walk;
 mod wechatpy;

@@ -1,7 +1,6 @@
 //! A service on an SDK whose code is unmodified, behind the proxy, while somebody else rotates the token between its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::process::{Command, Output};
 
 use serde::Deserialize;
@@ -19,12 +18,10 @@ const UPLOAD: &str = "/cgi-bin/media/upload";
 
 /// An SDK, and the service that uses it.
 pub(crate) struct Sdk {
-    /// Its heading in the guide.
+    /// The name of its page among the guides.
     pub(crate) name: &'static str,
     /// That of the guide's lines for it.
     pub(crate) language: &'static str,
-    /// How a string constant is made in it.
-    pub(crate) constant: &'static str,
     /// What follows the guide's lines: the service.
     pub(crate) script: String,
     /// Runs the service; its arguments follow.
@@ -55,13 +52,11 @@ impl Sdk {
     async fn run_for(mut self, appid: &str, gate: &Gate, secret: &str) -> Output {
         let folder = tempfile::tempdir().expect("a folder");
         let service = folder.path().join("service");
-        let mut text = String::new();
-        writeln!(text, "{}KEY = \"{secret}\"", self.constant).expect("a string takes everything");
-        text += &guide::lines(self.name, self.language, &gate.url("")).replace(APPID, appid);
-        text += &self.script;
+        let text = guide::lines(self.name, self.language) + &self.script;
         std::fs::write(&service, text).expect("written");
         let command =
             self.command.arg(&service).args([appid, &gate.sandbox.url()]).current_dir(folder.path());
+        command.env("WXGATE_URL", gate.url("")).env("WXGATE_APPID", appid).env("WXGATE_KEY", secret);
         // An address that was not turned must not reach the real WeChat.
         command.env("https_proxy", "http://127.0.0.1:1").env("no_proxy", "127.0.0.1").env_remove("NO_PROXY");
         let run = move || {

@@ -11,7 +11,6 @@ fn wechatpy() -> Sdk {
     Sdk {
         name: "wechatpy",
         language: "python",
-        constant: "",
         script: include_str!("wechatpy_service.py").to_owned(),
         command,
         token_calls: &["/cgi-bin/token", "/cgi-bin/stable_token"],

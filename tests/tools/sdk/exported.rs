@@ -62,6 +62,8 @@ async fn until_exported(gate: &Gate, redis: &RedisServer) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_on_wechatpy_and_wxjava_live_on_the_exported_token() {
+    // What takes minutes where it isn't installed yet, while the token grows old.
+    venv::python();
     let redis = RedisServer::start().await;
     let export =
         |format: &str| format!("[[app.export]]\nredis = \"{}\"\nformat = \"{format}\"\n", redis.url());

@@ -159,7 +159,9 @@ fn report(output: &Output) -> Report {
 
 /// What reached WeChat is what the service did, each call under a live token of its own, and nothing of the SDK's belief.
 fn assert_wechat_saw(gate: &Gate, report: &Report) {
-    let journal = gate.sandbox.journal(None);
+    let mut journal = gate.sandbox.journal(None);
+    // wxgate's own, if the service took its time.
+    journal.retain(|entry| entry.path != "/cgi-bin/openapi/quota/get");
     for entry in &journal {
         let entry = serde_json::to_string(entry).expect("JSON");
         assert!(!entry.contains(PLACEHOLDER) && !entry.contains(KEY), "{entry}");

@@ -195,8 +195,9 @@ fn wechats_own_name_leads_to_wxgate_with_the_certificate_of_the_page() {
     let [certificate, look] = <[Block; 2]>::try_from(run_blocks(OWN_NAME)).expect("two blocks to run");
     let [_, sandbox, serve, ..] = beginning();
     let mut reader = Reader::new();
-    // The sandbox in the place of WeChat's address.
-    let [address, app] = [config(OWN_NAME), config(BEGINNING)];
+    // The sandbox in the place of WeChat's address, and this folder in that of wxgate's.
+    let folder = format!("{}/", reader.folder.path().display());
+    let [address, app] = [config(OWN_NAME).replace("/etc/wxgate/", &folder), config(BEGINNING)];
     let (upstream, app) = app.split_once("[[app]]").expect("an app");
     let address = address.split("[upstream]").next().expect("tables before it");
     reader.save("wxgate.toml", &format!("{address}{upstream}[[app]]{app}"));

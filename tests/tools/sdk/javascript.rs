@@ -10,13 +10,7 @@ const SERVICE: &str = include_str!("service.js");
 fn sdk(name: &'static str, script: &str, token_calls: &'static [&'static str]) -> Sdk {
     let mut command = Command::new("node");
     command.env("NODE_PATH", node::modules());
-    Sdk {
-        name,
-        language: "js",
-        script: format!("{SERVICE}{script}"),
-        command,
-        token_calls,
-    }
+    Sdk { name, language: "js", script: format!("{SERVICE}{script}"), command, token_calls }
 }
 
 fn co_wechat_api() -> Sdk {

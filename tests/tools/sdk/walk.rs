@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use super::guide::{
-    BEGINNING, Block, CO_WECHAT_API, FOLLOWED, NODE_EASYWECHAT, OWN_NAME, PLAIN_HTTP, TOKEN_CALLS, WECHATPY, blocks, file,
+    BEGINNING, Block, CO_WECHAT_API, FOLLOWED, NODE_EASYWECHAT, OWN_NAME, PLAIN_HTTP, TOKEN_CALLS, WECHATPY,
+    blocks, file,
 };
 use super::{node, venv};
 
@@ -49,7 +50,9 @@ fn matches(said: &str, shown: &str) -> bool {
     let (said, shown) = (said.trim_end(), shown.trim_end());
     let parts: Vec<&str> = shown.split("...").collect();
     let [first, middle @ .., last] = &parts[..] else { return said == shown };
-    let Some(mut rest) = said.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    let Some(mut rest) = said.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
+        return false;
+    };
     for part in middle {
         let Some((_, after)) = rest.split_once(part) else { return false };
         rest = after;

@@ -12,6 +12,7 @@ mod redis_server;
 #[path = "../until.rs"]
 mod until;
 
+mod deploy;
 mod monitoring;
 mod page;
 mod sdk;

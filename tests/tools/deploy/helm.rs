@@ -79,8 +79,12 @@ fn a_changed_value_changes_the_note_on_the_pods() {
 
 #[test]
 fn values_of_every_type_arrive_in_the_configuration() {
-    let json = r#"server={"workers":3,"anonymous":false,"max_body":"8MiB","tls":{"cert":"a \"b\"","key":"/x"},"trusted_proxies":["10.0.0.0/8","::1"]}"#;
-    let form = rendered("cluster", &["--set-json", json, "--set", "extraFiles.ca\\.pem=A"]);
+    let server = serde_json::json!({
+        "workers": 3, "anonymous": false, "max_body": "8MiB", "trusted_proxies": ["10.0.0.0/8", "::1"],
+        "tls": {"cert": "a \"b\"", "key": "/x"},
+    });
+    let server = format!("server={server}");
+    let form = rendered("cluster", &["--set-json", &server, "--set", "extraFiles.ca\\.pem=A"]);
     let toml: toml::Table = form.toml().parse().unwrap_or_else(|error| panic!("{error}\n{}", form.toml()));
     let server = toml["server"].as_table().expect("a table");
     assert_eq!(server["workers"].as_integer(), Some(3));

@@ -237,7 +237,8 @@ fn selectors_mean_wxgates_pods_and_no_others() {
         }
         let replicas = spec("Deployment")["replicas"].as_u64().expect("a number");
         assert_eq!(form.find("PodDisruptionBudget").is_some(), replicas > 1, "{}", form.name);
-        // A budget for one pod would keep its node from being emptied; a store for one, tokens from being shared.
+        // A budget for one pod would keep its node from being emptied; a store for one, tokens from
+        // being shared.
         assert_eq!(form.toml().contains("\"rediss://"), replicas > 1, "{}", form.name);
     }
 }

@@ -1,10 +1,9 @@
-//! What `deploy/` holds for compose and Kubernetes, as far as it can be tried without an engine or a cluster.
+//! What `deploy/` holds for compose and Kubernetes, as far as it can be tried without an engine or a
+//! cluster.
 
 mod compose;
 mod form;
 mod helm;
-#[path = "../sdk/installer.rs"]
-mod installer;
 mod kubernetes;
 mod monitoring;
 mod programs;

@@ -88,7 +88,8 @@ fn prometheus_finds_the_admin_port_and_calls_the_job_wxgate() {
             None => endpoint["relabelings"][0]["replacement"].clone(),
         };
         assert_eq!(job, "wxgate", "{}", form.name);
-        // Kubernetes has no schema of these: the fields that are used, as the operator's reference has them.
+        // Kubernetes has no schema of these: the fields that are used, as the operator's reference
+        // has them.
         let known = ["jobLabel", "selector", "endpoints"];
         assert!(spec.as_object().expect("fields").keys().all(|key| known.contains(&key.as_str())), "{spec}");
         let known = ["port", "interval", "authorization", "relabelings"];

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use super::installer::run;
-
 const FILES: [(&str, &str); 3] = [
     ("package.json", include_str!("package.json")),
     ("package-lock.json", include_str!("package-lock.json")),
@@ -38,25 +36,27 @@ fn prepare() -> Result<PathBuf, String> {
     let installed = folder.join("installed.txt");
     let is_current = fs::read_to_string(&installed).is_ok_and(|known| known == wanted);
     // An update of the system's Python takes away what the environment points at.
-    if is_current && run(Command::new(folder.join("venv/bin/python")).args(["-c", "import yaml"])).is_ok() {
+    if is_current && output(Command::new(folder.join("venv/bin/python")).args(["-c", "import yaml"])).is_ok()
+    {
         return Ok(folder);
     }
     fs::create_dir_all(&folder).expect("a folder");
     for (name, text) in FILES {
         fs::write(folder.join(name), text).expect("written");
     }
-    // Exactly what the lock file names, by digest; nothing of the packages is run, and the peer that AWS' one wants isn't needed.
+    // Exactly what the lock file names, by digest; nothing of the packages is run. The peer that
+    // AWS' one wants isn't needed.
     let npm = ["ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"];
-    run(Command::new("npm").args(npm).current_dir(&folder)).map_err(|problem| {
+    output(Command::new("npm").args(npm).current_dir(&folder)).map_err(|problem| {
         format!("the tests of deploy/ need npm, which tests/run installs, and packages from npmjs: {problem}")
     })?;
-    run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(&folder)).map_err(
+    output(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(&folder)).map_err(
         |problem| format!("the tests of deploy/ need python3 with venv, which tests/run installs: {problem}"),
     )?;
-    run(Command::new("python3").args(["-c", UNPACK]).current_dir(&folder))?;
+    output(Command::new("python3").args(["-c", UNPACK]).current_dir(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     let exact = ["--require-hashes", "--only-binary=:all:", "--requirement", "requirements.txt"];
-    run(Command::new(folder.join("venv/bin/python")).args(pip).args(exact).current_dir(&folder))
+    output(Command::new(folder.join("venv/bin/python")).args(pip).args(exact).current_dir(&folder))
         .map_err(|problem| format!("the tests of deploy/ need packages from PyPI: {problem}"))?;
     fs::write(installed, wanted).expect("a note of what is installed");
     Ok(folder)
@@ -88,6 +88,7 @@ pub(super) fn helm(arguments: &[&str]) -> Result<String, String> {
     output(command.args(arguments).env("KUBECONFIG", "/dev/null"))
 }
 
+/// What a program prints, or what it says if it fails.
 pub(super) fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let text = String::from_utf8(output.stdout).expect("UTF-8");

@@ -52,7 +52,7 @@ impl Sdk {
     async fn run_for(mut self, appid: &str, gate: &Gate, secret: &str) -> Output {
         let folder = tempfile::tempdir().expect("a folder");
         let service = folder.path().join("service");
-        let text = guide::lines(self.name, self.language) + &self.script;
+        let text = format!("{}{}", guide::lines(self.name, self.language), self.script);
         std::fs::write(&service, text).expect("written");
         let command =
             self.command.arg(&service).args([appid, &gate.sandbox.url()]).current_dir(folder.path());

@@ -94,10 +94,12 @@ impl Reader {
     fn command(&self, program: &str) -> Command {
         let binary = Path::new(env!("CARGO_BIN_EXE_wxgate")).parent().expect("a folder");
         let python = venv::python().parent().expect("a folder");
-        let path = std::env::var("PATH").expect("a PATH");
+        let others = std::env::var_os("PATH").expect("a PATH");
+        let others: Vec<_> = std::env::split_paths(&others).collect();
+        let path = [binary, python].into_iter().chain(others.iter().map(|folder| &**folder));
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C.UTF-8").env("HOME", self.folder.path());
-        command.env("PATH", format!("{}:{}:{path}", binary.display(), python.display()));
+        command.env("PATH", std::env::join_paths(path).expect("folders without a colon"));
         command.current_dir(self.folder.path());
         command
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use wxgate::config::parse_address;
 use wxgate::server::Address;
 
@@ -14,12 +14,18 @@ mod check;
 mod config_file;
 mod demo;
 mod failure;
+mod init;
+mod key;
+mod packaging;
+mod questions;
 mod quota;
 mod sandbox;
 mod status;
 mod store;
+mod table;
 mod terminal;
 mod top;
+mod written;
 
 use config_file::{ConfigFile, load};
 use failure::Failure;
@@ -48,25 +54,27 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
-    /// Check a configuration file and print every problem
+    /// Check the configuration and print every problem
     ///
     /// Each is printed as FILE:LINE:COL: key.path: what is wrong, what would be right.
     Check {
         #[command(flatten)]
         config: ConfigFile,
-        /// Also fetch a token for each app, never by force, and explain WeChat's refusals
-        #[arg(long)]
-        online: bool,
-        /// Fetch for apps in classic mode too, which ends the token that is in use
-        #[arg(long, requires = "online")]
-        rotate: bool,
+        #[command(flatten)]
+        online: check::Online,
     },
+    /// Write a configuration file, from questions or flags
+    ///
+    /// On a terminal it asks for what isn't given; elsewhere --appid or --sandbox must be. What it
+    /// writes passes `wxgate check` once the AppSecret is where it says.
+    Init(init::Init),
     /// Run a fake WeChat API, to test apps against
     Sandbox {
         /// Where to listen: HOST:PORT or unix:/path
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9080", value_parser = address)]
         listen: Listen,
-        /// Take the accounts from this configuration file
+        /// Take the accounts from this configuration file, instead of made-up ones; only if it is
+        /// named here
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Answer endpoints that WeChat doesn't have, or not for the token's kind of account, as if
@@ -81,6 +89,8 @@ enum Command {
         once: bool,
     },
     /// Say how a request would be handled
+    ///
+    /// With the apps and callers of the configuration, if there is one; else with wxgate's defaults.
     Explain {
         /// GET, POST, ...
         #[arg(value_parser = method)]
@@ -88,17 +98,26 @@ enum Command {
         /// The path with its query, like /cgi-bin/user/info?openid=O
         #[arg(value_parser = path)]
         path: String,
-        /// With the apps and callers of this configuration file
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Without a configuration, even where there is one
+        #[arg(long, conflicts_with = "config")]
+        no_config: bool,
     },
-    /// Show the apps and tokens of a running proxy
+    /// Show the apps and tokens of a running proxy, or whether it is well
     Status {
         #[command(flatten)]
         admin: admin::Endpoint,
         /// Print the proxy's answer as it is
         #[arg(long)]
         json: bool,
+        /// Only ask whether the process runs (/healthz), as a container's health check; exit code 0
+        /// or 1, no token and no configuration needed
+        #[arg(long, conflicts_with = "json")]
+        healthz: bool,
+        /// Only ask whether it takes requests (/readyz), likewise
+        #[arg(long, conflicts_with_all = ["json", "healthz"])]
+        readyz: bool,
     },
     /// Have a running proxy fetch an app's token
     Refresh {
@@ -150,6 +169,22 @@ enum Command {
     Store {
         #[command(subcommand)]
         action: store::Action,
+    },
+    /// Make an API key for a caller
+    ///
+    /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate keeps.
+    /// Only these two go to stdout.
+    Key(key::NewKey),
+    /// Print a shell's completions, for packages
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, for packages
+    Man {
+        /// Write a page for each command into this folder, instead of one to stdout
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
 }
 
@@ -219,25 +254,32 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Serve { config } => {
             // Before any secret is read.
             let undumpable = wxgate::app::forbid_dumps();
-            let loaded = load(&config.path)?;
-            block_on(async {
-                wxgate::app::serve(loaded, config.path, undumpable).await.map_err(Failure::of_serve)
-            })
+            let path = config.path()?;
+            let loaded = load(&path)?;
+            block_on(async { wxgate::app::serve(loaded, path, undumpable).await.map_err(Failure::of_serve) })
         }
-        Command::Check { config, online, rotate } => {
-            let loaded = check::check(&config.path)?;
-            if online { block_on(check::online(&loaded, rotate)) } else { Ok(()) }
+        Command::Check { config, online } => {
+            let loaded = check::check(&config.path()?)?;
+            if online.online { block_on(check::online(&loaded, &online)) } else { Ok(()) }
         }
+        Command::Init(init) => init::run(init),
         Command::Sandbox { listen, config, allow_unlisted } => {
             let config = config.as_deref().map(load).transpose()?;
             block_on(sandbox::run(listen.0, config.as_ref(), allow_unlisted))
         }
         Command::Demo { once } => block_on(demo::run(once)),
-        Command::Explain { method, path, config } => {
+        Command::Explain { method, path, config, no_config } => {
+            let config = if no_config { None } else { config.if_any() };
             let config = config.as_deref().map(load).transpose()?;
             print(&wxgate::app::explain(&method, &path, config.as_ref())?)
         }
-        Command::Status { admin, json } => block_on(async {
+        Command::Status { admin, healthz: true, .. } => {
+            block_on(async { print(&admin::health(&admin, "/healthz").await?) })
+        }
+        Command::Status { admin, readyz: true, .. } => {
+            block_on(async { print(&admin::health(&admin, "/readyz").await?) })
+        }
+        Command::Status { admin, json, .. } => block_on(async {
             let answer = admin::Client::new(&admin)?.status().await?;
             if json { print(&answer) } else { print(&status::render(&answer)?) }
         }),
@@ -263,6 +305,9 @@ fn execute(command: Command) -> Result<(), Failure> {
         }),
         Command::Top { admin } => block_on(async { top::run(&admin::Client::new(&admin)?).await }),
         Command::Store { action } => block_on(store::run(action)),
+        Command::Key(new) => key::run(new),
+        Command::Completions { shell } => packaging::completions(shell, Cli::command()),
+        Command::Man { dir } => packaging::man(dir, Cli::command()),
     }
 }
 
@@ -281,10 +326,10 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -7,7 +7,7 @@
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
 //! | `apps` | the configured apps as token and quota want them |
 //! | `memory` | the most memory that a configuration can take |
-//! | `explain`, `online`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
+//! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
 mod apps;
 mod dumps;
@@ -16,6 +16,7 @@ pub mod layout;
 mod links;
 mod memory;
 mod online;
+mod probe;
 mod proxy;
 mod serve;
 mod signals;
@@ -25,6 +26,7 @@ pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;
 pub use self::memory::{MostMemory, most_memory};
 pub use self::online::{Online, OnlineError, online};
+pub use self::probe::{Probed, probe};
 pub use self::proxy::{Running, Source, StartError, Surroundings, Unsealed, start};
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;

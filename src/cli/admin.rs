@@ -14,6 +14,9 @@ use super::terminal::printable;
 /// A refresh may wait for a token call, its retry and the store.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A health check that waits longer has its answer.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A status of a thousand apps is some 500 KiB.
 const LONGEST_ANSWER: usize = 16 << 20;
 
@@ -66,13 +69,18 @@ struct Refused {
 impl Client {
     /// A client for `endpoint`, with its token if there is one.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let token = token(endpoint.token_file.as_deref())?;
+        Ok(Self { token, ..Self::without_token(endpoint, TIMEOUT)? })
+    }
+
+    fn without_token(endpoint: &Endpoint, timeout: Duration) -> Result<Self, Failure> {
         let tls = tls::client_config(None).map_err(Failure::run)?;
         // No redirects and no proxy: the token is for this address alone.
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT);
+            .timeout(timeout);
         let base = if let Some(path) = endpoint.url.strip_prefix("unix:") {
             builder = builder.unix_socket(Path::new(path));
             "http://localhost".to_owned()
@@ -86,7 +94,7 @@ impl Client {
             return Err(Failure::usage("--admin takes http://HOST:PORT or unix:/path"));
         };
         let http = builder.build().map_err(Failure::run)?;
-        Ok(Self { http, base, token: token(endpoint.token_file.as_deref())? })
+        Ok(Self { http, base, token: None })
     }
 
     /// The status as JSON text.
@@ -163,9 +171,16 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str) -> Result<String, Failure> {
+        let (status, body) = self.exchange(method, path).await?;
+        if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, String), Failure> {
         let failed = |error: reqwest::Error| {
             let reason = if error.is_connect() {
                 "is a proxy running there? --admin or WXGATE_ADMIN names its admin address"
+            } else if error.is_timeout() {
+                "it does not answer"
             } else {
                 "the exchange failed"
             };
@@ -184,8 +199,7 @@ impl Client {
                 return Err(Failure::run("the admin address answers without end"));
             }
         }
-        let body = String::from_utf8_lossy(&body).into_owned();
-        if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
     fn refused(&self, status: StatusCode, body: &str) -> Failure {
@@ -199,6 +213,17 @@ impl Client {
         }
         Failure::run(text)
     }
+}
+
+/// What is at `/healthz` or `/readyz`, which need no token; a failure unless it is well.
+pub(super) async fn health(endpoint: &Endpoint, path: &str) -> Result<String, Failure> {
+    let client = Client::without_token(endpoint, HEALTH_TIMEOUT)?;
+    let (status, body) = client.exchange(Method::GET, path).await?;
+    let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
+    if status == StatusCode::OK {
+        return Ok(format!("{body}\n"));
+    }
+    Err(Failure::run(format!("{}{path} answered {}: {body}", client.base, status.as_u16())))
 }
 
 /// A name as a segment of a path.

@@ -1,10 +1,11 @@
-//! Who spends which quota, as a table of 80 columns.
+//! Who spends which quota, as a table.
 
 use serde::Deserialize;
-use wxgate::app::layout::WIDTH;
 
 use super::failure::Failure;
-use super::terminal::{printable, short, wrapped};
+use super::table::Side::{Left, Right};
+use super::table::Table;
+use super::terminal::{fitted, printable, short, width};
 
 // Only what is shown, and lenient: the proxy may be of another version.
 #[derive(Deserialize)]
@@ -65,10 +66,6 @@ struct Warning {
     caller_percent: Option<u64>,
 }
 
-/// Endpoint, used, limit, percent, calls a minute, when it ends, who calls most; a longer path gets
-/// a line of its own.
-const WIDTHS: [usize; 7] = [32, 9, 10, 5, 7, 7, WIDTH - 32 - 9 - 10 - 5 - 7 - 7];
-
 /// The table for the JSON text of `GET /api/v1/quota`, of one app or all.
 pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> {
     let quota = parse(json)?;
@@ -77,7 +74,7 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
     {
         return Err(Failure::run(format!("no app is named {name:?}")));
     }
-    Ok(table(&quota, only))
+    Ok(table(&quota, only, width()))
 }
 
 pub(super) fn parse(json: &str) -> Result<Quota, Failure> {
@@ -113,27 +110,47 @@ pub(super) fn resetting(app: &str) -> String {
     )
 }
 
-fn table(quota: &Quota, only: Option<&str>) -> String {
+/// For a terminal of `width` columns; without one nothing is broken.
+fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
     let mut out = format!("{}, {left} left; all times are Beijing's\n", printable(&quota.day));
     let is_shown = |app: &&App| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
     };
-    let called = quota.apps.iter().any(|app| !app.endpoints.is_empty());
-    for app in quota.apps.iter().filter(is_shown) {
+    let shown: Vec<_> = quota.apps.iter().filter(is_shown).collect();
+    let mut table = Table::new([
+        ("ENDPOINT", Left),
+        ("USED", Right),
+        ("LIMIT", Right),
+        ("%", Right),
+        ("PER MIN", Right),
+        ("RUNS OUT", Right),
+        ("TOP CALLER", Left),
+    ]);
+    // One for all apps, so that their columns stand below each other.
+    shown.iter().flat_map(|app| &app.endpoints).for_each(|endpoint| table.add(cells(endpoint)));
+    let table = table.laid_out(width);
+    let mut rows = 0..;
+    for app in shown {
         let (all, single) = (app.clears_this_month, app.single_clears_this_month);
         let cleared = if all > 0 || single > 0 {
             format!(", cleared this month: {all} of 10 times all, {single} of 50 times one")
         } else {
             String::new()
         };
-        out += &format!("\n{}{cleared}\n", printable(&app.app));
+        out += "\n";
+        out += &fitted(&format!("{}{cleared}", app.app), "", width);
         if let Some(problem) = &app.problem {
-            out += &wrapped(&printable(&format!("WeChat tells no figures: {problem}")), "  ");
+            out += &fitted(&format!("WeChat tells no figures: {problem}"), "  ", width);
         }
-        out += &row(["ENDPOINT", "USED", "LIMIT", "%", "/MIN", "ENDS", "MOST"]);
-        app.endpoints.iter().for_each(|endpoint| out += &lines(endpoint));
+        if !app.endpoints.is_empty() {
+            out += &table.head();
+        }
+        for (endpoint, row) in app.endpoints.iter().zip(&mut rows) {
+            out += &table.row(row);
+            remarks(endpoint).iter().for_each(|remark| out += &fitted(remark, "  ", width));
+        }
     }
     for warning in quota.warnings.iter().filter(|warning| only.is_none_or(|only| warning.app == only)) {
         let most = match (&warning.caller, warning.caller_percent) {
@@ -141,65 +158,46 @@ fn table(quota: &Quota, only: Option<&str>) -> String {
             _ => String::new(),
         };
         out += "\n";
-        out += &wrapped(&printable(&format!("{}: {}{most}", warning.app, warning.message)), "");
+        out += &fitted(&format!("{}: {}{most}", warning.app, warning.message), "", width);
     }
-    if !called {
+    if quota.apps.iter().all(|app| app.endpoints.is_empty()) {
         out += "no calls yet\n";
     }
     out
 }
 
-fn lines(endpoint: &Endpoint) -> String {
+fn cells(endpoint: &Endpoint) -> [String; 7] {
+    let nothing = || "-".to_owned();
     let used = endpoint.used.unwrap_or(endpoint.calls_today);
     let limit = endpoint.limit.filter(|limit| *limit > 0);
-    let percent = limit
-        .map_or_else(|| "-".to_owned(), |limit| format!("{}", u128::from(used) * 100 / u128::from(limit)));
+    let percent = |limit: u64| (u128::from(used) * 100 / u128::from(limit)).to_string();
     let all: u128 = endpoint.callers.iter().map(|caller| u128::from(caller.calls)).sum();
-    let most = endpoint.callers.first().map_or_else(
-        || "-".to_owned(),
-        |caller| format!("{}% {}", u128::from(caller.calls) * 100 / all.max(1), caller.caller),
-    );
-    let mut path = printable(&endpoint.endpoint);
-    let mut out = String::new();
-    if path.chars().count() >= WIDTHS[0] {
-        out = std::mem::take(&mut path);
-        out.push('\n');
-    }
-    out += &row([
-        &path,
-        &grouped(used),
-        &limit.map_or_else(|| "-".to_owned(), grouped),
-        &percent,
-        &format!("{:.0}", endpoint.pace_per_minute),
-        &endpoint.exhausted_at.as_deref().map_or_else(|| "-".to_owned(), in_beijing),
-        &printable(&most),
-    ]);
-    if let Some(around) = endpoint.around.filter(|around| *around > 0) {
-        out += &wrapped(&format!("{} calls did not come through wxgate", grouped(around)), "  ");
-    }
-    if let Some(until) = &endpoint.slowed_until {
-        out += &wrapped(&format!("slowed since WeChat refused, next call at {}", in_beijing(until)), "  ");
-    }
-    for error in &endpoint.errors {
-        let meaning = error.meaning.as_deref().map(|meaning| format!(": {meaning}")).unwrap_or_default();
-        out += &wrapped(&printable(&format!("{} × {}{meaning}", grouped(error.count), error.errcode)), "  ");
-    }
-    out
+    let share = |caller: &Caller| u128::from(caller.calls) * 100 / all.max(1);
+    let most = endpoint.callers.first().map(|caller| format!("{} {}%", caller.caller, share(caller)));
+    [
+        endpoint.endpoint.clone(),
+        grouped(used),
+        limit.map_or_else(nothing, grouped),
+        limit.map_or_else(nothing, percent),
+        format!("{:.0}", endpoint.pace_per_minute),
+        endpoint.exhausted_at.as_deref().map_or_else(nothing, in_beijing),
+        most.unwrap_or_else(nothing),
+    ]
 }
 
-fn row(cells: [&str; 7]) -> String {
-    let mut line = String::new();
-    for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
-        let cell: String = cell.chars().take(width - 1).collect();
-        line += &match index {
-            0 => format!("{cell:width$}"),
-            6 => format!(" {cell}"),
-            _ => format!("{cell:>width$}"),
-        };
-    }
-    let mut line = line.trim_end().to_owned();
-    line.push('\n');
-    line
+/// What there is to say of an endpoint beside its figures.
+fn remarks(endpoint: &Endpoint) -> Vec<String> {
+    let around = endpoint.around.filter(|around| *around > 0);
+    let around = around.map(|around| format!("{} calls did not come through wxgate", grouped(around)));
+    let slowed = endpoint
+        .slowed_until
+        .as_deref()
+        .map(|until| format!("slowed since WeChat refused, next call at {}", in_beijing(until)));
+    let errors = endpoint.errors.iter().map(|error| {
+        let meaning = error.meaning.as_deref().map(|meaning| format!(": {meaning}")).unwrap_or_default();
+        format!("{} × {}{meaning}", grouped(error.count), error.errcode)
+    });
+    around.into_iter().chain(slowed).chain(errors).collect()
 }
 
 /// `1,234,567`
@@ -226,7 +224,9 @@ pub(super) fn in_beijing(at: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{WIDTH, grouped, parse, table};
+    use wxgate::app::layout::columns;
+
+    use super::{grouped, parse, table};
 
     const JSON: &str = r#"{"day":"2026-11-25","day_ends_in_seconds":25920,"apps":[{"app":"shop","problem":null,
         "clears_this_month":1,"single_clears_this_month":0,"endpoints":[
@@ -241,30 +241,48 @@ mod tests {
         "warnings":[{"at":"x","app":"shop","endpoint":"e","kind":"forecast","message":"it ends","caller":"orders","caller_percent":88,"around":null}]}"#;
 
     #[test]
-    fn the_table_says_it_all_in_80_columns() {
+    fn into_a_pipe_goes_a_row_for_each_endpoint_with_whole_names() {
         let expected = "\
 2026-11-25, 7h12m left; all times are Beijing's
 
 shop, cleared this month: 1 of 10 times all, 0 of 50 times one
-ENDPOINT                             USED     LIMIT    %   /MIN   ENDS MOST
-/cgi-bin/message/custom/send      450,312   500,000   90   1234  16:40 88% order
+ENDPOINT                                           USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
+/cgi-bin/message/custom/send                    450,312  500,000  90     1234     16:40  orders 88%
   312 calls did not come through wxgate
   1,200 × 45047: too many messages to this user
-/cgi-bin/a/path/that/is/longer/than/the/column
-                                        3         -    -      0      - -
+/cgi-bin/a/path/that/is/longer/than/the/column        3        -   -        0         -  -
   slowed since WeChat refused, next call at 00:00
 
 quiet
   WeChat tells no figures: WeChat answered 48001: api unauthorized
-ENDPOINT                             USED     LIMIT    %   /MIN   ENDS MOST
 
 shop: it ends; most: orders (88 %)
 ";
         let quota = parse(JSON).expect("quotas");
-        let text = table(&quota, None);
-        assert_eq!(text, expected);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
-        assert!(!table(&quota, Some("quiet")).contains("shop"));
+        assert_eq!(table(&quota, None, None), expected);
+        assert!(!table(&quota, Some("quiet"), None).contains("shop"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_more_lines_and_still_whole_names() {
+        let quota = parse(JSON).expect("quotas");
+        let text = table(&quota, None, Some(80));
+        let expected = "\
+ENDPOINT                                           USED    LIMIT   %  PER MIN
+  RUNS OUT  TOP CALLER
+/cgi-bin/message/custom/send                    450,312  500,000  90     1234
+     16:40  orders 88%
+  312 calls did not come through wxgate
+";
+        assert!(text.contains(expected), "{text}");
+        for width in 46..120 {
+            let text = table(&quota, None, Some(width));
+            let longest = text.lines().map(columns).max();
+            assert!(longest.is_some_and(|longest| longest <= width), "{text}");
+            for name in ["/cgi-bin/a/path/that/is/longer/than/the/column", "orders 88%", "TOP CALLER"] {
+                assert!(text.contains(name), "{text}");
+            }
+        }
     }
 
     #[test]

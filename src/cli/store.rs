@@ -8,7 +8,7 @@ use wxgate::app::store_tool::{self, Verified};
 use wxgate::store::{Location, Options};
 use zeroize::Zeroizing;
 
-use super::config_file::load;
+use super::config_file::{ConfigFile, found, load, none};
 use super::failure::Failure;
 use super::terminal::print;
 
@@ -35,7 +35,8 @@ pub(super) enum Action {
         /// A URL as in store.url, or "config" for the one of the configuration file
         #[arg(long, value_name = "URL")]
         to: String,
-        /// Where the seal keys are, and the store that "config" means
+        /// Where the seal keys are, and the store that "config" means, for which it is looked for
+        /// where the other commands find one
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -48,9 +49,8 @@ pub(super) enum Action {
         /// The platform: the name of an app of kind "component"
         #[arg(long, value_name = "NAME")]
         app: String,
-        /// The configuration file, which has the platform and the store
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
         /// The lines; "-" is standard input
         #[arg(value_name = "ACCOUNTS")]
         accounts: PathBuf,
@@ -60,8 +60,9 @@ pub(super) enum Action {
 /// A store: the configured one, or another with the same seal keys.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// The configuration file: its store and its seal keys
-    #[arg(long, value_name = "FILE", required_unless_present = "url")]
+    /// The configuration file: its store and its seal keys; where there is no --url it is looked for
+    /// where the other commands find one
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A URL as in store.url, in place of the configured one
     #[arg(long, value_name = "URL")]
@@ -96,7 +97,7 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
             print(&text.map_err(Failure::run)?)
         }
         Action::Import { app, config, accounts } => {
-            let config = load(&config)?;
+            let config = load(&config.path()?)?;
             let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
             let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
                 let text = format!("no app named {app} of kind \"component\" is configured");
@@ -118,14 +119,15 @@ fn read(accounts: &Path) -> Result<String, Failure> {
 }
 
 fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failure> {
+    let Some(url) = url else {
+        let path = config.cloned().or_else(found).ok_or_else(none)?;
+        return Ok(load(&path)?.store);
+    };
+    // Whoever names a store may have no configuration, or another store's beside.
     let configured = config.map(|path| load(path)).transpose()?.map(|config| config.store);
-    match (url, configured) {
-        (Some(url), configured) => Ok(Options {
-            // The URL isn't repeated: it may hold a password.
-            location: Location::parse(url).map_err(|wrong| Failure::usage(format!("the URL {wrong}")))?,
-            seal: configured.and_then(|options| options.seal),
-        }),
-        (None, Some(configured)) => Ok(configured),
-        (None, None) => Err(Failure::usage("\"config\" needs --config FILE")),
-    }
+    Ok(Options {
+        // The URL isn't repeated: it may hold a password.
+        location: Location::parse(url).map_err(|wrong| Failure::usage(format!("the URL {wrong}")))?,
+        seal: configured.and_then(|options| options.seal),
+    })
 }

@@ -37,6 +37,27 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says on stderr what is for people alone.
+pub(super) fn tell(text: &str) {
+    let mut stderr = std::io::stderr();
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(stderr, "{text}");
+}
+
+/// The columns of the terminal that stdout is; none if it is none.
+pub(super) fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    // Some don't know.
+    Some(if size.ws_col == 0 { WIDTH } else { usize::from(size.ws_col) })
+}
+
+/// Breaks a text into lines of so many columns, if that is known; else it stays one.
+pub(super) fn fitted(text: &str, indent: &str, width: Option<usize>) -> String {
+    let text = printable(text);
+    let lines = width.map(|width| wrap(&text, width.saturating_sub(indent.len()).max(1)));
+    lines.unwrap_or_else(|| vec![text]).iter().map(|line| format!("{indent}{line}\n")).collect()
+}
+
 /// Breaks a text into lines of 80 columns; a longer word is broken too.
 pub(super) fn wrapped(text: &str, indent: &str) -> String {
     wrap(text, WIDTH - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()

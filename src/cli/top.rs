@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
-use wxgate::app::layout::WIDTH;
 
 use super::admin::Client;
 use super::failure::Failure;
 use super::quota::{self, grouped, in_beijing};
-use super::terminal::{print, printable, short};
+use super::table::Side::{Left, Right};
+use super::table::Table;
+use super::terminal::{fitted, print, short, width};
 
 const PERIOD: Duration = Duration::from_secs(2);
 /// Cursor home, and everything from there on gone.
@@ -103,7 +104,7 @@ async fn frame(client: &Client, before: &mut Option<Before>) -> Result<String, F
     let rates = rates(&activity.callers, before.as_ref(), now);
     let key = |caller: &Caller| (caller.app.clone(), caller.caller.clone());
     *before = Some((now, activity.callers.iter().map(|caller| (key(caller), caller.requests())).collect()));
-    Ok(render(&status, &quota, &activity, &rates, SystemTime::now()))
+    Ok(render(&status, &quota, &activity, &rates, SystemTime::now(), width()))
 }
 
 /// Requests a second of each caller since the frame before.
@@ -123,76 +124,96 @@ fn render(
     activity: &Activity,
     rates: &[Option<f64>],
     now: SystemTime,
+    width: Option<usize>,
 ) -> String {
     let ready = status.apps.iter().filter(|app| app.state == "ready").count();
     let up = status.started_at.as_deref().and_then(|at| humantime::parse_rfc3339(at).ok());
     let up = up.and_then(|at| now.duration_since(at).ok()).map(|up| format!(", up {}", short(up)));
     let rate: Option<f64> = rates.iter().copied().sum();
     let rate = rate.filter(|_| !rates.is_empty()).map(|rate| format!(", {rate:.0} requests a second"));
-    let mut out = line(&format!(
+    let headline = format!(
         "wxgate {}{}, {ready} of {} apps ready{}",
         status.version,
         up.unwrap_or_default(),
         status.apps.len(),
         rate.unwrap_or_default()
-    ));
-    out += &line(&format!("\n{:24}{:14}{:>8}{:>10}", "APP", "STATE", "GEN", "EXPIRES"));
-    let mut apps: Vec<_> = status.apps.iter().collect();
+    );
+    let parts = [
+        fitted(&headline, "", width),
+        apps(&status.apps, width),
+        callers(activity, rates, width),
+        endpoints(quota, width),
+        events(&activity.events, width),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn apps(apps: &[App], width: Option<usize>) -> String {
+    let mut table = Table::new([("APP", Left), ("STATE", Left), ("GEN", Right), ("EXPIRES", Right)]);
+    let mut sorted: Vec<_> = apps.iter().collect();
     // What needs somebody comes first.
-    apps.sort_by_key(|app| app.state == "ready");
-    for app in apps.iter().take(APPS) {
+    sorted.sort_by_key(|app| app.state == "ready");
+    for app in sorted.iter().take(APPS) {
         let (generation, expires) = app.token.as_ref().map_or_else(
             || ("-".to_owned(), "-".to_owned()),
             |token| (token.generation.to_string(), short(Duration::from_secs(token.expires_in_seconds))),
         );
-        out += &line(&format!(
-            "{:24}{:14}{generation:>8}{expires:>10}",
-            fit(&app.name, 23),
-            fit(&app.state, 13)
-        ));
+        table.add([app.name.clone(), app.state.clone(), generation, expires]);
     }
-    out += &more(apps.len(), APPS);
-    out += &line(&format!(
-        "\n{:20}{:16}{:>7}{:>10}{:>9}{:>9}{:>9}",
-        "CALLER", "APP", "/S", "OK", "WECHAT", "REFUSED", "FAILED"
-    ));
+    [table.laid_out(width).all(), more(apps.len(), APPS)].concat()
+}
+
+fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> String {
+    let mut table = Table::new([
+        ("CALLER", Left),
+        ("APP", Left),
+        ("/S", Right),
+        ("OK", Right),
+        ("WECHAT", Right),
+        ("REFUSED", Right),
+        ("FAILED", Right),
+    ]);
     let mut callers: Vec<_> = activity.callers.iter().zip(rates).collect();
     callers.sort_by(|(one, rate), (other, others)| {
         let busier = others.unwrap_or(0.0).total_cmp(&rate.unwrap_or(0.0));
         busier.then(other.requests().cmp(&one.requests()))
     });
     for (caller, rate) in callers.iter().take(CALLERS) {
-        let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
-        out += &line(&format!(
-            "{:20}{:16}{rate:>7}{:>10}{:>9}{:>9}{:>9}",
-            fit(&caller.caller, 19),
-            fit(&caller.app, 15),
+        table.add([
+            caller.caller.clone(),
+            caller.app.clone(),
+            rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
             grouped(caller.ok),
             grouped(caller.wechat_error),
             grouped(caller.refused),
-            grouped(caller.failed)
-        ));
+            grouped(caller.failed),
+        ]);
     }
-    out += &more(callers.len(), CALLERS);
-    out += &line(&format!("\n{:46}{:16}{:>9}{:>9}", "ENDPOINT", "APP", "TODAY", "/MIN"));
+    [table.laid_out(width).all(), more(callers.len(), CALLERS)].concat()
+}
+
+fn endpoints(quota: &quota::Quota, width: Option<usize>) -> String {
+    let mut table = Table::new([("ENDPOINT", Left), ("APP", Left), ("TODAY", Right), ("PER MIN", Right)]);
     let mut endpoints: Vec<_> =
         quota.apps.iter().flat_map(|app| app.endpoints.iter().map(move |endpoint| (app, endpoint))).collect();
     endpoints.sort_by_key(|(_, endpoint)| std::cmp::Reverse(endpoint.calls_today));
     for (app, endpoint) in endpoints.iter().take(ENDPOINTS) {
-        out += &line(&format!(
-            "{:46}{:16}{:>9}{:>9.0}",
-            fit(&endpoint.endpoint, 45),
-            fit(&app.app, 15),
+        table.add([
+            endpoint.endpoint.clone(),
+            app.app.clone(),
             grouped(endpoint.calls_today),
-            endpoint.pace_per_minute
-        ));
+            format!("{:.0}", endpoint.pace_per_minute),
+        ]);
     }
-    out += &more(endpoints.len(), ENDPOINTS);
-    if !activity.events.is_empty() {
-        out += &line("\nEVENTS (Beijing time)");
+    [table.laid_out(width).all(), more(endpoints.len(), ENDPOINTS)].concat()
+}
+
+fn events(events: &[Event], width: Option<usize>) -> String {
+    if events.is_empty() {
+        return String::new();
     }
-    activity.events.iter().take(EVENTS).for_each(|event| out += &line(&told(event)));
-    out
+    let lines = events.iter().take(EVENTS).map(|event| fitted(&told(event), "", width));
+    std::iter::once("EVENTS (Beijing time)\n".to_owned()).chain(lines).collect()
 }
 
 /// "10:31 shop: rejected on /cgi-bin/..., replaced in 140 ms, 37 replayed"
@@ -216,21 +237,6 @@ fn told(event: &Event) -> String {
     text
 }
 
-/// At most 80 columns, whatever is in it; a blank line before stays.
-fn line(text: &str) -> String {
-    let (blank, text) = match text.strip_prefix('\n') {
-        Some(rest) => ("\n", rest),
-        None => ("", text),
-    };
-    let mut line: String = printable(text).trim_end().chars().take(WIDTH).collect();
-    line.push('\n');
-    format!("{blank}{line}")
-}
-
-fn fit(text: &str, width: usize) -> String {
-    printable(text).chars().take(width).collect()
-}
-
 fn more(all: usize, shown: usize) -> String {
     if all > shown { format!("… and {} more\n", all - shown) } else { String::new() }
 }
@@ -239,7 +245,7 @@ fn more(all: usize, shown: usize) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Activity, Caller, Instant, Status, WIDTH, quota, rates, render};
+    use super::{Activity, Caller, Instant, Status, quota, rates, render};
 
     fn activity() -> Activity {
         serde_json::from_str(
@@ -254,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_says_it_all_in_80_columns() {
+    fn a_frame_says_it_all() {
         let status: Status = serde_json::from_str(
             r#"{"version":"0.1.0","started_at":"1970-01-01T00:00:00Z","apps":[
              {"name":"shop","state":"ready","token":{"generation":5,"expires_in_seconds":6475}},
@@ -266,27 +272,27 @@ mod tests {
              {"endpoint":"/cgi-bin/user/info","calls_today":1500,"pace_per_minute":300.2}]}]}"#,
         );
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(7200);
-        let frame = render(&status, &quota.expect("quotas"), &activity(), &[Some(0.5), Some(20.0)], now);
+        let frame =
+            render(&status, &quota.expect("quotas"), &activity(), &[Some(0.5), Some(20.0)], now, None);
         let expected = "\
 wxgate 0.1.0, up 2h00m, 1 of 2 apps ready, 20 requests a second
 
-APP                     STATE              GEN   EXPIRES
-game                    unavailable          -         -
-shop                    ready                5     1h47m
+APP   STATE        GEN  EXPIRES
+game  unavailable    -        -
+shop  ready          5    1h47m
 
-CALLER              APP                  /S        OK   WECHAT  REFUSED   FAILED
-orders              shop                 20     1,500       20        3        1
-crm                 shop                  0        10        0        0        0
+CALLER  APP   /S     OK  WECHAT  REFUSED  FAILED
+orders  shop  20  1,500      20        3       1
+crm     shop   0     10       0        0       0
 
-ENDPOINT                                      APP                 TODAY     /MIN
-/cgi-bin/user/info                            shop                1,500      300
+ENDPOINT            APP   TODAY  PER MIN
+/cgi-bin/user/info  shop  1,500      300
 
 EVENTS (Beijing time)
 10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
 10:30  [2J: interference: somebody else fetches
 ";
         assert_eq!(frame, expected);
-        assert!(frame.lines().all(|line| line.chars().count() <= WIDTH));
     }
 
     #[test]

@@ -1,28 +1,59 @@
-//! When a certificate ends. Just enough of X.509 (RFC 5280, 4.1) to find that out, which rustls
-//! keeps to itself.
+//! When a certificate ends, and who made it. Just enough of X.509 (RFC 5280, 4.1) to find that out,
+//! which rustls keeps to itself.
 
 use std::time::UNIX_EPOCH;
 
 use crate::observe::clock::Timestamp;
 
 /// The end of a certificate's validity; none if it can't be read.
-pub(super) fn end(der: &[u8]) -> Option<Timestamp> {
+pub fn end(der: &[u8]) -> Option<Timestamp> {
+    let (_, validity) = issuer_and_validity(der)?;
+    let (_, _, not_after) = element(validity)?;
+    let (tag, text, _) = element(not_after)?;
+    time(tag, std::str::from_utf8(text).ok()?)
+}
+
+/// Country, organisation and name of the authority that made a certificate, like `C=US, O=DigiCert
+/// Inc, CN=DigiCert Global Root G2`; none if it can't be read.
+pub fn issuer(der: &[u8]) -> Option<String> {
+    let (mut names, _) = issuer_and_validity(der)?;
+    let mut shown = Vec::new();
+    while !names.is_empty() {
+        let (set, rest) = contents(SET, names)?;
+        let (attribute, _) = contents(SEQUENCE, set)?;
+        let (kind, value) = contents(OBJECT_IDENTIFIER, attribute)?;
+        let (_, text, _) = element(value)?;
+        if let Some((_, label)) = ATTRIBUTES.iter().find(|(known, _)| *known == kind) {
+            shown.push(format!("{label}={}", String::from_utf8_lossy(text)));
+        }
+        names = rest;
+    }
+    Some(shown.join(", "))
+}
+
+/// What is within these two fields.
+fn issuer_and_validity(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (certificate, _) = contents(SEQUENCE, der)?;
     let (mut fields, _) = contents(SEQUENCE, certificate)?;
     // The version is left out where it is 1.
     if let Some((_, rest)) = contents(VERSION, fields) {
         fields = rest;
     }
-    // Serial number, signature algorithm, issuer.
-    for _ in 0..3 {
+    // Serial number, signature algorithm.
+    for _ in 0..2 {
         fields = element(fields)?.2;
     }
+    let (issuer, fields) = contents(SEQUENCE, fields)?;
     let (validity, _) = contents(SEQUENCE, fields)?;
-    let (_, _, not_after) = element(validity)?;
-    let (tag, text, _) = element(not_after)?;
-    time(tag, std::str::from_utf8(text).ok()?)
+    Some((issuer, validity))
 }
 
+/// Country, organisation, common name.
+const ATTRIBUTES: [(&[u8], &str); 3] =
+    [(b"\x55\x04\x06", "C"), (b"\x55\x04\x0a", "O"), (b"\x55\x04\x03", "CN")];
+
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const SET: u8 = 0x31;
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
@@ -68,7 +99,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GENERALIZED_TIME, UTC_TIME, end, time};
+    use super::{GENERALIZED_TIME, UTC_TIME, end, issuer, time};
 
     fn until(year: i32) -> Vec<u8> {
         let mut parameters = rcgen::CertificateParams::new(vec!["shop.example".to_owned()]).expect("a name");
@@ -85,6 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn the_authority_is_named_by_country_organisation_and_name() {
+        let mut parameters = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+        let mut name = rcgen::DistinguishedName::new();
+        name.push(rcgen::DnType::CountryName, "CN");
+        name.push(rcgen::DnType::LocalityName, "Shenzhen");
+        name.push(rcgen::DnType::OrganizationName, "Tester Inc");
+        name.push(rcgen::DnType::CommonName, "Tester Root");
+        parameters.distinguished_name = name;
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let der = parameters.self_signed(&key).expect("signed").der().to_vec();
+        assert_eq!(issuer(&der).as_deref(), Some("C=CN, O=Tester Inc, CN=Tester Root"));
+    }
+
+    #[test]
     fn two_digits_of_a_year_are_of_1950_to_2049() {
         let at = |tag, text| time(tag, text).map(|time| time.rfc3339());
         assert_eq!(at(UTC_TIME, "491231235959Z").as_deref(), Some("2049-12-31T23:59:59.000Z"));
@@ -97,6 +142,7 @@ mod tests {
         let whole = until(2027);
         for length in 0..whole.len().min(200) {
             assert_eq!(end(&whole[..length]), None);
+            assert_eq!(issuer(&whole[..length]), None);
         }
         assert_eq!(end(b"0\x84\xff\xff\xff\xff"), None);
     }

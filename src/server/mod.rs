@@ -14,7 +14,7 @@
 
 mod admission;
 mod answer;
-mod certificate;
+pub mod certificate;
 mod connection;
 mod count;
 mod drain;

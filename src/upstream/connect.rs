@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::egress::{Destination, Egress, EgressError};
 use super::resolve::Resolver;
@@ -157,23 +158,25 @@ impl Connector {
     }
 
     async fn connect_untimed(&self, origin: &Origin) -> Result<Socket, ConnectError> {
-        let host = || origin.host.clone();
-        let tcp = match &self.options.egress {
-            Some(egress) => self.pass(egress, origin).await?,
-            None => {
-                let addresses = self.resolve(&origin.host, origin.port).await;
-                let addresses = addresses.map_err(|source| ConnectError::Resolve { host: host(), source })?;
-                self.dial(&origin.host, &addresses).await?
-            }
-        };
+        let tcp = self.reach(origin).await?;
         if !origin.tls {
             return Ok(Socket::Plain(tcp));
         }
-        let name = ServerName::try_from(host()).map_err(|_| ConnectError::Name(host()))?;
-        let tls = self.tls.connect(name, tcp).await;
-        let mut tls = tls.map_err(|source| ConnectError::Tls { host: host(), source })?;
+        let mut tls = agree(&self.tls, origin, tcp).await?;
         tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
         Ok(Socket::Tls(Box::new(tls)))
+    }
+
+    /// TCP alone, by the way that is configured.
+    pub(super) async fn reach(&self, origin: &Origin) -> Result<TcpStream, ConnectError> {
+        match &self.options.egress {
+            Some(egress) => self.pass(egress, origin).await,
+            None => {
+                let failed = |source| ConnectError::Resolve { host: origin.host.clone(), source };
+                let addresses = self.resolve(&origin.host, origin.port).await.map_err(failed)?;
+                self.dial(&origin.host, &addresses).await
+            }
+        }
     }
 
     /// A connection through the proxy, which gets the name as it is: what it resolves may differ
@@ -206,7 +209,7 @@ impl Connector {
         Err(failed(failure))
     }
 
-    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Some(addresses) = self.options.resolve.get(host) {
             return Ok(addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect());
         }
@@ -251,6 +254,17 @@ impl Connector {
     fn share(&self, parts: usize) -> Duration {
         self.options.connect_timeout / u32::try_from(parts).unwrap_or(u32::MAX).max(1)
     }
+}
+
+/// TLS with `origin` on a connection that leads there.
+pub(super) async fn agree(
+    tls: &TlsConnector,
+    origin: &Origin,
+    tcp: TcpStream,
+) -> Result<TlsStream<TcpStream>, ConnectError> {
+    let host = || origin.host.clone();
+    let name = ServerName::try_from(host()).map_err(|_| ConnectError::Name(host()))?;
+    tls.connect(name, tcp).await.map_err(|source| ConnectError::Tls { host: host(), source })
 }
 
 enum CheckError {

@@ -11,6 +11,7 @@
 //! | `client/` | the hot path: a worker's connections, and one request on one of them |
 //! | `interim` | how many answers may come before the answer |
 //! | `control`, `once` | the proxy's own calls, each on a connection of its own |
+//! | `look` | one host looked at closely, for `wxgate check --probe` |
 
 mod client;
 mod connect;
@@ -19,6 +20,7 @@ mod egress;
 mod health;
 mod hosts;
 mod interim;
+pub mod look;
 mod once;
 mod options;
 mod origin;

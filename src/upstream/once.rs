@@ -27,14 +27,21 @@ pub(super) fn request(
     Request::builder().method(method).uri(path).header(HOST, origin.authority()).body(Full::new(body))
 }
 
+/// HTTP on a socket: what sends requests, and what drives them until the connection ends.
+pub(super) async fn open(socket: Socket) -> Result<(Sender, Connection), hyper::Error> {
+    http1::handshake(TokioIo::new(Counted { socket, interim: Interim::default() })).await
+}
+
+pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
+pub(super) type Connection = http1::Connection<TokioIo<Counted>, Full<Bytes>>;
+
 /// Sends `request` and has `read` make something of the answer; the connection is closed then.
 pub(super) async fn exchange<T, E: From<hyper::Error>>(
     socket: Socket,
     request: Request<Full<Bytes>>,
     read: impl AsyncFnOnce(http::Response<Incoming>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(Counted { socket, interim: Interim::default() })).await?;
+    let (mut sender, connection) = open(socket).await?;
     let mut connection = pin!(connection);
     let mut exchange = pin!(async { read(sender.send_request(request).await?).await });
     tokio::select! {
@@ -61,7 +68,7 @@ pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Vec<u
 }
 
 /// A socket that ends where a host answers without end before its answer.
-struct Counted {
+pub(super) struct Counted {
     socket: Socket,
     interim: Interim,
 }

@@ -28,8 +28,8 @@ pub struct Upstreams {
 /// One way of reaching WeChat, with a set of hosts for each site.
 pub struct Upstream {
     roots: Roots,
-    tls: Arc<ClientConfig>,
-    connector: Connector,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) connector: Connector,
     runtime: runtime::Handle,
     /// Made when they are first needed.
     sites: [OnceLock<Arc<Hosts>>; 3],

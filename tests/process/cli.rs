@@ -2,60 +2,31 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
-/// What a planted secret looks like; must show up in no output.
-const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
-
-const GOOD: &str = "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'SHOP_SECRET' }\n";
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    /// Runs the program in this folder, with the canary as its only secrets.
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_wxgate"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("SHOP_SECRET", CANARY)
-            .env("WXGATE_ADMIN_TOKEN", CANARY)
-            .output()
-            .unwrap();
-        let ran = Ran {
-            code: status.code(),
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-        };
-        assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "a secret is printed: {ran:?}");
-        ran
-    }
-}
-
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
+use crate::program::{CANARY, Folder, GOOD};
 
 #[test]
 fn help_exists_on_every_level() {
     let folder = Folder::new();
     let top = folder.run(&["--help"]);
     assert_eq!((top.code, top.stderr.as_str()), (Some(0), ""));
-    for command in ["serve", "check", "sandbox", "demo", "explain", "status", "refresh"] {
+    for command in [
+        "serve",
+        "check",
+        "init",
+        "sandbox",
+        "demo",
+        "explain",
+        "status",
+        "refresh",
+        "quota",
+        "clear-quota",
+        "top",
+        "store",
+        "key",
+        "completions",
+        "man",
+    ] {
         assert!(top.stdout.contains(&format!("\n  {command} ")), "{command} is not in {}", top.stdout);
         let help = folder.run(&[command, "--help"]);
         assert_eq!(help.code, Some(0), "{command}");
@@ -77,6 +48,13 @@ fn bad_usage_ends_with_64() {
         &["check", "--config"],
         &["check", "--config", good, "--rotate"],
         &["check", "--config", good, "extra"],
+        &["check", "--config", good, "--probe"],
+        &["check", "--config", good, "--online", "--report", "r"],
+        &["explain", "GET", "/", "--no-config", "--config", good],
+        &["status", "--healthz", "--readyz"],
+        &["store", "show"],
+        &["key"],
+        &["completions", "tcsh"],
         &["sandbox", "--listen", "nowhere"],
         &["explain", "GET", "cgi-bin/user/info"],
         &["explain", "G E T", "/cgi-bin/user/info"],
@@ -296,7 +274,7 @@ fn a_refusal_of_the_admin_address_is_passed_on() {
 fn an_admin_socket_can_be_asked() {
     use std::os::unix::net::UnixListener;
     let folder = Folder::new();
-    let path = folder.0.path().join("admin.sock");
+    let path = folder.path().join("admin.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -310,4 +288,98 @@ fn an_admin_socket_can_be_asked() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stdout.ends_with("(none)\n"), "{}", ran.stdout);
     assert!(server.join().unwrap().starts_with("GET /api/v1/status HTTP/1.1\r\n"));
+}
+
+#[test]
+fn health_needs_neither_token_nor_configuration_and_decides_the_exit_code() {
+    let folder = Folder::new();
+    let (url, server) = answer_once("200 OK", "ok\n");
+    let ran = folder.run(&["status", "--healthz", "--admin", &url]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "ok\n", ""));
+    let head = server.join().unwrap();
+    assert!(head.starts_with("GET /healthz HTTP/1.1\r\n"), "{head}");
+    assert!(!head.to_ascii_lowercase().contains("authorization"), "{head}");
+
+    let (url, server) = answer_once("503 Service Unavailable", r#"{"ready":false}"#);
+    let ran = folder.run(&["status", "--readyz", "--admin", &url]);
+    let told = format!("wxgate: {url}/readyz answered 503: {{\"ready\":false}}\n");
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (Some(1), "", told));
+    assert!(server.join().unwrap().starts_with("GET /readyz HTTP/1.1\r\n"));
+
+    // Nobody listens there; a container's health check knows 0 and 1 alone.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let ran = folder.run(&["status", "--healthz", "--admin", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains("is a proxy running there?"), "{}", ran.stderr);
+}
+
+#[test]
+fn quota_shows_whole_names_in_a_pipe_and_fits_a_terminal() {
+    const ENDPOINT: &str = "/cgi-bin/message/template/of/a/path/longer/than/any/column";
+    const CALLER: &str = "a-service-with-a-name-of-its-own";
+    let body = format!(
+        r#"{{"day":"2026-11-25","day_ends_in_seconds":1,"apps":[{{"app":"shop","problem":null,"endpoints":[
+        {{"endpoint":"{ENDPOINT}","calls_today":450000,"limit":500000,"used":450312,"pace_per_minute":3.0,
+        "callers":[{{"caller":"{CALLER}","calls":3}}]}}]}}]}}"#
+    );
+    let folder = Folder::new();
+    let (url, server) = answer_once("200 OK", &body);
+    let ran = folder.run(&["quota", "--admin", &url]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let row = format!("{ENDPOINT}  450,312  500,000  90        3         -  {CALLER} 100%\n");
+    assert!(ran.stdout.contains(&row), "{}", ran.stdout);
+    drop(server.join());
+
+    for columns in [60, 200] {
+        let (url, server) = answer_once("200 OK", &body);
+        let shown = folder.on_a_terminal(columns, &["quota", "--admin", &url], "");
+        drop(server.join());
+        assert!(shown.contains(ENDPOINT) && shown.contains(&format!("{CALLER} 100%")), "{shown}");
+        assert!(shown.lines().all(|line| line.trim_end().len() <= columns), "{shown}");
+        assert_eq!(
+            shown.lines().any(|line| line.contains(ENDPOINT) && line.contains(CALLER)),
+            columns == 200
+        );
+    }
+}
+
+#[test]
+fn completions_know_the_commands_in_every_shell() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let ran = folder.run(&["completions", shell]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{shell}");
+        for word in ["clear-quota", "probe-idle"] {
+            assert!(ran.stdout.contains(word), "{word} is not in {shell}'s");
+        }
+    }
+    let bash = folder.run(&["completions", "bash"]).stdout;
+    folder.write("wxgate.bash", &bash);
+    let completed = std::process::Command::new("bash")
+        .args(["-c", "source ./wxgate.bash; COMP_WORDS=(wxgate cl); COMP_CWORD=1; _wxgate wxgate cl wxgate; echo ${COMPREPLY[*]}"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&completed.stdout), "clear-quota\n", "{completed:?}");
+}
+
+#[test]
+fn there_is_a_man_page_of_all_commands_or_of_each() {
+    let folder = Folder::new();
+    let ran = folder.run(&["man"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert!(
+        ran.stdout.contains(".TH wxgate 1") && ran.stdout.contains("wxgate\\-serve(1)"),
+        "{}",
+        ran.stdout
+    );
+    std::fs::create_dir(folder.path().join("pages")).unwrap();
+    let ran = folder.run(&["man", "--dir", "pages"]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    for page in ["wxgate.1", "wxgate-check.1", "wxgate-store-copy.1"] {
+        assert!(folder.path().join("pages").join(page).is_file(), "{page}");
+    }
+    assert_eq!(folder.run(&["man", "--dir", "nowhere"]).code, Some(1));
 }

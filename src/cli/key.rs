@@ -1,0 +1,129 @@
+//! `wxgate key`: a new API key for a caller.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use wxgate::config::{Config, digest};
+use wxgate::observe::hex::hex;
+use zeroize::Zeroizing;
+
+use super::config_file::ConfigFile;
+use super::failure::Failure;
+use super::terminal::{print, tell};
+use super::written::{list, quoted};
+
+/// As `openssl rand -hex 32`: nothing in it needs an escape anywhere, and the log knows it by its
+/// shape.
+const BYTES: usize = 32;
+
+/// What stands for the app where none is known.
+const APP: &str = "APP";
+
+/// A caller, and what it may use.
+#[derive(Debug, Args)]
+pub(super) struct NewKey {
+    /// The caller's name, for the log and metrics: A-Z a-z 0-9 _ . -
+    name: String,
+    /// The app that it may use, or several; else the only one of the configuration, if there is one
+    #[arg(long = "app", value_name = "APP")]
+    apps: Vec<String>,
+    /// Write the key to this file, which must not exist, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+/// Makes a key. Only the key and the table go to stdout, so that both can be redirected.
+pub(super) fn run(new: NewKey) -> Result<(), Failure> {
+    let NewKey { name, mut apps, key_file, config } = new;
+    if apps.is_empty() {
+        apps.extend(config.if_any().as_deref().and_then(only_app));
+    }
+    let is_known = !apps.is_empty();
+    if !is_known {
+        apps.push(APP.to_owned());
+    }
+    let key = random()?;
+    let table = table(&name, &key, &apps);
+    check(&table, &apps)?;
+    match key_file {
+        Some(path) => {
+            keep(&path, &key)?;
+            tell(&format!("The key of {name} is in {}: give it to the service.", path.display()));
+        }
+        None => {
+            tell(&format!(
+                "The key of {name}, shown this once: give it to the service. wxgate keeps only its hash."
+            ));
+            print(&format!("{}\n\n", *key))?;
+        }
+    }
+    tell("For wxgate.toml:");
+    print(&table)?;
+    if !is_known {
+        tell(&format!("Put the app's name in the place of {APP}, or say --app."));
+    }
+    Ok(())
+}
+
+/// A key from the system's random source.
+pub(super) fn random() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
+    SystemRandom::new()
+        .fill(&mut *bytes)
+        .map_err(|_| Failure::run("the system's random source gives nothing"))?;
+    Ok(Zeroizing::new(hex(*bytes)))
+}
+
+/// The `[[caller]]` table, with the key's hash.
+pub(super) fn table(name: &str, key: &str, apps: &[String]) -> String {
+    let hash = hex(digest(key.as_bytes()));
+    format!("[[caller]]\nname = {}\nkey_sha256 = \"{hash}\"\napps = {}\n", quoted(name), list(apps))
+}
+
+/// Writes the key where nobody else can read it.
+pub(super) fn keep(path: &Path, secret: &str) -> Result<(), Failure> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
+            let text = format!("cannot create {}: {error}", path.display());
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                Failure::usage(text)
+            } else {
+                Failure::run(text)
+            }
+        })?;
+    file.write_all(format!("{secret}\n").as_bytes()).map_err(Failure::run)
+}
+
+/// Has the configuration's own rules judge the names.
+fn check(table: &str, apps: &[String]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for (index, app) in apps.iter().enumerate() {
+        text += &format!(
+            "[[app]]\nname = {}\nappid = \"wx{index:016x}\"\nsecret = {{ env = \"SECRET\" }}\n",
+            quoted(app)
+        );
+    }
+    text += table;
+    let checked = Config::parse(&text, "", &|_| Some("0".repeat(BYTES)));
+    let problem = checked.err().and_then(|problems| problems.0.into_iter().next());
+    problem.map_or(Ok(()), |problem| {
+        let what = if problem.key.starts_with("app") { "--app" } else { "the caller's name" };
+        Err(Failure::usage(format!("{what} {}", problem.text)))
+    })
+}
+
+/// The name of the configuration's app, if it has just one. That file may be broken, or another's.
+fn only_app(path: &Path) -> Option<String> {
+    let text = Zeroizing::new(std::fs::read_to_string(path).ok()?);
+    let table: toml::Table = toml::from_str(&text).ok()?;
+    match table.get("app")?.as_array()?.as_slice() {
+        [app] => app.get("name")?.as_str().map(str::to_owned),
+        _ => None,
+    }
+}

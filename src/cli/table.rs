@@ -1,0 +1,136 @@
+//! Tables that cut no name: a row that is too wide for the terminal is broken into lines.
+
+use std::ops::Range;
+
+use wxgate::app::layout::{columns, printable};
+
+/// Between two columns.
+const GAP: usize = 2;
+/// Before the lines of a row but the first.
+const INDENT: usize = 2;
+
+/// Which side of its column a cell stands at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
+/// Rows of equal columns, each as wide as what is in it.
+pub(super) struct Table<const N: usize> {
+    head: [(&'static str, Side); N],
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    /// An empty one with these headers.
+    pub(super) fn new(head: [(&'static str, Side); N]) -> Self {
+        Self { head, rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(super) fn add(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| printable(&cell)));
+    }
+
+    /// How it is printed where a line has `width` columns, or any number.
+    pub(super) fn laid_out(&self, width: Option<usize>) -> Layout<'_, N> {
+        let mut widths = self.head.map(|(header, _)| columns(header));
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = columns(cell).max(*width);
+            }
+        }
+        let mut lines: Vec<Range<usize>> = Vec::new();
+        let mut used = 0;
+        for (index, column) in widths.iter().enumerate() {
+            match lines.last_mut() {
+                Some(line) if width.is_none_or(|width| used + GAP + column <= width) => {
+                    line.end = index + 1;
+                    used += GAP + column;
+                }
+                first => {
+                    used = column + if first.is_some() { INDENT } else { 0 };
+                    lines.push(index..index + 1);
+                }
+            }
+        }
+        Layout { table: self, widths, lines }
+    }
+}
+
+/// A table as it fits somewhere.
+pub(super) struct Layout<'t, const N: usize> {
+    table: &'t Table<N>,
+    widths: [usize; N],
+    /// The columns of each line of a row.
+    lines: Vec<Range<usize>>,
+}
+
+impl<const N: usize> Layout<'_, N> {
+    /// The headers.
+    pub(super) fn head(&self) -> String {
+        self.row_of(&self.table.head.map(|(header, _)| header))
+    }
+
+    /// A row; none where there is none.
+    pub(super) fn row(&self, index: usize) -> String {
+        let row = self.table.rows.get(index);
+        row.map(|row| self.row_of(&row.each_ref().map(String::as_str))).unwrap_or_default()
+    }
+
+    /// The headers and all rows.
+    pub(super) fn all(&self) -> String {
+        let rows = (0..self.table.rows.len()).map(|row| self.row(row));
+        std::iter::once(self.head()).chain(rows).collect()
+    }
+
+    fn row_of(&self, cells: &[&str; N]) -> String {
+        let mut text = String::new();
+        for (nth, line) in self.lines.iter().enumerate() {
+            let mut out = " ".repeat(if nth == 0 { 0 } else { INDENT });
+            for index in line.clone() {
+                let pad = " ".repeat(self.widths[index] - columns(cells[index]));
+                out += &" ".repeat(if index == line.start { 0 } else { GAP });
+                out += &match self.table.head[index].1 {
+                    Side::Left => format!("{}{pad}", cells[index]),
+                    Side::Right => format!("{pad}{}", cells[index]),
+                };
+            }
+            text += out.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Side, Table};
+
+    fn table() -> Table<3> {
+        let mut table = Table::new([("NAME", Side::Left), ("CALLS", Side::Right), ("BY", Side::Left)]);
+        table.add(["/cgi-bin/a".into(), "1".into(), "orders".into()]);
+        table.add(["服务".into(), "1,000,000".into(), "a\u{1b}[2J".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_in_them() {
+        let expected =
+            "NAME            CALLS  BY\n/cgi-bin/a          1  orders\n服务        1,000,000  a [2J\n";
+        for width in [None, Some(80), Some(29)] {
+            assert_eq!(table().laid_out(width).all(), expected);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_on_in_the_next_line_and_nothing_is_cut() {
+        let text = table().laid_out(Some(25)).all();
+        let expected =
+            "NAME            CALLS\n  BY\n/cgi-bin/a          1\n  orders\n服务        1,000,000\n  a [2J\n";
+        assert_eq!(text, expected);
+        let text = table().laid_out(Some(3)).all();
+        assert!(text.ends_with("服务\n  1,000,000\n  a [2J\n"), "{text}");
+    }
+}

@@ -1,0 +1,88 @@
+//! `wxgate key`: what it prints is a key and the table that admits it.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use sha2_hex::sha256;
+
+use crate::program::{Folder, GOOD, Ran};
+
+/// Apart from the program's own.
+mod sha2_hex {
+    pub fn sha256(text: &str) -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn key_and_table(ran: &Ran) -> (String, String) {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (key, table) = ran.stdout.split_once("\n\n").expect("a key, then a table");
+    (key.to_owned(), table.to_owned())
+}
+
+#[test]
+fn the_first_line_is_the_key_and_the_table_admits_it() {
+    let folder = Folder::new();
+    let ran = folder.run(&["key", "orders", "--app", "shop"]);
+    let (key, table) = key_and_table(&ran);
+    assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+    let expected =
+        format!("[[caller]]\nname = \"orders\"\nkey_sha256 = \"{}\"\napps = [\"shop\"]\n", sha256(&key));
+    assert_eq!(table, expected);
+    assert!(ran.stderr.contains("shown this once") && !ran.stderr.contains(&key), "{}", ran.stderr);
+    folder.write("wxgate.toml", &format!("{GOOD}\n{table}"));
+    assert_eq!(folder.run(&["check"]).code, Some(0));
+    let (another, _) = key_and_table(&folder.run(&["key", "orders", "--app", "shop"]));
+    assert_ne!(key, another);
+}
+
+#[test]
+fn a_key_is_redacted_wherever_it_is_logged_by_mistake() {
+    for _ in 0..20 {
+        let (key, _) = key_and_table(&Folder::new().run(&["key", "orders", "--app", "shop"]));
+        assert!(wxgate::observe::redact::may_be_secret(&key), "{key}");
+    }
+}
+
+#[test]
+fn the_app_is_the_only_one_that_is_configured_unless_it_is_named() {
+    let folder = Folder::new();
+    let (_, table) = key_and_table(&folder.run(&["key", "orders"]));
+    assert!(table.ends_with("apps = [\"APP\"]\n"), "{table}");
+    folder.write("wxgate.toml", &GOOD.replace("shop", "cafe"));
+    let (_, table) = key_and_table(&folder.run(&["key", "orders"]));
+    assert!(table.ends_with("apps = [\"cafe\"]\n"), "{table}");
+    let (_, table) = key_and_table(&folder.run(&["key", "orders", "--app", "a", "--app", "b"]));
+    assert!(table.ends_with("apps = [\"a\", \"b\"]\n"), "{table}");
+}
+
+#[test]
+fn a_key_can_go_to_a_file_that_nobody_else_may_read() {
+    let folder = Folder::new();
+    let arguments = ["key", "orders", "--app", "shop", "--key-file", "orders.key"];
+    let ran = folder.run(&arguments);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let key = folder.read("orders.key").trim_end().to_owned();
+    assert!(ran.stdout.starts_with("[[caller]]\n") && ran.stdout.contains(&sha256(&key)), "{}", ran.stdout);
+    assert!(!ran.stdout.contains(&key) && !ran.stderr.contains(&key));
+    let mode = std::fs::metadata(folder.path().join("orders.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = folder.run(&arguments);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(64), ""), "it is kept");
+    assert_eq!(folder.read("orders.key").trim_end(), key);
+}
+
+#[test]
+fn names_that_the_configuration_would_refuse_are_refused() {
+    let folder = Folder::new();
+    for (arguments, part) in [
+        (["key", "a b", "--app", "shop"], "the caller's name is no name, expected 1 to 64 characters"),
+        (["key", "other", "--app", "shop"], "has a meaning of its own"),
+        (["key", "anonymous", "--app", "shop"], "have none"),
+        (["key", "orders", "--app", "../shop"], "--app is no name"),
+    ] {
+        let ran = folder.run(&arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{arguments:?}");
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}

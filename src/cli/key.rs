@@ -111,11 +111,14 @@ fn check(table: &str, apps: &[String]) -> Result<(), Failure> {
     }
     text += table;
     let checked = Config::parse(&text, "", &|_| Some("0".repeat(BYTES)));
-    let problem = checked.err().and_then(|problems| problems.0.into_iter().next());
-    problem.map_or(Ok(()), |problem| {
-        let what = if problem.key.starts_with("app") { "--app" } else { "the caller's name" };
-        Err(Failure::usage(format!("{what} {}", problem.text)))
-    })
+    let Err(problems) = checked else { return Ok(()) };
+    let named = problems.0.iter().find(|problem| problem.key.ends_with(".name"));
+    Err(Failure::usage(match named {
+        Some(problem) if problem.key.starts_with("app") => format!("--app {}", problem.text),
+        Some(problem) => format!("the caller's name {}", problem.text),
+        // That of those who have no key.
+        None => "a caller with a key can't have this name, expected another".to_owned(),
+    }))
 }
 
 /// The name of the configuration's app, if it has just one. That file may be broken, or another's.

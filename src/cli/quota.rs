@@ -113,7 +113,7 @@ pub(super) fn resetting(app: &str) -> String {
 /// For a terminal of `width` columns; without one nothing is broken.
 fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
-    let mut out = format!("{}, {left} left; all times are Beijing's\n", printable(&quota.day));
+    let mut out = fitted(&format!("{}, {left} left; all times are Beijing's", quota.day), "", width);
     let is_shown = |app: &&App| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
@@ -268,10 +268,9 @@ shop: it ends; most: orders (88 %)
         let quota = parse(JSON).expect("quotas");
         let text = table(&quota, None, Some(80));
         let expected = "\
-ENDPOINT                                           USED    LIMIT   %  PER MIN
-  RUNS OUT  TOP CALLER
-/cgi-bin/message/custom/send                    450,312  500,000  90     1234
-     16:40  orders 88%
+ENDPOINT                      USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
+/cgi-bin/message/custom/send
+                           450,312  500,000  90     1234     16:40  orders 88%
   312 calls did not come through wxgate
 ";
         assert!(text.contains(expected), "{text}");

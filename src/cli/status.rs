@@ -1,15 +1,16 @@
-//! The status of a running proxy as a table of 80 columns.
+//! The status of a running proxy as a table.
 
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use wxgate::app::layout::WIDTH;
 
 use super::failure::Failure;
-use super::terminal::{colour, printable, short, wrapped};
+use super::table::Side::{Left, Right};
+use super::table::{Layout, Table};
+use super::terminal::{colour, fitted, printable, short, width};
 
-/// The column that holds the app's name; a longer one gets a line of its own.
-const NAME: usize = 18;
+/// The column that is painted.
+const STATE: usize = 1;
 /// Records that are named which are not believed.
 const RECORDS: usize = 5;
 
@@ -131,11 +132,16 @@ struct Problem {
 
 /// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
 pub(super) fn render(json: &str) -> Result<String, Failure> {
-    table(json, SystemTime::now(), colour())
+    table(json, SystemTime::now(), width(), colour())
         .map_err(|_| Failure::run("the admin address answered something else than a status"))
 }
 
-fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json::Error> {
+fn table(
+    json: &str,
+    now: SystemTime,
+    width: Option<usize>,
+    colour: bool,
+) -> Result<String, serde_json::Error> {
     let status: Status = serde_json::from_str(json)?;
     let mut headline = format!("wxgate {}", printable(&status.version));
     if let Some(age) = status.started_at.as_deref().and_then(|at| age(at, now)) {
@@ -150,7 +156,7 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
     if let Some(store) = &status.store {
         headline += &format!(", store {}", printable(&store.url));
     }
-    let mut out = wrapped(&headline, "");
+    let mut out = fitted(&headline, "", width);
     if let Some(refused) = status.configuration.as_ref().and_then(|loaded| loaded.refused.as_ref()) {
         let Refused { at, problem, more } = refused;
         let others = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
@@ -158,7 +164,7 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
             "the configuration was refused {}, the old one stays in force and a restart would fail: {problem}{others}",
             ago(at, now)
         );
-        out += &wrapped(&printable(&text), "  ");
+        out += &fitted(&printable(&text), "  ", width);
     }
     for Ending { kind, name, ends_in_seconds } in &status.ending {
         let what = if kind == "certificate" { "the certificate of" } else { "the key of caller" };
@@ -166,24 +172,35 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
             0 => "has ended".to_owned(),
             seconds => format!("ends in {}", short(Duration::from_secs(*seconds))),
         };
-        out += &wrapped(&printable(&format!("{what} {name} {end}")), "  ");
+        out += &fitted(&printable(&format!("{what} {name} {end}")), "  ", width);
     }
     if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
         let text = format!("the store is down, tokens are served from memory: {problem}");
-        out += &wrapped(&printable(&text), "  ");
+        out += &fitted(&printable(&text), "  ", width);
     }
     for RefusedRecord { key, reason } in status.store.iter().flat_map(|store| &store.refused).take(RECORDS) {
         let text = format!("a record in the store is not believed ({reason}): {key}");
-        out += &wrapped(&printable(&text), "  ");
+        out += &fitted(&printable(&text), "  ", width);
     }
     for host in &status.upstreams {
         if let Some(problem) = &host.problem {
-            out += &wrapped(&printable(&format!("{} fails: {problem}", host.origin)), "  ");
+            out += &fitted(&printable(&format!("{} fails: {problem}", host.origin)), "  ", width);
         }
     }
-    out += &row(["APP", "STATE", "AGE", "EXPIRES", "GEN", "LAST REFRESH"], |state| state);
-    for app in &status.apps {
-        out += &line(app, now, colour);
+    let mut table = Table::new([
+        ("APP", Left),
+        ("STATE", Left),
+        ("AGE", Right),
+        ("EXPIRES", Right),
+        ("GEN", Right),
+        ("LAST REFRESH", Left),
+    ]);
+    status.apps.iter().for_each(|app| table.add(cells(app, now)));
+    let table = table.laid_out(width);
+    out += &table.head();
+    for (row, app) in status.apps.iter().enumerate() {
+        out += &painted(&table, row, &app.state, colour);
+        out += &remarks(app, now, width);
     }
     if status.apps.is_empty() {
         out += "(none)\n";
@@ -191,13 +208,7 @@ fn table(json: &str, now: SystemTime, colour: bool) -> Result<String, serde_json
     Ok(out)
 }
 
-fn line(app: &App, now: SystemTime, colour: bool) -> String {
-    let mut out = String::new();
-    let mut name = printable(&app.name);
-    if name.chars().count() >= NAME {
-        out = std::mem::take(&mut name);
-        out.push('\n');
-    }
+fn cells(app: &App, now: SystemTime) -> [String; 6] {
     let (age_of_token, expires, generation) = match &app.token {
         Some(token) => (
             short(Duration::from_secs(token.age_seconds)),
@@ -208,44 +219,54 @@ fn line(app: &App, now: SystemTime, colour: bool) -> String {
     };
     let refresh = app.last_refresh.as_ref().map_or_else(
         || "-".to_owned(),
-        |refresh| printable(&format!("{}, {}: {}", ago(&refresh.at, now), refresh.reason, refresh.outcome)),
+        |refresh| format!("{}, {}: {}", ago(&refresh.at, now), refresh.reason, refresh.outcome),
     );
-    let state = printable(&app.state);
-    out += &row([&name, &state, &age_of_token, &expires, &generation, &refresh], |cell| {
-        let code = match state.as_str() {
-            "ready" => "32",
-            "starting" => "33",
-            _ => "31",
-        };
-        if colour { format!("\x1b[{code}m{cell}\x1b[0m") } else { cell }
-    });
-    out += &beside(app, now);
+    [app.name.clone(), app.state.clone(), age_of_token, expires, generation, refresh]
+}
+
+fn painted(table: &Layout<'_, 6>, row: usize, state: &str, colour: bool) -> String {
+    let code = match state {
+        "ready" => "32",
+        "starting" => "33",
+        _ => "31",
+    };
+    table.painted(
+        row,
+        |column, cell| {
+            if colour && column == STATE { format!("\x1b[{code}m{cell}\x1b[0m") } else { cell }
+        },
+    )
+}
+
+/// What there is to say of an app below its row.
+fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
+    let mut out = beside(app, now, width);
     if app.interference > 0 {
         let text = format!(
             "interference: somebody else fetches tokens with this app's secret, seen {} times",
             app.interference
         );
-        out += &wrapped(&text, "  ");
+        out += &fitted(&text, "  ", width);
     }
     for export in &app.exports {
         if let Some(problem) = &export.problem {
-            out += &wrapped(&printable(&format!("export to {} fails: {problem}", export.to)), "  ");
+            out += &fitted(&printable(&format!("export to {} fails: {problem}", export.to)), "  ", width);
         }
         if export.overwritten > 0 {
             let text =
                 format!("export to {}: somebody else wrote there {} times", export.to, export.overwritten);
-            out += &wrapped(&printable(&text), "  ");
+            out += &fitted(&printable(&text), "  ", width);
         }
     }
     if let Some(problem) = &app.last_failure {
-        out += &failed("problem", problem, now);
+        out += &failed("problem", problem, now, width);
     }
     out
 }
 
 /// What an app has beside its token: a line for all of it, and what is wrong with those that aren't
 /// there.
-fn beside(app: &App, now: SystemTime) -> String {
+fn beside(app: &App, now: SystemTime, width: Option<usize>) -> String {
     let authorizers = app.authorizers.as_ref().map(|authorizers| match authorizers {
         Authorizers { in_use, failing: 0 } => format!("authorizers: {in_use} in use"),
         Authorizers { in_use, failing } => format!("authorizers: {in_use} in use, {failing} failing"),
@@ -260,39 +281,24 @@ fn beside(app: &App, now: SystemTime) -> String {
     let all: Vec<_> = authorizers.into_iter().chain(credentials).collect();
     let mut out = String::new();
     if !all.is_empty() {
-        out += &wrapped(&printable(&all.join(", ")), "  ");
+        out += &fitted(&printable(&all.join(", ")), "  ", width);
     }
     for credential in app.credentials.iter().filter(|credential| credential.state != "ready") {
         if let Some(problem) = &credential.last_failure {
-            out += &failed(&credential.kind, problem, now);
+            out += &failed(&credential.kind, problem, now, width);
         }
     }
     out
 }
 
-fn failed(what: &str, problem: &Problem, now: SystemTime) -> String {
+fn failed(what: &str, problem: &Problem, now: SystemTime, width: Option<usize>) -> String {
     let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
     let text = format!("{what}, {}: {code}{}", ago(&problem.at, now), problem.message);
-    let mut out = wrapped(&printable(&text), "  ");
+    let mut out = fitted(&printable(&text), "  ", width);
     if let Some(remedy) = &problem.remedy {
-        out += &wrapped(&printable(&format!("remedy: {remedy}")), "  ");
+        out += &fitted(&printable(&format!("remedy: {remedy}")), "  ", width);
     }
     out
-}
-
-/// One line; `paint` colours the state's cell after it was padded, since escape codes have no
-/// width.
-fn row(cells: [&str; 6], paint: impl Fn(String) -> String) -> String {
-    const WIDTHS: [usize; 6] = [NAME, 12, 8, 8, 6, WIDTH - NAME - 12 - 8 - 8 - 6];
-    let mut line = String::new();
-    for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
-        let last = index + 1 == cells.len();
-        let cell: String = cell.chars().take(if last { width } else { width - 1 }).collect();
-        let cell = if last { cell } else { format!("{cell:width$}") };
-        line += &if index == 1 { paint(cell) } else { cell };
-    }
-    line.push('\n');
-    line
 }
 
 fn age(at: &str, now: SystemTime) -> Option<Duration> {
@@ -342,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_it_all_in_80_columns() {
+    fn the_table_says_it_all() {
         let expected = "\
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   the configuration was refused 2m00s ago, the old one stays in force and a
@@ -352,34 +358,46 @@ wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   the store is down, tokens are served from memory: refused
   a record in the store is not believed (unsealed): access_token:stable:wx1
   https://api.weixin.qq.com fails: no answer within 15s
-APP               STATE       AGE     EXPIRES GEN   LAST REFRESH
-shop              ready       12m05s  1h47m   42    12m05s ago, ahead: replaced
+APP               STATE           AGE  EXPIRES  GEN  LAST REFRESH
+shop              ready        12m05s    1h47m   42  12m05s ago, ahead: replaced
   interference: somebody else fetches tokens with this app's secret, seen 3
   times
   export to file:/run/shop fails: cannot use it
   export to file:/run/shop: somebody else wrote there 2 times
 a-mini-program-with-a-long-name
-                  unavailable -       -       -     -
+                  unavailable       -        -    -  -
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in
   whitelist rid: 61725984-6126f6f9-040f19c4
   remedy: add 203.0.113.7 to the account's IP whitelist [2J
-tenants           ready       1m00s   1h59m   7     -
+tenants           ready         1m00s    1h59m    7  -
   authorizers: 812 in use, 3 failing
-hr                starting    -       -       -     -
+hr                starting          -        -    -  -
   agent_config_ticket 1h01m, suite_access_token unavailable
   suite_access_token, 30s ago: no ticket was pushed
   remedy: see that the callback is reached
 ";
-        let table = table(JSON, at_ten(), false).unwrap();
-        assert_eq!(table, expected);
-        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(table(JSON, at_ten(), Some(80), false).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_name_is_cut_on_a_narrow_terminal_and_nothing_is_broken_in_a_pipe() {
+        for width in 40..90 {
+            let table = table(JSON, at_ten(), Some(width), false).unwrap();
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+            assert!(table.contains("a-mini-program-with-a-long-name"), "{table}");
+        }
+        let table = table(JSON, at_ten(), None, false).unwrap();
+        assert!(
+            table.contains("invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: "),
+            "{table}"
+        );
     }
 
     #[test]
     fn colour_does_not_move_columns() {
-        let plain = table(JSON, at_ten(), false).unwrap();
-        let coloured = table(JSON, at_ten(), true).unwrap();
-        assert!(coloured.contains("\x1b[32mready       \x1b[0m"));
+        let plain = table(JSON, at_ten(), Some(80), false).unwrap();
+        let coloured = table(JSON, at_ten(), Some(80), true).unwrap();
+        assert!(coloured.contains("\x1b[32mready      \x1b[0m"));
         let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"]
             .iter()
             .fold(coloured, |text, code| text.replace(code, ""));
@@ -388,7 +406,7 @@ hr                starting    -       -       -     -
 
     #[test]
     fn an_answer_that_is_no_status_is_an_error() {
-        assert!(table("{}", at_ten(), false).is_err());
-        assert!(table("<html>", at_ten(), false).is_err());
+        assert!(table("{}", at_ten(), None, false).is_err());
+        assert!(table("<html>", at_ten(), None, false).is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! Tables that cut no name: a row that is too wide for the terminal is broken into lines.
+//! Tables that cut nothing: where a row is too wide for the terminal, long names get a line of their
+//! own; if that isn't enough, every row is broken into lines.
 
 use std::ops::Range;
 
@@ -8,6 +9,8 @@ use wxgate::app::layout::{columns, printable};
 const GAP: usize = 2;
 /// Before the lines of a row but the first.
 const INDENT: usize = 2;
+/// The least that is left to the names in the first column.
+const NAMES: usize = 12;
 
 /// Which side of its column a cell stands at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,11 @@ impl<const N: usize> Table<N> {
                 *width = columns(cell).max(*width);
             }
         }
+        let others: usize = widths.iter().skip(1).map(|column| GAP + column).sum();
+        let left = width.map_or(widths[0], |width| width.saturating_sub(others));
+        if left < widths[0] && left >= NAMES {
+            widths[0] = left;
+        }
         let mut lines: Vec<Range<usize>> = Vec::new();
         let mut used = 0;
         for (index, column) in widths.iter().enumerate() {
@@ -70,13 +78,19 @@ pub(super) struct Layout<'t, const N: usize> {
 impl<const N: usize> Layout<'_, N> {
     /// The headers.
     pub(super) fn head(&self) -> String {
-        self.row_of(&self.table.head.map(|(header, _)| header))
+        self.row_of(&self.table.head.map(|(header, _)| header), |_, cell| cell)
     }
 
     /// A row; none where there is none.
     pub(super) fn row(&self, index: usize) -> String {
+        self.painted(index, |_, cell| cell)
+    }
+
+    /// A row whose cells are painted, by their column, after they were padded: what colours them has
+    /// no width.
+    pub(super) fn painted(&self, index: usize, paint: impl Fn(usize, String) -> String) -> String {
         let row = self.table.rows.get(index);
-        row.map(|row| self.row_of(&row.each_ref().map(String::as_str))).unwrap_or_default()
+        row.map(|row| self.row_of(&row.each_ref().map(String::as_str), paint)).unwrap_or_default()
     }
 
     /// The headers and all rows.
@@ -85,17 +99,22 @@ impl<const N: usize> Layout<'_, N> {
         std::iter::once(self.head()).chain(rows).collect()
     }
 
-    fn row_of(&self, cells: &[&str; N]) -> String {
+    fn row_of(&self, cells: &[&str; N], paint: impl Fn(usize, String) -> String) -> String {
+        let mut cells = *cells;
         let mut text = String::new();
+        if columns(cells[0]) > self.widths[0] {
+            text = format!("{}\n", std::mem::take(&mut cells[0]));
+        }
         for (nth, line) in self.lines.iter().enumerate() {
             let mut out = " ".repeat(if nth == 0 { 0 } else { INDENT });
             for index in line.clone() {
-                let pad = " ".repeat(self.widths[index] - columns(cells[index]));
+                let pad = " ".repeat(self.widths[index].saturating_sub(columns(cells[index])));
                 out += &" ".repeat(if index == line.start { 0 } else { GAP });
-                out += &match self.table.head[index].1 {
+                let cell = match self.table.head[index].1 {
                     Side::Left => format!("{}{pad}", cells[index]),
                     Side::Right => format!("{pad}{}", cells[index]),
                 };
+                out += &paint(index, cell);
             }
             text += out.trim_end();
             text.push('\n');
@@ -122,6 +141,20 @@ mod tests {
         for width in [None, Some(80), Some(29)] {
             assert_eq!(table().laid_out(width).all(), expected);
         }
+    }
+
+    #[test]
+    fn a_long_name_gets_a_line_of_its_own() {
+        let mut table = table();
+        table.add(["/cgi-bin/a/longer/path".into(), "2".into(), "-".into()]);
+        let expected = "\
+NAME              CALLS  BY
+/cgi-bin/a            1  orders
+服务          1,000,000  a [2J
+/cgi-bin/a/longer/path
+                      2  -
+";
+        assert_eq!(table.laid_out(Some(31)).all(), expected);
     }
 
     #[test]

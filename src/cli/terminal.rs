@@ -58,11 +58,6 @@ pub(super) fn fitted(text: &str, indent: &str, width: Option<usize>) -> String {
     lines.unwrap_or_else(|| vec![text]).iter().map(|line| format!("{indent}{line}\n")).collect()
 }
 
-/// Breaks a text into lines of 80 columns; a longer word is broken too.
-pub(super) fn wrapped(text: &str, indent: &str) -> String {
-    wrap(text, WIDTH - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()
-}
-
 /// At most two units, like `1h47m`.
 pub(super) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -79,11 +74,11 @@ pub(super) fn short(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::fitted;
 
     #[test]
     fn words_longer_than_a_line_are_broken() {
-        let text = wrapped(&format!("ab {}", "x".repeat(200)), "  ");
+        let text = fitted(&format!("ab {}", "x".repeat(200)), "  ", Some(80));
         let widths: Vec<_> = text.lines().map(str::len).collect();
         assert_eq!(widths, [4, 80, 80, 46]);
     }

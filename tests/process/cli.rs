@@ -192,7 +192,7 @@ fn status_asks_with_the_token_and_prints_a_table_or_the_json() {
     let ran = Folder::new().run(&["status", "--admin", &url]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
     assert!(ran.stdout.starts_with("wxgate 9.9.9, up "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("shop              ready       1m00s   1h59m   7     -\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("shop  ready  1m00s    1h59m    7  -\n"), "{}", ran.stdout);
     let head = server.join().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /api/v1/status http/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("authorization: bearer {CANARY}\r\n")), "{head}");

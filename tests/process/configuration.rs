@@ -87,7 +87,7 @@ fn init_takes_all_of_it_by_flags_and_prints_each_key_once() {
         "--listen",
         "0.0.0.0:8080",
         "--store",
-        "file:state",
+        "file:/var/lib/wxgate",
         "--caller",
         "orders",
         "--caller",

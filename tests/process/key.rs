@@ -78,7 +78,7 @@ fn names_that_the_configuration_would_refuse_are_refused() {
     for (arguments, part) in [
         (["key", "a b", "--app", "shop"], "the caller's name is no name, expected 1 to 64 characters"),
         (["key", "other", "--app", "shop"], "has a meaning of its own"),
-        (["key", "anonymous", "--app", "shop"], "have none"),
+        (["key", "anonymous", "--app", "shop"], "can't have this name"),
         (["key", "orders", "--app", "../shop"], "--app is no name"),
     ] {
         let ran = folder.run(&arguments);

@@ -27,7 +27,8 @@ fn options(help: &str) -> BTreeSet<String> {
 fn option(text: &str) -> Option<String> {
     let name = text.strip_prefix("--")?;
     let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(name.len());
-    (end > 0).then(|| format!("--{}", &name[..end]))
+    // Not the line below a table's head.
+    name.starts_with(|c: char| c.is_ascii_lowercase()).then(|| format!("--{}", &name[..end]))
 }
 
 /// The section of a command, to the next.

@@ -5,8 +5,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wxgate::config::{Config, Problem};
+use wxgate::config::{Config, Problem, parse_address};
 use wxgate::sandbox::{OFFICIAL_ACCOUNT, SECRET};
+use wxgate::server::Address;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -111,13 +112,15 @@ pub(super) fn run(init: Init) -> Result<(), Failure> {
     } else {
         format!(" --config {}", output.display())
     };
-    let check = if answers.is_sandbox() {
-        format!("wxgate sandbox      # in a terminal of its own\n  wxgate serve{config}")
-    } else {
-        format!("wxgate check --online{config}\n  wxgate serve{config}")
-    };
     let left: String = left.iter().map(|left| format!("  {left}\n")).collect();
-    tell(&format!("Next:\n{left}  {check}"));
+    let first = match answers.secret {
+        Secret::Sandbox => "wxgate sandbox      # in a terminal of its own".to_owned(),
+        Secret::File(_) | Secret::Variable(_) => format!("wxgate check --online{config}"),
+    };
+    tell(&format!("Next:\n{left}  {first}\n  wxgate serve{config}"));
+    if let (true, Ok(Address::Tcp(address))) = (keys.is_empty(), parse_address(&answers.listen)) {
+        tell(&format!("  curl http://{address}/cgi-bin/get_api_domain_ip"));
+    }
     Ok(())
 }
 
@@ -244,10 +247,13 @@ impl Answers {
 
 fn text(answers: &Answers, callers: &[String]) -> String {
     let Answers { appid, app, kind, secret, listen, store, .. } = answers;
-    let secret = match secret {
-        Secret::File(file) => format!("{{ file = {} }}", quoted(file)),
-        Secret::Variable(variable) => format!("{{ env = {} }}", quoted(variable)),
-        Secret::Sandbox => quoted(SECRET),
+    const WHERE: &str = "{ file = \"PATH\" } or { env = \"NAME\" }.";
+    let (about, secret) = match secret {
+        Secret::File(file) => (WHERE, format!("{{ file = {} }}", quoted(file))),
+        Secret::Variable(variable) => (WHERE, format!("{{ env = {} }}", quoted(variable))),
+        Secret::Sandbox => {
+            ("The sandbox's, which everybody knows. `check` warns of secrets in clear.", quoted(SECRET))
+        }
     };
     let upstream = if answers.is_sandbox() {
         format!(
@@ -281,7 +287,7 @@ fn text(answers: &Answers, callers: &[String]) -> String {
          # In metrics, logs and URLs.\n\
          name = {app}\n\
          appid = {appid}\n\
-         # {{ file = \"PATH\" }} or {{ env = \"NAME\" }}.\n\
+         # {about}\n\
          secret = {secret}\n\
          # official_account, mini_program, store, component, wecom.\n\
          kind = {kind}\n\n\

@@ -60,6 +60,7 @@ fn init_writes_what_check_passes() {
     let ran = folder.run(&["init", "--appid", "wx0123456789abcdef", "--secret-env", "SHOP_SECRET"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
     assert!(ran.stderr.contains("wxgate check --online"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("curl http://127.0.0.1:8080/cgi-bin/get_api_domain_ip\n"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("AppSecret"), "it is there: {}", ran.stderr);
     let checked = folder.run(&["check"]);
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{checked:?}");

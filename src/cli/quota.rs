@@ -268,9 +268,9 @@ shop: it ends; most: orders (88 %)
         let quota = parse(JSON).expect("quotas");
         let text = table(&quota, None, Some(80));
         let expected = "\
-ENDPOINT                      USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
+ENDPOINT                        USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
 /cgi-bin/message/custom/send
-                           450,312  500,000  90     1234     16:40  orders 88%
+                             450,312  500,000  90     1234     16:40  orders 88%
   312 calls did not come through wxgate
 ";
         assert!(text.contains(expected), "{text}");

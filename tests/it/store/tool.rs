@@ -200,8 +200,8 @@ async fn a_store_that_is_not_there_is_named_and_none_is_created() {
             "redis://127.0.0.1:1/0 does not answer",
         ),
         (vec!["show", "--url", "etcd://x"], 64, "the URL is no store"),
-        (vec!["show"], 64, "--config"),
-        (vec!["copy", "--from", "config", "--to", &url], 64, "needs --config"),
+        (vec!["show"], 64, "no configuration: --config"),
+        (vec!["copy", "--from", "config", "--to", &url], 64, "no configuration: --config"),
     ] {
         let (exit, out, err) = told(&wxgate(folder.path(), &arguments));
         assert_eq!(exit, Some(code), "{arguments:?} {out}{err}");

@@ -1,0 +1,14 @@
+//! A static build looks names up without the system's modules: `src/static_names.c` says why.
+#![expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/static_names.c");
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found.split(',').any(|one| one == value));
+    if is("CARGO_CFG_TARGET_ENV", "gnu") && is("CARGO_CFG_TARGET_FEATURE", "crt-static") {
+        for object in cc::Build::new().file("src/static_names.c").compile_intermediates() {
+            println!("cargo::rustc-link-arg-bins={}", object.display());
+        }
+    }
+}

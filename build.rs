@@ -5,7 +5,8 @@ use std::env;
 
 fn main() {
     println!("cargo::rerun-if-changed=src/static_names.c");
-    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found.split(',').any(|one| one == value));
+    let is =
+        |name: &str, value: &str| env::var(name).is_ok_and(|found| found.split(',').any(|one| one == value));
     if is("CARGO_CFG_TARGET_ENV", "gnu") && is("CARGO_CFG_TARGET_FEATURE", "crt-static") {
         for object in cc::Build::new().file("src/static_names.c").compile_intermediates() {
             println!("cargo::rustc-link-arg-bins={}", object.display());

@@ -14,6 +14,7 @@ mod until;
 
 mod deploy;
 mod monitoring;
+mod packages;
 mod page;
 mod sdk;
 mod web_pages;

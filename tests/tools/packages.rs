@@ -1,0 +1,266 @@
+//! What `./x release` packs, but for what needs the static binary or cargo-deb: the release itself shows these.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn output(command: &mut Command) -> Output {
+    let output = command.output().expect("a program that can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    output
+}
+
+/// What the command prints.
+fn told(command: &mut Command) -> String {
+    String::from_utf8(output(command).stdout).expect("text")
+}
+
+/// What the steps of a release have made.
+struct Release {
+    folder: TempDir,
+}
+
+impl Release {
+    /// Of a program that hands all on to ours: small, and packed in a moment.
+    fn of(steps: &[&str]) -> Self {
+        let release = Self { folder: tempfile::tempdir().unwrap() };
+        let program = release.at("program");
+        fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_wxgate"))).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        release.pack("out", steps);
+        release
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    fn pack(&self, out: &str, steps: &[&str]) {
+        output(
+            Command::new(format!("{ROOT}/deploy/release/run"))
+                .arg("--binary")
+                .arg(self.at("program"))
+                .args(steps)
+                .env("WXGATE_RELEASE_STAGE", self.at("stage"))
+                .env("WXGATE_RELEASE_OUT", self.at(out))
+                .env("MINISIGN_KEY", self.at("key.sec"))
+                .env("SOURCE_DATE_EPOCH", "1700000000"),
+        );
+    }
+
+    fn tarball(&self) -> PathBuf {
+        self.at(&format!("out/wxgate-{VERSION}-x86_64-linux.tar.gz"))
+    }
+
+    fn image(&self) -> PathBuf {
+        self.at(&format!("out/wxgate-{VERSION}-image.tar"))
+    }
+
+    fn verifies(&self, file: &str) -> bool {
+        let mut command = Command::new("minisign");
+        command.args(["-V", "-q", "-p", "key.pub", "-x", "out/SHA256SUMS.minisig", "-m", file]);
+        command.current_dir(self.path()).status().unwrap().success()
+    }
+}
+
+/// Mode, owner and name of all that is in an archive, folders too.
+fn listed(archive: &Path) -> BTreeSet<(String, String, String)> {
+    let lines = told(Command::new("tar").arg("--numeric-owner").arg("-tvf").arg(archive));
+    let entries = lines.lines().map(|line| {
+        let mut words = line.split_whitespace();
+        let [mode, owner] = [(); 2].map(|()| words.next().unwrap().to_owned());
+        (mode, owner, words.last().unwrap().trim_end_matches('/').to_owned())
+    });
+    entries.collect()
+}
+
+fn entries<const N: usize>(expected: [(&str, &str, &str); N]) -> BTreeSet<(String, String, String)> {
+    expected
+        .into_iter()
+        .map(|(mode, owner, name)| (mode.to_owned(), owner.to_owned(), name.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_archive_holds_what_a_machine_without_packages_needs() {
+    let release = Release::of(&["stage", "tarball"]);
+    let prefix = format!("wxgate-{VERSION}-x86_64-linux");
+    let (man, rest): (BTreeSet<_>, BTreeSet<_>) = listed(&release.tarball())
+        .into_iter()
+        .filter(|entry| entry.2 != prefix)
+        .map(|(mode, owner, name)| {
+            (mode, owner, name.strip_prefix(&format!("{prefix}/")).unwrap().to_owned())
+        })
+        .partition(|entry| entry.2.starts_with("man/"));
+    let file = |name| ("-rw-r--r--", "0/0", name);
+    let pages = entries([file("man/wxgate.1"), file("man/wxgate-serve.1")]);
+    assert!(man.is_superset(&pages), "{man:?}");
+    let folder = |name| ("drwxr-xr-x", "0/0", name);
+    let expected = entries([
+        ("-rwxr-xr-x", "0/0", "wxgate"),
+        file("CHANGELOG.md"),
+        file("LICENSE"),
+        file("LICENSES"),
+        file("README.md"),
+        file("README.zh-CN.md"),
+        file("wxgate.service"),
+        file("wxgate.toml"),
+        folder("completions"),
+        file("completions/_wxgate"),
+        file("completions/wxgate.bash"),
+        file("completions/wxgate.fish"),
+        folder("examples"),
+        file("examples/wxgate.toml"),
+        folder("man"),
+    ]);
+    assert_eq!(rest, expected);
+}
+
+#[test]
+fn the_image_holds_the_binary_and_nothing_to_run_beside_it() {
+    let release = Release::of(&["stage", "image"]);
+    let folder = tempfile::tempdir().unwrap();
+    output(Command::new("tar").arg("-xf").arg(release.image()).arg("-C").arg(folder.path()));
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap()
+    };
+    // As an OCI layout and as what `docker save` writes: the same image.
+    assert_eq!(json("oci-layout")["imageLayoutVersion"], "1.0.0");
+    let blob = |at: &Value| format!("blobs/{}", at["digest"].as_str().unwrap().replace(':', "/"));
+    let manifest = json(&blob(&json("index.json")["manifests"][0]));
+    let [config, layer] = [blob(&manifest["config"]), blob(&manifest["layers"][0])];
+    assert_eq!(json("manifest.json")[0]["Config"], config);
+    assert_eq!(json("manifest.json")[0]["Layers"], serde_json::json!([layer]));
+    for at in [&config, &layer] {
+        let bytes = fs::read(folder.path().join(at)).unwrap();
+        let hex: String = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(*at, format!("blobs/sha256/{hex}"));
+    }
+
+    let folder_of_root = |name| ("drwxr-xr-x", "0/0", name);
+    let expected = entries([
+        folder_of_root("etc"),
+        folder_of_root("etc/wxgate"),
+        ("drwxrwxrwt", "0/0", "tmp"),
+        folder_of_root("usr"),
+        folder_of_root("usr/bin"),
+        ("-rwxr-xr-x", "0/0", "usr/bin/wxgate"),
+        folder_of_root("usr/share"),
+        folder_of_root("usr/share/doc"),
+        folder_of_root("usr/share/doc/wxgate"),
+        ("-rw-r--r--", "0/0", "usr/share/doc/wxgate/LICENSES"),
+        folder_of_root("var"),
+        folder_of_root("var/lib"),
+        ("drwx------", "65532/65532", "var/lib/wxgate"),
+    ]);
+    assert_eq!(listed(&folder.path().join(layer)), expected);
+    let config = &json(&config)["config"];
+    assert_eq!(config["User"], "65532:65532");
+    // Both ways to the image say the same.
+    let dockerfile = fs::read_to_string(format!("{ROOT}/deploy/docker/Dockerfile")).unwrap();
+    let listed = |value: &Value| serde_json::to_string(value).unwrap().replace("\",\"", "\", \"");
+    let mut health = config["Healthcheck"]["Test"].clone();
+    let words = health.as_array_mut().unwrap();
+    assert_eq!(words.remove(0), "CMD");
+    for line in [
+        format!("\nENTRYPOINT {}\n", listed(&config["Entrypoint"])),
+        format!("\nCMD {}\n", listed(&config["Cmd"])),
+        format!(" CMD {}\n", listed(&health)),
+        format!("\nUSER {}\n", config["User"].as_str().unwrap()),
+    ] {
+        assert!(dockerfile.contains(&line), "{line}");
+    }
+    // What it says is asked there is.
+    output(
+        Command::new(env!("CARGO_BIN_EXE_wxgate"))
+            .args(words.iter().skip(1).map(|word| word.as_str().unwrap()))
+            .arg("--help"),
+    );
+}
+
+#[test]
+fn packing_the_same_again_gives_the_same_bytes() {
+    let release = Release::of(&["stage", "tarball", "image"]);
+    release.pack("again", &["tarball", "image"]);
+    for file in [release.tarball(), release.image()] {
+        let again = release.at("again").join(file.file_name().unwrap());
+        assert!(fs::read(&file).unwrap() == fs::read(again).unwrap(), "{file:?}");
+    }
+}
+
+#[test]
+fn the_signature_is_of_the_checksums_and_these_of_the_files() {
+    let release = Release::of(&["stage", "tarball", "image", "sums"]);
+    let keys = ["-G", "-W", "-p", "key.pub", "-s", "key.sec"];
+    output(Command::new("minisign").args(keys).current_dir(release.path()));
+    release.pack("out", &["sign"]);
+    assert!(release.verifies("out/SHA256SUMS"));
+    let sums = fs::read_to_string(release.at("out/SHA256SUMS")).unwrap();
+    fs::write(release.at("forged"), sums.replacen(' ', "0 ", 1)).unwrap();
+    assert!(!release.verifies("forged"));
+    assert_eq!(sums.lines().count(), 2, "{sums}");
+    output(
+        Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(release.at("out")),
+    );
+}
+
+#[test]
+fn the_notes_are_the_changelogs_newest_section() {
+    let release = Release::of(&["notes"]);
+    let notes = fs::read_to_string(release.at("out/NOTES.md")).unwrap();
+    let changelog = fs::read_to_string(format!("{ROOT}/CHANGELOG.md")).unwrap();
+    let newest = changelog.split("\n## ").nth(1).unwrap().split_once('\n').unwrap().1;
+    assert_eq!(notes.trim(), newest.trim());
+}
+
+#[test]
+fn the_debian_package_has_all_that_it_names_and_its_unit_starts_what_is_in_it() {
+    let release = Release::of(&["stage"]);
+    let manifest: toml::Value =
+        toml::from_str(&fs::read_to_string(format!("{ROOT}/Cargo.toml")).unwrap()).unwrap();
+    let package = &manifest["package"]["metadata"]["deb"];
+    for asset in package["assets"].as_array().unwrap() {
+        let from = asset[0].as_str().unwrap();
+        let staged = from.strip_prefix("target/package/").map(|name| release.at("stage").join(name));
+        let path = staged.unwrap_or_else(|| Path::new(ROOT).join(from));
+        let there = match from.split_once('*') {
+            None => path.is_file(),
+            Some((_, ending)) => fs::read_dir(path.parent().unwrap())
+                .unwrap()
+                .any(|entry| entry.unwrap().file_name().to_str().unwrap().ends_with(ending)),
+        };
+        assert!(there, "{from}");
+    }
+    let unit = fs::read_to_string(release.at("stage/wxgate.service")).unwrap();
+    assert!(unit.contains("\nExecStart=/usr/bin/wxgate serve --config /etc/wxgate/wxgate.toml\n"), "{unit}");
+    let scripts = Path::new(ROOT).join(package["maintainer-scripts"].as_str().unwrap());
+    for script in fs::read_dir(scripts).unwrap() {
+        let script = script.unwrap().path();
+        output(Command::new("sh").arg("-n").arg(&script));
+        assert!(fs::read_to_string(&script).unwrap().contains("\n#DEBHELPER#\n"), "{script:?}");
+    }
+    output(Command::new("bash").arg("-n").arg(release.at("stage/completions/wxgate.bash")));
+}
+
+#[test]
+fn the_licences_of_what_is_linked_are_told() {
+    let release = Release::of(&["stage"]);
+    let licences = fs::read_to_string(release.at("stage/LICENSES")).unwrap();
+    for what in ["\ntokio 1.", "\nring 0.", "GNU C Library", "Permission is hereby granted"] {
+        assert!(licences.contains(what), "{what}");
+    }
+}

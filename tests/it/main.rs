@@ -30,6 +30,7 @@ mod layers;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod proxy;
+mod reference;
 mod sandbox;
 mod server;
 mod store;

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 
+use super::code::Code;
 use super::options::ErrorStatus;
 use crate::observe::redact::redacted;
-use crate::quota::limit::{Kind, Refusal};
+use crate::quota::limit::Refusal;
 use crate::server;
 use crate::token::Unavailable;
 use crate::upstream::{BodyError, SendError};
@@ -110,52 +111,6 @@ pub(crate) enum Step {
     Body,
 }
 
-/// wxgate's word for a refusal or failure: in `X-Wxgate-Error`, metrics and the access log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Code {
-    AppUnknown,
-    BadRequest,
-    BodyTooLarge,
-    CallerForbidden,
-    CallerUnknown,
-    EndpointForbidden,
-    HeadTooLarge,
-    Overloaded,
-    QuotaExhausted,
-    RateLimited,
-    TokenUnavailable,
-    UpstreamFailed,
-    UpstreamTimeout,
-}
-
-impl Code {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::AppUnknown => "app_unknown",
-            Self::BadRequest => "bad_request",
-            Self::BodyTooLarge => "body_too_large",
-            Self::CallerForbidden => "caller_forbidden",
-            Self::CallerUnknown => "caller_unknown",
-            Self::EndpointForbidden => "endpoint_forbidden",
-            Self::HeadTooLarge => "head_too_large",
-            Self::Overloaded => "overloaded",
-            Self::QuotaExhausted => "quota_exhausted",
-            Self::RateLimited => "rate_limited",
-            Self::TokenUnavailable => "token_unavailable",
-            Self::UpstreamFailed => "upstream_failed",
-            Self::UpstreamTimeout => "upstream_timeout",
-        }
-    }
-
-    /// Of a request that is over a limit of this kind.
-    pub(crate) fn of_limit(kind: Kind) -> Self {
-        match kind {
-            Kind::Quota => Self::QuotaExhausted,
-            Kind::Rate => Self::RateLimited,
-        }
-    }
-}
-
 /// A row of the table: how an error looks to a caller.
 pub(crate) struct ErrorView {
     pub(crate) status: StatusCode,
@@ -184,29 +139,19 @@ impl Error {
     }
 
     pub(crate) fn view(&self) -> ErrorView {
-        let (status, code) = match self {
-            Self::BadRequest(_) | Self::Malformed(_) => (StatusCode::BAD_REQUEST, Code::BadRequest),
-            Self::AppUnknown(_) => (StatusCode::BAD_REQUEST, Code::AppUnknown),
-            Self::CallerUnknown(_) => (StatusCode::UNAUTHORIZED, Code::CallerUnknown),
-            Self::CallerForbidden(_) => (StatusCode::FORBIDDEN, Code::CallerForbidden),
-            Self::EndpointForbidden(_) | Self::Foreign(_) => (StatusCode::NOT_FOUND, Code::EndpointForbidden),
-            Self::HeadTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::HeadTooLarge),
-            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge),
-            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
-                (StatusCode::BAD_GATEWAY, Code::UpstreamFailed)
-            }
-            Self::TokenUnavailable(_) => (StatusCode::BAD_GATEWAY, Code::TokenUnavailable),
-            Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, Code::UpstreamTimeout),
-            Self::Overloaded(_) | Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded),
-            // WeChat's own numbers, which SDKs know.
-            Self::Limited(refusal) => {
-                let errcode = match refusal.kind {
-                    Kind::Quota => 45009,
-                    Kind::Rate => 45011,
-                };
-                let code = Some(Code::of_limit(refusal.kind));
-                return ErrorView { status: StatusCode::TOO_MANY_REQUESTS, code, errcode };
-            }
+        let code = match self {
+            Self::BadRequest(_) | Self::Malformed(_) => Code::BadRequest,
+            Self::AppUnknown(_) => Code::AppUnknown,
+            Self::CallerUnknown(_) => Code::CallerUnknown,
+            Self::CallerForbidden(_) => Code::CallerForbidden,
+            Self::EndpointForbidden(_) | Self::Foreign(_) => Code::EndpointForbidden,
+            Self::HeadTooLarge(_) => Code::HeadTooLarge,
+            Self::BodyTooLarge { .. } => Code::BodyTooLarge,
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => Code::UpstreamFailed,
+            Self::TokenUnavailable(_) => Code::TokenUnavailable,
+            Self::UpstreamTimeout(_) => Code::UpstreamTimeout,
+            Self::Overloaded(_) | Self::Spool(_) => Code::Overloaded,
+            Self::Limited(refusal) => Code::of_limit(refusal.kind),
             Self::PlaceholderExpired(_) => {
                 return ErrorView { status: StatusCode::OK, code: None, errcode: 40001 };
             }
@@ -220,7 +165,7 @@ impl Error {
                 return ErrorView { status: StatusCode::OK, errcode: *errcode, ..error.view() };
             }
         };
-        ErrorView { status, code: Some(code), errcode: -70_000 - i64::from(status.as_u16()) }
+        ErrorView { status: code.status(), code: Some(code), errcode: code.errcode() }
     }
 
     /// The same for a token or login call, in a code of WeChat's.

@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
 use super::directory::{Authenticated, Caller, Directory};
-use super::error::{self, Code, Error};
+use super::code::Code;
+use super::error::{self, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{

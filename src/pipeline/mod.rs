@@ -8,7 +8,7 @@
 //! | `permit` | rates and day budgets, and WeChat's own limits; budgets are spent once the body is there |
 //! | `act/` | the exchange with WeChat, or the response that wxgate makes itself |
 //! | `report/` | access line, metrics, trace |
-//! | `error` | how each failure looks to a caller |
+//! | `error`, `code` | how each failure looks to a caller; wxgate's words and numbers for it |
 //! | `explain` | the plan of a request that isn't sent |
 //! | `directory`, `caller_limits` | apps and callers of the configuration, for look-up |
 //! | `inflight` | how many requests may be at work at once |
@@ -19,6 +19,7 @@
 mod act;
 mod authorizers;
 mod caller_limits;
+mod code;
 mod directory;
 mod error;
 pub mod explain;
@@ -33,6 +34,7 @@ mod run;
 mod snapshot;
 mod user_tokens;
 
+pub use self::code::refusals;
 pub use self::gate::Gate;
 pub use self::most_memory::{MOST_GRANTS_MEMORY, most_memory_of_request};
 pub use self::options::{AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions};

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 
 use super::act::Exchanged;
-use super::error::{Code, Error};
+use super::code::Code;
+use super::error::Error;
 use super::plan::{Account, Plan, Target};
 use crate::message::query;
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::inspect::Finding;
 use crate::observe::trace::{Attempt, Trace};
-use crate::pipeline::error::{Code, Error};
+use crate::pipeline::code::Code;
+use crate::pipeline::error::Error;
 
 /// What a request's attempts at WeChat have come to so far. Kept where it outlives the exchange: a
 /// caller that hangs up ends the one, and is still to be reported.

@@ -9,7 +9,7 @@ use crate::observe::exemplar::Exemplars;
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
-use crate::pipeline::error::Code;
+use crate::pipeline::code::Code;
 use crate::quota::Outcome;
 use crate::wechat::catalogue;
 

@@ -1,4 +1,4 @@
-//! The documentation's page that lists the catalogue.
+//! The documentation's pages that list the catalogue, one in each language.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,31 +7,52 @@ use std::path::Path;
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all};
 
-const PAGE: &str = "deploy/guides/endpoints.md";
-const REGENERATE: &str = "REGENERATE=1 cargo test --test it catalogue::page";
-
-#[test]
-fn the_page_shows_the_catalogue_as_it_is() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    let page = page();
-    if std::env::var_os("REGENERATE").is_some() {
-        std::fs::write(&file, &page).expect("the page written");
-    }
-    let shown = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(shown == page, "{PAGE} is not what the catalogue says: {REGENERATE}");
+#[derive(Clone, Copy)]
+enum Language {
+    English,
+    Chinese,
 }
 
-fn page() -> String {
+impl Language {
+    fn of(self, english: &'static str, chinese: &'static str) -> &'static str {
+        match self {
+            Self::English => english,
+            Self::Chinese => chinese,
+        }
+    }
+}
+
+#[test]
+fn the_pages_show_the_catalogue_as_it_is() {
+    for language in [Language::English, Language::Chinese] {
+        let name = language.of("docs/en/endpoints.md", "docs/zh/endpoints.md");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let page = page(language);
+        if std::env::var_os("REGENERATE").is_some() {
+            std::fs::write(&file, &page).expect("the page written");
+        }
+        let shown = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(shown == page, "{name} is not what the catalogue says: ./x pages");
+    }
+}
+
+fn page(language: Language) -> String {
     let mut out = format!(
-        "# WeChat's endpoints | 微信接口目录\n\n\
-         <!-- Made by `{REGENERATE}`; don't edit. -->\n\n\
-         What wxgate knows of WeChat's server API. A path that isn't listed gets the app's token all the same; only what\n\
-         hands out credentials, and what can harm an account, is also recognised by its name. The same list as JSON:\n\
-         `GET /api/v1/endpoints?q=...` on the admin address. One endpoint: `wxgate explain METHOD PATH`.\n\n\
-         wxgate 已知的微信服务端接口。没有列出的路径同样会得到应用的 token；只有发放凭证或会损害账号的接口，还会按名称识别。\
-         同一份列表的 JSON：管理地址的 `GET /api/v1/endpoints?q=...`。单个接口：`wxgate explain METHOD PATH`。\n\n\
-         ## What they want | 所需凭证\n\n\
-         | credential 凭证 | endpoints 接口数 | written into the query 写入参数 | |\n| --- | --- | --- | --- |\n"
+        "# {}\n\n<!-- made by `./x pages`, don't edit -->\n\n{}\n\n## {}\n\n| {} |\n| --- | --- | --- | --- |\n",
+        language.of("WeChat's endpoints", "微信接口目录"),
+        language.of(
+            "What wxgate knows of WeChat's server API. A path that isn't listed gets the app's token all the same; \
+             only what\nhands out credentials, and what can harm an account, is also recognised by its name. The same \
+             list as JSON:\n`GET /api/v1/endpoints?q=...` on the admin address. One endpoint: `wxgate explain METHOD \
+             PATH`.",
+            "wxgate 已知的微信服务端接口。没有列出的路径同样会得到应用的 token；只有发放凭证或会损害账号的接口，还会按名称识别。\
+             同一份列表的 JSON：管理地址的 `GET /api/v1/endpoints?q=...`。单个接口：`wxgate explain METHOD PATH`。"
+        ),
+        language.of("What they want", "所需凭证"),
+        language.of(
+            "credential | endpoints | written into the query | meaning",
+            "凭证 | 接口数 | 写入的参数 | 含义"
+        ),
     );
     let mut classes: BTreeMap<CredentialClass, Vec<&Endpoint>> = BTreeMap::new();
     for endpoint in &all()[1..] {
@@ -39,35 +60,38 @@ fn page() -> String {
     }
     for (class, endpoints) in &classes {
         let parameters: BTreeSet<_> = endpoints.iter().filter_map(|endpoint| endpoint.parameter()).collect();
-        let parameters = parameters.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let parameters: Vec<_> = parameters.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(
             out,
-            "| `{}` | {} | {parameters} | {} |",
+            "| `{}` | {} | {} | {} |",
             class.as_str(),
             endpoints.len(),
-            meaning(*class)
+            parameters.join(language.of(", ", "、")),
+            meaning(*class, language)
         );
     }
-    out.push_str(
-        "\n## Remarks | 备注\n\n\
-         | remark 备注 | |\n| --- | --- |\n\
-         | guarded 受保护 | can harm the account: only for callers whose `allow` names it exactly. 可能损害账号：只有 `allow` 里\
-         写明该路径的调用方可用 |\n\
-         | file 文件 | may answer with a file. 可能返回文件 |\n\
-         | code 一次性 | takes a code that is good once: never repeated where WeChat may have seen it. 所带的 code 只能用一次：\
-         微信可能已收到时绝不重发 |\n\
-         | slow 耗时 | WeChat may take long to answer: `upstream.slow_response_timeout` holds. 微信可能很久才响应：\
-         适用 `upstream.slow_response_timeout` |\n\
-         | grants 授权 | refresh tokens in the answer are kept, and go on as placeholders. 应答中的 refresh token 由 wxgate 留存，\
-         换成占位 token 后再交给调用方 |\n",
+    let _ = write!(
+        out,
+        "\n## {}\n\n| {} |\n| --- | --- |\n",
+        language.of("Remarks", "备注"),
+        language.of("remark | meaning", "备注 | 含义")
     );
+    for (remark, meaning) in REMARKS {
+        let _ = writeln!(out, "| {} | {} |", language.of(remark.0, remark.1), language.of(meaning.0, meaning.1));
+    }
     for (family, title) in [
-        (Family::Api, "Official accounts, mini programs, third-party platforms | 公众号、小程序、第三方平台"),
-        (Family::Mp, "For browsers, and images | 浏览器页面与图片"),
-        (Family::Open, "For browsers | 浏览器页面"),
-        (Family::Work, "WeCom | 企业微信"),
+        (
+            Family::Api,
+            language.of(
+                "Official accounts, mini programs, third-party platforms",
+                "公众号、小程序、第三方平台",
+            ),
+        ),
+        (Family::Mp, language.of("For browsers, and images", "浏览器页面与图片")),
+        (Family::Open, language.of("For browsers", "浏览器页面")),
+        (Family::Work, language.of("WeCom", "企业微信")),
     ] {
-        let _ = write!(out, "\n## {title}: {}\n", family.host());
+        let _ = write!(out, "\n## {title}{}{}\n", language.of(": ", "："), family.host());
         let mut groups: BTreeMap<String, Vec<&Endpoint>> = BTreeMap::new();
         for endpoint in all()[1..].iter().filter(|endpoint| endpoint.family == family) {
             groups.entry(group(endpoint.path)).or_default().push(endpoint);
@@ -75,8 +99,8 @@ fn page() -> String {
         for (group, endpoints) in groups {
             let _ = write!(
                 out,
-                "\n### {group}\n\n| path 路径 | method 方法 | credential 凭证 | remarks 备注 |\n\
-                 | --- | --- | --- | --- |\n"
+                "\n### {group}\n\n| {} |\n| --- | --- | --- | --- |\n",
+                language.of("path | method | credential | remarks", "路径 | 方法 | 凭证 | 备注")
             );
             for endpoint in endpoints {
                 let _ = writeln!(
@@ -85,7 +109,7 @@ fn page() -> String {
                     endpoint.path,
                     endpoint.method.unwrap_or_default(),
                     endpoint.class.as_str(),
-                    remarks(endpoint)
+                    remarks(endpoint, language)
                 );
             }
         }
@@ -102,46 +126,81 @@ fn group(path: &str) -> String {
     }
 }
 
-fn remarks(endpoint: &Endpoint) -> String {
-    let mut remarks = Vec::new();
-    remarks.extend(endpoint.guarded.then_some("guarded 受保护"));
-    remarks.extend(endpoint.binary.then_some("file 文件"));
-    remarks.extend(endpoint.one_time_code.then_some("code 一次性"));
-    remarks.extend(endpoint.slow.then_some("slow 耗时"));
-    remarks.extend(endpoint.grants.then_some("grants 授权"));
-    remarks.join(", ")
+/// A word in English and Chinese, and what it means.
+type Remark = ((&'static str, &'static str), (&'static str, &'static str));
+
+const GUARDED: Remark = (
+    ("guarded", "受保护"),
+    (
+        "can harm the account: only for callers whose `allow` names it exactly",
+        "可能损害账号：只有 `allow` 里写明该路径的调用方可用",
+    ),
+);
+const FILE: Remark = (("file", "文件"), ("may answer with a file", "可能返回文件"));
+const CODE: Remark = (
+    ("code", "一次性"),
+    (
+        "takes a code that is good once: never repeated where WeChat may have seen it",
+        "所带的 code 只能用一次：微信可能已收到时绝不重发",
+    ),
+);
+const SLOW: Remark = (
+    ("slow", "耗时"),
+    (
+        "WeChat may take long to answer: `upstream.slow_response_timeout` holds",
+        "微信可能很久才响应：适用 `upstream.slow_response_timeout`",
+    ),
+);
+const GRANTS: Remark = (
+    ("grants", "授权"),
+    (
+        "refresh tokens in the answer are kept, and go on as placeholders",
+        "响应中的 refresh token 由 wxgate 留存，换成占位 token 后再交给调用方",
+    ),
+);
+const REMARKS: [Remark; 5] = [GUARDED, FILE, CODE, SLOW, GRANTS];
+
+fn remarks(endpoint: &Endpoint, language: Language) -> String {
+    let Endpoint { guarded, binary, one_time_code, slow, grants, .. } = endpoint;
+    let held = [guarded, binary, one_time_code, slow, grants].into_iter().zip(REMARKS).filter(|(holds, _)| **holds);
+    let words: Vec<_> = held.map(|(_, (word, _))| language.of(word.0, word.1)).collect();
+    words.join(language.of(", ", "、"))
 }
 
-fn meaning(class: CredentialClass) -> &'static str {
-    match class {
-        CredentialClass::AppToken => "the app's token 应用的 token",
-        CredentialClass::AppOrComponentToken => {
-            "the token of the app, be it an account or a third-party platform 应用的 token，账号或第三方平台均可"
-        }
+fn meaning(class: CredentialClass, language: Language) -> &'static str {
+    let (english, chinese) = match class {
+        CredentialClass::AppToken => ("the app's token", "应用的 token"),
+        CredentialClass::AppOrComponentToken => (
+            "the token of the app, be it an account or a third-party platform",
+            "应用的 token，账号或第三方平台均可",
+        ),
         CredentialClass::ComponentToken | CredentialClass::ComponentTokenAsAccessToken => {
-            "a third-party platform's token 第三方平台的 token"
+            ("a third-party platform's token", "第三方平台的 token")
         }
         CredentialClass::UserOauth => {
-            "the user's OAuth token, which the caller sends 用户的 OAuth token，由调用方自带"
+            ("the user's OAuth token, which the caller sends", "用户的 OAuth token，由调用方自带")
         }
-        CredentialClass::AppSecret => "the app's appid and secret 应用的 appid 与 secret",
+        CredentialClass::AppSecret => ("the app's appid and secret", "应用的 appid 与 secret"),
         CredentialClass::ComponentSecret => {
-            "a third-party platform's appid and secret 第三方平台的 appid 与 secret"
+            ("a third-party platform's appid and secret", "第三方平台的 appid 与 secret")
         }
         CredentialClass::TokenEndpoint => {
-            "wxgate answers itself, with a placeholder 由 wxgate 自己应答，返回占位 token"
+            ("wxgate answers itself, with a placeholder", "由 wxgate 自己应答，返回占位 token")
         }
-        CredentialClass::IssuesCredential => {
-            "hands out credentials: answered with a placeholder for a platform, suite or provider (README), \
-             else refused 发放凭证：平台、套件、服务商的取 token 接口返回占位 token（见 README），其余拒绝"
-        }
-        CredentialClass::SuiteToken => "a WeCom suite's token 企业微信第三方应用（套件）的 token",
+        CredentialClass::IssuesCredential => (
+            "hands out credentials: answered with a placeholder for a [platform](platforms.md), \
+             [suite or provider](wecom.md), else refused",
+            "发放凭证：[平台](platforms.md)、[套件、服务商](wecom.md)的取 token 接口返回占位 token，其余拒绝",
+        ),
+        CredentialClass::SuiteToken => ("a WeCom suite's token", "企业微信第三方应用（套件）的 token"),
         CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
-            "a WeCom provider's token 企业微信服务商的 token"
+            ("a WeCom provider's token", "企业微信服务商的 token")
         }
-        CredentialClass::HardwareToken => {
-            "a device's or its model's token, which the caller sends 设备或设备型号的 token，由调用方自带"
-        }
-        CredentialClass::None => "none 不需要凭证",
-    }
+        CredentialClass::HardwareToken => (
+            "a device's or its model's token, which the caller sends",
+            "设备或设备型号的 token，由调用方自带",
+        ),
+        CredentialClass::None => ("none", "不需要凭证"),
+    };
+    language.of(english, chinese)
 }

@@ -9,12 +9,12 @@ ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\
 @dataclass
 class Case:
     chapter: str
-    about: str
+    about: dict
     callers: bool
     name: str
     request: bytes = b""
     gone: bool = False
-    reason: str = ""
+    reason: dict = field(default_factory=dict)
     expected: list = field(default_factory=list)
 
     @property
@@ -30,16 +30,18 @@ class Case:
 
 def read(path):
     """Every case of a chapter."""
-    about, callers, names, cases, text = [], False, {}, [], ""
+    about, callers, names, cases, text = {}, False, {}, [], ""
     for line in [*path.read_text().splitlines(), "== end"]:
         if line.startswith("== "):
             if cases:
                 cases[-1].request, cases[-1].gone = decoded(text, names)
-            cases.append(Case(path.stem, " ".join(about), callers, line[3:]))
+            cases.append(Case(path.stem, about, callers, line[3:]))
             text = ""
         elif not cases:
             if line.startswith("# "):
-                about.append(line[2:])
+                about["en"] = line[2:]
+            elif line.startswith("#zh "):
+                about["zh"] = line[4:]
             elif line == "callers":
                 callers = True
             elif line.startswith("let "):
@@ -47,8 +49,10 @@ def read(path):
                 names[name] = value
         elif line[:2] in ("->", "=>", "=+", "=-"):
             cases[-1].expected.append(line)
+        elif line.startswith("-- zh "):
+            cases[-1].reason["zh"] = line[6:]
         elif line[:3] == "-- ":
-            cases[-1].reason = line[3:]
+            cases[-1].reason["en"] = line[3:]
         else:
             text += line
     return cases[:-1]

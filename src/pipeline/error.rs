@@ -147,7 +147,9 @@ impl Error {
             Self::EndpointForbidden(_) | Self::Foreign(_) => Code::EndpointForbidden,
             Self::HeadTooLarge(_) => Code::HeadTooLarge,
             Self::BodyTooLarge { .. } => Code::BodyTooLarge,
-            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => Code::UpstreamFailed,
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
+                Code::UpstreamFailed
+            }
             Self::TokenUnavailable(_) => Code::TokenUnavailable,
             Self::UpstreamTimeout(_) => Code::UpstreamTimeout,
             Self::Overloaded(_) | Self::Spool(_) => Code::Overloaded,

@@ -9,8 +9,8 @@ use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::act::{self, Injected};
-use super::directory::{Authenticated, Caller, Directory};
 use super::code::Code;
+use super::directory::{Authenticated, Caller, Directory};
 use super::error::{self, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;

@@ -77,15 +77,14 @@ fn page(language: Language) -> String {
         language.of("remark | meaning", "备注 | 含义")
     );
     for (remark, meaning) in REMARKS {
-        let _ = writeln!(out, "| {} | {} |", language.of(remark.0, remark.1), language.of(meaning.0, meaning.1));
+        let _ =
+            writeln!(out, "| {} | {} |", language.of(remark.0, remark.1), language.of(meaning.0, meaning.1));
     }
     for (family, title) in [
         (
             Family::Api,
-            language.of(
-                "Official accounts, mini programs, third-party platforms",
-                "公众号、小程序、第三方平台",
-            ),
+            language
+                .of("Official accounts, mini programs, third-party platforms", "公众号、小程序、第三方平台"),
         ),
         (Family::Mp, language.of("For browsers, and images", "浏览器页面与图片")),
         (Family::Open, language.of("For browsers", "浏览器页面")),
@@ -162,7 +161,8 @@ const REMARKS: [Remark; 5] = [GUARDED, FILE, CODE, SLOW, GRANTS];
 
 fn remarks(endpoint: &Endpoint, language: Language) -> String {
     let Endpoint { guarded, binary, one_time_code, slow, grants, .. } = endpoint;
-    let held = [guarded, binary, one_time_code, slow, grants].into_iter().zip(REMARKS).filter(|(holds, _)| **holds);
+    let held =
+        [guarded, binary, one_time_code, slow, grants].into_iter().zip(REMARKS).filter(|(holds, _)| **holds);
     let words: Vec<_> = held.map(|(_, (word, _))| language.of(word.0, word.1)).collect();
     words.join(language.of(", ", "、"))
 }

@@ -14,7 +14,7 @@ impl Alert<'_> {
         value.map(|value| value.trim_matches('"'))
     }
 
-    /// A text for people; what Prometheus puts in is in italics.
+    /// A text for people; what Prometheus puts in is in italics, in code in capitals.
     fn said(&self, key: &str, language: Language) -> String {
         let key = language.of(key.to_owned(), format!("{key}_zh"));
         let text = self.value(&key).unwrap_or_else(|| panic!("{} has no {key}", self.name));
@@ -22,9 +22,14 @@ impl Alert<'_> {
         let mut out = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
             let (template, behind) = piece.split_once(" }}").expect("a template ends");
-            let name = template.split(' ').next().unwrap_or_default().trim_start_matches(['$', '.']);
-            let name = name.trim_start_matches("labels.");
-            out += &format!("*{}*{behind}", if name == "value" { language.of("value", "数值") } else { name });
+            let word = template.split(' ').next().unwrap_or_default();
+            let name = match word.strip_prefix("$labels.") {
+                Some(label) => label,
+                None => language.of("value", "数值"),
+            };
+            let in_code = out.matches('`').count() % 2 == 1;
+            out += &if in_code { name.to_uppercase() } else { format!("*{name}*") };
+            out += behind;
         }
         assert!(!out.contains(['<', '|']), "{out}");
         out
@@ -62,13 +67,17 @@ fn the_page_shows_every_alert_and_each_names_it() {
         let titles = strings(language.of(["alert", "severity", "after"], ["告警", "级别", "持续"]));
         let rows = alerts.iter().map(|alert| {
             let after = alert.value("for").unwrap_or(language.of("at once", "立即"));
-            vec![format!("[{}](#{})", alert.name, alert.anchor()), severity(alert, language).into(), after.into()]
+            vec![
+                format!("[{}](#{})", alert.name, alert.anchor()),
+                severity(alert, language).into(),
+                after.into(),
+            ]
         });
         let mut out = table(std::iter::once(titles).chain(rows));
         for alert in &alerts {
             let said = |key| alert.said(key, language);
             out += &format!("\n## {}\n\n**{}**\n\n", alert.name, said("summary"));
-            let remedy = language.of("**What to do.** ", "**怎么办。**");
+            let remedy = language.of("**What to do.** ", "**怎么办**：");
             out += &format!("{}\n\n{remedy}{}\n", said("description"), said("remedy"));
         }
         out

@@ -50,7 +50,11 @@ impl File {
     fn with(table: &'static str) -> Self {
         let mut file = Self(vec![(
             "[[app]]",
-            vec!["name = 'shop'".into(), "appid = 'wx0123456789abcdef'".into(), "secret = { env = 'S' }".into()],
+            vec![
+                "name = 'shop'".into(),
+                "appid = 'wx0123456789abcdef'".into(),
+                "secret = { env = 'S' }".into(),
+            ],
         )]);
         let lines: &[&str] = match table {
             "[[app]]" => return file,
@@ -105,7 +109,8 @@ impl File {
 /// A folder with what the least configuration names.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let made = rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).expect("a certificate");
+    let made =
+        rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).expect("a certificate");
     std::fs::write(folder.path().join("wxgate.pem"), made.cert.pem()).expect("written");
     std::fs::write(folder.path().join("wxgate.key"), made.signing_key.serialize_pem()).expect("written");
     folder
@@ -123,7 +128,10 @@ fn every_key_is_described_and_nothing_else() {
     }
     for (table, keys) in &data.keys {
         for key in keys.keys() {
-            assert!(known.get(table.as_str()).is_some_and(|known| known.contains(&key.as_str())), "{table} {key}");
+            assert!(
+                known.get(table.as_str()).is_some_and(|known| known.contains(&key.as_str())),
+                "{table} {key}"
+            );
         }
     }
     for (table, keys) in known {
@@ -186,7 +194,15 @@ fn kind(table: &'static str, key: &str, about: &Key, folder: &Path, language: La
     };
     for text in file().said(table, key, "'zzzzzzzzzzzz'", folder) {
         if let Some((_, values)) = text.split_once(" is none of its values, expected ") {
-            return language.codes(values.replace(" or ", ", ").split(", ").map(|value| format!("\"{value}\"")).collect::<Vec<_>>().iter().map(String::as_str));
+            return language.codes(
+                values
+                    .replace(" or ", ", ")
+                    .split(", ")
+                    .map(|value| format!("\"{value}\""))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(String::as_str),
+            );
         }
     }
     let said = file().said(table, key, "1979-05-27", folder);
@@ -219,7 +235,7 @@ fn the_page_shows_every_key() {
             if about.same_as.is_some() {
                 continue;
             }
-            let titles = language.of(["key", "type", "default", ""], ["键", "类型", "默认值", ""]);
+            let titles = language.of(["key", "type", "default", "meaning"], ["键", "类型", "默认值", "含义"]);
             let rows = keys.iter().map(|key| {
                 let about = &data.keys[name][*key];
                 let default = match (&about.default, about.required) {

@@ -156,7 +156,8 @@ fn rows(keys: &[String], about: &BTreeMap<String, About>, language: Language) ->
     written.sort();
     assert_eq!(described, written, "docs/reference/logs.toml");
     let titles = strings(language.of(["key", "meaning"], ["键", "含义"]));
-    let rows = keys.iter().map(|key| vec![format!("`{key}`"), language.of(&about[key].en, &about[key].zh).clone()]);
+    let rows =
+        keys.iter().map(|key| vec![format!("`{key}`"), language.of(&about[key].en, &about[key].zh).clone()]);
     table(std::iter::once(titles).chain(rows))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Language, data, part, read, root, strings, table};
+use super::{data, part, read, root, strings, table};
 use crate::harness::Gate;
 
 /// `docs/reference/metrics.toml`
@@ -61,7 +61,8 @@ fn of_source(path: &Path, found: &mut BTreeMap<String, (&'static str, String)>) 
     for kind in ["counter", "gauge", "histogram"] {
         for call in text.split(&format!("out.{kind}(")).skip(1) {
             // Strings of the call: the name and the HELP.
-            let mut quoted = call.replace("\\\"", "\u{1}").split('"').map(str::to_owned).collect::<Vec<_>>().into_iter();
+            let mut quoted =
+                call.replace("\\\"", "\u{1}").split('"').map(str::to_owned).collect::<Vec<_>>().into_iter();
             let (Some(before), Some(name), Some(_), Some(help)) =
                 (quoted.next(), quoted.next(), quoted.next(), quoted.next())
             else {
@@ -77,7 +78,8 @@ fn of_source(path: &Path, found: &mut BTreeMap<String, (&'static str, String)>) 
 #[test]
 fn the_page_shows_every_metric() {
     let (data, families) = (data::<Data>("metrics.toml"), families());
-    let described: BTreeSet<_> = data.group.iter().flat_map(|group| &group.metric).map(|metric| &metric.name).collect();
+    let described: BTreeSet<_> =
+        data.group.iter().flat_map(|group| &group.metric).map(|metric| &metric.name).collect();
     assert_eq!(described, families.keys().collect(), "docs/reference/metrics.toml");
     part("metrics.md", "metrics", |language| {
         let mut out = String::new();
@@ -92,7 +94,11 @@ fn the_page_shows_every_metric() {
                 let act = language.of(&about.do_en, &about.do_zh).clone();
                 vec![format!("`{}`", about.name), (*kind).to_owned(), about.labels.join(", "), meaning, act]
             });
-            out += &format!("## {}\n\n{}\n", language.of(en, zh), table(std::iter::once(strings(titles)).chain(rows)));
+            out += &format!(
+                "## {}\n\n{}\n",
+                language.of(en, zh),
+                table(std::iter::once(strings(titles)).chain(rows))
+            );
         }
         out
     });
@@ -101,8 +107,12 @@ fn the_page_shows_every_metric() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_has_the_labels_that_the_page_shows() {
     let data = data::<Data>("metrics.toml");
-    let known: BTreeMap<_, _> =
-        data.group.iter().flat_map(|group| &group.metric).map(|metric| (metric.name.as_str(), metric)).collect();
+    let known: BTreeMap<_, _> = data
+        .group
+        .iter()
+        .flat_map(|group| &group.metric)
+        .map(|metric| (metric.name.as_str(), metric))
+        .collect();
     let families = families();
     let gate = Gate::start().await.warm().await;
     gate.get("/cgi-bin/clear_quota").await;
@@ -117,7 +127,8 @@ async fn a_scrape_has_the_labels_that_the_page_shows() {
             assert_eq!(families[name].1, help, "{name}");
         }
         let Some((name, labels)) = line.split_once('{').filter(|_| !line.starts_with('#')) else { continue };
-        let name = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let name =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         let (labels, _) = labels.rsplit_once("\"}").unwrap_or_else(|| panic!("{line}"));
         let names = labels.split("\",").filter_map(|pair| pair.split_once('=')).map(|(name, _)| name);
         let names: BTreeSet<_> = names.filter(|name| *name != "le").collect();

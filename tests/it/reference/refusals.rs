@@ -21,7 +21,11 @@ struct About {
 fn the_page_shows_every_code_with_its_status_and_errcode() {
     let data: BTreeMap<String, About> = data("refusals.toml");
     let known: BTreeSet<_> = refusals().map(|(code, ..)| code).collect();
-    assert_eq!(data.keys().map(String::as_str).collect::<BTreeSet<_>>(), known, "docs/reference/refusals.toml");
+    assert_eq!(
+        data.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        known,
+        "docs/reference/refusals.toml"
+    );
     let mut codes: Vec<_> = refusals().collect();
     codes.sort_by_key(|(code, status, _)| (*status, *code));
     part("refusals.md", "codes", |language| {

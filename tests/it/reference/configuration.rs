@@ -194,15 +194,9 @@ fn kind(table: &'static str, key: &str, about: &Key, folder: &Path, language: La
     };
     for text in file().said(table, key, "'zzzzzzzzzzzz'", folder) {
         if let Some((_, values)) = text.split_once(" is none of its values, expected ") {
-            return language.codes(
-                values
-                    .replace(" or ", ", ")
-                    .split(", ")
-                    .map(|value| format!("\"{value}\""))
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .map(String::as_str),
-            );
+            let values = values.replace(" or ", ", ");
+            let quoted: Vec<_> = values.split(", ").map(|value| format!("\"{value}\"")).collect();
+            return language.codes(quoted.iter().map(String::as_str));
         }
     }
     let said = file().said(table, key, "1979-05-27", folder);

@@ -60,16 +60,11 @@ fn of_source(path: &Path, found: &mut BTreeMap<String, (&'static str, String)>) 
     let text = read(path);
     for kind in ["counter", "gauge", "histogram"] {
         for call in text.split(&format!("out.{kind}(")).skip(1) {
-            // Strings of the call: the name and the HELP.
-            let mut quoted =
-                call.replace("\\\"", "\u{1}").split('"').map(str::to_owned).collect::<Vec<_>>().into_iter();
-            let (Some(before), Some(name), Some(_), Some(help)) =
-                (quoted.next(), quoted.next(), quoted.next(), quoted.next())
-            else {
-                continue;
-            };
+            let call = call.replace("\\\"", "\u{1}");
+            // Its strings are the name and the HELP.
+            let [before, name, _, help, _] = call.splitn(5, '"').collect::<Vec<_>>()[..] else { continue };
             if before.trim().is_empty() && name.starts_with("wxgate_") {
-                found.insert(name, (kind, help.replace('\u{1}', "\"")));
+                found.insert(name.to_owned(), (kind, help.replace('\u{1}', "\"")));
             }
         }
     }

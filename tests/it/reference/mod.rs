@@ -2,6 +2,7 @@
 //! `./x pages` writes it. What the code can't say (what a key is for, what to do about an alert) is in `docs/reference`,
 //! in both languages.
 
+mod admin;
 mod alerts;
 mod configuration;
 mod logs;

@@ -161,7 +161,7 @@ const ZH = {
   ready: "正常", starting: "启动中", unavailable: "不可用",
   official_account: "公众号", mini_program: "小程序", store: "微信小店", component: "第三方平台", wecom: "企业微信",
   stable: "稳定版 token", classic: "普通 token",
-  age: "token 已用", expires: "剩余有效期", next: "距下次刷新", generation: "代数",
+  age: "token 已用", expires: "剩余有效期", next: "距下次刷新", generation: "版本号",
   lastRefresh: (ago, reason, outcome) => `上次刷新 ${ago}：${reason}，${outcome}`,
   forcesLeft: (count) => `今日还可强制刷新 ${count} 次`,
   reason: { startup: "启动时", ahead: "提前刷新", rejected: "被微信拒绝后", forced: "强制刷新", admin: "人工刷新", interference: "外部干扰" },

@@ -1,7 +1,7 @@
 """What hostile.md says, in English and Chinese."""
 
 TEXTS = {
-    "en": """# Hostile requests, beside nginx and haproxy
+    "en": """# Hostile requests
 
 <!-- made by `benches/hostile/run`, don't edit -->
 
@@ -10,7 +10,7 @@ run of the tests sends; here nginx and haproxy, as Debian has them and with noth
 get the same. They are general proxies: a path or a page that wxgate refuses is none of their business, and where they pass
 something on they may rightly do so. What concerns all three is *framing*, *request line*, *headers* and *pipelining*.
 """,
-    "zh": """# 恶意请求，与 nginx 和 haproxy 对比
+    "zh": """# 恶意请求
 
 <!-- made by `benches/hostile/run`, don't edit -->
 

@@ -118,8 +118,8 @@ const ZH = {
   notLive: (time) => `${time} 起未更新`,
   tooMany: "打开的页面太多，正在等待空位。",
   refusedBy: (problem) => `wxgate 拒绝了请求：${problem}`,
-  askToken: "此地址对其他机器开放，需要管理令牌才能查看。",
-  wrongToken: "管理令牌不正确。", open: "查看",
+  askToken: "此地址对其他机器开放，需要管理 token 才能查看。",
+  wrongToken: "管理 token 不正确。", open: "查看",
   draining: "wxgate 正在退出，不再接受新请求。",
   storeDown: (problem) => `存储不可用，token 只保存在内存里，不与其他副本共享：${problem}`,
   recordRefused: (key, reason, kept, more) => `存储里有记录不可信：${key} ${reason}`
@@ -157,7 +157,7 @@ const ZH = {
   apps: "应用", filter: "筛选应用", app: "应用",
   appsShown: (shown, all) => (shown === all ? `${all} 个` : `${shown} / ${all} 个`),
   noApps: "尚未配置任何应用。", noneMatches: "没有符合条件的应用。",
-  locked: "要在这里刷新 token 或清零配额，请先配置管理令牌：[admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
+  locked: "要在这里刷新 token 或清零配额，请先配置管理 token：[admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
   ready: "正常", starting: "启动中", unavailable: "不可用",
   official_account: "公众号", mini_program: "小程序", store: "微信小店", component: "第三方平台", wecom: "企业微信",
   stable: "稳定版 token", classic: "普通 token",
@@ -208,10 +208,10 @@ const ZH = {
   clearWhat: "微信会把今日的调用计数归零，之后可以继续调用。",
   clearBudget: (spent) => `微信每月允许 10 次，包括在微信后台的操作；wxgate 本月已用 ${spent} 次。`,
   singleBudget: (spent) => `单个接口的清零，微信每月允许 50 次；wxgate 本月已用 ${spent} 次。`,
-  counters: "范围", allCounters: "该应用的全部接口", adminToken: "管理令牌", cancel: "取消", close: "关闭", confirm: "确认",
-  noAnswer: "wxgate 没有响应。", noTokenConfigured: "服务器没有配置管理令牌，因此无法在这里做任何更改。",
+  counters: "范围", allCounters: "该应用的全部接口", adminToken: "管理 token", cancel: "取消", close: "关闭", confirm: "确认",
+  noAnswer: "wxgate 没有响应。", noTokenConfigured: "服务器没有配置管理 token，因此无法在这里做任何更改。",
 
-  ridTitle: "查询请求", ridHelp: "微信按响应里的 rid 保留每个请求的记录，为期七天。", ridNeeds: "微信保留的请求记录只对持有管理令牌的人显示。", lookUp: "查询",
+  ridTitle: "查询请求", ridHelp: "微信会保留每个请求的记录 7 天，可凭响应中的 rid 查询。", ridNeeds: "微信保留的请求记录只对持有管理 token 的人显示。", lookUp: "查询",
   field: { invoke_time: "时间", cost_in_ms: "耗时（毫秒）", request_url: "URL", request_body: "请求", response_body: "响应", client_ip: "来源 IP" },
   alsoJson: "JSON 格式：",
 };

@@ -83,14 +83,14 @@ impl Watch {
                         kind: "token_recovered",
                         caller: None,
                         english: "the token is there again".to_owned(),
-                        chinese: "令牌已恢复正常".to_owned(),
+                        chinese: "token 已恢复正常".to_owned(),
                     });
                 }
                 (State::Ready | State::Starting, _) => {}
                 (_, Some((_, failure))) if !without.contains_key(&app) => {
                     let first = self.first(&app, "token_unavailable", status.generation).await;
                     if first {
-                        let (english, chinese) = ("there is no usable token", "没有可用的令牌");
+                        let (english, chinese) = ("there is no usable token", "没有可用的 token");
                         self.alerts.tell(trouble(at, &app, "token_unavailable", failure, english, chinese));
                     }
                     without.insert(app, first);
@@ -108,7 +108,7 @@ impl Watch {
                     self.manager.handle(&app).is_some_and(|handle| handle.status().state == State::Ready);
                 if failure.permanent && ready && self.first(&app, "token_not_renewed", generation).await {
                     let english = "the token can't be renewed, the present one still holds";
-                    let chinese = "令牌无法续期，当前令牌仍可用";
+                    let chinese = "token 无法续期，当前 token 仍可用";
                     self.alerts.tell(trouble(at, &app, "token_not_renewed", &failure, english, chinese));
                 }
             }
@@ -125,7 +125,7 @@ impl Watch {
                         english: "somebody else fetches tokens with this app's secret, which ends wxgate's: find them by \
                                   the secret, or reset it"
                             .to_owned(),
-                        chinese: "有其他程序正在用该应用的 AppSecret 获取令牌，导致 wxgate 的令牌失效：请找到该程序，或重置 \
+                        chinese: "有其他程序正在用该应用的 AppSecret 获取 token，导致 wxgate 的 token 失效：请找到该程序，或重置 \
                                   AppSecret"
                             .to_owned(),
                     });

@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_other_replicas_still_write_in_clear_is_sealed_although_nobody_reads_it() {
         let server = Server::new();
-        let seal = Seal::new(&Secret::new(&"1".repeat(64)), None).expect("a key").accepting_unsealed();
+        let seal = Seal::new(&Secret::new("1".repeat(64)), None).expect("a key").accepting_unsealed();
         let (sealing, not_yet) = (server.store_with(0, Some(seal)), server.store(1));
         for generation in 1..4 {
             let now = Clock::default().now();

@@ -33,10 +33,11 @@ struct Release {
 impl Release {
     /// Of a program that hands all on to ours: small, and packed in a moment.
     fn of(steps: &[&str]) -> Self {
-        let release = Self { folder: tempfile::tempdir().unwrap() };
+        let release = Self { folder: tempfile::tempdir().expect("a folder") };
         let program = release.at("program");
-        fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_wxgate"))).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_wxgate")))
+            .expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("changed");
         release.pack("out", steps);
         release
     }
@@ -73,7 +74,7 @@ impl Release {
     fn verifies(&self, file: &str) -> bool {
         let mut command = Command::new("minisign");
         command.args(["-V", "-q", "-p", "key.pub", "-x", "out/SHA256SUMS.minisig", "-m", file]);
-        command.current_dir(self.path()).status().unwrap().success()
+        command.current_dir(self.path()).status().expect("minisign").success()
     }
 }
 
@@ -82,8 +83,8 @@ fn listed(archive: &Path) -> BTreeSet<(String, String, String)> {
     let lines = told(Command::new("tar").arg("--numeric-owner").arg("-tvf").arg(archive));
     let entries = lines.lines().map(|line| {
         let mut words = line.split_whitespace();
-        let [mode, owner] = [(); 2].map(|()| words.next().unwrap().to_owned());
-        (mode, owner, words.last().unwrap().trim_end_matches('/').to_owned())
+        let [mode, owner] = [(); 2].map(|()| words.next().expect("a column").to_owned());
+        (mode, owner, words.last().expect("a name").trim_end_matches('/').to_owned())
     });
     entries.collect()
 }

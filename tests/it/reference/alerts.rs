@@ -66,7 +66,7 @@ fn the_page_shows_every_alert_and_each_names_it() {
     part("alerts.md", "alerts", |language| {
         let titles = strings(language.of(["alert", "severity", "after"], ["告警", "级别", "持续"]));
         let rows = alerts.iter().map(|alert| {
-            let after = alert.value("for").unwrap_or(language.of("at once", "立即"));
+            let after = alert.value("for").unwrap_or_else(|| language.of("at once", "立即"));
             vec![
                 format!("[{}](#{})", alert.name, alert.anchor()),
                 severity(alert, language).into(),

@@ -14,6 +14,8 @@ use crate::server::Address;
 /// The account of the tour.
 pub(super) const APPID: &str = "wx00000000demoshop";
 
+/// Where wxgate asks how much of a quota is left.
+const QUOTA: &str = "/cgi-bin/openapi/quota/get";
 /// Where the proxy, its status page and the fake WeChat are while the demo serves, if nothing else
 /// is there.
 const PORTS: [u16; 3] = [8080, 9090, 9080];
@@ -123,10 +125,11 @@ impl Stage {
         self.sandbox.journal(None).last().map_or(0, |entry| entry.seq)
     }
 
-    /// What WeChat saw since.
+    /// What WeChat saw since, but for questions about quotas: wxgate asks these by itself, whenever it
+    /// wants to know.
     pub(super) fn since(&self, seen: u64) -> Vec<Entry> {
         let mut entries = self.sandbox.journal(None);
-        entries.retain(|entry| entry.seq > seen);
+        entries.retain(|entry| entry.seq > seen && entry.path != QUOTA);
         entries
     }
 

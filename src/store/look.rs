@@ -153,8 +153,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_other_replicas_still_write_in_clear_is_sealed_although_nobody_reads_it() {
         let server = Server::new();
-        let seal = Seal::new(&Secret::new("1".repeat(64)), None).expect("a key").accepting_unsealed();
-        let (sealing, not_yet) = (server.store_with(0, Some(seal)), server.store(1));
+        let key = Secret::new("1".repeat(64));
+        let sealing = Seal::new(&key, None).expect("a key").accepting_unsealed();
+        let not_yet = Seal::former_alone(&key).expect("a key");
+        let (sealing, not_yet) = (server.store_with(0, Some(sealing)), server.store_with(1, Some(not_yet)));
         for generation in 1..4 {
             let now = Clock::default().now();
             let expires_at = Timestamp(now.0 + 7_200_000);

@@ -14,27 +14,27 @@ something on they may rightly do so. What concerns all three is *framing*, *requ
 
 <!-- made by `benches/hostile/run`, don't edit -->
 
-逐字节的请求，以及 wxgate 必须怎样处理每一个，都在 [tests/hostile](../../tests/hostile/README.md)，每次测试都会发一遍；这里让 Debian 自带的 nginx 和 haproxy 收到同样的请求，它们除了指向同一个上游，什么都没有配置。它们是通用代理：wxgate 拒绝的路径或网页不关它们的事，它们转发出去也完全可以。与三者都有关的是*报文边界*、*请求行*、*请求头*和*流水线*。
+每个请求的原始字节，以及 wxgate 必须怎样处理，都在 [tests/hostile](../../tests/hostile/README.md)，每次测试都会发一遍。这一页把同样的请求也发给 Debian 自带的 nginx 和 haproxy，它们除了指向同一个上游，什么都没有配置。它们是通用代理：wxgate 拒绝的路径或网页与它们无关，转发出去也没有错。与三者都有关的是*报文边界*、*请求行*、*请求头*和*流水线*。
 """,
 }
 COUNT = {
     "en": "- {all} requests, {beside} of them to all three; {must} of these must not reach WeChat.",
-    "zh": "- {all} 个请求，其中 {beside} 个发给全部三者；这些里面有 {must} 个绝不能到达微信。",
+    "zh": "- 共 {all} 个请求，其中 {beside} 个三者都发；这 {beside} 个里有 {must} 个绝不能到达微信。",
 }
 PASSED = {
     "en": "- {name} passed on {sent} of those {must}; of the {shared} in the four chapters that concern all three, {also}.",
-    "zh": "- 这 {must} 个里 {name} 转发了 {sent} 个；与三者都有关的四章共 {shared} 个，转发了 {also} 个。",
+    "zh": "- {name}：这 {must} 个里转发了 {sent} 个；其中与三者都有关的四章共 {shared} 个，转发了 {also} 个。",
 }
 WORDS = {
     "en": """*sent on*: it reached the upstream. *waits*: no answer within 2 s, the connection stayed open. *closed* and *none*: without an
 answer, the latter where the caller ended its side. **Bold**: what went on has something in it that servers read in different ways.
 """,
-    "zh": """*已转发*：到达了上游。*等待*：2 秒内没有应答，连接仍开着。*断开*和*无*：没有应答，后者是调用方先结束了自己这一边。**粗体**：转发出去的内容里，有不同服务器读法不同的东西。
+    "zh": """*已转发*：到达了上游。*等待*：2 秒内没有应答，连接仍开着。*断开*和*无*：都没有应答，后者是调用方自己先断开的。**粗体**：转发出去的内容，不同的服务器会有不同的读法。
 """,
 }
 ALONE = {
     "en": "wxgate sends on {alone} requests that another refuses:",
-    "zh": "有 {alone} 个请求 wxgate 转发了，而另外有代理拒绝：",
+    "zh": "有 {alone} 个请求 wxgate 转发了，另两个代理里却有拒绝的：",
 }
 COLUMNS = {"en": ("chapter", "request", "why"), "zh": ("章", "请求", "原因")}
 CHAPTERS = {

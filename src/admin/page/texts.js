@@ -196,7 +196,7 @@ const ZH = {
     failed: (e) => `${e.app} 的 token ${e.on === "" ? "" : `${e.on}被拒绝后`}未能取得：${e.message}`,
     other: (e) => `${e.app} 的 token：${e.reason}，${e.outcome}`,
   },
-  on: (path) => `在 ${path} `, took: (time) => `${time} 内`, cost: (time) => `，用时 ${time}`, replayed: (count) => `，重放 ${count} 个请求`,
+  on: (path) => `在 ${path} `, took: (time) => `${time} 内`, cost: (time) => `，用时 ${time}`, replayed: (count) => `，重试 ${count} 个请求`,
 
   refresh: "刷新", force: "强制刷新", clear: "清零配额",
   refreshTitle: (app) => `刷新 ${app} 的 token？`,

@@ -140,7 +140,7 @@ const CODE: Remark = (
     ("code", "一次性"),
     (
         "takes a code that is good once: never repeated where WeChat may have seen it",
-        "所带的 code 只能用一次：微信可能已收到时绝不重发",
+        "所带的 code 只能用一次：微信可能已收到时绝不重试",
     ),
 );
 const SLOW: Remark = (

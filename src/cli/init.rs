@@ -157,49 +157,95 @@ fn answers(init: Init, output: Option<&Path>) -> Result<Answers, Failure> {
              for a configuration to try things out with",
         ));
     }
-    let or_ask = |given: Option<String>, question: &str, default: &str| match given {
+    let or_ask = |given: Option<String>, key: &str, question: &str, default: &str| match given {
         Some(given) => Ok(given),
-        None if asks => ask(question, default),
+        None if asks => settle(key, question, default),
         None => Ok(default.to_owned()),
     };
     let appid = match appid {
         _ if sandbox => OFFICIAL_ACCOUNT.to_owned(),
         Some(appid) => appid,
-        None => required("AppID of the account (of WeCom the corpid)")?,
+        None => settle("app[0].appid", "AppID of the account (of WeCom the corpid)", "")?,
     };
     let usual = if appid.starts_with("ww") { "wecom" } else { "official_account" };
     let kind = if sandbox {
         usual.to_owned()
     } else {
-        or_ask(kind, "Kind: official_account, mini_program, store, wecom", usual)?
+        or_ask(kind, "app[0].kind", "Kind: official_account, mini_program, store, wecom", usual)?
     };
-    let app = or_ask(app, "Its name in metrics, logs and URLs", "shop")?;
+    let app = or_ask(app, "app[0].name", "Its name in metrics, logs and URLs", "shop")?;
     let secret = match (secret_file, secret_env) {
         _ if sandbox => Secret::Sandbox,
         (_, Some(variable)) => Secret::Variable(variable),
-        (file, None) => Secret::File(or_ask(file, "File for its AppSecret", &format!("{app}.secret"))?),
+        (file, None) => {
+            Secret::File(or_ask(file, "app[0].secret", "File for its AppSecret", &format!("{app}.secret"))?)
+        }
     };
     if let (true, Secret::File(file), Some(output)) = (asks, &secret, output) {
         keep_secret(&output.parent().unwrap_or_else(|| Path::new("")).join(file))?;
     }
-    let listen = or_ask(listen, "Where services reach wxgate: HOST:PORT or unix:/path", "127.0.0.1:8080")?;
+    let listen = or_ask(
+        listen,
+        "server.listen",
+        "Where services reach wxgate: HOST:PORT or unix:/path",
+        "127.0.0.1:8080",
+    )?;
     let callers = if asks && callers.is_empty() {
-        let names = ask("Services that call, each gets a key (none: everybody on this machine)", "")?;
-        names.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        names(&settle("caller", "Services that call, each gets a key (none: everybody on this machine)", "")?)
     } else {
         callers
     };
-    let store = or_ask(store, "Where tokens are kept: memory:, file:/PATH, redis://HOST:PORT/0", "memory:")?;
+    let store = or_ask(
+        store,
+        "store.url",
+        "Where tokens are kept: memory:, file:/PATH, redis://HOST:PORT/0",
+        "memory:",
+    )?;
     Ok(Answers { appid, app, kind, secret, listen, store, callers })
 }
 
-fn required(question: &str) -> Result<String, Failure> {
+/// Asks until the configuration's own rules take the answer for `key`.
+fn settle(key: &str, question: &str, default: &str) -> Result<String, Failure> {
     loop {
-        let answer = ask(question, "")?;
-        if !answer.is_empty() {
-            return Ok(answer);
+        let answer = ask(question, default)?;
+        match complaint(key, &answer) {
+            None => return Ok(answer),
+            Some(text) => tell(&text),
         }
     }
+}
+
+/// What is wrong with `answer` beside answers that are right.
+fn complaint(key: &str, answer: &str) -> Option<String> {
+    let mut answers = Answers {
+        appid: "wx0123456789abcdef".to_owned(),
+        app: "shop".to_owned(),
+        kind: "official_account".to_owned(),
+        secret: Secret::Variable("SECRET".to_owned()),
+        listen: "127.0.0.1:8080".to_owned(),
+        store: "memory:".to_owned(),
+        callers: vec!["orders".to_owned()],
+    };
+    match key {
+        "app[0].appid" => answers.appid = answer.to_owned(),
+        "app[0].kind" => answers.kind = answer.to_owned(),
+        "app[0].name" => answers.app = answer.to_owned(),
+        "server.listen" => answers.listen = answer.to_owned(),
+        "store.url" => answers.store = answer.to_owned(),
+        "caller" => answers.callers = names(answer),
+        // Whether a file is there is said at the end.
+        _ => return None,
+    }
+    let apps = std::slice::from_ref(&answers.app);
+    let callers: Vec<_> = answers.callers.iter().map(|name| key::table(name, name, apps)).collect();
+    let Err(problems) = Config::parse(&text(&answers, &callers), "", &|_| Some("0".repeat(32))) else {
+        return None;
+    };
+    problems.0.into_iter().find(|problem| problem.key.starts_with(key)).map(|problem| problem.text)
+}
+
+fn names(answer: &str) -> Vec<String> {
+    answer.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Has the AppSecret typed in, unless it is there already.

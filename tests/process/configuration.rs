@@ -150,9 +150,16 @@ fn init_prints_to_stdout_what_is_to_be_piped() {
 fn init_asks_on_a_terminal_and_keeps_the_secret_in_a_file_of_its_own() {
     const SECRET: &str = "feedfeedfeedfeedfeedfeedfeedfeed";
     let folder = Folder::new();
-    // AppID (asked for until there is one), kind, name, secret's file, secret, address, callers, store.
-    let typed = format!("\nwx0123456789abcdef\nmini_program\ncafe\n\n{SECRET}\n\norders crm\n\n");
+    // AppID, kind, name, secret's file, secret, address, callers, store; what is wrong is asked for again.
+    let typed = format!(
+        "\nwx0123456789abcdef\nofficial\nmini_program\na b\ncafe\n\n{SECRET}\n8080\n\norders a/b\norders crm\nmysql://h\n\n"
+    );
     let shown = folder.on_a_terminal(100, &["init"], &typed);
+    for (question, times) in
+        [("AppID of", 2), ("Kind: ", 2), ("Its name", 2), ("File for", 1), ("Services that", 2)]
+    {
+        assert_eq!(shown.matches(question).count(), times, "{question}: {shown}");
+    }
     assert!(
         shown.contains("Kind: official_account, mini_program, store, wecom [official_account]: "),
         "{shown}"

@@ -238,13 +238,17 @@ fn painted(table: &Layout<'_, 6>, row: usize, state: &str, colour: bool) -> Stri
     )
 }
 
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
 /// What there is to say of an app below its row.
 fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
     let mut out = beside(app, now, width);
     if app.interference > 0 {
         let text = format!(
-            "interference: somebody else fetches tokens with this app's secret, seen {} times",
-            app.interference
+            "interference: somebody else fetches tokens with this app's secret, seen {}",
+            times(app.interference)
         );
         out += &fitted(&text, "  ", width);
     }
@@ -253,8 +257,8 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
             out += &fitted(&printable(&format!("export to {} fails: {problem}", export.to)), "  ", width);
         }
         if export.overwritten > 0 {
-            let text =
-                format!("export to {}: somebody else wrote there {} times", export.to, export.overwritten);
+            let times = times(export.overwritten);
+            let text = format!("export to {}: somebody else wrote there {times}", export.to);
             out += &fitted(&printable(&text), "  ", width);
         }
     }

@@ -13,6 +13,16 @@ pub fn signature(ticket: &Secret, nonce: &str, timestamp: i64, url: &str) -> Str
     hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
 }
 
+/// Whether the text that is signed for this page is another page's too, with another nonce and
+/// timestamp: nothing in it marks where a value ends.
+pub fn reads_as_two(url: &str) -> bool {
+    let mut behind = url.split("&timestamp=").skip(1);
+    behind.any(|rest| {
+        let value = rest.find('&').unwrap_or(rest.len());
+        rest.get(value..).is_some_and(|next| next.starts_with("&url="))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::signature;

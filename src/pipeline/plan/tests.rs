@@ -208,6 +208,12 @@ fn a_request_gets_what_its_endpoint_demands() {
             ("GET /@shop/cgi-bin/ticket/getticket?type=jsapi", &[], "shop: ticket"),
             ("GET /@shop/cgi-bin/ticket/getticket?type=2", &[], "shop: token"),
             ("POST /@shop/cgi-bin/ticket/getticket?type=jsapi", &[], "shop: token"),
+            // Pages have such parameters; in this order alone they are another page's.
+            (
+                "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%3Fa%3D1%26url%3Dx%26timestamp%3D1%26b%3D2",
+                &[],
+                "shop: signature of https://shop.example/?a=1&url=x&timestamp=1&b=2",
+            ),
             (
                 "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2Fa%23b",
                 &[],
@@ -487,6 +493,19 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "caller_forbidden: the url's host",
             ),
             ("GET /@shop/wxgate/jssdk/signature", &[], "bad_request: url is missing"),
+            // It reads as the string that is signed for the other page, with another nonceStr.
+            (
+                "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%26noncestr%3Dx%26timestamp%3D1\
+                 %26url%3Dhttps%3A%2F%2Fevil.example%2F",
+                &[],
+                "bad_request: url reads as two pages",
+            ),
+            (
+                "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%3Ftimestamp%3D1%26timestamp%3D\
+                 %26url%3Dhttps%3A%2F%2Fevil.example%2F",
+                &[],
+                "bad_request: url reads as two pages",
+            ),
         ],
     );
 }

@@ -9,7 +9,7 @@ use crate::message::{host, query};
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
 use crate::token::Handle;
-use crate::wechat::{Family, Issuer, TicketKind};
+use crate::wechat::{Family, Issuer, TicketKind, jssdk};
 
 /// No path of WeChat's begins so.
 pub(super) const SIGNATURE: &str = "/wxgate/jssdk/signature";
@@ -66,6 +66,9 @@ fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if authority.contains(['@', '\\']) || page.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
         return Err(bad("url is no plain address of a web page"));
+    }
+    if jssdk::reads_as_two(page) {
+        return Err(bad("url reads as two pages: &timestamp= directly precedes &url= in it"));
     }
     let host = host::name(authority).to_ascii_lowercase();
     if app.jssdk_hosts.is_empty() {

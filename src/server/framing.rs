@@ -138,8 +138,14 @@ impl Framing {
         self.heads == index + 1 && !matches!(self.place, Place::Between | Place::Head)
     }
 
-    /// Takes note of bytes just read.
-    pub(super) fn observe(&mut self, mut bytes: &[u8]) {
+    /// Takes note of bytes just read; whether they are more than empty lines before a request.
+    pub(super) fn observe(&mut self, bytes: &[u8]) -> bool {
+        let (before, heads) = (self.place, self.heads);
+        self.follow(bytes);
+        (before, heads) != (Place::Between, self.heads) || self.place != Place::Between
+    }
+
+    fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match &mut self.place {
                 Place::Lost => return,

@@ -236,9 +236,12 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             let fresh = buffer.filled().get(before..).unwrap_or_default();
             self.ended |= fresh.is_empty();
             self.first = self.first.or_else(|| fresh.first().copied());
-            self.progress.framing.borrow_mut().observe(fresh);
-            // A head has one deadline from its first byte, however its bytes trickle in.
-            if !self.reading.is_for(&Silence::Head) || self.progress.framing.borrow().place() != Place::Head {
+            let is_more = self.progress.framing.borrow_mut().observe(fresh);
+            // A head has one deadline from its first byte, however its bytes trickle in. Empty lines
+            // before it are no sign of one.
+            let is_same_head =
+                self.reading.is_for(&Silence::Head) && self.progress.framing.borrow().place() == Place::Head;
+            if is_more && !is_same_head {
                 self.reading.progress();
             }
             self.body_comes();

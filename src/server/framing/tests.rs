@@ -47,6 +47,26 @@ fn a_framing_header_with_an_odd_value_is_ambiguous() {
 }
 
 #[test]
+fn empty_lines_between_requests_are_no_progress() {
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    for before in [&b""[..], request] {
+        for blank in [&b"\r\n"[..], b"\n", b"\r", b"\r\n\r\n\n", b"\n\r"] {
+            let mut framing = Framing::new(LONGEST_HEAD);
+            framing.observe(before);
+            assert!(!framing.observe(blank), "{blank:?}");
+        }
+        for more in [&b"G"[..], request, b"\r\n\r\nG", b"\r\nGET / HTTP/1.1\r\n\r\n\r\n"] {
+            let mut framing = Framing::new(LONGEST_HEAD);
+            framing.observe(before);
+            assert!(framing.observe(more), "{more:?}");
+        }
+    }
+    let mut framing = Framing::new(LONGEST_HEAD);
+    framing.observe(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n");
+    assert!(framing.observe(b"\r\n"), "a body");
+}
+
+#[test]
 fn what_has_come_behind_a_request_is_noticed() {
     let request = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
     for (behind, followed) in [("", false), ("\r\n", true), ("\r", true), ("G", true), (request, true)] {

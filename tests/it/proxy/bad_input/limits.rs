@@ -49,6 +49,43 @@ async fn an_idle_connection_is_closed_and_a_slow_answer_is_no_idleness() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn empty_lines_do_not_keep_a_connection() {
+    let gate = Gate::with(server("idle_timeout = \"300ms\"")).await.warm().await;
+    for blank in ["\r\n", "\n"] {
+        for request in ["", "GET /cgi-bin/user/info?openid=a HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+            let mut caller = Caller::of(&gate).await;
+            if !request.is_empty() {
+                caller.send(request).await;
+                caller.answer().await.expect("an answer");
+            }
+            let (mut read, mut write) = caller.0.split();
+            let blanks = async {
+                use tokio::io::AsyncWriteExt as _;
+                // Below what is too long for a head.
+                for _ in 0..500 {
+                    if write.write_all(blank.as_bytes()).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            let end = async {
+                use tokio::io::AsyncReadExt as _;
+                let _ = read.read_to_end(&mut Vec::new()).await;
+            };
+            tokio::select! {
+                () = blanks => {}
+                end = tokio::time::timeout(std::time::Duration::from_secs(5), end) => {
+                    assert!(end.is_ok(), "{blank:?} after {request:?}");
+                }
+            }
+        }
+    }
+    assert_sound(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_that_served_are_closed_when_idle_too() {
     let gate = Gate::with(server("idle_timeout = \"300ms\"")).await.warm().await;
     gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 700 }).path("/cgi-bin/user/get"));

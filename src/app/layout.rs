@@ -1,5 +1,7 @@
 //! Text for a terminal of 80 columns: a label, and what there is to say beside it.
 
+use crate::observe::steering::steers;
+
 /// Columns of a line.
 pub const WIDTH: usize = 80;
 
@@ -45,9 +47,9 @@ impl Sheet {
     }
 }
 
-/// Without control characters, which could steer a terminal.
+/// With blanks for what could steer a terminal.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
 /// Breaks a text into lines of at most `width` columns, at spaces; a word that is longer is broken
@@ -134,5 +136,6 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(wrap("a\u{1b}[2Jb", 20), ["a [2Jb"]);
+        assert_eq!(wrap("a\u{202e}b\u{2028}c\u{2066}d\u{e0001}e 务", 20), ["a b c d e 务"]);
     }
 }

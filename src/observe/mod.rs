@@ -14,4 +14,5 @@ pub mod names;
 pub mod process;
 pub mod redact;
 pub mod remote;
+pub mod steering;
 pub mod trace;

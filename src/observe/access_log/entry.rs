@@ -7,6 +7,7 @@ use crate::observe::clock::Timestamp;
 use crate::observe::hex::DIGITS;
 use crate::observe::redact::{may_be_secret, redacted};
 use crate::observe::remote::Remote;
+use crate::observe::steering::steers;
 
 /// Longer paths and causes are cut: a caller chooses the path's length.
 const LONGEST_TEXT: usize = 1024;
@@ -290,8 +291,7 @@ fn cut(value: &str, longest: usize) -> &str {
     &value[..end]
 }
 
-/// JSON's escapes, which keep control characters from a terminal as well. C1 ones too: some
-/// terminals obey them.
+/// JSON's escapes, which keep from a terminal what steers it as well.
 fn escaped(value: &str, out: &mut Vec<u8>) {
     // Nearly every text is plain. Each byte is looked at, whatever the others are: so the compiler
     // can compare many at once.
@@ -301,16 +301,18 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
         return;
     }
     let mut rest = value;
-    while let Some(position) = rest.find(|c: char| c == '"' || c == '\\' || c.is_control()) {
+    while let Some(position) = rest.find(|c: char| c == '"' || c == '\\' || steers(c)) {
         let (clean, special) = rest.split_at(position);
         out.extend_from_slice(clean.as_bytes());
         let mut characters = special.chars();
         match characters.next() {
             Some('"') => out.extend_from_slice(b"\\\""),
             Some('\\') => out.extend_from_slice(b"\\\\"),
-            Some(control) => {
-                let nibble = |shift: u32| DIGITS[(u32::from(control) >> shift) as usize & 15];
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', nibble(4), nibble(0)]);
+            Some(steering) => {
+                for unit in steering.encode_utf16(&mut [0; 2]) {
+                    let nibble = |shift: u32| DIGITS[usize::from(*unit >> shift) & 15];
+                    out.extend_from_slice(&[b'\\', b'u', nibble(12), nibble(8), nibble(4), nibble(0)]);
+                }
             }
             None => {}
         }
@@ -451,9 +453,12 @@ mod tests {
 
     #[test]
     fn a_hostile_path_forges_no_second_line() {
-        let entry = Entry { path: "/a\"\n\u{1b}[2J\u{9b}2J\\", ..example() };
+        let entry = Entry { path: "/a\"\n\u{1b}[2J\u{9b}2J\\\u{202e}\u{2028}\u{e0001}务", ..example() };
         let line = pretty(&entry);
-        assert!(line.contains("/a\\\"\\u000a\\u001b[2J\\u009b2J\\\\"), "{line}");
+        assert!(
+            line.contains("/a\\\"\\u000a\\u001b[2J\\u009b2J\\\\\\u202e\\u2028\\udb40\\udc01务"),
+            "{line}"
+        );
         assert_eq!(line.lines().count(), 1);
     }
 

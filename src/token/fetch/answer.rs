@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
+use crate::observe::steering::steers;
 use crate::secret::{Secret, mask};
 use crate::store::is_token;
 use crate::token::Failure;
@@ -171,7 +172,7 @@ fn quote(message: &str, sent: &[&Secret]) -> String {
     for secret in sent.iter().filter(|secret| !secret.expose().is_empty()) {
         message = message.replace(secret.expose(), "***");
     }
-    message.chars().filter(|c| !c.is_control()).take(200).collect()
+    message.chars().filter(|c| !steers(*c)).take(200).collect()
 }
 
 fn describe(error: &CallError) -> String {

@@ -161,6 +161,7 @@ mod tests {
                 Some("no more by ***, wait"),
             ),
             ("\u{feff}{\"base_resp\":{\"errcode\":45011,\"errmsg\":\"a\\nb\"}}", Some("a b")),
+            (r#"{"errcode":45009,"errmsg":"a\u202eb\u2028c"}"#, Some("a b c")),
             (&*long, Some(&*cut)),
             (r#"{"errcode":45009,"errmsg":""}"#, None),
             (r#"{"errcode":45009}"#, None),

@@ -1,5 +1,7 @@
 //! What WeChat's error texts tell beside the errcode.
 
+use crate::observe::steering::steers;
+
 /// The address that WeChat refused, from the `errmsg`: of a 40164 `invalid ip 203.0.113.7 ipv6 ...,
 /// not in whitelist`, of a 61004 `... requestIP: 203.0.113.7`, of WeCom's 60020 `..., from ip:
 /// 203.0.113.7, ...`.
@@ -48,7 +50,7 @@ pub fn words(answer: &[u8]) -> Option<String> {
         let (piece, behind) = rest.split_at(end.max(first.len_utf8()));
         match piece {
             piece if piece.len() >= LONGEST_PIECE => words.push_str("***"),
-            piece if first.is_control() => words.extend(piece.chars().map(|_| ' ')),
+            piece if steers(first) => words.extend(piece.chars().map(|_| ' ')),
             piece => words.push_str(piece),
         }
         rest = behind;

@@ -49,8 +49,9 @@ pub(super) struct Locked<'f> {
 }
 
 impl Folder {
-    /// Creates what is missing; what has ended is removed. A full disk is no error: it is a store
-    /// that is down until it takes writes, since a proxy that doesn't start helps nobody.
+    /// Creates what is missing; what has ended is removed. A disk that is full or read-only is no
+    /// error: it is a store that is down until it takes writes, since a proxy that doesn't start
+    /// helps nobody.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let folder = Self {
             root: root.to_owned(),
@@ -67,7 +68,7 @@ impl Folder {
             tracing::warn!("{} has mode {mode:o}; tokens are in it, expected chmod 700", root.display());
         }
         match folder.probe() {
-            Err(error) if is_full(&error) => {}
+            Err(error) if takes_no_writes(&error) => {}
             probed => probed.and_then(|()| folder.sweep())?,
         }
         Ok(folder)
@@ -300,9 +301,11 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
 }
 
-fn is_full(error: &StoreError) -> bool {
-    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-    matches!(error, StoreError::File { source, .. } if full.contains(&source.kind()))
+/// Whether it is the disk that takes none, rather than the folder from this user.
+fn takes_no_writes(error: &StoreError) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let StoreError::File { source, .. } = error else { return false };
+    matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 #[expect(clippy::disallowed_methods, reason = "on a thread for blocking work, which nothing else waits for")]
@@ -342,7 +345,17 @@ mod tests {
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
-    use super::{Folder, key_of, name_of};
+    use super::{Folder, at, key_of, name_of, takes_no_writes};
+
+    #[test]
+    fn a_disk_that_takes_no_writes_is_told_from_a_folder_of_another_users() {
+        let path = std::path::Path::new("/x");
+        // ENOSPC, EDQUOT, EROFS; EACCES, ENOENT.
+        for (code, expected) in [(28, true), (122, true), (30, true), (13, false), (2, false)] {
+            let error = at(path)(std::io::Error::from_raw_os_error(code));
+            assert_eq!(takes_no_writes(&error), expected, "{code}");
+        }
+    }
 
     #[test]
     fn counters_never_wait_for_the_disk_and_budgets_and_tokens_do() {

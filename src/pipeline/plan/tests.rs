@@ -687,6 +687,8 @@ fn a_web_page_without_a_key_is_refused() {
         &[("referer", "http://192.0.2.7.evil.example/")],
         &[("referer", "http://192.0.2.8:8080/")],
         &[("referer", "evil.example")],
+        &[("referer", "http://192.0.2.7:8080@evil.example/")],
+        &[("referer", "http://192.0.2.7:8080\\@evil.example/")],
         &[("referer", "http://192.0.2.7:8080/"), ("referer", "http://evil.example/")],
         &[BROWSER, ENGLISH],
         &[BROWSER, ("accept-language", "")],

@@ -67,7 +67,9 @@ fn sign(headers: &HeaderMap, host: Option<&str>) -> Option<&'static str> {
 fn is_of_host(referer: &HeaderValue, host: Option<&str>) -> bool {
     let authority = || {
         let (_, rest) = referer.to_str().ok()?.split_once("://")?;
-        rest.split(['/', '?', '#']).next()
+        let authority = rest.split(['/', '?', '#']).next()?;
+        // What stands before an `@` is no host, and a browser takes a `\` for a `/`.
+        (!authority.contains(['@', '\\'])).then_some(authority)
     };
     let names = authority().zip(host);
     names.is_some_and(|(one, other)| host::name(one).eq_ignore_ascii_case(host::name(other)))

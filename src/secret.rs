@@ -5,6 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub mod file;
 pub mod mask;
 
 /// A secret: an app secret, an access token, an API key.

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
-use zeroize::Zeroizing;
 
 use super::build;
 use super::file::File;
 use super::options::Config;
 use super::reader::problem::{Place, Problem, Problems, Report, Severity};
-use super::reader::secrets::Secrets;
+use super::reader::secrets::{LONGEST_FILE, Secrets, unreadable};
 use super::reader::text;
 use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
+use crate::secret::file::{self, Links, Refused};
 
 impl Config {
     /// Reads and checks a file, with secrets from this process's environment.
@@ -23,15 +23,18 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn load(path: &Path) -> Result<Self, Problems> {
         let name = path.display().to_string();
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => Zeroizing::new(bytes),
+        let bytes = match file::read(path, LONGEST_FILE, Links::Followed) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 return Err(Problems(vec![Problem {
                     file: name.into(),
                     position: None,
                     key: String::new(),
                     severity: Severity::Error,
-                    text: format!("cannot be read: {error}"),
+                    text: match Refused::of(&error) {
+                        Some(_) => unreadable(&error),
+                        None => format!("cannot be read: {error}"),
+                    },
                 }]));
             }
         };

@@ -15,4 +15,4 @@ pub use self::file::known_keys;
 pub use self::options::{AdminConfig, CallbackConfig, Config, LogConfig, LogFormat, ServerConfig};
 pub use self::reader::address::{is_local, parse_address};
 pub use self::reader::problem::{Problem, Problems, Severity};
-pub use self::reader::secrets::{SecretFile, digest};
+pub use self::reader::secrets::{LONGEST_FILE, SecretFile, digest};

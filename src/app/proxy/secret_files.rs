@@ -1,10 +1,10 @@
 //! Notices that a secret's or certificate's file changed: Kubernetes swaps them without a signal.
 
+use std::path::Path;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
-use crate::config::{SecretFile, digest};
+use crate::config::{LONGEST_FILE, SecretFile, digest};
+use crate::secret::file::{self, Links};
 
 /// How often the files are read. Kubernetes itself takes up to a minute to bring a change.
 const PACE: Duration = Duration::from_secs(2);
@@ -19,9 +19,9 @@ pub(super) async fn changed(files: &[SecretFile]) {
         tokio::time::sleep(PACE).await;
         for file in files {
             // Contents, not times: a swapped symlink may keep them.
-            if let Ok(contents) = tokio::fs::read(&file.path).await.map(Zeroizing::new)
-                && digest(&contents) != file.digest
-            {
+            let path = file.path.clone();
+            let seen = tokio::task::spawn_blocking(move || now(&path)).await;
+            if seen.ok().flatten().is_some_and(|seen| seen != file.digest) {
                 return;
             }
         }
@@ -30,11 +30,16 @@ pub(super) async fn changed(files: &[SecretFile]) {
 
 /// The files with what is in them now.
 pub(super) fn seen(files: &[SecretFile]) -> Vec<SecretFile> {
-    let look = |file: &SecretFile| match std::fs::read(&file.path).map(Zeroizing::new) {
-        Ok(contents) => SecretFile { path: file.path.clone(), digest: digest(&contents) },
-        Err(_) => file.clone(),
+    let look = |file: &SecretFile| match now(&file.path) {
+        Some(digest) => SecretFile { path: file.path.clone(), digest },
+        None => file.clone(),
     };
     files.iter().map(look).collect()
+}
+
+/// Of what is in a file, unless it can't be read.
+fn now(path: &Path) -> Option<[u8; 32]> {
+    file::read(path, LONGEST_FILE, Links::Followed).ok().map(|contents| digest(&contents))
 }
 
 #[cfg(test)]

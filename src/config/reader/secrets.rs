@@ -1,7 +1,6 @@
 //! Fetches secrets from where the file says that they are.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +10,12 @@ use zeroize::Zeroizing;
 use super::problem::{Place, Report, looks_like_secret};
 use super::values::{Item, SecretSource};
 use crate::secret::Secret;
+use crate::secret::file::{self, Links, Refused};
 
 /// A file longer than this is no secret.
 const LONGEST: u64 = 4096;
-/// A file longer than this holds no certificates of any use.
-const LONGEST_PEM: u64 = 1 << 20;
+/// A file longer than this holds no certificates of any use, nor a configuration.
+pub const LONGEST_FILE: u64 = 1 << 20;
 
 /// A file that a secret, or the certificate beside one, was read from, and what was in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl<'a> Secrets<'a> {
         path: &Item<String>,
         report: &mut Report<'_>,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        self.bytes(path, LONGEST_PEM, report)
+        self.bytes(path, LONGEST_FILE, report)
     }
 
     fn bytes(
@@ -114,17 +114,13 @@ impl<'a> Secrets<'a> {
         report: &mut Report<'_>,
     ) -> Option<Zeroizing<Vec<u8>>> {
         let full = self.path(&path.value);
-        match read(&full, longest) {
+        match file::read(&full, longest, Links::Followed) {
             Ok(bytes) => {
                 self.files.push(SecretFile { path: full, digest: digest(&bytes) });
                 Some(bytes)
             }
             Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::FileTooLarge => format!("is longer than {longest} bytes"),
-                    _ => unreadable(&error),
-                };
-                report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+                report.error(&path.place, format!("{} {}", file_name(&path.value), unreadable(&error)));
                 None
             }
         }
@@ -133,6 +129,12 @@ impl<'a> Secrets<'a> {
 
 /// Why a file can't be used, as the rest of a sentence that begins with its name.
 pub(in crate::config) fn unreadable(error: &io::Error) -> String {
+    match Refused::of(error) {
+        // What a pipe gives is gone once it was read, and a reload reads it again.
+        Some(Refused::NoFile) => return "is a pipe or a device, expected a regular file".to_owned(),
+        Some(Refused::TooLong(longest)) => return format!("is longer than {longest} bytes"),
+        None => {}
+    }
     match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
@@ -147,18 +149,6 @@ pub fn digest(contents: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, contents).as_ref());
     digest
-}
-
-fn read(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len().min(longest);
-    // Room to spare: what grows is moved, and leaves a copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 64));
-    file.take(longest + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > longest {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
 }
 
 /// Whether others may open a file: a folder on the way that is closed to them keeps them out.

@@ -184,6 +184,38 @@ fn a_file_that_cannot_be_read_is_one_problem() {
 }
 
 #[test]
+fn a_pipe_a_device_or_a_huge_file_is_told_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::File::create(folder.path().join("huge")).unwrap().set_len(3 << 30).unwrap();
+    std::fs::write(folder.path().join("secret"), "s3cret").unwrap();
+    std::os::unix::fs::symlink("secret", folder.path().join("link")).unwrap();
+    let file = folder.path().join("wxgate.toml");
+    let refused = |secret: &str, more: &str| {
+        let app =
+            format!("[[app]]\nname = 'a'\nappid = 'wx0000000000000001'\nsecret = {{ file = '{secret}' }}\n");
+        match Config::parse(&format!("{app}{more}"), file.to_str().unwrap(), &env) {
+            Ok(_) => String::new(),
+            Err(problems) => problems.to_string(),
+        }
+    };
+    assert_eq!(refused("link", ""), "", "Kubernetes mounts links");
+    for (name, reason) in [
+        ("pipe", "is a pipe or a device, expected a regular file"),
+        ("/dev/zero", "is a pipe or a device, expected a regular file"),
+        ("huge", "is longer than"),
+    ] {
+        let secret = refused(name, "");
+        assert!(secret.contains(&format!("app[0].secret.file: the file {name} {reason}")), "{secret}");
+        let authority = refused("secret", &format!("[upstream]\nca_file = '{name}'\n"));
+        assert!(authority.contains(&format!("upstream.ca_file: the file {name} {reason}")), "{authority}");
+        let itself = Config::load(&folder.path().join(name)).unwrap_err().to_string();
+        assert!(itself.contains(reason), "{itself}");
+    }
+}
+
+#[test]
 fn everything_that_was_set_arrives() {
     let path = folder("valid").join("full.toml");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -16,9 +16,12 @@ use tokio::time::timeout;
 
 use super::dial::{Connection, dial};
 use super::target::{Shape, Target};
+use crate::secret::file::{self, Links};
 
 /// From the first packet to a server that takes commands, of each server on the way.
 const CONNECT: Duration = Duration::from_secs(1);
+/// A file longer than this holds no certificates of any use.
+const LONGEST_PEM: u64 = 1 << 20;
 
 /// Commands go this way; clones share it.
 #[derive(Clone)]
@@ -149,8 +152,9 @@ fn sentinel(target: &Target, master: &str) -> RedisResult<SentinelClient> {
 }
 
 fn certificates(ca_file: &Path) -> RedisResult<TlsCertificates> {
-    let pem = std::fs::read(ca_file).map_err(|error| io::Error::other(format!("store.ca_file: {error}")))?;
-    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem) })
+    let pem = file::read(ca_file, LONGEST_PEM, Links::Followed);
+    let mut pem = pem.map_err(|error| io::Error::other(format!("store.ca_file: {error}")))?;
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(std::mem::take(&mut *pem)) })
 }
 
 impl ConnectionLike for Link {

@@ -1,0 +1,93 @@
+//! Reading a file in whose place somebody may have put something else: a pipe or a device must hold
+//! nobody up, and a huge file must not fill the memory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+/// What a symlink in the file's place leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// To its target, as in the mounts of Kubernetes.
+    Followed,
+    /// To an error: others write to the folder.
+    Refused,
+}
+
+/// Why a file that is there was not read; the source of an [`io::Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A pipe, a socket, a device, or a symlink where none is followed.
+    #[error("it is no regular file")]
+    NoFile,
+    /// More than was allowed, in bytes.
+    #[error("it is longer than {0} bytes")]
+    TooLong(u64),
+}
+
+impl Refused {
+    /// The reason in an error of this module.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::other(refused)
+    }
+}
+
+/// The contents of a regular file.
+///
+/// # Errors
+/// It can't be opened or read, or it is [`Refused`].
+pub fn read(path: &Path, longest: u64, links: Links) -> io::Result<Zeroizing<Vec<u8>>> {
+    contents(&open(OpenOptions::new().read(true), path, links)?, longest)
+}
+
+/// Opens a regular file as `options` have it, without waiting for anybody at the other end.
+///
+/// # Errors
+/// It can't be opened, or it is [`Refused`].
+pub fn open(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<File> {
+    let flags = match links {
+        Links::Followed => OFlags::NONBLOCK,
+        Links::Refused => OFlags::NONBLOCK | OFlags::NOFOLLOW,
+    };
+    let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| {
+        // A socket, or a pipe that nobody reads; a link.
+        let no_file = error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
+            || links == Links::Refused && error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+        if no_file { Refused::NoFile.into() } else { error }
+    })?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if kind.is_file() { Ok(file) } else { Err(Refused::NoFile.into()) }
+}
+
+/// What is in an open file, from where it stands.
+///
+/// # Errors
+/// It can't be read, or it is [`Refused`].
+pub fn contents(file: &File, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = file.metadata()?.len();
+    if length > longest {
+        return Err(Refused::TooLong(longest).into());
+    }
+    // Room to spare: what grows is moved, and leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 64));
+    // It may grow meanwhile, and those of /proc have no length.
+    file.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        return Err(Refused::TooLong(longest).into());
+    }
+    Ok(bytes)
+}

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,19 @@ use memchr::memmem;
 use ring::digest::{SHA256, digest};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
 use super::outcome::{Found, Put};
 use crate::observe::hex::hex;
+use crate::secret::file::{self, Links, Refused};
 use crate::token::Token;
 use crate::wechat::placeholder;
 
 /// Another process holds the lock for as long as it writes.
 const LOCK: Duration = Duration::from_millis(500);
 const LOCK_AGAIN: Duration = Duration::from_millis(10);
+/// Nothing that was written here is longer.
+const LONGEST: u64 = 1 << 20;
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -80,22 +84,21 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
     let beside = beside(path, ".wxgate");
     let mut lock = OpenOptions::new();
     lock.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock = lock.open(&beside).map_err(at(&beside))?;
+    let mut lock = file::open(&mut lock, &beside, Links::Refused).map_err(at(&beside))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(FileError::Locked(beside)),
         Err(TryLockError::Error(error)) => return Err(at(&beside)(error)),
     }
-    let mut marks = Vec::new();
-    lock.read_to_end(&mut marks).map_err(at(&beside))?;
+    let marks = unless_long(file::contents(&lock, LONGEST)).map_err(at(&beside))?;
     let marks: Vec<_> = String::from_utf8_lossy(&marks).lines().filter_map(Mark::parse).collect();
 
-    let present = match fs::read(path) {
+    let present = match unless_long(file::read(path, LONGEST, Links::Followed)) {
         Ok(present) => Some(present),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(at(path)(error)),
     };
-    let written = present.as_deref().and_then(|present| {
+    let written = present.as_ref().and_then(|present| {
         let present = sum(present);
         marks.iter().find(|mark| mark.sum == present)
     });
@@ -158,8 +161,19 @@ fn sum(text: &[u8]) -> String {
     hex(digest(&SHA256, text))
 }
 
+/// A file that is too long to be one of ours reads as if it were empty: it is replaced as others are.
+fn unless_long(read: io::Result<Zeroizing<Vec<u8>>>) -> io::Result<Zeroizing<Vec<u8>>> {
+    match read {
+        Err(error) if matches!(Refused::of(&error), Some(Refused::TooLong(_))) => Ok(Zeroizing::default()),
+        read => read,
+    }
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError + '_ {
-    |source| FileError::Io { path: path.to_owned(), source }
+    |source| match Refused::of(&source) {
+        Some(Refused::NoFile) => FileError::NoFile(path.to_owned()),
+        _ => FileError::Io { path: path.to_owned(), source },
+    }
 }
 
 impl Mark {

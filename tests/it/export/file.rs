@@ -204,3 +204,41 @@ async fn a_link_that_waits_under_the_name_of_the_new_file_is_not_followed() {
     until_it_reads(&path, &format!("access_token={}\n", gate.token(APPID))).await;
     assert_eq!(read(&victim), "untouched");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_or_a_pipe_in_the_place_of_the_marks_is_told_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "untouched").expect("writable");
+    symlink(&victim, folder.path().join(".linked.wxgate")).expect("linked");
+    let pipe = folder.path().join(".piped.wxgate");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let exports = ["linked", "piped"].map(|name| format!("file = {:?}", folder.path().join(name)));
+    let gate = Gate::with(exporting(&exports)).await.settled().await;
+    for (index, name) in ["linked", "piped"].into_iter().enumerate() {
+        until(
+            || format!("the problem of {name} is told"),
+            async || {
+                let problem = status(&gate, index).await["problem"].clone();
+                problem
+                    .as_str()
+                    .is_some_and(|problem| problem.contains(&format!(".{name}.wxgate is no regular file")))
+            },
+        )
+        .await;
+    }
+    assert_eq!(read(&victim), "untouched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_file_in_the_place_of_an_export_is_replaced_unread() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.properties");
+    for huge in [&path, &folder.path().join(".shop.properties.wxgate")] {
+        // Of no length on the disk, and longer than there is memory.
+        fs::File::create(huge).expect("created").set_len(1 << 42).expect("it grows");
+    }
+    let gate = Gate::with(exporting(&[format!("file = {path:?}")])).await.settled().await;
+    until(|| "the token is there", async || fs::metadata(&path).is_ok_and(|file| file.len() < 4096)).await;
+    assert_eq!(read(&path), format!("access_token={}\n", gate.token(APPID)));
+}

@@ -93,6 +93,34 @@ async fn a_damaged_file_is_set_aside_and_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_in_the_place_of_an_entry_is_damage_and_holds_nobody_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(open(folder.path()).await);
+    let path = folder.path().join(ENTRY);
+    let pipe = |path: &Path| {
+        assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
+    };
+    let huge = |path: &Path| {
+        let file = std::fs::File::create(path).expect("created");
+        file.set_len(3 << 30).expect("it grows");
+    };
+    let inner = |path: &Path| std::fs::create_dir(path).expect("created");
+    let damages: [&dyn Fn(&Path); 3] = [&pipe, &huge, &inner];
+    for damage in damages {
+        damage(&path);
+        let store = open(folder.path()).await;
+        assert_eq!(load(&store).await, None);
+        assert!(!path.exists(), "it was set aside");
+        assert_eq!(store.problem(), None, "one entry doesn't tell of the store");
+        save(&store, &record("t", 7, 0)).await;
+        assert_eq!(load(&store).await, Some((7, "t".to_owned())));
+        std::fs::remove_file(&path).expect("removed");
+        // The name of a file that is set aside has the time in it.
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_later_version_wrote_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path()).await;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::entry::{Entry, Fault};
 use crate::observe::clock::Clock;
+use crate::secret::file::{self, Links, Refused};
 use crate::store::StoreError;
 
 /// Entries whose change is worth being noticed by others.
@@ -22,6 +23,8 @@ const LOCKS: &str = "locks";
 /// store's patience does, or nobody is told which lock it is.
 const LOCK: Duration = Duration::from_millis(2800);
 const LOCK_AGAIN: Duration = Duration::from_millis(2);
+/// No entry is longer.
+const LONGEST: u64 = 16 << 20;
 /// Shorter-lived entries are worth nothing after a power cut, so they need not survive one.
 const DURABLE: Duration = Duration::from_secs(60);
 /// Files set aside that are kept of each entry.
@@ -100,7 +103,8 @@ impl Folder {
     /// The lock, unless another process holds it.
     fn try_lock<'f>(&'f self, key: &'f str) -> Result<Option<Locked<'f>>, StoreError> {
         let path = self.lock_path(key);
-        let lock = private().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
+        let lock = file::open(private().write(true).create(true).truncate(false), &path, Links::Followed);
+        let lock = lock.map_err(at(&path))?;
         match lock.try_lock() {
             // A sweep may have removed the file meanwhile: whoever comes next locks another one.
             Ok(()) if is_at(&lock, &path) => Ok(Some(Locked { folder: self, key, _lock: lock })),
@@ -149,9 +153,13 @@ impl Folder {
 
     fn parse(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let path = self.path(key);
-        let bytes = match fs::read(&path) {
+        let bytes = match file::read(&path, LONGEST, Links::Followed) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A pipe, a folder, or a file of any length that somebody put there.
+            Err(error) if Refused::of(&error).is_some() || error.kind() == io::ErrorKind::IsADirectory => {
+                return Err(StoreError::Damaged { key: key.to_owned() });
+            }
             Err(error) => return Err(at(&path)(error)),
         };
         match Entry::parse(&bytes) {

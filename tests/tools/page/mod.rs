@@ -154,7 +154,7 @@ async fn it_reads_well_in_both_languages_and_themes_on_a_desk_and_on_a_phone() {
     browser
         .until_shown(
             "#events",
-            "shop 的 token 在 /cgi-bin/message/custom/send 被微信拒绝，140 ms 内换新，重放 37 个请求",
+            "shop 的 token 在 /cgi-bin/message/custom/send 被微信拒绝，140 ms 内换新，重试 37 个请求",
         )
         .await;
     browser.until_shown("#warnings", "主要来自 orders（71%）").await;

@@ -104,9 +104,12 @@ impl Watch {
         let Event { at, app, what, .. } = event;
         match what {
             Happened::Refreshed { outcome: Outcome::Failed, failure: Some(failure), generation, .. } => {
-                let ready =
-                    self.manager.handle(&app).is_some_and(|handle| handle.status().state == State::Ready);
-                if failure.permanent && ready && self.first(&app, "token_not_renewed", generation).await {
+                // By now there may be another one.
+                let holds = self.manager.handle(&app).is_some_and(|handle| {
+                    let status = handle.status();
+                    still_holds(generation, status.state, status.generation)
+                });
+                if failure.permanent && holds && self.first(&app, "token_not_renewed", generation).await {
                     let english = "the token can't be renewed, the present one still holds";
                     let chinese = "token 无法续期，当前 token 仍可用";
                     self.alerts.tell(trouble(at, &app, "token_not_renewed", &failure, english, chinese));
@@ -167,6 +170,11 @@ impl Watch {
     }
 }
 
+/// Whether the token that an app had when a fetch failed is still the one that serves requests.
+fn still_holds(then: Option<u64>, state: State, now: Option<u64>) -> bool {
+    state == State::Ready && then.is_some() && then == now
+}
+
 async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {
     loop {
         match from.recv().await {
@@ -217,5 +225,18 @@ fn of_quota(warning: Warning) -> Notice {
         caller: blame.caller,
         english: format!("{message}{who}"),
         chinese: format!("{chinese}{who_chinese}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, still_holds};
+
+    #[test]
+    fn a_failure_that_is_heard_of_late_concerns_no_later_token() {
+        assert!(still_holds(Some(1), State::Ready, Some(1)));
+        assert!(!still_holds(None, State::Ready, Some(1)), "there was none, and now there is one");
+        assert!(!still_holds(Some(1), State::Ready, Some(2)), "another came after it");
+        assert!(!still_holds(None, State::Starting, None));
     }
 }

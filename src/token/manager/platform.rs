@@ -46,18 +46,19 @@ impl Manager {
             return Ok(Some(handle));
         }
         let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
-        let record =
-            match self.0.deps.store.load_promptly(&grant::refresh_token_key(&component, &appid)).await {
-                Ok(Some(record)) => record,
-                Ok(None) => return Ok(None),
-                Err(error) => {
-                    let cause = format!(
-                        "whether this account has authorised the platform can't be told: {}",
-                        error.chain()
-                    );
-                    return Err(Unavailable { cause, errcode: None });
-                }
-            };
+        // A store that is late is waited for, although requests do: there is nothing else to serve
+        // them from.
+        let record = match self.0.deps.store.load(&grant::refresh_token_key(&component, &appid)).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let cause = format!(
+                    "whether this account has authorised the platform can't be told: {}",
+                    error.chain()
+                );
+                return Err(Unavailable { cause, errcode: None });
+            }
+        };
         let mut apps = self.0.apps();
         let Some(app) = apps.app_mut(platform) else { return Ok(None) };
         let (configured, by) = (app.main.shared.configured.load_full(), app.main.handle());

@@ -285,6 +285,24 @@ async fn first_use(accounts: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_first_used_while_the_store_is_late_is_served_once_it_answers() {
+    let redis = RedisServer::start().await;
+    let location = Location::Redis(store::redis::Target::parse(&redis.url()).expect("a Redis"));
+    let setup = Setup { apps: String::new(), ..Setup::default() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let platform = Platform::on(location, &redis.url(), 1, setup, folder).await;
+    redis.signal("STOP");
+    let path = format!("/@{}/cgi-bin/user/info?openid=o", appid(0));
+    let awake = async {
+        // Real time, which another process has: the store is late after 300 ms, and down after 3 s.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        redis.signal("CONT");
+    };
+    let (answer, ()) = tokio::join!(platform.gate.get(&path), awake);
+    assert_eq!(answer.errcode(), 0, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_accounts_dead_token_is_replaced_once_for_all_who_met_it() {
     let platform = Platform::with(1, "").await;
     let gate = &platform.gate;

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::until::{LOST, found, until};
 use tokio::time::Instant;
@@ -130,10 +131,17 @@ impl Watched {
     }
 }
 
-/// A port that nobody listens on at the moment.
+/// A port that nobody listens on at the moment. While others' connections have all of them, waits for one.
+#[expect(clippy::disallowed_methods, reason = "hardly ever, and in a test that can't go on anyway")]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("bound").port()
+    let give_up = Instant::now() + LOST;
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
+            Ok(listener) => return listener.local_addr().expect("bound").port(),
+            Err(error) => assert!(Instant::now() < give_up, "no port: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn spawn(folder: &Path, port: u16, arguments: &[String]) -> Child {

@@ -83,7 +83,7 @@ async fn an_app_that_gets_a_token_is_ok_and_the_token_is_not_shown() {
 #[tokio::test]
 async fn a_refused_address_is_named_with_what_to_do() {
     let mut account = account(CANARY);
-    account.whitelist = Some(Vec::new());
+    account.whitelist = Some(vec!["203.0.113.7".parse().unwrap()]);
     let ran = checked(&sandbox(vec![account]), app("shop", APPID, ""), &[]).await;
     assert_eq!(ran.code, Some(1));
     ran.says("shop FAILED: 40164, this machine's address is not in the account's IP whitelist");

@@ -25,7 +25,10 @@ const LONGEST: usize = 1024 * 1024;
 /// What the index page says.
 const INDEX: &[(&str, &str)] = &[
     ("GET /sandbox/state", "apps, their current tokens, what is set"),
-    ("POST /sandbox/apps", "add or replace: {appid, secret, kind?, whitelist?: [address]}"),
+    (
+        "POST /sandbox/apps",
+        "add or replace: {appid, secret, kind?, whitelist?: [address]}; with no address listed all may fetch tokens",
+    ),
     ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
     (
         "POST /sandbox/settings",
@@ -51,7 +54,7 @@ const INDEX: &[(&str, &str)] = &[
     ("GET /sandbox/blob", "?bytes= the digest of what media_id=blob-N downloads"),
     (
         "POST /sandbox/reset",
-        "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas and settings too",
+        "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas, settings and whitelists too",
     ),
 ];
 

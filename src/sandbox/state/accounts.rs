@@ -43,7 +43,7 @@ pub struct App {
     /// What sort of account it is.
     #[serde(default)]
     pub kind: AppKind,
-    /// Addresses that may fetch tokens; None: all.
+    /// Addresses that may fetch tokens; none listed: all.
     #[serde(default)]
     pub whitelist: Option<Vec<IpAddr>>,
     /// Which app of its corporation it is, in WeCom.
@@ -69,9 +69,8 @@ impl App {
     /// An IPv4 address matches its mapped form too; a caller on this machine's unix socket counts
     /// as 127.0.0.1.
     pub(in crate::sandbox) fn admits(&self, address: IpAddr) -> bool {
-        self.whitelist
-            .as_ref()
-            .is_none_or(|list| list.iter().any(|allowed| allowed.to_canonical() == address.to_canonical()))
+        let list = self.whitelist.as_deref().unwrap_or_default();
+        list.is_empty() || list.iter().any(|allowed| allowed.to_canonical() == address.to_canonical())
     }
 }
 
@@ -153,6 +152,12 @@ impl Accounts {
                 != (&authorizer.authorizer_appid, &authorizer.component_appid)
         });
         self.authorizers.push(authorizer);
+    }
+
+    /// Takes whitelists away and forgets which codes were used; the accounts stay.
+    pub(in crate::sandbox) fn forget(&mut self) {
+        self.apps.iter_mut().for_each(|app| app.whitelist = None);
+        self.used_codes.clear();
     }
 
     pub(in crate::sandbox) fn apps(&self) -> &[App] {

@@ -84,13 +84,15 @@ impl World {
         self.arrivals.subscribe()
     }
 
-    /// Forgets journal, counts, faults and lag; with `all` everything but the accounts.
+    /// Forgets journal, counts, faults and lag; with `all` everything but the accounts and their
+    /// secrets.
     pub(in crate::sandbox) fn forget(&self, all: bool) {
         let mut state = self.state();
         state.faults.clear();
         state.lags.clear();
         if all {
-            let accounts = std::mem::take(&mut state.accounts);
+            let mut accounts = std::mem::take(&mut state.accounts);
+            accounts.forget();
             *state = State { accounts, ..State::default() };
         }
         self.journal().clear();

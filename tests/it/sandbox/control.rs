@@ -1,7 +1,7 @@
 //! The control API over HTTP.
 
 use serde_json::json;
-use wxgate::sandbox::{Kind, OFFICIAL_ACCOUNT};
+use wxgate::sandbox::{App, AppKind, Authorizer, Kind, OFFICIAL_ACCOUNT, Options, SECRET};
 
 use super::client::{Caller, token_of};
 
@@ -116,4 +116,44 @@ async fn resetting_all_brings_the_beginning_back() {
     assert_eq!(caller.verdict(&token).await, 40001);
     assert_eq!(caller.get("/sandbox/settings").await.json()["grace_ms"], 300_000);
     assert_eq!(caller.stable(false).await.errcode(), 0);
+}
+
+#[tokio::test]
+async fn a_whitelist_is_taken_away_by_none_by_an_empty_one_and_by_a_reset_of_all() {
+    let caller = Caller::new();
+    let account =
+        |whitelist: &[&str]| json!({"appid": OFFICIAL_ACCOUNT, "secret": SECRET, "whitelist": whitelist});
+    let bare = json!({"appid": OFFICIAL_ACCOUNT, "secret": SECRET});
+    for (target, order) in
+        [("/sandbox/apps", bare), ("/sandbox/apps", account(&[])), ("/sandbox/reset", json!({"all": true}))]
+    {
+        caller.order("POST", "/sandbox/apps", &account(&["203.0.113.7"])).await;
+        assert_eq!(caller.stable(false).await.errcode(), 40164);
+        caller.order("POST", "/sandbox/reset", &json!({})).await;
+        assert_eq!(caller.stable(false).await.errcode(), 40164, "a reset of all alone does it");
+        caller.order("POST", target, &order).await;
+        assert_eq!(caller.stable(false).await.errcode(), 0, "{target} {order}");
+    }
+}
+
+#[tokio::test]
+async fn an_authorisations_code_is_good_once_until_a_reset_of_all() {
+    let caller = Caller::with(Options {
+        apps: vec![App::new("wxcomponent", SECRET, AppKind::Component)],
+        authorizers: vec![Authorizer::new("wxcomponent", "wxauthorizer", "refresh")],
+        ..Options::default()
+    });
+    let query = async || {
+        let body = json!({
+            "component_appid": "wxcomponent", "component_appsecret": SECRET, "component_verify_ticket": "t",
+        });
+        let token = caller.post("/cgi-bin/component/api_component_token", body.to_string()).await.json();
+        let token = token["component_access_token"].as_str().expect("a token").to_owned();
+        let target = format!("/cgi-bin/component/api_query_auth?component_access_token={token}");
+        let body = json!({"component_appid": "wxcomponent", "authorization_code": "code"});
+        caller.post(&target, body.to_string()).await.errcode()
+    };
+    assert_eq!((query().await, query().await), (0, 61010));
+    caller.order("POST", "/sandbox/reset", &json!({"all": true})).await;
+    assert_eq!(query().await, 0);
 }

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use super::caller::CallError;
 use super::screen::Screen;
 use crate::app::{self, Resolver, Running, StartError, Surroundings};
 use crate::config::{Config, Problems};
@@ -125,27 +126,75 @@ impl Stage {
         self.sandbox.journal(None).last().map_or(0, |entry| entry.seq)
     }
 
-    /// What WeChat saw since, but for questions about quotas: wxgate asks these by itself, whenever it
-    /// wants to know.
+    /// What WeChat saw since, but for questions about quotas: wxgate asks these by itself, whenever
+    /// it wants to know.
     pub(super) fn since(&self, seen: u64) -> Vec<Entry> {
-        let mut entries = self.sandbox.journal(None);
-        entries.retain(|entry| entry.seq > seen && entry.path != QUOTA);
+        let mut entries = self.all_since(seen);
+        entries.retain(|entry| entry.path != QUOTA);
         entries
     }
 
-    /// How many tokens were fetched from WeChat.
-    pub(super) fn fetches(&self) -> u64 {
-        self.sandbox.counts().fetches
+    fn all_since(&self, seen: u64) -> Vec<Entry> {
+        let mut entries = self.sandbox.journal(None);
+        entries.retain(|entry| entry.seq > seen);
+        entries
     }
 
-    /// Somebody else, with the same secret, makes WeChat issue another token: the one in use is
-    /// dead at once.
-    pub(super) fn kill_token(&self) {
-        self.sandbox.rotate(APPID);
+    /// Somebody else, with the same secret, makes WeChat issue another token, so that the one in
+    /// use is dead at once; then `calls` are made. Gives their outcome, and what WeChat saw.
+    ///
+    /// A question about quotas that meets the dead token may have it replaced before any call gets
+    /// there. Then all is done again.
+    pub(super) async fn with_a_dead_token<T>(
+        &self,
+        calls: impl AsyncFn() -> Result<T, CallError>,
+    ) -> Result<(T, Vec<Entry>), CallError> {
+        let mut tries = 5;
+        loop {
+            let seen = self.seen();
+            self.sandbox.rotate(APPID);
+            let outcome = calls().await?;
+            tries -= 1;
+            let met = |entry: &Entry| entry.path == QUOTA && entry.errcode == Some(40001);
+            if tries == 0 || !self.all_since(seen).iter().any(met) {
+                return Ok((outcome, self.since(seen)));
+            }
+        }
     }
 }
 
 /// The port if nobody listens on it, else 0, which takes any free one.
 fn free(port: u16) -> u16 {
     TcpListener::bind(("127.0.0.1", port)).map_or(0, |_| port)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use bytes::Bytes;
+
+    use super::super::caller;
+    use super::{QUOTA, Stage};
+
+    #[tokio::test]
+    async fn a_question_about_quotas_that_meets_the_dead_token_first_spoils_no_step() {
+        let stage = Stage::set(true).await.expect("a stage");
+        let address = stage.address.as_str();
+        let tries = Cell::new(0);
+        let calls = async || {
+            tries.set(tries.get() + 1);
+            if tries.get() == 1 {
+                let question = Bytes::from_static(b"{\"cgi_path\":\"/cgi-bin/user/info\"}");
+                caller::post(address, QUOTA, "application/json", question).await?;
+            }
+            caller::get(address, "/cgi-bin/user/info?openid=alice").await.map(|_| ())
+        };
+        let ((), entries) = stage.with_a_dead_token(calls).await.expect("answers");
+        assert_eq!(tries.get(), 2);
+        let seen: Vec<_> = entries.iter().map(|entry| (&*entry.path, entry.errcode)).collect();
+        let call = "/cgi-bin/user/info";
+        assert_eq!(seen, [(call, Some(40001)), ("/cgi-bin/stable_token", Some(0)), (call, Some(0))]);
+        stage.strike().await;
+    }
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
-use super::seen::{USER_INFO, is_user};
+use super::seen::{STABLE_TOKEN, USER_INFO, is_user};
 
 /// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at
 /// first.
@@ -17,20 +17,9 @@ const CALLS: usize = 4;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     screen.say(&format!("{CALLERS} services make {CALLS} calls each, all at the same time."));
-    let fetches = stage.fetches();
-    let seen = stage.seen();
-    stage.kill_token();
-    let address: Arc<str> = stage.address.as_str().into();
-    let mut callers = JoinSet::new();
-    for number in 0..CALLERS {
-        callers.spawn(calls(Arc::clone(&address), number));
-    }
-    let mut right = 0;
-    while let Some(ended) = callers.join_next().await {
-        right += ended.unwrap_or(0);
-    }
-    let fetched = stage.fetches() - fetches;
-    let entries = stage.since(seen);
+    let all = async || Ok(all_call(&stage.address).await);
+    let (right, entries) = stage.with_a_dead_token(all).await?;
+    let fetched = entries.iter().filter(|entry| entry.path == STABLE_TOKEN).count();
     let rejected = entries.iter().filter(|entry| entry.errcode == Some(40001)).count();
 
     screen.show("right answers", &format!("{right} of {}", CALLERS * CALLS));
@@ -41,6 +30,20 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
         "everybody was answered, and all of them together caused one fetch",
     );
     Ok(())
+}
+
+/// How many calls of all callers brought the right user.
+async fn all_call(address: &str) -> usize {
+    let address: Arc<str> = address.into();
+    let mut callers = JoinSet::new();
+    for number in 0..CALLERS {
+        callers.spawn(calls(Arc::clone(&address), number));
+    }
+    let mut right = 0;
+    while let Some(ended) = callers.join_next().await {
+        right += ended.unwrap_or(0);
+    }
+    right
 }
 
 /// How many of one caller's calls brought the right user.

@@ -11,12 +11,12 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     screen.say(
         "Another program fetched a token with the same secret, so WeChat no longer takes ours. wxgate can't know yet.",
     );
-    stage.kill_token();
-    let seen = stage.seen();
-    let began = Instant::now();
-    let answer = caller::get(&stage.address, &format!("{USER_INFO}?openid=bob")).await?;
-    let took = began.elapsed();
-    let entries = stage.since(seen);
+    let call = async || {
+        let began = Instant::now();
+        let answer = caller::get(&stage.address, &format!("{USER_INFO}?openid=bob")).await?;
+        Ok((answer, began.elapsed()))
+    };
+    let ((answer, took), entries) = stage.with_a_dead_token(call).await?;
 
     screen.show("service sent", &format!("GET {USER_INFO}?openid=bob"));
     show_seen(screen, &entries);

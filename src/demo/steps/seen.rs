@@ -9,7 +9,7 @@ use crate::sandbox::Entry;
 /// What the tour's calls ask for.
 pub(super) const USER_INFO: &str = "/cgi-bin/user/info";
 /// Where the proxy fetches tokens.
-const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
+pub(super) const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
 
 /// Whether WeChat took the call for this user and answered it.
 pub(super) fn is_user(answer: &Answer, openid: &str) -> bool {

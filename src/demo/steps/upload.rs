@@ -18,11 +18,10 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     let file: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(FILE_BYTES).collect();
     let body = multipart(&file);
     let sent = hex(digest(&SHA256, &body));
-    stage.kill_token();
-    let seen = stage.seen();
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let answer = caller::post(&stage.address, &format!("{UPLOAD}?type=image"), &content_type, body).await?;
-    let entries = stage.since(seen);
+    let target = format!("{UPLOAD}?type=image");
+    let upload = async || caller::post(&stage.address, &target, &content_type, body.clone()).await;
+    let (answer, entries) = stage.with_a_dead_token(upload).await?;
     let media_id = answer.text("media_id");
     let download = caller::get(&stage.address, &format!("/cgi-bin/media/get?media_id={media_id}")).await?;
 

@@ -6,6 +6,7 @@ mod browser;
 #[expect(dead_code, reason = "shared with the tests of the proxy, which look at more")]
 #[path = "../harness.rs"]
 mod harness;
+mod installer;
 #[expect(dead_code, reason = "shared with the tests of the store, which look at more")]
 #[path = "../redis_server.rs"]
 mod redis_server;

@@ -4,25 +4,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::installer::output;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-fn output(command: &mut Command) -> Output {
-    let output = command.output().expect("a program that can be started");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    output
-}
-
 /// What the command prints.
 fn told(command: &mut Command) -> String {
-    String::from_utf8(output(command).stdout).expect("text")
+    output(command).unwrap_or_else(|said| panic!("{said}"))
 }
 
 /// What the steps of a release have made.
@@ -51,7 +46,7 @@ impl Release {
     }
 
     fn pack(&self, out: &str, steps: &[&str]) {
-        output(
+        told(
             Command::new(format!("{ROOT}/deploy/release/run"))
                 .arg("--binary")
                 .arg(self.at("program"))
@@ -135,7 +130,7 @@ fn the_archive_holds_what_a_machine_without_packages_needs() {
 fn the_image_holds_the_binary_and_nothing_to_run_beside_it() {
     let release = Release::of(&["stage", "image"]);
     let folder = tempfile::tempdir().unwrap();
-    output(Command::new("tar").arg("-xf").arg(release.image()).arg("-C").arg(folder.path()));
+    told(Command::new("tar").arg("-xf").arg(release.image()).arg("-C").arg(folder.path()));
     let json = |name: &str| -> Value {
         serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap()
     };
@@ -186,7 +181,7 @@ fn the_image_holds_the_binary_and_nothing_to_run_beside_it() {
     }
     // There is such a command.
     let words = health[2..].iter().map(|word| word.as_str().unwrap());
-    output(Command::new(env!("CARGO_BIN_EXE_wxgate")).args(words).arg("--help"));
+    told(Command::new(env!("CARGO_BIN_EXE_wxgate")).args(words).arg("--help"));
 }
 
 #[test]
@@ -203,14 +198,14 @@ fn packing_the_same_again_gives_the_same_bytes() {
 fn the_signature_is_of_the_checksums_and_these_of_the_files() {
     let release = Release::of(&["stage", "tarball", "image", "sums"]);
     let keys = ["-G", "-W", "-p", "key.pub", "-s", "key.sec"];
-    output(Command::new("minisign").args(keys).current_dir(release.path()));
+    told(Command::new("minisign").args(keys).current_dir(release.path()));
     release.pack("out", &["sign"]);
     assert!(release.verifies("out/SHA256SUMS"));
     let sums = fs::read_to_string(release.at("out/SHA256SUMS")).unwrap();
     fs::write(release.at("forged"), sums.replacen(' ', "0 ", 1)).unwrap();
     assert!(!release.verifies("forged"));
     assert_eq!(sums.lines().count(), 2, "{sums}");
-    output(
+    told(
         Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(release.at("out")),
     );
 }
@@ -247,10 +242,10 @@ fn the_debian_package_has_all_that_it_names_and_its_unit_starts_what_is_in_it() 
     let scripts = Path::new(ROOT).join(package["maintainer-scripts"].as_str().unwrap());
     for script in fs::read_dir(scripts).unwrap() {
         let script = script.unwrap().path();
-        output(Command::new("sh").arg("-n").arg(&script));
+        told(Command::new("sh").arg("-n").arg(&script));
         assert!(fs::read_to_string(&script).unwrap().contains("\n#DEBHELPER#\n"), "{script:?}");
     }
-    output(Command::new("bash").arg("-n").arg(release.at("stage/completions/wxgate.bash")));
+    told(Command::new("bash").arg("-n").arg(release.at("stage/completions/wxgate.bash")));
 }
 
 #[test]

@@ -10,10 +10,11 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::monitoring::promtool;
-use super::programs::{compose_schema, output};
+use super::programs::compose_schema;
 use super::secrets::MOUNTED;
 use super::yaml::{document, parse};
 use super::{deployed, read};
+use crate::installer::output;
 use crate::until::until;
 
 fn compose() -> Value {

@@ -7,9 +7,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::form::{forms, list};
-use super::programs::output;
 use super::yaml::document;
 use super::{deployed, read};
+use crate::installer::output;
 
 /// Of Debian's package `prometheus`, as `tests/run` has unpacked it or as it is installed.
 pub(super) fn promtool(arguments: &[&str], file: &Path) -> String {

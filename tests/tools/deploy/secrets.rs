@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::programs::output;
+use crate::installer::output;
 
 pub(super) const MOUNTED: &str = "/run/secrets";
 

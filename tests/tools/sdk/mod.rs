@@ -4,7 +4,6 @@ mod callback;
 mod events;
 mod exported;
 mod guide;
-mod installer;
 mod javascript;
 mod node;
 mod tour;

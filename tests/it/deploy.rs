@@ -35,12 +35,21 @@ fn closed_folder() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(closed).tempdir().unwrap()
 }
 
-/// The bytes in what a file says behind `key`: `8G`, `2g`, `256m`.
+/// The bytes in what a file says behind `key`.
 fn size(file: &str, key: &str) -> u64 {
     let text = read(file);
-    let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("a line");
-    let (number, unit) = line.split(',').next().unwrap().split_at(line.find(['g', 'G', 'm']).unwrap());
+    bytes(text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("a line"))
+}
+
+/// `8G`, `2g` or `256m`, up to a comma.
+fn bytes(size: &str) -> u64 {
+    let (number, unit) = size.split(',').next().unwrap().split_at(size.find(['g', 'G', 'm']).unwrap());
     number.trim().parse::<u64>().unwrap() << if unit == "m" { 20 } else { 30 }
+}
+
+/// The most that a configuration takes, on a machine like a server.
+fn most(toml: &str) -> u64 {
+    wxgate::app::most_memory(&load(&toml.replace("[server]\n", "[server]\nworkers = 8\n"))).bytes()
 }
 
 #[test]
@@ -51,16 +60,57 @@ fn the_configuration_of_the_image_loads_without_a_warning() {
 
 #[test]
 fn the_memory_limits_that_are_shipped_fit_what_is_taken_at_most() {
-    let most = |toml: &str| wxgate::app::most_memory(&load(toml)).bytes();
     let unit = size("deploy/systemd/wxgate.service", "MemoryMax=");
     for workers in [1, 2, 4, 8, 16, 64] {
-        let defaults = most(&format!("[server]\nworkers = {workers}\n{APP}"));
+        let defaults = load(&format!("[server]\nworkers = {workers}\n{APP}"));
+        let defaults = wxgate::app::most_memory(&defaults).bytes();
         assert!(defaults < unit, "{defaults} bytes with {workers} workers, of {unit}");
     }
     let spool = size("deploy/docker/compose.yaml", "- /tmp:size=");
     assert_eq!(spool, 256 << 20);
     let folder = closed_folder();
-    let taken = spool + most(&image(folder.path()).replace("[server]\n", "[server]\nworkers = 8\n"));
+    let taken = spool + most(&image(folder.path()));
     let container = size("deploy/docker/compose.yaml", "mem_limit:");
+    assert!(taken < container, "{taken} bytes of {container}");
+}
+
+#[test]
+fn docker_run_mounts_publishes_and_allows_what_the_configuration_beside_it_takes() {
+    let page = read("docs/en/deployment.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("Image\n")).unwrap();
+    let block = |info: &str| {
+        let rest = section.split(&format!("\n```{info}\n")).nth(1).unwrap();
+        rest.split("\n```").next().unwrap().to_owned()
+    };
+    let (toml, script) = (block("toml parsed"), block("sh parsed").replace("\\\n", " "));
+    let words: Vec<&str> = script.split("docker run -d ").nth(1).unwrap().split_whitespace().collect();
+    let values = |option: &str| -> Vec<&str> {
+        let pairs = words.windows(2).filter(|pair| pair[0] == option);
+        pairs.map(|pair| pair[1].trim_matches('"')).collect()
+    };
+
+    let mounted: Vec<_> = values("-v").into_iter().map(|mount| mount.split(':').nth(1).unwrap()).collect();
+    assert!(mounted.contains(&"/etc/wxgate/wxgate.toml"), "{mounted:?}");
+    let paths =
+        || toml.split('"').map(|text| text.trim_start_matches("file:")).filter(|path| path.starts_with('/'));
+    assert_eq!(paths().count(), 3);
+    for path in paths() {
+        assert!(mounted.iter().any(|folder| Path::new(path).starts_with(folder)), "{path} is not mounted");
+    }
+    let inside: Vec<_> = values("-p").into_iter().map(|port| port.rsplit(':').next().unwrap()).collect();
+    let listening = toml.split("0.0.0.0:").skip(1).map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(inside, listening.collect::<Vec<_>>());
+    assert!(values("-p").iter().all(|port| port.starts_with("127.0.0.1:")), "a key in clear on the network");
+
+    let folder = closed_folder();
+    for name in ["shop", "admin-token"] {
+        std::fs::write(folder.path().join(name), "0123456789abcdef".repeat(4)).unwrap();
+    }
+    let toml = toml.replace("PASTE", &"0123456789abcdef".repeat(4));
+    let toml = toml.replace("/etc/wxgate/secrets", folder.path().to_str().unwrap());
+    assert_eq!(load(&toml).warnings.len(), 0);
+    let spool = bytes(values("--tmpfs")[0].split_once("size=").unwrap().1);
+    assert!(spool == 256 << 20 && toml.contains("spool = \"256MiB\""), "{spool}");
+    let (taken, container) = (spool + most(&toml), bytes(values("--memory")[0]));
     assert!(taken < container, "{taken} bytes of {container}");
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pulldown_cmark::{Event, Parser, Tag};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -95,16 +96,28 @@ fn entries<const N: usize>(expected: [(&str, &str, &str); N]) -> BTreeSet<(Strin
 fn the_archive_holds_what_a_machine_without_packages_needs() {
     let release = Release::of(&["stage", "tarball"]);
     let prefix = format!("wxgate-{VERSION}-x86_64-linux");
-    let (man, rest): (BTreeSet<_>, BTreeSet<_>) = listed(&release.tarball())
-        .into_iter()
-        .filter(|entry| entry.2 != prefix)
-        .map(|(mode, owner, name)| {
-            (mode, owner, name.strip_prefix(&format!("{prefix}/")).unwrap().to_owned())
-        })
-        .partition(|entry| entry.2.starts_with("man/"));
+    let entry = |(mode, owner, name): (String, String, String)| {
+        Some((mode, owner, name.strip_prefix(&prefix)?.strip_prefix('/')?.to_owned()))
+    };
+    let is_read = |entry: &(String, String, String)| {
+        ["man/", "docs/", "deploy/", "config/"].iter().any(|folder| entry.2.starts_with(folder))
+    };
+    let (read, rest): (BTreeSet<_>, BTreeSet<_>) =
+        listed(&release.tarball()).into_iter().filter_map(entry).partition(is_read);
     let file = |name| ("-rw-r--r--", "0/0", name);
-    let pages = entries([file("man/wxgate.1"), file("man/wxgate-serve.1")]);
-    assert!(man.is_superset(&pages), "{man:?}");
+    let some = entries([
+        file("man/wxgate.1"),
+        file("man/wxgate-serve.1"),
+        file("docs/en/index.md"),
+        file("docs/zh/sdk/wxjava.md"),
+        file("docs/zh/images/status-page.png"),
+        file("config/wxgate.toml"),
+        file("deploy/docker/compose.yaml"),
+        ("-rwxr-xr-x", "0/0", "deploy/docker/prepare"),
+        // In the repository these lead elsewhere.
+        file("deploy/helm/wxgate/files/alerts.yml"),
+    ]);
+    assert!(read.is_superset(&some), "{read:?}");
     let folder = |name| ("drwxr-xr-x", "0/0", name);
     let expected = entries([
         ("-rwxr-xr-x", "0/0", "wxgate"),
@@ -113,17 +126,70 @@ fn the_archive_holds_what_a_machine_without_packages_needs() {
         file("LICENSES"),
         file("README.md"),
         file("README.zh-CN.md"),
+        file("SECURITY.md"),
         file("wxgate.service"),
         file("wxgate.toml"),
         folder("completions"),
         file("completions/_wxgate"),
         file("completions/wxgate.bash"),
         file("completions/wxgate.fish"),
-        folder("examples"),
-        file("examples/wxgate.toml"),
+        folder("config"),
+        folder("deploy"),
+        folder("docs"),
         folder("man"),
     ]);
     assert_eq!(rest, expected);
+}
+
+/// The Markdown files below a folder, each with its path from there.
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path.strip_prefix(folder).expect("below it").to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_page_is_packed_and_what_it_leads_to_is_packed_too_or_on_the_web() {
+    let release = Release::of(&["stage"]);
+    let packed = release.at("stage/doc");
+    let root = Path::new(ROOT);
+    for book in ["docs/en", "docs/zh"] {
+        for page in pages(&root.join(book)) {
+            assert!(packed.join(book).join(&page).exists(), "{book}: {page:?}");
+        }
+    }
+    // At the commit that was released, where what was left out is.
+    let ours = format!("https://github.com/wxgate/wxgate/blob/v{VERSION}/");
+    let [mut within, mut without] = [0, 0];
+    for page in pages(&packed) {
+        let text = fs::read_to_string(packed.join(&page)).unwrap();
+        for event in Parser::new(&text) {
+            let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event else {
+                continue;
+            };
+            let file = dest_url.split('#').next().unwrap();
+            if let Some(left_out) = file.strip_prefix(&ours) {
+                assert!(root.join(left_out).exists(), "{page:?}: {dest_url}");
+                assert!(!packed.join(left_out).exists(), "{page:?}: {dest_url} is packed");
+                without += 1;
+            } else if !file.contains(':') {
+                let target = packed.join(&page).parent().unwrap().join(file);
+                assert!(file.is_empty() || target.exists(), "{page:?}: {dest_url}");
+                within += 1;
+            }
+        }
+    }
+    assert!(within > 500 && (10..100).contains(&without), "{within} within, {without} without");
 }
 
 #[test]
@@ -231,6 +297,8 @@ fn the_debian_package_has_all_that_it_names_and_its_unit_starts_what_is_in_it() 
         let path = staged.unwrap_or_else(|| Path::new(ROOT).join(from));
         let there = match from.split_once('*') {
             None => path.is_file(),
+            // A folder and all below it.
+            Some((_, "*/*")) => path.ancestors().nth(2).unwrap().is_dir(),
             Some((_, ending)) => fs::read_dir(path.parent().unwrap())
                 .unwrap()
                 .any(|entry| entry.unwrap().file_name().to_str().unwrap().ends_with(ending)),

@@ -268,3 +268,31 @@ fn prometheus_and_grafana_find_each_other_and_wxgate() {
         assert_eq!(Path::new(&mounted("grafana", &to)), Path::new("./grafana").join(file));
     }
 }
+
+/// Whether `.dockerignore` lets a file into the build's context: the last line that speaks of it decides.
+fn is_in_context(file: &str) -> bool {
+    let text = read(&deployed("../.dockerignore"));
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut deciding = lines.filter(|line| {
+        let pattern = line.trim_start_matches('!');
+        match pattern.strip_prefix("**/") {
+            Some(name) => file.split('/').any(|part| part == name),
+            None => Path::new(file).starts_with(pattern),
+        }
+    });
+    deciding.next_back().is_none_or(|line| line.starts_with('!'))
+}
+
+#[test]
+fn the_dockerfile_gets_what_the_build_reads_and_none_of_the_secrets_beside_it() {
+    let script = read(&deployed("../build.rs"));
+    let read_by_it = script.split('"').filter(|text| text.starts_with("deploy/") && text.ends_with(".c"));
+    let read_by_it: BTreeSet<_> = read_by_it.collect();
+    assert!(!read_by_it.is_empty());
+    for file in read_by_it.into_iter().chain(["Cargo.toml", "Cargo.lock", "build.rs", "src/main.rs"]) {
+        assert!(deployed("..").join(file).exists() && is_in_context(file), "{file}");
+    }
+    for file in ["deploy/docker/secrets/shop", "deploy/release/run", ".git/config", "target/release/wxgate"] {
+        assert!(!is_in_context(file), "{file}");
+    }
+}

@@ -42,6 +42,17 @@ fn left_out(tree: &Tree) -> Vec<String> {
     found
 }
 
+/// The blocks that wait for a time, and not for what they need: on a slow machine that takes longer.
+fn hasty(tree: &Tree) -> Vec<String> {
+    let blocks = tree.pages.iter().flat_map(|page| marked(page, Mark::Run).map(move |block| (page, block)));
+    let hasty = blocks.filter(|(_, (_, block))| block.text.contains("sleep "));
+    hasty
+        .map(|(page, (line, _))| {
+            page.tell(line, "it sleeps: let it wait for the answer: curl --retry-connrefused")
+        })
+        .collect()
+}
+
 /// What goes wrong on the pages that have blocks to run.
 fn problems(tree: &Tree) -> Vec<String> {
     let ours = tree.pages.iter().filter(|page| original(page) == page.name && !is_followed(tree, page));
@@ -118,6 +129,21 @@ fn a_block_that_is_marked_run_and_that_nobody_runs_is_found() {
     );
     // Others follow the page that fails.
     assert_eq!(problems(&tree), [""; 0]);
+}
+
+#[test]
+fn no_block_that_is_run_guesses_how_long_a_start_takes() {
+    Tree::real().holds("blocks that sleep", hasty);
+}
+
+#[test]
+fn a_block_that_sleeps_is_found() {
+    let tree = Tree::of(&[
+        ("README.md", "```sh run\nwxgate sandbox & sleep 1\n```\n```sh untried\nsleep 1\n```\n"),
+        ("docs/zh/a.md", "```sh run\ncurl --retry 5 http://127.0.0.1:9080/\n```\n"),
+    ]);
+    let found = hasty(&tree);
+    assert!(found.len() == 1 && found[0].starts_with("README.md:1: it sleeps"), "{found:?}");
 }
 
 #[test]

@@ -22,9 +22,10 @@
 //! - the command line and [`demo`], the tour; [`app`], the composition root, which knows all below;
 //! - [`config`] reads the file and builds the options that each module owns;
 //! - [`sandbox`] is the fake WeChat, which shares no code with what it is there to test;
-//! - [`admin`] is the status page, API and metrics; [`callback`] takes WeChat's pushes; [`pipeline`]
-//!   takes callers' requests. They are [`server::Handler`]s;
-//! - [`alert`] tells people, [`export`] writes tokens for services that can't come through the proxy;
+//! - [`admin`] is the status page, API and metrics; [`callback`] takes WeChat's pushes;
+//!   [`pipeline`] takes callers' requests. They are [`server::Handler`]s;
+//! - [`alert`] tells people, [`export`] writes tokens for services that can't come through the
+//!   proxy;
 //! - [`quota`] counts and limits, [`token`] keeps credentials alive; neither knows the other;
 //! - [`store`] is memory, files or Redis; [`server`] the callers' side, [`upstream`] WeChat's;
 //! - [`wechat`] and [`message`] are vocabulary without I/O: kinds, catalogue, errcodes; headers,

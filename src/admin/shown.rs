@@ -39,8 +39,8 @@ pub type Activity = Arc<dyn Fn() -> view::quota::Activity + Send + Sync>;
 /// Clears the quota counters of the app with this name at WeChat, or the one of an endpoint; `None`
 /// if there is no such app.
 pub type Clear = Arc<dyn Fn(&str, Option<&str>) -> Option<Pending<view::quota::Cleared>> + Send + Sync>;
-/// Has wxgate's own counters and budgets of the app with this name begin anew; `None` if there is no
-/// such app.
+/// Has wxgate's own counters and budgets of the app with this name begin anew; `None` if there is
+/// no such app.
 pub type Reset = Arc<dyn Fn(&str) -> Option<Pending<view::quota::Reset>> + Send + Sync>;
 /// Asks WeChat what it remembers of the request with this `rid`, for the app with this name; `None`
 /// if there is no such app.

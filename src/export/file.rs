@@ -161,7 +161,8 @@ fn sum(text: &[u8]) -> String {
     hex(digest(&SHA256, text))
 }
 
-/// A file that is too long to be one of ours reads as if it were empty: it is replaced as others are.
+/// A file that is too long to be one of ours reads as if it were empty: it is replaced as others
+/// are.
 fn unless_long(read: io::Result<Zeroizing<Vec<u8>>>) -> io::Result<Zeroizing<Vec<u8>>> {
     match read {
         Err(error) if matches!(Refused::of(&error), Some(Refused::TooLong(_))) => Ok(Zeroizing::default()),

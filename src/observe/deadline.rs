@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A limit whose end is noticed so late was missed by the process, which stood still: stopped by a
-/// signal, or paused with its machine. What came meanwhile isn't read yet, and has as much time more.
+/// signal, or paused with its machine. What came meanwhile isn't read yet, and has as much time
+/// more.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Ready with the error when the limit has passed. The clock itself is asked first, `now`: a peer

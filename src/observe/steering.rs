@@ -1,7 +1,8 @@
 //! Characters that steer a terminal, or the order of what is beside them, and show nothing.
 
 /// Whether a character is none to show: a control character, a separator of lines or paragraphs
-/// (Unicode's Zl and Zp), or one that formats (Cf), such as those that turn the direction of a text.
+/// (Unicode's Zl and Zp), or one that formats (Cf), such as those that turn the direction of a
+/// text.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(

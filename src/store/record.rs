@@ -153,8 +153,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Whether it should be written anew: it is in clear although there is a key, or sealed with the
-    /// former one.
+    /// Whether it should be written anew: it is in clear although there is a key, or sealed with
+    /// the former one.
     pub(super) fn is_stale(&self, seal: Option<&Seal>) -> bool {
         let Some(present) = seal.and_then(Seal::key_id) else { return false };
         self.sealed.as_deref().is_none_or(|sealed| key_id(sealed) != present)

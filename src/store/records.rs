@@ -67,7 +67,8 @@ impl Store {
         self.save_unless(key, record, is_irreplaceable(key)).await
     }
 
-    /// The same, over what can't be had again as well: for what takes the place of that for certain.
+    /// The same, over what can't be had again as well: for what takes the place of that for
+    /// certain.
     pub async fn save_over_refused(&self, key: &str, record: &Record) -> Result<Saved, StoreError> {
         self.save_unless(key, record, false).await
     }

@@ -67,8 +67,8 @@ impl Seal {
         Ok(Self { present: Some(Arc::new(Key::new(present)?)), former, accept_unsealed: false })
     }
 
-    /// Opens what was sealed with `former`, and seals nothing: for replicas beside others that begin
-    /// to seal.
+    /// Opens what was sealed with `former`, and seals nothing: for replicas beside others that
+    /// begin to seal.
     ///
     /// # Errors
     /// It isn't 32 bytes in base64 or hex.

@@ -200,8 +200,8 @@ impl Grant {
         }
     }
 
-    /// Has the store take the one held, also over what it refuses: nothing that is known for certain
-    /// is newer.
+    /// Has the store take the one held, also over what it refuses: nothing that is known for
+    /// certain is newer.
     pub(super) async fn save(&mut self, store: &Store, key: &str) -> Result<(), StoreError> {
         let Some(held) = &self.held else { return Ok(()) };
         match store.save_over_refused(key, held).await? {

@@ -189,8 +189,8 @@ impl Limits {
         limits
     }
 
-    /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of the
-    /// app, and those of all apps that concern one of `callers`, or all. The names of these.
+    /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of
+    /// the app, and those of all apps that concern one of `callers`, or all. The names of these.
     ///
     /// # Errors
     /// The store failed.

@@ -27,8 +27,8 @@ pub(super) const MARK: char = '#';
 const RESET: &str = "#reset ";
 /// No day has more of anything; beyond it Redis' scripts can't count by ones.
 const LARGEST_TOTAL: u64 = 1 << 53;
-/// So often nothing begins anew within a day; a larger count is no operator's, and leaves no room for
-/// the next one.
+/// So often nothing begins anew within a day; a larger count is no operator's, and leaves no room
+/// for the next one.
 const MOST_RESETS: u64 = 999_999;
 
 /// What a counter came to; none where what is there can't be one, and was left alone.

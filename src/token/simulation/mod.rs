@@ -4,9 +4,11 @@
 //!
 //! A seed settles all delays, rotations and faults. What must hold, whatever the schedule:
 //!
-//! - No fetch while the token lives, but for a while after a fault: a lost lease costs a fetch, never a wrong token.
+//! - No fetch while the token lives, but for a while after a fault: a lost lease costs a fetch,
+//!   never a wrong token.
 //! - No older token over a newer one, in the store as in each replica.
-//! - Nobody waits longer than `refresh_wait`, and once all is quiet, every replica holds the live token.
+//! - Nobody waits longer than `refresh_wait`, and once all is quiet, every replica holds the live
+//!   token.
 //!
 //! `WXGATE_SIMULATION_SEEDS=FIRST..END` explores others than the usual ones.
 

@@ -228,8 +228,8 @@ impl RefreshTask {
     }
 }
 
-/// That the store as a whole is down, or a record refused, it tells itself, once; what else concerns
-/// this app is told here.
+/// That the store as a whole is down, or a record refused, it tells itself, once; what else
+/// concerns this app is told here.
 fn store_failed(app: &str, error: &StoreError) {
     let told = matches!(error, StoreError::Late | StoreError::Down | StoreError::Timeout(_));
     if !told && error.refusal().is_none() {

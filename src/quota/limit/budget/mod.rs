@@ -327,7 +327,8 @@ impl Budget {
         if turn.day == day { turn.resets } else { 0 }
     }
 
-    /// It began anew on `day`, for the `resets`th time: what was reserved before counts for nothing.
+    /// It began anew on `day`, for the `resets`th time: what was reserved before counts for
+    /// nothing.
     pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
         let mut turn = self.turn.lock().await;
         if (day, resets) > (turn.day, turn.resets) {

@@ -90,8 +90,8 @@ local function put(name, value)
 end";
 
 /// A batch that was added before adds nothing; a counter that is lower than what is known was lost,
-/// and goes on from there. -1 stands for one that can't be; how often something began anew counts as
-/// never then.
+/// and goes on from there. -1 stands for one that can't be; how often something began anew counts
+/// as never then.
 const ADD: &str = "
 local added = false
 if ARGV[2] ~= '' then

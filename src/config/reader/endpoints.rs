@@ -3,6 +3,7 @@
 
 use http::Method;
 
+use super::names::Known;
 use super::problem::{Place, Report};
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
@@ -37,19 +38,19 @@ impl Hosts {
 /// The names of the apps, and which hosts each has.
 #[derive(Debug)]
 pub(in crate::config) struct AppNames<'a> {
-    pub(in crate::config) names: Vec<&'a str>,
+    pub(in crate::config) names: Known<'a>,
     hosts: Vec<Hosts>,
 }
 
 impl<'a> AppNames<'a> {
     pub(in crate::config) fn new(apps: impl Iterator<Item = (&'a str, Hosts)>) -> Self {
-        let (names, hosts) = apps.unzip();
-        Self { names, hosts }
+        let (names, hosts): (Vec<_>, _) = apps.unzip();
+        Self { names: names.into_iter().collect(), hosts }
     }
 
     /// The hosts of the apps of these names, all where there is none.
     pub(in crate::config) fn hosts<'n>(&self, named: impl Iterator<Item = &'n str>) -> Hosts {
-        let named = named.filter_map(|name| self.names.iter().position(|known| *known == name));
+        let named = named.filter_map(|name| self.names.index(name));
         named.map(|index| self.hosts[index]).reduce(Hosts::with).unwrap_or(Hosts::ALL)
     }
 
@@ -65,6 +66,14 @@ pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, r
     if pattern.path == "**" || pattern.path.starts_with("/wxgate/") {
         return;
     }
+    // It may take a look at the whole catalogue, and a thousand callers may have the same rules.
+    if let Some(text) = report.judged(format!("{pattern} {hosts:?}"), || wrong(pattern, hosts)) {
+        report.warn(place, &*text);
+    }
+}
+
+/// What is wrong with it.
+fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<String> {
     let taken_in = taken_in(pattern);
     let here: Vec<_> = taken_in.iter().copied().filter(|endpoint| hosts.has(endpoint)).collect();
     let verb = if pattern.path.contains('*') { "takes in" } else { "names" };
@@ -79,24 +88,20 @@ pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, r
                 "{verb} no endpoint that wxgate knows, expected one of WeChat's; if WeChat has it, it works as it is"
             ),
         };
-        report.warn(place, text);
-        return;
+        return Some(text);
     }
-    let Some(method) = &pattern.method else { return };
+    let method = pattern.method.as_ref()?;
     // An endpoint whose method isn't known has one of WeChat's two; HEAD asks for what GET would.
     let method_is = |known| known == method || (known == Method::GET && method == Method::HEAD);
     let by = |endpoint: &&Endpoint| match endpoint.method {
         Some(known) => method_is(known),
         None => ["GET", "POST"].into_iter().any(method_is),
     };
-    if !here.iter().any(by) {
-        let known = here.iter().find_map(|endpoint| endpoint.method).unwrap_or("POST");
-        let path = &pattern.path;
-        report.warn(
-            place,
-            format!("{verb} what is called by {known}, not {method}, expected \"{known} {path}\""),
-        );
+    if here.iter().any(by) {
+        return None;
     }
+    let known = here.iter().find_map(|endpoint| endpoint.method).unwrap_or("POST");
+    Some(format!("{verb} what is called by {known}, not {method}, expected \"{known} {}\"", pattern.path))
 }
 
 /// The endpoints whose paths the pattern matches, by whichever method.

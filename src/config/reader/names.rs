@@ -1,7 +1,35 @@
 //! Rules on names, digests and closed sets that several tables share.
 
+use std::collections::HashMap;
+
 use super::problem::{Report, did_you_mean, looks_like_secret};
 use super::values::{Field, Item};
+
+/// More names than anybody wants to read in a sentence.
+const MANY: usize = 20;
+
+/// Names that others may refer to, in their order. A file may have thousands.
+#[derive(Debug)]
+pub(in crate::config) struct Known<'a> {
+    names: Vec<&'a str>,
+    indices: HashMap<&'a str, usize>,
+}
+
+impl<'a> FromIterator<&'a str> for Known<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let names: Vec<_> = names.into_iter().collect();
+        // Of those that are there twice, which was reported, the first.
+        let indices = names.iter().enumerate().rev().map(|(index, name)| (*name, index)).collect();
+        Self { names, indices }
+    }
+}
+
+impl Known<'_> {
+    /// Which of them a name is.
+    pub(in crate::config) fn index(&self, name: &str) -> Option<usize> {
+        self.indices.get(name).copied()
+    }
+}
 
 /// Names are labels of metrics, path segments and words of logs; `reserved` ones stand for
 /// something there already.
@@ -22,15 +50,20 @@ pub(in crate::config) fn check_name(name: &Item<String>, reserved: &[&str], repo
 pub(in crate::config) fn check_known(
     name: &Item<String>,
     what: &str,
-    known: &[&str],
+    known: &Known<'_>,
     report: &mut Report<'_>,
 ) {
-    if known.contains(&name.value.as_str()) {
+    if known.index(&name.value).is_some() {
         return;
     }
-    let advice = did_you_mean(&name.value, known.iter().copied(), || {
-        if known.is_empty() { String::new() } else { format!(", expected {}", known.join(" or ")) }
-    });
+    let all = || match known.names.len() {
+        0 => String::new(),
+        1..=MANY => format!(", expected {}", known.names.join(" or ")),
+        many => format!(", expected one of the {many} that there are"),
+    };
+    // Each suggestion takes a look at all names.
+    let candidates = if report.is_long() { &[][..] } else { &known.names };
+    let advice = did_you_mean(&name.value, candidates.iter().copied(), all);
     let word = if looks_like_secret(&name.value) { "this" } else { &format!("{:?}", name.value) };
     report.error(&name.place, format!("{word} is no {what}'s name{advice}"));
 }

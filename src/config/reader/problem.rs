@@ -1,5 +1,6 @@
 //! What is wrong with a configuration file, and where.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -91,16 +92,21 @@ impl Place {
     }
 }
 
+/// Problems of which nobody reads more, so that no long search is made for what else to say.
+const MANY: usize = 100;
+
 /// Collects problems while a file is read.
 pub(in crate::config) struct Report<'t> {
     file: Arc<str>,
-    text: &'t str,
+    lines: Lines<'t>,
     problems: Vec<Problem>,
+    judged: HashMap<String, Option<Arc<str>>>,
 }
 
 impl<'t> Report<'t> {
     pub(in crate::config) fn new(file: &str, text: &'t str) -> Self {
-        Self { file: file.into(), text, problems: Vec::new() }
+        let lines = Lines::of(text);
+        Self { file: file.into(), lines, problems: Vec::new(), judged: HashMap::new() }
     }
 
     pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<String>) {
@@ -113,13 +119,27 @@ impl<'t> Report<'t> {
 
     /// The line of a place, to point at the other half of a contradiction.
     pub(in crate::config) fn line(&self, place: &Place) -> usize {
-        position(self.text, place.offset).0
+        self.lines.position(place.offset).0
+    }
+
+    /// What `judge` says of `subject`: it is asked once, however many tables repeat the subject.
+    pub(in crate::config) fn judged(
+        &mut self,
+        subject: String,
+        judge: impl FnOnce() -> Option<String>,
+    ) -> Option<Arc<str>> {
+        self.judged.entry(subject).or_insert_with(|| judge().map(Arc::from)).clone()
+    }
+
+    /// Whether there are more problems than anybody reads.
+    pub(in crate::config) fn is_long(&self) -> bool {
+        self.problems.len() >= MANY
     }
 
     fn add(&mut self, place: &Place, severity: Severity, text: String) {
         self.problems.push(Problem {
             file: Arc::clone(&self.file),
-            position: Some(position(self.text, place.offset)),
+            position: Some(self.lines.position(place.offset)),
             key: place.key.clone(),
             severity,
             text,
@@ -142,15 +162,28 @@ impl<'t> Report<'t> {
     }
 }
 
-/// Line and column of a byte, both from 1, the column in characters.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
+/// A text, and where its lines begin.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(starts).collect() }
     }
-    let before = &text[..offset];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(line - 1).copied().unwrap_or_default();
+        (line, self.text[start..offset].chars().count() + 1)
+    }
 }
 
 /// `, did you mean "x"?`, or `otherwise`.
@@ -179,9 +212,26 @@ mod tests {
     #[test]
     fn positions_count_characters_from_one() {
         let text = "a = 1\n名 = 公众号x\n";
-        assert_eq!(position(text, 0), (1, 1));
-        assert_eq!(position(text, text.find('x').unwrap()), (2, 8));
-        assert_eq!(position(text, text.len() + 9), (3, 1));
+        let lines = Lines::of(text);
+        assert_eq!(lines.position(0), (1, 1));
+        assert_eq!(lines.position(5), (1, 6));
+        assert_eq!(lines.position(6), (2, 1));
+        assert_eq!(lines.position(text.find('x').unwrap()), (2, 8));
+        assert_eq!(lines.position(text.len() + 9), (3, 1));
+        assert_eq!(Lines::of("").position(0), (1, 1));
+    }
+
+    #[test]
+    fn a_subject_is_judged_once() {
+        let (mut report, mut asked) = (Report::new("f", ""), 0);
+        for _ in 0..3 {
+            let said = report.judged("subject".to_owned(), || {
+                asked += 1;
+                Some("wrong".to_owned())
+            });
+            assert_eq!(said.as_deref(), Some("wrong"));
+        }
+        assert_eq!(asked, 1);
     }
 
     #[test]

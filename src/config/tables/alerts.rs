@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::callers::check_apps;
 use crate::alert::{Kind, Options, Topic};
 use crate::config::file;
-use crate::config::reader::names::one_of;
+use crate::config::reader::names::{Known, one_of};
 use crate::config::reader::problem::{Report, did_you_mean};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::Item;
@@ -25,7 +25,7 @@ const TOPICS: [(&str, Topic); 4] = [
 
 pub(in crate::config) fn options(
     raw: &[Item<file::Alert>],
-    apps: &[&str],
+    apps: &Known<'_>,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Options> {
@@ -34,7 +34,7 @@ pub(in crate::config) fn options(
 
 fn alert(
     table: &Item<file::Alert>,
-    apps: &[&str],
+    apps: &Known<'_>,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Options> {

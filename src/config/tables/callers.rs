@@ -7,7 +7,7 @@ use super::apps::unique;
 use super::listeners::{Listener, open_to_others};
 use crate::config::file;
 use crate::config::reader::endpoints::AppNames;
-use crate::config::reader::names::{check_known, check_name, is_hex};
+use crate::config::reader::names::{Known, check_known, check_name, is_hex};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::values::{Field, Item};
@@ -227,7 +227,7 @@ fn decode(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-pub(super) fn check_apps(place: &Place, granted: &[Item<String>], apps: &[&str], report: &mut Report<'_>) {
+pub(super) fn check_apps(place: &Place, granted: &[Item<String>], apps: &Known<'_>, report: &mut Report<'_>) {
     if granted.is_empty() {
         report.error(place, "is empty, expected the names of the apps that it may use, like [\"shop\"]");
     }

@@ -32,11 +32,11 @@ pub(in crate::config) fn options(
 ) -> Vec<Options> {
     let mut seen = Seen::new();
     let mut exports = Vec::new();
+    let named: HashMap<&str, _> = apps.iter().map(|app| (&*app.token.name, &app.token)).collect();
     for raw in raw {
-        let named =
-            |app: &&AppOptions| raw.value.name.item().is_some_and(|name| *name.value == *app.token.name);
         // One with a problem of its own has been reported.
-        let Some(app) = apps.iter().find(named).map(|app| &app.token) else { continue };
+        let app = raw.value.name.item().and_then(|name| named.get(name.value.as_str()));
+        let Some(app) = app.copied() else { continue };
         for table in raw.value.export.item().map_or(&[][..], |list| &list.value) {
             if app.kind.is_platform() {
                 report.error(&table.place, "is of a third-party platform, whose token no service may have");

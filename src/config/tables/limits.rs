@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::file;
 use crate::config::reader::endpoints::{AppNames, Hosts};
-use crate::config::reader::names::{check_known, one_of};
+use crate::config::reader::names::{Known, check_known, one_of};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::values::{Field, Item, NumbersByName};
@@ -29,7 +29,7 @@ pub(in crate::config) fn options(
     apps: &AppNames<'_>,
     report: &mut Report<'_>,
 ) -> Vec<LimitOptions> {
-    let names: Vec<&str> = callers
+    let names: Known<'_> = callers
         .iter()
         .filter_map(|caller| caller.value.name.item())
         .map(|name| name.value.as_str())
@@ -43,13 +43,15 @@ pub(in crate::config) fn options(
     let of_callers = callers.iter().map(|item| &item.value);
     let mut found: Vec<Found> =
         of_callers.flat_map(|caller| of_caller(caller, hosts_of(caller), report)).collect();
-    let hosts_of_named = |name: &str| {
-        let is_it = |caller: &&Item<file::Caller>| caller.value.name.item().is_some_and(|n| n.value == name);
-        callers.iter().find(is_it).map(|caller| hosts_of(&caller.value))
-    };
+    let mut named = HashMap::new();
+    for caller in callers {
+        if let Some(name) = caller.value.name.item() {
+            named.entry(name.value.as_str()).or_insert(&caller.value);
+        }
+    }
     for table in limits {
         let app = table.value.app.item().map(|app| apps.hosts(std::iter::once(app.value.as_str())));
-        let caller = || hosts_of_named(&table.value.caller.item()?.value);
+        let caller = || named.get(table.value.caller.item()?.value.as_str()).map(|caller| hosts_of(caller));
         let hosts = app.or_else(caller).unwrap_or_else(|| apps.all_hosts());
         found.extend(limit(table, &apps.names, hosts, &names, report));
     }
@@ -91,13 +93,13 @@ fn of_caller(raw: &file::Caller, hosts: Hosts, report: &mut Report<'_>) -> Vec<F
 
 fn limit(
     table: &Item<file::Limit>,
-    apps: &[&str],
+    apps: &Known<'_>,
     hosts: Hosts,
-    callers: &[&str],
+    callers: &Known<'_>,
     report: &mut Report<'_>,
 ) -> Option<Found> {
     let raw = &table.value;
-    let named = |field: &Field<String>, what: &str, known: &[&str], report: &mut Report<'_>| {
+    let named = |field: &Field<String>, what: &str, known: &Known<'_>, report: &mut Report<'_>| {
         let name = field.item()?;
         check_known(name, what, known, report);
         Some(Arc::from(name.value.as_str()))
@@ -135,7 +137,7 @@ fn reserved(
     reserve: &Item<NumbersByName>,
     limit: &file::Limit,
     daily: Option<u64>,
-    callers: &[&str],
+    callers: &Known<'_>,
     report: &mut Report<'_>,
 ) -> Vec<(Arc<str>, u64)> {
     if let Some(caller) = limit.caller.item() {

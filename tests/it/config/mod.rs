@@ -1,5 +1,7 @@
 //! The configuration, as files.
 
+mod many;
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -145,7 +145,8 @@ fn garbage(what: String) -> FetchError {
 fn refusal(family: Family, code: i64, message: &str, sent: &[&Secret]) -> FetchError {
     let remedy = match errcode::whitelist_address(message) {
         Some(address) if code == 40164 => Some(format!(
-            "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单)"
+            "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单), then run \
+             `wxgate refresh APP`, or wait 5 minutes"
         )),
         _ => errcode::explain(family, code).map(|meaning| meaning.remedy.to_owned()),
     };
@@ -238,7 +239,8 @@ mod tests {
             r#"{"errcode":40164,"errmsg":"invalid ip 192.0.2.7 ipv6 ::ffff:192.0.2.7, not in whitelist"}"#;
         let failure = judge(200, body).expect_err("refused").failure;
         assert_eq!((failure.errcode, failure.permanent), (Some(40164), true));
-        assert!(failure.remedy.expect("a remedy").contains("192.0.2.7"));
+        let remedy = failure.remedy.expect("a remedy");
+        assert!(remedy.contains("192.0.2.7") && remedy.contains("`wxgate refresh APP`"), "{remedy}");
         assert!(
             !judge(200, r#"{"errcode":-1,"errmsg":"system error"}"#).expect_err("busy").failure.permanent
         );

@@ -11,6 +11,13 @@ pub struct Meaning {
     pub remedy: &'static str,
 }
 
+/// What ends the trouble is done elsewhere, and wxgate, whose circuit is open, hears nothing of it.
+macro_rules! then_refresh {
+    ($remedy:literal) => {
+        concat!($remedy, " Then run `wxgate refresh APP`, or wait 5 minutes.")
+    };
+}
+
 /// Explains the codes that an operator meets at token endpoints and in budgets, as the hosts of
 /// `family` mean them; none for the callers' own business.
 pub fn explain(family: Family, code: i64) -> Option<Meaning> {
@@ -68,7 +75,9 @@ fn work(code: i64) -> Option<Meaning> {
         ),
         60020 => (
             "this machine's address is not among the app's trusted addresses",
-            "Add the address on work.weixin.qq.com (the app's page, trusted IPs of the company).",
+            then_refresh!(
+                "Add the address on work.weixin.qq.com (the app's page, trusted IPs of the company)."
+            ),
         ),
         _ => return None,
     };
@@ -102,12 +111,12 @@ fn main(code: i64) -> Option<Meaning> {
         ),
         40164 => (
             "this machine's address is not in the account's IP whitelist",
-            "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), or run wxgate on a \
-             machine whose address is in it.",
+            "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), then run `wxgate refresh APP` \
+             or wait 5 minutes; or run wxgate on a machine whose address is in it.",
         ),
         40243 => (
             "the app secret is frozen",
-            "Unfreeze or reset the app secret on mp.weixin.qq.com (developer settings).",
+            then_refresh!("Unfreeze or reset the app secret on mp.weixin.qq.com (developer settings)."),
         ),
         41001 => (
             "the request had no access token",
@@ -146,10 +155,13 @@ fn main(code: i64) -> Option<Meaning> {
         ),
         50002 => ("the account is restricted", "Log in to mp.weixin.qq.com and read the notice about it."),
         50004 => ("the account may not use this endpoint", "Check the account's state on mp.weixin.qq.com."),
-        50007 => ("the account is frozen", "Log in to mp.weixin.qq.com and have the account unfrozen."),
+        50007 => (
+            "the account is frozen",
+            then_refresh!("Log in to mp.weixin.qq.com and have the account unfrozen."),
+        ),
         61004 => (
             "this machine's address is not in the third-party platform's IP whitelist",
-            "Add the address to the platform's IP whitelist on open.weixin.qq.com.",
+            then_refresh!("Add the address to the platform's IP whitelist on open.weixin.qq.com."),
         ),
         61005 => (
             "the component_verify_ticket has expired",
@@ -172,23 +184,27 @@ fn main(code: i64) -> Option<Meaning> {
         ),
         89501 => (
             "the account's administrator must confirm this machine's address",
-            "Have the administrator confirm it in WeChat, or add the address to the IP whitelist.",
+            then_refresh!(
+                "Have the administrator confirm it in WeChat, or add the address to the IP whitelist."
+            ),
         ),
         89503 => (
             "the call must be confirmed by the account's administrator",
-            "Have the administrator confirm the message that WeChat sent, or add the address to the IP whitelist.",
+            then_refresh!(
+                "Have the administrator confirm the message that WeChat sent, or add the address to the IP whitelist."
+            ),
         ),
         89506 => (
             "the administrator refused this machine's address; it may not be asked for again within 24 hours",
-            "Add the address to the IP whitelist on mp.weixin.qq.com, or wait a day.",
+            "Add the address to the IP whitelist on mp.weixin.qq.com and run `wxgate refresh APP`, or wait a day.",
         ),
         89507 => (
             "the administrator refused this machine's address; it may not be asked for again within an hour",
-            "Add the address to the IP whitelist on mp.weixin.qq.com, or wait an hour.",
+            "Add the address to the IP whitelist on mp.weixin.qq.com and run `wxgate refresh APP`, or wait an hour.",
         ),
         89500..=89599 => (
             "WeChat wants the administrator's word on this machine's address",
-            "Add the address to the IP whitelist on mp.weixin.qq.com.",
+            then_refresh!("Add the address to the IP whitelist on mp.weixin.qq.com."),
         ),
         _ => return None,
     };

@@ -85,13 +85,15 @@ pub(super) const TABLE: &[(&str, &str)] = &[
         "把这个 AppID 当前的 secret 填进配置；有人在 mp.weixin.qq.com 上重置过，它就变了。",
     ),
     (
-        "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), or run wxgate on a machine whose \
-         address is in it.",
-        "在 mp.weixin.qq.com（开发者设置）把该地址加进 IP 白名单，或者在白名单内的机器上运行 wxgate。",
+        "Add the address to the IP whitelist on mp.weixin.qq.com (developer settings), then run `wxgate refresh APP` or \
+         wait 5 minutes; or run wxgate on a machine whose address is in it.",
+        "在 mp.weixin.qq.com（开发者设置）把该地址加进 IP 白名单，然后运行 `wxgate refresh APP` 或等 5 分钟；\
+         或者在白名单内的机器上运行 wxgate。",
     ),
     (
-        "Unfreeze or reset the app secret on mp.weixin.qq.com (developer settings).",
-        "在 mp.weixin.qq.com（开发者设置）解冻或重置 AppSecret。",
+        "Unfreeze or reset the app secret on mp.weixin.qq.com (developer settings). \
+         Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "在 mp.weixin.qq.com（开发者设置）解冻或重置 AppSecret，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     (
         "The endpoint demands a token that was not sent: report the path, the catalogue has it wrong.",
@@ -137,14 +139,19 @@ pub(super) const TABLE: &[(&str, &str)] = &[
     ("Wait for the next month, or for midnight in Beijing.", "等到下个月，或者等到北京时间零点。"),
     ("Log in to mp.weixin.qq.com and read the notice about it.", "登录 mp.weixin.qq.com，查看相关通知。"),
     ("Check the account's state on mp.weixin.qq.com.", "在 mp.weixin.qq.com 查看账号状态。"),
-    ("Log in to mp.weixin.qq.com and have the account unfrozen.", "登录 mp.weixin.qq.com，申请解冻账号。"),
     (
-        "Add the address on work.weixin.qq.com (the app's page, trusted IPs of the company).",
-        "在 work.weixin.qq.com 该应用的页面里，把该地址加进企业可信 IP。",
+        "Log in to mp.weixin.qq.com and have the account unfrozen. Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "登录 mp.weixin.qq.com，申请解冻账号，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     (
-        "Add the address to the platform's IP whitelist on open.weixin.qq.com.",
-        "在 open.weixin.qq.com 把该地址加进平台的 IP 白名单。",
+        "Add the address on work.weixin.qq.com (the app's page, trusted IPs of the company). \
+         Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "在 work.weixin.qq.com 该应用的页面里，把该地址加进企业可信 IP，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
+    ),
+    (
+        "Add the address to the platform's IP whitelist on open.weixin.qq.com. \
+         Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "在 open.weixin.qq.com 把该地址加进平台的 IP 白名单，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     (
         "Nothing to do if it is rare: WeChat pushes a ticket every ten minutes, and the next one is used. If not, see that \
@@ -166,23 +173,25 @@ pub(super) const TABLE: &[(&str, &str)] = &[
         "请账号管理员重新授权该平台；从这边无法修复。",
     ),
     (
-        "Have the administrator confirm it in WeChat, or add the address to the IP whitelist.",
-        "请管理员在微信里确认，或者把该地址加进 IP 白名单。",
+        "Have the administrator confirm it in WeChat, or add the address to the IP whitelist. \
+         Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "请管理员在微信里确认，或者把该地址加进 IP 白名单，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     (
-        "Have the administrator confirm the message that WeChat sent, or add the address to the IP whitelist.",
-        "请管理员确认微信发出的消息，或者把该地址加进 IP 白名单。",
+        "Have the administrator confirm the message that WeChat sent, or add the address to the IP whitelist. \
+         Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "请管理员确认微信发出的消息，或者把该地址加进 IP 白名单，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     (
-        "Add the address to the IP whitelist on mp.weixin.qq.com, or wait a day.",
-        "在 mp.weixin.qq.com 把该地址加进 IP 白名单，或者等一天。",
+        "Add the address to the IP whitelist on mp.weixin.qq.com and run `wxgate refresh APP`, or wait a day.",
+        "在 mp.weixin.qq.com 把该地址加进 IP 白名单并运行 `wxgate refresh APP`，或者等一天。",
     ),
     (
-        "Add the address to the IP whitelist on mp.weixin.qq.com, or wait an hour.",
-        "在 mp.weixin.qq.com 把该地址加进 IP 白名单，或者等一小时。",
+        "Add the address to the IP whitelist on mp.weixin.qq.com and run `wxgate refresh APP`, or wait an hour.",
+        "在 mp.weixin.qq.com 把该地址加进 IP 白名单并运行 `wxgate refresh APP`，或者等一小时。",
     ),
     (
-        "Add the address to the IP whitelist on mp.weixin.qq.com.",
-        "在 mp.weixin.qq.com 把该地址加进 IP 白名单。",
+        "Add the address to the IP whitelist on mp.weixin.qq.com. Then run `wxgate refresh APP`, or wait 5 minutes.",
+        "在 mp.weixin.qq.com 把该地址加进 IP 白名单，然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
 ];

@@ -7,6 +7,7 @@
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
 //! | `apps` | the configured apps as token and quota want them |
 //! | `memory` | the most memory that a configuration can take |
+//! | `store_owner` | whose a `file:` store is, for commands that are run by root |
 //! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
 mod apps;
@@ -20,6 +21,7 @@ mod probe;
 mod proxy;
 mod serve;
 mod signals;
+mod store_owner;
 pub mod store_tool;
 
 pub use self::dumps::forbid_dumps;
@@ -30,4 +32,5 @@ pub use self::probe::{Probed, probe};
 pub use self::proxy::{Running, Source, StartError, Surroundings, Unsealed, start};
 pub use self::serve::{ServeError, serve};
 pub use self::signals::Termination;
+pub use self::store_owner::Foreign;
 pub use crate::upstream::Resolver;

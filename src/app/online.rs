@@ -1,12 +1,16 @@
 //! `wxgate check --online`: does WeChat give each app a token, and if not, what helps?
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 
 use super::layout::Sheet;
+use super::store_owner::refuse_foreign;
 use crate::config::Config;
 use crate::observe::clock::Clock;
-use crate::store::{Location, Store, StoreError};
+use crate::store::{Location, Options, Store, StoreError};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
+use crate::upstream::control::Control;
 use crate::upstream::{Resolver, Upstreams, tls};
 use crate::wechat::errcode;
 
@@ -46,12 +50,9 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     let upstreams = Upstreams::new(Resolver::default(), Vec::new()).configure(&config.upstreams)?;
     let timeout = config.token.fetch_timeout;
     let (apps, controls): (Vec<_>, Vec<_>) = super::apps::token_apps(config, &upstreams).into_iter().unzip();
-    let store = match &config.store.location {
-        Location::Memory => None,
-        Location::File(_) | Location::Redis(_) => Some(Store::open(&config.store).await?),
-    };
     let asked =
         |app: &AppOptions| !app.kind.is_platform() && (rotate || !app.kind.issuer(app.mode).rotates());
+    let kept = if apps.iter().all(asked) { Kept::Nowhere } else { Kept::open(&config.store).await? };
 
     let mut outcomes: Vec<Option<Result<_, Failure>>> = apps.iter().map(|_| None).collect();
     for chunk in (0..apps.len()).collect::<Vec<_>>().chunks(AT_ONCE) {
@@ -84,10 +85,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
                 sheet.row(&app.name, "FAILED: the call was broken off");
             }
             None => {
-                let stored = match &store {
-                    Some(store) => probe_stored(store, control, app, Clock::default().now(), timeout).await,
-                    None => Ok(Stored::Missing),
-                };
+                let stored = kept.probe(control, app, timeout).await;
                 let (text, bad) = unasked(app, &stored);
                 failed += usize::from(bad);
                 sheet.row(&app.name, &text);
@@ -97,8 +95,43 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     Ok(Online { text: sheet.finish(), failed })
 }
 
-/// What is known of an app without a fetch, and whether that is a failure.
-fn unasked(app: &AppOptions, stored: &Result<Stored, StoreError>) -> (String, bool) {
+/// Where the tokens of apps are that aren't fetched for.
+enum Kept {
+    Nowhere,
+    /// It is there, and stays closed for this reason.
+    Closed(String),
+    Open(Store),
+}
+
+impl Kept {
+    /// A check leaves nothing behind: no folder is created.
+    async fn open(options: &Options) -> Result<Self, StoreError> {
+        match &options.location {
+            Location::Memory => return Ok(Self::Nowhere),
+            Location::File(folder) if !folder.is_dir() => return Ok(Self::Nowhere),
+            Location::File(_) | Location::Redis(_) => {}
+        }
+        match refuse_foreign(&options.location) {
+            Err(foreign) => Ok(Self::Closed(foreign.to_string())),
+            Ok(()) => Ok(Self::Open(Store::open(options).await?)),
+        }
+    }
+
+    /// What comes of the app's token there, or why that can't be told.
+    async fn probe(&self, control: &Control, app: &AppOptions, timeout: Duration) -> Result<Stored, String> {
+        match self {
+            Self::Nowhere => Ok(Stored::Missing),
+            Self::Closed(reason) => Err(reason.clone()),
+            Self::Open(store) => probe_stored(store, control, app, Clock::default().now(), timeout)
+                .await
+                .map_err(|error| format!("the store has no answer: {}", error.chain())),
+        }
+    }
+}
+
+/// What is known of an app without a fetch, and whether that is a failure; `stored` is what came of
+/// its token in the store, or why none was looked for.
+fn unasked(app: &AppOptions, stored: &Result<Stored, String>) -> (String, bool) {
     let why = if app.kind.is_platform() {
         "not asked: a platform's token takes the ticket that WeChat pushes to the callback of a running wxgate, so \
          whether WeChat would give one can't be known"
@@ -115,7 +148,7 @@ fn unasked(app: &AppOptions, stored: &Result<Stored, StoreError>) -> (String, bo
         ),
         Ok(Stored::Undecided) => (format!("{why}, and the token in the store could not be probed"), false),
         Ok(Stored::Missing) => (why.to_owned(), false),
-        Err(error) => (format!("{why}; the store has no answer: {}", error.chain()), false),
+        Err(reason) => (format!("{why}; {reason}"), false),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layout::Sheet;
+use super::store_owner::{Foreign, refuse_foreign};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::Secret;
 use crate::store::{
@@ -25,6 +26,9 @@ pub enum StoreToolError {
     /// There is no such folder; none is created for looking.
     #[error("{} is no folder", .0.display())]
     NoFolder(PathBuf),
+    /// It is another user's.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
     /// It doesn't answer.
     #[error("{location} does not answer: {problem}")]
     Down {
@@ -158,6 +162,7 @@ async fn open_or_create(options: &Options) -> Result<Store, StoreToolError> {
     if options.location == Location::Memory {
         return Err(StoreToolError::Memory);
     }
+    refuse_foreign(&options.location)?;
     let location = || options.location.clone();
     let store = Store::open(options).await;
     let store = store.map_err(|source| StoreToolError::Store { location: location(), source })?;

@@ -88,6 +88,7 @@ async fn a_refused_address_is_named_with_what_to_do() {
     assert_eq!(ran.code, Some(1));
     ran.says("shop FAILED: 40164, this machine's address is not in the account's IP whitelist");
     ran.says("remedy: add 127.0.0.1 to the account's IP whitelist");
+    ran.says("then run `wxgate refresh APP`, or wait 5 minutes");
     assert_eq!(ran.stderr, "wxgate: 1 app got no token\n");
 }
 
@@ -115,6 +116,53 @@ async fn a_classic_token_is_replaced_only_when_asked_to() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     ran.says("shop ok, ");
     assert_eq!(sandbox.counts().fetches, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_not_created() {
+    let sandbox = sandbox(vec![account(CANARY)]);
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    for mode in ["stable", "classic"] {
+        let more = format!("token_mode = '{mode}'\n[store]\nurl = 'file:{}'", root.display());
+        let ran = checked(&sandbox, app("shop", APPID, &more), &[]).await;
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.says(if mode == "stable" { "shop ok, " } else { "shop not asked: in classic mode" });
+        assert!(!root.exists(), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn root_leaves_nothing_in_a_store_that_is_another_users() {
+    const OWNER: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    if std::os::unix::fs::chown(&root, Some(OWNER), None).is_err() {
+        return; // Not root's to give away.
+    }
+    let sandbox = sandbox(vec![account(CANARY)]);
+    let more = format!("token_mode = 'classic'\n[store]\nurl = 'file:{}'", root.display());
+    let ran = checked(&sandbox, app("shop", APPID, &more), &[]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    ran.says("not asked: in classic mode");
+    ran.says(&format!("belongs to user {OWNER}"));
+    ran.says(&format!("sudo -u '#{OWNER}'"));
+    let other = format!("file:{}", folder.path().join("other").display());
+    let own = format!("file:{}", root.display());
+    for arguments in [
+        &["show", "--url", &own][..],
+        &["verify", "--url", &own],
+        &["copy", "--from", &own, "--to", &other],
+        &["copy", "--from", &other, "--to", &own],
+    ] {
+        std::fs::create_dir_all(folder.path().join("other")).unwrap();
+        let ran = Command::new(env!("CARGO_BIN_EXE_wxgate")).arg("store").args(arguments).output().unwrap();
+        let told = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains(&format!("belongs to user {OWNER}")), "{arguments:?}: {told}");
+    }
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
 }
 
 #[tokio::test]

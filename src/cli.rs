@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use wxgate::config::parse_address;
+use wxgate::config::{Needed, Outline, parse_address};
 use wxgate::server::Address;
 
 mod admin;
@@ -268,10 +268,10 @@ fn execute(command: Command) -> Result<(), Failure> {
             block_on(sandbox::run(listen.0, config.as_ref(), allow_unlisted))
         }
         Command::Demo { once } => block_on(demo::run(once)),
-        Command::Explain { method, path, config, no_config } => {
-            let config = if no_config { None } else { config.if_any() };
-            let config = config.as_deref().map(load).transpose()?;
-            print(&wxgate::app::explain(&method, &path, config.as_ref())?)
+        Command::Explain { method, path: target, config, no_config } => {
+            let path = if no_config { None } else { config.if_any()? };
+            let config = path.map(|path| Outline::load(&path, Needed::Nothing)).transpose()?;
+            print(&wxgate::app::explain(&method, &target, config.as_ref())?)
         }
         Command::Status { admin, healthz: true, .. } => {
             block_on(async { print(&admin::health(&admin, "/healthz").await?) })

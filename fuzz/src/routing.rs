@@ -4,15 +4,15 @@
 use std::sync::LazyLock;
 
 use wxgate::app::explain;
-use wxgate::config::Config;
+use wxgate::config::{Config, Outline};
 use wxgate::wechat::catalogue::{find, normalise};
 
 const SECRET: &str = "canary-app-secret-of-routing";
 
-static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+static CONFIG: LazyLock<Outline> = LazyLock::new(|| {
     let text = "[[app]]\nname = 'shop'\nappid = 'wx0000000000000001'\nsecret = { env = 'S' }\ndefault = true\n\
                 [[app]]\nname = 'game'\nappid = 'wx0000000000000002'\nsecret = { env = 'S' }\nkind = 'mini_program'\n";
-    Config::parse(text, "fuzz.toml", &|_| Some(SECRET.to_owned())).expect("a configuration")
+    Config::parse(text, "fuzz.toml", &|_| Some(SECRET.to_owned())).expect("a configuration").into()
 });
 
 pub fn run(bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::layout::Sheet;
-use crate::config::{Config, Problems};
+use crate::config::{Config, Outline, Problems};
 use crate::message::path;
 use crate::pipeline::explain::{
     AnsweredBy, Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Sent, Settled,
@@ -11,12 +11,12 @@ use crate::pipeline::explain::{
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
-use crate::wechat::Family;
 use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::{Family, placeholder};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever
 /// is named.
-fn defaults(target: &str) -> Result<Config, Problems> {
+fn defaults(target: &str) -> Result<Outline, Problems> {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let plain =
         |appid: &str| (1..=64).contains(&appid.len()) && appid.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -24,7 +24,7 @@ fn defaults(target: &str) -> Result<Config, Problems> {
     let appid = named.map(|(_, appid)| appid).filter(|appid| plain(appid));
     let appid = appid.as_deref().unwrap_or("wx0000000000000000");
     let text = format!("[[app]]\nname = 'app'\nappid = '{appid}'\nsecret = '-'\ndefault = true\n");
-    Config::parse(&text, "defaults", &|_| None)
+    Config::parse(&text, "defaults", &|_| None).map(Outline::from)
 }
 
 /// How `method` on `target`, a path with or without query, would be handled under `config`; without
@@ -32,7 +32,7 @@ fn defaults(target: &str) -> Result<Config, Problems> {
 ///
 /// # Errors
 /// Never: the problems would be those of the built-in defaults.
-pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result<String, Problems> {
+pub fn explain(method: &Method, target: &str, config: Option<&Outline>) -> Result<String, Problems> {
     let target = path::fold(target);
     let built_in;
     let (known, target_there) = match config {
@@ -65,10 +65,21 @@ pub fn explain(method: &Method, target: &str, config: Option<&Config>) -> Result
             }
         }
     }
+    if known.lacks_secrets && has_placeholder(target) {
+        sheet.row(
+            "note",
+            "whether a placeholder token holds is told by its app's secret, and secrets are missing here",
+        );
+    }
     let mut headline = Sheet::new(0, 0);
     let shown = target.split_once('?').map_or(target, |(path, _)| path);
     headline.row("", &format!("{method} {shown}"));
     Ok(format!("{}{}", headline.finish(), sheet.finish()))
+}
+
+fn has_placeholder(target: &str) -> bool {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).any(|(_, value)| placeholder::looks_like(&value))
 }
 
 /// The app that `/@NAME/` names.
@@ -100,7 +111,7 @@ fn refusal(refused: &Refused) -> String {
 
 /// An explanation, and what it is explained with.
 struct Told<'a> {
-    config: &'a Config,
+    config: &'a Outline,
     method: &'a Method,
     told: Explanation,
     /// There is no configuration.

@@ -23,32 +23,53 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// The file that was named, else the one that is there.
     pub(super) fn path(self) -> Result<PathBuf, Failure> {
-        self.config.or_else(found).ok_or_else(none)
+        named_or_found(self.config)
     }
 
     /// The same; none if there is none.
-    pub(super) fn if_any(self) -> Option<PathBuf> {
-        self.config.or_else(found)
+    pub(super) fn if_any(self) -> Result<Option<PathBuf>, Failure> {
+        self.config.map_or_else(found, |named| Ok(Some(named)))
     }
 }
 
+/// The file that was named, else the one that is there.
+pub(super) fn named_or_found(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    named.map_or_else(found, |named| Ok(Some(named)))?.ok_or_else(none)
+}
+
 /// The file that the environment names, else the first that exists.
-pub(super) fn found() -> Option<PathBuf> {
+fn found() -> Result<Option<PathBuf>, Failure> {
     let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-    // One that can't be looked at is there, and reading it says why.
-    let is_there = |path: &PathBuf| path.try_exists().unwrap_or(true);
-    named.or_else(|| PLACES.map(PathBuf::from).into_iter().find(is_there))
+    if named.is_some() {
+        return Ok(named);
+    }
+    for place in PLACES.map(Path::new) {
+        match place.try_exists() {
+            Ok(true) => return Ok(Some(place.to_owned())),
+            Ok(false) => {}
+            // Going on could take another file than the one that is meant.
+            Err(error) => {
+                return Err(Failure::usage(format!(
+                    "the search for a configuration ends at {}: {error}; name the file: --config FILE",
+                    absolute(place).display()
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// That there is no configuration.
-pub(super) fn none() -> Failure {
+fn none() -> Failure {
     let [here, system] = PLACES;
-    let folder = std::env::current_dir().map(|folder| folder.join(here));
-    let here = folder.unwrap_or_else(|_| PathBuf::from(here));
     Failure::usage(format!(
         "no configuration: --config is not given, {VARIABLE} is not set, and neither {} nor {system} exists; \
          `wxgate init` writes one",
-        here.display()
+        absolute(Path::new(here)).display()
     ))
 }
 

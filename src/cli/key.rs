@@ -42,7 +42,8 @@ pub(super) struct NewKey {
 pub(super) fn run(new: NewKey) -> Result<(), Failure> {
     let NewKey { name, mut apps, key_file, config } = new;
     if apps.is_empty() {
-        apps.extend(config.if_any().as_deref().and_then(only_app));
+        // Where none can be looked for, none is known.
+        apps.extend(config.if_any().ok().flatten().as_deref().and_then(only_app));
     }
     let is_known = !apps.is_empty();
     if !is_known {

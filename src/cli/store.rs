@@ -1,19 +1,24 @@
 //! `wxgate store`: which store is meant, and what is done with it.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use wxgate::app::store_tool::{self, Verified};
+use wxgate::config::{Needed, Outline};
+use wxgate::secret::file::{self, Links, Refused};
 use wxgate::store::{Location, Options};
 use zeroize::Zeroizing;
 
-use super::config_file::{ConfigFile, found, load, none};
+use super::config_file::{ConfigFile, named_or_found};
 use super::failure::Failure;
 use super::terminal::print;
 
 /// What `copy` takes in place of a URL.
 const CONFIGURED: &str = "config";
+/// Bytes of a list of accounts: more than a hundred thousand.
+const LONGEST_LIST: u64 = 64 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -97,34 +102,50 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
             print(&text.map_err(Failure::run)?)
         }
         Action::Import { app, config, accounts } => {
-            let config = load(&config.path()?)?;
+            let config = Outline::load(&config.path()?, Needed::OfStore)?;
             let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
             let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
                 let text = format!("no app named {app} of kind \"component\" is configured");
                 return Err(Failure::usage(text));
             };
-            let lines = Zeroizing::new(read(&accounts)?);
-            let text = store_tool::import(&config.store, &platform.token.appid, &lines).await;
+            let lines = read(&accounts)?;
+            let lines = std::str::from_utf8(&lines)
+                .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", accounts.display())))?;
+            let text = store_tool::import(&config.store, &platform.token.appid, lines).await;
             print(&text.map_err(Failure::run)?)
         }
     }
 }
 
-fn read(accounts: &Path) -> Result<String, Failure> {
-    let text = match accounts.to_str() {
-        Some("-") => std::io::read_to_string(std::io::stdin()),
-        _ => std::fs::read_to_string(accounts),
+fn read(accounts: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = match accounts.to_str() {
+        Some("-") => from_stdin(),
+        _ => file::read(accounts, LONGEST_LIST, Links::Followed),
     };
-    text.map_err(|error| Failure::usage(format!("cannot read {}: {error}", accounts.display())))
+    bytes.map_err(|error| {
+        let what = accounts.display();
+        match Refused::of(&error) {
+            Some(Refused::NoFile) => Failure::usage(format!(
+                "{what} is a pipe or a device, expected a file, or - for standard input"
+            )),
+            _ => Failure::usage(format!("cannot read {what}: {error}")),
+        }
+    })
+}
+
+fn from_stdin() -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    io::stdin().lock().take(LONGEST_LIST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_LIST { Err(Refused::TooLong(LONGEST_LIST).into()) } else { Ok(bytes) }
 }
 
 fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failure> {
+    let configured = |path: &Path| Outline::load(path, Needed::OfStore).map(|config| config.store);
     let Some(url) = url else {
-        let path = config.cloned().or_else(found).ok_or_else(none)?;
-        return Ok(load(&path)?.store);
+        return Ok(configured(&named_or_found(config.cloned())?)?);
     };
     // Whoever names a store may have no configuration, or another store's beside.
-    let configured = config.map(|path| load(path)).transpose()?.map(|config| config.store);
+    let configured = config.map(|path| configured(path)).transpose()?;
     Ok(Options {
         // The URL isn't repeated: it may hold a password.
         location: Location::parse(url).map_err(|wrong| Failure::usage(format!("the URL {wrong}")))?,

@@ -9,7 +9,7 @@ use super::build;
 use super::file::File;
 use super::options::Config;
 use super::reader::problem::{Place, Problem, Problems, Report, Severity};
-use super::reader::secrets::{LONGEST_FILE, Secrets, unreadable};
+use super::reader::secrets::{LONGEST_FILE, Needed, Secrets, unreadable};
 use super::reader::text;
 use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
@@ -20,32 +20,8 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of the file; the first alone where it is no TOML or can't be read.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let name = path.display().to_string();
-        let bytes = match file::read(path, LONGEST_FILE, Links::Followed) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return Err(Problems(vec![Problem {
-                    file: name.into(),
-                    position: None,
-                    key: String::new(),
-                    severity: Severity::Error,
-                    text: match Refused::of(&error) {
-                        Some(_) => unreadable(&error),
-                        None => format!("cannot be read: {error}"),
-                    },
-                }]));
-            }
-        };
-        match text::decode(&bytes) {
-            Ok(text) => Self::parse(text, &name, &|variable| std::env::var(variable).ok()),
-            Err((before, wrong)) => {
-                let mut report = Report::new(&name, before);
-                report.error(&text::syntax(before.len()), wrong);
-                Err(report.refuse())
-            }
-        }
+        load(path, Needed::All).map(|read| read.config)
     }
 
     /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and
@@ -71,31 +47,78 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
         now: Timestamp,
     ) -> Result<Self, Problems> {
-        let mut report = Report::new(file_name, text);
-        let (root, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            let mut explained = HashSet::new();
-            for (offset, what) in text::look_alikes(text) {
-                let place = text::syntax(offset);
-                explained.insert(report.line(&place));
-                report.error(&place, what);
-            }
-            // The crate's own rendering prints the line at fault, which may hold a secret.
-            for error in errors {
-                let place = text::syntax(error.span().map_or(text.len(), |span| span.start));
-                if !explained.contains(&report.line(&place)) {
-                    report.error(&place, error.message());
-                }
-            }
-            return Err(report.refuse());
-        }
-        let root = DeValue::Table(root.into_inner());
-        let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
-        let mut secrets = Secrets::new(file_name, env);
-        let config = build::config(file, &mut secrets, now, &mut report);
-        let (mut config, warnings) = report.finish(config)?;
-        config.secret_files = secrets.files;
-        config.warnings = warnings;
-        Ok(config)
+        parse(text, file_name, env, now, Needed::All).map(|read| read.config)
     }
+}
+
+/// A configuration, and whether it has all its secrets.
+pub(super) struct Loaded {
+    pub config: Config,
+    /// Some that weren't needed are missing.
+    pub lacks_secrets: bool,
+}
+
+/// As [`Config::load`], with no more secrets than are needed.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
+    let name = path.display().to_string();
+    let bytes = match file::read(path, LONGEST_FILE, Links::Followed) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Err(Problems(vec![Problem {
+                file: name.into(),
+                position: None,
+                key: String::new(),
+                severity: Severity::Error,
+                text: match Refused::of(&error) {
+                    Some(_) => unreadable(&error),
+                    None => format!("cannot be read: {error}"),
+                },
+            }]));
+        }
+    };
+    let env = |variable: &str| std::env::var(variable).ok();
+    match text::decode(&bytes) {
+        Ok(text) => parse(text, &name, &env, Clock::default().now(), needed),
+        Err((before, wrong)) => {
+            let mut report = Report::new(&name, before);
+            report.error(&text::syntax(before.len()), wrong);
+            Err(report.refuse())
+        }
+    }
+}
+
+fn parse(
+    text: &str,
+    file_name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    now: Timestamp,
+    needed: Needed,
+) -> Result<Loaded, Problems> {
+    let mut report = Report::new(file_name, text);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let mut explained = HashSet::new();
+        for (offset, what) in text::look_alikes(text) {
+            let place = text::syntax(offset);
+            explained.insert(report.line(&place));
+            report.error(&place, what);
+        }
+        // The crate's own rendering prints the line at fault, which may hold a secret.
+        for error in errors {
+            let place = text::syntax(error.span().map_or(text.len(), |span| span.start));
+            if !explained.contains(&report.line(&place)) {
+                report.error(&place, error.message());
+            }
+        }
+        return Err(report.refuse());
+    }
+    let root = DeValue::Table(root.into_inner());
+    let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
+    let mut secrets = Secrets::new(file_name, env, needed);
+    let config = build::config(file, &mut secrets, now, &mut report);
+    let (mut config, warnings) = report.finish(config)?;
+    config.secret_files = secrets.files;
+    config.warnings = warnings;
+    Ok(Loaded { config, lacks_secrets: secrets.lacking })
 }

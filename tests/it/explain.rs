@@ -4,21 +4,21 @@ use std::process::Command;
 
 use http::Method;
 use wxgate::app;
-use wxgate::config::Config;
+use wxgate::config::{Config, Outline};
 
 /// What a planted secret looks like; must show up in no output.
 const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 
-fn config(text: &str) -> Config {
+fn config(text: &str) -> Outline {
     let secret = |_: &str| Some(CANARY.to_owned());
     let text = match text.split_once("[server]\n") {
         Some((before, rest)) => format!("{before}[server]\nerror_status = 'http'\n{rest}"),
         None => format!("[server]\nerror_status = 'http'\n{text}"),
     };
-    Config::parse(&text, "test.toml", &secret).expect("a configuration")
+    Config::parse(&text, "test.toml", &secret).expect("a configuration").into()
 }
 
-fn two_apps() -> Config {
+fn two_apps() -> Outline {
     let digest = |digit: &str| digit.repeat(64);
     config(&format!(
         "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\n\
@@ -31,7 +31,7 @@ fn two_apps() -> Config {
 }
 
 /// The explanation with its line breaks undone, so that a test finds a sentence.
-fn explain(method: Method, target: &str, config: Option<&Config>) -> String {
+fn explain(method: Method, target: &str, config: Option<&Outline>) -> String {
     let text = app::explain(&method, target, config).expect("an explanation");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     assert!(!text.contains(CANARY), "{text}");
@@ -118,7 +118,7 @@ fn what_is_wecoms_is_told_so() {
 }
 
 /// An official account, a third-party platform, and a WeCom app with a suite and a provider.
-fn every_kind() -> Config {
+fn every_kind() -> Outline {
     config(&format!(
         "[[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = {{ env = 'S' }}\n\
          [[app]]\nname = 'tenants'\nappid = 'wxc000000000000001'\nkind = 'component'\nsecret = {{ env = 'S' }}\n\
@@ -348,7 +348,7 @@ fn what_no_sdk_calls_keeps_its_status() {
     let text = "[server]\nerror_status = 'wechat'\n[[app]]\nname = 'shop'\n\
                 appid = 'wx0123456789abcdef'\nsecret = { env = 'S' }\n";
     let secret = |_: &str| Some(CANARY.to_owned());
-    let config = Config::parse(text, "test.toml", &secret).expect("a configuration");
+    let config = Config::parse(text, "test.toml", &secret).expect("a configuration").into();
     let text = explain(Method::CONNECT, "api.weixin.qq.com:443", Some(&config));
     says(&text, "refused 400 bad_request: no tunnels");
     let text = explain(Method::POST, "//@shop//wxgate/token", Some(&config));

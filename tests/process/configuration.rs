@@ -55,6 +55,88 @@ fn without_a_configuration_the_places_and_init_are_named() {
 }
 
 #[test]
+fn a_search_that_cannot_go_on_says_where_it_ended_and_what_to_do() {
+    let folder = Folder::new();
+    // Any user is refused by it, root too.
+    std::os::unix::fs::symlink("wxgate.toml", folder.path().join("wxgate.toml")).unwrap();
+    let tried = folder.path().canonicalize().unwrap().join("wxgate.toml");
+    for command in [&["check"][..], &["store", "show"], &["explain", "GET", "/cgi-bin/user/info"]] {
+        let ran = folder.run(command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{command:?}");
+        assert!(ran.stderr.contains(&format!("{}: ", tried.display())), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--config FILE"), "{}", ran.stderr);
+    }
+    folder.write("named.toml", GOOD);
+    assert_eq!(folder.run(&["check", "--config", "named.toml"]).code, Some(0));
+    assert_eq!(folder.run(&["key", "orders"]).code, Some(0), "it needs none");
+}
+
+/// Every table that names a secret, none of which is at hand.
+const SECRETLESS: &str = "\
+    [server]\nlisten = ['127.0.0.1:0']\ntls = { cert = 'none.pem', key = 'none.key' }\n\
+    [admin]\ntoken = { env = 'ABSENT_ADMIN' }\n\
+    [callback]\nlisten = '127.0.0.1:0'\n\
+    [upstream]\negress_proxy = 'http://user@10.0.0.5:3128'\negress_password = { env = 'ABSENT_EGRESS' }\n\
+    [[alert]]\nkind = 'webhook'\nurl = { file = 'none.url' }\nsecret = { env = 'ABSENT_ALERT' }\n\
+    [[app]]\nname = 'shop'\nappid = 'wx0123456789abcdef'\nsecret = { env = 'ABSENT_SHOP' }\n\
+    [[app]]\nname = 'hr'\nappid = 'ww0123456789abcdef'\nsecret = { file = 'none.hr' }\nkind = 'wecom'\n\
+    suite_id = 'ww1123456789abcdef'\nsuite_secret = { env = 'ABSENT_SUITE' }\n\
+    provider_secret = { env = 'ABSENT_PROVIDER' }\n\
+    callback_token = { env = 'ABSENT_TOKEN' }\ncallback_aes_key = { env = 'ABSENT_KEY' }\n";
+
+#[test]
+fn what_sends_nothing_needs_no_secrets() {
+    let folder = Folder::new();
+    let root = folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    let store = format!("[store]\nurl = 'file:{}'\n", root.display());
+    folder.write("wxgate.toml", &format!("{store}{SECRETLESS}"));
+    for (path, parts) in [
+        (
+            "/@shop/cgi-bin/user/info?openid=O",
+            &["injected    access_token", "sent        GET /cgi-bin/user/info"][..],
+        ),
+        ("/@shop/sns/jscode2session?js_code=C", &["injected    secret and appid, the app's own"]),
+        ("/@hr/cgi-bin/service/get_pre_auth_code", &["injected    suite_access_token"]),
+    ] {
+        let ran = folder.run(&["explain", "GET", path]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        for part in parts {
+            assert!(ran.stdout.contains(part), "{part} is not in {}", ran.stdout);
+        }
+        assert!(!ran.stdout.contains("note "), "{}", ran.stdout);
+    }
+    let placeholder = folder.run(&["explain", "GET", "/cgi-bin/user/info?access_token=wxgate-AAAA"]);
+    let note = placeholder.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(note.contains("told by its app's secret, and secrets are missing here"), "{placeholder:?}");
+    let shown = folder.run(&["store", "show"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""), "{shown:?}");
+    assert!(shown.stdout.contains("(empty)"), "{}", shown.stdout);
+
+    // What opens the store's entries is needed there, and nowhere else.
+    folder.write("wxgate.toml", &format!("{store}seal_key = {{ env = 'ABSENT_SEAL' }}\n{SECRETLESS}"));
+    assert_eq!(folder.run(&["explain", "GET", "/cgi-bin/user/info"]).code, Some(0));
+    let shown = folder.run(&["store", "show"]);
+    assert_eq!(shown.code, Some(64));
+    assert_eq!(
+        shown.stderr,
+        "wxgate.toml:3:20: store.seal_key.env: the environment variable ABSENT_SEAL is not set\n"
+    );
+    for command in ["check", "serve"] {
+        let ran = folder.run(&[command]);
+        assert_eq!(ran.code, Some(64), "{ran:?}");
+        for part in ["ADMIN", "EGRESS", "ALERT", "SHOP", "SUITE", "PROVIDER", "TOKEN", "KEY", "SEAL"] {
+            let part = format!("the environment variable ABSENT_{part} is not set");
+            assert!(ran.stderr.contains(&part), "{command}: {part} is not in {}", ran.stderr);
+        }
+        for part in ["none.pem", "none.key", "none.url", "none.hr"] {
+            let part = format!("the file {part} does not exist");
+            assert!(ran.stderr.contains(&part), "{command}: {part} is not in {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn init_writes_what_check_passes() {
     let folder = Folder::new();
     let ran = folder.run(&["init", "--appid", "wx0123456789abcdef", "--secret-env", "SHOP_SECRET"]);

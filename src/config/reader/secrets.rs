@@ -26,20 +26,49 @@ pub struct SecretFile {
     pub digest: [u8; 32],
 }
 
+/// Which secrets must be there for a configuration to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// All that it names.
+    All,
+    /// Those of `[store]`.
+    OfStore,
+    /// None.
+    Nothing,
+}
+
 /// The places that secrets come from.
 pub(in crate::config) struct Secrets<'a> {
     folder: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
+    needed: Needed,
     /// Files that were read.
     pub files: Vec<SecretFile>,
+    /// Some that aren't needed are not there.
+    pub lacking: bool,
 }
 
 impl<'a> Secrets<'a> {
     /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have
     /// it.
-    pub(in crate::config) fn new(config_file: &str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(in crate::config) fn new(
+        config_file: &str,
+        env: &'a dyn Fn(&str) -> Option<String>,
+        needed: Needed,
+    ) -> Self {
         let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
-        Self { folder, env, files: Vec::new() }
+        Self { folder, env, needed, files: Vec::new(), lacking: false }
+    }
+
+    /// Whether it is a fault that the one at `place` isn't there.
+    fn misses(&mut self, place: &Place) -> bool {
+        let misses = match self.needed {
+            Needed::All => true,
+            Needed::OfStore => place.key.starts_with("store."),
+            Needed::Nothing => false,
+        };
+        self.lacking |= !misses;
+        misses
     }
 
     /// The path of a file that the configuration names.
@@ -47,7 +76,18 @@ impl<'a> Secrets<'a> {
         self.folder.join(text)
     }
 
-    /// The secret; reports why there is none.
+    /// As [`Secrets::resolve`]; an empty one stands in for one that isn't needed: that an app has
+    /// it matters, and not what it is.
+    pub(in crate::config) fn resolve_or_stand_in(
+        &mut self,
+        source: &Item<SecretSource>,
+        report: &mut Report<'_>,
+    ) -> Option<Arc<Secret>> {
+        let stand_in = self.needed != Needed::All;
+        self.resolve(source, report).or_else(|| stand_in.then(|| Arc::new(Secret::new(""))))
+    }
+
+    /// The secret; reports why there is none, unless it isn't needed.
     pub(in crate::config) fn resolve(
         &mut self,
         source: &Item<SecretSource>,
@@ -70,9 +110,9 @@ impl<'a> Secrets<'a> {
         Some(Arc::new(Secret::new(plain.as_str())))
     }
 
-    fn variable(&self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
+    fn variable(&mut self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
         let plain = (self.env)(&name.value);
-        if plain.is_none() {
+        if plain.is_none() && self.misses(&name.place) {
             report.error(&name.place, format!("{} is not set", variable_name(&name.value)));
         }
         plain.map(Zeroizing::new)
@@ -120,7 +160,9 @@ impl<'a> Secrets<'a> {
                 Some(bytes)
             }
             Err(error) => {
-                report.error(&path.place, format!("{} {}", file_name(&path.value), unreadable(&error)));
+                if self.misses(&path.place) {
+                    report.error(&path.place, format!("{} {}", file_name(&path.value), unreadable(&error)));
+                }
                 None
             }
         }

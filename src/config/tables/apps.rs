@@ -202,7 +202,7 @@ fn secret(
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Arc<Secret>> {
-    let secret = secrets.resolve(source, report)?;
+    let secret = secrets.resolve_or_stand_in(source, report)?;
     if appid.is_some_and(|appid| appid.value == secret.expose()) {
         report.error(&source.place, "is the same as the appid, expected the AppSecret");
     }
@@ -289,7 +289,7 @@ fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mu
     }
     let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
         (Some(id), Some(source)) => secrets
-            .resolve(source, report)
+            .resolve_or_stand_in(source, report)
             .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
         (Some(id), None) => {
             report.error(&id.place, "needs suite_secret beside it");
@@ -301,7 +301,7 @@ fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mu
         }
         (None, None) => None,
     };
-    let provider = raw.provider_secret.item().and_then(|source| secrets.resolve(source, report));
+    let provider = raw.provider_secret.item().and_then(|source| secrets.resolve_or_stand_in(source, report));
     Beside { suite, provider_secret: provider }
 }
 

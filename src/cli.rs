@@ -16,6 +16,7 @@ mod demo;
 mod failure;
 mod init;
 mod key;
+mod new_file;
 mod packaging;
 mod questions;
 mod quota;
@@ -173,7 +174,7 @@ enum Command {
     /// Make an API key for a caller
     ///
     /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate keeps.
-    /// Only these two go to stdout.
+    /// Where stdout is no terminal the table alone goes there, and the key to stderr or --key-file.
     Key(key::NewKey),
     /// Print a shell's completions, for packages
     Completions {
@@ -182,7 +183,8 @@ enum Command {
     },
     /// Print the man page, for packages
     Man {
-        /// Write a page for each command into this folder, instead of one to stdout
+        /// Write a page for each command into this folder, instead of one to stdout; it is created
+        /// if it isn't there
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },

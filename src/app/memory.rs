@@ -77,7 +77,12 @@ pub fn most_memory(config: &Config) -> MostMemory {
 }
 
 impl MostMemory {
-    /// All parts together.
+    /// In a clause for people, without the parts.
+    pub fn sum(&self) -> String {
+        format!("wxgate takes at most {} of memory", size(self.bytes()))
+    }
+
+    /// All parts together, in bytes.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().fold(0, |sum, (bytes, _)| sum.saturating_add(*bytes))
     }
@@ -85,7 +90,7 @@ impl MostMemory {
 
 impl fmt::Display for MostMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wxgate takes at most {} of memory: ", size(self.bytes()))?;
+        write!(f, "{}: ", self.sum())?;
         for (place, (bytes, what)) in self.parts.iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
             write!(f, "{comma}{} for {what}", size(*bytes))?;

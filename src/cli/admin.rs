@@ -1,12 +1,15 @@
 //! Asks a running proxy through its admin address.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
+use wxgate::secret::file::{self, Links};
 use wxgate::upstream::tls;
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::terminal::printable;
@@ -14,11 +17,16 @@ use super::terminal::printable;
 /// A refresh may wait for a token call, its retry and the store.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A health check that waits longer has its answer.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A health check that waits longer has its answer. The process ends at most a second later
+/// (`LAST_WRITES`), which makes 3 s in all.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A status of a thousand apps is some 500 KiB.
 const LONGEST_ANSWER: usize = 16 << 20;
+/// Of `/healthz` it is a word, of `/readyz` a line for each app; what is longer isn't read.
+const LONGEST_HEALTH: usize = 64 << 10;
+/// A file longer than this holds no token.
+const LONGEST_TOKEN: u64 = 4096;
 
 /// Where the running proxy is.
 #[derive(Debug, Args)]
@@ -171,11 +179,18 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str) -> Result<String, Failure> {
-        let (status, body) = self.exchange(method, path).await?;
+        let (status, body) = self.exchange(method, path, LONGEST_ANSWER).await?;
+        let body = body.ok_or_else(|| Failure::run("the admin address answers without end"))?;
         if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, String), Failure> {
+    /// The status, and the body unless it is longer than that.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        longest: usize,
+    ) -> Result<(StatusCode, Option<String>), Failure> {
         let failed = |error: reqwest::Error| {
             let reason = if error.is_connect() {
                 "is a proxy running there? --admin or WXGATE_ADMIN names its admin address"
@@ -194,12 +209,12 @@ impl Client {
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
-                return Err(Failure::run("the admin address answers without end"));
+            if body.len() + chunk.len() > longest {
+                return Ok((status, None));
             }
+            body.extend_from_slice(&chunk);
         }
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok((status, Some(String::from_utf8_lossy(&body).into_owned())))
     }
 
     fn refused(&self, status: StatusCode, body: &str) -> Failure {
@@ -218,7 +233,9 @@ impl Client {
 /// What is at `/healthz` or `/readyz`, which need no token; a failure unless it is well.
 pub(super) async fn health(endpoint: &Endpoint, path: &str) -> Result<String, Failure> {
     let client = Client::without_token(endpoint, HEALTH_TIMEOUT)?;
-    let (status, body) = client.exchange(Method::GET, path).await?;
+    let (status, body) = client.exchange(Method::GET, path, LONGEST_HEALTH).await?;
+    // The status decides: that of thousands of apps is long, and well.
+    let body = body.unwrap_or_else(|| format!("(more than {LONGEST_HEALTH} bytes)"));
     let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
     if status == StatusCode::OK {
         return Ok(format!("{body}\n"));
@@ -250,12 +267,13 @@ struct Unreachable {
 fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
     let (plain, origin) = match file {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-            (text, path.display().to_string())
+            let unusable = |reason: &dyn Display| Failure::usage(format!("{}: {reason}", path.display()));
+            let bytes = file::read(path, LONGEST_TOKEN, Links::Followed).map_err(|error| unusable(&error))?;
+            let text = std::str::from_utf8(&bytes).map_err(|error| unusable(&error))?;
+            (Zeroizing::new(text.to_owned()), path.display().to_string())
         }
         None => match std::env::var("WXGATE_ADMIN_TOKEN") {
-            Ok(text) => (text, "WXGATE_ADMIN_TOKEN".to_owned()),
+            Ok(text) => (Zeroizing::new(text), "WXGATE_ADMIN_TOKEN".to_owned()),
             Err(_) => return Ok(None),
         },
     };

@@ -9,6 +9,7 @@ use wxgate::config::Config;
 
 use super::config_file::load;
 use super::failure::Failure;
+use super::new_file;
 use super::terminal::{print, tell};
 
 /// What else is found out, by asking WeChat.
@@ -29,7 +30,7 @@ pub(super) struct Online {
     /// The longest to wait for an idle connection to be closed, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "probe", value_parser = clap::value_parser!(u64).range(0..=600))]
     probe_idle: u64,
-    /// Write the probe's report to this file, instead of printing it
+    /// Write the probe's report to this file, which must not exist, instead of printing it
     #[arg(long, value_name = "FILE", requires = "probe")]
     report: Option<PathBuf>,
 }
@@ -44,16 +45,19 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         count(config.pipeline.apps.len(), "app"),
         count(config.pipeline.callers.iter().chain(&config.pipeline.anonymous_caller).count(), "caller"),
     ))?;
-    let memory = wxgate::app::most_memory(&config).to_string();
-    for line in config.notes.iter().chain([&memory]).flat_map(|note| wrap(note, WIDTH)) {
+    for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
         print(&format!("{line}\n"))?;
     }
+    let memory = wxgate::app::most_memory(&config);
+    print(&format!("{}; `wxgate serve` logs the parts\n", memory.sum()))?;
     Ok(config)
 }
 
 /// Fetches a token for each app and prints what came of it, and then of the probe if one is wanted;
 /// a failure if an app got no token or a host no answer.
 pub(super) async fn online(config: &Config, options: &Online) -> Result<(), Failure> {
+    // Before minutes are spent on what goes there.
+    options.report.as_deref().map_or(Ok(()), new_file::refuse_existing)?;
     let told = wxgate::app::online(config, options.rotate).await.map_err(Failure::run)?;
     print(&told.text)?;
     let tokens = match told.failed {
@@ -71,8 +75,7 @@ async fn probe(config: &Config, options: &Online) -> Result<(), Failure> {
     let probed = wxgate::app::probe(config, idle, tell).await.map_err(Failure::run)?;
     match &options.report {
         Some(path) => {
-            std::fs::write(path, &probed.report)
-                .map_err(|error| Failure::run(format!("cannot write {}: {error}", path.display())))?;
+            new_file::create(path, &probed.report)?;
             tell(&format!("the report is in {}", path.display()));
         }
         None => print(&format!("\n{}", probed.report))?,

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wxgate::config::{Config, Problem, parse_address};
+use wxgate::config::{Config, Problem, Severity, parse_address};
 use wxgate::sandbox::{OFFICIAL_ACCOUNT, SECRET};
 use wxgate::server::Address;
 use zeroize::Zeroizing;
@@ -18,6 +18,8 @@ use super::written::quoted;
 
 /// In the place of a file: stdout.
 const STDOUT: &str = "-";
+/// What it writes; what a third-party platform (`component`) needs beside is written by hand.
+const KINDS: [&str; 4] = ["official_account", "mini_program", "store", "wecom"];
 /// Where `wxgate sandbox` listens.
 const SANDBOX: &str = "http://127.0.0.1:9080";
 
@@ -31,7 +33,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "NAME")]
     app: Option<String>,
     /// What it is; "official_account" if it isn't given, of an appid that begins with ww "wecom"
-    #[arg(long, value_parser = ["official_account", "mini_program", "store", "wecom"])]
+    #[arg(long, value_parser = KINDS)]
     kind: Option<String>,
     /// The file that holds its AppSecret, from the configuration's folder on; "shop.secret" if
     /// neither is given
@@ -167,11 +169,11 @@ fn answers(init: Init, output: Option<&Path>) -> Result<Answers, Failure> {
         Some(appid) => appid,
         None => settle("app[0].appid", "AppID of the account (of WeCom the corpid)", "")?,
     };
-    let usual = if appid.starts_with("ww") { "wecom" } else { "official_account" };
+    let usual = usual_kind(&appid);
     let kind = if sandbox {
         usual.to_owned()
     } else {
-        or_ask(kind, "app[0].kind", "Kind: official_account, mini_program, store, wecom", usual)?
+        or_ask(kind, "app[0].kind", &format!("Kind: {}", KINDS.join(", ")), usual)?
     };
     let app = or_ask(app, "app[0].name", "Its name in metrics, logs and URLs", "shop")?;
     let secret = match (secret_file, secret_env) {
@@ -204,19 +206,37 @@ fn answers(init: Init, output: Option<&Path>) -> Result<Answers, Failure> {
     Ok(Answers { appid, app, kind, secret, listen, store, callers })
 }
 
-/// Asks until the configuration's own rules take the answer for `key`.
+/// Asks until the configuration's own rules take the answer for `key`. One that they warn of is
+/// taken if it is given again.
 fn settle(key: &str, question: &str, default: &str) -> Result<String, Failure> {
+    let mut doubted = None;
     loop {
-        let answer = ask(question, default)?;
+        let answer = ask(question, doubted.as_deref().unwrap_or(default))?;
         match complaint(key, &answer) {
+            Some((Severity::Warning, _)) if doubted.as_ref() == Some(&answer) => return Ok(answer),
+            Some((severity, text)) => {
+                tell(&text);
+                doubted = (severity == Severity::Warning).then_some(answer);
+            }
             None => return Ok(answer),
-            Some(text) => tell(&text),
         }
     }
 }
 
-/// What is wrong with `answer` beside answers that are right.
-fn complaint(key: &str, answer: &str) -> Option<String> {
+/// The kind of an account that nothing but its appid is known of.
+fn usual_kind(appid: &str) -> &'static str {
+    if appid.starts_with("ww") { "wecom" } else { "official_account" }
+}
+
+/// What is wrong with `answer` beside answers that are right, or worth a second look.
+fn complaint(key: &str, answer: &str) -> Option<(Severity, String)> {
+    if key == "app[0].kind" && !KINDS.contains(&answer) {
+        let text = format!(
+            "is none of {}; what a third-party platform (component) needs is written by hand",
+            KINDS.join(", ")
+        );
+        return Some((Severity::Error, text));
+    }
     let mut answers = Answers {
         appid: "wx0123456789abcdef".to_owned(),
         app: "shop".to_owned(),
@@ -227,8 +247,12 @@ fn complaint(key: &str, answer: &str) -> Option<String> {
         callers: vec!["orders".to_owned()],
     };
     match key {
-        "app[0].appid" => answers.appid = answer.to_owned(),
-        "app[0].kind" => answers.kind = answer.to_owned(),
+        "app[0].appid" => {
+            answers.appid = answer.to_owned();
+            answers.kind = usual_kind(answer).to_owned();
+        }
+        // One of those that there are.
+        "app[0].kind" => return None,
         "app[0].name" => answers.app = answer.to_owned(),
         "server.listen" => answers.listen = answer.to_owned(),
         "store.url" => answers.store = answer.to_owned(),
@@ -238,10 +262,15 @@ fn complaint(key: &str, answer: &str) -> Option<String> {
     }
     let apps = std::slice::from_ref(&answers.app);
     let callers: Vec<_> = answers.callers.iter().map(|name| key::table(name, name, apps)).collect();
-    let Err(problems) = Config::parse(&text(&answers, &callers), "", &|_| Some("0".repeat(32))) else {
-        return None;
+    let problems = match Config::parse(&text(&answers, &callers), "", &|_| Some("0".repeat(32))) {
+        Ok(config) => config.warnings,
+        Err(problems) => problems.0,
     };
-    problems.0.into_iter().find(|problem| problem.key.starts_with(key)).map(|problem| problem.text)
+    let mut of_key = problems.into_iter().filter(|problem| problem.key.starts_with(key));
+    let first = of_key.next()?;
+    // What is refused goes before what is doubted.
+    let worst = of_key.find(|problem| problem.severity == Severity::Error).unwrap_or(first);
+    Some((worst.severity, worst.text))
 }
 
 fn names(answer: &str) -> Vec<String> {
@@ -258,20 +287,25 @@ fn keep_secret(path: &Path) -> Result<(), Failure> {
 }
 
 /// What keeps `check` from passing that isn't in the file itself. All else that is wrong with it is
-/// a failure.
+/// a failure; what `check` would warn of is told.
 fn left_to_do(text: &str, path: &Path, answers: &Answers) -> Result<Vec<String>, Failure> {
     let problems = match Config::parse(text, &path.display().to_string(), &|name| {
         std::env::var_os(name)?.into_string().ok()
     }) {
-        Ok(_) => Vec::new(),
+        Ok(config) => config.warnings,
         Err(problems) => problems.0,
     };
     let is_secret = |problem: &&Problem| problem.key.starts_with("app[0].secret");
-    if let Some(wrong) = problems.iter().find(|problem| !is_secret(problem)) {
+    let (wrong, doubtful): (Vec<_>, Vec<_>) =
+        problems.iter().partition(|problem| problem.severity == Severity::Error);
+    if let Some(wrong) = wrong.iter().find(|problem| !is_secret(problem)) {
         let remedy = if wrong.key.starts_with("server") { " (--caller NAME makes a [[caller]])" } else { "" };
         return Err(Failure::usage(format!("{}: {}{remedy}", wrong.key, wrong.text)));
     }
-    Ok(problems.iter().filter(is_secret).map(|_| answers.secret_to_do(path)).collect())
+    for problem in doubtful.iter().filter(|problem| !is_secret(problem)) {
+        tell(&format!("{}: warning: {}", problem.key, problem.text));
+    }
+    Ok(wrong.iter().map(|_| answers.secret_to_do(path)).collect())
 }
 
 impl Answers {

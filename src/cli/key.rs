@@ -1,18 +1,18 @@
 //! `wxgate key`: a new API key for a caller.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use wxgate::config::{Config, digest};
+use wxgate::config::{Config, LONGEST_FILE, digest};
 use wxgate::observe::hex::hex;
+use wxgate::secret::file::{self, Links};
 use zeroize::Zeroizing;
 
 use super::config_file::ConfigFile;
 use super::failure::Failure;
+use super::new_file;
 use super::terminal::{print, tell};
 use super::written::{list, quoted};
 
@@ -38,7 +38,8 @@ pub(super) struct NewKey {
     config: ConfigFile,
 }
 
-/// Makes a key. Only the key and the table go to stdout, so that both can be redirected.
+/// Makes a key. Where stdout is no terminal the table alone goes there: it may be appended to the
+/// configuration, which would be no TOML with the key in it, and where the key has no business.
 pub(super) fn run(new: NewKey) -> Result<(), Failure> {
     let NewKey { name, mut apps, key_file, config } = new;
     if apps.is_empty() {
@@ -52,6 +53,7 @@ pub(super) fn run(new: NewKey) -> Result<(), Failure> {
     let key = random()?;
     let table = table(&name, &key, &apps);
     check(&table, &apps)?;
+    let on_terminal = std::io::stdout().is_terminal();
     match key_file {
         Some(path) => {
             keep(&path, &key)?;
@@ -61,10 +63,12 @@ pub(super) fn run(new: NewKey) -> Result<(), Failure> {
             tell(&format!(
                 "The key of {name}, shown this once: give it to the service. wxgate keeps only its hash."
             ));
-            print(&format!("{}\n\n", *key))?;
+            if on_terminal { print(&format!("{}\n\n", *key))? } else { tell(&key) }
         }
     }
-    tell("For wxgate.toml:");
+    if on_terminal {
+        tell("For wxgate.toml:");
+    }
     print(&table)?;
     if !is_known {
         tell(&format!("Put the app's name in the place of {APP}, or say --app."));
@@ -89,16 +93,7 @@ pub(super) fn table(name: &str, key: &str, apps: &[String]) -> String {
 
 /// Writes the key where nobody else can read it.
 pub(super) fn keep(path: &Path, secret: &str) -> Result<(), Failure> {
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
-            let text = format!("cannot create {}: {error}", path.display());
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                Failure::usage(text)
-            } else {
-                Failure::run(text)
-            }
-        })?;
-    file.write_all(format!("{secret}\n").as_bytes()).map_err(Failure::run)
+    new_file::create(path, &Zeroizing::new(format!("{secret}\n")))
 }
 
 /// Has the configuration's own rules judge the names.
@@ -118,14 +113,17 @@ fn check(table: &str, apps: &[String]) -> Result<(), Failure> {
         Some(problem) if problem.key.starts_with("app") => format!("--app {}", problem.text),
         Some(problem) => format!("the caller's name {}", problem.text),
         // That of those who have no key.
-        None => "a caller with a key can't have this name, expected another".to_owned(),
+        None => "\"anonymous\" is the name of all callers without a key, so no key is made for it, expected \
+                 another name; what they may call is written by hand, in a [[caller]] with this name and \
+                 without key_sha256"
+            .to_owned(),
     }))
 }
 
 /// The name of the configuration's app, if it has just one. That file may be broken, or another's.
 fn only_app(path: &Path) -> Option<String> {
-    let text = Zeroizing::new(std::fs::read_to_string(path).ok()?);
-    let table: toml::Table = toml::from_str(&text).ok()?;
+    let bytes = file::read(path, LONGEST_FILE, Links::Followed).ok()?;
+    let table: toml::Table = toml::from_str(std::str::from_utf8(&bytes).ok()?).ok()?;
     match table.get("app")?.as_array()?.as_slice() {
         [app] => app.get("name")?.as_str().map(str::to_owned),
         _ => None,

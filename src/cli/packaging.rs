@@ -22,7 +22,8 @@ pub(super) fn completions(shell: Shell, mut command: Command) -> Result<(), Fail
 /// Prints the man page of the program, or writes those of all commands into a folder.
 pub(super) fn man(folder: Option<PathBuf>, command: Command) -> Result<(), Failure> {
     if let Some(folder) = folder {
-        let written = clap_mangen::generate_to(command, &folder);
+        let written =
+            std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
         return written.map_err(|error| {
             Failure::run(format!("cannot write man pages into {}: {error}", folder.display()))
         });

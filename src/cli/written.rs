@@ -1,5 +1,7 @@
 //! Values as a configuration file spells them.
 
+use wxgate::observe::steering::steers;
+
 /// A string.
 pub(super) fn quoted(text: &str) -> String {
     // The crate's own spelling takes '...' where it pleases.
@@ -7,7 +9,8 @@ pub(super) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out += &format!("\\u{:04X}", u32::from(c)),
+            // An editor would hide it, or show what is beside it in another order.
+            c if steers(c) => out += &format!("\\U{:08X}", u32::from(c)),
             c => out.push(c),
         }
     }
@@ -23,13 +26,14 @@ pub(super) fn list(texts: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{quoted, steers};
 
     #[test]
     fn any_text_is_read_back_as_it_was() {
-        for text in ["shop", "", "a\"b\\c", "'", "务\n\u{7f}\u{9}"] {
+        for text in ["shop", "", "a\"b\\c", "'", "务\n\u{7f}\u{9}", "a\u{202e}b\u{200b}\u{e0001}"] {
             let read: toml::Table = toml::from_str(&format!("a = {}", quoted(text))).expect("TOML");
             assert_eq!(read["a"].as_str(), Some(text));
+            assert!(!quoted(text).contains(steers), "{text:?}");
         }
     }
 }

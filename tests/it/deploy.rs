@@ -58,6 +58,21 @@ fn the_configuration_of_the_image_loads_without_a_warning() {
     assert_eq!(load(&image(folder.path())).warnings.len(), 0);
 }
 
+/// `wxgate status --healthz` ends within 3 s by itself, and says why: killed, it says nothing.
+#[test]
+fn health_checks_are_given_the_time_that_they_take() {
+    for (file, before, after) in [
+        ("deploy/docker/Dockerfile", "HEALTHCHECK --interval=10s --timeout=", "s"),
+        ("deploy/docker/compose.yaml", "\"--healthz\"]\n      interval: 10s\n      timeout: ", "s"),
+        ("deploy/release/image", "\"Timeout\": ", " * second"),
+    ] {
+        let text = read(file);
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{file} has no {before}"));
+        let seconds: u32 = rest.split_once(after).unwrap().0.parse().unwrap();
+        assert!(seconds > 3, "{file}: {seconds} s");
+    }
+}
+
 #[test]
 fn the_memory_limits_that_are_shipped_fit_what_is_taken_at_most() {
     let unit = size("deploy/systemd/wxgate.service", "MemoryMax=");

@@ -147,7 +147,7 @@ fn init_writes_what_check_passes() {
     let checked = folder.run(&["check"]);
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{checked:?}");
     assert!(
-        checked.stdout.starts_with("wxgate.toml: ok, 1 app, 0 callers\nwxgate takes at most"),
+        checked.stdout.starts_with("wxgate.toml: ok, 1 app, 0 callers\nwxgate takes at most "),
         "{}",
         checked.stdout
     );
@@ -215,6 +215,38 @@ fn init_overwrites_nothing_and_writes_nothing_that_is_wrong() {
     let nobody = folder.run(&["init", "--output", "other.toml"]);
     assert_eq!(nobody.code, Some(64), "nobody can be asked");
     assert!(nobody.stderr.contains("--appid") && nobody.stderr.contains("--sandbox"), "{}", nobody.stderr);
+}
+
+#[test]
+fn init_warns_of_an_appid_as_check_does() {
+    let warned = "app[0].appid: warning: is no usual AppID, expected wx and 16 digits";
+    for secret in ["SHOP_SECRET", "NOT_SET_YET"] {
+        let folder = Folder::new();
+        let ran = folder.run(&["init", "--appid", "wx1", "--secret-env", secret]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains(warned), "{}", ran.stderr);
+        let told = ran.stderr.contains("set NOT_SET_YET to the AppSecret");
+        assert_eq!(told, secret == "NOT_SET_YET", "{}", ran.stderr);
+        assert!(folder.run(&["check"]).stderr.contains(warned));
+    }
+    let company =
+        Folder::new().run(&["init", "--appid", "ww0123456789abcdef", "--secret-env", "SHOP_SECRET"]);
+    assert!(company.code == Some(0) && !company.stderr.contains("warning"), "{company:?}");
+    let mixed = ["init", "--appid", "ww0123456789abcdef", "--kind", "store", "--secret-env", "SHOP_SECRET"];
+    let mixed = Folder::new().run(&mixed);
+    assert!(mixed.stderr.contains("warning: begins like a corpid of WeCom's"), "{mixed:?}");
+}
+
+#[test]
+fn init_takes_an_appid_that_it_doubts_if_it_is_given_again() {
+    let folder = Folder::new();
+    // AppID twice; then a kind that is written by hand, and one that isn't.
+    let shown = folder.on_a_terminal(100, &["init"], "wx1\n\ncomponent\nstore\n\n\n\n\n\n\n");
+    assert!(shown.contains("is no usual AppID"), "{shown}");
+    assert!(shown.contains("AppID of the account (of WeCom the corpid) [wx1]: "), "{shown}");
+    assert!(shown.contains("is none of official_account, mini_program, store, wecom"), "{shown}");
+    let written = folder.read("wxgate.toml");
+    assert!(written.contains("appid = \"wx1\"\n") && written.contains("kind = \"store\"\n"), "{written}");
 }
 
 #[test]

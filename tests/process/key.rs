@@ -14,14 +14,17 @@ mod sha2_hex {
     }
 }
 
+/// What a pipe gets, and the key that is told beside.
 fn key_and_table(ran: &Ran) -> (String, String) {
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let (key, table) = ran.stdout.split_once("\n\n").expect("a key, then a table");
-    (key.to_owned(), table.to_owned())
+    let key = ran.stderr.lines().nth(1).expect("a key after the line that says what it is");
+    let table: toml::Table = toml::from_str(&ran.stdout).expect("TOML and nothing else");
+    assert_eq!(table.keys().collect::<Vec<_>>(), ["caller"]);
+    (key.to_owned(), ran.stdout.clone())
 }
 
 #[test]
-fn the_first_line_is_the_key_and_the_table_admits_it() {
+fn a_pipe_gets_the_table_alone_and_the_table_admits_the_key() {
     let folder = Folder::new();
     let ran = folder.run(&["key", "orders", "--app", "shop"]);
     let (key, table) = key_and_table(&ran);
@@ -29,11 +32,25 @@ fn the_first_line_is_the_key_and_the_table_admits_it() {
     let expected =
         format!("[[caller]]\nname = \"orders\"\nkey_sha256 = \"{}\"\napps = [\"shop\"]\n", sha256(&key));
     assert_eq!(table, expected);
-    assert!(ran.stderr.contains("shown this once") && !ran.stderr.contains(&key), "{}", ran.stderr);
+    assert!(ran.stderr.contains("shown this once") && !ran.stdout.contains(&key), "{ran:?}");
+    assert!(!ran.stderr.contains("wxgate.toml"), "nothing stands below it: {}", ran.stderr);
     folder.write("wxgate.toml", &format!("{GOOD}\n{table}"));
     assert_eq!(folder.run(&["check"]).code, Some(0));
     let (another, _) = key_and_table(&folder.run(&["key", "orders", "--app", "shop"]));
     assert_ne!(key, another);
+}
+
+#[test]
+fn a_terminal_shows_the_key_then_the_table() {
+    let shown = Folder::new().on_a_terminal(100, &["key", "orders", "--app", "shop"], "");
+    let lines: Vec<_> = shown.lines().collect();
+    let [told, key, "", "For wxgate.toml:", "[[caller]]", "name = \"orders\"", digest, "apps = [\"shop\"]"] =
+        lines[..]
+    else {
+        panic!("{shown}")
+    };
+    assert!(told.contains("shown this once"), "{told}");
+    assert_eq!(digest, format!("key_sha256 = \"{}\"", sha256(key)));
 }
 
 #[test]
@@ -64,12 +81,25 @@ fn a_key_can_go_to_a_file_that_nobody_else_may_read() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let key = folder.read("orders.key").trim_end().to_owned();
     assert!(ran.stdout.starts_with("[[caller]]\n") && ran.stdout.contains(&sha256(&key)), "{}", ran.stdout);
+    assert_eq!(ran.stderr, "The key of orders is in orders.key: give it to the service.\n");
     assert!(!ran.stdout.contains(&key) && !ran.stderr.contains(&key));
     let mode = std::fs::metadata(folder.path().join("orders.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let again = folder.run(&arguments);
     assert_eq!((again.code, again.stdout.as_str()), (Some(64), ""), "it is kept");
     assert_eq!(folder.read("orders.key").trim_end(), key);
+    std::os::unix::fs::symlink("elsewhere", folder.path().join("link.key")).unwrap();
+    let link = folder.run(&["key", "orders", "--app", "shop", "--key-file", "link.key"]);
+    assert_eq!((link.code, folder.path().join("elsewhere").exists()), (Some(64), false), "{link:?}");
+}
+
+#[test]
+fn a_configuration_that_is_no_file_names_no_app_and_is_not_waited_for() {
+    let folder = Folder::new();
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("wxgate.toml")).status().unwrap();
+    assert!(made.success());
+    let (_, table) = key_and_table(&folder.run(&["key", "orders"]));
+    assert!(table.ends_with("apps = [\"APP\"]\n"), "{table}");
 }
 
 #[test]
@@ -78,7 +108,10 @@ fn names_that_the_configuration_would_refuse_are_refused() {
     for (arguments, part) in [
         (["key", "a b", "--app", "shop"], "the caller's name is no name, expected 1 to 64 characters"),
         (["key", "other", "--app", "shop"], "has a meaning of its own"),
-        (["key", "anonymous", "--app", "shop"], "can't have this name"),
+        (
+            ["key", "anonymous", "--app", "shop"],
+            "is the name of all callers without a key, so no key is made",
+        ),
         (["key", "orders", "--app", "../shop"], "--app is no name"),
     ] {
         let ran = folder.run(&arguments);

@@ -1,5 +1,6 @@
 //! `wxgate check --online --probe`: what is measured is true, costs nothing, and can be shared.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use wxgate::sandbox::{App, AppKind, Options, Sandbox};
 
-use crate::program::{CANARY, Folder};
+use crate::program::{CANARY, Folder, GOOD};
 
 const APPID: &str = "wx0123456789abcdef";
 
@@ -72,6 +73,8 @@ async fn report(url: String, more: &str, arguments: &'static [&'static str]) -> 
         let all = [&["check", "--online", "--probe", "--report", "report.txt"][..], arguments].concat();
         let ran = folder.run(&all);
         let written = folder.read("report.txt");
+        let mode = folder.path().join("report.txt").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert!(written.lines().all(|line| line.len() <= 80), "{written}");
         let port = url.rsplit(':').next().unwrap();
         for secret in
@@ -115,6 +118,22 @@ async fn a_plain_host_is_measured_without_a_token() {
     assert_eq!(asked.len(), 5);
     // That of --online itself.
     assert_eq!((sandbox.counts().fetches, sandbox.counts().forces), (1, 0));
+}
+
+#[test]
+fn a_report_takes_no_files_place_and_follows_no_link() {
+    let folder = Folder::new();
+    folder.write("wxgate.toml", GOOD);
+    folder.write("mine", "mine");
+    std::os::unix::fs::symlink("elsewhere", folder.path().join("link")).unwrap();
+    for report in ["mine", "link"] {
+        let ran = folder.run(&["check", "--online", "--probe", "--report", report]);
+        assert_eq!(ran.code, Some(64), "{ran:?}");
+        assert!(!ran.stdout.contains("shop"), "it is said before anything is asked: {}", ran.stdout);
+        assert!(ran.stderr.contains(&format!("{report} exists already")), "{}", ran.stderr);
+    }
+    assert_eq!(folder.read("mine"), "mine");
+    assert!(!folder.path().join("elsewhere").exists());
 }
 
 #[tokio::test]

@@ -178,10 +178,8 @@ async fn list(store: &Store) -> Result<Vec<Listed>, StoreToolError> {
 }
 
 async fn count(store: &Store, now: Timestamp) -> Result<usize, StoreToolError> {
-    let counts = store.counts(now.beijing_day()).await;
-    let counts =
-        counts.map_err(|source| StoreToolError::Store { location: store.location().clone(), source })?;
-    Ok(counts.counts.len())
+    let counted = store.count_counters(now.beijing_day()).await;
+    counted.map_err(|source| StoreToolError::Store { location: store.location().clone(), source })
 }
 
 fn present(store: &Store) -> Protection {

@@ -6,11 +6,13 @@
 
 use super::engine::{Addition, Batch, Claim, Reserved, Total, name_since, reset_of, resets_of};
 use super::operations::Operation;
-use super::times::DAYS_LAST;
+use super::times::{DAYS_LAST, STEP, within};
 use super::{Store, StoreError};
 
 /// So many times its limit no budget has granted, unless the limit was lowered since.
 const FAR: u64 = 10;
+/// Counters that a tool adds to in one step: fewer than Redis may answer about at once.
+const ADDED_AT_ONCE: usize = 5_000;
 
 /// What the counters of a day say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,10 +53,17 @@ impl Store {
         batch: Option<Batch<'_>>,
     ) -> Result<Vec<Total>, StoreError> {
         let totals = self.run(Operation::Count, self.0.engine.add(key, counts, batch, DAYS_LAST)).await?;
-        for (count, _) in counts.iter().zip(&totals).filter(|(_, total)| total.is_none()) {
-            self.tell_damaged(key, count.name);
-        }
+        self.tell_damaged_of(key, counts, &totals);
         Ok(totals)
+    }
+
+    /// The same for a tool, which has any number of counters and the patience for them.
+    pub(super) async fn add_all(&self, key: &str, counts: &[Addition<'_>]) -> Result<(), StoreError> {
+        for counts in counts.chunks(ADDED_AT_ONCE) {
+            let totals = within(STEP, self.0.engine.add(key, counts, None, DAYS_LAST)).await?;
+            self.tell_damaged_of(key, counts, &totals);
+        }
+        Ok(())
     }
 
     /// The counters of a day.
@@ -68,15 +77,28 @@ impl Store {
     }
 
     async fn counts_under(&self, key: &str, operation: Operation) -> Result<DayCounts, StoreError> {
+        Ok(self.sorted(key, self.run(operation, self.0.engine.counts(key)).await?))
+    }
+
+    /// All that is counted and reserved on `day`, each with its key. For a tool, which waits for as
+    /// long as there is progress.
+    pub(super) async fn days(&self, day: i64) -> Result<[(String, DayCounts); 2], StoreError> {
+        let [counts, budgets] = [count_entry(day), budget_entry(day)];
+        let counted = self.sorted(&counts, self.0.engine.counts(&counts).await?);
+        let reserved = self.sorted(&budgets, self.0.engine.counts(&budgets).await?);
+        Ok([(counts, counted), (budgets, reserved)])
+    }
+
+    fn sorted(&self, key: &str, found: Vec<(String, Total)>) -> DayCounts {
         let mut sorted = DayCounts::default();
-        for (name, total) in self.run(operation, self.0.engine.counts(key)).await? {
+        for (name, total) in found {
             match (total, reset_of(&name)) {
                 (None, _) => self.tell_damaged(key, &name),
                 (Some(count), None) => sorted.counts.push((name, count)),
                 (Some(resets), Some(name)) => sorted.resets.push((name.to_owned(), resets)),
             }
         }
-        Ok(sorted)
+        sorted
     }
 
     /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
@@ -130,22 +152,17 @@ impl Store {
         self.reset(&count_entry(day), names, 0).await.map(drop)
     }
 
-    pub(super) async fn reset(
-        &self,
-        key: &str,
-        names: &[(&str, u64)],
-        by: u64,
-    ) -> Result<Vec<u64>, StoreError> {
+    async fn reset(&self, key: &str, names: &[(&str, u64)], by: u64) -> Result<Vec<u64>, StoreError> {
         let names: Vec<_> = names.iter().map(|(name, known)| (resets_of(name), *known)).collect();
         let counts: Vec<_> = names.iter().map(|(name, known)| Addition { name, by, known: *known }).collect();
         let totals = self.add_under(key, &counts, None).await?;
         Ok(totals.into_iter().zip(&names).map(|(total, (_, known))| total.unwrap_or(*known)).collect())
     }
 
-    /// All that is counted and reserved on `day`, each with its key.
-    pub(super) async fn days(&self, day: i64) -> Result<[(String, DayCounts); 2], StoreError> {
-        let (counts, budgets) = (self.counts(day).await?, self.reserved(day).await?);
-        Ok([(count_entry(day), counts), (budget_entry(day), budgets)])
+    fn tell_damaged_of(&self, key: &str, counts: &[Addition<'_>], totals: &[Total]) {
+        for (count, _) in counts.iter().zip(totals).filter(|(_, total)| total.is_none()) {
+            self.tell_damaged(key, count.name);
+        }
     }
 
     fn tell_damaged(&self, key: &str, name: &str) {

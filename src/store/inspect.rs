@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::engine::{Entry, Swap};
+use super::engine::{Addition, Entry, Swap, resets_of};
 use super::keys::{NOTE, is_irreplaceable};
 use super::record::{Protection, Text};
-use super::times::{DAYS_LAST, PATIENCE, PATIENCE_FOR_ALL, RECORDS_LAST};
+use super::times::{DAYS_LAST, RECORDS_LAST, STEP, within};
 use super::{ForceBudget, Holder, Location, Saved, Store, StoreError, force};
 use crate::observe::clock::Timestamp;
 
@@ -71,9 +71,22 @@ pub struct CopyError {
 
 impl Store {
     /// All there is but the day's counters and what replicas note for each other, by key.
+    ///
+    /// # Errors
+    /// The store failed, or made no progress for half a minute: it has time for as much as it holds.
     pub async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let entries = self.entries().await?.into_iter().filter(|entry| !entry.key.starts_with(NOTE));
+        let entries = self.0.engine.entries().await?.into_iter();
+        let entries = entries.filter(|entry| !entry.key.starts_with(NOTE));
         Ok(entries.map(|entry| self.listed(entry)).collect())
+    }
+
+    /// How many counters there are of a day.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn count_counters(&self, day: i64) -> Result<usize, StoreError> {
+        let [(_, counted), _] = self.days(day).await?;
+        Ok(counted.counts.len())
     }
 
     /// Copies tokens, force budgets, and the counters and budgets of `days` into `to`; what `to`
@@ -81,16 +94,16 @@ impl Store {
     /// behind. Values are sealed as `to` has it.
     ///
     /// # Errors
-    /// One of the two failed.
+    /// One of the two failed, or made no progress for half a minute.
     pub async fn copy(&self, to: &Self, days: &[i64]) -> Result<Copied, CopyError> {
         let here = |source| CopyError { location: self.location().clone(), source };
         let there = |source| CopyError { location: to.location().clone(), source };
         let mut copied = Copied::default();
-        for entry in self.entries().await.map_err(here)? {
+        for entry in self.0.engine.entries().await.map_err(here)? {
             if entry.key.starts_with("lease:") {
                 continue;
             }
-            match within(PATIENCE, self.copy_entry(entry, to)).await {
+            match within(STEP, self.copy_entry(entry, to)).await {
                 Ok(true) => copied.written += 1,
                 Ok(false) => copied.kept += 1,
                 Err(error) if error.means_down() => return Err(there(error)),
@@ -104,21 +117,22 @@ impl Store {
             let [counted, reserved] = self.days(*day).await.map_err(here)?;
             // First, since what is counted under a later name is nothing without it.
             for (key, days) in [&counted, &reserved] {
-                let resets: Vec<_> = days.resets.iter().map(|(name, number)| (&**name, *number)).collect();
-                if !resets.is_empty() {
-                    to.reset(key, &resets, 0).await.map_err(there)?;
-                }
+                let names = days.resets.iter().map(|(name, number)| (resets_of(name), *number));
+                let names: Vec<_> = names.collect();
+                let resets = names.iter().map(|(name, known)| Addition { name, by: 0, known: *known });
+                to.add_all(key, &resets.collect::<Vec<_>>()).await.map_err(there)?;
             }
-            let present: HashMap<_, _> = to.counts(*day).await.map_err(there)?.counts.into_iter().collect();
-            for (name, count) in counted.1.counts {
-                match count.saturating_sub(present.get(&name).copied().unwrap_or_default()) {
-                    0 => copied.kept += 1,
-                    missing => {
-                        to.add(*day, &[(&name, missing)]).await.map_err(there)?;
-                        copied.written += 1;
-                    }
-                }
-            }
+            let [(key, there_before), _] = to.days(*day).await.map_err(there)?;
+            let there_before: HashMap<_, _> = there_before.counts.into_iter().collect();
+            let missing = |(name, count): &(String, u64)| {
+                count.saturating_sub(there_before.get(name).copied().unwrap_or_default())
+            };
+            let all = counted.1.counts.iter().map(|count| (&*count.0, missing(count)));
+            let additions = all.filter(|(_, by)| *by > 0).map(|(name, by)| Addition { name, by, known: 0 });
+            let additions: Vec<_> = additions.collect();
+            to.add_all(&key, &additions).await.map_err(there)?;
+            copied.written += additions.len();
+            copied.kept += counted.1.counts.len() - additions.len();
             for (name, spent) in reserved.1.counts {
                 // Up to what is gone here, and no further where more is gone there.
                 match to.reserve(*day, &name, spent, spent, 0, 0).await.map_err(there)?.granted {
@@ -192,10 +206,6 @@ impl Store {
         self.0.engine.swap(swap).await
     }
 
-    async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        within(PATIENCE_FOR_ALL, self.0.engine.entries()).await
-    }
-
     fn listed(&self, entry: Entry) -> Listed {
         let Entry { key, value, lasts } = entry;
         let value = match value {
@@ -221,9 +231,34 @@ impl Store {
     }
 }
 
-async fn within<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    tokio::time::timeout(patience, work).await.unwrap_or(Err(StoreError::Timeout(patience)))
+#[cfg(test)]
+mod tests {
+    use super::Copied;
+    use crate::store::PATIENCE;
+    use crate::store::simulated::Server;
+
+    const DAY: i64 = 20_000;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tool_has_time_for_as_many_steps_as_there_are_counters() {
+        let (from, to) = (Server::new(), Server::new());
+        let (here, there) = (from.store(0), to.store(0));
+        let names: Vec<_> = (0..12_000).map(|number| format!("shop orders /{number}")).collect();
+        let counts: Vec<_> = names.iter().map(|name| (name.as_str(), 7)).collect();
+        here.add(DAY, &counts).await.expect("added");
+        there.add(DAY, &counts[..2]).await.expect("added");
+        there.add(DAY, &[(counts[2].0, 3)]).await.expect("added");
+        // Each step takes longer than what runs in the background waits.
+        from.slow(PATIENCE * 2);
+        to.slow(PATIENCE * 2);
+        assert_eq!(here.count_counters(DAY).await.expect("counted"), counts.len());
+        assert!(here.list().await.expect("listed").is_empty());
+        let copied = here.copy(&there, &[DAY, DAY - 1]).await.expect("copied");
+        assert_eq!(copied, Copied { written: counts.len() - 2, kept: 2, unreadable: 0 });
+        let mut copied = there.days(DAY).await.expect("there")[0].1.counts.clone();
+        copied.sort_unstable();
+        let mut expected: Vec<_> = names.into_iter().map(|name| (name, 7)).collect();
+        expected.sort_unstable();
+        assert!(copied == expected, "each once");
+    }
 }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::engine::{Engine, Swap};
 use super::health::Health;
 use super::keys::{is_irreplaceable, is_record};
 use super::record::Text;
 use super::refusals::Refusals;
-use super::times::PATIENCE_FOR_ALL;
+use super::times::{PATIENCE_FOR_ALL, within};
 use super::{Record, Refusal, Seal, StoreError};
 use crate::observe::clock::Timestamp;
 
@@ -64,8 +64,7 @@ impl Look {
     }
 
     pub(super) async fn through(&self) -> Result<LookedThrough, StoreError> {
-        let entries = timeout(PATIENCE_FOR_ALL, self.engine.entries()).await;
-        let entries = entries.unwrap_or(Err(StoreError::Timeout(PATIENCE_FOR_ALL)))?;
+        let entries = within(PATIENCE_FOR_ALL, self.engine.entries()).await?;
         let mut looked = LookedThrough::default();
         for entry in entries.into_iter().filter(|entry| is_record(&entry.key)) {
             let key = entry.key.as_str();

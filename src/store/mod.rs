@@ -83,7 +83,7 @@ use keys::NOTE;
 use look::Look;
 use operations::{Operation, Operations};
 use refusals::Refusals;
-use times::DAYS_LAST;
+use times::{DAYS_LAST, within};
 
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -158,10 +158,8 @@ impl Store {
             Location::Redis(target) => Engine::Redis(Redis::new(target, announcer.clone())),
         };
         let mut inner = Inner::new(engine, options, announcer);
-        match timeout(PATIENCE, inner.engine.probe()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => inner.health.fell(&error),
-            Err(_) => inner.health.fell(&StoreError::Timeout(PATIENCE)),
+        if let Err(error) = within(PATIENCE, inner.engine.probe()).await {
+            inner.health.fell(&error);
         }
         inner.tend();
         Ok(Self(Arc::new(inner)))
@@ -292,7 +290,7 @@ impl Store {
         }
         let result = tokio::select! {
             biased;
-            result = timeout(PATIENCE, work) => result.unwrap_or(Err(StoreError::Timeout(PATIENCE))),
+            result = within(PATIENCE, work) => result,
             // Another operation has waited for longer.
             () = self.0.health.down() => {
                 self.0.operations.skipped(operation);
@@ -383,8 +381,7 @@ async fn watch_over(engine: &Engine, health: &Health, operations: &Operations, a
             continue;
         }
         sleep(TRY_AGAIN).await;
-        let result = timeout(PATIENCE, engine.probe()).await;
-        let result = result.unwrap_or(Err(StoreError::Timeout(PATIENCE)));
+        let result = within(PATIENCE, engine.probe()).await;
         operations.count(Operation::Probe, &result);
         match result {
             Ok(()) => {

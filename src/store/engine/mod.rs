@@ -75,7 +75,8 @@ impl Engine {
         }
     }
 
-    /// The counters under `key`, and how often what is counted there began anew.
+    /// The counters under `key`, and how often what is counted there began anew. Many are read in
+    /// steps, none of which takes longer than [`STEP`](super::times::STEP).
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         let mut counts = match self {
             Self::Memory(memory) => memory.counts(key),
@@ -114,7 +115,7 @@ impl Engine {
         }
     }
 
-    /// All entries but the counters, in the order of their keys.
+    /// All entries but the counters, in the order of their keys; read in steps as well.
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.entries()),

@@ -146,6 +146,14 @@ impl Client {
         Ok(result)
     }
 
+    /// Not at all where the server is quick, so that simulations run as they always did.
+    async fn wait_for_slow(&self) {
+        let slowness = self.server.slowness();
+        if !slowness.is_zero() {
+            sleep(slowness).await;
+        }
+    }
+
     async fn reach(&self) -> Result<(), StoreError> {
         let until = self.server.faults.lock().cut_off.get(&self.id).copied();
         match until {
@@ -213,11 +221,13 @@ impl Client {
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         self.reach().await?;
+        self.wait_for_slow().await;
         Ok(self.server.memory().counts(key))
     }
 
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         self.reach().await?;
+        self.wait_for_slow().await;
         Ok(self.server.memory().entries())
     }
 

@@ -117,21 +117,26 @@ impl Folder {
         self.root.join(LOCKS).join(name_of(key))
     }
 
-    /// Keys and entries in the order of the keys, but for the counts. Damaged ones stay where they
-    /// are: this is for people who look.
-    pub(super) fn all(&self) -> Result<Vec<Keyed>, StoreError> {
-        let mut all = Vec::new();
-        for folder in [ENTRIES, LEASES] {
-            for key in self.keys(folder)? {
-                match self.parse(&key) {
-                    Ok(entry) => all.extend(entry.map(|entry| (key, Ok(entry)))),
-                    Err(error) if error.means_down() => return Err(error),
-                    Err(error) => all.push((key, Err(error))),
-                }
+    /// The keys of all entries but the counts, in their order.
+    pub(super) fn entry_keys(&self) -> Result<Vec<String>, StoreError> {
+        let mut keys = self.keys(ENTRIES)?;
+        keys.extend(self.keys(LEASES)?);
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// What is under `keys`, as far as it is there. Damaged ones stay where they are: this is for
+    /// people who look.
+    pub(super) fn look(&self, keys: &[String]) -> Result<Vec<Keyed>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            match self.parse(key) {
+                Ok(entry) => found.extend(entry.map(|entry| (key.clone(), Ok(entry)))),
+                Err(error) if error.means_down() => return Err(error),
+                Err(error) => found.push((key.clone(), Err(error))),
             }
         }
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(all)
+        Ok(found)
     }
 
     /// When an entry was last written, by whomever.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 mod entry;
 mod folder;
@@ -15,7 +15,7 @@ use super::command::{Addition, Batch, Claim, Entry, Found, Reserved, Swap, Total
 use super::memory;
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
-use crate::store::times::DAYS_LAST;
+use crate::store::times::{DAYS_LAST, STEP};
 
 /// How often the folder is looked at for what other processes wrote.
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ const SWEEP: Duration = Duration::from_secs(3600);
 /// A folder's time moves in steps of a few milliseconds: one that is younger may hide a second
 /// write.
 const SETTLED: Duration = Duration::from_millis(50);
+/// Entries that are read in one step.
+const READ_AT_ONCE: usize = 500;
 
 /// A folder of entries.
 #[derive(Debug)]
@@ -129,7 +131,7 @@ impl File {
 
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         let (folder, key) = (Arc::clone(&self.folder), key.to_owned());
-        let entry = blocking(move || folder.read(&key)).await?;
+        let entry = step(move || folder.read(&key)).await?;
         let counters = entry.map(|entry| counters(&entry.value)).unwrap_or_default();
         let totals = counters.into_iter().map(|(name, count)| {
             let total = total_of(&name, count);
@@ -140,14 +142,19 @@ impl File {
 
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let folder = Arc::clone(&self.folder);
-        let all = blocking(move || folder.all()).await?;
+        let keys = step(move || folder.entry_keys()).await?;
         let now = crate::observe::clock::Clock::default().now();
-        let entries = all.into_iter().map(|(key, read)| Entry {
-            key,
-            lasts: read.as_ref().ok().and_then(|entry| entry.left(now)),
-            value: read.map(|entry| entry.value),
-        });
-        Ok(entries.collect())
+        let mut entries = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(READ_AT_ONCE) {
+            let (folder, keys) = (Arc::clone(&self.folder), keys.to_vec());
+            let found = step(move || folder.look(&keys)).await?;
+            entries.extend(found.into_iter().map(|(key, read)| Entry {
+                key,
+                lasts: read.as_ref().ok().and_then(|entry| entry.left(now)),
+                value: read.map(|entry| entry.value),
+            }));
+        }
+        Ok(entries)
     }
 
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
@@ -200,4 +207,11 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     spawn_blocking(work).await.unwrap_or(Err(StoreError::Down))
+}
+
+/// The same, in the time that one step of many has.
+async fn step<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    timeout(STEP, blocking(work)).await.unwrap_or(Err(StoreError::Timeout(STEP)))
 }

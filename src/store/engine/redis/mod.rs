@@ -29,6 +29,7 @@ use super::command::{
 };
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
+use crate::store::times::STEP;
 
 /// How often everything is looked at, in case an announcement was lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -250,9 +251,9 @@ impl Redis {
         loop {
             let mut command = redis::cmd("HSCAN");
             command.arg(self.key(key)).arg(&cursor).arg("COUNT").arg(SCANNED);
-            let (next, found): (String, Vec<Field>) = match command.query_async(&mut link).await {
+            let (next, found): (String, Vec<Field>) = match step(&command, &mut link).await {
                 // As for the scripts: it is absent.
-                Err(error) if error.code() == Some("WRONGTYPE") => return Ok(Vec::new()),
+                Err(StoreError::Redis(error)) if error.code() == Some("WRONGTYPE") => return Ok(Vec::new()),
                 answer => answer?,
             };
             for (name, value) in found {
@@ -279,7 +280,7 @@ impl Redis {
         loop {
             let mut command = self.script(SCAN, "");
             command.arg(&cursor).arg(&pattern).arg(SCANNED);
-            let (next, found): (String, Vec<String>) = command.query_async(&mut link).await?;
+            let (next, found): (String, Vec<String>) = step(&command, &mut link).await?;
             let own = found.iter().filter_map(|key| key.strip_prefix(&self.key("")));
             keys.extend(own.filter(|key| *key != PROBE).map(str::to_owned));
             if keys.len() > MOST_ENTRIES {
@@ -295,8 +296,7 @@ impl Redis {
         keys.dedup();
         let mut entries = Vec::with_capacity(keys.len());
         for key in keys {
-            let (value, left): (Option<Vec<u8>>, i64) =
-                self.script(ENTRY, &key).query_async(&mut link).await?;
+            let (value, left): (Option<Vec<u8>>, i64) = step(&self.script(ENTRY, &key), &mut link).await?;
             let lasts = u64::try_from(left).ok().map(Duration::from_millis);
             entries.extend(value.map(|value| Entry { key, value: Ok(value), lasts }));
         }
@@ -374,5 +374,13 @@ impl Redis {
 
     fn link(&self) -> Result<Link, StoreError> {
         self.link.lock().clone().ok_or(StoreError::Down)
+    }
+}
+
+/// One of many commands, in the time that it has.
+async fn step<T: redis::FromRedisValue>(command: &redis::Cmd, link: &mut Link) -> Result<T, StoreError> {
+    match timeout(STEP, command.query_async(link)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::Timeout(STEP)),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use wxgate::config::{Config, LONGEST_FILE, digest};
+use wxgate::config::{Config, digest};
 use wxgate::observe::hex::hex;
 use wxgate::secret::file::{self, Links};
 use zeroize::Zeroizing;
@@ -122,7 +122,7 @@ fn check(table: &str, apps: &[String]) -> Result<(), Failure> {
 
 /// The name of the configuration's app, if it has just one. That file may be broken, or another's.
 fn only_app(path: &Path) -> Option<String> {
-    let bytes = file::read(path, LONGEST_FILE, Links::Followed).ok()?;
+    let bytes = file::read(path, file::LONGEST, Links::Followed).ok()?;
     let table: toml::Table = toml::from_str(std::str::from_utf8(&bytes).ok()?).ok()?;
     match table.get("app")?.as_array()?.as_slice() {
         [app] => app.get("name")?.as_str().map(str::to_owned),

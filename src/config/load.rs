@@ -9,7 +9,7 @@ use super::build;
 use super::file::File;
 use super::options::Config;
 use super::reader::problem::{Place, Problem, Problems, Report, Severity};
-use super::reader::secrets::{LONGEST_FILE, Needed, Secrets, unreadable};
+use super::reader::secrets::{Needed, Secrets, unreadable};
 use super::reader::text;
 use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
@@ -62,7 +62,7 @@ pub(super) struct Loaded {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
-    let bytes = match file::read(path, LONGEST_FILE, Links::Followed) {
+    let bytes = match file::read(path, file::LONGEST, Links::Followed) {
         Ok(bytes) => bytes,
         Err(error) => {
             return Err(Problems(vec![Problem {

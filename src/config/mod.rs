@@ -19,4 +19,4 @@ pub use self::options::{AdminConfig, CallbackConfig, Config, LogConfig, LogForma
 pub use self::outline::Outline;
 pub use self::reader::address::{is_local, parse_address};
 pub use self::reader::problem::{Problem, Problems, Severity};
-pub use self::reader::secrets::{LONGEST_FILE, Needed, SecretFile, digest};
+pub use self::reader::secrets::{Needed, SecretFile, digest};

@@ -75,10 +75,6 @@ pub(super) async fn put(path: PathBuf, text: Text, token: Arc<Token>) -> Result<
 
 fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileError> {
     let Text { mode, text, anew } = text;
-    // Reading a pipe may never end, and a device is nothing to replace.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(FileError::NoFile(path.to_owned()));
-    }
     // The lock's file remembers the latest two texts: whoever is killed before it renames leaves
     // the earlier one.
     let beside = beside(path, ".wxgate");
@@ -133,14 +129,7 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
 
 fn replace(path: &Path, mode: u32, text: &[u8]) -> Result<(), FileError> {
     let new = beside(path, ".new");
-    // What a killed process left; or somebody else, whose link must not be followed in a folder
-    // that others write to.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new)(error)),
-        _ => {}
-    }
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(at(&new))?;
+    let mut file = file::create(&new).map_err(at(&new))?;
     // As given, whatever the umask; before there is anything to read.
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at(&new))?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(at(&new))?;
@@ -173,6 +162,7 @@ fn unless_long(read: io::Result<Zeroizing<Vec<u8>>>) -> io::Result<Zeroizing<Vec
 fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError + '_ {
     |source| match Refused::of(&source) {
         Some(Refused::NoFile) => FileError::NoFile(path.to_owned()),
+        _ if source.kind() == io::ErrorKind::IsADirectory => FileError::NoFile(path.to_owned()),
         _ => FileError::Io { path: path.to_owned(), source },
     }
 }

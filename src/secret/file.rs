@@ -1,7 +1,7 @@
 //! Reading a file in whose place somebody may have put something else: a pipe or a device must hold
 //! nobody up, and a huge file must not fill the memory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -9,6 +9,9 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
+
+/// Bytes of a configuration, or of a file of certificates or keys: one that is longer is none.
+pub const LONGEST: u64 = 1 << 20;
 
 /// What a symlink in the file's place leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,19 @@ pub fn open(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<
         return Err(io::ErrorKind::IsADirectory.into());
     }
     if kind.is_file() { Ok(file) } else { Err(Refused::NoFile.into()) }
+}
+
+/// A new file at `path`, for this user alone. What a killed process left there is removed, and so is
+/// somebody else's link: it isn't followed.
+///
+/// # Errors
+/// It can't be created, or what is there can't be removed.
+pub fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What is in an open file, from where it stands.

@@ -1,8 +1,10 @@
-//! Totals that somebody else wrote, or a disk: told once each.
+//! Totals that somebody else wrote, or a disk, and entries that can't be opened: told once each.
 
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
+
+use super::StoreError;
 
 /// Told of, each once.
 const MOST_TOLD: usize = 1_000;
@@ -16,11 +18,26 @@ pub(super) struct Damages(Mutex<HashSet<String>>);
 impl Damages {
     /// Tells, the first time, that `name` under `key` can't be, and what becomes of it.
     pub(super) fn tell(&self, key: &str, name: &str, consequence: &str) {
-        let mut told = self.0.lock();
-        if told.len() < MOST_TOLD && told.insert(format!("{key} {name}")) {
+        if self.is_new(format!("{key} {name}")) {
             let name: String = name.chars().take(LONGEST_SHOWN).collect();
             tracing::warn!(key, name, "a total in the store can't be: it {consequence}");
         }
+    }
+
+    /// Tells, the first time, that all under `key` can't be used, as `error` says.
+    pub(super) fn tell_unusable(&self, key: &str, error: &StoreError) {
+        if self.is_new(key.to_owned()) {
+            let why = error.chain();
+            tracing::warn!(
+                key,
+                "an entry of the store is left as it is, and wxgate goes on without it: {why}"
+            );
+        }
+    }
+
+    fn is_new(&self, what: String) -> bool {
+        let mut told = self.0.lock();
+        told.len() < MOST_TOLD && told.insert(what)
     }
 }
 

@@ -27,6 +27,16 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
+    /// What lies in the place of an entry, or of its lock, can't be opened by this user.
+    #[error("the entry {key} can't be used, cannot open {}", .path.display())]
+    Unusable {
+        /// Its key.
+        key: String,
+        /// Where it lies.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Redis refused, or can't be reached.
     #[error("Redis failed")]
     Redis(#[from] ::redis::RedisError),
@@ -79,6 +89,7 @@ impl StoreError {
             Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Amount { .. } => true,
             Self::TooLong { .. }
             | Self::Late
+            | Self::Unusable { .. }
             | Self::Damaged { .. }
             | Self::Format { .. }
             | Self::Sealed { .. } => false,
@@ -98,7 +109,7 @@ impl StoreError {
     /// Why what is stored isn't believed, if it tells of that.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Damaged { .. } => Some(Refusal::Damaged),
+            Self::Damaged { .. } | Self::Unusable { .. } => Some(Refusal::Damaged),
             Self::Format { .. } => Some(Refusal::Format),
             Self::Sealed { source, .. } => match source {
                 SealError::Unsealed => Some(Refusal::Unsealed),

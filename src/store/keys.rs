@@ -12,7 +12,7 @@ pub fn is_irreplaceable(key: &str) -> bool {
     IRREPLACEABLE.iter().any(|kind| key.starts_with(kind))
 }
 
-/// Whether a record is under `key`, an entry that is no counter.
+/// Whether a record is under `key`.
 pub(super) fn is_record(key: &str) -> bool {
-    !["lease:", "force:", NOTE].iter().any(|kind| key.starts_with(kind))
+    !["lease:", "force:", "count:", "budget:", NOTE].iter().any(|kind| key.starts_with(kind))
 }

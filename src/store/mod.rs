@@ -79,7 +79,7 @@ use changes::Announcer;
 use damages::Damages;
 use engine::{Engine, File, Memory, Redis, Swap};
 use health::Health;
-use keys::NOTE;
+use keys::{NOTE, is_record};
 use look::Look;
 use operations::{Operation, Operations};
 use refusals::Refusals;
@@ -303,6 +303,10 @@ impl Store {
             // Counters are large, and come late where all else comes in time.
             Err(error) if matches!(operation, Operation::Count) && error.is_late() => {}
             Err(error) if error.means_down() => self.0.health.fell(error),
+            Err(error @ StoreError::Unusable { key, .. }) if is_record(key) => {
+                self.0.refusals.refuse(key, &[], error);
+            }
+            Err(error @ StoreError::Unusable { key, .. }) => self.0.damages.tell_unusable(key, error),
             Err(_) => {}
         }
         result

@@ -76,10 +76,8 @@ impl Refusals {
                 return;
             }
         }
-        let becomes = match is_irreplaceable(key) {
-            true => "it is left as it is",
-            false => "the next good one takes its place",
-        };
+        let is_left = is_irreplaceable(key) || matches!(error, StoreError::Unusable { .. });
+        let becomes = if is_left { "it is left as it is" } else { "the next good one takes its place" };
         let why = error.chain();
         tracing::warn!(key, reason = reason.as_str(), "a record in the store is refused, {becomes}: {why}");
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{LONGEST_FILE, SecretFile, digest};
+use tokio::sync::Mutex;
+
+use crate::config::{SecretFile, digest};
 use crate::secret::file::{self, Links};
 
 /// How often the files are read. Kubernetes itself takes up to a minute to bring a change.
@@ -39,7 +41,7 @@ pub(super) fn seen(files: &[SecretFile]) -> Vec<SecretFile> {
 
 /// Of what is in a file, unless it can't be read.
 fn now(path: &Path) -> Option<[u8; 32]> {
-    file::read(path, LONGEST_FILE, Links::Followed).ok().map(|contents| digest(&contents))
+    file::read(path, file::LONGEST, Links::Followed).ok().map(|contents| digest(&contents))
 }
 
 #[cfg(test)]

@@ -13,9 +13,7 @@ use crate::secret::Secret;
 use crate::secret::file::{self, Links, Refused};
 
 /// A file longer than this is no secret.
-const LONGEST: u64 = 4096;
-/// A file longer than this holds no certificates of any use, nor a configuration.
-pub const LONGEST_FILE: u64 = 1 << 20;
+const LONGEST_SECRET: u64 = 4096;
 
 /// A file that a secret, or the certificate beside one, was read from, and what was in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +117,7 @@ impl<'a> Secrets<'a> {
     }
 
     fn file(&mut self, path: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
-        let bytes = self.bytes(path, LONGEST, report)?;
+        let bytes = self.bytes(path, LONGEST_SECRET, report)?;
         self.warn_of_others(path, report);
         let Ok(text) = std::str::from_utf8(&bytes) else {
             let reason = unreadable(&io::ErrorKind::InvalidData.into());
@@ -144,7 +142,7 @@ impl<'a> Secrets<'a> {
         path: &Item<String>,
         report: &mut Report<'_>,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        self.bytes(path, LONGEST_FILE, report)
+        self.bytes(path, file::LONGEST, report)
     }
 
     fn bytes(

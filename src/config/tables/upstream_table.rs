@@ -12,7 +12,7 @@ use super::egress;
 use crate::config::file;
 use crate::config::reader::address::{host_and_port, host_port, is_loopback};
 use crate::config::reader::problem::Report;
-use crate::config::reader::secrets::{LONGEST_FILE, Secrets, unreadable};
+use crate::config::reader::secrets::{Secrets, unreadable};
 use crate::config::reader::units::positive;
 use crate::config::reader::values::{Field, Item, Strings, StringsByName};
 use crate::secret::file::{self as regular, Links};
@@ -251,7 +251,7 @@ fn is_own(own_host: &str, own_port: u16, listener: &Address) -> bool {
 
 pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
     let path = secrets.path(&item.value);
-    match regular::read(&path, LONGEST_FILE, Links::Followed) {
+    match regular::read(&path, regular::LONGEST, Links::Followed) {
         Err(error) => report.error(&item.place, format!("the file {} {}", item.value, unreadable(&error))),
         Ok(pem) => {
             let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect();

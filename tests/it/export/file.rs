@@ -170,28 +170,28 @@ async fn another_form_takes_effect_although_the_token_is_the_same() {
     until_it_reads(&path, &format!("access_token={token}\n")).await;
     assert_eq!(mode(&path), 0o640);
     let closed = format!("file = {path:?}\nmode = \"0600\"\ntemplate = \"token: {{{{access_token}}}}\"");
-    gate.reload("", &with(&[closed]));
+    gate.reload("", &with(&[closed])).await;
     until_it_reads(&path, &format!("token: {token}")).await;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(status(&gate, 0).await["overwritten"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pipe_is_told_and_neither_read_nor_replaced() {
+async fn a_pipe_or_a_folder_is_told_and_neither_read_nor_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
-    let gate = Gate::with(exporting(&[format!("file = {path:?}")])).await.settled().await;
-    until(
-        || "the problem is told",
-        async || {
-            status(&gate, 0).await["problem"]
-                .as_str()
-                .is_some_and(|problem| problem.contains("no regular file"))
-        },
-    )
-    .await;
-    assert!(fs::metadata(&path).expect("it is there").file_type().is_fifo());
+    let (pipe, inner) = (folder.path().join("pipe"), folder.path().join("folder"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    fs::create_dir(&inner).expect("a folder");
+    let exports = [&pipe, &inner].map(|path| format!("file = {path:?}"));
+    let gate = Gate::with(exporting(&exports)).await.settled().await;
+    for index in 0..exports.len() {
+        let told = async || {
+            let problem = status(&gate, index).await["problem"].clone();
+            problem.as_str().is_some_and(|problem| problem.contains("no regular file"))
+        };
+        until(|| "the problem is told", told).await;
+    }
+    assert!(fs::metadata(&pipe).expect("it is there").file_type().is_fifo() && inner.is_dir());
 }
 
 #[tokio::test(flavor = "multi_thread")]

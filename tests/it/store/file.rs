@@ -1,6 +1,6 @@
 //! The folder: its modes, its damage, and other processes in it.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wxgate::secret::Secret;
-use wxgate::store::{Location, Options, Seal, Store, StoreError};
+use wxgate::store::{Location, Options, Refusal, Saved, Seal, Store, StoreError};
 
 use super::contract::{load, record, save};
 use crate::until::until;
@@ -105,7 +105,10 @@ async fn what_is_no_file_in_the_place_of_an_entry_is_damage_and_holds_nobody_up(
         file.set_len(3 << 30).expect("it grows");
     };
     let inner = |path: &Path| std::fs::create_dir(path).expect("created");
-    let damages: [&dyn Fn(&Path); 3] = [&pipe, &huge, &inner];
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::write(&elsewhere, "untouched").expect("written");
+    let link = |path: &Path| symlink(&elsewhere, path).expect("linked");
+    let damages: [&dyn Fn(&Path); 4] = [&pipe, &huge, &inner, &link];
     for damage in damages {
         damage(&path);
         let store = open(folder.path()).await;
@@ -118,6 +121,60 @@ async fn what_is_no_file_in_the_place_of_an_entry_is_damage_and_holds_nobody_up(
         // The name of a file that is set aside has the time in it.
         sleep(Duration::from_millis(2)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_link_is_followed_where_the_store_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    save(&store, &record("t", 1, 0)).await;
+    let (victim, missing) = (folder.path().join("victim"), folder.path().join("missing"));
+    std::fs::write(&victim, "untouched").expect("written");
+    let probe = folder.path().join(format!("entries/probe.{}", std::process::id()));
+    symlink(&victim, folder.path().join(format!("{ENTRY}.new"))).expect("linked");
+    symlink(&victim, &probe).expect("linked");
+    symlink(&missing, folder.path().join("locks/access_token%3Astable%3Awx2")).expect("linked");
+    save(&store, &record("u", 2, 0)).await;
+    assert_eq!(load(&store).await, Some((2, "u".to_owned())));
+    // Which probes the folder.
+    drop(open(folder.path()).await);
+    assert!(!probe.exists());
+    assert!(matches!(
+        store.save("access_token:stable:wx2", &record("t", 1, 0)).await,
+        Err(StoreError::Unusable { .. })
+    ));
+    assert_eq!(std::fs::read_to_string(&victim).expect("there"), "untouched");
+    assert!(!missing.exists());
+    assert_eq!(store.problem(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_cannot_be_opened_tells_of_itself_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await;
+    save(&store, &record("t", 1, 0)).await;
+    // As a file of another user's is, which root's tests can't make.
+    let locks = folder.path().join("locks");
+    for name in ["access_token%3Astable%3Awx2", "count%3A20000", "lease%3Ak"] {
+        std::fs::create_dir(locks.join(name)).expect("created");
+    }
+    let key = "access_token:stable:wx2";
+    for _ in 0..3 {
+        let saved = store.save(key, &record("t", 1, 0)).await;
+        assert!(matches!(saved, Err(StoreError::Unusable { .. })), "{saved:?}");
+        assert!(store.add(20_000, &[("a", 1)]).await.is_err());
+        assert!(store.lease("k", "a", Duration::from_secs(60)).await.is_err());
+    }
+    assert_eq!(store.problem(), None);
+    assert_eq!(load(&store).await, Some((1, "t".to_owned())));
+    let refused = store.refused();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!((refused[0].key.as_str(), refused[0].reason), (key, Refusal::Damaged));
+    // Nor does it keep a process from starting.
+    drop(open(folder.path()).await);
+    std::fs::remove_dir(locks.join("access_token%3Astable%3Awx2")).expect("removed");
+    assert!(matches!(store.save(key, &record("t", 1, 0)).await, Ok(Saved::Saved)));
+    assert!(store.refused().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! `wxgate store`, as an operator runs it.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -116,6 +119,44 @@ async fn what_is_damaged_or_of_a_later_version_is_named_beside_the_rest_and_left
     assert!(out.contains("is damaged") && out.contains("has the format 2"), "{out}");
     assert!(out.contains("generation 42"), "{out}");
     assert!(damaged.exists() && later.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_another_user_is_named_beside_the_rest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = fill(Location::File(folder.path().to_owned()), None).await;
+    let now = Clock::default().now();
+    let record =
+        Record { value: Arc::new(Secret::new(TOKEN)), generation: 1, fetched_at: now, expires_at: now };
+    store.save("access_token:stable:wx9", &record).await.expect("saved");
+    drop(store);
+    // Root reads everything, and steps down.
+    let open_to = |path: &Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("changed");
+    };
+    for name in ["", "entries", "leases", "counts", "locks"] {
+        let path = folder.path().join(name);
+        open_to(&path, 0o777);
+        for file in std::fs::read_dir(path).expect("a folder").map(|file| file.expect("an entry").path()) {
+            open_to(&file, if file.is_dir() { 0o777 } else { 0o666 });
+        }
+    }
+    for name in ["entries", "locks"] {
+        open_to(&folder.path().join(name).join("access_token%3Astable%3Awx9"), 0);
+    }
+    let (built, program) = (Path::new(env!("CARGO_BIN_EXE_wxgate")), folder.path().join("wxgate"));
+    if std::fs::hard_link(built, &program).is_err() {
+        std::fs::copy(built, &program).expect("copied");
+    }
+    let mut command = Command::new(program);
+    command.args(["store", "show", "--url", &format!("file:{}", folder.path().display())]).env_clear();
+    if std::fs::metadata("/proc/self").expect("a Linux").uid() == 0 {
+        command.uid(65_534).gid(65_534);
+    }
+    let (code, out, err) = told(&command.current_dir("/").output().expect("it runs"));
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("generation 42") && out.contains("access_token:stable:wx9"), "{out}");
+    assert!(out.contains("BAD: ") && out.contains("Permission denied"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

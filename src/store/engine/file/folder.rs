@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::io::Errno;
+
 use super::entry::{Entry, Fault};
 use crate::observe::clock::Clock;
 use crate::secret::file::{self, Links, Refused};
@@ -103,8 +105,8 @@ impl Folder {
     /// The lock, unless another process holds it.
     fn try_lock<'f>(&'f self, key: &'f str) -> Result<Option<Locked<'f>>, StoreError> {
         let path = self.lock_path(key);
-        let lock = file::open(private().write(true).create(true).truncate(false), &path, Links::Followed);
-        let lock = lock.map_err(at(&path))?;
+        let lock = file::open(private().write(true).create(true).truncate(false), &path, Links::Refused);
+        let lock = lock.map_err(of(key, &path))?;
         match lock.try_lock() {
             // A sweep may have removed the file meanwhile: whoever comes next locks another one.
             Ok(()) if is_at(&lock, &path) => Ok(Some(Locked { folder: self, key, _lock: lock })),
@@ -149,23 +151,22 @@ impl Folder {
     pub(super) fn probe(&self) -> Result<(), StoreError> {
         let path = self.root.join(ENTRIES).join(format!("probe.{}", std::process::id()));
         // Enough to need a block of its own: a full disk still takes an empty file.
-        let written = private().write(true).create(true).truncate(true).open(&path);
-        let written =
-            written.and_then(|mut file| file.write_all(&[b' '; 512]).and_then(|()| file.sync_all()));
+        let written = file::create(&path)
+            .and_then(|mut file| file.write_all(&[b' '; 512]).and_then(|()| file.sync_all()));
         let removed = fs::remove_file(&path);
         written.and(removed).map_err(at(&path))
     }
 
     fn parse(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let path = self.path(key);
-        let bytes = match file::read(&path, LONGEST, Links::Followed) {
+        let bytes = match file::read(&path, LONGEST, Links::Refused) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // A pipe, a folder, or a file of any length that somebody put there.
+            // A pipe, a link, a folder, or a file of any length that somebody put there.
             Err(error) if Refused::of(&error).is_some() || error.kind() == io::ErrorKind::IsADirectory => {
                 return Err(StoreError::Damaged { key: key.to_owned() });
             }
-            Err(error) => return Err(at(&path)(error)),
+            Err(error) => return Err(of(key, &path)(error)),
         };
         match Entry::parse(&bytes) {
             Ok(entry) => Ok(Some(entry).filter(|entry| !entry.is_over(self.clock.now()))),
@@ -175,11 +176,11 @@ impl Folder {
     }
 
     /// Removes what has ended: apps that are gone, days that are over. What another process works
-    /// on is left to the next time.
+    /// on is left to the next time, and what can't be used to whoever put it there.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
         for folder in [ENTRIES, LEASES, COUNTS] {
             for key in self.keys(folder)? {
-                if let Some(locked) = self.try_lock(&key)?
+                if let Some(locked) = self.try_lock_usable(&key)?
                     && let Ok(None) = self.parse(&key)
                 {
                     locked.remove()?;
@@ -188,13 +189,20 @@ impl Folder {
         }
         for key in self.keys(LOCKS)? {
             if !self.path(&key).exists()
-                && let Some(locked) = self.try_lock(&key)?
+                && let Some(locked) = self.try_lock_usable(&key)?
                 && !self.path(&key).exists()
             {
                 locked.remove_lock()?;
             }
         }
         Ok(())
+    }
+
+    fn try_lock_usable<'f>(&'f self, key: &'f str) -> Result<Option<Locked<'f>>, StoreError> {
+        match self.try_lock(key) {
+            Err(StoreError::Unusable { .. }) => Ok(None),
+            tried => tried,
+        }
     }
 
     fn keys(&self, folder: &str) -> Result<Vec<String>, StoreError> {
@@ -249,7 +257,7 @@ impl Locked<'_> {
         let entry = Entry { value: value.to_vec(), written_at: self.folder.clock.now(), lasts };
         // A second of the counters is worth no wait for a slow disk; budgets are counted apart.
         let durable = lasts.is_none_or(|lasts| lasts > DURABLE) && !self.key.starts_with("count:");
-        let mut file = private().write(true).create(true).truncate(true).open(&new).map_err(at(&new))?;
+        let mut file = file::create(&new).map_err(of(self.key, &new))?;
         file.write_all(&entry.encode()).map_err(at(&new))?;
         if durable {
             // Else a power cut may leave the name with an empty file.
@@ -312,6 +320,22 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
+}
+
+/// The same of what belongs to the entry `key`. Where the folder answers for the file, and it is
+/// somebody else's, a folder, or on a bad block, that tells of this entry alone.
+fn of<'p>(key: &'p str, path: &'p Path) -> impl FnOnce(io::Error) -> StoreError + 'p {
+    use io::ErrorKind::{IsADirectory, PermissionDenied};
+    move |source| {
+        let alone = Refused::of(&source).is_some()
+            || matches!(source.kind(), PermissionDenied | IsADirectory)
+            || source.raw_os_error() == Some(Errno::IO.raw_os_error());
+        if alone && fs::symlink_metadata(path).is_ok() {
+            StoreError::Unusable { key: key.to_owned(), path: path.to_owned(), source }
+        } else {
+            at(path)(source)
+        }
+    }
 }
 
 /// Whether it is the disk that takes none, rather than the folder from this user.

@@ -270,9 +270,9 @@ impl Gate {
     }
 
     /// Puts another `[server]` and other `[[app]]` and `[[caller]]` tables in force.
-    pub fn reload(&self, server: &str, apps: &str) {
+    pub async fn reload(&self, server: &str, apps: &str) {
         self.change(|setup| (setup.server, setup.apps) = (server.into(), apps.into()));
-        self.running.reload().expect("the new configuration is taken");
+        self.running.reload().await.expect("the new configuration is taken");
     }
 
     /// What is configured.

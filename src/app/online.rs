@@ -11,7 +11,7 @@ use crate::observe::clock::Clock;
 use crate::store::{Location, Options, Store, StoreError};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
 use crate::upstream::control::Control;
-use crate::upstream::{Resolver, Upstreams, tls};
+use crate::upstream::{Resolver, Trusted, Upstreams, tls};
 use crate::wechat::errcode;
 
 /// Token calls at once.
@@ -47,7 +47,8 @@ pub enum OnlineError {
 /// # Errors
 /// If no call can be made at all; what WeChat refuses is in the answer.
 pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
-    let upstreams = Upstreams::new(Resolver::default(), Vec::new()).configure(&config.upstreams)?;
+    let upstreams = Upstreams::new(Resolver::default(), Vec::new());
+    let upstreams = upstreams.configure(&config.upstreams, Trusted::read(&config.upstreams)?)?;
     let timeout = config.token.fetch_timeout;
     let (apps, controls): (Vec<_>, Vec<_>) = super::apps::token_apps(config, &upstreams).into_iter().unzip();
     let asked =

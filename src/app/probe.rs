@@ -15,7 +15,7 @@ use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::server::certificate;
 use crate::upstream::look::{AnswerSight, Idle, LookError, PATH, REQUESTS, Sight, TlsSight, look};
-use crate::upstream::{ConnectError, Origin, Resolver, Site, Upstream, Upstreams, tls};
+use crate::upstream::{ConnectError, Origin, Resolver, Site, Trusted, Upstream, Upstreams, tls};
 use crate::wechat::Family;
 
 /// How often it is said that one waits.
@@ -100,7 +100,8 @@ fn hosts(count: usize) -> String {
 
 /// Each host once for each way there.
 fn targets(config: &Config) -> Result<Vec<Target>, tls::TlsError> {
-    let upstreams = Upstreams::new(Resolver::default(), Vec::new()).configure(&config.upstreams)?;
+    let upstreams = Upstreams::new(Resolver::default(), Vec::new());
+    let upstreams = upstreams.configure(&config.upstreams, Trusted::read(&config.upstreams)?)?;
     let mut targets: Vec<Target> = Vec::new();
     for app in &config.pipeline.apps {
         let upstream = &upstreams[app.upstream];

@@ -96,7 +96,12 @@ async fn serve_until_signalled(
             }
         };
         // What is wrong with it is in the log.
-        let reloaded = running.reload();
+        let reloaded = tokio::select! {
+            reloaded = running.reload() => reloaded,
+            // Its files may lie on a share that doesn't answer.
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        };
         match asked {
             Some(audit) if reloaded.is_ok() => audit.done(),
             Some(audit) => audit.failed("the configuration was refused"),

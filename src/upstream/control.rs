@@ -195,7 +195,9 @@ impl Control {
             resolve: std::collections::HashMap::new(),
         };
         let upstreams = super::Upstreams::new(super::Resolver::default(), Vec::new());
-        let upstreams = upstreams.configure(&[options]).expect("no certificates to be read");
+        let options = [options];
+        let trusted = super::Trusted::read(&options).expect("no certificates to be read");
+        let upstreams = upstreams.configure(&options, trusted).expect("TLS");
         upstreams[0].control(super::Site::Api)
     }
 

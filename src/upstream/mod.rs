@@ -40,4 +40,4 @@ pub use self::hosts::{HostStatus, Hosts};
 pub use self::options::Options;
 pub use self::origin::{Origin, Site};
 pub use self::resolve::Resolver;
-pub use self::set::{Upstream, Upstreams};
+pub use self::set::{Trusted, Upstream, Upstreams};

@@ -15,6 +15,21 @@ use super::resolve::Resolver;
 use super::tls::{self, Roots, TlsError};
 use super::{Options, Site};
 
+/// Whose certificates each of some [`Options`] trust.
+#[derive(Debug)]
+pub struct Trusted(Vec<Roots>);
+
+impl Trusted {
+    /// Reads the `ca_file` of each, which may block.
+    ///
+    /// # Errors
+    /// One of them can't be used.
+    pub fn read(options: &[Options]) -> Result<Self, TlsError> {
+        let roots = options.iter().map(|options| tls::roots(options.ca_file.as_deref()));
+        roots.collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// All upstreams: a reload keeps those that it doesn't change, with what is known of their hosts.
 #[derive(Debug)]
 pub struct Upstreams {
@@ -45,15 +60,15 @@ impl Upstreams {
         Self { resolver, own: own.into(), runtime, current: Mutex::default() }
     }
 
-    /// Puts `options` in force; the answer has an upstream for each, in their order.
+    /// Puts `options` in force, of which `trusted` was read; the answer has an upstream for each, in
+    /// their order.
     ///
     /// # Errors
-    /// If a `ca_file` can't be used; then what was in force stays.
-    pub fn configure(&self, options: &[Options]) -> Result<Vec<Arc<Upstream>>, TlsError> {
+    /// TLS can't be set up; then what was in force stays.
+    pub fn configure(&self, options: &[Options], trusted: Trusted) -> Result<Vec<Arc<Upstream>>, TlsError> {
         let mut current = self.current.lock();
         let mut next: Vec<Arc<Upstream>> = Vec::new();
-        for options in options {
-            let roots = tls::roots(options.ca_file.as_deref())?;
+        for (options, roots) in options.iter().zip(trusted.0) {
             let known = current.iter().find(|known| known.options() == options && known.roots == roots);
             let upstream = match known {
                 Some(known) => Arc::clone(known),

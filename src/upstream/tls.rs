@@ -7,6 +7,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::secret::file::{self, Links};
+
 /// What a connection holds of bytes that aren't written yet; rustls's default would be 64 KiB.
 pub(super) const BUFFER: usize = 16 * 1024;
 
@@ -64,7 +66,9 @@ pub(super) fn roots(ca_file: Option<&Path>) -> Result<Roots, TlsError> {
     let Some(path) = ca_file else { return Ok(None) };
     let read = |source| TlsError::Read { path: path.to_owned(), source };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(read)? {
+    let text = file::read(path, file::LONGEST, Links::Followed);
+    let text = text.map_err(|error| read(rustls::pki_types::pem::Error::Io(error)))?;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
         roots
             .add(certificate.map_err(read)?)
             .map_err(|source| TlsError::Root { path: path.to_owned(), source })?;

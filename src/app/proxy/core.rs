@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
 use super::surroundings::Source;
@@ -51,7 +50,10 @@ pub(super) struct Core {
     pub(super) exposed: bool,
     pub(super) source: Source,
     pub(super) clock: Clock,
-    pub(super) reloading: Mutex<()>,
+    /// Held by whoever reads the files, until they are in force.
+    pub(super) reloading: Arc<Mutex<()>>,
+    /// Held by whoever looks for changes of the secret files.
+    pub(super) looking: Arc<Mutex<()>>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,
 }

@@ -1,47 +1,113 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
+use std::io;
 use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::{Core, Fixed};
 use super::secret_files;
 use crate::admin::{self, Refused, Reloads};
 use crate::app::apps;
 use crate::app::links::{asking, views};
-use crate::config::{Config, Problems, Severity};
+use crate::config::{Config, Problems, SecretFile, Severity};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
+use crate::upstream::Trusted;
 use crate::upstream::tls::TlsError;
+
+/// For reading all the files, a network's among them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is nothing to be judged.
+#[derive(Debug, thiserror::Error)]
+enum NotRead {
+    #[error(
+        "it, or a file that it names, was not read within {PATIENCE:?}, or an earlier reload still reads: does a file \
+         system hang? Reload again once it answers"
+    )]
+    Late,
+    #[error("cannot start the thread that reads it")]
+    Thread(#[source] io::Error),
+    #[error("the thread that read it was lost")]
+    Lost,
+}
+
+/// What was read, and the turn to put it in force.
+struct Reading {
+    /// Whoever read first applies first: an older file must not come last.
+    turn: OwnedMutexGuard<()>,
+    /// The secret files before the rest was read.
+    seen: Vec<SecretFile>,
+    read: Result<(Config, Result<Trusted, TlsError>), Problems>,
+}
 
 impl Core {
     /// Reads the configuration and puts it in force. A bad one is refused, and the one in force
     /// stays.
-    pub(super) fn reload(&self) -> Result<(), String> {
-        // Whoever read first applies first: an older file must not come last.
-        let _turn = self.reloading.lock();
-        // Looked at before they are used: what changes while they are read must be noticed as a
-        // change.
-        let seen = secret_files::seen(&self.secret_files.borrow());
-        let read = (self.source)();
-        let first = read.as_ref().err().map(first);
-        let read = read.map_err(|problems| problems.to_string());
-        let applied = read.and_then(|config| self.apply(&config));
+    pub(super) async fn reload(&self) -> Result<(), String> {
+        let reading = tokio::select! {
+            biased;
+            reading = self.read() => reading,
+            () = self.clock.sleep(PATIENCE) => Err(NotRead::Late),
+        };
+        // Held until all is in force.
+        let (_turn, seen, read) = match reading {
+            Ok(Reading { turn, seen, read }) => (Some(turn), Some(seen), Ok(read)),
+            Err(not_read) => (None, None, Err(not_read)),
+        };
+        let mut first_of = None;
+        let applied = match read {
+            Ok(Ok((config, trusted))) => self.apply(&config, trusted),
+            Ok(Err(problems)) => {
+                first_of = Some(first(&problems));
+                Err(problems.to_string())
+            }
+            Err(not_read) => Err(Chain(&not_read).to_string()),
+        };
         if let Err(problems) = &applied {
             tracing::error!("configuration refused, the old one stays in force: {problems}");
             // The same contents would be refused again and again.
-            self.secret_files.send_replace(seen);
+            if let Some(seen) = seen {
+                self.secret_files.send_replace(seen);
+            }
         }
         let at = self.clock.now();
         self.admin.state.reloads.send_modify(|reloads| match &applied {
             Ok(()) => *reloads = Reloads { succeeded_at: at, refused: None },
             Err(problems) => {
-                let (problem, more) = first.unwrap_or_else(|| (problems.clone(), 0));
+                let (problem, more) = first_of.unwrap_or_else(|| (problems.clone(), 0));
                 reloads.refused = Some(Refused { at, problem, more });
             }
         });
         applied
     }
 
-    fn apply(&self, config: &Config) -> Result<(), String> {
+    /// Reads all the files, one reload after the other: where a file system hangs, one thread hangs
+    /// with it, however often a reload is asked for.
+    async fn read(&self) -> Result<Reading, NotRead> {
+        let turn = Arc::clone(&self.reloading).lock_owned().await;
+        let (source, files) = (Arc::clone(&self.source), self.secret_files.borrow().clone());
+        let (tell, told) = oneshot::channel();
+        let read = move || {
+            // Looked at before they are used: what changes while they are read must be noticed as a
+            // change.
+            let seen = secret_files::seen(&files);
+            let read = source().map(|config| {
+                let trusted = Trusted::read(&config.upstreams);
+                (config, trusted)
+            });
+            // If it took too long, nobody hears of it, and the next has its turn.
+            let _ = tell.send(Reading { turn, seen, read });
+        };
+        // No runtime's own, whose end would wait for it.
+        thread::Builder::new().name("reload".to_owned()).spawn(read).map_err(NotRead::Thread)?;
+        told.await.map_err(|_| NotRead::Lost)
+    }
+
+    fn apply(&self, config: &Config, trusted: Result<Trusted, TlsError>) -> Result<(), String> {
         if self.exposed && config.pipeline.callers.is_empty() && !config.pipeline.anonymous {
             // The file's own listeners may be local, but those that are bound are not.
             return Err(
@@ -58,7 +124,8 @@ impl Core {
                 waiting.join(", ")
             );
         }
-        let upstreams = self.upstreams.configure(&config.upstreams).map_err(|error| chain(&error))?;
+        let upstreams = trusted.and_then(|trusted| self.upstreams.configure(&config.upstreams, trusted));
+        let upstreams = upstreams.map_err(|error| chain(&error))?;
         // Tokens first: a request must find a keeper for every app that the directory names.
         let tokens = apps::token_apps(config, &upstreams);
         self.clients.store(Arc::new(asking::clients(&tokens)));
@@ -133,7 +200,8 @@ pub(super) fn on_demand(core: Weak<Core>) -> admin::Reload {
     Arc::new(move || {
         let core = core.clone();
         Box::pin(async move {
-            core.upgrade().map_or_else(|| Err("the proxy ends".to_owned()), |core| core.reload())
+            let Some(core) = core.upgrade() else { return Err("the proxy ends".to_owned()) };
+            core.reload().await
         })
     })
 }

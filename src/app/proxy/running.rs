@@ -48,12 +48,13 @@ impl Running {
     }
 
     /// Reads the configuration again and puts it in force; what can't change without a restart is
-    /// named in the log.
+    /// named in the log. The files are read by a thread of their own, and given up if that takes too
+    /// long.
     ///
     /// # Errors
     /// What is wrong with it, in words for the operator; then the one in force stays.
-    pub fn reload(&self) -> Result<(), String> {
-        self.core.reload()
+    pub async fn reload(&self) -> Result<(), String> {
+        self.core.reload().await
     }
 
     /// Waits until a secret or certificate in force has changed in its file.
@@ -62,7 +63,7 @@ impl Running {
         loop {
             let watched = files.borrow_and_update().clone();
             tokio::select! {
-                () = secret_files::changed(&watched) => return,
+                () = secret_files::changed(&watched, &self.core.looking) => return,
                 // The core holds the sender.
                 _ = files.changed() => {}
             }

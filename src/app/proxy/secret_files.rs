@@ -1,6 +1,7 @@
 //! Notices that a secret's or certificate's file changed: Kubernetes swaps them without a signal.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -12,8 +13,9 @@ use crate::secret::file::{self, Links};
 const PACE: Duration = Duration::from_secs(2);
 
 /// Waits until one of `files` has other contents than those that were used. A file that can't be
-/// read counts as unchanged: it is most likely being replaced.
-pub(super) async fn changed(files: &[SecretFile]) {
+/// read counts as unchanged: it is most likely being replaced. Nobody else looks meanwhile: where a
+/// file system hangs, one thread hangs with it.
+pub(super) async fn changed(files: &[SecretFile], looking: &Arc<Mutex<()>>) {
     if files.is_empty() {
         return std::future::pending().await;
     }
@@ -21,8 +23,13 @@ pub(super) async fn changed(files: &[SecretFile]) {
         tokio::time::sleep(PACE).await;
         for file in files {
             // Contents, not times: a swapped symlink may keep them.
-            let path = file.path.clone();
-            let seen = tokio::task::spawn_blocking(move || now(&path)).await;
+            let (path, turn) = (file.path.clone(), Arc::clone(looking).lock_owned().await);
+            let seen = tokio::task::spawn_blocking(move || {
+                let seen = now(&path);
+                drop(turn);
+                seen
+            })
+            .await;
             if seen.ok().flatten().is_some_and(|seen| seen != file.digest) {
                 return;
             }
@@ -46,6 +53,7 @@ fn now(path: &Path) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::{SecretFile, changed, digest, seen};
@@ -56,7 +64,7 @@ mod tests {
         let link = folder.path().join("secret");
         std::fs::write(folder.path().join("two"), "second").expect("written");
         std::os::unix::fs::symlink(folder.path().join("two"), &link).expect("linked");
-        changed(&[SecretFile { path: link, digest: digest(b"first") }]).await;
+        changed(&[SecretFile { path: link, digest: digest(b"first") }], &Arc::default()).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -67,8 +75,10 @@ mod tests {
         let gone = SecretFile { path: folder.path().join("gone"), digest: digest(b"used") };
         let known = seen(&[SecretFile { path: path.clone(), digest: digest(b"used") }, gone.clone()]);
         assert_eq!(known[1], gone);
-        tokio::time::timeout(Duration::from_secs(60), changed(&known)).await.expect_err("nothing changed");
+        let looking = Arc::default();
+        let changes = tokio::time::timeout(Duration::from_secs(60), changed(&known, &looking));
+        changes.await.expect_err("nothing changed");
         std::fs::write(&path, "used").expect("written");
-        changed(&known).await;
+        changed(&known, &looking).await;
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -31,7 +30,7 @@ use crate::quota::limit::Limits;
 use crate::server::{Address, BindError, Connections, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::Manager;
-use crate::upstream::{Gauges, Upstreams, tls};
+use crate::upstream::{Gauges, Trusted, Upstreams, tls};
 
 /// Why a proxy can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -72,13 +71,14 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         config.callback.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
     let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
-    let upstream = upstreams.configure(&config.upstreams)?;
+    let upstream = upstreams.configure(&config.upstreams, Trusted::read(&config.upstreams)?)?;
     let traces = Arc::new(match &config.trace {
         Some(options) => Traces::start(options, tls::client_config(None)?)?,
         None => Traces::default(),
     });
 
-    let store = open_store(config).await?;
+    // Boxed: the compiler looks only so deep into futures within futures, and callers add theirs.
+    let store = Box::pin(open_store(config)).await?;
     let apps = apps::token_apps(config, &upstream);
     let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps)));
     let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
@@ -178,7 +178,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         exposed: !addresses.iter().all(is_local),
         source,
         clock,
-        reloading: Mutex::default(),
+        reloading: Arc::default(),
+        looking: Arc::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
     });
     state.callers.store(Arc::new(views::callers(&config.pipeline)));

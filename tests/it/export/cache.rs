@@ -178,7 +178,7 @@ async fn another_format_takes_effect_although_the_token_is_the_same() {
         Gate::with(exporting(&[to(&redis, &format!("format = \"wxjava\"\n{key}"))])).await.settled().await;
     let token = gate.token(APPID);
     until_exported(&redis, "k", &token).await;
-    gate.reload("", &with(&[to(&redis, &format!("format = \"wechatpy\"\n{key}"))]));
+    gate.reload("", &with(&[to(&redis, &format!("format = \"wechatpy\"\n{key}"))])).await;
     until_exported(&redis, "k", &format!("\"{token}\"")).await;
     assert_eq!(status(&gate, 0).await["overwritten"], 0);
 }
@@ -197,12 +197,12 @@ async fn a_reload_begins_and_ends_exports_and_leaves_others_alone() {
     let gate = Gate::with(exporting(std::slice::from_ref(&first))).await.settled().await;
     let token = gate.token(APPID);
     until(|| "the first is written", async || read(WXJAVA) == token).await;
-    gate.reload("", &with(&[first.clone(), second.clone()]));
+    gate.reload("", &with(&[first.clone(), second.clone()])).await;
     until(|| "the second is written", async || read(key) == token).await;
     until(|| "both are known", async || status(&gate, 1).await["generation"] == 1).await;
     assert_eq!(gate.metric("wxgate_exports_total{app=\"shop\",result=\"written\"}").await, 2.0);
 
-    gate.reload("", &with(&[second]));
+    gate.reload("", &with(&[second])).await;
     let token = rotate(&gate).await;
     until(|| "the second follows", async || read(key) == token).await;
     assert_ne!(read(WXJAVA), token, "the first has ended");

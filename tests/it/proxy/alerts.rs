@@ -269,7 +269,7 @@ async fn a_refused_configuration_is_told_of_once() {
     let gate = Gate::with(setup).await.settled().await;
     for server in ["anonymus = true\n", "anonymus = true\n", "idle_timeout = \"soon\"\n"] {
         gate.change(|setup| setup.server = server.into());
-        gate.running.reload().expect_err("refused");
+        gate.running.reload().await.expect_err("refused");
         // The next one must not come before this one was seen.
         let seen = async || gate.metric("wxgate_notices_total{kind=\"webhook\",outcome=\"sent\"}").await;
         let expected = if server.contains("idle") { 2.0 } else { 1.0 };

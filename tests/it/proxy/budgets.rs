@@ -122,7 +122,7 @@ async fn of_a_request_that_one_budget_refuses_the_others_spend_nothing() {
     assert_eq!(passing(&gate, "key-orders", 1).await, 1);
     assert_eq!(passing(&gate, "key-reports", 10).await, 3);
     assert_eq!(passing(&gate, "key-orders", 10).await, 0, "all of what all share is gone");
-    gate.reload("", &all(20).apps);
+    gate.reload("", &all(20).apps).await;
     assert_eq!(passing(&gate, "key-orders", 10).await, 2, "and nothing of its own");
     assert_eq!(passing(&gate, "key-reports", 20).await, 14);
 }
@@ -258,15 +258,15 @@ async fn a_reload_keeps_what_is_spent_whatever_the_number_is_now() {
     let setup = |limit| two_callers(&daily(limit), &store);
     let gate = Gate::with(setup(1000)).await.settled().await;
     assert_eq!(passing(&gate, "key-orders", 3).await, 3);
-    gate.reload("anonymous = true", &setup(1000).apps);
+    gate.reload("anonymous = true", &setup(1000).apps).await;
     assert_eq!(passing(&gate, "key-orders", 1).await, 1);
     let location = Location::File(folder.path().join("store"));
-    gate.reload("", &setup(5).apps);
+    gate.reload("", &setup(5).apps).await;
     let gives_back = async || gone(location.clone(), &gate).await <= 5;
     until(|| "what was reserved under the former number, given back", gives_back).await;
     assert_eq!(passing(&gate, "key-orders", 5).await, 1);
-    gate.reload("", &setup(2).apps);
+    gate.reload("", &setup(2).apps).await;
     assert_eq!(passing(&gate, "key-orders", 2).await, 0);
-    gate.reload("", &setup(7).apps);
+    gate.reload("", &setup(7).apps).await;
     assert_eq!(passing(&gate, "key-orders", 5).await, 2);
 }

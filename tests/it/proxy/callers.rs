@@ -121,9 +121,9 @@ async fn a_key_is_rotated_without_a_gap() {
     let works = async |key| gate.get_with(PATH, &[("x-wxgate-key", key)]).await.status == 200;
     assert!(works(KEY).await && !works(NEXT_KEY).await);
     let orders = |keys: &[&str]| format!("{SHOP}{}", caller("orders", keys, &["shop"], ""));
-    gate.reload("", &orders(&[KEY, NEXT_KEY]));
+    gate.reload("", &orders(&[KEY, NEXT_KEY])).await;
     assert!(works(KEY).await && works(NEXT_KEY).await);
-    gate.reload("", &orders(&[NEXT_KEY]));
+    gate.reload("", &orders(&[NEXT_KEY])).await;
     assert!(!works(KEY).await && works(NEXT_KEY).await);
     assert_eq!(ok_calls(&gate, "orders").await, 4.0);
 }
@@ -351,7 +351,7 @@ async fn those_without_a_key_may_do_what_their_table_says_and_no_more() {
     assert_eq!(gate.journal(PATH).len(), 1);
     assert_eq!(gate.journal(menu).len(), 3);
     let orders = caller("orders", &[KEY], &["shop", "game"], "");
-    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{ANONYMOUS}rate = \"1/h\"\n"));
+    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{ANONYMOUS}rate = \"1/h\"\n")).await;
     gate.get_with(PATH, &[]).await;
     assert_eq!(gate.get_with(PATH, &[]).await.errcode(), 45011);
     assert_eq!(gate.get_with(&format!("/@shop{PATH}"), &[key]).await.errcode(), 0);
@@ -378,7 +378,7 @@ async fn a_token_call_with_an_empty_secret_or_the_word_is_of_those_without_a_key
     let held = token(APPID, "&secret=anonymous").await["access_token"].as_str().expect("a token").to_owned();
     let orders = caller("orders", &[KEY], &["shop", "game"], "");
     let moved = ANONYMOUS.replace("\"shop\"", "\"game\"");
-    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{moved}"));
+    gate.reload("anonymous = true", &format!("{SHOP_AND_GAME}{orders}{moved}")).await;
     assert_eq!(gate.get(&format!("{PATH}?access_token={held}")).await.refusal(), (200, "none", 40001));
 }
 

@@ -278,10 +278,10 @@ async fn one_app_may_go_through_a_proxy_and_another_past_it() {
     gate.change(|setup| {
         setup.upstream = format!("{base_urls}\negress_proxy = \"{}\"", proxy.url(""));
     });
-    gate.reload("", &format!("{SHOP}egress_proxy = \"direct\"\n"));
+    gate.reload("", &format!("{SHOP}egress_proxy = \"direct\"\n")).await;
     assert_eq!(gate.get("/@shop/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 2);
-    gate.reload("", SHOP);
+    gate.reload("", SHOP).await;
     assert_eq!(gate.get("/@shop/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(proxy.asked().len(), 3);
 }

@@ -266,13 +266,13 @@ async fn an_app_may_have_hosts_and_timeouts_of_its_own_and_a_reload_changes_them
     gate.sandbox.end_faults();
 
     // The keeper goes on with its token, and its next fetch goes the new way.
-    gate.reload("", &own(&first.url(), ""));
+    gate.reload("", &own(&first.url(), "")).await;
     assert_eq!(host_of(&gate, "game").await, first_host);
     gate.sandbox.reset();
     gate.sandbox.poison(OTHER_APPID);
     assert_eq!(gate.get("/@game/cgi-bin/getcallbackip").await.errcode(), 0);
     assert_eq!(gate.journal("/cgi-bin/stable_token")[0].header("host"), Some(&*first_host));
     gate.change(|setup| setup.upstream = format!("base_urls = [\"{}\"]", second.url()));
-    gate.reload("", SHOP);
+    gate.reload("", SHOP).await;
     assert_eq!(host_of(&gate, "shop").await, second_host);
 }

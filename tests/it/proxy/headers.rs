@@ -81,7 +81,7 @@ async fn what_concerns_the_caller_alone_is_never_sent_on() {
     }
     // An Origin needs a listener that isn't anonymous.
     let callers = crate::harness::caller("web", &["the-key-of-web"], &["shop"], "");
-    gate.reload("", &format!("{}{callers}", crate::harness::SHOP));
+    gate.reload("", &format!("{}{callers}", crate::harness::SHOP)).await;
     let entry = seen(&gate, "GET", &["Origin: http://x.example", "X-Wxgate-Key: the-key-of-web"], "").await;
     assert_eq!(pairs(&entry), [("host", upstream.as_str())]);
 }

@@ -147,10 +147,10 @@ async fn an_app_that_is_full_leaves_the_others_alone_and_a_reload_changes_its_li
     assert_eq!(gate.metric(refused).await, 1.0);
 
     // What runs still counts after a reload.
-    gate.reload("error_status = \"wechat\"", &limited(3));
+    gate.reload("error_status = \"wechat\"", &limited(3)).await;
     let third = at_work(&gate, &shop).await;
     assert_overloaded(full().await, -70503, "max_inflight");
-    gate.reload("error_status = \"wechat\"", &limited(0));
+    gate.reload("error_status = \"wechat\"", &limited(0)).await;
     assert_eq!(full().await.expect("an answer").status, 200);
     drop((working, third));
     assert_idle(&gate).await;

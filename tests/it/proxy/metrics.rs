@@ -266,7 +266,7 @@ async fn a_refused_reload_is_in_metrics_and_status_until_one_is_taken() {
     gate.clock.advance(60_000);
 
     gate.change(|setup| setup.server = "anonymus = true\nidle_timeout = \"soon\"\n".into());
-    gate.running.reload().expect_err("refused");
+    gate.running.reload().await.expect_err("refused");
     assert_eq!(metrics().await, (0.0, at_start));
     let configuration = gate.status().await["configuration"].clone();
     let refused = &configuration["refused"];
@@ -275,7 +275,7 @@ async fn a_refused_reload_is_in_metrics_and_status_until_one_is_taken() {
     assert_eq!(refused["more"], 1, "{configuration}");
     assert!(refused["at"].as_str() > configuration["loaded_at"].as_str(), "{configuration}");
 
-    gate.reload("", SHOP);
+    gate.reload("", SHOP).await;
     let (successful, at) = metrics().await;
     assert!(successful == 1.0 && at >= at_start + 60.0, "{successful} {at} {at_start}");
     assert_eq!(gate.status().await["configuration"]["refused"], serde_json::Value::Null);

@@ -142,7 +142,7 @@ async fn a_token_call_may_be_anonymous_only_without_a_secret() {
     let token = token_of(&gate.get(&format!("/cgi-bin/token?appid={APPID}")).await);
     assert_eq!(call(&gate, &token).await.errcode(), 0);
     assert_eq!(gate.get(&classic_call(APPID, "wrong")).await.errcode(), 40125);
-    gate.reload("", &format!("{SHOP}{callers}"));
+    gate.reload("", &format!("{SHOP}{callers}")).await;
     assert_eq!(call(&gate, &token).await.refusal(), EXPIRED, "it names nobody, and nobody is let in");
 }
 
@@ -263,17 +263,17 @@ async fn a_placeholder_ends_with_the_callers_key_and_with_its_right_to_the_app()
         )
     };
     let token = fetch(&gate, APPID, KEY).await;
-    gate.reload("", &orders(&[KEY, NEXT_KEY], &["shop"]));
+    gate.reload("", &orders(&[KEY, NEXT_KEY], &["shop"])).await;
     assert_eq!(call(&gate, &token).await.errcode(), 0);
-    gate.reload("", &orders(&[NEXT_KEY], &["shop"]));
+    gate.reload("", &orders(&[NEXT_KEY], &["shop"])).await;
     assert_eq!(call(&gate, &token).await.refusal(), EXPIRED);
     let next = fetch(&gate, APPID, NEXT_KEY).await;
     assert_eq!(call(&gate, &next).await.errcode(), 0);
-    gate.reload("", &orders(&[NEXT_KEY], &["game"]));
+    gate.reload("", &orders(&[NEXT_KEY], &["game"])).await;
     assert_eq!(call(&gate, &next).await.refusal(), EXPIRED);
-    gate.reload("", &orders(&[NEXT_KEY], &["game", "shop"]));
+    gate.reload("", &orders(&[NEXT_KEY], &["game", "shop"])).await;
     assert_eq!(call(&gate, &next).await.errcode(), 0);
-    gate.reload("", SHOP_AND_GAME);
+    gate.reload("", SHOP_AND_GAME).await;
     assert_eq!(call(&gate, &next).await.refusal(), EXPIRED, "a name that means nobody any more");
 }
 
@@ -283,10 +283,10 @@ async fn placeholders_outlive_a_change_of_the_apps_secret_for_two_hours() {
     let old = fetch(&gate, APPID, SECRET).await;
     // Somebody resets the secret: WeChat and the configuration know the new one.
     gate.sandbox.put(App::new(APPID, OTHER_SECRET, AppKind::OfficialAccount));
-    gate.reload("", &SHOP.replace("SHOP_SECRET", "OTHER_SECRET"));
+    gate.reload("", &SHOP.replace("SHOP_SECRET", "OTHER_SECRET")).await;
     assert_eq!(call(&gate, &old).await.errcode(), 0);
     // A reload that changes nothing forgets nothing.
-    gate.reload("", &SHOP.replace("SHOP_SECRET", "OTHER_SECRET"));
+    gate.reload("", &SHOP.replace("SHOP_SECRET", "OTHER_SECRET")).await;
     assert_eq!(call(&gate, &old).await.errcode(), 0);
     let new = fetch(&gate, APPID, OTHER_SECRET).await;
     assert_eq!(call(&gate, &new).await.errcode(), 0);

@@ -113,11 +113,11 @@ async fn a_rate_that_stays_goes_on_over_a_reload_and_another_one_begins_anew() {
     let setup = two_callers("rate = \"1/h\"", "");
     let gate = Gate::with(setup).await.settled().await;
     assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 0);
-    gate.reload("anonymous = true", &two_callers("rate = \"1/h\"", "").apps);
+    gate.reload("anonymous = true", &two_callers("rate = \"1/h\"", "").apps).await;
     assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 45011);
-    gate.reload("", &two_callers("rate = \"2/h\"", "").apps);
+    gate.reload("", &two_callers("rate = \"2/h\"", "").apps).await;
     assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 0);
-    gate.reload("", &two_callers("", "").apps);
+    gate.reload("", &two_callers("", "").apps).await;
     for _ in 0..3 {
         assert_eq!(ask(&gate, "key-orders", INFO).await.errcode(), 0);
     }

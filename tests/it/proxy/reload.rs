@@ -1,5 +1,9 @@
 //! Another configuration while requests run.
 
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use tracing::instrument::WithSubscriber as _;
 use wxgate::observe::clock::{Clock, Timestamp};
 
 use crate::harness::{GAME, Gate, Log, SHOP, Setup, caller, sandbox};
@@ -21,7 +25,7 @@ async fn a_listener_that_others_reach_never_loses_its_callers_by_a_reload() {
         setup.listen = "127.0.0.1:0".into();
         setup.apps = SHOP.into();
     });
-    let refused = gate.running.reload().expect_err("refused");
+    let refused = gate.running.reload().await.expect_err("refused");
     assert!(refused.contains("[[caller]]") && refused.contains("restart"), "{refused}");
     let port = gate.authority().rsplit(':').next().expect("a port").to_owned();
     let request = gate.client.get(format!("http://127.0.0.1:{port}/cgi-bin/user/info"));
@@ -29,26 +33,26 @@ async fn a_listener_that_others_reach_never_loses_its_callers_by_a_reload() {
 }
 
 /// What is logged while `run` runs.
-fn logged(run: impl FnOnce()) -> String {
+async fn logged(run: impl Future<Output = ()>) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, run);
+    run.with_subscriber(subscriber).await;
     log.text()
 }
 
 #[tokio::test]
 async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
     let gate = Gate::start().await;
-    let reload = || logged(|| gate.running.reload().expect("taken"));
-    assert!(!reload().contains("restart"));
+    let reload = async || logged(async { gate.running.reload().await.expect("taken") }).await;
+    assert!(!reload().await.contains("restart"));
     gate.change(|setup| {
         setup.workers = 3;
         setup.server = "drain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
         setup.replay = "memory = \"300MiB\"\nspool = \"2GiB\"".into();
         setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
     });
-    let log = reload();
+    let log = reload().await;
     let named = log.split("take a restart: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a line");
     let mut named: Vec<_> = named.split(", ").collect();
     named.sort_unstable();
@@ -72,30 +76,30 @@ fn shop(more: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_app_needs_no_name_and_a_second_one_never_takes_that_from_it_unsaid() {
     let gate = Gate::with(Setup { apps: shop(""), ..Setup::default() }).await.warm().await;
-    let refused = |apps: String| {
+    let refused = async |apps: String| {
         gate.change(|setup| setup.apps = apps);
-        gate.running.reload().expect_err("refused")
+        gate.running.reload().await.expect_err("refused")
     };
-    let second = refused(format!("{}{GAME}", shop("")));
+    let second = refused(format!("{}{GAME}", shop(""))).await;
     assert!(
         second.contains("write `default = true` in the [[app]] named shop, or `default = false`"),
         "{second}"
     );
     // Under another name it is the same account.
-    let renamed = refused(format!("{}{GAME}", shop("").replace("\"shop\"", "\"store\"")));
+    let renamed = refused(format!("{}{GAME}", shop("").replace("\"shop\"", "\"store\""))).await;
     assert!(renamed.contains("in the [[app]] named store"), "{renamed}");
-    let gone = refused(format!("{GAME}default = false\n"));
+    let gone = refused(format!("{GAME}default = false\n")).await;
     assert!(gone.contains("in the [[app]] that is to be it, of game"), "{gone}");
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
 
-    gate.reload("", &format!("{}{GAME}", shop("default = true")));
+    gate.reload("", &format!("{}{GAME}", shop("default = true"))).await;
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
-    gate.reload("", &format!("{}{GAME}", shop("default = false")));
+    gate.reload("", &format!("{}{GAME}", shop("default = false"))).await;
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-error"), Some("app_unknown"));
     // None is to be, and none was.
-    gate.reload("", &format!("{}{GAME}", shop("")));
+    gate.reload("", &format!("{}{GAME}", shop(""))).await;
     // The only one again.
-    gate.reload("", &shop(""));
+    gate.reload("", &shop("")).await;
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));
 }
 
@@ -124,4 +128,56 @@ async fn a_key_that_ends_is_warned_of_once_a_day() {
     assert!(log.text().contains("refused after 2030-02-10 in Beijing"), "{}", log.text());
     clock.advance(30 * DAY);
     until(|| "a word that it has ended", async || log.text().contains("has passed")).await;
+}
+
+/// Threads of this process that read files for a reload.
+fn reading() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").expect("a Linux");
+    let name = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("comm"));
+    threads.filter_map(|thread| name(thread.ok()?).ok()).filter(|name| name == "reload\n").count()
+}
+
+#[tokio::test]
+async fn files_that_take_for_ever_to_be_read_hold_nobody_up_but_one_thread() {
+    let gate = Arc::new(Gate::start().await.warm().await);
+    // Whoever holds the configuration is the share that doesn't answer.
+    let (answer, hangs) = (channel::<()>(), channel::<()>());
+    let share = std::thread::spawn({
+        let gate = Arc::clone(&gate);
+        move || {
+            gate.change(|setup| {
+                hangs.0.send(()).expect("awaited");
+                answer.1.recv().expect("told");
+                setup.apps = format!("{SHOP}{GAME}");
+            });
+        }
+    });
+    hangs.1.recv().expect("it hangs");
+    let log = logged(async {
+        for _ in 0..3 {
+            let reload = gate.running.reload();
+            let served = async {
+                until(|| "the thread that reads", async || reading() == 1).await;
+                assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.errcode(), 0);
+                assert_eq!(gate.metric("wxgate_inflight_requests").await, 0.0);
+                gate.clock.advance(10_001);
+            };
+            let (reloaded, ()) = tokio::join!(reload, served);
+            let problem = reloaded.expect_err("not read");
+            assert!(problem.contains("not read within 10s") && problem.contains("Reload again"), "{problem}");
+        }
+    })
+    .await;
+    assert_eq!(log.matches("the old one stays in force").count(), 3, "{log}");
+    assert!(gate.status().await["configuration"]["refused"]["problem"].is_string());
+    answer.0.send(()).expect("it waits");
+    share.join().expect("no panic");
+    until(|| "the end of the thread", async || reading() == 0).await;
+    // What it read came too late for anybody.
+    assert_eq!(
+        gate.get("/@game/cgi-bin/user/info?openid=o").await.header("x-wxgate-error"),
+        Some("app_unknown")
+    );
+    gate.running.reload().await.expect("taken");
+    assert_eq!(gate.get("/@game/cgi-bin/user/info?openid=o").await.errcode(), 0);
 }

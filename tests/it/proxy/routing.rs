@@ -73,7 +73,7 @@ async fn without_any_name_the_default_app_is_meant_or_none() {
     let answer = gate.get_with(PATH, &[]).await;
     assert_eq!(answer.refusal(), APP_UNKNOWN, "{}", answer.text());
     assert!(gate.journal(PATH).is_empty());
-    gate.reload("", &SHOP_AND_GAME.replacen("hosts", "default = true\nhosts", 1));
+    gate.reload("", &SHOP_AND_GAME.replacen("hosts", "default = true\nhosts", 1)).await;
     assert_eq!(account(&gate, PATH, &[]).await, "game");
     // What claims a name of its own still goes before the default.
     assert_eq!(account(&gate, &format!("/@shop{PATH}"), &[]).await, "shop");
@@ -125,7 +125,7 @@ async fn a_name_that_is_nobodys_never_falls_through() {
     let answer = gate.get("/cgi-bin/token?appid=wx00000000000000ff&secret=x").await;
     assert_eq!(answer.refusal(), (200, "app_unknown", 40013), "{}", answer.text());
 
-    gate.reload("", &format!("{SHOP}{}", caller("orders", &["the-key-of-orders"], &["shop"], "")));
+    gate.reload("", &format!("{SHOP}{}", caller("orders", &["the-key-of-orders"], &["shop"], ""))).await;
     let key = ("x-wxgate-key", "the-key-of-orders");
     for (path, headers) in named {
         let headers: Vec<_> = headers.iter().copied().chain([key]).collect();
@@ -229,7 +229,7 @@ async fn a_name_in_server_hosts_is_known_from_a_reload_on_and_names_no_app() {
     let answer = gate.get_with(&path, &[own]).await;
     assert_eq!(answer.refusal(), CALLER_FORBIDDEN);
     assert!(answer.text().contains("server.hosts"), "{}", answer.text());
-    gate.reload("hosts = [\"Wxgate.prod.svc.cluster.local.\"]", SHOP_AND_GAME);
+    gate.reload("hosts = [\"Wxgate.prod.svc.cluster.local.\"]", SHOP_AND_GAME).await;
     assert_eq!(account(&gate, &path, &[own]).await, "shop");
     assert_eq!(gate.get_with(PATH, &[own]).await.refusal(), APP_UNKNOWN);
     assert_eq!(gate.get_with(&path, &[foreign]).await.refusal(), CALLER_FORBIDDEN);

@@ -299,7 +299,7 @@ async fn another_certificate_is_shown_to_those_who_come_after_a_reload() {
     let next = Authority::new();
     let signed = next.sign(&[WECHAT]);
     signed.write(secure.folder.path());
-    secure.gate.running.reload().expect("taken");
+    secure.gate.running.reload().await.expect("taken");
     assert!(exchange(&mut before).await.contains("\"openid\":\"o\""), "whoever is there stays");
     assert_eq!(secure.get(next.client(None)).await.expect("an answer").errcode(), 0);
     secure.get(secure.authority.client(None)).await.expect_err("the old one is gone");
@@ -357,7 +357,7 @@ async fn a_certificate_that_ends_soon_is_in_metrics_and_status_until_another_is_
     assert_eq!(secure.gate.status().await["ending"], serde_json::json!([]));
     let ten_days = Duration::from_secs(10 * 86_400);
     secure.authority.sign_for(&[WECHAT], ten_days).write(secure.folder.path());
-    secure.gate.running.reload().expect("taken");
+    secure.gate.running.reload().await.expect("taken");
     let at = secure.gate.clock.now().plus(ten_days);
     assert!((end().await - at.seconds()).abs() < 60.0, "{}", end().await);
     let ending = secure.gate.status().await["ending"].clone();

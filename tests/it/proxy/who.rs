@@ -68,7 +68,7 @@ async fn a_trusted_proxy_says_whom_the_request_came_from() {
     }
     // No longer trusted from the next request on.
     let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], ""));
-    gate.reload("", &apps);
+    gate.reload("", &apps).await;
     assert_eq!(gate.get_with(PATH, &[key, ("x-forwarded-for", "203.0.113.1")]).await.status, 200);
     for entry in gate.sandbox.journal(None) {
         assert!(entry.header("x-forwarded-for").is_none(), "{entry:?}");

@@ -56,7 +56,9 @@ pub(crate) fn control(fake: &Fake) -> Control {
         resolve: HashMap::new(),
     };
     let upstreams = upstream::Upstreams::new(upstream::Resolver::default(), Vec::new());
-    upstreams.configure(&[options]).expect("no certificates to be read")[0].control(upstream::Site::Api)
+    let options = [options];
+    let trusted = upstream::Trusted::read(&options).expect("no certificates to be read");
+    upstreams.configure(&options, trusted).expect("TLS")[0].control(upstream::Site::Api)
 }
 
 pub(crate) fn patient() -> Options {

@@ -11,11 +11,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 use super::bounds::Bounded;
 use super::target::Target;
+use crate::secret::file::{self, Links};
 
 /// TCP, or TLS over it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
@@ -28,7 +30,7 @@ pub(super) async fn dial(target: &Target, address: &ConnectionAddr) -> io::Resul
     let stream: Pin<Box<dyn Stream>> = match address {
         ConnectionAddr::Tcp(host, port) => Box::pin(connect(host, *port).await?),
         ConnectionAddr::TcpTls { host, port, .. } => {
-            let config = tls(target.ca_file.as_deref())?;
+            let config = tls(target.ca_file.as_deref()).await?;
             let name = ServerName::try_from(host.as_str()).map_err(io::Error::other)?.to_owned();
             let stream = connect(host, *port).await?;
             Box::pin(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
@@ -54,14 +56,22 @@ async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(failed)
 }
 
+/// The text of the file of certificates. Disks block, those of a network without end.
+pub(super) async fn pem(ca_file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let path = ca_file.to_owned();
+    let read = spawn_blocking(move || file::read(&path, file::LONGEST, Links::Followed)).await;
+    let read = read.map_err(io::Error::other).flatten();
+    read.map_err(|error| io::Error::other(format!("store.ca_file: {error}")))
+}
+
 /// Trusts the certificates of the file, or Mozilla's roots where there is none.
-fn tls(ca_file: Option<&Path>) -> io::Result<ClientConfig> {
+async fn tls(ca_file: Option<&Path>) -> io::Result<ClientConfig> {
     let roots = match ca_file {
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
         Some(path) => {
             let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("store.ca_file: {error}"));
             let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
+            for certificate in CertificateDer::pem_slice_iter(&pem(path).await?) {
                 let certificate = certificate.map_err(|error| wrong(&error))?;
                 roots.add(certificate).map_err(|error| wrong(&error))?;
             }

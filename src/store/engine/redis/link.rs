@@ -1,7 +1,6 @@
 //! A connection to whichever server holds the data.
 
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
@@ -14,14 +13,11 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::dial::{Connection, dial};
+use super::dial::{Connection, dial, pem};
 use super::target::{Shape, Target};
-use crate::secret::file::{self, Links};
 
 /// From the first packet to a server that takes commands, of each server on the way.
 const CONNECT: Duration = Duration::from_secs(1);
-/// A file longer than this holds no certificates of any use.
-const LONGEST_PEM: u64 = 1 << 20;
 
 /// Commands go this way; clones share it.
 #[derive(Clone)]
@@ -57,7 +53,8 @@ impl Link {
                     builder = builder.tls(TlsMode::Secure);
                 }
                 if let Some(ca_file) = &target.ca_file {
-                    builder = builder.certs(certificates(ca_file)?);
+                    let root_cert = Some(std::mem::take(&mut *pem(ca_file).await?));
+                    builder = builder.certs(TlsCertificates { client_tls: None, root_cert });
                 }
                 Ok(Self::Cluster(builder.build()?.get_async_connection().await?))
             }
@@ -104,7 +101,7 @@ async fn dial_any(target: &Target) -> io::Result<Connection> {
 
 /// As the sentinels say. The client talks to them itself, so that their answers aren't bounded.
 async fn present_master(target: &Target, master: &str) -> RedisResult<ConnectionAddr> {
-    let client = sentinel(target, master)?.async_get_client().await?;
+    let client = sentinel(target, master).await?.async_get_client().await?;
     Ok(client.get_connection_info().addr().clone())
 }
 
@@ -131,7 +128,7 @@ fn login(target: &Target) -> RedisConnectionInfo {
     login
 }
 
-fn sentinel(target: &Target, master: &str) -> RedisResult<SentinelClient> {
+async fn sentinel(target: &Target, master: &str) -> RedisResult<SentinelClient> {
     let mut builder = SentinelClientBuilder::new(target.addresses(), master, SentinelServerType::Master)?
         .set_client_to_redis_db(target.db);
     if let Some(username) = &target.username {
@@ -145,16 +142,12 @@ fn sentinel(target: &Target, master: &str) -> RedisResult<SentinelClient> {
         builder = builder.set_client_to_sentinel_tls_mode(TlsMode::Secure);
     }
     if let Some(ca_file) = &target.ca_file {
-        builder = builder.set_client_to_redis_certificates(certificates(ca_file)?);
-        builder = builder.set_client_to_sentinel_certificates(certificates(ca_file)?);
+        let root_cert = Some(std::mem::take(&mut *pem(ca_file).await?));
+        let certificates = TlsCertificates { client_tls: None, root_cert };
+        builder = builder.set_client_to_redis_certificates(certificates.clone());
+        builder = builder.set_client_to_sentinel_certificates(certificates);
     }
     builder.build()
-}
-
-fn certificates(ca_file: &Path) -> RedisResult<TlsCertificates> {
-    let pem = file::read(ca_file, LONGEST_PEM, Links::Followed);
-    let mut pem = pem.map_err(|error| io::Error::other(format!("store.ca_file: {error}")))?;
-    Ok(TlsCertificates { client_tls: None, root_cert: Some(std::mem::take(&mut *pem)) })
 }
 
 impl ConnectionLike for Link {

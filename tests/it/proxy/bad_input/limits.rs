@@ -215,7 +215,7 @@ async fn an_address_has_half_of_the_connections_at_most() {
         assert_eq!(status, 503);
     }
     // Through a trusted proxy come many.
-    gate.reload(&format!("{keys}trusted_proxies = [\"{address}\"]\n"), crate::harness::SHOP);
+    gate.reload(&format!("{keys}trusted_proxies = [\"{address}\"]\n"), crate::harness::SHOP).await;
     let before = gate.metric(refused).await;
     for _ in 0..2 {
         let mut caller = connect().await;

@@ -6,13 +6,14 @@
 //! | `links/` | what parts tell each other that don't know each other |
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
 //! | `apps` | the configured apps as token and quota want them |
-//! | `memory` | the most memory that a configuration can take |
+//! | `memory`, `files` | the most memory that a configuration can take, and files that it has open |
 //! | `store_owner` | whose a `file:` store is, for commands that are run by root |
 //! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
 mod apps;
 mod dumps;
 mod explain;
+mod files;
 pub mod layout;
 mod links;
 mod memory;
@@ -26,6 +27,7 @@ pub mod store_tool;
 
 pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;
+pub use self::files::most_files;
 pub use self::memory::{MostMemory, most_memory};
 pub use self::online::{Online, OnlineError, online};
 pub use self::probe::{Probed, probe};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::files;
 use super::memory::most_memory;
 use super::proxy::{StartError, Surroundings, start};
 use crate::config::{Config, LogConfig, LogFormat};
@@ -64,6 +65,7 @@ async fn serve_until_signalled(
     }
     let most = most_memory(config);
     tracing::info!(most_memory_bytes = most.bytes(), "{most}");
+    files::raise_limit(config);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;

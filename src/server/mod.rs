@@ -194,6 +194,7 @@ struct Acceptor {
 
 impl Acceptor {
     async fn run(self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
+        let mut failed = Repeated::default();
         for turn in 0.. {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -205,7 +206,10 @@ impl Acceptor {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Most often no file descriptor is left; one may come free soon.
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    if let Some(failures) = failed.add(tokio::time::Instant::now()) {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, failures, "cannot accept a connection, trying again and again");
+                    }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }

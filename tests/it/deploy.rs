@@ -74,6 +74,25 @@ fn health_checks_are_given_the_time_that_they_take() {
 }
 
 #[test]
+fn the_open_files_that_are_shipped_are_enough() {
+    let shipped = |file: &str, key: &str| {
+        let text = read(file);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("a line");
+        line.trim().parse::<u64>().unwrap()
+    };
+    let unit = shipped("deploy/systemd/wxgate.service", "LimitNOFILE=");
+    let container = shipped("deploy/docker/compose.yaml", "nofile:");
+    let folder = closed_folder();
+    for workers in [1, 2, 8, 64] {
+        let key = format!("[server]\nworkers = {workers}\n");
+        let needed = wxgate::app::most_files(&load(&format!("{key}{APP}")));
+        assert!(needed < unit, "{needed} with {workers} workers, of {unit}");
+        let needed = wxgate::app::most_files(&load(&image(folder.path()).replace("[server]\n", &key)));
+        assert!(needed < container, "{needed} with {workers} workers, of {container}");
+    }
+}
+
+#[test]
 fn the_memory_limits_that_are_shipped_fit_what_is_taken_at_most() {
     let unit = size("deploy/systemd/wxgate.service", "MemoryMax=");
     for workers in [1, 2, 4, 8, 16, 64] {

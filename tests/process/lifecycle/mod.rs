@@ -4,6 +4,7 @@ pub mod process;
 
 mod audit;
 mod drain;
+mod files;
 mod idle;
 mod log;
 mod memory;

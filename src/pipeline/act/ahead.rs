@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
@@ -104,6 +105,12 @@ pub(super) fn broke_off(source: &hyper::Error) -> Error {
         Some(fault) => Error::Malformed(format!("the request's body broke off: {fault}").into()),
         None => Error::Malformed(format!("the request's body broke off: {}", Chain(source)).into()),
     }
+}
+
+/// The body came too slowly for WeChat, which answered with this status.
+pub(super) fn too_slow(status: StatusCode) -> Error {
+    let text = format!("the request's body broke off: {}, WeChat gave it up ({status})", BodyFault::Slow);
+    Error::Malformed(text.into())
 }
 
 /// By how many bytes a buffer is to grow for `more`: it doubles, but not beyond `most` without

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
+use super::ahead;
 use super::attempts::Attempts;
 use super::conceal::{self, Coding, Manner, Sent};
 use super::inject::{self, Injected};
@@ -105,6 +106,9 @@ async fn attempt(
 ) -> Result<(Answer<Outgoing>, Inspected), Error> {
     let endpoint = target.endpoint;
     let mut answer = send::send(pool, sending, path_and_query, patience, endpoint).await?;
+    if sending.came_too_slowly(answer.status) {
+        return Err(ahead::too_slow(answer.status));
+    }
     let whole_within = pool.options().response_timeout_at(endpoint.slow);
     let inspected = inspect::inspect(&mut answer, endpoint, sent, whole_within).await?;
     Ok((answer, inspected))

@@ -70,7 +70,7 @@ impl http_body::Body for Outgoing {
                 let mut data = if *sent < kept.passed.bytes() {
                     kept.passed.piece(*sent)
                 } else {
-                    match ready!(poll_data(&mut kept.rest, context)) {
+                    match ready!(poll_data(&mut kept.rest, context, progress)) {
                         None => return Poll::Ready(None),
                         Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                         Some(Ok(data)) => {
@@ -86,7 +86,7 @@ impl http_body::Body for Outgoing {
             }
             Self::Passing { rest, left, progress } => {
                 if rest.first.is_empty() {
-                    match ready!(poll_data(&mut rest.body, context)) {
+                    match ready!(poll_data(&mut rest.body, context, progress)) {
                         None => return Poll::Ready(None),
                         Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                         Some(Ok(data)) => rest.first = data,
@@ -138,8 +138,16 @@ impl http_body::Body for Outgoing {
 }
 
 /// The next data of a caller's body; trailers end it.
-fn poll_data(body: &mut Incoming, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-    Poll::Ready(match ready!(Pin::new(body).poll_frame(context)) {
+fn poll_data(
+    body: &mut Incoming,
+    context: &mut Context<'_>,
+    progress: &Progress,
+) -> Poll<Option<Result<Bytes, Broken>>> {
+    let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
+        progress.awaits_sender();
+        return Poll::Pending;
+    };
+    Poll::Ready(match frame {
         None => None,
         Some(Ok(frame)) => frame.into_data().ok().map(Ok),
         Some(Err(error)) => Some(Err(CallerBroke(error).into())),

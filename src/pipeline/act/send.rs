@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -27,6 +27,9 @@ use crate::wechat::catalogue::Endpoint;
 const LONGEST_TARGET: usize = 65_534;
 /// Of a longer body WeChat may answer before all of it has arrived, and then reset the connection.
 const AT_ONCE: u64 = 16 * 1024;
+/// So long a server waits for more of a body before it can have had enough of that. What it has
+/// against a head it says earlier.
+const WEARISOME: Duration = Duration::from_secs(2);
 
 /// A request ready to be sent, as often as needed.
 pub(crate) struct Sending<'r> {
@@ -67,6 +70,16 @@ impl<'r> Sending<'r> {
     /// What all attempts have together, each of which WeChat may take `response_timeout` to answer.
     pub(crate) fn patience(&self, response_timeout: Duration) -> Patience {
         Patience::new(Rc::clone(&self.progress), response_timeout, self.request_timeout)
+    }
+
+    /// Whether an answer with this status says that the body came too slowly: WeChat's servers may
+    /// have less patience for it than wxgate, and say so by a page that reads like anything else.
+    pub(super) fn came_too_slowly(&self, status: StatusCode) -> bool {
+        match status {
+            StatusCode::REQUEST_TIMEOUT => self.progress.awaited().is_some(),
+            StatusCode::BAD_REQUEST => self.progress.awaited().is_some_and(|awaited| awaited >= WEARISOME),
+            _ => false,
+        }
     }
 
     /// Bytes of the body.

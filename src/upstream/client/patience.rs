@@ -13,23 +13,49 @@ use super::error::SendError;
 pub struct Progress {
     moved: Cell<Instant>,
     pub(super) done: Cell<bool>,
+    /// Since when its sender is waited for, and for how long it was before.
+    awaited_since: Cell<Option<Instant>>,
+    awaited: Cell<Duration>,
 }
 
 impl Progress {
     /// Of a body that is in memory, or still to come.
     pub fn new(done: bool) -> Rc<Self> {
-        Rc::new(Self { moved: Cell::new(Instant::now()), done: Cell::new(done) })
+        Rc::new(Self {
+            moved: Cell::new(Instant::now()),
+            done: Cell::new(done),
+            awaited_since: Cell::default(),
+            awaited: Cell::default(),
+        })
     }
 
     /// Another attempt takes the body from its beginning; `done` if it is in memory.
     pub fn restart(&self, done: bool) {
         self.done.set(done);
+        self.awaited_since.set(None);
+        self.awaited.set(Duration::ZERO);
     }
 
     /// A piece of the body was taken; `last` if it was the end.
     pub fn moved(&self, last: bool) {
-        self.moved.set(Instant::now());
+        let now = Instant::now();
+        if let Some(since) = self.awaited_since.take() {
+            self.awaited.set(self.awaited.get() + now.duration_since(since));
+        }
+        self.moved.set(now);
         self.done.set(last);
+    }
+
+    /// More of the body could be sent, and its sender has sent none.
+    pub fn awaits_sender(&self) {
+        if self.awaited_since.get().is_none() {
+            self.awaited_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// How long the body's sender was waited for in this attempt, if it is waited for now.
+    pub fn awaited(&self) -> Option<Duration> {
+        Some(self.awaited.get() + self.awaited_since.get()?.elapsed())
     }
 }
 

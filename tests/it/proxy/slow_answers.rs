@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -167,4 +168,45 @@ async fn endless_answers_before_a_token_are_no_token() {
     let gate = Gate::before(sandbox(), Setup { upstream_url: Some(url), ..Setup::default() }).await;
     let answer = in_time(send(&gate, GET)).await.expect("an answer");
     answer.assert_refused(502, "token_unavailable", "more than 16 answers before the answer");
+}
+
+const UPLOAD: &str = "POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n";
+
+/// A WeChat that answers with this status, by a page, once it has the beginning of a body and some time has passed.
+async fn impatient(status: &'static str, patience: Duration) -> Scripted {
+    Scripted::start(move |_, _, mut stream: TcpStream| async move {
+        let mut beginning = vec![0; 70_000];
+        stream.read_exact(&mut beginning).await.ok()?;
+        tokio::time::sleep(patience).await;
+        let page =
+            format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n<h1>Bad</h1>");
+        let _ = stream.write_all(page.as_bytes()).await;
+        Some(stream)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_too_slow_for_wechat_is_told_as_that_and_not_by_wechats_page() {
+    let (at_once, weary) = (Duration::ZERO, Duration::from_millis(2_100));
+    for (status, patience, told) in [
+        ("408 Request Timeout", at_once, true),
+        ("400 Bad Request", weary, true),
+        // About the head, or the length.
+        ("400 Bad Request", at_once, false),
+        ("413 Payload Too Large", weary, false),
+    ] {
+        let wechat = impatient(status, patience).await;
+        let gate = wechat.gate(Setup::default()).await;
+        let mut caller = Caller::of(&gate).await;
+        caller.send([UPLOAD.as_bytes(), &[b'x'; 100_000]].concat()).await;
+        let answer = caller.answer().await.expect("an answer");
+        if told {
+            answer.assert_refused(400, "bad_request", "it came too slowly, WeChat gave it up");
+        } else {
+            assert!(status.starts_with(&answer.status.to_string()), "{status}: {answer:?}");
+            assert_eq!(answer.header("x-wxgate-error"), None, "{answer:?}");
+        }
+        wechat.assert_over(&gate).await;
+    }
 }

@@ -179,11 +179,14 @@ async fn another_form_takes_effect_although_the_token_is_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_or_a_folder_is_told_and_neither_read_nor_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (pipe, inner) = (folder.path().join("pipe"), folder.path().join("folder"));
+    let [pipe, inner] = ["pipe", "folder"].map(|name| folder.path().join(name));
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
-    fs::create_dir(&inner).expect("a folder");
     let exports = [&pipe, &inner].map(|path| format!("file = {path:?}"));
     let gate = Gate::with(exporting(&exports)).await.settled().await;
+    until_it_reads(&inner, &format!("access_token={}\n", gate.token(APPID))).await;
+    fs::remove_file(&inner).expect("removed");
+    fs::create_dir(&inner).expect("a folder");
+    check_now(&gate);
     for index in 0..exports.len() {
         let told = async || {
             let problem = status(&gate, index).await["problem"].clone();

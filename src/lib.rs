@@ -27,6 +27,7 @@
 //! - [`alert`] tells people, [`export`] writes tokens for services that can't come through the
 //!   proxy;
 //! - [`quota`] counts and limits, [`token`] keeps credentials alive; neither knows the other;
+//! - [`trouble`] knows when WeChat is ill, out of what the pipeline counted;
 //! - [`store`] is memory, files or Redis; [`server`] the callers' side, [`upstream`] WeChat's;
 //! - [`wechat`] and [`message`] are vocabulary without I/O: kinds, catalogue, errcodes; headers,
 //!   paths, queries, forms. [`secret`] and [`observe`] know nothing of the rest.
@@ -54,5 +55,6 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod token;
+pub mod trouble;
 pub mod upstream;
 pub mod wechat;

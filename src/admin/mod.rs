@@ -34,7 +34,7 @@ use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
 pub use self::shown::{
     Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
-    Reset, Store, Traffic, Upstreams,
+    Reset, Store, Traffic, Upstreams, Wechat,
 };
 pub use self::state::{Refused, Reloads, State};
 use self::view::RefreshOutcome;
@@ -183,6 +183,7 @@ impl Admin {
             started_at: view::time(self.state.started_at),
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
+            wechat: (self.wechat)(),
             configuration: self.state.reloads.borrow().shown(),
             ending: (self.ending)(),
             store: (self.store)(),

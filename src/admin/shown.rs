@@ -25,6 +25,8 @@ pub type Ending = Arc<dyn Fn() -> Vec<view::Ending> + Send + Sync>;
 pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
 /// WeChat's hosts, and which of them answer.
 pub type Upstreams = Arc<dyn Fn() -> Vec<view::Upstream> + Send + Sync>;
+/// Whether WeChat is well.
+pub type Wechat = Arc<dyn Fn() -> view::wechat::Wechat + Send + Sync>;
 /// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
 pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
@@ -75,6 +77,8 @@ pub struct Admin {
     pub endpoints: Endpoints,
     /// See [`Upstreams`].
     pub upstreams: Upstreams,
+    /// See [`Wechat`].
+    pub wechat: Wechat,
     /// See [`Refresh`].
     pub refresh: Refresh,
     /// See [`Reload`].

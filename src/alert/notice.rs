@@ -18,6 +18,8 @@ pub enum Topic {
     Interference,
     /// A configuration that was refused.
     Configuration,
+    /// WeChat is ill, or well again.
+    Upstream,
 }
 
 /// Something that a person should know. No credential is in it.

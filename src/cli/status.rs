@@ -23,6 +23,7 @@ struct Status {
     listeners: Vec<String>,
     #[serde(default)]
     draining: bool,
+    wechat: Option<Wechat>,
     configuration: Option<Configuration>,
     #[serde(default)]
     ending: Vec<Ending>,
@@ -30,6 +31,12 @@ struct Status {
     #[serde(default)]
     upstreams: Vec<Upstream>,
     apps: Vec<App>,
+}
+
+#[derive(Deserialize)]
+struct Wechat {
+    blame: String,
+    verdict: String,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +164,9 @@ fn table(
         headline += &format!(", store {}", printable(&store.url));
     }
     let mut out = fitted(&headline, "", width);
+    if let Some(wechat) = status.wechat.as_ref().filter(|wechat| wechat.blame != "nobody") {
+        out += &fitted(&printable(&wechat.verdict), "  ", width);
+    }
     if let Some(refused) = status.configuration.as_ref().and_then(|loaded| loaded.refused.as_ref()) {
         let Refused { at, problem, more } = refused;
         let others = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
@@ -319,7 +329,8 @@ mod tests {
     use super::*;
 
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
-        "draining":false,"configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
+        "draining":false,"wechat":{"blame":"wechat","verdict":"it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of /cgi-bin/user/info"},
+        "configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
          "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: is no key","more":2}},
         "ending":[{"kind":"certificate","name":"server.tls","ends_at":"2026-12-01T10:00:00.000Z","ends_in_seconds":777600},
          {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused","refused":[{"key":"access_token:stable:wx1","reason":"unsealed","since":"2026-11-22T08:00:00.000Z","kept":false}]},
@@ -355,6 +366,8 @@ mod tests {
     fn the_table_says_it_all() {
         let expected = "\
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
+  it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of
+  /cgi-bin/user/info
   the configuration was refused 2m00s ago, the old one stays in force and a
   restart would fail: wxgate.toml:3:1: server.lisen: is no key (and 2 more)
   the certificate of server.tls ends in 9d00h

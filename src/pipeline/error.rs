@@ -13,6 +13,7 @@ use crate::observe::redact::redacted;
 use crate::quota::limit::Refusal;
 use crate::server;
 use crate::token::Unavailable;
+use crate::trouble::Kind;
 use crate::upstream::{BodyError, SendError};
 
 /// WeChat's codes for token and login calls: the secret, the appid, the body, what is not allowed,
@@ -136,6 +137,20 @@ impl Error {
     pub(crate) fn is_failure(&self) -> bool {
         let begun = !matches!(self.plain(), Self::Overloaded(_));
         begun && self.view().status.is_server_error()
+    }
+
+    /// What it shows to be wrong with WeChat, or with the way there.
+    pub(crate) fn trouble(&self) -> Option<Kind> {
+        match self.plain() {
+            Self::UpstreamFailed(_) | Self::AnswerBroken(_) => Some(Kind::Unreachable),
+            Self::UpstreamTimeout(source) => match source.downcast_ref() {
+                Some(SendError::Connect(_)) => Some(Kind::Unreachable),
+                // A stalled upload may be the caller's doing.
+                Some(SendError::Stalled(_)) => None,
+                _ => Some(Kind::Timeout),
+            },
+            _ => None,
+        }
     }
 
     pub(crate) fn view(&self) -> ErrorView {

@@ -1,5 +1,6 @@
 //! The pipelines' common part.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use crate::quota::Quota;
 use crate::quota::limit::{LimitOptions, Limits};
 use crate::server::{Address, Tarpit};
 use crate::token::Manager;
+use crate::trouble::Counted;
 use crate::upstream::Upstream;
 
 /// Answers that may hold refresh tokens and are read whole at once, at most.
@@ -144,6 +146,13 @@ impl Gate {
     /// What became of each caller's requests.
     pub fn callers(&self) -> Vec<CallerRequests> {
         self.metrics.callers()
+    }
+
+    /// What was counted of each endpoint of the configured apps since the process began.
+    pub fn endpoints(&self) -> BTreeMap<(Arc<str>, &'static str), Counted> {
+        let snapshot = self.snapshot.load();
+        let apps = snapshot.directory.apps.iter().map(|app| (app.label, Arc::clone(&app.name)));
+        self.metrics.endpoints(&apps.collect())
     }
 
     /// Adds the pipeline's metrics to a scrape.

@@ -7,7 +7,7 @@
 //! | `plan/` | who calls, for which account, which endpoint, which credential, and what is to be done |
 //! | `permit` | rates and day budgets, and WeChat's own limits; budgets are spent once the body is there |
 //! | `act/` | the exchange with WeChat, or the response that wxgate makes itself |
-//! | `report/` | access line, metrics, trace |
+//! | `report/` | access line, metrics, trace; which trouble of WeChat's a request met |
 //! | `error`, `code` | how each failure looks to a caller; wxgate's words and numbers for it |
 //! | `explain` | the plan of a request that isn't sent |
 //! | `directory`, `caller_limits` | apps and callers of the configuration, for look-up |

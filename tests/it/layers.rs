@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &[
             "config", "admin", "alert", "callback", "pipeline", "export", "server", "quota", "token",
-            "store", "upstream", "wechat", "message", "observe", "secret",
+            "trouble", "store", "upstream", "wechat", "message", "observe", "secret",
         ],
     ),
     (
@@ -40,11 +40,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("admin", &["server", "token", "message", "observe", "secret"]),
     ("alert", &["observe", "secret"]),
     ("callback", &["server", "wechat", "message", "observe", "secret"]),
-    ("pipeline", &["server", "quota", "token", "upstream", "wechat", "message", "observe", "secret"]),
+    (
+        "pipeline",
+        &["server", "quota", "token", "trouble", "upstream", "wechat", "message", "observe", "secret"],
+    ),
     ("export", &["token", "store", "wechat", "observe", "secret"]),
     ("server", &["message", "observe", "secret"]),
     ("quota", &["store", "wechat", "observe", "secret"]),
     ("token", &["store", "upstream", "wechat", "observe", "secret"]),
+    ("trouble", &["observe"]),
     ("store", &["observe", "secret"]),
     ("upstream", &["message", "observe", "secret"]),
     ("wechat", &["observe", "secret"]),

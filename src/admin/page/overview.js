@@ -3,7 +3,7 @@
 import { find, set, show, line, style, keyed, element } from "./dom.js";
 import { duration, joined, moment, number, percent } from "./format.js";
 import * as quota from "./quota.js";
-import { text } from "./texts.js";
+import { isChinese, text } from "./texts.js";
 
 function nearest(apps) {
   const known = apps.flatMap((app) => app.endpoints.filter((one) => one.limit !== null).map((endpoint) => ({ app: app.app, endpoint })));
@@ -61,8 +61,27 @@ function troubles(status) {
   ].filter((one) => one !== null);
 }
 
+// Is it WeChat or us? One sentence; below it what goes on, and what is over.
+function wechat({ blame, verdict, verdict_zh, troubles }) {
+  style(find("#verdict"), blame === "nobody" ? "good" : "bad");
+  set(find("#verdict"), isChinese() ? verdict_zh : verdict);
+  show(find("#illness"), troubles.length > 0);
+  const create = () => {
+    const item = element("li");
+    item.append(element("time"), element("span"));
+    return item;
+  };
+  const key = (one) => [one.app, one.endpoint, one.kind, one.since].join(" ");
+  keyed(find("#illness"), troubles, key, create, (item, one) => {
+    style(item, one.ended_at === null ? "bad" : "over");
+    set(find("time", item), moment(one.ended_at ?? one.since));
+    set(find("span", item), `${one.app}${text("colon")}${isChinese() ? one.message_zh : one.message}`);
+  });
+}
+
 export function render(snapshot) {
   set(find("#version"), snapshot.status.version);
+  wechat(snapshot.status.wechat);
   const create = () => {
     const tile = element("div");
     tile.append(element("dt"), element("dd", "value"), element("dd", "more"));

@@ -32,6 +32,7 @@ const EN = {
   noLimitKnown: "no limit known yet", up: "up", down: "down", replicas: "all replicas", since: (time) => `since ${time}`,
   answering: (good, all) => `${good} of ${all} hosts answer`, through: (proxy) => `through ${proxy}`,
 
+  colon: ": ",
   warnings: "Warnings",
   warning: {
     used_70_percent: (w) => `${w.app}: 70 % of the day's quota of ${w.endpoint} is used`,
@@ -138,6 +139,7 @@ const ZH = {
   noLimitKnown: "尚不知道上限", up: "正常", down: "不可用", replicas: "所有副本合计", since: (time) => `${time} 启动`,
   answering: (good, all) => `${good}/${all} 个域名正常`, through: (proxy) => `经由 ${proxy}`,
 
+  colon: "：",
   warnings: "提醒",
   warning: {
     used_70_percent: (w) => `${w.app}：${w.endpoint} 今日配额已用 70%`,

@@ -2,6 +2,7 @@
 //! credential is among them.
 
 pub mod quota;
+pub mod wechat;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub struct Status {
     pub listeners: Vec<String>,
     /// The proxy takes no new requests and ends.
     pub draining: bool,
+    /// Whether WeChat is well.
+    pub wechat: wechat::Wechat,
     /// Since when it is in force, and whether a later one was refused.
     pub configuration: Configuration,
     /// Certificates and keys that end within 14 days, or have ended.

@@ -19,7 +19,9 @@ use crate::store::Store;
 use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
-const QUIET: Duration = Duration::from_secs(3600);
+pub(super) const QUIET: Duration = Duration::from_secs(3600);
+/// What such a note says.
+pub(super) const TOLD: &[u8] = b"told";
 /// How often it is looked at whether requests can be served: a token dies without a fetch that
 /// would tell.
 const LOOK: Duration = Duration::from_secs(2);
@@ -165,14 +167,23 @@ impl Watch {
     /// Whether no replica has told this about the app in the last hour; `which` tells one trouble
     /// from the next. A store that is down doesn't keep people from being told.
     async fn first(&self, app: &str, what: &str, which: Option<u64>) -> bool {
-        let key = format!("alert:{app}:{what}:{}", which.unwrap_or(0));
-        self.store.replace_note(&key, None, b"told", QUIET).await.unwrap_or(true)
+        is_first(&self.store, &note(app, what, which.unwrap_or(0))).await
     }
 }
 
 /// Whether the token that an app had when a fetch failed is still the one that serves requests.
 fn still_holds(then: Option<u64>, state: State, now: Option<u64>) -> bool {
     state == State::Ready && then.is_some() && then == now
+}
+
+/// The name of the note that `what` of the app was told.
+pub(super) fn note(app: &str, what: &str, which: u64) -> String {
+    format!("alert:{app}:{what}:{which}")
+}
+
+/// Whether no replica has noted this in the last hour; from now on this one has.
+pub(super) async fn is_first(store: &Store, note: &str) -> bool {
+    store.replace_note(note, None, TOLD, QUIET).await.unwrap_or(true)
 }
 
 async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {

@@ -33,6 +33,8 @@ pub(super) struct Core {
     pub(super) alerts: Alerts,
     /// Tells people.
     pub(super) watch: AbortHandle,
+    /// Looks whether WeChat is ill.
+    pub(super) illness: AbortHandle,
     /// Warns of keys that end.
     pub(super) expiry: AbortHandle,
     pub(super) exporter: Exporter,

@@ -104,6 +104,7 @@ impl Running {
             () = hurried() => {}
         }
         core.watch.abort();
+        core.illness.abort();
         core.expiry.abort();
         core.alerts.stop();
         core.exporter.stop();

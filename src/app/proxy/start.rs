@@ -17,7 +17,7 @@ use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
-use crate::app::links::{alerting, asking, delivery, expiry, insight, views};
+use crate::app::links::{alerting, asking, delivery, expiry, illness, insight, views};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -30,6 +30,7 @@ use crate::quota::limit::Limits;
 use crate::server::{Address, BindError, Connections, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
 use crate::token::Manager;
+use crate::trouble::Detector;
 use crate::upstream::{Gauges, Trusted, Upstreams, tls};
 
 /// Why a proxy can't be started.
@@ -108,6 +109,15 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let state = Arc::new(admin::State::new(clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
+    let detector = Arc::new(Mutex::new(Detector::default()));
+    let illness = illness::Watch {
+        gate: Arc::clone(&gate),
+        detector: Arc::clone(&detector),
+        alerts: alerts.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    let illness = illness.start();
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
@@ -134,6 +144,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             store: views::store(store.clone()),
             endpoints: Arc::new(views::endpoints),
             upstreams: views::upstreams(Arc::clone(&upstreams)),
+            wechat: illness::view(Arc::clone(&detector)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
             quota: insight::quota(quota.clone(), limits.clone()),
@@ -154,6 +165,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 exposer(Arc::clone(&callbacks), |callbacks, out| callbacks.expose(out)),
                 exposer(gauges, |gauges, out| upstream_connections(gauges, out)),
                 exposer(Arc::clone(&upstreams), |upstreams, out| upstream_hosts(upstreams, out)),
+                exposer(detector, |detector, out| detector.lock().expose(out)),
                 exposer(Arc::clone(&log), |log, out| log.expose(out)),
                 exposer(Arc::clone(&traces), |traces, out| traces.expose(out)),
             ],
@@ -166,6 +178,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         quota,
         alerts,
         watch,
+        illness,
         expiry,
         exporter,
         callbacks: Arc::clone(&callbacks),

@@ -16,11 +16,12 @@ const KINDS: [(&str, Option<Kind>); 4] = [
     ("feishu", Some(Kind::Feishu)),
     ("webhook", Some(Kind::Webhook)),
 ];
-const TOPICS: [(&str, Topic); 4] = [
+const TOPICS: [(&str, Topic); 5] = [
     ("quota", Topic::Quota),
     ("token", Topic::Token),
     ("interference", Topic::Interference),
     ("configuration", Topic::Configuration),
+    ("upstream", Topic::Upstream),
 ];
 
 pub(in crate::config) fn options(
@@ -94,7 +95,7 @@ fn topic(word: &Item<String>, report: &mut Report<'_>) -> Option<Topic> {
     if known.is_none() {
         let names = TOPICS.iter().map(|(name, _)| *name);
         let advice = did_you_mean(&word.value, names, || {
-            ", expected quota, token, interference or configuration".to_owned()
+            ", expected quota, token, interference, configuration or upstream".to_owned()
         });
         report.error(&word.place, format!("{:?} is nothing to be told of{advice}", word.value));
     }

@@ -1,6 +1,7 @@
 //! What the attempts at WeChat have come to.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::inspect::Finding;
 use crate::observe::trace::{Attempt, Trace};
 use crate::pipeline::code::Code;
 use crate::pipeline::error::Error;
+use crate::token::Verdict;
 
 /// What a request's attempts at WeChat have come to so far. Kept where it outlives the exchange: a
 /// caller that hangs up ends the one, and is still to be reported.
@@ -22,6 +24,10 @@ pub(crate) struct Attempts {
     pub(crate) errcode: Option<i64>,
     /// WeChat's id of the request, where it told of an error.
     pub(crate) rid: Option<String>,
+    /// The address that WeChat refused.
+    pub(crate) refused_address: Option<IpAddr>,
+    /// WeChat rejected a token that wasn't found to be dead.
+    pub(crate) disputed: bool,
     /// The errcode of an answer that is still on its way, once it has come.
     late: Option<Rc<Cell<Option<i64>>>>,
     /// How often the request was sent again with another token.
@@ -46,17 +52,18 @@ impl Attempts {
         self.under_way = Some(sent_at);
     }
 
-    /// The caller hung up: what is under way has ended.
-    pub(crate) fn cut_off(&mut self) {
-        if let Some(sent_at) = self.under_way.take() {
-            self.upstream += sent_at.elapsed();
-        }
+    /// The caller hung up: what is under way has ended. How long it was waited for, if anything was.
+    pub(crate) fn cut_off(&mut self) -> Option<Duration> {
+        let waited = self.under_way.take()?.elapsed();
+        self.upstream += waited;
+        Some(waited)
     }
 
     /// One that began at `sent_at` brought a response.
     pub(super) fn answered(&mut self, sent_at: Instant, status: StatusCode, finding: &Finding) {
         self.errcode = finding.errcode;
         self.rid.clone_from(&finding.rid);
+        self.refused_address = finding.address;
         let status = Some(status.as_u16());
         self.ended(sent_at, Attempt { status, errcode: finding.errcode, code: None });
     }
@@ -86,6 +93,11 @@ impl Attempts {
     /// WeChat rejected the token of the last one.
     pub(super) fn rejected(&mut self) {
         self.replay_rejected = self.replays > 0;
+    }
+
+    /// What came of that: it lives, or isn't known to be dead.
+    pub(super) fn judged(&mut self, verdict: &Verdict) {
+        self.disputed |= matches!(verdict, Verdict::ReplayAfter(..) | Verdict::PassOn);
     }
 
     /// Another token is tried.

@@ -81,6 +81,7 @@ pub(crate) async fn exchange(
         attempts.rejected();
         let rejection = replay::rejection(generation, target, &finding, sent_at, replayed_alive);
         let verdict = handle.rejected(rejection).await;
+        attempts.judged(&verdict);
         let may = sending.is_replayable() && attempts.replays < replay::MOST;
         match replay::decide(verdict, may, &patience).await? {
             Decision::PassOn => {

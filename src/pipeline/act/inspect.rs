@@ -1,6 +1,7 @@
 //! What WeChat's answer says, as far as it is small enough to be an error.
 
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,6 +37,8 @@ pub(crate) struct Finding {
     pub(crate) rid: Option<String>,
     /// What WeChat says where it refuses for a limit of its own.
     pub(crate) words: Option<String>,
+    /// The address that WeChat refuses.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Finding {
@@ -132,8 +135,13 @@ pub(super) fn judge(bytes: &[u8], gzip: bool, endpoint: &Endpoint) -> Finding {
     let errcode = found.errcode.filter(|_| !endpoint.binary || found.errmsg);
     let rid = errcode.filter(|code| *code != 0).and_then(|_| errcode::rid(text)).map(str::to_owned);
     let words = errcode.filter(|code| errcode::throttles(*code)).and_then(|_| errcode::words(text));
+    let address = errcode.filter(|code| errcode::refuses_address(*code)).and_then(|_| refused_address(text));
     let is_object = !text.is_empty() && may_be_json(text);
-    Finding { errcode, is_object, cut: false, rid, words }
+    Finding { errcode, is_object, cut: false, rid, words, address }
+}
+
+fn refused_address(text: &[u8]) -> Option<IpAddr> {
+    errcode::whitelist_address(std::str::from_utf8(text).ok()?)?.parse().ok()
 }
 
 /// Whether what came so far can be the beginning of one of WeChat's errors.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,20 +12,38 @@ use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
 use crate::pipeline::code::Code;
 use crate::quota::Outcome;
-use crate::wechat::catalogue;
+use crate::trouble::{Counted, Kind};
+use crate::wechat::{catalogue, errcode};
 
 /// What a worker counts apart; what comes beyond is counted as `other`.
 pub(crate) const MOST_SERIES: usize = 10_000;
+/// The addresses of this machine that are kept of those that WeChat refused.
+const MOST_ADDRESSES: usize = 4;
 /// Stands for an error code that WeChat doesn't publish.
 pub(crate) const OTHER_CODE: i32 = i32::MIN;
 
-fn label(outcome: Outcome) -> &'static str {
+fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
         Outcome::WechatError => "wechat_error",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
     }
+}
+
+/// A code as the metrics have it.
+pub(crate) fn label(errcode: Option<i64>) -> i32 {
+    match errcode {
+        None => 0,
+        Some(code) if is_ours(code) || code == 0 || errcode::known(code) => {
+            i32::try_from(code).unwrap_or(OTHER_CODE)
+        }
+        Some(_) => OTHER_CODE,
+    }
+}
+
+fn is_ours(code: i64) -> bool {
+    (-70_599..=-70_400).contains(&code)
 }
 
 /// What became of a caller's requests to an app since the process started.
@@ -98,6 +117,30 @@ pub(crate) struct Counts {
     pub(crate) replays: Map<(u16, Replayed), u64>,
     pub(crate) refused: Map<(u16, u16, Code), u64>,
     pub(crate) observed: Map<(u16, u16, Code), u64>,
+    /// What was wrong with WeChat, by app and endpoint as in `durations`.
+    troubles: Map<(u16, u16), Troubles>,
+}
+
+/// What was wrong with WeChat at an endpoint.
+#[derive(Clone, Debug, Default)]
+struct Troubles {
+    by_kind: [u64; Kind::ALL.len()],
+    /// The addresses that WeChat refused, since they were last taken.
+    addresses: Vec<IpAddr>,
+}
+
+impl Counts {
+    /// Counts a request of an app to an endpoint that met trouble of WeChat's.
+    pub(crate) fn trouble(&mut self, of: (u16, u16), kind: Kind, refused: Option<IpAddr>) {
+        let troubles = self.troubles.entry(of).or_default();
+        troubles.by_kind[kind as usize] += 1;
+        if let Some(address) = refused
+            && troubles.addresses.len() < MOST_ADDRESSES
+            && !troubles.addresses.contains(&address)
+        {
+            troubles.addresses.push(address);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -163,6 +206,37 @@ impl Metrics {
         totals.into_values().collect()
     }
 
+    /// What was counted of each endpoint of the apps that have these labels and names.
+    pub(crate) fn endpoints(&self, apps: &Map<u16, Arc<str>>) -> BTreeMap<(Arc<str>, &'static str), Counted> {
+        let mut all = BTreeMap::<_, Counted>::new();
+        for worker in 0..self.counts.workers() {
+            // A worker is stopped for no longer than it takes to copy them.
+            let (calls, troubles) = self.counts.with(worker, |counts| {
+                let calls = counts.durations.iter().map(|(of, durations)| (*of, durations.upstream.count()));
+                let taken = |(of, troubles): (&(u16, u16), &mut Troubles)| {
+                    let addresses = std::mem::take(&mut troubles.addresses);
+                    (*of, Troubles { by_kind: troubles.by_kind, addresses })
+                };
+                (calls.collect::<Vec<_>>(), counts.troubles.iter_mut().map(taken).collect::<Vec<_>>())
+            });
+            let key = |(app, endpoint): (u16, u16)| Some((Arc::clone(apps.get(&app)?), path(endpoint)));
+            for (of, calls) in calls {
+                if let Some(key) = key(of) {
+                    all.entry(key).or_default().calls += calls;
+                }
+            }
+            for (of, troubles) in troubles {
+                let Some(key) = key(of) else { continue };
+                let counted = all.entry(key).or_default();
+                for (sum, by) in counted.troubled.iter_mut().zip(troubles.by_kind) {
+                    *sum += by;
+                }
+                counted.addresses.extend(troubles.addresses);
+            }
+        }
+        all
+    }
+
     /// Adds all families of the pipeline to a scrape.
     pub(crate) fn expose(&self, out: &mut Exposition) {
         let names = self.names.all();
@@ -184,7 +258,7 @@ impl Metrics {
         }
         out.counter("wxgate_caller_requests_total", "Requests answered, by caller and outcome.");
         for ((app, caller, outcome), count) in &totals.callers {
-            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", label(*outcome))];
+            let labels = [("app", name(*app)), ("caller", name(*caller)), ("outcome", word(*outcome))];
             out.sample(&labels, *count as f64);
         }
         out.histogram(
@@ -234,6 +308,11 @@ impl Metrics {
     }
 }
 
+/// An endpoint as in the labels.
+fn path(id: u16) -> &'static str {
+    catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path)
+}
+
 /// All workers' counts together, in the order of the exposition; endpoints by path, since two hosts
 /// may have the same one and requests without an app ask for both.
 #[derive(Default)]
@@ -248,7 +327,6 @@ struct Totals {
 
 impl Totals {
     fn add(mut self, counts: &Counts) -> Self {
-        let path = |id: u16| catalogue::all().get(usize::from(id)).map_or("other", |endpoint| endpoint.path);
         for (key, count) in &counts.requests {
             let key = (key.app, path(key.endpoint), key.status, key.errcode, key.source);
             *self.requests.entry(key).or_default() += count;

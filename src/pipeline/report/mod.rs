@@ -2,6 +2,7 @@
 
 mod metrics;
 mod request;
+mod trouble;
 
 pub use metrics::CallerRequests;
 pub(crate) use metrics::Metrics;

@@ -11,7 +11,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
-use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source};
+use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
+use super::trouble::{Ended, kind_of};
 use crate::message::body::{Body, Broken, ObservedBody, Observer};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
@@ -34,7 +35,8 @@ use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
-use crate::wechat::{errcode, placeholder};
+use crate::trouble::Kind;
+use crate::wechat::placeholder;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
@@ -45,6 +47,8 @@ const EXPLAIN_UPSTREAM: HeaderName = HeaderName::from_static("x-wxgate-upstream-
 
 /// nginx's status for a caller that hung up before its answer; never sent.
 const HUNG_UP: u16 = 499;
+/// A body no longer than this goes out at once, so that what is waited for is WeChat.
+const AT_ONCE: u64 = 16 * 1024;
 
 /// Where a worker reports to.
 #[derive(Debug)]
@@ -133,6 +137,8 @@ pub(crate) struct Report {
     outcome: Outcome,
     code: Option<Code>,
     cause: Option<Cow<'static, str>>,
+    /// What broke off or failed shows this to be wrong with WeChat.
+    trouble: Option<Kind>,
 }
 
 impl Report {
@@ -175,6 +181,7 @@ impl Report {
             outcome: Outcome::Failed,
             code: None,
             cause: Some("the caller hung up".into()),
+            trouble: None,
         }
     }
 
@@ -229,6 +236,7 @@ impl Report {
                     self.user_agent = headers.get(USER_AGENT).cloned();
                 }
                 self.outcome = if error.is_failure() { Outcome::Failed } else { Outcome::Refused };
+                self.trouble = error.trouble();
                 self.cause = Some(Chain(&error).to_string().into());
                 let (_, path) = split_prefix(self.uri.path());
                 let statuses = error::statuses(configured, &self.method, path);
@@ -311,7 +319,7 @@ impl Report {
         self.attempts.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
     }
 
-    fn count(&self, taken: Duration, now: Timestamp) {
+    fn count(&self, taken: Duration, waited: Option<Duration>, now: Timestamp) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
@@ -343,6 +351,9 @@ impl Report {
                 let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
                 durations.exemplars.keep(bucket, exemplar);
                 durations.upstream.observe(self.attempts.upstream);
+                if let Some(kind) = self.trouble(waited) {
+                    counts.trouble((app, key.endpoint), kind, self.attempts.refused_address);
+                }
             }
             if self.attempts.replays > 0 {
                 let last = match self.outcome {
@@ -363,6 +374,18 @@ impl Report {
                 *counts.refused.entry((app, caller, code)).or_default() += 1;
             }
         });
+    }
+
+    /// What was wrong with WeChat, if anything was.
+    fn trouble(&self, waited: Option<Duration>) -> Option<Kind> {
+        kind_of(&Ended {
+            failed: self.trouble,
+            status: if self.source == Source::Wechat { self.status } else { 0 },
+            errcode: self.attempts.errcode,
+            disputed: self.attempts.disputed,
+            given_up: waited,
+            slow: self.bytes_in > AT_ONCE || self.identity.endpoint.is_none_or(|endpoint| endpoint.slow),
+        })
     }
 
     fn caller_name(&self) -> Option<&str> {
@@ -426,6 +449,7 @@ impl Observer for Report {
     fn broke(&mut self, error: &Broken) {
         self.outcome = Outcome::Failed;
         self.cause = Some(error.to_string().into());
+        self.trouble = Some(Kind::Unreachable);
     }
 
     fn hung_up(&mut self) {
@@ -437,7 +461,7 @@ impl Observer for Report {
 impl Drop for Report {
     fn drop(&mut self) {
         let taken = self.started.elapsed();
-        self.attempts.cut_off();
+        let waited = self.attempts.cut_off();
         if let Some(code) = self.attempts.late_errcode() {
             (self.attempts.errcode, self.errcode) = (Some(code), Some(code));
             if code != 0 && self.outcome == Outcome::Ok {
@@ -447,25 +471,10 @@ impl Drop for Report {
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
         self.leave();
         let now = self.reporter.clock.now();
-        self.count(taken, now);
+        self.count(taken, waited, now);
         self.log(taken, now);
         self.end_trace();
     }
-}
-
-/// A code as the metrics have it.
-fn label(errcode: Option<i64>) -> i32 {
-    match errcode {
-        None => 0,
-        Some(code) if is_ours(code) || code == 0 || errcode::known(code) => {
-            i32::try_from(code).unwrap_or(OTHER_CODE)
-        }
-        Some(_) => OTHER_CODE,
-    }
-}
-
-fn is_ours(code: i64) -> bool {
-    (-70_599..=-70_400).contains(&code)
 }
 
 /// The caller's own id if it sent a sane one, and no key or placeholder by mistake: it is logged.

@@ -30,6 +30,11 @@ pub fn throttles(code: i64) -> bool {
     matches!(code, 45009 | 45011)
 }
 
+/// Whether WeChat refused the call for the address that it came from.
+pub fn refuses_address(code: i64) -> bool {
+    matches!(code, 40164 | 60020 | 61004)
+}
+
 /// Whether WeChat came to look into the call, so that no limit of its own is in the way: not where
 /// it is busy (-1), nor where it doesn't take the token, which it looks at before.
 pub fn is_past_limits(code: Option<i64>) -> bool {

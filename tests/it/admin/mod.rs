@@ -27,6 +27,16 @@ async fn the_status_has_every_promised_field_and_no_other() {
             "started_at": "1970-01-01T00:00:00.000Z",
             "listeners": ["127.0.0.1:8080"],
             "draining": false,
+            "wechat": {
+                "blame": "nobody", "verdict": "no calls to WeChat in the last 5 minutes",
+                "verdict_zh": "近 5 分钟没有调用微信", "calls": 0, "troubled": 0,
+                "troubles": [{
+                    "app": "shop", "endpoint": "/cgi-bin/user/info", "kind": "token_lag",
+                    "since": "1970-01-01T00:00:00.000Z", "ended_at": "1970-01-01T00:00:20.000Z", "calls": 200,
+                    "troubled": 31, "addresses": [], "message": "/cgi-bin/user/info is well again",
+                    "message_zh": "/cgi-bin/user/info 已恢复正常",
+                }],
+            },
             "configuration": {"loaded_at": "1970-01-01T00:00:00.000Z", "refused": null},
             "ending": [],
             "apps": [

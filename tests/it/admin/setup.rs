@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use wxgate::admin::view::quota::{self, Activity, Quota, Traffic};
+use wxgate::admin::view::wechat::{self, Wechat};
 use wxgate::admin::view::{self, AppState, RefreshOutcome};
 use wxgate::admin::{Admin, Endpoint, Scope, State};
 use wxgate::observe::clock::{Clock, Timestamp};
@@ -32,6 +33,7 @@ pub(crate) struct Data {
     pub(crate) apps: Vec<view::App>,
     pub(crate) store: view::Store,
     pub(crate) upstreams: Vec<view::Upstream>,
+    pub(crate) wechat: Wechat,
     pub(crate) ending: Vec<view::Ending>,
     pub(crate) quota: Quota,
     pub(crate) activity: Activity,
@@ -112,6 +114,22 @@ fn endpoint(path: &str) -> view::Endpoint {
     }
 }
 
+/// Trouble that is over.
+fn lag() -> wechat::Trouble {
+    wechat::Trouble {
+        app: "shop".into(),
+        endpoint: "/cgi-bin/user/info".into(),
+        kind: "token_lag".into(),
+        since: view::time(Timestamp(0)),
+        ended_at: Some(view::time(Timestamp(20_000))),
+        calls: 200,
+        troubled: 31,
+        addresses: Vec::new(),
+        message: "/cgi-bin/user/info is well again".into(),
+        message_zh: "/cgi-bin/user/info 已恢复正常".into(),
+    }
+}
+
 /// An endpoint that was called `calls` times today.
 pub(crate) fn spent(path: &str, calls: u64, limit: Option<u64>) -> quota::EndpointQuota {
     quota::EndpointQuota {
@@ -169,6 +187,14 @@ impl Data {
                 healthy: false,
                 problem: Some("no answer within 15s".into()),
             }],
+            wechat: Wechat {
+                blame: "nobody".into(),
+                verdict: "no calls to WeChat in the last 5 minutes".into(),
+                verdict_zh: "近 5 分钟没有调用微信".into(),
+                calls: 0,
+                troubled: 0,
+                troubles: vec![lag()],
+            },
             ending: Vec::new(),
             quota,
             activity: Activity::default(),
@@ -257,6 +283,7 @@ pub(crate) async fn start_with(
         }),
         store: told(&data, |data| data.store.clone()),
         upstreams: told(&data, |data| data.upstreams.clone()),
+        wechat: told(&data, |data| data.wechat.clone()),
         ending: told(&data, |data| data.ending.clone()),
         quota: told(&data, |data| {
             data.quotas_made += 1;

@@ -15,20 +15,20 @@ use crate::harness::{ADMIN_TOKEN, APPID, Answer, Gate, Log, SECRET, SHOP, Setup,
 use crate::until::until;
 
 /// A robot that remembers what it was told.
-struct Robot {
+pub(super) struct Robot {
     url: String,
     heard: Arc<Mutex<Vec<Heard>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Heard {
+pub(super) struct Heard {
     head: String,
-    body: Value,
+    pub(super) body: Value,
 }
 
 impl Robot {
     /// Gives `answers` one after the other, and the last one from then on.
-    async fn start(answers: &'static [&'static str]) -> Self {
+    pub(super) async fn start(answers: &'static [&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/send?key=canary-robot-key", listener.local_addr().expect("bound"));
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
@@ -61,18 +61,18 @@ impl Robot {
         Self { url, heard }
     }
 
-    fn heard(&self) -> Vec<Heard> {
+    pub(super) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().clone()
     }
 
     /// What it was told, once that is so many messages.
-    async fn messages(&self, count: usize) -> Vec<Heard> {
+    pub(super) async fn messages(&self, count: usize) -> Vec<Heard> {
         until(|| format!("{count} messages: {:?}", self.heard()), async || self.heard().len() >= count).await;
         self.heard()
     }
 }
 
-fn alert(kind: &str, robot: &Robot, more: &str) -> String {
+pub(super) fn alert(kind: &str, robot: &Robot, more: &str) -> String {
     format!("\n[[alert]]\nkind = \"{kind}\"\nurl = \"{}\"\n{more}\n", robot.url)
 }
 

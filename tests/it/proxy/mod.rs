@@ -47,6 +47,7 @@ mod tickets;
 mod tls;
 mod token_calls;
 mod token_life;
+mod trouble;
 mod upstream;
 mod user_tokens;
 mod wecom;

@@ -5,6 +5,7 @@ mod sample;
 #[expect(dead_code, reason = "shared with the tests of the admin address, which look at more")]
 #[path = "../../it/admin/setup.rs"]
 mod setup;
+mod verdict;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

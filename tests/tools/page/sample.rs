@@ -4,6 +4,7 @@ use wxgate::admin::view::quota::{
     Activity, CallerActivity, CallerCount, EndpointQuota, ErrorCount, Event, Quota, RateLimit, Traffic,
     Warning,
 };
+use wxgate::admin::view::wechat::{Trouble, Wechat};
 use wxgate::admin::view::{self, AppState};
 use wxgate::observe::clock::{Clock, Timestamp};
 
@@ -182,6 +183,55 @@ fn activity() -> Activity {
     Activity { events, callers }
 }
 
+/// One endpoint in trouble, and one that was.
+pub(crate) fn ill() -> Wechat {
+    let endpoint = "/cgi-bin/message/template/send";
+    let began =
+        "WeChat answers -1 to 38 % of /cgi-bin/message/template/send since 17:03; other endpoints are well";
+    let began_zh =
+        "17:03 起，微信对 /cgi-bin/message/template/send 的 38% 调用返回 -1（系统繁忙）；其他接口正常";
+    let busy = Trouble {
+        app: "shop".into(),
+        endpoint: endpoint.into(),
+        kind: "busy".into(),
+        since: minutes_ago(3),
+        ended_at: None,
+        calls: 1210,
+        troubled: 460,
+        addresses: Vec::new(),
+        message: began.into(),
+        message_zh: began_zh.into(),
+    };
+    let lag = Trouble {
+        endpoint: "/cgi-bin/user/info".into(),
+        kind: "token_lag".into(),
+        since: minutes_ago(170),
+        ended_at: Some(minutes_ago(169)),
+        message: "/cgi-bin/user/info is well again".into(),
+        message_zh: "/cgi-bin/user/info 已恢复正常".into(),
+        ..busy.clone()
+    };
+    Wechat {
+        blame: "wechat".into(),
+        verdict: format!("it is WeChat, not wxgate: shop: {began}"),
+        verdict_zh: format!("是微信的问题，不是 wxgate：shop：{began_zh}"),
+        calls: 1800,
+        troubled: 463,
+        troubles: vec![busy, lag],
+    }
+}
+
+fn well() -> Wechat {
+    Wechat {
+        blame: "nobody".into(),
+        verdict: "WeChat is well: of 1800 calls in the last 5 minutes 1 % met trouble of its own".into(),
+        verdict_zh: "微信正常：近 5 分钟 1800 次调用，1% 遇到微信自身的问题".into(),
+        calls: 1800,
+        troubled: 3,
+        troubles: Vec::new(),
+    }
+}
+
 /// A day with a quiet night and two busy hours.
 fn traffic() -> Traffic {
     let minutes = 1440;
@@ -222,6 +272,7 @@ pub(crate) fn data() -> Data {
         upstream.healthy = true;
         upstream.problem = None;
     }
+    data.wechat = well();
     data.quota = quota();
     data.activity = activity();
     data.traffic = traffic();

@@ -325,6 +325,8 @@ impl Gate {
 
     /// The access lines, all of them, after a drain.
     pub async fn end(self) -> Vec<Value> {
+        // Its idle connections would be waited for.
+        drop(self.client);
         self.running.drain().await;
         self.log.lines()
     }

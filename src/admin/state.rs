@@ -19,7 +19,7 @@ pub struct State {
     pub listeners: ArcSwap<Vec<Address>>,
     /// The configured callers.
     pub callers: ArcSwap<Vec<view::Caller>>,
-    /// The proxy takes no new requests and ends.
+    /// The proxy ends: load balancers are to send nobody here.
     pub draining: watch::Sender<bool>,
     /// See [`Reloads`].
     pub reloads: watch::Sender<Reloads>,

@@ -1,6 +1,7 @@
 //! The most memory that a configuration can take, and of what it is the sum.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::{callback, pipeline, server, upstream};
@@ -31,9 +32,14 @@ pub(super) fn most_idle(config: &Config) -> u64 {
 }
 
 /// How the admin address treats connections. Few people look at it, so that its connections take
-/// little.
+/// little. It ends last, and nobody waits for who is idle there.
 pub(super) fn admin_options(options: &server::Options) -> server::Options {
-    server::Options { max_connections: options.max_connections.min(ADMIN_CONNECTIONS), ..options.clone() }
+    server::Options {
+        max_connections: options.max_connections.min(ADMIN_CONNECTIONS),
+        drain_delay: Duration::ZERO,
+        drain_idle: Duration::ZERO,
+        ..options.clone()
+    }
 }
 
 /// The most memory that `config` can take.
@@ -41,7 +47,7 @@ pub fn most_memory(config: &Config) -> MostMemory {
     let connections = config.server.options.max_connections;
     let at_work = most_at_work(config);
     let admin = admin_options(&config.server.options);
-    let pushes = callback::server_options(config.server.options.drain_timeout);
+    let pushes = callback::server_options(&config.server.options);
     let of_pushes = if config.callback.listen.is_empty() { 0 } else { server::most_memory(&pushes) };
     let others = server::most_memory(&admin) + of_pushes;
     let of_tls = match config.server.tls {

@@ -5,6 +5,7 @@
 //! | `proxy/` | a running proxy: start, reload, drain |
 //! | `links/` | what parts tell each other that don't know each other |
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
+//! | `notify`, `watch` | what the service manager is told; whether all workers move |
 //! | `apps` | the configured apps as token and quota want them |
 //! | `memory`, `files` | the most memory that a configuration can take, and files that it has open |
 //! | `store_owner` | whose a `file:` store is, for commands that are run by root |
@@ -17,6 +18,7 @@ mod files;
 pub mod layout;
 mod links;
 mod memory;
+mod notify;
 mod online;
 mod probe;
 mod proxy;
@@ -24,6 +26,7 @@ mod serve;
 mod signals;
 mod store_owner;
 pub mod store_tool;
+mod watch;
 
 pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;

@@ -4,11 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::files;
 use super::memory::most_memory;
-use super::proxy::{StartError, Surroundings, start};
+use super::notify::ServiceManager;
+use super::proxy::{Running, StartError, Surroundings, start};
+use super::signals::Termination;
+use super::watch;
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::observe::access_log::AccessLog;
 use crate::observe::audit::Audit;
@@ -29,6 +32,9 @@ pub enum ServeError {
     /// Signals can't be caught.
     #[error("cannot catch signals")]
     Signal(#[source] io::Error),
+    /// A worker of this name serves nobody any more.
+    #[error("{0} no longer moves")]
+    Stuck(String),
 }
 
 /// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files
@@ -66,9 +72,11 @@ async fn serve_until_signalled(
     let most = most_memory(config);
     tracing::info!(most_memory_bytes = most.bytes(), "{most}");
     files::raise_limit(config);
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signal)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::Signal)?;
+    let signals = Signals {
+        end: Termination::catch().map_err(ServeError::Signal)?,
+        hang_up: signal(SignalKind::hangup()).map_err(ServeError::Signal)?,
+    };
+    let manager = ServiceManager::of_environment().map_err(StartError::Thread)?;
     let surroundings = Surroundings {
         clock: Clock::default(),
         log,
@@ -87,36 +95,58 @@ async fn serve_until_signalled(
     for address in running.callback_addresses() {
         tracing::info!(%address, "callback listening");
     }
+    manager.ready();
+    let pulses = running.pulses();
+    // Until the very end: a drain waits for the workers.
+    let stuck = watch::stuck(&pulses, manager.watchdog(), || manager.well());
+    tokio::select! {
+        () = until_signalled(running, signals, &manager) => Ok(()),
+        worker = stuck => {
+            tracing::error!(
+                worker,
+                silent_s = watch::STUCK.as_secs(),
+                "a worker no longer moves, and its callers wait in vain: wxgate ends, to be started anew"
+            );
+            Err(ServeError::Stuck(worker))
+        }
+    }
+}
+
+/// What the process is told.
+struct Signals {
+    end: Termination,
+    hang_up: Signal,
+}
+
+async fn until_signalled(running: Running, mut signals: Signals, manager: &ServiceManager) {
     loop {
         let asked = tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => Some(Audit::begin(None, "reload")),
+            () = signals.end.wait() => break,
+            _ = signals.hang_up.recv() => Some(Audit::begin(None, "reload")),
             () = running.secret_changed() => {
                 tracing::info!("a secret file changed, or a certificate");
                 None
             }
         };
+        manager.reloading();
         // What is wrong with it is in the log.
         let reloaded = tokio::select! {
             reloaded = running.reload() => reloaded,
             // Its files may lie on a share that doesn't answer.
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = signals.end.wait() => break,
         };
+        manager.ready();
         match asked {
             Some(audit) if reloaded.is_ok() => audit.done(),
             Some(audit) => audit.failed("the configuration was refused"),
             None => {}
         }
     }
+    manager.stopping();
     tracing::info!("draining");
     let (hurry, hurried) = tokio::sync::watch::channel(false);
     let impatient = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signals.end.wait().await;
         tracing::warn!("a second signal: what still runs is cut off");
         hurry.send_replace(true);
         std::future::pending().await
@@ -126,7 +156,6 @@ async fn serve_until_signalled(
         never = impatient => never,
     };
     tracing::info!(cut_off = drained.cut_off, "stopped");
-    Ok(())
 }
 
 fn log_options(config: &LogConfig) -> log::Options {

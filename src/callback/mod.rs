@@ -37,8 +37,8 @@ const BODY: Duration = Duration::from_secs(5);
 /// Tight, since anybody can connect; WeChat sends a push in one go.
 const CONNECTIONS: usize = 256;
 
-/// How connections to the callback address are treated.
-pub fn server_options(drain_timeout: Duration) -> server::Options {
+/// How connections to the callback address are treated, where `callers` says how callers' are.
+pub fn server_options(callers: &server::Options) -> server::Options {
     server::Options {
         max_connections: CONNECTIONS,
         // WeChat's pushes may all come from the one proxy before it.
@@ -48,7 +48,8 @@ pub fn server_options(drain_timeout: Duration) -> server::Options {
         // Silence doesn't end a body before the whole of it must have come.
         body_timeout: 2 * BODY,
         write_timeout: BODY,
-        drain_timeout,
+        drain_delay: callers.drain_delay,
+        drain_timeout: callers.drain_timeout,
         ..server::Options::default()
     }
 }

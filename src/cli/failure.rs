@@ -38,7 +38,9 @@ impl Failure {
         match error {
             // The configuration says what to make of it.
             ServeError::Start(StartError::Unsealed(_)) => Self::usage(error),
-            ServeError::Start(_) | ServeError::Log(_) | ServeError::Signal(_) => Self::run(error),
+            ServeError::Start(_) | ServeError::Log(_) | ServeError::Signal(_) | ServeError::Stuck(_) => {
+                Self::run(error)
+            }
         }
     }
 

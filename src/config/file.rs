@@ -75,6 +75,7 @@ section! {
         body_timeout: Duration,
         write_timeout: Duration,
         request_timeout: Duration,
+        drain_delay: Duration,
         drain_timeout: Duration,
         error_status: String,
         tls: Tls,

@@ -15,6 +15,12 @@ use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::file::{self, Links, Refused};
 
+/// A variable of this process's environment; none where it isn't UTF-8.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
 impl Config {
     /// Reads and checks a file, with secrets from this process's environment.
     ///
@@ -59,7 +65,6 @@ pub(super) struct Loaded {
 }
 
 /// As [`Config::load`], with no more secrets than are needed.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let bytes = match file::read(path, file::LONGEST, Links::Followed) {
@@ -77,9 +82,8 @@ pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
             }]));
         }
     };
-    let env = |variable: &str| std::env::var(variable).ok();
     match text::decode(&bytes) {
-        Ok(text) => parse(text, &name, &env, Clock::default().now(), needed),
+        Ok(text) => parse(text, &name, &environment, Clock::default().now(), needed),
         Err((before, wrong)) => {
             let mut report = Report::new(&name, before);
             report.error(&text::syntax(before.len()), wrong);

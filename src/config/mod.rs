@@ -15,6 +15,7 @@ mod reader;
 mod tables;
 
 pub use self::file::known_keys;
+pub use self::load::environment;
 pub use self::options::{AdminConfig, CallbackConfig, Config, LogConfig, LogFormat, ServerConfig};
 pub use self::outline::Outline;
 pub use self::reader::address::{is_local, parse_address};

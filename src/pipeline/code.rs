@@ -38,6 +38,7 @@ codes! {
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE,
     CallerForbidden "caller_forbidden" FORBIDDEN,
     CallerUnknown "caller_unknown" UNAUTHORIZED,
+    Draining "draining" SERVICE_UNAVAILABLE,
     EndpointForbidden "endpoint_forbidden" NOT_FOUND,
     HeadTooLarge "head_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE,
     Overloaded "overloaded" SERVICE_UNAVAILABLE,

@@ -83,6 +83,9 @@ pub(crate) enum Error {
     /// Admission limits.
     #[error("{0}")]
     Overloaded(&'static str),
+    /// The process ends.
+    #[error("this wxgate is ending: send the request again, on another connection")]
+    Draining,
     /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches
     /// anew.
     #[error("the placeholder token no longer holds: {0}")]
@@ -135,7 +138,7 @@ impl Error {
 
     /// Whether something failed; else the request was refused.
     pub(crate) fn is_failure(&self) -> bool {
-        let begun = !matches!(self.plain(), Self::Overloaded(_));
+        let begun = !matches!(self.plain(), Self::Overloaded(_) | Self::Draining);
         begun && self.view().status.is_server_error()
     }
 
@@ -168,6 +171,7 @@ impl Error {
             Self::TokenUnavailable(_) => Code::TokenUnavailable,
             Self::UpstreamTimeout(_) => Code::UpstreamTimeout,
             Self::Overloaded(_) | Self::Spool(_) => Code::Overloaded,
+            Self::Draining => Code::Draining,
             Self::Limited(refusal) => Code::of_limit(refusal.kind),
             Self::PlaceholderExpired(_) => {
                 return ErrorView { status: StatusCode::OK, code: None, errcode: 40001 };
@@ -222,6 +226,7 @@ impl Error {
             Self::Foreign(_)
                 | Self::Malformed(_)
                 | Self::Overloaded(_)
+                | Self::Draining
                 | Self::Spool(_)
                 | Self::HeadTooLarge(_)
                 | Self::BodyTooLarge { .. }
@@ -262,7 +267,7 @@ impl Error {
                     headers.insert(RETRY_AFTER, seconds);
                 }
             }
-            Self::Overloaded(_) => {
+            Self::Overloaded(_) | Self::Draining => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::CallerUnknown(_) => {
@@ -398,6 +403,7 @@ mod tests {
             (Error::from(Refusal::TooManyFields), 431, Some("head_too_large"), -70431),
             (Error::from(Refusal::BodyTooLarge { limit: 1 }), 413, Some("body_too_large"), -70413),
             (Error::from(Refusal::Overloaded), 503, Some("overloaded"), -70503),
+            (Error::Draining, 503, Some("draining"), -70503),
             (Error::PlaceholderExpired("why"), 200, None, 40001),
             (Error::WrongSecret, 200, Some("caller_unknown"), 40125),
         ];

@@ -62,12 +62,12 @@ impl Pipeline {
         }
     }
 
-    /// Runs a request and reports it.
-    async fn respond(&self, request: Request, peer: Peer) -> Response {
+    /// Runs a request and reports it; one that is `late` is answered here.
+    async fn respond(&self, request: Request, peer: Peer, late: bool) -> Response {
         let snapshot = self.snapshot();
         let (parts, body) = request.into_parts();
         let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &parts, peer);
-        let decided = self.run(&snapshot, &parts, body, peer, &mut report).await;
+        let decided = self.run(&snapshot, &parts, body, peer, late, &mut report).await;
         if let Err(error) = &decided
             && let Some(abuse) = report.identity.abuse(error)
         {
@@ -87,6 +87,7 @@ impl Pipeline {
         parts: &Parts,
         mut body: Incoming,
         peer: Peer,
+        late: bool,
         report: &mut Report,
     ) -> Result<Response, Error> {
         let gate = &*self.gate;
@@ -95,6 +96,9 @@ impl Pipeline {
         let opening = Opening::read(facts, parts, &query, peer, &mut report.identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
+        }
+        if late {
+            return Err(Error::Draining);
         }
         if !report.has_place {
             return Err(Error::Overloaded("too many requests are at work (server.max_inflight)"));
@@ -268,7 +272,11 @@ async fn inject(
 impl Handler for Pipeline {
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
         // Boxed, so that what hyper moves for each request and keeps for each connection is small.
-        Box::pin(self.respond(request, peer))
+        Box::pin(self.respond(request, peer, false))
+    }
+
+    fn late(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
+        Box::pin(self.respond(request, peer, true))
     }
 
     fn longest_body(&self) -> u64 {

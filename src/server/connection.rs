@@ -27,7 +27,7 @@ use super::stream::Guarded;
 use super::{Handler, Options, Peer, Refusal, Request, memory, tls};
 use crate::message::body::{Body, ObservedBody, Observer};
 
-/// Serves `accepted` until it closes, the caller falls silent, or a drain lets it go.
+/// Serves `accepted` until it closes, the caller falls silent, or the server ends.
 pub(super) async fn serve<H: Handler>(
     accepted: Accepted,
     handler: Rc<H>,
@@ -51,7 +51,7 @@ pub(super) async fn serve<H: Handler>(
         }
     };
     let max_head = options.max_head;
-    let progress = Rc::new(Progress::new(count, max_head));
+    let progress = Rc::new(Progress::new(count, Rc::clone(&drain), max_head));
     let guarded = Guarded::new(socket, peer, Rc::clone(&progress), options, Rc::clone(&handler));
     let shared = Rc::clone(&progress);
     let service = service_fn(move |request: Request| {
@@ -69,19 +69,20 @@ pub(super) async fn serve<H: Handler>(
         .serve_connection(TokioIo::new(guarded), service);
 
     let registration = drain.register();
-    let mut told = false;
+    // It has waited to be let in, and its request is no later than others'.
+    let waited = drain.is_closing();
     let ended = poll_fn(|context| {
         registration.remember(context);
         let mut connection = Pin::new(&mut connection);
-        if drain.begun() && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        let polled = connection.as_mut().poll(context);
+        let mut polled = connection.as_mut().poll(context);
         if polled.is_pending() && progress.flushed.take() {
             // hyper doesn't read again where a read blocked while the answer was awaited: nobody
             // would notice idleness.
-            return connection.poll(context);
+            polled = connection.poll(context);
+        }
+        // After the poll: what had come by then is served.
+        if polled.is_pending() && drain.is_closing() && !waited && progress.is_idle() {
+            progress.late.set(true);
         }
         polled
     })
@@ -131,10 +132,11 @@ async fn dispatch<H: Handler>(
     let refusing = refused.is_some();
     let mut response = match refused {
         Some(answer) => answer.map(Body::from),
+        None if progress.late.get() => attended(progress, index, handler.late(request, peer)).await,
         None => attended(progress, index, handler.handle(request, peer)).await,
     };
     // What has not come of the body by now is not waited for.
-    if refusing || progress.framing.borrow().is_within_body_of(index) {
+    if refusing || progress.drain.is_leaving() || progress.framing.borrow().is_within_body_of(index) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| ObservedBody::new(Pieces::of(body), answering))

@@ -1,14 +1,28 @@
-//! How a worker's connections learn that a drain has begun.
+//! How a worker's connections learn that the end comes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-/// Tells a worker's connections that a drain has begun, at no cost until then.
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    #[default]
+    Serving,
+    /// All is served, and answers say that their connection ends.
+    Leaving,
+    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left.
+    Closing,
+    /// Whatever still runs is cut off.
+    Stopped,
+}
+
+/// Tells a worker's connections how far the end has come, at no cost until it begins: a request
+/// reads a cell.
 #[derive(Debug, Default)]
 pub(super) struct Drain {
-    begun: Cell<bool>,
+    stage: Cell<Stage>,
     next: Cell<u64>,
     wakers: RefCell<HashMap<u64, Waker>>,
 }
@@ -21,8 +35,14 @@ pub(super) struct Registration {
 }
 
 impl Drain {
-    pub(super) fn begun(&self) -> bool {
-        self.begun.get()
+    /// Answers say that their connection ends.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.stage.get() >= Stage::Leaving
+    }
+
+    /// Nobody new is let in, and who is idle has a moment left.
+    pub(super) fn is_closing(&self) -> bool {
+        self.stage.get() >= Stage::Closing
     }
 
     pub(super) fn register(self: &Rc<Self>) -> Registration {
@@ -31,8 +51,9 @@ impl Drain {
         Registration { drain: Rc::clone(self), key, known: Cell::new(false) }
     }
 
-    pub(super) fn begin(&self) {
-        self.begun.set(true);
+    /// Goes on to `stage`.
+    pub(super) fn enter(&self, stage: Stage) {
+        self.stage.set(stage);
         for waker in self.wakers.borrow().values() {
             waker.wake_by_ref();
         }

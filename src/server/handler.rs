@@ -18,6 +18,12 @@ pub trait Handler: 'static {
     /// Answers one request. Dropped unfinished when the caller hangs up.
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response>;
 
+    /// Answers one that came when nobody new was let in any more: the server ends, and whoever is
+    /// asked again on another connection has more time for it.
+    fn late(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
+        self.handle(request, peer)
+    }
+
     /// The longest body of a request: a chunk that is longer is refused as soon as it is announced.
     fn longest_body(&self) -> u64 {
         u64::MAX

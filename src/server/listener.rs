@@ -48,6 +48,20 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
+    fn tcp(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(match tls {
+            None => Self::Tcp(stream, peer),
+            Some(tls) => Self::Tls(stream, peer, tls.clone()),
+        })
+    }
+
+    fn unix(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        let user = stream.peer_cred().ok().map(|of| of.uid());
+        Ok(Self::Unix(stream.into_std()?, user))
+    }
+
     pub(super) fn peer(&self) -> Peer {
         match self {
             Self::Tcp(_, address) | Self::Tls(_, address, _) => Peer::Tcp(*address),
@@ -108,7 +122,7 @@ impl Listener {
         Ok(match self.bound {
             Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, self.tls),
             Bound::Unix { listener, unlink } => {
-                Accepting::Unix { listener: tokio::net::UnixListener::from_std(listener)?, _unlink: unlink }
+                Accepting::Unix { listener: tokio::net::UnixListener::from_std(listener)?, unlink }
             }
         })
     }
@@ -117,7 +131,13 @@ impl Listener {
 /// A listener on the acceptor's runtime.
 pub(super) enum Accepting {
     Tcp(tokio::net::TcpListener, Option<Tls>),
-    Unix { listener: tokio::net::UnixListener, _unlink: UnlinkOnDrop },
+    Unix { listener: tokio::net::UnixListener, unlink: UnlinkOnDrop },
+}
+
+/// A listener that is about to close: connections that the kernel holds ready for it would be reset.
+pub(super) enum Queue {
+    Tcp(std::net::TcpListener, Option<Tls>),
+    Unix(std::os::unix::net::UnixListener),
 }
 
 impl Accepting {
@@ -126,18 +146,43 @@ impl Accepting {
         match self {
             Self::Tcp(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                let stream = stream.into_std()?;
-                Ok(match tls {
-                    None => Accepted::Tcp(stream, peer),
-                    Some(tls) => Accepted::Tls(stream, peer, tls.clone()),
-                })
+                Accepted::tcp(stream.into_std()?, peer, tls.as_ref())
             }
-            Self::Unix { listener, .. } => {
-                let (stream, _) = listener.accept().await?;
-                let user = stream.peer_cred().ok().map(|of| of.uid());
-                Ok(Accepted::Unix(stream.into_std()?, user))
+            Self::Unix { listener, .. } => Accepted::unix(listener.accept().await?.0),
+        }
+    }
+}
+
+impl Accepting {
+    /// What waits to be let in. Nobody comes to a unix socket any more: its file is gone.
+    pub(super) fn into_queue(self) -> io::Result<Queue> {
+        Ok(match self {
+            Self::Tcp(listener, tls) => Queue::Tcp(listener.into_std()?, tls),
+            Self::Unix { listener, unlink } => {
+                drop(unlink);
+                Queue::Unix(listener.into_std()?)
             }
+        })
+    }
+}
+
+impl Queue {
+    /// The next of them, if there is one.
+    pub(super) fn next(&self) -> io::Result<Option<Accepted>> {
+        let accepted = match self {
+            Self::Tcp(listener, tls) => {
+                let accepted = listener.accept();
+                accepted.and_then(|(stream, peer)| Accepted::tcp(stream, peer, tls.as_ref()))
+            }
+            Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
+                stream.set_nonblocking(true)?;
+                Accepted::unix(tokio::net::UnixStream::from_std(stream)?)
+            }),
+        };
+        match accepted {
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

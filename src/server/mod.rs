@@ -3,7 +3,8 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | `listener`, `admission`, `count` | bound sockets; who gets a connection; how many there are |
-//! | `worker`, `drain`, `connection` | a thread with its connections; how they end; one of them |
+//! | `worker`, `pulse` | a thread with its connections; whether it moves |
+//! | `drain`, `connection` | how connections learn of the end; one of them |
 //! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
 //! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
@@ -29,6 +30,7 @@ mod pace;
 mod patience;
 mod pieces;
 mod progress;
+mod pulse;
 mod remote;
 mod repeated;
 mod socket;
@@ -39,6 +41,7 @@ mod worker;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -48,6 +51,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::admission::Admission;
 pub use self::admission::Connections;
 use self::count::Count;
+use self::drain::Stage;
 pub use self::fault::BodyFault;
 pub use self::handler::{Handler, Peer, Refusal, Request, Response};
 use self::listener::{Accepted, Accepting};
@@ -55,11 +59,14 @@ pub use self::listener::{BindError, Listener};
 pub use self::memory::{TLS_MEMORY, most_held, most_memory};
 pub use self::options::{Address, Options};
 pub use self::pace::Pace;
+pub use self::pulse::Pulse;
+#[cfg(test)]
+pub(crate) use self::pulse::Signs;
 pub use self::remote::TrustedProxies;
 pub use self::repeated::Repeated;
 pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
-use self::worker::{Assignment, Stage};
+use self::worker::Assignment;
 
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
@@ -69,6 +76,8 @@ pub struct Server {
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
+    pulse: Pulse,
+    drain_delay: Duration,
     drain_timeout: Duration,
 }
 
@@ -108,6 +117,8 @@ impl Server {
             ended: Vec::new(),
             threads: Vec::new(),
             admission: Arc::clone(&admission),
+            pulse: Pulse::new(),
+            drain_delay: options.drain_delay,
             drain_timeout: options.drain_timeout,
         };
         let mut routes = Vec::new();
@@ -118,15 +129,20 @@ impl Server {
             server.ended.push(has_ended);
             let make_handler = Arc::clone(&make_handler);
             let (options, stage) = (options.clone(), server.stage.subscribe());
-            server.threads.push(
-                std::thread::Builder::new().name(format!("{name}-{index}")).spawn(move || {
-                    worker::run(move || make_handler(index), options, receiver, stage, ended)
-                })?,
-            );
+            let name = format!("{name}-{index}");
+            let signs = server.pulse.add(&name);
+            server.threads.push(std::thread::Builder::new().name(name).spawn(move || {
+                worker::run(move || make_handler(index), options, receiver, stage, signs, ended)
+            })?);
         }
         let routes = Arc::new(routes);
         for listener in listeners {
-            let acceptor = Acceptor { routes: Arc::clone(&routes), admission: Arc::clone(&admission) };
+            let acceptor = Acceptor {
+                routes: Arc::clone(&routes),
+                admission: Arc::clone(&admission),
+                turn: 0,
+                failed: Repeated::default(),
+            };
             #[expect(clippy::disallowed_methods, reason = "ends with the stage; the workers are joined")]
             tokio::spawn(acceptor.run(listener, server.stage.subscribe()));
         }
@@ -153,15 +169,33 @@ impl Server {
         self.admission.workers().iter().map(|count| count.get()).collect()
     }
 
-    /// Stops accepting, lets the answers in progress finish for the drain timeout, then cuts off
-    /// what is left.
+    /// Whether its workers move.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Answers say from now on that their connection ends; all else stays.
+    pub fn leave(&self) {
+        self.stage.send_replace(Stage::Leaving);
+    }
+
+    /// Leaves, and after the drain delay lets in who waits for it, and nobody else; what runs then
+    /// finishes within the drain timeout, or is cut off.
     pub async fn drain(self) -> Drained {
         self.drain_unless(std::future::pending()).await
     }
 
     /// The same, but what still runs when `hurry` resolves is cut off then.
     pub async fn drain_unless(mut self, hurry: impl Future<Output = ()>) -> Drained {
-        self.stage.send_replace(Stage::Draining);
+        let mut hurry = pin!(hurry);
+        self.leave();
+        if !self.drain_delay.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(self.drain_delay) => {}
+                () = &mut hurry => return self.stop(false).await,
+            }
+        }
+        self.stage.send_replace(Stage::Closing);
         let ended = std::mem::take(&mut self.ended);
         let all = async {
             for ended in ended {
@@ -173,6 +207,11 @@ impl Server {
             () = tokio::time::sleep(self.drain_timeout) => false,
             () = hurry => false,
         };
+        self.stop(in_time).await
+    }
+
+    /// Cuts off what is left, if not all ended in time.
+    async fn stop(mut self, in_time: bool) -> Drained {
         let cut_off = if in_time { 0 } else { self.connections() };
         self.stage.send_replace(Stage::Stopped);
         let threads = std::mem::take(&mut self.threads);
@@ -190,28 +229,40 @@ struct Acceptor {
     /// The ways to the workers.
     routes: Arc<Vec<mpsc::UnboundedSender<Assignment>>>,
     admission: Arc<Admission>,
+    /// Connections so far, so that workers with as few take turns.
+    turn: usize,
+    failed: Repeated,
 }
 
 impl Acceptor {
-    async fn run(self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
-        let mut failed = Repeated::default();
-        for turn in 0.. {
+    async fn run(mut self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
+        loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                _ = stage.wait_for(|stage| *stage > Stage::Serving) => return,
+                _ = stage.wait_for(|stage| *stage >= Stage::Closing) => break,
             };
-            match accepted {
-                Ok(accepted) => self.assign(accepted, turn),
-                // The caller has gone already.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    // Most often no file descriptor is left; one may come free soon.
-                    if let Some(failures) = failed.add(tokio::time::Instant::now()) {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(error, failures, "cannot accept a connection, trying again and again");
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+            self.take(accepted).await;
+        }
+        let Ok(queue) = listener.into_queue() else { return };
+        while *stage.borrow() == Stage::Closing {
+            let Some(accepted) = queue.next().transpose() else { return };
+            self.take(accepted).await;
+        }
+    }
+
+    async fn take(&mut self, accepted: io::Result<Accepted>) {
+        self.turn = self.turn.wrapping_add(1);
+        match accepted {
+            Ok(accepted) => self.assign(accepted, self.turn),
+            // The caller has gone already.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                // Most often no file descriptor is left; one may come free soon.
+                if let Some(failures) = self.failed.add(tokio::time::Instant::now()) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, failures, "cannot accept a connection, trying again and again");
                 }
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -221,7 +272,8 @@ impl Acceptor {
     fn assign(&self, accepted: Accepted, turn: usize) {
         let workers = self.admission.workers();
         let count = workers.len();
-        let fewest = (0..count).map(|step| (turn + step) % count).min_by_key(|at| workers[*at].get());
+        let fewest =
+            (0..count).map(|step| turn.wrapping_add(step) % count).min_by_key(|at| workers[*at].get());
         let Some((worker, route)) = fewest.and_then(|at| Some((at, self.routes.get(at)?))) else { return };
         let peer = accepted.peer();
         let assignment = match self.admission.admit(worker, peer) {

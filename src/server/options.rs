@@ -35,7 +35,11 @@ pub struct Options {
     pub pace: Pace,
     /// Longest time that a caller may take no byte of an answer.
     pub write_timeout: Duration,
-    /// From the call to stop until what still runs is cut off.
+    /// From the call to stop until nobody new is let in: those who send callers here may notice.
+    pub drain_delay: Duration,
+    /// How long idle connections are kept from then on.
+    pub drain_idle: Duration,
+    /// From the end of the delay until what still runs is cut off.
     pub drain_timeout: Duration,
 }
 
@@ -51,6 +55,8 @@ impl Default for Options {
             body_timeout: seconds(30),
             pace: Pace::default(),
             write_timeout: seconds(30),
+            drain_delay: Duration::ZERO,
+            drain_idle: seconds(1),
             drain_timeout: seconds(30),
         }
     }

@@ -1,10 +1,12 @@
 //! What the socket, the service and the answer's body of one connection know together.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::count::Count;
-use super::framing::{Fault, Framing};
+use super::drain::Drain;
+use super::framing::{Fault, Framing, Place};
 use super::{Handler, Refusal};
 
 /// What the socket, the service and the answer's body of one connection know together.
@@ -12,6 +14,10 @@ use super::{Handler, Refusal};
 pub(super) struct Progress {
     /// The worker's, of which this connection is one.
     pub(super) count: Arc<Count>,
+    /// The worker's.
+    pub(super) drain: Rc<Drain>,
+    /// It was idle when nobody new was let in any more: what comes now comes too late.
+    pub(super) late: Cell<bool>,
     /// Between a request's dispatch and the end of its answer's body.
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
@@ -39,9 +45,11 @@ pub(super) enum Look {
 
 impl Progress {
     /// Of one connection of the worker that has `count`.
-    pub(super) fn new(count: Arc<Count>, longest_head: usize) -> Self {
+    pub(super) fn new(count: Arc<Count>, drain: Rc<Drain>, longest_head: usize) -> Self {
         Self {
             count,
+            drain,
+            late: Cell::default(),
             answering: Cell::default(),
             dispatched: Cell::default(),
             writing: Cell::default(),
@@ -49,6 +57,11 @@ impl Progress {
             framing: RefCell::new(Framing::new(longest_head)),
             look: Cell::default(),
         }
+    }
+
+    /// Whether it waits for a request of which nothing has come.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.writing.get() && self.framing.borrow().place() == Place::Between
     }
 
     /// Why the `index`th request is refused, if its bytes alone are a reason.

@@ -27,6 +27,8 @@ const TLS_HANDSHAKE: u8 = 22;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Silence {
     Between,
+    /// The same, once nobody new is let in.
+    Last,
     Head,
     Body,
 }
@@ -124,6 +126,9 @@ impl<H: Handler> Guarded<H> {
             Place::Lost if self.is_body_at_work() => Some((Silence::Body, self.body_awaited())),
             _ if self.progress.writing.get() => None,
             Place::Head => Some((Silence::Head, self.options.head_timeout)),
+            Place::Between if self.progress.drain.is_closing() => {
+                Some((Silence::Last, self.options.drain_idle))
+            }
             Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
         }
     }
@@ -179,7 +184,7 @@ impl<H: Handler> Guarded<H> {
         self.ended = true;
         match silence {
             Silence::Body => BodyFault::Silent.into(),
-            Silence::Between | Silence::Head => {
+            Silence::Between | Silence::Last | Silence::Head => {
                 io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")
             }
         }
@@ -255,6 +260,11 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             return Poll::Pending;
         };
         ready!(self.reading.poll_lost(silence, limit, context));
+        if silence == Silence::Last {
+            // As if the caller had ended it: hyper says goodbye, in TLS too.
+            self.ended = true;
+            return Poll::Ready(Ok(()));
+        }
         Poll::Ready(Err(self.lost(silence)))
     }
 }

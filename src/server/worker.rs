@@ -8,8 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::admission::Place;
-use super::drain::Drain;
+use super::drain::{Drain, Stage};
 use super::listener::Accepted;
+use super::pulse::Signs;
 use super::{Handler, Options, connection};
 
 /// What the acceptor sends.
@@ -20,16 +21,6 @@ pub(super) enum Assignment {
     Refused(Accepted, OwnedSemaphorePermit),
 }
 
-/// How far the end has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    Serving,
-    /// No new connections; each open one ends after the answer in progress.
-    Draining,
-    /// Whatever still runs is cut off.
-    Stopped,
-}
-
 /// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they
 /// were cut off.
 pub(super) fn run<H: Handler>(
@@ -37,6 +28,7 @@ pub(super) fn run<H: Handler>(
     options: Options,
     assignments: mpsc::UnboundedReceiver<Assignment>,
     stage: watch::Receiver<Stage>,
+    signs: Signs,
     ended: oneshot::Sender<()>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -49,7 +41,7 @@ pub(super) fn run<H: Handler>(
     let local = LocalSet::new();
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
-        let serving = serve(handler, Rc::new(options), assignments, stage);
+        let serving = serve(handler, Rc::new(options), assignments, stage, signs);
         // A task of its own, since `block_on` polls what it is given whenever any task of the
         // worker was woken.
         tokio::task::spawn_local(serving).await
@@ -64,6 +56,7 @@ async fn serve<H: Handler>(
     options: Rc<Options>,
     mut assignments: mpsc::UnboundedReceiver<Assignment>,
     mut stage: watch::Receiver<Stage>,
+    mut signs: Signs,
 ) -> bool {
     let drain = Rc::new(Drain::default());
     let mut tasks = tokio::task::JoinSet::new();
@@ -87,24 +80,21 @@ async fn serve<H: Handler>(
                             drop(answered);
                         });
                     }
-                    None => {
-                        open = false;
-                        drain.begin();
-                        continue;
-                    }
+                    // The acceptors have ended.
+                    None => open = false,
                 }
             }
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             changed = stage.changed() => {
                 let now = if changed.is_err() { Stage::Stopped } else { *stage.borrow_and_update() };
                 match now {
-                    Stage::Serving => {}
-                    Stage::Draining => drain.begin(),
+                    Stage::Serving | Stage::Leaving | Stage::Closing => drain.enter(now),
                     Stage::Stopped => return tasks.is_empty(),
                 }
             }
+            () = signs.answer() => {}
         }
-        if drain.begun() && tasks.is_empty() && (!open || assignments.is_empty()) {
+        if !open && tasks.is_empty() {
             return true;
         }
     }

@@ -1,6 +1,7 @@
 //! What `deploy/` ships: its configuration loads, and its memory limits are kept.
 
 use std::path::Path;
+use std::time::Duration;
 
 use wxgate::config::Config;
 
@@ -89,6 +90,28 @@ fn the_open_files_that_are_shipped_are_enough() {
         assert!(needed < unit, "{needed} with {workers} workers, of {unit}");
         let needed = wxgate::app::most_files(&load(&image(folder.path()).replace("[server]\n", &key)));
         assert!(needed < container, "{needed} with {workers} workers, of {container}");
+    }
+}
+
+/// The seconds in what a file says behind `key`: `45s`.
+fn seconds(file: &str, key: &str) -> Duration {
+    let text = read(file);
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).expect("a line");
+    Duration::from_secs(line.trim().trim_end_matches('s').parse().unwrap())
+}
+
+#[test]
+fn what_ends_the_process_waits_for_what_it_does_at_its_end() {
+    let folder = closed_folder();
+    let unit = format!("{}{APP}", read("deploy/systemd/wxgate.toml"));
+    for (toml, file, key) in [
+        (unit, "deploy/systemd/wxgate.service", "TimeoutStopSec="),
+        (image(folder.path()), "deploy/docker/compose.yaml", "stop_grace_period:"),
+    ] {
+        let options = load(&toml).server.options;
+        assert_eq!(options.drain_delay, Duration::from_secs(5), "{file}");
+        let needed = options.drain_delay + options.drain_idle + options.drain_timeout;
+        assert!(needed < seconds(file, key), "{file}: {needed:?}");
     }
 }
 

@@ -1,14 +1,16 @@
 //! How connections are treated, whatever answers on them.
 
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use wxgate::server::{Address, BodyFault, Handler, Listener, Options, Pace, Peer, Request, Response, Server};
 
-use crate::until::LOST;
+use crate::until::{LOST, until};
 
 /// Reads bodies to their end, with pauses, and answers how that went.
 struct Reader {
@@ -96,4 +98,44 @@ async fn a_caller_is_not_blamed_for_the_time_in_which_nobody_reads() {
     let mut answer = String::new();
     timeout(LOST, stream.read_to_string(&mut answer)).await.expect("an end").expect("an answer");
     assert!(answer.ends_with("150000 bytes"), "{answer:?}");
+}
+
+/// Holds its worker's thread until it is told to go on.
+struct Stuck(Arc<Mutex<mpsc::Receiver<()>>>);
+
+impl Handler for Stuck {
+    async fn handle(&self, _: Request, _: Peer) -> Response {
+        let _ = self.0.lock().recv();
+        Response::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_thread_is_held_gives_no_sign_of_life_and_the_others_do() {
+    let (go_on, held) = mpsc::channel();
+    let held = Arc::new(Mutex::new(held));
+    let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".into())).expect("a port");
+    let made = move |_| Stuck(Arc::clone(&held));
+    let server = Server::start("test", vec![listener], Options::default(), 2, made).expect("workers");
+    let pulse = server.pulse();
+    let moved = || pulse.moved().filter(|(_, moved)| *moved).count();
+    pulse.ask();
+    until(|| "signs of both", async || moved() == 2).await;
+
+    let mut stream = TcpStream::connect(server.addresses()[0].to_string()).await.expect("connected");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    // The other answers so often meanwhile.
+    let mut silent = 0;
+    let stuck = async || {
+        pulse.ask();
+        until(|| "a sign of one", async || moved() >= 1).await;
+        silent = if moved() == 1 { silent + 1 } else { 0 };
+        silent == 20
+    };
+    until(|| "one that gives none", stuck).await;
+    go_on.send(()).expect("held");
+    until(|| "signs of both", async || moved() == 2).await;
+    server.drain().await;
+    pulse.ask();
+    assert_eq!(moved(), 2, "who has ended isn't silent");
 }

@@ -14,7 +14,7 @@ const EN = {
   refusedBy: (problem) => `wxgate refused to answer: ${problem}`,
   askToken: "This address is open to other machines and shows nothing without the admin token.",
   wrongToken: "That is not the admin token.", open: "Show",
-  draining: "wxgate takes no new requests and ends.",
+  draining: "wxgate is ending: load balancers are told to send nobody here.",
   storeDown: (problem) => `The store is down. Tokens are served from memory and not shared: ${problem}`,
   recordRefused: (key, reason, kept, more) => `A record in the store is not believed: ${key} ${reason}`
     + (kept ? "; it is left as it is" : "") + (more > 0 ? ` (and ${more} more)` : ""),
@@ -121,7 +121,7 @@ const ZH = {
   refusedBy: (problem) => `wxgate 拒绝了请求：${problem}`,
   askToken: "此地址对其他机器开放，需要管理 token 才能查看。",
   wrongToken: "管理 token 不正确。", open: "查看",
-  draining: "wxgate 正在退出，不再接受新请求。",
+  draining: "wxgate 正在退出：已通知负载均衡不再转发新请求。",
   storeDown: (problem) => `存储不可用，token 只保存在内存里，不与其他副本共享：${problem}`,
   recordRefused: (key, reason, kept, more) => `存储里有记录不可信：${key} ${reason}`
     + (kept ? "；已原样保留" : "") + (more > 0 ? `（另有 ${more} 条）` : ""),

@@ -17,7 +17,7 @@ pub struct Status {
     pub started_at: String,
     /// What the proxy listens on, `host:port` or `unix:/path`.
     pub listeners: Vec<String>,
-    /// The proxy takes no new requests and ends.
+    /// The proxy ends: load balancers are to send nobody here.
     pub draining: bool,
     /// Whether WeChat is well.
     pub wechat: wechat::Wechat,
@@ -303,7 +303,7 @@ pub struct Endpoint {
 pub struct Readiness {
     /// What the HTTP status says.
     pub ready: bool,
-    /// The proxy takes no new requests and ends.
+    /// The proxy ends: load balancers are to send nobody here.
     pub draining: bool,
     /// In the order of the configuration.
     pub apps: Vec<AppReadiness>,

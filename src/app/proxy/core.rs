@@ -120,6 +120,8 @@ impl Fixed {
             body_timeout,
             pace: _,
             write_timeout,
+            drain_delay,
+            drain_idle: _,
             drain_timeout,
         } = server;
         let LogConfig { level, format, access } = log;
@@ -140,6 +142,7 @@ impl Fixed {
             ("server.idle_timeout", *idle_timeout != new.server.idle_timeout),
             ("server.body_timeout", *body_timeout != new.server.body_timeout),
             ("server.write_timeout", *write_timeout != new.server.write_timeout),
+            ("server.drain_delay", *drain_delay != new.server.drain_delay),
             ("server.drain_timeout", *drain_timeout != new.server.drain_timeout),
             ("server.tls", *tls != new.tls),
             ("admin.listen", *admin != new.admin),

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::secret_files;
-use crate::server::{Address, Drained, Server};
+use crate::server::{Address, Drained, Pulse, Server};
 
 /// A proxy that serves.
 pub struct Running {
@@ -70,6 +70,12 @@ impl Running {
         }
     }
 
+    /// The servers whose workers are to move.
+    pub fn pulses(&self) -> Vec<Pulse> {
+        let servers = [&self.proxy, &self.admin].into_iter().chain(&self.callback);
+        servers.map(Server::pulse).collect()
+    }
+
     /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin
     /// address, the log.
     pub async fn drain(self) -> Drained {
@@ -89,6 +95,7 @@ impl Running {
         };
         let Self { core, proxy, admin, callback } = self;
         core.admin.state.draining.send_replace(true);
+        admin.leave();
         let pushes = async {
             if let Some(callback) = callback {
                 callback.drain_unless(hurried()).await;

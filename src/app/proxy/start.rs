@@ -205,7 +205,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         None
     } else {
         let endpoint = callback::Endpoint(callbacks);
-        let options = callback::server_options(config.server.options.drain_timeout);
+        let options = callback::server_options(&config.server.options);
         let started = Server::start("callback", callback_listeners, options, 1, move |_| endpoint.clone());
         Some(started.map_err(StartError::Thread)?)
     };

@@ -151,6 +151,8 @@ pub(in crate::config) fn server_options(raw: &file::Server, report: &mut Report<
         body_timeout: positive(&raw.body_timeout, default.body_timeout, report),
         pace: default.pace,
         write_timeout: positive(&raw.write_timeout, default.write_timeout, report),
+        drain_delay: raw.drain_delay.or(default.drain_delay),
+        drain_idle: default.drain_idle,
         drain_timeout: raw.drain_timeout.or(default.drain_timeout),
     }
 }

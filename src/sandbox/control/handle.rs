@@ -90,6 +90,7 @@ impl Sandbox {
             write_timeout: patient,
             // Requests answered with silence would hold up a longer drain.
             drain_timeout: Duration::from_millis(200),
+            drain_idle: Duration::ZERO,
             ..server::Options::default()
         };
         let shared = Arc::clone(&world);

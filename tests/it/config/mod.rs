@@ -235,6 +235,7 @@ fn everything_that_was_set_arrives() {
         "head_timeout",
         "idle_timeout",
         "write_timeout",
+        "drain_delay",
         "drain_timeout",
         "connect_timeout",
         "response_timeout",

@@ -48,7 +48,8 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
     assert!(!reload().await.contains("restart"));
     gate.change(|setup| {
         setup.workers = 3;
-        setup.server = "drain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
+        setup.server =
+            "drain_delay = \"1s\"\ndrain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
         setup.replay = "memory = \"300MiB\"\nspool = \"2GiB\"".into();
         setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
     });
@@ -60,6 +61,7 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
         "log.level",
         "replay.memory",
         "replay.spool",
+        "server.drain_delay",
         "server.drain_timeout",
         "server.max_inflight",
         "server.workers",

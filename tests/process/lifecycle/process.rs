@@ -91,7 +91,8 @@ impl Place {
     }
 }
 
-fn command(folder: &Path) -> Command {
+/// `wxgate serve` in a folder, with an empty environment.
+pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
     command.args(["serve", "--config", "wxgate.toml"]).current_dir(folder).env_clear();
     command

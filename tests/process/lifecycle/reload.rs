@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wxgate::sandbox::{App, AppKind};
 
+use super::caller::Caller;
 use super::process::{APPID, NEW_SECRET, OTHER_APPID, Place, get};
 use crate::client::client;
 
@@ -184,6 +185,34 @@ async fn a_changed_certificate_is_shown_without_a_signal_and_one_without_its_key
     let log = process.log();
     let told = log.iter().filter(|line| line["reason"] == "untrusted").count();
     assert_eq!(told, 1, "{log:#?}");
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_reloads_of_changed_files_fail_no_request() {
+    let place = Place::new();
+    place.configure("", "");
+    let mut process = place.serve().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut busy = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (authority, stop) = (process.authority().await, Arc::clone(&stop));
+        busy.spawn(async move {
+            let mut caller = Caller::connect(&authority).await.expect("connected");
+            while !stop.load(Ordering::Relaxed) {
+                let answer = caller.get(INFO).await.expect("an answer");
+                assert_eq!(answer.said(), (200, None, false), "{answer:?}");
+            }
+        });
+    }
+    for round in 1..=20 {
+        place.configure(&format!("max_body = \"{round}MiB\""), "");
+        process.signal("HUP");
+        process.logged_times("configuration reloaded", round).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    busy.join_all().await;
     process.signal("TERM");
     assert_eq!(process.ended().await.code(), Some(0));
 }

@@ -148,12 +148,13 @@ fn ports_are_those_that_wxgate_listens_on() {
 fn requests_may_end_before_the_pod_does() {
     for form in forms() {
         let container = form.container();
-        let before = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
+        let options = form.config().server.options;
         // Nobody comes to a sidecar from outside: it ends after the service.
-        assert_eq!(before, (!form.is_sidecar()).then_some(5), "{}", form.name);
-        let drain = form.config().server.options.drain_timeout.as_secs();
+        let delay = if form.is_sidecar() { 0 } else { 5 };
+        assert_eq!(options.drain_delay.as_secs(), delay, "{}", form.name);
         let grace = form.pod()["terminationGracePeriodSeconds"].as_u64().expect("a number");
-        assert!(before.unwrap_or(0) + drain < grace, "{}: {grace} s", form.name);
+        let needed = options.drain_delay + options.drain_idle + options.drain_timeout;
+        assert!(needed.as_secs() < grace, "{}: {grace} s", form.name);
         assert_eq!(form.is_sidecar(), container["restartPolicy"] == "Always", "{}", form.name);
     }
 }

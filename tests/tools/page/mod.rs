@@ -329,7 +329,7 @@ async fn the_page_says_when_it_is_not_live_and_comes_back_after_a_restart() {
     let mut browser = shown(&setup).await;
     let address = setup.authority();
     setup.state.draining.send_replace(true);
-    browser.until_shown("#troubles", "takes no new requests").await;
+    browser.until_shown("#troubles", "wxgate is ending").await;
     let (drained, data) =
         tokio::time::timeout(Duration::from_secs(5), setup.stop()).await.expect("not held up");
     assert_eq!(drained.cut_off, 0);

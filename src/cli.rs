@@ -28,7 +28,7 @@ mod terminal;
 mod top;
 mod written;
 
-use config_file::{ConfigFile, load};
+use config_file::{ConfigFile, load, load_for};
 use failure::Failure;
 use terminal::{confirm, print};
 
@@ -256,9 +256,13 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Serve { config } => {
             // Before any secret is read.
             let undumpable = wxgate::app::forbid_dumps();
+            // Before there are threads.
+            let sockets = wxgate::app::Sockets::of_environment().map_err(Failure::usage)?;
             let path = config.path()?;
-            let loaded = load(&path)?;
-            block_on(async { wxgate::app::serve(loaded, path, undumpable).await.map_err(Failure::of_serve) })
+            let loaded = load_for(&path, &sockets.addresses())?;
+            block_on(async {
+                wxgate::app::serve(loaded, path, sockets, undumpable).await.map_err(Failure::of_serve)
+            })
         }
         Command::Check { config, online } => {
             let loaded = check::check(&config.path()?)?;

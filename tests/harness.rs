@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::until::until;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wxgate::app::{Resolver, Running, Surroundings};
+use wxgate::app::{Resolver, Running, Sockets, Surroundings};
 use wxgate::config::{Config, Problems};
 use wxgate::observe::access_log::AccessLog;
 use wxgate::observe::clock::Clock;
@@ -216,6 +216,7 @@ impl Gate {
             ),
             source: Arc::new(move || parsed(&again.0.lock(), &again.1)),
             resolver,
+            sockets: Sockets::default(),
         };
         let running = wxgate::app::start(&config, surroundings).await.expect("the proxy starts");
         let client = client();

@@ -5,12 +5,13 @@
 //! | `proxy/` | a running proxy: start, reload, drain |
 //! | `links/` | what parts tell each other that don't know each other |
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
-//! | `notify`, `watch` | what the service manager is told; whether all workers move |
+//! | `activation`, `notify`, `watch` | the service manager's sockets; what it is told; whether all workers move |
 //! | `apps` | the configured apps as token and quota want them |
 //! | `memory`, `files` | the most memory that a configuration can take, and files that it has open |
 //! | `store_owner` | whose a `file:` store is, for commands that are run by root |
 //! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
 
+mod activation;
 mod apps;
 mod dumps;
 mod explain;
@@ -28,6 +29,7 @@ mod store_owner;
 pub mod store_tool;
 mod watch;
 
+pub use self::activation::{SocketError, Sockets};
 pub use self::dumps::forbid_dumps;
 pub use self::explain::explain;
 pub use self::files::most_files;

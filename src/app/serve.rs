@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::activation::Sockets;
 use super::files;
 use super::memory::most_memory;
 use super::notify::ServiceManager;
@@ -37,10 +38,15 @@ pub enum ServeError {
     Stuck(String),
 }
 
-/// Serves `config`, read from `path`, until SIGTERM or SIGINT; SIGHUP and changed secret files
-/// reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before there was a
+/// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed secret
+/// files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before there was a
 /// log.
-pub async fn serve(config: Config, path: PathBuf, undumpable: io::Result<()>) -> Result<(), ServeError> {
+pub async fn serve(
+    config: Config,
+    path: PathBuf,
+    sockets: Sockets,
+    undumpable: io::Result<()>,
+) -> Result<(), ServeError> {
     let options = log_options(&config.log);
     let started = AccessLog::start(
         options.format.is_json(),
@@ -53,7 +59,7 @@ pub async fn serve(config: Config, path: PathBuf, undumpable: io::Result<()>) ->
     if let Err(error) = undumpable {
         tracing::warn!(%error, "a crash may leave secrets in a core dump, and other programs of this user may read them");
     }
-    let ended = serve_until_signalled(&config, path, Arc::clone(&log)).await;
+    let ended = serve_until_signalled(&config, path, sockets, Arc::clone(&log)).await;
     log.close();
     ended
 }
@@ -61,6 +67,7 @@ pub async fn serve(config: Config, path: PathBuf, undumpable: io::Result<()>) ->
 async fn serve_until_signalled(
     config: &Config,
     path: PathBuf,
+    sockets: Sockets,
     log: Arc<AccessLog>,
 ) -> Result<(), ServeError> {
     for warning in &config.warnings {
@@ -77,11 +84,16 @@ async fn serve_until_signalled(
         hang_up: signal(SignalKind::hangup()).map_err(ServeError::Signal)?,
     };
     let manager = ServiceManager::of_environment().map_err(StartError::Thread)?;
+    let passed = sockets.addresses();
+    for address in passed.server.iter().chain(&passed.admin).chain(&passed.callback) {
+        tracing::info!(%address, "passed by the service manager, in place of what is configured");
+    }
     let surroundings = Surroundings {
         clock: Clock::default(),
         log,
-        source: Arc::new(move || Config::load(&path)),
+        source: Arc::new(move || Config::load_for(&path, &passed)),
         resolver: Resolver::default(),
+        sockets,
     };
     let has_tls = config.server.tls.is_some();
     let running = start(config, surroundings).await?;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wxgate::config::Config;
+use wxgate::config::{Config, Passed};
 
 use super::failure::Failure;
 
@@ -75,7 +75,12 @@ fn none() -> Failure {
 
 /// The configuration; its warnings go to stderr.
 pub(super) fn load(path: &Path) -> Result<Config, Failure> {
-    let config = Config::load(path)?;
+    load_for(path, &Passed::default())
+}
+
+/// The same for a process to which sockets were passed.
+pub(super) fn load_for(path: &Path, passed: &Passed) -> Result<Config, Failure> {
+    let config = Config::load_for(path, passed)?;
     for warning in &config.warnings {
         let _ = writeln!(std::io::stderr(), "{warning}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::file;
 use super::options::{Config, LogConfig, LogFormat, ServerConfig};
+use super::passed::Passed;
 use super::reader::endpoints::AppNames;
 use super::reader::names::one_of;
 use super::reader::problem::{Place, Report};
@@ -22,6 +23,7 @@ use crate::token;
 
 pub(super) fn config(
     file: file::File,
+    passed: &Passed,
     secrets: &mut Secrets<'_>,
     now: Timestamp,
     report: &mut Report<'_>,
@@ -29,16 +31,18 @@ pub(super) fn config(
     let server = file.server.or_default();
     let token = file.token.or_default();
 
-    let listeners = listeners::listeners(&server.listen, report);
-    let admin = listeners::admin(&file.admin.or_default(), &listeners, secrets, report);
-    let callback = listeners::callback(&file.callback.or_default(), &listeners, &admin.listen, report);
+    let listeners = listeners::listeners(&server.listen, &passed.server, report);
+    let admin =
+        listeners::admin(&file.admin.or_default(), passed.admin.as_ref(), &listeners, secrets, report);
+    let callback = file.callback.or_default();
+    let callback = listeners::callback(&callback, &passed.callback, &listeners, &admin.listen, report);
     let workers = listeners::workers(&server.workers, report);
     let options = listeners::server_options(&server, report);
     let anonymous = server.anonymous.or(false);
 
     let callers = file.caller.item().map_or(&[][..], |item| &item.value);
     if !callers::any_has_key(callers) && !anonymous && !matches!(file.caller, Field::Wrong) {
-        listeners::refuse_strangers(&listeners, report);
+        listeners::refuse_strangers(&listeners, !passed.server.is_empty(), report);
     }
     callers::warn_of_leases(callers, &listeners, &server.tls, report);
     let hosts = listeners::hosts(&server, &listeners, report);

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::build;
 use super::file::File;
 use super::options::Config;
+use super::passed::Passed;
 use super::reader::problem::{Place, Problem, Problems, Report, Severity};
 use super::reader::secrets::{Needed, Secrets, unreadable};
 use super::reader::text;
@@ -27,7 +28,15 @@ impl Config {
     /// # Errors
     /// Every problem of the file; the first alone where it is no TOML or can't be read.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        load(path, Needed::All).map(|read| read.config)
+        Self::load_for(path, &Passed::default())
+    }
+
+    /// The same for a process to which sockets were passed.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_for(path: &Path, passed: &Passed) -> Result<Self, Problems> {
+        load(path, Needed::All, passed).map(|read| read.config)
     }
 
     /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and
@@ -53,7 +62,21 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
         now: Timestamp,
     ) -> Result<Self, Problems> {
-        parse(text, file_name, env, now, Needed::All).map(|read| read.config)
+        Self::parse_with(text, file_name, env, now, &Passed::default())
+    }
+
+    /// The same for a process to which sockets were passed.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse_with(
+        text: &str,
+        file_name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+        now: Timestamp,
+        passed: &Passed,
+    ) -> Result<Self, Problems> {
+        parse(text, file_name, env, now, Needed::All, passed).map(|read| read.config)
     }
 }
 
@@ -65,7 +88,7 @@ pub(super) struct Loaded {
 }
 
 /// As [`Config::load`], with no more secrets than are needed.
-pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
+pub(super) fn load(path: &Path, needed: Needed, passed: &Passed) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let bytes = match file::read(path, file::LONGEST, Links::Followed) {
         Ok(bytes) => bytes,
@@ -83,7 +106,7 @@ pub(super) fn load(path: &Path, needed: Needed) -> Result<Loaded, Problems> {
         }
     };
     match text::decode(&bytes) {
-        Ok(text) => parse(text, &name, &environment, Clock::default().now(), needed),
+        Ok(text) => parse(text, &name, &environment, Clock::default().now(), needed, passed),
         Err((before, wrong)) => {
             let mut report = Report::new(&name, before);
             report.error(&text::syntax(before.len()), wrong);
@@ -98,6 +121,7 @@ fn parse(
     env: &dyn Fn(&str) -> Option<String>,
     now: Timestamp,
     needed: Needed,
+    passed: &Passed,
 ) -> Result<Loaded, Problems> {
     let mut report = Report::new(file_name, text);
     let (root, errors) = DeTable::parse_recoverable(text);
@@ -120,7 +144,7 @@ fn parse(
     let root = DeValue::Table(root.into_inner());
     let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
     let mut secrets = Secrets::new(file_name, env, needed);
-    let config = build::config(file, &mut secrets, now, &mut report);
+    let config = build::config(file, passed, &mut secrets, now, &mut report);
     let (mut config, warnings) = report.finish(config)?;
     config.secret_files = secrets.files;
     config.warnings = warnings;

@@ -11,6 +11,7 @@ mod file;
 mod load;
 mod options;
 mod outline;
+mod passed;
 mod reader;
 mod tables;
 
@@ -18,6 +19,7 @@ pub use self::file::known_keys;
 pub use self::load::environment;
 pub use self::options::{AdminConfig, CallbackConfig, Config, LogConfig, LogFormat, ServerConfig};
 pub use self::outline::Outline;
+pub use self::passed::Passed;
 pub use self::reader::address::{is_local, parse_address};
 pub use self::reader::problem::{Problem, Problems, Severity};
 pub use self::reader::secrets::{Needed, SecretFile, digest};

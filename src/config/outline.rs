@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::load::load;
+use super::passed::Passed;
 use super::options::Config;
 use super::reader::problem::Problems;
 use super::reader::secrets::Needed;
@@ -31,7 +32,7 @@ impl Outline {
     /// # Errors
     /// As [`Config::load`].
     pub fn load(path: &Path, needed: Needed) -> Result<Self, Problems> {
-        let loaded = load(path, needed)?;
+        let loaded = load(path, needed, &Passed::default())?;
         Ok(Self { lacks_secrets: loaded.lacks_secrets, ..loaded.config.into() })
     }
 }

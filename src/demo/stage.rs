@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::caller::CallError;
 use super::screen::Screen;
-use crate::app::{self, Resolver, Running, StartError, Surroundings};
+use crate::app::{self, Resolver, Running, Sockets, StartError, Surroundings};
 use crate::config::{Config, Problems};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
@@ -74,6 +74,7 @@ impl Stage {
             log: Arc::new(log),
             source,
             resolver: Resolver::default(),
+            sockets: Sockets::default(),
         };
         let proxy = app::start(&config, surroundings).await?;
         let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();

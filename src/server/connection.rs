@@ -27,14 +27,22 @@ use super::stream::Guarded;
 use super::{Handler, Options, Peer, Refusal, Request, memory, tls};
 use crate::message::body::{Body, ObservedBody, Observer};
 
+/// What a connection has of its worker.
+pub(super) struct Seat {
+    pub(super) count: Arc<Count>,
+    pub(super) drain: Rc<Drain>,
+    /// The next process goes on with its listener.
+    pub(super) held: bool,
+}
+
 /// Serves `accepted` until it closes, the caller falls silent, or the server ends.
 pub(super) async fn serve<H: Handler>(
     accepted: Accepted,
     handler: Rc<H>,
     options: Rc<Options>,
-    drain: Rc<Drain>,
-    count: Arc<Count>,
+    seat: Seat,
 ) -> io::Result<()> {
+    let Seat { count, drain, held } = seat;
     let peer = accepted.peer();
     let mut refusal = None;
     let socket = match accepted {
@@ -68,11 +76,11 @@ pub(super) async fn serve<H: Handler>(
         .writev(false)
         .serve_connection(TokioIo::new(guarded), service);
 
-    let registration = drain.register();
-    // It has waited to be let in, and its request is no later than others'.
-    let waited = drain.is_closing();
+    // Who waited to be let in is no later than others, and on another connection to a listener that
+    // is held it would be let in.
+    let in_time = held || drain.is_closing();
     let ended = poll_fn(|context| {
-        registration.remember(context);
+        progress.registration.remember(context);
         let mut connection = Pin::new(&mut connection);
         let mut polled = connection.as_mut().poll(context);
         if polled.is_pending() && progress.flushed.take() {
@@ -81,7 +89,7 @@ pub(super) async fn serve<H: Handler>(
             polled = connection.poll(context);
         }
         // After the poll: what had come by then is served.
-        if polled.is_pending() && drain.is_closing() && !waited && progress.is_idle() {
+        if polled.is_pending() && drain.is_closing() && !in_time && progress.is_idle() {
             progress.late.set(true);
         }
         polled
@@ -137,6 +145,7 @@ async fn dispatch<H: Handler>(
     };
     // What has not come of the body by now is not waited for.
     if refusing || progress.drain.is_leaving() || progress.framing.borrow().is_within_body_of(index) {
+        progress.told.set(true);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| ObservedBody::new(Pieces::of(body), answering))
@@ -177,6 +186,9 @@ impl Observer for Answering {}
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.answering.set(false);
+        if self.0.told.get() {
+            self.0.registration.release();
+        }
         self.0.count.works(|active| active.saturating_sub(1));
     }
 }

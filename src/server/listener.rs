@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -20,12 +22,13 @@ pub struct Listener {
     bound: Bound,
     address: Address,
     tls: Option<Tls>,
+    held: bool,
 }
 
 #[derive(Debug)]
 enum Bound {
     Tcp(std::net::TcpListener),
-    Unix { listener: std::os::unix::net::UnixListener, unlink: UnlinkOnDrop },
+    Unix { listener: std::os::unix::net::UnixListener, unlink: Option<UnlinkOnDrop> },
 }
 
 /// Why an address can't be listened on.
@@ -50,7 +53,6 @@ pub(super) enum Accepted {
 impl Accepted {
     fn tcp(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
         Ok(match tls {
             None => Self::Tcp(stream, peer),
             Some(tls) => Self::Tls(stream, peer, tls.clone()),
@@ -103,7 +105,38 @@ impl Listener {
             Bound::Tcp(listener) => Address::Tcp(listener.local_addr().map_err(failed)?.to_string()),
             Bound::Unix { .. } => address.clone(),
         };
-        Ok(Self { bound, address, tls: None })
+        Ok(Self { bound, address, tls: None, held: false })
+    }
+
+    /// One that somebody else has bound and holds beyond the end of this process. It is left to the
+    /// next then, with all that waits in its queue.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it doesn't listen.
+    pub fn held_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        is_listening(&listener)?;
+        listener.set_nonblocking(true)?;
+        let address = Address::Tcp(listener.local_addr()?.to_string());
+        Ok(Self { bound: Bound::Tcp(listener), address, tls: None, held: true })
+    }
+
+    /// The same of a unix socket, whose file stays.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it doesn't listen.
+    pub fn held_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        is_listening(&listener)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let name = || Some(format!("@{}", String::from_utf8_lossy(address.as_abstract_name()?)).into());
+        let path = address.as_pathname().map(PathBuf::from).or_else(name).unwrap_or_default();
+        let bound = Bound::Unix { listener, unlink: None };
+        Ok(Self { bound, address: Address::Unix(path), tls: None, held: true })
+    }
+
+    /// Whether somebody else holds it too.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it
@@ -131,7 +164,7 @@ impl Listener {
 /// A listener on the acceptor's runtime.
 pub(super) enum Accepting {
     Tcp(tokio::net::TcpListener, Option<Tls>),
-    Unix { listener: tokio::net::UnixListener, unlink: UnlinkOnDrop },
+    Unix { listener: tokio::net::UnixListener, unlink: Option<UnlinkOnDrop> },
 }
 
 /// A listener that is about to close: connections that the kernel holds ready for it would be reset.
@@ -151,9 +184,7 @@ impl Accepting {
             Self::Unix { listener, .. } => Accepted::unix(listener.accept().await?.0),
         }
     }
-}
 
-impl Accepting {
     /// What waits to be let in. Nobody comes to a unix socket any more: its file is gone.
     pub(super) fn into_queue(self) -> io::Result<Queue> {
         Ok(match self {
@@ -172,7 +203,10 @@ impl Queue {
         let accepted = match self {
             Self::Tcp(listener, tls) => {
                 let accepted = listener.accept();
-                accepted.and_then(|(stream, peer)| Accepted::tcp(stream, peer, tls.as_ref()))
+                accepted.and_then(|(stream, peer)| {
+                    stream.set_nonblocking(true)?;
+                    Accepted::tcp(stream, peer, tls.as_ref())
+                })
             }
             Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
                 stream.set_nonblocking(true)?;
@@ -184,6 +218,14 @@ impl Queue {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+fn is_listening(socket: &impl AsFd) -> io::Result<()> {
+    if rustix::net::sockopt::socket_acceptconn(socket)? {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
     }
 }
 
@@ -214,7 +256,7 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     }
     let listener = std::os::unix::net::UnixListener::bind(&path)?;
     listener.set_nonblocking(true)?;
-    Ok(Bound::Unix { listener, unlink: UnlinkOnDrop(path) })
+    Ok(Bound::Unix { listener, unlink: Some(UnlinkOnDrop(path)) })
 }
 
 impl fmt::Display for Address {

@@ -66,7 +66,7 @@ pub use self::remote::TrustedProxies;
 pub use self::repeated::Repeated;
 pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
-use self::worker::Assignment;
+use self::worker::{Assignment, End};
 
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
@@ -105,9 +105,10 @@ impl Server {
         make_handler: impl Fn(usize) -> H + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
-        let listeners =
-            listeners.into_iter().map(Listener::into_accepting).collect::<io::Result<Vec<_>>>()?;
+        let accepting = |listener: Listener| Ok((listener.is_held(), listener.into_accepting()?));
+        let listeners = listeners.into_iter().map(accepting).collect::<io::Result<Vec<_>>>()?;
         let (stage, _) = watch::channel(Stage::Serving);
+        let before = Arc::new(watch::Sender::new(()));
         let make_handler = Arc::new(make_handler);
         let counts: Vec<_> = (0..workers.max(1)).map(|_| Arc::new(Count::default())).collect();
         let admission = Arc::new(Admission::new(counts, &options));
@@ -128,20 +129,29 @@ impl Server {
             routes.push(assignments);
             server.ended.push(has_ended);
             let make_handler = Arc::clone(&make_handler);
-            let (options, stage) = (options.clone(), server.stage.subscribe());
+            let options = options.clone();
+            let (stage, before) = (server.stage.subscribe(), before.subscribe());
             let name = format!("{name}-{index}");
             let signs = server.pulse.add(&name);
             server.threads.push(std::thread::Builder::new().name(name).spawn(move || {
-                worker::run(move || make_handler(index), options, receiver, stage, signs, ended)
+                worker::run(
+                    move || make_handler(index),
+                    options,
+                    receiver,
+                    End { stage, before },
+                    signs,
+                    ended,
+                )
             })?);
         }
         let routes = Arc::new(routes);
-        for listener in listeners {
+        for (held, listener) in listeners {
             let acceptor = Acceptor {
                 routes: Arc::clone(&routes),
                 admission: Arc::clone(&admission),
                 turn: 0,
                 failed: Repeated::default(),
+                before: held.then(|| Arc::clone(&before)),
             };
             #[expect(clippy::disallowed_methods, reason = "ends with the stage; the workers are joined")]
             tokio::spawn(acceptor.run(listener, server.stage.subscribe()));
@@ -232,21 +242,43 @@ struct Acceptor {
     /// Connections so far, so that workers with as few take turns.
     turn: usize,
     failed: Repeated,
+    /// Closed once nothing runs of what was there when the delay ended; of a listener that somebody
+    /// else holds too.
+    before: Option<Arc<watch::Sender<()>>>,
 }
 
 impl Acceptor {
     async fn run(mut self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
         loop {
             let accepted = tokio::select! {
+                // First: who goes on after the last answer is the next process's.
+                biased;
+                () = self.is_over(&mut stage) => break,
                 accepted = listener.accept() => accepted,
-                _ = stage.wait_for(|stage| *stage >= Stage::Closing) => break,
             };
             self.take(accepted).await;
+        }
+        if self.before.is_some() {
+            return;
         }
         let Ok(queue) = listener.into_queue() else { return };
         while *stage.borrow() == Stage::Closing {
             let Some(accepted) = queue.next().transpose() else { return };
             self.take(accepted).await;
+        }
+    }
+
+    /// Waits until nobody is let in any more. While a process ends that another one follows, who
+    /// comes is served as long as there is something to wait for anyway.
+    async fn is_over(&self, stage: &mut watch::Receiver<Stage>) {
+        if stage.wait_for(|stage| *stage >= Stage::Closing).await.is_err() {
+            return;
+        }
+        if let Some(before) = &self.before {
+            tokio::select! {
+                () = before.closed() => {}
+                _ = stage.wait_for(|stage| *stage == Stage::Stopped) => {}
+            }
         }
     }
 
@@ -277,7 +309,7 @@ impl Acceptor {
         let Some((worker, route)) = fewest.and_then(|at| Some((at, self.routes.get(at)?))) else { return };
         let peer = accepted.peer();
         let assignment = match self.admission.admit(worker, peer) {
-            Ok(place) => Assignment::Served(accepted, place),
+            Ok(place) => Assignment::Served { accepted, place, held: self.before.is_some() },
             Err(reason) => {
                 self.admission.refused(reason, peer);
                 if matches!(accepted, Accepted::Tls(..)) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::count::Count;
-use super::drain::Drain;
+use super::drain::{Drain, Registration};
 use super::framing::{Fault, Framing, Place};
 use super::{Handler, Refusal};
 
@@ -16,6 +16,10 @@ pub(super) struct Progress {
     pub(super) count: Arc<Count>,
     /// The worker's.
     pub(super) drain: Rc<Drain>,
+    /// Among those that the drain tells.
+    pub(super) registration: Registration,
+    /// An answer has said that the connection ends.
+    pub(super) told: Cell<bool>,
     /// It was idle when nobody new was let in any more: what comes now comes too late.
     pub(super) late: Cell<bool>,
     /// Between a request's dispatch and the end of its answer's body.
@@ -48,7 +52,9 @@ impl Progress {
     pub(super) fn new(count: Arc<Count>, drain: Rc<Drain>, longest_head: usize) -> Self {
         Self {
             count,
+            registration: drain.register(),
             drain,
+            told: Cell::default(),
             late: Cell::default(),
             answering: Cell::default(),
             dispatched: Cell::default(),

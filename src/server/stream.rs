@@ -263,6 +263,7 @@ impl<H: Handler> AsyncRead for Guarded<H> {
         if silence == Silence::Last {
             // As if the caller had ended it: hyper says goodbye, in TLS too.
             self.ended = true;
+            self.progress.registration.release();
             return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(self.lost(silence)))

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::admission::Place;
+use super::connection::Seat;
 use super::drain::{Drain, Stage};
 use super::listener::Accepted;
 use super::pulse::Signs;
@@ -15,10 +16,17 @@ use super::{Handler, Options, connection};
 
 /// What the acceptor sends.
 pub(super) enum Assignment {
-    /// To be served.
-    Served(Accepted, Place),
+    /// To be served. Where its listener is `held`, the next process goes on with it.
+    Served { accepted: Accepted, place: Place, held: bool },
     /// To be told that there is no room.
     Refused(Accepted, OwnedSemaphorePermit),
+}
+
+/// How a worker learns of the end, and tells of it.
+pub(super) struct End {
+    pub(super) stage: watch::Receiver<Stage>,
+    /// Dropped once nothing runs of what was there when the delay ended.
+    pub(super) before: watch::Receiver<()>,
 }
 
 /// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they
@@ -27,7 +35,7 @@ pub(super) fn run<H: Handler>(
     handler: impl FnOnce() -> H,
     options: Options,
     assignments: mpsc::UnboundedReceiver<Assignment>,
-    stage: watch::Receiver<Stage>,
+    end: End,
     signs: Signs,
     ended: oneshot::Sender<()>,
 ) {
@@ -41,7 +49,7 @@ pub(super) fn run<H: Handler>(
     let local = LocalSet::new();
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
-        let serving = serve(handler, Rc::new(options), assignments, stage, signs);
+        let serving = serve(handler, Rc::new(options), assignments, end, signs);
         // A task of its own, since `block_on` polls what it is given whenever any task of the
         // worker was woken.
         tokio::task::spawn_local(serving).await
@@ -55,10 +63,11 @@ async fn serve<H: Handler>(
     handler: Rc<H>,
     options: Rc<Options>,
     mut assignments: mpsc::UnboundedReceiver<Assignment>,
-    mut stage: watch::Receiver<Stage>,
+    end: End,
     mut signs: Signs,
 ) -> bool {
-    let drain = Rc::new(Drain::default());
+    let End { mut stage, before } = end;
+    let drain = Rc::new(Drain::new(before));
     let mut tasks = tokio::task::JoinSet::new();
     let mut open = true;
     loop {
@@ -66,11 +75,11 @@ async fn serve<H: Handler>(
             assignment = assignments.recv(), if open => {
                 let handler = Rc::clone(&handler);
                 match assignment {
-                    Some(Assignment::Served(accepted, place)) => {
+                    Some(Assignment::Served { accepted, place, held }) => {
                         let (options, drain) = (Rc::clone(&options), Rc::clone(&drain));
                         tasks.spawn_local(async move {
-                            let count = Arc::clone(place.worker());
-                            told(connection::serve(accepted, handler, options, drain, count).await);
+                            let seat = Seat { count: Arc::clone(place.worker()), drain, held };
+                            told(connection::serve(accepted, handler, options, seat).await);
                             drop(place);
                         });
                     }

@@ -128,6 +128,7 @@ fn the_archive_holds_what_a_machine_without_packages_needs() {
         file("README.zh-CN.md"),
         file("SECURITY.md"),
         file("wxgate.service"),
+        file("wxgate.socket"),
         file("wxgate.toml"),
         folder("completions"),
         file("completions/_wxgate"),

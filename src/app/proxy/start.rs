@@ -62,14 +62,14 @@ pub enum StartError {
 /// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then
 /// tokens; then workers. Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
-    let Surroundings { clock, log, source, resolver } = surroundings;
+    let Surroundings { clock, log, source, resolver, sockets } = surroundings;
     let workers = config.server.workers;
     let caller_tls = config.server.tls.clone().map(Tls::new);
-    let bind = |address| Ok(Listener::bind(address)?.speaking(caller_tls.clone()));
-    let listeners = config.server.listen.iter().map(bind).collect::<Result<Vec<_>, BindError>>()?;
-    let admin_listener = Listener::bind(&config.admin.listen)?;
-    let callback_listeners =
-        config.callback.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+    let listeners = bind_unless(sockets.server, &config.server.listen)?;
+    let listeners: Vec<_> =
+        listeners.into_iter().map(|listener| listener.speaking(caller_tls.clone())).collect();
+    let admin_listener = sockets.admin.map_or_else(|| Listener::bind(&config.admin.listen), Ok)?;
+    let callback_listeners = bind_unless(sockets.callback, &config.callback.listen)?;
     let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address().clone()).collect();
     let upstreams = Arc::new(Upstreams::new(resolver, bound(&addresses)));
     let upstream = upstreams.configure(&config.upstreams, Trusted::read(&config.upstreams)?)?;
@@ -211,6 +211,11 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     };
     state.listeners.store(Arc::new(addresses));
     Ok(Running { core, proxy, admin, callback })
+}
+
+/// The sockets that were passed; where none were, those of `addresses`.
+fn bind_unless(passed: Vec<Listener>, addresses: &[Address]) -> Result<Vec<Listener>, BindError> {
+    if passed.is_empty() { addresses.iter().map(Listener::bind).collect() } else { Ok(passed) }
 }
 
 /// Opens the store. With a key all records are looked through first: those in clear are sealed where

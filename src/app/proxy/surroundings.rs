@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::activation::Sockets;
 use crate::config::{Config, Problems};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
@@ -20,6 +21,8 @@ pub struct Surroundings {
     pub source: Source,
     /// Who knows the addresses of WeChat's hosts.
     pub resolver: Resolver,
+    /// What was bound for it; the rest it binds.
+    pub sockets: Sockets,
 }
 
 impl std::fmt::Debug for Surroundings {

@@ -26,15 +26,33 @@ const LONGEST_HEAD: usize = 1024 * 1024;
 /// A listener and where it was written.
 pub(in crate::config) type Listener = (Address, Place);
 
-pub(in crate::config) fn listeners(field: &Field<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
-    let Some(list) = field.item() else {
-        let place = Place::default().child("server").child("listen");
-        return vec![(Address::Tcp("127.0.0.1:8080".to_owned()), place)];
+pub(in crate::config) fn listeners(
+    field: &Field<Strings>,
+    passed: &[Address],
+    report: &mut Report<'_>,
+) -> Vec<Listener> {
+    let listeners = match field.item() {
+        None => vec![(Address::Tcp("127.0.0.1:8080".to_owned()), listen_of("server"))],
+        Some(list) => {
+            if list.value.0.is_empty() {
+                report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
+            }
+            distinct(list, report)
+        }
     };
-    if list.value.0.is_empty() {
-        report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
+    instead(listeners, passed, || field.item().map_or_else(|| listen_of("server"), |list| list.place.clone()))
+}
+
+fn listen_of(table: &str) -> Place {
+    Place::default().child(table).child("listen")
+}
+
+/// The sockets that were passed, if any were, in the place of what the file lists.
+fn instead(listed: Vec<Listener>, passed: &[Address], place: impl Fn() -> Place) -> Vec<Listener> {
+    if passed.is_empty() {
+        return listed;
     }
-    distinct(list, report)
+    passed.iter().map(|address| (address.clone(), place())).collect()
 }
 
 /// The addresses of a list, each of which may stand there once.
@@ -70,11 +88,13 @@ fn same(one: &Address, other: &Address) -> bool {
 /// what it sends.
 pub(in crate::config) fn callback(
     raw: &file::Callback,
+    passed: &[Address],
     proxy: &[Listener],
     admin: &Address,
     report: &mut Report<'_>,
 ) -> Vec<Listener> {
     let listeners = raw.listen.item().map(|list| distinct(list, report)).unwrap_or_default();
+    let listeners = instead(listeners, passed, || listen_of("callback"));
     for (address, place) in &listeners {
         let owner = if taken(proxy, address).is_some() {
             "server.listen"
@@ -93,15 +113,27 @@ pub(in crate::config) fn callback(
 
 /// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay
 /// local.
-pub(in crate::config) fn refuse_strangers(listeners: &[Listener], report: &mut Report<'_>) {
+pub(in crate::config) fn refuse_strangers(listeners: &[Listener], passed: bool, report: &mut Report<'_>) {
     for (address, place) in listeners {
         if !is_local(address) {
+            let what = which(address, passed);
             report.error(
                 place,
-                "can be reached from other machines while there is no [[caller]], expected a [[caller]] with a key, \
-                 a loopback or unix address, or server.anonymous = true to let everybody in",
+                format!(
+                    "{what}can be reached from other machines while there is no [[caller]], expected a [[caller]] \
+                     with a key, a loopback or unix address, or server.anonymous = true to let everybody in"
+                ),
             );
         }
+    }
+}
+
+/// What a problem begins with that the file's own key can't have.
+fn which(address: &Address, passed: bool) -> String {
+    if passed {
+        format!("has no effect, since the socket {address} was passed; that one ")
+    } else {
+        String::new()
     }
 }
 
@@ -217,12 +249,14 @@ pub(in crate::config) fn workers(field: &Field<u64>, report: &mut Report<'_>) ->
 
 pub(in crate::config) fn admin(
     raw: &file::Admin,
+    passed: Option<&Address>,
     listeners: &[Listener],
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> AdminConfig {
     let default = Address::Tcp("127.0.0.1:9090".to_owned());
-    let listen = raw.listen.item().and_then(|item| address(item, report)).unwrap_or(default);
+    let written = raw.listen.item().and_then(|item| address(item, report));
+    let listen = passed.cloned().or(written).unwrap_or(default);
     if let Some(place) = taken(listeners, &listen) {
         let place = raw.listen.item().map_or(place, |item| &item.place);
         report.error(
@@ -230,14 +264,15 @@ pub(in crate::config) fn admin(
             "is an address of both server.listen and admin.listen, expected one of its own for each",
         );
     }
-    if let Some(item) = raw.listen.item()
-        && !is_local(&listen)
-        && matches!(raw.token, Field::Missing)
-    {
+    if !is_local(&listen) && matches!(raw.token, Field::Missing) {
+        let place = raw.listen.item().map_or_else(|| listen_of("admin"), |item| item.place.clone());
+        let what = which(&listen, passed.is_some());
         report.error(
-            &item.place,
-            "can be reached from other machines, so it needs admin.token, expected token = { env = \"NAME\" } \
-             or a loopback or unix address",
+            &place,
+            format!(
+                "{what}can be reached from other machines, so it needs admin.token, expected token = \
+                 {{ env = \"NAME\" }} or a loopback or unix address"
+            ),
         );
     }
     let token = raw.token.item().and_then(|source| {

@@ -6,6 +6,7 @@ pub mod process;
 mod audit;
 mod drain;
 mod files;
+mod held;
 mod idle;
 mod leaving;
 mod log;

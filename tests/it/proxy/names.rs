@@ -60,6 +60,29 @@ async fn a_busy_connection_follows_its_name_to_another_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_dns_is_dead_new_connections_and_token_calls_go_where_the_last_ones_went() {
+    let sandbox = sandbox();
+    let front = Front::before(&sandbox.url()).await;
+    let lead = Lead::default();
+    point(&lead, Some(front.address()));
+    let setup = Setup {
+        upstream: "base_urls = [\"http://wechat.test\"]\npool_age = \"50ms\"".into(),
+        resolver: resolver(&lead),
+        ..Setup::default()
+    };
+    let gate = Gate::before(sandbox, setup).await.settled().await;
+    point(&lead, None);
+    let mut peers = std::collections::HashSet::new();
+    while peers.len() < 3 {
+        gate.sandbox.reset();
+        assert_eq!(gate.get("/cgi-bin/getcallbackip").await.errcode(), 0);
+        peers.insert(gate.only("/cgi-bin/getcallbackip").peer);
+    }
+    gate.sandbox.rotate(crate::harness::APPID);
+    assert_eq!(gate.get("/cgi-bin/getcallbackip").await.errcode(), 0, "the token call too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_leads_back_to_the_proxy_is_refused_as_a_loop() {
     for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
         let lead = Lead::default();

@@ -18,6 +18,7 @@ mod cli;
 mod client;
 mod cluster;
 mod configuration;
+mod degraded;
 mod demo;
 mod key;
 mod lifecycle;

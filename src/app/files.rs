@@ -19,7 +19,7 @@ pub fn most_files(config: &Config) -> u64 {
     let of_requests = most_at_work(config).saturating_mul(2).saturating_add(most_idle(config));
     let pushes = match config.callback.listen.is_empty() {
         true => 0,
-        false => callback::server_options(server.options.drain_timeout).max_connections,
+        false => callback::server_options(&server.options).max_connections,
     };
     let connections =
         [server.options.max_connections, admin_options(&server.options).max_connections, pushes];

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::load::load;
-use super::passed::Passed;
 use super::options::Config;
+use super::passed::Passed;
 use super::reader::problem::Problems;
 use super::reader::secrets::Needed;
 use crate::{pipeline, store, token, upstream};

@@ -193,7 +193,7 @@ mod tests {
             caller::get(address, "/cgi-bin/user/info?openid=alice").await.map(|_| ())
         };
         let ((), entries) = stage.with_a_dead_token(calls).await.expect("answers");
-        assert_eq!(tries.get(), 2);
+        assert!(tries.get() > 1, "the first try has shown nothing");
         let seen: Vec<_> = entries.iter().map(|entry| (&*entry.path, entry.errcode)).collect();
         let call = "/cgi-bin/user/info";
         assert_eq!(seen, [(call, Some(40001)), ("/cgi-bin/stable_token", Some(0)), (call, Some(0))]);

@@ -59,7 +59,7 @@ impl Receiver {
         let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), deliver));
         let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".to_owned())).expect("bound");
         let endpoint = Endpoint(Arc::clone(&callbacks));
-        let options = server_options(Duration::ZERO);
+        let options = server_options(&wxgate::server::Options::default());
         let server = Server::start("callback", vec![listener], options, 1, move |_| endpoint.clone());
         let server = server.expect("started");
         let authority = server.addresses()[0].to_string();

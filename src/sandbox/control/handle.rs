@@ -211,6 +211,11 @@ impl Sandbox {
         self.world.journal().select(path).cloned().collect()
     }
 
+    /// The same, of what came after the entry with this number; 0 for all.
+    pub fn journal_after(&self, seq: u64) -> Vec<Entry> {
+        self.world.journal().select(None).filter(|entry| entry.seq > seq).cloned().collect()
+    }
+
     /// How many fetches, forces and probes there were.
     pub fn counts(&self) -> Counts {
         self.world.journal().counts()

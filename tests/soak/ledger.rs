@@ -140,9 +140,8 @@ impl Inner {
         match &seen.outcome {
             Outcome::Good | Outcome::GivenUp => true,
             Outcome::Wrong(_) => false,
-            Outcome::Wechat(40001 | 42001 | 40014) => {
-                self.met(seen, Duration::ZERO, |harm| harm == Harm::Lag)
-            }
+            // What rejected living tokens isn't believed at once when one has died.
+            Outcome::Wechat(40001 | 42001 | 40014) => self.met(seen, AFTERMATH, |harm| harm == Harm::Lag),
             Outcome::Wechat(_) => self.met(seen, Duration::ZERO, |harm| harm == Harm::Upstream),
             Outcome::Own(code) => match &**code {
                 "quota_exhausted" => seen.what == "limited",

@@ -223,7 +223,7 @@ async fn callers_are_served_while_what_ran_at_the_end_is_awaited_and_then_left_t
     assert_eq!(process.logged("stopped").await["cut_off"], 0);
     let mut next = holder.serve(&place).await;
     assert_eq!(waiting.answer().await.expect("an answer").said(), (200, None, false));
-    assert_eq!(next.access_lines().len(), 1);
+    until(|| "its line", async || next.access_lines().len() == 1).await;
     next.signal("TERM");
     assert_eq!(next.ended().await.code(), Some(0));
 }

@@ -1,6 +1,7 @@
 //! Callers of three replicas on Redis while everything goes wrong at random, and what must hold all the same.
 //!
-//! `SOAK_MINUTES=20 SOAK_SEED=7 cargo test --features otlp --test soak -- --nocapture`; both may be left out. The seed
+//! `SOAK_MINUTES=20 SOAK_SEED=7 cargo test --features otlp --test soak -- --ignored --nocapture`; both may be
+//! left out. The seed
 //! decides what goes wrong, and in which order; how the processes meet it is theirs.
 #![expect(
     clippy::expect_used,
@@ -44,6 +45,7 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs by hand, for as long as is wanted"]
 async fn callers_get_one_answer_each_and_no_post_is_carried_out_twice() {
     let seed = setting("SOAK_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let minutes: f64 = setting("SOAK_MINUTES").unwrap_or(1.0);

@@ -65,7 +65,8 @@ fn fault(random: &mut Rng) -> Fault {
         9 => Action::Silence,
         10 => Action::Gzip,
         11 => Action::Chunked,
-        12 => Action::EarlyAnswer { errcode: 45009 },
+        // No limit of WeChat's, which wxgate would keep to for a while.
+        12 => Action::EarlyAnswer { errcode: 40003 },
         _ => Action::Close,
     };
     let path = match random.u32(..4) {

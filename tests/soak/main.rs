@@ -1,8 +1,7 @@
 //! Callers of three replicas on Redis while everything goes wrong at random, and what must hold all the same.
 //!
 //! `SOAK_MINUTES=20 SOAK_SEED=7 cargo test --features otlp --test soak -- --ignored --nocapture`; both may be
-//! left out. The seed
-//! decides what goes wrong, and in which order; how the processes meet it is theirs.
+//! left out. The seed decides what goes wrong, and in which order; how the processes meet it is theirs.
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -41,6 +41,13 @@ impl<Reason: PartialEq> Patience<Reason> {
             Some((same, since)) if *same == reason => *since,
             _ => {
                 self.since = Some((reason, now));
+                // What is awaited now may have less time than what was awaited before: a timer that
+                // is later than this limit would stand for time that a standstill was given.
+                if let Some(timer) = &mut self.timer
+                    && timer.deadline() > now + limit
+                {
+                    timer.as_mut().reset(now + limit);
+                }
                 now
             }
         };
@@ -78,6 +85,14 @@ mod tests {
             tokio::time::advance(LIMIT + STANDSTILL).await;
         }
         assert!(is_lost(&mut patience));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_given_no_time_is_lost_at_once_however_long_the_wait_before_was() {
+        let mut patience = Patience::new();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(patience.poll_lost("idle", LIMIT, &mut context).is_pending());
+        assert!(patience.poll_lost("last", Duration::ZERO, &mut context).is_ready());
     }
 
     #[tokio::test(start_paused = true)]

@@ -259,10 +259,7 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             self.reading.progress();
             return Poll::Pending;
         };
-        // A deadline that is now would be taken for one that a standstill has put off.
-        if silence != Silence::Last || !limit.is_zero() {
-            ready!(self.reading.poll_lost(silence, limit, context));
-        }
+        ready!(self.reading.poll_lost(silence, limit, context));
         if silence == Silence::Last {
             // As if the caller had ended it: hyper says goodbye, in TLS too.
             self.ended = true;

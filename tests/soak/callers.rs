@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -180,9 +179,4 @@ fn checked(answer: Result<Value, Outcome>, is_ours: impl Fn(&Value) -> bool) -> 
         Ok(body) => Outcome::Wrong(body.to_string()),
         Err(outcome) => outcome,
     }
-}
-
-/// In hex.
-pub fn sha256(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

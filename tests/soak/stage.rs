@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use ring::digest::{SHA256, digest};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
+use wxgate::observe::hex::hex;
 use wxgate::sandbox::{App, AppKind, Fault, Options, Sandbox, Settings, Target};
 
-use crate::callers::{Callers, Doors, KEY, LIMITED, LIMITED_KEY, MESSAGE, sha256};
+use crate::callers::{Callers, Doors, KEY, LIMITED, LIMITED_KEY, MESSAGE};
 use crate::fleet::{Fleet, SECRET};
 use crate::judge::Judge;
 use crate::ledger::{Harm, Ledger};
@@ -315,5 +317,6 @@ impl Stage {
 }
 
 fn caller(name: &str, key: &str) -> String {
-    format!("[[caller]]\nname = \"{name}\"\nkey_sha256 = [\"{}\"]\napps = [\"shop\"]\n", sha256(key))
+    let hash = hex(digest(&SHA256, key.as_bytes()));
+    format!("[[caller]]\nname = \"{name}\"\nkey_sha256 = [\"{hash}\"]\napps = [\"shop\"]\n")
 }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::client::client;
-use crate::lifecycle::process::{Place, get};
+use crate::lifecycle::process::{Place, command, get};
 use crate::redis_server::free_port;
 use crate::until::until;
 
@@ -28,10 +28,7 @@ impl Unread {
         let text = std::fs::read_to_string(place.path("wxgate.toml")).expect("written");
         let of_admin = format!("[admin]\nlisten = \"127.0.0.1:{admin}\"");
         place.write("wxgate.toml", &text.replace("[admin]\nlisten = \"127.0.0.1:0\"", &of_admin));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
-            .args(["serve", "--config", "wxgate.toml"])
-            .current_dir(place.folder.path())
-            .env_clear()
+        let mut child = command(place.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

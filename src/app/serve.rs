@@ -155,7 +155,6 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
         }
     }
     manager.stopping();
-    tracing::info!("draining");
     let (hurry, hurried) = tokio::sync::watch::channel(false);
     let impatient = async {
         signals.end.wait().await;

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use tokio::sync::watch;
@@ -25,6 +27,9 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Drain {
     stage: Cell<Stage>,
+    /// Set for all workers at once, before any of them is woken: who has heard of the end from one
+    /// of them is told by every other too.
+    leaving: Arc<AtomicBool>,
     next: Cell<u64>,
     wakers: RefCell<HashMap<u64, Waker>>,
     /// Connections with a lower number were there when the delay ended.
@@ -47,9 +52,10 @@ pub(super) struct Registration {
 
 impl Drain {
     /// `before` is dropped once nothing is waited for that was there when the delay ended.
-    pub(super) fn new(before: watch::Receiver<()>) -> Self {
+    pub(super) fn new(leaving: Arc<AtomicBool>, before: watch::Receiver<()>) -> Self {
         Self {
             stage: Cell::default(),
+            leaving,
             next: Cell::default(),
             wakers: RefCell::default(),
             after: Cell::default(),
@@ -61,7 +67,7 @@ impl Drain {
 
     /// Answers say that their connection ends.
     pub(super) fn is_leaving(&self) -> bool {
-        self.stage.get() >= Stage::Leaving
+        self.leaving.load(Ordering::Acquire)
     }
 
     /// Nobody new is let in, and who is idle has a moment left.
@@ -126,6 +132,7 @@ impl Drop for Registration {
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+    use std::sync::Arc;
 
     use tokio::sync::watch;
 
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn what_was_there_when_the_delay_ended_is_waited_for_and_nothing_else() {
         let (sender, receiver) = watch::channel(());
-        let drain = Rc::new(Drain::new(receiver));
+        let drain = Rc::new(Drain::new(Arc::default(), receiver));
         let [gone, one, other] = [(); 3].map(|()| drain.register());
         drain.enter(Stage::Leaving);
         one.release();
@@ -153,7 +160,7 @@ mod tests {
     #[test]
     fn where_nobody_is_there_nobody_is_waited_for() {
         let (sender, receiver) = watch::channel(());
-        let drain = Rc::new(Drain::new(receiver));
+        let drain = Rc::new(Drain::new(Arc::default(), receiver));
         drain.enter(Stage::Leaving);
         assert!(!sender.is_closed());
         drain.enter(Stage::Closing);

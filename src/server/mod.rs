@@ -43,6 +43,7 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ use self::worker::{Assignment, End};
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Address>,
+    leaving: Arc<AtomicBool>,
     stage: watch::Sender<Stage>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -114,6 +116,7 @@ impl Server {
         let admission = Arc::new(Admission::new(counts, &options));
         let mut server = Self {
             addresses,
+            leaving: Arc::default(),
             stage,
             ended: Vec::new(),
             threads: Vec::new(),
@@ -130,18 +133,15 @@ impl Server {
             server.ended.push(has_ended);
             let make_handler = Arc::clone(&make_handler);
             let options = options.clone();
-            let (stage, before) = (server.stage.subscribe(), before.subscribe());
+            let end = End {
+                leaving: Arc::clone(&server.leaving),
+                stage: server.stage.subscribe(),
+                before: before.subscribe(),
+            };
             let name = format!("{name}-{index}");
             let signs = server.pulse.add(&name);
             server.threads.push(std::thread::Builder::new().name(name).spawn(move || {
-                worker::run(
-                    move || make_handler(index),
-                    options,
-                    receiver,
-                    End { stage, before },
-                    signs,
-                    ended,
-                )
+                worker::run(move || make_handler(index), options, receiver, end, signs, ended)
             })?);
         }
         let routes = Arc::new(routes);
@@ -186,6 +186,7 @@ impl Server {
 
     /// Answers say from now on that their connection ends; all else stays.
     pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
         self.stage.send_replace(Stage::Leaving);
     }
 

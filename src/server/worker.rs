@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
@@ -24,6 +25,8 @@ pub(super) enum Assignment {
 
 /// How a worker learns of the end, and tells of it.
 pub(super) struct End {
+    /// Whether answers say that their connection ends.
+    pub(super) leaving: Arc<AtomicBool>,
     pub(super) stage: watch::Receiver<Stage>,
     /// Dropped once nothing runs of what was there when the delay ended.
     pub(super) before: watch::Receiver<()>,
@@ -66,8 +69,8 @@ async fn serve<H: Handler>(
     end: End,
     mut signs: Signs,
 ) -> bool {
-    let End { mut stage, before } = end;
-    let drain = Rc::new(Drain::new(before));
+    let End { leaving, mut stage, before } = end;
+    let drain = Rc::new(Drain::new(leaving, before));
     let mut tasks = tokio::task::JoinSet::new();
     let mut open = true;
     loop {

@@ -94,8 +94,11 @@ impl Running {
             }
         };
         let Self { core, proxy, admin, callback } = self;
+        for server in [&proxy, &admin].into_iter().chain(&callback) {
+            server.leave();
+        }
         core.admin.state.draining.send_replace(true);
-        admin.leave();
+        tracing::info!("draining");
         let pushes = async {
             if let Some(callback) = callback {
                 callback.drain_unless(hurried()).await;

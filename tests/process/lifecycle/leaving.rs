@@ -141,7 +141,7 @@ async fn who_waits_to_be_let_in_is_let_in_and_not_reset() {
     place.configure(&format!("listen = [\"127.0.0.1:0\", \"unix:{}\"]", socket.display()), "");
     let mut process = place.serve().await;
     let authority = process.authority().await;
-    process.signal("STOP");
+    process.stand_still().await;
     let (mut tcp, mut unix) = (Vec::new(), Vec::new());
     for number in 0..20 {
         tcp.push(Caller::connect(&authority).await.expect("connected"));

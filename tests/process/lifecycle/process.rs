@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::until::found;
+use crate::until::{found, until};
 use serde_json::Value;
 use wxgate::sandbox::{App, AppKind, Options, Sandbox};
 
@@ -171,6 +171,18 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
         assert!(kill.expect("kill runs").success());
+    }
+
+    /// Stops it where it is: none of its threads moves any more.
+    pub async fn stand_still(&self) {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.id());
+        let stands_still = async || {
+            let threads = std::fs::read_dir(&tasks).expect("it lives");
+            let stat = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat"));
+            threads.filter_map(Result::ok).all(|thread| stat(thread).is_ok_and(|stat| stat.contains(") T ")))
+        };
+        until(|| "that it stands still", stands_still).await;
     }
 
     /// Waits for the end; nothing may have gone to stderr.

@@ -74,7 +74,7 @@ impl LoadBalancer {
         let servers: String = replicas.iter().enumerate().map(server).collect();
         let config = format!(
             "defaults\n    mode http\n    retries 0\n    timeout connect 5s\n    timeout client 30s\n    \
-             timeout server 30s\n\
+             timeout server 30s\n    timeout check 5s\n\
              listen callers\n    bind 127.0.0.1:{port}\n    balance roundrobin\n    \
              option httpchk GET /readyz\n    default-server inter 200ms fall 1 rise 1\n{servers}"
         );

@@ -5,10 +5,11 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::tls::Tls;
 use super::{Address, Peer};
@@ -28,7 +29,7 @@ pub struct Listener {
 #[derive(Debug)]
 enum Bound {
     Tcp(std::net::TcpListener),
-    Unix { listener: std::os::unix::net::UnixListener, unlink: Option<UnlinkOnDrop> },
+    Unix { unlink: Option<UnlinkOnDrop>, listener: std::os::unix::net::UnixListener },
 }
 
 /// Why an address can't be listened on.
@@ -72,13 +73,34 @@ impl Accepted {
     }
 }
 
+/// Removes a socket's file. To be dropped before the socket: while that lives, no other file gets its
+/// number.
 #[derive(Debug)]
-pub(super) struct UnlinkOnDrop(PathBuf);
+pub(super) struct UnlinkOnDrop {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl UnlinkOnDrop {
+    /// The file that is there now.
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let file = file_at(&path)?;
+        Ok(Self { path, file })
+    }
+}
 
 impl Drop for UnlinkOnDrop {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        // Somebody may have put another in its place.
+        if file_at(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Which file that is: its device and its number.
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
 impl Listener {
@@ -130,7 +152,7 @@ impl Listener {
         let address = listener.local_addr()?;
         let name = || Some(format!("@{}", String::from_utf8_lossy(address.as_abstract_name()?)).into());
         let path = address.as_pathname().map(PathBuf::from).or_else(name).unwrap_or_default();
-        let bound = Bound::Unix { listener, unlink: None };
+        let bound = Bound::Unix { unlink: None, listener };
         Ok(Self { bound, address: Address::Unix(path), tls: None, held: true })
     }
 
@@ -155,7 +177,7 @@ impl Listener {
         Ok(match self.bound {
             Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, self.tls),
             Bound::Unix { listener, unlink } => {
-                Accepting::Unix { listener: tokio::net::UnixListener::from_std(listener)?, unlink }
+                Accepting::Unix { unlink, listener: tokio::net::UnixListener::from_std(listener)? }
             }
         })
     }
@@ -164,7 +186,7 @@ impl Listener {
 /// A listener on the acceptor's runtime.
 pub(super) enum Accepting {
     Tcp(tokio::net::TcpListener, Option<Tls>),
-    Unix { listener: tokio::net::UnixListener, unlink: Option<UnlinkOnDrop> },
+    Unix { unlink: Option<UnlinkOnDrop>, listener: tokio::net::UnixListener },
 }
 
 /// A listener that is about to close: connections that the kernel holds ready for it would be reset.
@@ -189,7 +211,7 @@ impl Accepting {
     pub(super) fn into_queue(self) -> io::Result<Queue> {
         Ok(match self {
             Self::Tcp(listener, tls) => Queue::Tcp(listener.into_std()?, tls),
-            Self::Unix { listener, unlink } => {
+            Self::Unix { unlink, listener } => {
                 drop(unlink);
                 Queue::Unix(listener.into_std()?)
             }
@@ -251,12 +273,23 @@ fn bind_tcp(authority: &str) -> io::Result<Bound> {
 fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     use std::os::unix::fs::FileTypeExt;
     let is_socket = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_socket());
-    if is_socket && UnixStream::connect(&path).is_err() {
+    if is_socket && is_stale(&path)? {
         std::fs::remove_file(&path)?;
     }
     let listener = std::os::unix::net::UnixListener::bind(&path)?;
+    let unlink = Some(UnlinkOnDrop::of(path)?);
     listener.set_nonblocking(true)?;
-    Ok(Bound::Unix { listener, unlink: Some(UnlinkOnDrop(path)) })
+    Ok(Bound::Unix { unlink, listener })
+}
+
+/// Whether nobody has a socket open any more. One that is of another kind, whose queue is full or that
+/// is closed to us is somebody's.
+fn is_stale(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Else a full queue would be waited for.
+    socket.set_nonblocking(true)?;
+    let connected = socket.connect(&SockAddr::unix(path)?);
+    Ok(connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 impl fmt::Display for Address {

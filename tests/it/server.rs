@@ -1,10 +1,14 @@
 //! How connections are treated, whatever answers on them.
 
+use std::io;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -138,4 +142,55 @@ async fn a_worker_whose_thread_is_held_gives_no_sign_of_life_and_the_others_do()
     server.drain().await;
     pulse.ask();
     assert_eq!(moved(), 2, "who has ended isn't silent");
+}
+
+/// What a bind to a unix socket's path says that is somebody's.
+fn in_use(path: &Path) {
+    let error = Listener::bind(&Address::Unix(path.to_owned())).expect_err("it is somebody's");
+    assert!(error.to_string().ends_with("the address is in use by another process"), "{error}");
+}
+
+#[test]
+fn a_unix_socket_that_somebody_has_open_stays_though_nobody_can_connect_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sock");
+    let datagrams = UnixDatagram::bind(&path).expect("bound");
+    in_use(&path);
+    let sender = UnixDatagram::unbound().expect("a socket");
+    sender.send_to(b"x", &path).expect("it is still there");
+    drop(datagrams);
+
+    // Its queue is full.
+    let path = folder.path().join("full");
+    let address = SockAddr::unix(&path).expect("an address");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    listener.bind(&address).expect("bound");
+    listener.listen(0).expect("it listens");
+    let mut waiting = Vec::new();
+    loop {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        socket.set_nonblocking(true).expect("set");
+        match socket.connect(&address) {
+            Ok(()) => waiting.push(socket),
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                break;
+            }
+        }
+    }
+    in_use(&path);
+    drop(listener);
+    drop(Listener::bind(&Address::Unix(path.clone())).expect("a stale one is replaced"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_unix_socket_that_took_the_place_of_ours_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sock");
+    let ours = Listener::bind(&Address::Unix(path.clone())).expect("bound");
+    std::fs::remove_file(&path).expect("it is there");
+    let _theirs = UnixListener::bind(&path).expect("bound");
+    drop(ours);
+    UnixStream::connect(&path).expect("it is still there");
 }

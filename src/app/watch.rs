@@ -1,5 +1,5 @@
-//! Watches that every worker moves. One that is stuck serves nobody, and its callers wait in vain:
-//! the process ends, so that whoever started it starts it anew.
+//! Watches that every worker moves. One that is stuck, or ended before its time, serves nobody, and its
+//! callers wait in vain: the process ends, so that whoever started it starts it anew.
 
 use std::time::Duration;
 
@@ -47,13 +47,19 @@ pub(super) async fn stuck(pulses: &[Pulse], watchdog: Option<Duration>, mut well
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::net::TcpStream;
+    use std::sync::{Arc, mpsc};
+    use std::thread::yield_now;
     use std::time::Duration;
 
+    use parking_lot::Mutex;
+    use tokio::runtime::Builder;
     use tokio::task::JoinSet;
     use tokio::time::{Instant, advance, timeout};
 
     use super::{PACE, STUCK, stuck};
-    use crate::server::{Pulse, Signs};
+    use crate::server::{Address, Handler, Listener, Options, Peer, Pulse, Request, Response, Server, Signs};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -85,13 +91,72 @@ mod tests {
         for (watchdog, least, most) in [(None, 0, 0), (Some(60), 75, 77), (Some(1), 2399, 2402)] {
             let mut pulse = Pulse::new();
             let _work = working([pulse.add("worker-0"), pulse.add("worker-1")]);
-            drop(pulse.add("worker-2"));
+            pulse.add("worker-2").end();
             let mut well = 0;
             let pulses = [pulse];
             let watched = stuck(&pulses, watchdog.map(Duration::from_secs), || well += 1);
             timeout(600 * SECOND, watched).await.expect_err("nobody is stuck");
             assert!((least..=most).contains(&well), "{watchdog:?}: {well}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_ended_by_itself_is_named_too() {
+        let mut pulse = Pulse::new();
+        let _work = working([pulse.add("worker-0")]);
+        drop(pulse.add("worker-1"));
+        let pulses = [pulse];
+        let name = timeout(600 * SECOND, stuck(&pulses, None, || ())).await.expect("one has ended");
+        assert_eq!(name, "worker-1");
+    }
+
+    /// Tells which worker it holds, and holds it until it is told to go on.
+    struct Holds {
+        worker: usize,
+        told: mpsc::Sender<usize>,
+        go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl Handler for Holds {
+        async fn handle(&self, _: Request, _: Peer) -> Response {
+            self.told.send(self.worker).expect("awaited");
+            let _ = self.go_on.lock().recv();
+            Response::default()
+        }
+    }
+
+    #[test]
+    fn a_worker_whose_thread_is_held_is_named_and_no_other() {
+        let outside = Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let (told, held) = mpsc::channel();
+        let (let_go, go_on) = mpsc::channel();
+        let go_on = Arc::new(Mutex::new(go_on));
+        let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".into())).expect("a port");
+        let entered = outside.enter();
+        let made = move |worker| Holds { worker, told: told.clone(), go_on: Arc::clone(&go_on) };
+        let server = Server::start("worker", vec![listener], Options::default(), 2, made).expect("workers");
+        drop(entered);
+        let mut stream = TcpStream::connect(server.addresses()[0].to_string()).expect("connected");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+        let worker = held.recv().expect("one is held");
+
+        // The watch has a clock of its own, which waits for the other worker.
+        let clock =
+            Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let pulses = [server.pulse()];
+        let (name, after) = clock.block_on(async {
+            let (began, mut watch) = (Instant::now(), Box::pin(stuck(&pulses, None, || ())));
+            loop {
+                if let Ok(name) = timeout(PACE / 2, &mut watch).await {
+                    return (name, began.elapsed());
+                }
+                while pulses[0].moved().all(|(_, moved)| !moved) {
+                    yield_now();
+                }
+            }
+        });
+        assert_eq!((name, after), (format!("worker-{worker}"), STUCK));
+        let_go.send(()).expect("it is held");
     }
 
     #[tokio::test(start_paused = true)]

@@ -42,8 +42,8 @@ mod worker;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ impl Server {
     /// tokio runtime, which runs the acceptor.
     ///
     /// # Errors
-    /// If a thread can't be started or a listener can't be watched.
+    /// If a thread can't be started, ends at once, or a listener can't be watched.
     pub fn start<H: Handler>(
         name: &str,
         listeners: Vec<Listener>,
@@ -125,11 +125,13 @@ impl Server {
             drain_delay: options.drain_delay,
             drain_timeout: options.drain_timeout,
         };
-        let mut routes = Vec::new();
+        let (mut routes, mut begun) = (Vec::new(), Vec::new());
         for index in 0..workers.max(1) {
             let (assignments, receiver) = mpsc::unbounded_channel();
+            let (begins, has_begun) = std_mpsc::channel();
             let (ended, has_ended) = oneshot::channel();
             routes.push(assignments);
+            begun.push(has_begun);
             server.ended.push(has_ended);
             let make_handler = Arc::clone(&make_handler);
             let options = options.clone();
@@ -137,12 +139,16 @@ impl Server {
                 leaving: Arc::clone(&server.leaving),
                 stage: server.stage.subscribe(),
                 before: before.subscribe(),
+                ended,
             };
             let name = format!("{name}-{index}");
             let signs = server.pulse.add(&name);
             server.threads.push(std::thread::Builder::new().name(name).spawn(move || {
-                worker::run(move || make_handler(index), options, receiver, end, signs, ended)
+                worker::run(move || make_handler(index), options, receiver, begins, end, signs)
             })?);
+        }
+        for worker in begun {
+            worker.recv().map_err(|_| io::Error::other("a worker ended at once"))??;
         }
         let routes = Arc::new(routes);
         for (held, listener) in listeners {
@@ -305,9 +311,13 @@ impl Acceptor {
     fn assign(&self, accepted: Accepted, turn: usize) {
         let workers = self.admission.workers();
         let count = workers.len();
-        let fewest =
-            (0..count).map(|step| turn.wrapping_add(step) % count).min_by_key(|at| workers[*at].get());
-        let Some((worker, route)) = fewest.and_then(|at| Some((at, self.routes.get(at)?))) else { return };
+        let open = |at: usize| {
+            // One that has ended would always have the fewest.
+            let route = self.routes.get(at).filter(|route| !route.is_closed())?;
+            Some((at, route))
+        };
+        let turns = (0..count).filter_map(|step| open(turn.wrapping_add(step) % count));
+        let Some((worker, route)) = turns.min_by_key(|(at, _)| workers[*at].get()) else { return };
         let peer = accepted.peer();
         let assignment = match self.admission.admit(worker, peer) {
             Ok(place) => Assignment::Served { accepted, place, held: self.before.is_some() },

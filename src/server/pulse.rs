@@ -41,8 +41,8 @@ impl Pulse {
         self.asked.send_modify(|asked| *asked += 1);
     }
 
-    /// Each worker's name, and whether it has moved since it was asked last. One that has ended
-    /// never counts as silent.
+    /// Each worker's name, and whether it has moved since it was asked last. One that has ended with
+    /// its server never counts as silent; one that has ended by itself always does.
     pub fn moved(&self) -> impl Iterator<Item = (&str, bool)> {
         let asked = *self.asked.borrow();
         self.workers
@@ -59,10 +59,9 @@ impl Signs {
         }
         self.answered.store(*self.asked.borrow_and_update(), Ordering::Relaxed);
     }
-}
 
-impl Drop for Signs {
-    fn drop(&mut self) {
+    /// None is to be expected from now on: the worker ends with its server.
+    pub(crate) fn end(self) {
         self.answered.store(u64::MAX, Ordering::Relaxed);
     }
 }
@@ -74,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_has_moved_once_it_answered_what_was_asked_last() {
         let mut pulse = Pulse::new();
-        let (mut one, two) = (pulse.add("worker-0"), pulse.add("worker-1"));
+        let (mut one, mut two) = (pulse.add("worker-0"), pulse.add("worker-1"));
         let moved = |pulse: &Pulse| pulse.moved().map(|(_, moved)| moved).collect::<Vec<_>>();
         assert_eq!(moved(&pulse), [true, true], "nobody asked");
         pulse.ask();
@@ -83,7 +82,16 @@ mod tests {
         one.answer().await;
         assert_eq!(moved(&pulse), [true, false]);
         pulse.ask();
-        drop(two);
+        two.answer().await;
         assert_eq!(pulse.moved().collect::<Vec<_>>(), [("worker-0", false), ("worker-1", true)]);
+    }
+
+    #[test]
+    fn a_worker_that_ended_with_its_server_is_not_silent_and_one_that_ended_by_itself_is() {
+        let mut pulse = Pulse::new();
+        pulse.add("worker-0").end();
+        drop(pulse.add("worker-1"));
+        pulse.ask();
+        assert_eq!(pulse.moved().collect::<Vec<_>>(), [("worker-0", true), ("worker-1", false)]);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc as std_mpsc};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
@@ -30,35 +30,37 @@ pub(super) struct End {
     pub(super) stage: watch::Receiver<Stage>,
     /// Dropped once nothing runs of what was there when the delay ended.
     pub(super) before: watch::Receiver<()>,
+    /// Told when no connection is left, or dropped when they were cut off.
+    pub(super) ended: oneshot::Sender<()>,
 }
 
-/// Runs a worker to its end; `ended` resolves when no connection is left, or is dropped when they
-/// were cut off.
+/// Runs a worker to its end; `begun` is told whether it can.
 pub(super) fn run<H: Handler>(
     handler: impl FnOnce() -> H,
     options: Options,
     assignments: mpsc::UnboundedReceiver<Assignment>,
+    begun: std_mpsc::Sender<io::Result<()>>,
     end: End,
     signs: Signs,
-    ended: oneshot::Sender<()>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a worker could not start");
+            let _ = begun.send(Err(error));
             return;
         }
     };
     let local = LocalSet::new();
     let finished = local.block_on(&runtime, async {
         let handler = Rc::new(handler());
+        let _ = begun.send(Ok(()));
         let serving = serve(handler, Rc::new(options), assignments, end, signs);
         // A task of its own, since `block_on` polls what it is given whenever any task of the
         // worker was woken.
         tokio::task::spawn_local(serving).await
     });
-    if finished.unwrap_or(false) {
-        let _ = ended.send(());
+    if let Err(error) = finished {
+        tracing::error!(error = &error as &dyn std::error::Error, "a worker ended by itself");
     }
 }
 
@@ -68,12 +70,12 @@ async fn serve<H: Handler>(
     mut assignments: mpsc::UnboundedReceiver<Assignment>,
     end: End,
     mut signs: Signs,
-) -> bool {
-    let End { leaving, mut stage, before } = end;
+) {
+    let End { leaving, mut stage, before, ended } = end;
     let drain = Rc::new(Drain::new(leaving, before));
     let mut tasks = tokio::task::JoinSet::new();
     let mut open = true;
-    loop {
+    let finished = loop {
         tokio::select! {
             assignment = assignments.recv(), if open => {
                 let handler = Rc::clone(&handler);
@@ -101,14 +103,21 @@ async fn serve<H: Handler>(
                 let now = if changed.is_err() { Stage::Stopped } else { *stage.borrow_and_update() };
                 match now {
                     Stage::Serving | Stage::Leaving | Stage::Closing => drain.enter(now),
-                    Stage::Stopped => return tasks.is_empty(),
+                    Stage::Stopped => break tasks.is_empty(),
                 }
             }
             () = signs.answer() => {}
         }
         if !open && tasks.is_empty() {
-            return true;
+            break true;
         }
+    };
+    // The acceptors may have ended by themselves, and then nobody is served any more.
+    if *stage.borrow() >= Stage::Closing || stage.has_changed().is_err() {
+        signs.end();
+    }
+    if finished {
+        let _ = ended.send(());
     }
 }
 

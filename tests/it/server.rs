@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -141,7 +142,73 @@ async fn a_worker_whose_thread_is_held_gives_no_sign_of_life_and_the_others_do()
     until(|| "signs of both", async || moved() == 2).await;
     server.drain().await;
     pulse.ask();
-    assert_eq!(moved(), 2, "who has ended isn't silent");
+    assert_eq!(moved(), 2, "who has ended with the server isn't silent");
+}
+
+/// Ends the worker that gets the first request, by what no request of a real handler leaves behind.
+struct Fatal(Arc<AtomicBool>);
+
+/// Panics when somebody lets it go, which is outside of the request that it comes from.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("for the test");
+    }
+}
+
+impl Handler for Fatal {
+    async fn handle(&self, _: Request, _: Peer) -> Response {
+        if !self.0.swap(true, Ordering::Relaxed) {
+            std::panic::panic_any(Bomb);
+        }
+        Response::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ended_by_itself_gets_nobody_and_gives_no_sign_of_life() {
+    let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".into())).expect("a port");
+    let over = Arc::<AtomicBool>::default();
+    let made = move |_| Fatal(Arc::clone(&over));
+    let server = Server::start("test", vec![listener], Options::default(), 2, made).expect("workers");
+    let address = server.addresses()[0].to_string();
+    let answered = async || {
+        let mut stream = TcpStream::connect(&address).await.expect("connected");
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("sent");
+        let mut answer = Vec::new();
+        let _ = timeout(LOST, stream.read_to_end(&mut answer)).await.expect("an end");
+        !answer.is_empty()
+    };
+    assert!(!answered().await, "its worker is gone");
+    let pulse = server.pulse();
+    let moved = || pulse.moved().filter(|(_, moved)| *moved).count();
+    pulse.ask();
+    until(|| "a sign of the other", async || moved() >= 1).await;
+    let mut together = 0;
+    let served = async || {
+        together = if answered().await { together + 1 } else { 0 };
+        together == 20
+    };
+    until(|| "twenty answers without a gap", served).await;
+    pulse.ask();
+    until(|| "a sign of the other", async || moved() >= 1).await;
+    assert_eq!(moved(), 1);
+    server.drain().await;
+    assert_eq!(moved(), 1, "it didn't end with the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_worker_ends_at_once_does_not_start() {
+    let address = Address::Tcp("127.0.0.1:0".into());
+    let listener = Listener::bind(&address).expect("a port");
+    let made = |worker| {
+        assert_eq!(worker, 0, "for the test");
+        Reader { pause: Duration::ZERO }
+    };
+    let failed = Server::start("test", vec![listener], Options::default(), 2, made).expect_err("one ended");
+    assert_eq!(failed.to_string(), "a worker ended at once");
 }
 
 /// What a bind to a unix socket's path says that is somebody's.

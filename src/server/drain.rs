@@ -16,8 +16,11 @@ pub(super) enum Stage {
     Serving,
     /// All is served, and answers say that their connection ends.
     Leaving,
-    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left.
+    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left. Where the
+    /// listener is held, others are let in as long as something is waited for.
     Closing,
+    /// Nobody is let in any more, so that who was let in last has time too.
+    Full,
     /// Whatever still runs is cut off.
     Stopped,
 }
@@ -84,7 +87,8 @@ impl Drain {
 
     /// Goes on to `stage`.
     pub(super) fn enter(&self, stage: Stage) {
-        if stage == Stage::Closing && !self.is_closing() {
+        // One stage may have been missed.
+        if stage >= Stage::Closing && !self.is_closing() {
             self.after.set(self.next.get());
             self.awaited.set(self.open.get());
             self.tell();
@@ -154,6 +158,18 @@ mod tests {
         drop(one);
         assert!(!sender.is_closed(), "one is waited for");
         drop(other);
+        assert!(sender.is_closed());
+    }
+
+    #[test]
+    fn a_stage_may_be_missed() {
+        let (sender, receiver) = watch::channel(());
+        let drain = Rc::new(Drain::new(Arc::default(), receiver));
+        let one = drain.register();
+        drain.enter(Stage::Full);
+        assert!(drain.is_closing() && !sender.is_closed(), "one is waited for");
+        drain.enter(Stage::Stopped);
+        drop(one);
         assert!(sender.is_closed());
     }
 

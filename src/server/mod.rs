@@ -197,7 +197,8 @@ impl Server {
     }
 
     /// Leaves, and after the drain delay lets in who waits for it, and nobody else; what runs then
-    /// finishes within the drain timeout, or is cut off.
+    /// finishes within the drain timeout, or is cut off. A listener that somebody else holds too is
+    /// served while there is something to wait for, but for half of the timeout at most.
     pub async fn drain(self) -> Drained {
         self.drain_unless(std::future::pending()).await
     }
@@ -219,9 +220,15 @@ impl Server {
                 let _ = ended.await;
             }
         };
+        let (stage, half) = (&self.stage, self.drain_timeout / 2);
+        let out_of_time = async {
+            tokio::time::sleep(half).await;
+            stage.send_replace(Stage::Full);
+            tokio::time::sleep(self.drain_timeout.saturating_sub(half)).await;
+        };
         let in_time = tokio::select! {
             () = all => true,
-            () = tokio::time::sleep(self.drain_timeout) => false,
+            () = out_of_time => false,
             () = hurry => false,
         };
         self.stop(in_time).await
@@ -276,7 +283,7 @@ impl Acceptor {
     }
 
     /// Waits until nobody is let in any more. While a process ends that another one follows, who
-    /// comes is served as long as there is something to wait for anyway.
+    /// comes is served as long as there is something to wait for anyway, unless little time is left.
     async fn is_over(&self, stage: &mut watch::Receiver<Stage>) {
         if stage.wait_for(|stage| *stage >= Stage::Closing).await.is_err() {
             return;
@@ -284,7 +291,7 @@ impl Acceptor {
         if let Some(before) = &self.before {
             tokio::select! {
                 () = before.closed() => {}
-                _ = stage.wait_for(|stage| *stage == Stage::Stopped) => {}
+                _ = stage.wait_for(|stage| *stage >= Stage::Full) => {}
             }
         }
     }

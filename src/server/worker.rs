@@ -102,7 +102,7 @@ async fn serve<H: Handler>(
             changed = stage.changed() => {
                 let now = if changed.is_err() { Stage::Stopped } else { *stage.borrow_and_update() };
                 match now {
-                    Stage::Serving | Stage::Leaving | Stage::Closing => drain.enter(now),
+                    Stage::Serving | Stage::Leaving | Stage::Closing | Stage::Full => drain.enter(now),
                     Stage::Stopped => break tasks.is_empty(),
                 }
             }

@@ -17,7 +17,7 @@ use wxgate::sandbox::{Action, Fault};
 use super::caller::Caller;
 use super::process::{Place, Process};
 use super::stops;
-use crate::until::until;
+use crate::until::{LOST, until};
 
 const INFO: &str = "/cgi-bin/user/info?openid=o1";
 const SLOW: &str = "/cgi-bin/user/get";
@@ -223,8 +223,8 @@ async fn callers_are_served_while_what_ran_at_the_end_is_awaited_and_then_left_t
     assert_eq!(next.ended().await.code(), Some(0));
 }
 
-/// Calls until told otherwise; how often. Every other caller keeps its connection.
-async fn call(authority: String, keeps: bool, over: Arc<AtomicBool>) -> usize {
+/// Calls until told otherwise, and gives up after `patience`; how often.
+async fn call(authority: String, keeps: bool, patience: Duration, over: Arc<AtomicBool>) -> usize {
     let (mut calls, mut kept) = (0, None);
     while !over.load(Ordering::Relaxed) {
         let known: Option<Caller> = kept.take();
@@ -237,7 +237,7 @@ async fn call(authority: String, keeps: bool, over: Arc<AtomicBool>) -> usize {
             (caller, answer)
         };
         let (caller, answer) =
-            timeout(PATIENCE, called).await.unwrap_or_else(|_| panic!("given up after {calls} calls"));
+            timeout(patience, called).await.unwrap_or_else(|_| panic!("given up after {calls} calls"));
         let answer = answer.unwrap_or_else(|| panic!("no answer after {calls} calls"));
         assert_eq!(answer.head.status, 200, "{answer:?}");
         calls += 1;
@@ -247,6 +247,38 @@ async fn call(authority: String, keeps: bool, over: Arc<AtomicBool>) -> usize {
         sleep(Duration::from_millis(fastrand::u64(5..40))).await;
     }
     calls
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_shortly_before_the_drain_is_cut_off_is_left_to_the_next_process() {
+    let place = Place::new();
+    place.configure("drain_timeout = \"2s\"", "");
+    let (proxy, at) = tcp("127.0.0.1:0");
+    let holder = Holder::default().hold("wxgate.socket", &proxy);
+    let mut process = holder.serve(&place).await;
+    place.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
+    // So that each caller has a request under way at any time.
+    place.sandbox.fault(Fault::new(Action::Latency { milliseconds: 200 }).path("/cgi-bin/user/info"));
+    let mut silent = Caller::connect(&at).await.expect("connected");
+    silent.ask(SLOW).await;
+    place.sandbox.arrived(SLOW, 1).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut callers = JoinSet::new();
+    for number in 0..10 {
+        callers.spawn(call(at.clone(), number % 2 == 0, LOST, Arc::clone(&over)));
+    }
+    until(|| "some calls", async || process.access_lines().len() > 10).await;
+    process.signal("TERM");
+    // It warns that drain_timeout is shorter than WeChat may take.
+    assert_eq!(process.ended_with_stderr().await.0.code(), Some(0));
+    assert_eq!(process.logged("stopped").await["cut_off"], 1);
+    assert!(silent.answer().await.is_none());
+    let mut next = holder.serve(&place).await;
+    until(|| "some calls", async || next.access_lines().len() > 20).await;
+    over.store(true, Ordering::Relaxed);
+    callers.join_all().await;
+    next.signal("TERM");
+    assert_eq!(next.ended_with_stderr().await.0.code(), Some(0));
 }
 
 /// An upload that takes ten seconds.
@@ -267,7 +299,7 @@ async fn restarts_with_uploads_under_way_fail_nobody() {
     let over = Arc::new(AtomicBool::new(false));
     let mut callers = JoinSet::new();
     for number in 0..10 {
-        callers.spawn(call(at.clone(), number % 2 == 0, Arc::clone(&over)));
+        callers.spawn(call(at.clone(), number % 2 == 0, PATIENCE, Arc::clone(&over)));
     }
     for _ in 0..stops() {
         let mut uploads = JoinSet::new();

@@ -75,6 +75,7 @@ pub struct Server {
     addresses: Vec<Address>,
     leaving: Arc<AtomicBool>,
     stage: watch::Sender<Stage>,
+    before: Arc<Before>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
     admission: Arc<Admission>,
@@ -82,6 +83,9 @@ pub struct Server {
     drain_delay: Duration,
     drain_timeout: Duration,
 }
+
+/// Closed once nothing runs of what was there when the delay ended.
+type Before = watch::Sender<()>;
 
 /// How a drain went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +110,38 @@ impl Server {
         workers: usize,
         make_handler: impl Fn(usize) -> H + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::launch(Arc::new(Before::new(())), name, listeners, options, workers, make_handler)
+    }
+
+    /// The same, for another server that is to end together with this one: the next process begins when
+    /// both have ended, so until nothing of either is waited for, both serve the listeners that it goes
+    /// on with.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_beside<H: Handler>(
+        &self,
+        name: &str,
+        listeners: Vec<Listener>,
+        options: Options,
+        workers: usize,
+        make_handler: impl Fn(usize) -> H + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::launch(Arc::clone(&self.before), name, listeners, options, workers, make_handler)
+    }
+
+    fn launch<H: Handler>(
+        before: Arc<Before>,
+        name: &str,
+        listeners: Vec<Listener>,
+        options: Options,
+        workers: usize,
+        make_handler: impl Fn(usize) -> H + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
         let accepting = |listener: Listener| Ok((listener.is_held(), listener.into_accepting()?));
         let listeners = listeners.into_iter().map(accepting).collect::<io::Result<Vec<_>>>()?;
         let (stage, _) = watch::channel(Stage::Serving);
-        let before = Arc::new(watch::Sender::new(()));
         let make_handler = Arc::new(make_handler);
         let counts: Vec<_> = (0..workers.max(1)).map(|_| Arc::new(Count::default())).collect();
         let admission = Arc::new(Admission::new(counts, &options));
@@ -118,6 +149,7 @@ impl Server {
             addresses,
             leaving: Arc::default(),
             stage,
+            before: Arc::clone(&before),
             ended: Vec::new(),
             threads: Vec::new(),
             admission: Arc::clone(&admission),
@@ -256,9 +288,8 @@ struct Acceptor {
     /// Connections so far, so that workers with as few take turns.
     turn: usize,
     failed: Repeated,
-    /// Closed once nothing runs of what was there when the delay ended; of a listener that somebody
-    /// else holds too.
-    before: Option<Arc<watch::Sender<()>>>,
+    /// Of a listener that somebody else holds too.
+    before: Option<Arc<Before>>,
 }
 
 impl Acceptor {

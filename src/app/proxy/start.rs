@@ -207,7 +207,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     } else {
         let endpoint = callback::Endpoint(callbacks);
         let options = callback::server_options(&config.server.options);
-        let started = Server::start("callback", callback_listeners, options, 1, move |_| endpoint.clone());
+        let make_endpoint = move |_| endpoint.clone();
+        let started = proxy.start_beside("callback", callback_listeners, options, 1, make_endpoint);
         Some(started.map_err(StartError::Thread)?)
     };
     state.listeners.store(Arc::new(addresses));

@@ -281,6 +281,35 @@ async fn who_comes_shortly_before_the_drain_is_cut_off_is_left_to_the_next_proce
     assert_eq!(next.ended_with_stderr().await.0.code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_are_taken_as_long_as_a_caller_is_awaited() {
+    let place = Place::new();
+    place.configure("", "");
+    let ((proxy, at), (callback, callback_at)) = (tcp("127.0.0.1:0"), tcp("127.0.0.1:0"));
+    let holder = Holder::default().hold("wxgate.socket", &proxy).hold("callback", &callback);
+    let mut process = holder.serve(&place).await;
+    let (head, body) =
+        ("POST /cgi-bin/user/info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n", "{}");
+    let mut awaited = Caller::connect(&at).await.expect("connected");
+    awaited.send(head.as_bytes()).await;
+    let mut idle = Caller::connect(&callback_at).await.expect("connected");
+    assert_eq!(idle.get("/").await.expect("an answer").said(), (404, None, false));
+    process.signal("TERM");
+    process.logged("draining").await;
+    // The delay is over, and nobody at the callback address is awaited any more.
+    assert!(timeout(LOST, idle.answer()).await.expect("closed").is_none());
+    for (at, path, status) in [(&callback_at, "/", 404), (&at, INFO, 200)] {
+        let mut new = Caller::connect(at).await.expect("connected");
+        let answer = timeout(LOST, new.get(path)).await.expect("somebody is there").expect("an answer");
+        assert_eq!(answer.said(), (status, None, true), "{path}");
+    }
+    awaited.send(body.as_bytes()).await;
+    assert_eq!(awaited.answer().await.expect("an answer").said(), (200, None, true));
+    // It warns that the callback takes no pushes.
+    assert_eq!(process.ended_with_stderr().await.0.code(), Some(0));
+    assert_eq!(process.logged("stopped").await["cut_off"], 0);
+}
+
 /// An upload that takes ten seconds.
 async fn upload(authority: String) {
     let mut caller = Caller::connect(&authority).await.expect("connected");

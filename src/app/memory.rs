@@ -12,6 +12,8 @@ const BASE: u64 = 64 << 20;
 const WORKER: u64 = 16 << 20;
 /// Connections to the admin address.
 const ADMIN_CONNECTIONS: usize = 256;
+/// The longest that the end waits for somebody there.
+const ADMIN_DRAIN: Duration = Duration::from_secs(2);
 /// What lies with the allocator: pieces between others, and what was given back. In hundredths.
 const ALLOCATOR: u64 = 15;
 
@@ -32,12 +34,13 @@ pub(super) fn most_idle(config: &Config) -> u64 {
 }
 
 /// How the admin address treats connections. Few people look at it, so that its connections take
-/// little. It ends last, and nobody waits for who is idle there.
+/// little. It ends last: nobody waits for who is idle there, and for others not long.
 pub(super) fn admin_options(options: &server::Options) -> server::Options {
     server::Options {
         max_connections: options.max_connections.min(ADMIN_CONNECTIONS),
         drain_delay: Duration::ZERO,
         drain_idle: Duration::ZERO,
+        drain_timeout: options.drain_timeout.min(ADMIN_DRAIN),
         ..options.clone()
     }
 }

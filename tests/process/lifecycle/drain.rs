@@ -4,6 +4,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use wxgate::sandbox::{Action, Fault};
 
+use super::caller::Caller;
 use super::process::{Place, get};
 use crate::client::client;
 
@@ -68,6 +69,21 @@ async fn what_outlasts_the_drain_is_cut_off_and_the_exit_is_a_good_one() {
     assert_eq!(process.logged("stopped").await["cut_off"], 1);
     let lines = process.access_lines();
     assert_eq!((lines.len(), &lines[0]["path"]), (1, &SLOW.into()), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_at_the_admin_address_holds_the_end_up_for_long() {
+    let place = Place::new();
+    place.configure("drain_timeout = \"10m\"\nhead_timeout = \"10m\"", "");
+    let mut process = place.serve().await;
+    let admin = process.logged("admin listening").await["address"].as_str().expect("one").to_owned();
+    let mut dawdler = Caller::connect(&admin).await.expect("connected");
+    // So that it has a worker before its next one.
+    assert_eq!(dawdler.get("/healthz").await.expect("an answer").head.status, 200);
+    dawdler.send(b"GET /healthz HTTP/1.1\r\n").await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+    assert!(dawdler.answer().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

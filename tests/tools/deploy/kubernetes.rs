@@ -1,5 +1,7 @@
 //! What holds for every way to run it in Kubernetes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::form::{bytes, forms, list, rendered};
@@ -148,12 +150,15 @@ fn ports_are_those_that_wxgate_listens_on() {
 fn requests_may_end_before_the_pod_does() {
     for form in forms() {
         let container = form.container();
-        let options = form.config().server.options;
+        let config = form.config();
+        let options = &config.server.options;
         // Nobody comes to a sidecar from outside: it ends after the service.
         let delay = if form.is_sidecar() { 0 } else { 5 };
         assert_eq!(options.drain_delay.as_secs(), delay, "{}", form.name);
         let grace = form.pod()["terminationGracePeriodSeconds"].as_u64().expect("a number");
-        let needed = options.drain_delay + options.drain_idle + options.drain_timeout;
+        // Behind the drain: a token call, somebody at the admin address, traces, and twice a log that nobody reads.
+        let behind = config.token.fetch_timeout * 4 + Duration::from_secs(2 + 2 + 2 * 5);
+        let needed = options.drain_delay + options.drain_timeout + behind;
         assert!(needed.as_secs() < grace, "{}: {grace} s", form.name);
         assert_eq!(form.is_sidecar(), container["restartPolicy"] == "Always", "{}", form.name);
     }

@@ -44,8 +44,8 @@ const BACK_WITHIN: Duration = Duration::from_secs(60);
 const CLEAN_FOR: Duration = Duration::from_secs(26);
 /// At least so many calls went well since,
 const CLEAN_CALLS: u64 = 6;
-/// and, by the odds that a call had of trouble, so many for one: ten at evens, ninety at one in ten.
-/// That all of them go well by chance happens once in a thousand times, or more rarely.
+/// and, by the odds that a call had of trouble, so many for one: ten at evens, ninety at one in
+/// ten. That all of them go well by chance happens once in a thousand times, or more rarely.
 const CLEAN_ODDS: u64 = 10;
 /// A setting doesn't change by silence; who calls once a day is told once a day.
 const SETTING_SILENT_FOR: Duration = Duration::from_secs(86_400);

@@ -17,10 +17,14 @@ struct Rule {
 }
 
 /// An endpoint with a random 1 % meets the first by chance about once in a year of steady calls, at
-/// the worst pace of them; the second, which is for endpoints that are seldom called, more rarely.
-const BURST: [Rule; 2] = [
+/// the worst pace of them; the others, which are for endpoints that are seldom called and for
+/// shares that the calls before them hide for long, more rarely.
+const BURST: [Rule; 4] = [
     Rule { buckets: HALF_A_MINUTE, troubled: 10, percent: 10 },
     Rule { buckets: BUCKETS, troubled: 6, percent: 20 },
+    Rule { buckets: HALF_A_MINUTE, troubled: 6, percent: 50 },
+    // With 10 this one would double how often that is.
+    Rule { buckets: HALF_A_MINUTE / 2, troubled: 12, percent: 10 },
 ];
 /// Of what never happens by chance.
 const ONCE: [Rule; 1] = [Rule { buckets: HALF_A_MINUTE, troubled: 1, percent: 0 }];
@@ -31,8 +35,18 @@ const CALM: u64 = 5;
 /// Over after so long a calm with so many calls in it,
 const CALM_FOR: Duration = Duration::from_secs(30);
 const CALM_CALLS: u64 = 8;
-/// or after one of any calls or none that is so long.
+/// or after one of any calls or none that is so long,
 const SILENT_FOR: Duration = Duration::from_secs(300);
+/// or, unless it is back so soon after its end,
+const BACK_WITHIN: Duration = Duration::from_secs(60);
+/// once no call at all had trouble for so long: half a minute after the last one, which the looks
+/// before and after it are part of.
+const CLEAN_FOR: Duration = Duration::from_secs(26);
+/// At least so many calls went well since,
+const CLEAN_CALLS: u64 = 6;
+/// and, by the odds that a call had of trouble, so many for one: ten at evens, ninety at one in
+/// ten. That all of them go well by chance happens once in a thousand times, or more rarely.
+const CLEAN_ODDS: u64 = 10;
 /// A setting doesn't change by silence; who calls once a day is told once a day.
 const SETTING_SILENT_FOR: Duration = Duration::from_secs(86_400);
 
@@ -49,6 +63,9 @@ pub(super) struct Illness {
     /// Calls after `last`.
     later: u64,
     calm: Option<Calm>,
+    /// The one before was over only a moment ago: bursts that follow each other aren't told of one
+    /// by one for ever.
+    is_relapse: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +141,7 @@ impl Course {
             troubled >= rule.troubled && troubled * 100 >= calls * rule.percent
         })?;
         let reach = self.troubled.reach(rule.buckets.min(most))?;
+        let is_relapse = self.over_at.is_some_and(|at| now.since(at) < BACK_WITHIN);
         Some(Illness {
             since: self.troubled.began(reach),
             last: now,
@@ -131,12 +149,20 @@ impl Course {
             troubled: self.troubled.last(reach),
             later: 0,
             calm: None,
+            is_relapse,
         })
     }
 }
 
 impl Illness {
+    /// Whether nobody has called since the last trouble, so that nothing shows that all is well.
+    pub(super) fn is_silent(&self) -> bool {
+        self.later == 0
+    }
+
     fn count(&mut self, now: Timestamp, new: u64, troubled: u64) {
+        // The clock may have been set back.
+        self.last = self.last.min(now);
         self.later += new;
         if troubled > 0 {
             self.last = now;
@@ -146,11 +172,21 @@ impl Illness {
     }
 
     fn is_over(&self, kind: Kind, now: Timestamp) -> bool {
+        if !kind.is_settings() && !self.is_relapse && self.is_clean(now) {
+            return true;
+        }
         let Some(calm) = self.calm else { return false };
         let lasted = now.since(calm.since);
         match kind.is_settings() {
             true => lasted >= SETTING_SILENT_FOR || (lasted >= SILENT_FOR && calm.calls > 0),
             false => lasted >= SILENT_FOR || (lasted >= CALM_FOR && calm.calls >= CALM_CALLS),
         }
+    }
+
+    fn is_clean(&self, now: Timestamp) -> bool {
+        let went_well = self.calls.saturating_sub(self.troubled);
+        now.since(self.last) >= CLEAN_FOR
+            && self.later >= CLEAN_CALLS
+            && self.later * self.troubled >= went_well * CLEAN_ODDS
     }
 }

@@ -150,6 +150,7 @@ impl Detector {
             kind,
             since: illness.since,
             ended: over.map(|illness| illness.last),
+            silent: over.is_some_and(Illness::is_silent),
             calls: illness.calls,
             troubled: illness.troubled,
             others: sums.get(app).map_or(Others::Silent, |sum| sum.without(&endpoint.sum(), kind)),

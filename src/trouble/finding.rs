@@ -22,6 +22,8 @@ pub struct Trouble {
     pub since: Timestamp,
     /// Its last call, once it is over.
     pub ended: Option<Timestamp>,
+    /// It counts as over because nobody has called since, so that nothing shows that all is well.
+    pub silent: bool,
     /// All calls of the endpoint from the first to the last.
     pub calls: u64,
     /// Those with this trouble.

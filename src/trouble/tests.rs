@@ -71,9 +71,19 @@ impl Day {
 }
 
 #[test]
-fn a_burst_is_told_within_half_a_minute_and_its_end_about_a_minute_after_it() {
+fn a_burst_is_told_within_half_a_minute_and_so_is_its_end() {
     // Calls a second, percent with trouble; when it is told at the latest.
-    for (calls, percent, latest) in [(100, 38, 10), (100, 15, 24), (20, 12, 30), (2, 50, 16), (1, 38, 28)] {
+    for (calls, percent, latest) in [
+        (100, 38, 10),
+        (100, 15, 16),
+        (100, 12, 16),
+        (100, 10, 20),
+        (20, 12, 16),
+        (20, 10, 20),
+        (10, 10, 20),
+        (2, 50, 16),
+        (1, 38, 28),
+    ] {
         let mut day = Day::new();
         let share = |second: u64| (second + 1) * calls * percent / 100 - second * calls * percent / 100;
         day.run(300, SEND, Kind::Busy, |_| (calls, 0));
@@ -82,7 +92,7 @@ fn a_burst_is_told_within_half_a_minute_and_its_end_about_a_minute_after_it() {
         let turns = day.turns();
         let [(began, false), (ended, true)] = turns[..] else { panic!("{calls}, {percent} %: {turns:?}") };
         assert!((300..=300 + latest).contains(&began), "{calls}, {percent} %: {began}");
-        assert!((930..=970).contains(&ended), "{calls}, {percent} %: {ended}");
+        assert!((926..=930).contains(&ended), "{calls}, {percent} %: {ended}");
         let (_, over) = &day.told[1];
         let said = over.troubled * 100 / over.calls;
         assert!(said.abs_diff(percent) <= 2, "{calls}, {percent} %: {over:?}");
@@ -91,14 +101,72 @@ fn a_burst_is_told_within_half_a_minute_and_its_end_about_a_minute_after_it() {
     }
 }
 
-#[test]
-fn an_ordinary_background_is_no_alarm_for_days() {
-    // A fixed sequence that looks random.
+/// A fixed sequence below 10,000 that looks random.
+fn random() -> impl FnMut() -> u64 {
     let mut state = 7_u64;
-    let mut random = || {
+    move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % 10_000
-    };
+    }
+}
+
+#[test]
+fn a_share_that_comes_at_random_is_told_within_half_a_minute_of_its_first_call() {
+    let mut random = random();
+    // Calls a second, and percent with trouble, from about eight calls a second on.
+    for (calls, percent) in [(10, 12), (20, 11), (20, 15), (100, 11), (100, 18), (500, 11)] {
+        for kind in [Kind::Busy, Kind::Timeout] {
+            let mut day = Day::new();
+            day.run(300, SEND, kind, |_| (calls, 0));
+            for _ in 0..60 / LOOK {
+                let troubled = (0..calls * LOOK).filter(|_| random() < percent * 100).count() as u64;
+                day.count("shop", SEND, calls * LOOK, kind, troubled);
+                day.look();
+            }
+            let turns = day.turns();
+            let [(began, false)] = turns[..] else { panic!("{calls}, {percent} %: {turns:?}") };
+            assert!((300..=330).contains(&began), "{calls}, {percent} %: {began}");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_seldom_called_and_fails_altogether_is_told_of_within_half_a_minute() {
+    // Seconds between two calls.
+    for pace in [1, 2, 3, 4, 5] {
+        let mut day = Day::new();
+        let calls = |second: u64| u64::from(second.is_multiple_of(pace));
+        day.run(600, SEND, Kind::Busy, |second| (calls(second), 0));
+        day.run(300, SEND, Kind::Busy, |second| (calls(second), calls(second)));
+        day.run(300, SEND, Kind::Busy, |second| (calls(second), 0));
+        let turns = day.turns();
+        let [(began, false), (ended, true)] = turns[..] else { panic!("each {pace} s: {turns:?}") };
+        assert!((600..=630).contains(&began), "each {pace} s: {began}");
+        assert!((920..=932).contains(&ended), "each {pace} s: {ended}");
+    }
+}
+
+#[test]
+fn an_ordinary_background_is_no_alarm_within_an_hour_at_any_pace() {
+    let mut random = random();
+    for calls in [1, 2, 5, 8, 10, 14, 17, 24, 30, 60, 120, 500] {
+        // Of the rules that look at half a minute none is met by chance at 1 %; what callers are to
+        // blame for isn't counted at all.
+        for background in [0, 50, 100] {
+            let mut day = Day::new();
+            for _ in 0..3_600 / LOOK {
+                let troubled = (0..calls).filter(|_| random() < background).count() as u64;
+                day.count("shop", SEND, calls, Kind::Busy, troubled);
+                day.look();
+            }
+            assert_eq!(day.told, [], "{calls} calls a look, {background} of 10,000");
+        }
+    }
+}
+
+#[test]
+fn an_ordinary_background_is_no_alarm_for_days() {
+    let mut random = random();
     // Calls a look, and how many of 10,000 have trouble.
     for (calls, background) in [(1, 100), (4, 100), (20, 100), (200, 100), (60, 300)] {
         let mut day = Day::new();
@@ -134,6 +202,39 @@ fn trouble_ends_when_nobody_calls_any_more() {
     let turns = day.turns();
     let [(began, false), (ended, true)] = turns[..] else { panic!("{turns:?}") };
     assert!(began <= 4 && (380..=400).contains(&ended), "{turns:?}");
+    let (_, over) = &day.told[1];
+    assert!(over.silent, "{over:?}");
+    let words = shown(over);
+    assert_eq!(
+        words.english,
+        "nobody has called /cgi-bin/message/template/send for 5 minutes; until then WeChat could not be reached, or \
+         broke off, for 300 of 300 calls from 17:03 to 17:04"
+    );
+    assert_eq!(
+        words.chinese,
+        "已有 5 分钟没有调用 /cgi-bin/message/template/send，是否恢复尚不清楚；此前 17:03 至 17:04 的 300 \
+         次调用中，有 300 次连不上微信或连接中断"
+    );
+    // One call shows it.
+    day.run(60, SEND, Kind::Unreachable, |_| (5, 5));
+    day.run(600, SEND, Kind::Unreachable, |second| (u64::from(second == 800), 0));
+    let [.., (_, over)] = &day.told[..] else { panic!("{:?}", day.told) };
+    assert!(day.told.len() == 4 && over.ended.is_some() && !over.silent, "{:?}", day.told);
+    assert!(shown(over).english.contains(" is well again: "), "{over:?}");
+}
+
+#[test]
+fn a_few_calls_that_go_well_by_chance_end_nothing() {
+    let mut random = random();
+    for (calls, percent) in [(1, 20), (2, 15), (1, 50), (5, 12)] {
+        let mut day = Day::new();
+        for _ in 0..1_800 / LOOK {
+            let troubled = (0..calls * LOOK).filter(|_| random() < percent * 100).count() as u64;
+            day.count("shop", SEND, calls * LOOK, Kind::Busy, troubled);
+            day.look();
+        }
+        assert_eq!(day.turns().len(), 1, "{calls}, {percent} %: {:?}", day.turns());
+    }
 }
 
 #[test]
@@ -144,16 +245,21 @@ fn a_share_about_the_threshold_begins_once() {
 }
 
 #[test]
-fn bursts_within_a_minute_are_one_and_later_ones_are_another() {
+fn bursts_that_follow_each_other_are_told_as_one_after_the_first_and_later_ones_are_another() {
     let mut day = Day::new();
     let burst = |second: u64| (20, u64::from(second % 50 < 10) * 10);
-    day.run(300, SEND, Kind::Busy, burst);
-    assert_eq!(day.turns().len(), 1, "{:?}", day.turns());
-    day.run(300, SEND, Kind::Busy, |_| (20, 0));
+    day.run(600, SEND, Kind::Busy, burst);
+    assert_eq!(day.turns().len(), 3, "{:?}", day.turns());
+    day.run(600, SEND, Kind::Busy, |_| (20, 0));
     day.run(20, SEND, Kind::Busy, |_| (20, 20));
     day.run(300, SEND, Kind::Busy, |_| (20, 0));
-    let over: Vec<_> = day.turns().into_iter().map(|(_, over)| over).collect();
-    assert_eq!(over, [false, true, false, true]);
+    let turns = day.turns();
+    let over: Vec<_> = turns.iter().map(|(_, over)| *over).collect();
+    assert_eq!(over, [false, true, false, true, false, true], "{turns:?}");
+    // The one that came back within a minute takes a minute, the others half of that.
+    assert!((34..=40).contains(&turns[1].0), "{turns:?}");
+    assert!((605..=625).contains(&turns[3].0), "{turns:?}");
+    assert!((1_246..=1_250).contains(&turns[5].0), "{turns:?}");
 }
 
 #[test]
@@ -221,19 +327,28 @@ fn it_says_how_the_others_do_and_whose_trouble_it_is() {
 fn every_kind_has_its_sentences_in_both_languages() {
     let mut said = std::collections::BTreeSet::new();
     for kind in Kind::ALL {
-        let trouble = |endpoint, troubled| Trouble {
+        let trouble = |endpoint, troubled, silent| Trouble {
             app: "shop".into(),
             endpoint,
             kind,
             since: BEGAN,
             ended: Some(BEGAN.plus(Duration::from_secs(21 * 60))),
+            silent,
             calls: 1210,
             troubled,
             others: Others::Well,
             addresses: Vec::new(),
         };
-        let many = [SEND, INFO, "other", "/a"].map(|endpoint| trouble(endpoint, 460));
-        for words in [begun(&many[..1]), over(&many[..1]), begun(&many), over(&many)] {
+        let many = [SEND, INFO, "other", "/a"].map(|endpoint| trouble(endpoint, 460, false));
+        let silent = [SEND, INFO].map(|endpoint| trouble(endpoint, 460, true));
+        for words in [
+            begun(&many[..1]),
+            over(&many[..1]),
+            over(&silent[..1]),
+            begun(&many),
+            over(&many),
+            over(&silent),
+        ] {
             let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
             assert!(chinese(&words.chinese), "{words:?}");
             assert!(kind == Kind::NotWhitelisted || !chinese(&words.english), "{words:?}");
@@ -249,6 +364,7 @@ fn every_kind_has_its_sentences_in_both_languages() {
         kind: Kind::Busy,
         since: BEGAN,
         ended: None,
+        silent: false,
         calls: 1210,
         troubled: 460,
         others: Others::Well,
@@ -299,7 +415,8 @@ fn a_clock_that_is_stepped_begins_and_ends_nothing() {
             day.look();
         }
     };
-    calm(&mut day, 20);
+    calm(&mut day, 10);
+    assert_eq!(day.told.len(), 1, "{:?}", day.told);
     day.now = Timestamp(day.now.0 - 3_600_000);
     calm(&mut day, 20);
     assert_eq!(day.told.len(), 2, "over, though the clock was set back: {:?}", day.told);

@@ -68,7 +68,8 @@ pub fn begun(troubles: &[Trouble]) -> Words {
     Words { english: format!("{english}{others}"), chinese: format!("{chinese}{others_chinese}") }
 }
 
-/// What is said of troubles of one kind at endpoints of one app that are over.
+/// What is said of troubles of one kind at endpoints of one app that are over; all of them because
+/// calls go well again, or all because nobody has called.
 pub fn over(troubles: &[Trouble]) -> Words {
     let Some(first) = troubles.first() else { return Words::nothing() };
     let Words { english: at, chinese: at_chinese } = places(troubles);
@@ -76,7 +77,6 @@ pub fn over(troubles: &[Trouble]) -> Words {
     let begun = troubles.iter().map(|trouble| trouble.since).min().unwrap_or(first.since).beijing_time();
     let ended = troubles.iter().filter_map(|trouble| trouble.ended).max();
     let ended = ended.unwrap_or(first.since).beijing_time();
-    let are = if troubles.len() > 1 { "are" } else { "is" };
     let (what, what_chinese) = match first.kind {
         Kind::Busy => ("WeChat answered -1 to", "次微信返回 -1"),
         Kind::ServerError => ("WeChat answered HTTP 5xx to", "次微信返回 HTTP 5xx"),
@@ -85,12 +85,28 @@ pub fn over(troubles: &[Trouble]) -> Words {
         Kind::TokenLag => ("WeChat rejected a token that lives at", "次微信拒绝了仍然有效的 token"),
         Kind::NotWhitelisted => ("WeChat refused this machine's address at", "次微信因 IP 不在白名单而拒绝"),
     };
+    let (lead, lead_chinese) = match (first.silent, first.kind.is_settings()) {
+        (false, _) if troubles.len() > 1 => {
+            (format!("{at} are well again: "), format!("{at_chinese} 已恢复正常："))
+        }
+        (false, _) => (format!("{at} is well again: "), format!("{at_chinese} 已恢复正常：")),
+        (true, false) => silence(&at, &at_chinese, "5 minutes", " 5 分钟"),
+        (true, true) => silence(&at, &at_chinese, "a day", "一天"),
+    };
     Words {
-        english: format!("{at} {are} well again: {what} {troubled} of {calls} calls from {begun} to {ended}"),
+        english: format!("{lead}{what} {troubled} of {calls} calls from {begun} to {ended}"),
         chinese: format!(
-            "{at_chinese} 已恢复正常：{begun} 至 {ended} 的 {calls} 次调用中，有 {troubled} {what_chinese}"
+            "{lead_chinese}{begun} 至 {ended} 的 {calls} 次调用中，有 {troubled} {what_chinese}"
         ),
     }
+}
+
+/// It isn't known whether endpoints are well that nobody has called for so long.
+fn silence(at: &str, at_chinese: &str, lasted: &str, lasted_chinese: &str) -> (String, String) {
+    (
+        format!("nobody has called {at} for {lasted}; until then "),
+        format!("已有{lasted_chinese}没有调用 {at_chinese}，是否恢复尚不清楚；此前 "),
+    )
 }
 
 /// What is said of a trouble wherever it stands.

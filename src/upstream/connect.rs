@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::egress::{Destination, Egress, EgressError};
-use super::resolve::Resolver;
+use super::resolve::{Resolver, patience};
 use super::socket::Socket;
 use super::tls::BUFFER as TLS_BUFFER;
 use super::{Options, Origin};
@@ -216,7 +216,7 @@ impl Connector {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        self.resolver.look_up(host, port).await
+        self.resolver.look_up(host, port, patience(self.options.connect_timeout)).await
     }
 
     /// Tries the addresses in turn, each with its share of the time, so that one that swallows

@@ -10,27 +10,38 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+/// A host and a port.
+type Name = (String, u16);
 
 /// How long an answer is waited for where there is an earlier one to go on with: a third of the
 /// default connect timeout.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// After an answer that didn't come the name is asked for again so much later.
+/// After an answer that didn't come in time the name is asked for again so much later.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How long an answer is waited for where a connection may take `connect_timeout` in all: some of
+/// it must be left to go to the earlier addresses.
+pub(super) fn patience(connect_timeout: Duration) -> Duration {
+    PATIENCE.min(connect_timeout / 3)
+}
+
 /// Asks for a name's addresses anew each time: whoever caches them is the system. Where it gives
-/// none, the last ones are gone on with, however old: a dead DNS is no reason for an outage.
+/// none in time, the last ones are gone on with, however old: a dead DNS is no reason for an
+/// outage. What it says late is learned all the same.
 #[derive(Clone, Default)]
 pub struct Resolver {
     /// In place of the system's.
     given: Option<Arc<LookUp>>,
     /// No more than the hosts of the configuration.
-    known: Arc<Mutex<HashMap<(String, u16), Known>>>,
+    known: Arc<Mutex<HashMap<Name, Known>>>,
 }
 
-/// What a name led to when it was last asked for with success.
+/// What a name led to when it was last answered.
 struct Known {
     addresses: Vec<SocketAddr>,
-    /// It is not asked for before; none while answers come.
+    /// When that was asked: an answer to an earlier question is older.
+    asked_at: Instant,
+    /// It is not asked for before; none while answers come in time.
     ask_at: Option<Instant>,
 }
 
@@ -40,22 +51,26 @@ impl Resolver {
         Self { given: Some(Arc::new(look_up)), ..Self::default() }
     }
 
+    /// Waits no longer than `patience` if there are earlier addresses.
+    ///
     /// # Errors
     /// If the name has never had an address here, and has none now.
-    pub(super) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        patience: Duration,
+    ) -> io::Result<Vec<SocketAddr>> {
         let name = (host.to_owned(), port);
         if let Some(addresses) = self.pausing(&name) {
             return Ok(addresses);
         }
-        let Some(before) = self.known.lock().get(&name).map(|known| known.addresses.clone()) else {
-            let addresses = self.ask(host, port).await?;
-            self.known.lock().insert(name, Known { addresses: addresses.clone(), ask_at: None });
-            return Ok(addresses);
-        };
-        let failure = match timeout(PATIENCE, self.ask(host, port)).await {
+        let before = self.known.lock().get(&name).map(|known| known.addresses.clone());
+        let answer = self.ask(name.clone());
+        let Some(before) = before else { return answer.await };
+        let failure = match timeout(patience, answer).await {
             Ok(Ok(addresses)) if !addresses.is_empty() => {
-                let known = Known { addresses: addresses.clone(), ask_at: None };
-                if self.known.lock().insert(name, known).is_some_and(|known| known.ask_at.is_some()) {
+                if self.resume(&name) {
                     tracing::info!(host, "the host's name can be resolved again");
                 }
                 return Ok(addresses);
@@ -71,12 +86,13 @@ impl Resolver {
                 "cannot resolve the host's name: going on with the addresses that it had"
             );
         }
-        Ok(before)
+        // Another question may have been answered meanwhile.
+        Ok(self.known.lock().get(&name).map_or(before, |known| known.addresses.clone()))
     }
 
     /// The last addresses, if it is too early to ask. Who finds that it is time has the next ones
     /// go on with them meanwhile: each question may take a thread for long.
-    fn pausing(&self, name: &(String, u16)) -> Option<Vec<SocketAddr>> {
+    fn pausing(&self, name: &Name) -> Option<Vec<SocketAddr>> {
         let mut all = self.known.lock();
         let known = all.get_mut(name)?;
         let ask_at = known.ask_at.as_mut()?;
@@ -89,17 +105,46 @@ impl Resolver {
     }
 
     /// Has the name left alone for a while; whether that is news.
-    fn pause(&self, name: &(String, u16)) -> bool {
+    fn pause(&self, name: &Name) -> bool {
         let mut all = self.known.lock();
         let Some(known) = all.get_mut(name) else { return false };
         known.ask_at.replace(Instant::now() + PAUSE).is_none()
     }
 
-    async fn ask(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let Some(given) = &self.given else {
+    /// Has the name asked for each time again; whether that is news.
+    fn resume(&self, name: &Name) -> bool {
+        self.known.lock().get_mut(name).is_some_and(|known| known.ask_at.take().is_some())
+    }
+
+    /// Asks, and learns the answer whether or not somebody still waits for it.
+    #[expect(clippy::disallowed_methods, reason = "a question to the system can't be taken back anyway")]
+    fn ask(&self, name: Name) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + use<> {
+        let (resolver, asked_at) = (self.clone(), Instant::now());
+        let answer = tokio::spawn(async move {
+            let addresses = resolver.answer(&name).await?;
+            resolver.learn(name, &addresses, asked_at);
+            Ok(addresses)
+        });
+        async move { answer.await.map_err(io::Error::other)? }
+    }
+
+    fn learn(&self, name: Name, addresses: &[SocketAddr], asked_at: Instant) {
+        if addresses.is_empty() {
+            return;
+        }
+        let mut all = self.known.lock();
+        let known =
+            all.entry(name).or_insert_with(|| Known { addresses: Vec::new(), asked_at, ask_at: None });
+        if asked_at >= known.asked_at {
+            (known.addresses, known.asked_at) = (addresses.to_vec(), asked_at);
+        }
+    }
+
+    async fn answer(&self, (host, port): &Name) -> io::Result<Vec<SocketAddr>> {
+        let (host, port) = (host.clone(), *port);
+        let Some(given) = self.given.clone() else {
             return Ok(tokio::net::lookup_host((host, port)).await?.collect());
         };
-        let (given, host) = (Arc::clone(given), host.to_owned());
         tokio::task::spawn_blocking(move || given(&host, port)).await.map_err(io::Error::other)?
     }
 }
@@ -119,8 +164,9 @@ mod tests {
     use std::time::Duration;
 
     use parking_lot::Mutex;
+    use tokio::time::Instant;
 
-    use super::{PAUSE, Resolver};
+    use super::{PATIENCE, PAUSE, Resolver, patience};
 
     const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80);
 
@@ -150,39 +196,105 @@ mod tests {
     async fn a_name_that_leads_nowhere_any_more_leads_where_it_led() {
         let dns = Dns::default();
         let resolver = dns.resolver();
-        assert!(resolver.look_up("wechat", 80).await.is_err(), "it never led anywhere");
+        assert!(resolver.look_up("wechat", 80, PATIENCE).await.is_err(), "it never led anywhere");
         dns.leads(Some(HERE));
-        assert_eq!(resolver.look_up("wechat", 80).await.expect("an address"), [HERE]);
+        assert_eq!(resolver.look_up("wechat", 80, PATIENCE).await.expect("an address"), [HERE]);
         dns.asked();
         dns.leads(None);
         for _ in 0..3 {
-            assert_eq!(resolver.look_up("wechat", 80).await.expect("the last address"), [HERE]);
+            assert_eq!(resolver.look_up("wechat", 80, PATIENCE).await.expect("the last address"), [HERE]);
         }
         assert_eq!(dns.asked(), 1, "then it is left alone for a while");
-        assert!(resolver.look_up("other", 80).await.is_err());
+        assert!(resolver.look_up("other", 80, PATIENCE).await.is_err());
         dns.asked();
 
         let there = SocketAddr::new(HERE.ip(), 81);
         dns.leads(Some(there));
         tokio::time::sleep(PAUSE + Duration::from_millis(1)).await;
-        assert_eq!(resolver.look_up("wechat", 80).await.expect("the new address"), [there]);
-        assert_eq!(resolver.look_up("wechat", 80).await.expect("the new address"), [there]);
+        assert_eq!(resolver.look_up("wechat", 80, PATIENCE).await.expect("the new address"), [there]);
+        assert_eq!(resolver.look_up("wechat", 80, PATIENCE).await.expect("the new address"), [there]);
         assert_eq!(dns.asked(), 2, "asked for each connection again");
+    }
+
+    /// Short: these wait for real.
+    const SHORT: Duration = Duration::from_millis(20);
+
+    /// Gives the first of `answers` at once, and each other one once somebody speaks or hangs up;
+    /// then none.
+    fn slow(answers: &[SocketAddr]) -> (std::sync::mpsc::Sender<()>, Resolver) {
+        let (speak, silence) = std::sync::mpsc::channel::<()>();
+        let (silence, asked, answers) = (Mutex::new(silence), AtomicUsize::new(0), answers.to_vec());
+        let resolver = Resolver::of(move |_, _| {
+            let number = asked.fetch_add(1, Ordering::Relaxed);
+            if number > 0 {
+                let _ = silence.lock().recv();
+            }
+            answers.get(number).map(|address| vec![*address]).ok_or_else(|| io::ErrorKind::NotFound.into())
+        });
+        (speak, resolver)
+    }
+
+    /// Waits until it leads there.
+    async fn leads(resolver: &Resolver, there: SocketAddr) {
+        let leads = async {
+            while resolver.look_up("wechat", 80, SHORT).await.ok() != Some(vec![there]) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), leads).await.expect("the answer was learned");
     }
 
     #[tokio::test]
     async fn while_one_asks_a_dns_that_is_silent_nobody_else_waits_for_it() {
-        let (speak, silence) = std::sync::mpsc::channel::<()>();
-        let (silence, asked) = (Mutex::new(silence), AtomicUsize::new(0));
-        let resolver = Resolver::of(move |_, _| {
-            if asked.fetch_add(1, Ordering::Relaxed) > 0 {
-                let _ = silence.lock().recv();
-            }
-            Ok(vec![HERE])
-        });
-        resolver.look_up("wechat", 80).await.expect("an address");
-        assert_eq!(resolver.look_up("wechat", 80).await.expect("after a while"), [HERE]);
+        let (speak, resolver) = slow(&[HERE, HERE]);
+        resolver.look_up("wechat", 80, SHORT).await.expect("an address");
+        assert_eq!(resolver.look_up("wechat", 80, SHORT).await.expect("after a while"), [HERE]);
         assert_eq!(resolver.pausing(&("wechat".into(), 80)).expect("at once"), [HERE]);
         drop(speak);
+    }
+
+    #[tokio::test]
+    async fn what_comes_late_is_learned_although_nobody_waits_for_it_any_more() {
+        let there = SocketAddr::new(HERE.ip(), 81);
+        let (speak, resolver) = slow(&[HERE, there]);
+        resolver.look_up("wechat", 80, SHORT).await.expect("an address");
+        assert_eq!(resolver.look_up("wechat", 80, SHORT).await.expect("the last address"), [HERE]);
+        drop(speak);
+        leads(&resolver, there).await;
+    }
+
+    #[tokio::test]
+    async fn the_first_answer_is_learned_although_the_connection_that_asked_is_given_up() {
+        let (speak, silence) = std::sync::mpsc::channel::<()>();
+        let first = Mutex::new(Some(silence));
+        let resolver = Resolver::of(move |_, _| {
+            let silence = first.lock().take().ok_or(io::ErrorKind::NotFound)?;
+            let _ = silence.recv();
+            Ok(vec![HERE])
+        });
+        let gave_up = tokio::time::timeout(SHORT, resolver.look_up("wechat", 80, SHORT)).await;
+        assert!(gave_up.is_err(), "{gave_up:?}");
+        drop(speak);
+        leads(&resolver, HERE).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_to_an_earlier_question_takes_no_later_ones_place() {
+        let dns = Dns::default();
+        let (resolver, earlier) = (dns.resolver(), Instant::now());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        dns.leads(Some(HERE));
+        resolver.look_up("wechat", 80, PATIENCE).await.expect("an address");
+        resolver.learn(("wechat".into(), 80), &[SocketAddr::new(HERE.ip(), 81)], earlier);
+        dns.leads(None);
+        assert_eq!(resolver.look_up("wechat", 80, PATIENCE).await.expect("the last address"), [HERE]);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_has_time_left_to_connect() {
+        for (connect_timeout, waits) in [(60_000, 1_000), (3_000, 1_000), (1_000, 333), (300, 100)] {
+            let waited = patience(Duration::from_millis(connect_timeout));
+            assert_eq!(waited.as_millis(), waits, "{connect_timeout}");
+        }
     }
 }

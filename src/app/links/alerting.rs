@@ -167,7 +167,8 @@ impl Watch {
     /// Whether no replica has told this about the app in the last hour; `which` tells one trouble
     /// from the next. A store that is down doesn't keep people from being told.
     async fn first(&self, app: &str, what: &str, which: Option<u64>) -> bool {
-        is_first(&self.store, &note(app, what, which.unwrap_or(0))).await
+        let note = note(app, what, which.unwrap_or(0));
+        self.store.replace_note(&note, None, TOLD, QUIET).await.unwrap_or(true)
     }
 }
 
@@ -179,11 +180,6 @@ fn still_holds(then: Option<u64>, state: State, now: Option<u64>) -> bool {
 /// The name of the note that `what` of the app was told.
 pub(super) fn note(app: &str, what: &str, which: u64) -> String {
     format!("alert:{app}:{what}:{which}")
-}
-
-/// Whether no replica has noted this in the last hour; from now on this one has.
-pub(super) async fn is_first(store: &Store, note: &str) -> bool {
-    store.replace_note(note, None, TOLD, QUIET).await.unwrap_or(true)
 }
 
 async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {

@@ -1,45 +1,34 @@
-//! Has the detector look at what the pipeline counted, and tells people when WeChat falls ill and
-//! when it is well again.
+//! Has the detector look at what the pipeline counted, and logs when WeChat falls ill and when it
+//! is well again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
-use super::alerting::{TOLD, is_first, note};
+use super::telling::{Group, Seen, Stage, Teller, grouped};
 use crate::admin;
 use crate::admin::view::{self, time};
-use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::Clock;
-use crate::pipeline::Gate;
-use crate::store::Store;
-use crate::trouble::{self, Detector, Kind, Trouble};
+use crate::trouble::{self, Counted, Detector, Trouble};
 
 const LOOK: Duration = Duration::from_secs(2);
-/// What another replica told of and is still going on is told of again once that one's note is
-/// gone; this is looked at every so many looks.
-const OFFER_EVERY: u64 = 15;
-/// Endpoints for which a notice asks the store whether another replica told of them.
-const MOST_NOTED: usize = 5;
-/// What began again so soon after its end is told by the replica that told the end, if it lasts.
-const AFTERWARDS: Duration = Duration::from_secs(60);
+/// Every so many looks the teller has to see all that goes on: half a minute.
+const ALL_EVERY: u64 = 15;
 /// Troubles that go on in the status at most.
 const MOST_SHOWN: usize = 50;
 
-/// An app, and the trouble that it has or had.
-type Group = (Arc<str>, Kind, bool);
-/// A trouble that people were told of.
-type Known = (Arc<str>, &'static str, Kind);
+/// What was counted of all endpoints of the configured apps.
+type Counts = Box<dyn Fn() -> BTreeMap<(Arc<str>, &'static str), Counted> + Send + Sync>;
 
 /// Watches WeChat.
 pub(in crate::app) struct Watch {
-    pub(in crate::app) gate: Arc<Gate>,
+    pub(in crate::app) counts: Counts,
     pub(in crate::app) detector: Arc<Mutex<Detector>>,
-    pub(in crate::app) alerts: Alerts,
-    pub(in crate::app) store: Store,
+    pub(in crate::app) teller: Teller,
     pub(in crate::app) clock: Clock,
 }
 
@@ -47,120 +36,52 @@ impl Watch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self) -> AbortHandle {
-        let mut told = BTreeSet::new();
-        tokio::spawn(async move {
-            for look in 1_u64.. {
-                self.clock.sleep(LOOK).await;
-                self.look(look, &mut told).await;
+        let Self { counts, detector, teller, clock } = self;
+        let (seen, queue) = unbounded_channel();
+        let looking = async move {
+            for number in 1_u64.. {
+                clock.sleep(LOOK).await;
+                look(number, &clock, counts(), &detector, &seen);
             }
-        })
-        .abort_handle()
-    }
-
-    async fn look(&self, look: u64, told: &mut BTreeSet<Known>) {
-        let counted = self.gate.endpoints();
-        let turned = self.detector.lock().observe(self.clock.now(), counted);
-        for (group, troubles) in grouped(turned) {
-            log(&group, &troubles);
-            match group {
-                (_, _, true) => self.tell_end(&group, &troubles, told).await,
-                (_, _, false) => self.tell(&group, &troubles, told).await,
-            }
-        }
-        if look.is_multiple_of(OFFER_EVERY) {
-            let mut left = self.detector.lock().going_on();
-            told.retain(|known| left.iter().any(|trouble| known_as(trouble) == *known));
-            left.retain(|trouble| !told.contains(&known_as(trouble)));
-            for (group, troubles) in grouped(left) {
-                self.tell(&group, &troubles, told).await;
-            }
-        }
-    }
-
-    /// Tells of what has begun, unless another replica did.
-    async fn tell(&self, group: &Group, troubles: &[Trouble], told: &mut BTreeSet<Known>) {
-        let mut first = false;
-        for trouble in troubles.iter().take(MOST_NOTED) {
-            first |= is_first(&self.store, &note_of(trouble)).await;
-        }
-        if first {
-            told.extend(troubles.iter().map(known_as));
-            self.notify(group, group.1.as_str(), trouble::begun(troubles));
-        }
-    }
-
-    /// Tells of what is over, if its beginning was told of here.
-    async fn tell_end(&self, group: &Group, troubles: &[Trouble], told: &mut BTreeSet<Known>) {
-        let mut known = false;
-        for trouble in troubles {
-            known |= told.remove(&known_as(trouble));
-        }
-        if !known {
-            return;
-        }
-        self.notify(group, group.1.over(), trouble::over(troubles));
-        // Of an address that comes and goes people hear once an hour.
-        for trouble in troubles.iter().take(MOST_NOTED).filter(|trouble| trouble.kind != Kind::NotWhitelisted)
-        {
-            // A store that is down has no note.
-            let _ = self.store.replace_note(&note_of(trouble), Some(TOLD), TOLD, AFTERWARDS).await;
-        }
-    }
-
-    fn notify(&self, (app, _, _): &Group, kind: &'static str, words: trouble::Words) {
-        let trouble::Words { english, chinese } = words;
-        self.alerts.tell(Notice {
-            at: self.clock.now(),
-            app: Some(Arc::clone(app)),
-            topic: Topic::Upstream,
-            kind,
-            caller: None,
-            english,
-            chinese,
-        });
+        };
+        tokio::spawn(async move { tokio::join!(looking, teller.run(queue)) }).abort_handle()
     }
 }
 
-/// By app and kind, begun or over, the worst first; so that an outage of everything is told in one
-/// line for each app.
-fn grouped(troubles: Vec<Trouble>) -> BTreeMap<Group, Vec<Trouble>> {
-    let mut groups = BTreeMap::<Group, Vec<Trouble>>::new();
-    for trouble in troubles {
-        let group = (Arc::clone(&trouble.app), trouble.kind, trouble.ended.is_some());
-        groups.entry(group).or_default().push(trouble);
+/// One look. What there is to tell waits for nobody here.
+fn look(
+    number: u64,
+    clock: &Clock,
+    counted: BTreeMap<(Arc<str>, &'static str), Counted>,
+    detector: &Mutex<Detector>,
+    seen: &UnboundedSender<Seen>,
+) {
+    let at = clock.now();
+    let mut detector = detector.lock();
+    let turned = detector.observe(at, counted);
+    let going_on = number.is_multiple_of(ALL_EVERY).then(|| detector.going_on());
+    drop(detector);
+    for (group, troubles) in grouped(turned.clone()) {
+        log(&group, &troubles);
     }
-    for troubles in groups.values_mut() {
-        troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.troubled));
+    if !turned.is_empty() || going_on.is_some() {
+        // Whoever tells runs as long as this does.
+        let _ = seen.send(Seen { at, turned, going_on });
     }
-    groups
 }
 
-fn known_as(trouble: &Trouble) -> Known {
-    (Arc::clone(&trouble.app), trouble.endpoint, trouble.kind)
-}
-
-/// An address is refused at all endpoints of an app alike.
-fn note_of(trouble: &Trouble) -> String {
-    let mut which = DefaultHasher::new();
-    match trouble.kind {
-        Kind::NotWhitelisted => trouble.addresses.first().hash(&mut which),
-        _ => trouble.endpoint.hash(&mut which),
-    }
-    note(&trouble.app, trouble.kind.as_str(), which.finish())
-}
-
-fn log((app, kind, over): &Group, troubles: &[Trouble]) {
+fn log((app, kind, stage): &Group, troubles: &[Trouble]) {
     let Some(worst) = troubles.first() else { return };
     let (calls, troubled) =
         troubles.iter().fold((0, 0), |(calls, troubled), one| (calls + one.calls, troubled + one.troubled));
     let (app, endpoint, trouble, endpoints) = (&**app, worst.endpoint, kind.as_str(), troubles.len());
     let address = worst.addresses.first().map(ToString::to_string);
-    if *over {
-        let message = trouble::over(troubles).english;
-        tracing::info!(app, endpoint, endpoints, trouble, calls, troubled, "{message}");
-    } else {
+    if *stage == Stage::Begun {
         let message = trouble::begun(troubles).english;
         tracing::warn!(app, endpoint, endpoints, trouble, calls, troubled, address, "{message}");
+    } else {
+        let message = trouble::over(troubles).english;
+        tracing::info!(app, endpoint, endpoints, trouble, calls, troubled, "{message}");
     }
 }
 
@@ -195,5 +116,60 @@ fn shown(trouble: &Trouble) -> view::wechat::Trouble {
         addresses: trouble.addresses.iter().map(ToString::to_string).collect(),
         message: english,
         message_zh: chinese,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+    use tokio::time::{Instant, sleep};
+
+    use super::{LOOK, Watch};
+    use crate::app::links::telling::Teller;
+    use crate::observe::clock::Clock;
+    use crate::store::simulated::Server;
+    use crate::trouble::{Counted, Detector, Kind};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_store_delays_no_look() {
+        let (server, detector) = (Server::new(), Arc::<Mutex<Detector>>::default());
+        server.slow(Duration::from_millis(2_500));
+        let told = Arc::new(Mutex::new(0));
+        let tells = Arc::clone(&told);
+        let began = Instant::now();
+        // Each two seconds another endpoint fails altogether.
+        let counts = move || {
+            let looks = began.elapsed().as_secs() / LOOK.as_secs();
+            let all = ["/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h"].into_iter().enumerate();
+            let counted = all.map(|(number, endpoint)| {
+                let calls = looks.saturating_sub(number as u64) * 20;
+                let mut troubled = [0; Kind::ALL.len()];
+                troubled[Kind::Busy as usize] = calls;
+                ((Arc::from("shop"), endpoint), Counted { calls, troubled, addresses: Vec::new() })
+            });
+            counted.collect::<BTreeMap<_, _>>()
+        };
+        let teller = Teller::new(server.store(0), move |_| *tells.lock() += 1);
+        let watch = Watch {
+            counts: Box::new(counts),
+            detector: Arc::clone(&detector),
+            teller,
+            clock: Clock::simulated(),
+        };
+        let watch = watch.start();
+        sleep(Duration::from_millis(100)).await;
+        for ill in 0..=8 {
+            assert_eq!(detector.lock().going_on().len(), ill, "{:?}", began.elapsed());
+            sleep(LOOK).await;
+        }
+        while *told.lock() < 8 {
+            sleep(LOOK).await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+        watch.abort();
     }
 }

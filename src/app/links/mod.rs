@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `views`, `insight` | everything as the admin address shows it |
 //! | `alerting` | events, to the people who are to know of them |
-//! | `illness` | what the pipeline counted, to the detector of WeChat's troubles, and these to people |
+//! | `illness`, `telling` | what the pipeline counted, to the detector of WeChat's troubles, and these to people |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
 //! | `expiry` | logs API keys that are about to end |
@@ -15,4 +15,5 @@ pub(super) mod delivery;
 pub(super) mod expiry;
 pub(super) mod illness;
 pub(super) mod insight;
+pub(super) mod telling;
 pub(super) mod views;

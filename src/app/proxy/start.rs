@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
-use crate::app::links::{alerting, asking, delivery, expiry, illness, insight, views};
+use crate::app::links::{alerting, asking, delivery, expiry, illness, insight, telling, views};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -111,11 +111,11 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let detector = Arc::new(Mutex::new(Detector::default()));
+    let (of_gate, of_alerts) = (Arc::clone(&gate), alerts.clone());
     let illness = illness::Watch {
-        gate: Arc::clone(&gate),
+        counts: Box::new(move || of_gate.endpoints()),
         detector: Arc::clone(&detector),
-        alerts: alerts.clone(),
-        store: store.clone(),
+        teller: telling::Teller::new(store.clone(), move |notice| of_alerts.tell(notice)),
         clock: clock.clone(),
     };
     let illness = illness.start();

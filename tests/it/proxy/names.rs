@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use wxgate::app::Resolver;
 
 use super::front::{Front, Mode};
 use crate::harness::{Gate, Setup, sandbox};
+use crate::until::until;
 
 /// Where the name leads now.
 type Lead = Arc<Mutex<Option<SocketAddr>>>;
@@ -80,6 +81,83 @@ async fn when_dns_is_dead_new_connections_and_token_calls_go_where_the_last_ones
     }
     gate.sandbox.rotate(crate::harness::APPID);
     assert_eq!(gate.get("/cgi-bin/getcallbackip").await.errcode(), 0, "the token call too");
+}
+
+/// A DNS that leads to an address, then is silent, and then answers what it was asked meanwhile,
+/// but nothing any more that is asked later.
+#[derive(Clone, Default)]
+struct Dns(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Dead,
+    Leads(SocketAddr),
+    Silent,
+    Answered(SocketAddr),
+}
+
+impl Dns {
+    fn resolver(&self) -> Resolver {
+        let dns = self.clone();
+        Resolver::of(move |_, _| {
+            let (state, turned) = &*dns.0;
+            let mut state = state.lock();
+            let is_late = matches!(*state, State::Silent);
+            turned.wait_while(&mut state, |state| matches!(state, State::Silent));
+            match *state {
+                State::Answered(address) if is_late => Ok(vec![address]),
+                State::Leads(address) => Ok(vec![address]),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            }
+        })
+    }
+
+    fn turn(&self, state: State) {
+        *self.0.0.lock() = state;
+        self.0.1.notify_all();
+    }
+}
+
+/// Ends the silence: a test that fails must not wait for threads that do.
+struct Ends(Dns);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.turn(State::Dead);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_dns_stops_nobody_however_short_the_connect_timeout_and_is_heard_when_it_speaks() {
+    for connect_timeout in ["3s", "900ms"] {
+        let sandbox = sandbox();
+        let (old, new) = (Front::before(&sandbox.url()).await, Front::before(&sandbox.url()).await);
+        let dns = Dns::default();
+        dns.turn(State::Leads(old.address()));
+        let setup = Setup {
+            upstream: format!(
+                "base_urls = [\"http://wechat.test\"]\npool_age = \"50ms\"\nconnect_timeout = \"{connect_timeout}\""
+            ),
+            resolver: dns.resolver(),
+            workers: 1,
+            ..Setup::default()
+        };
+        let gate = Gate::before(sandbox, setup).await.settled().await;
+        let _ends = Ends(dns.clone());
+        dns.turn(State::Silent);
+        let mut peers = std::collections::HashSet::new();
+        while peers.len() < 3 {
+            gate.sandbox.reset();
+            let answer = gate.get("/cgi-bin/getcallbackip").await;
+            assert_eq!(answer.errcode(), 0, "{connect_timeout}");
+            peers.insert(gate.only("/cgi-bin/getcallbackip").peer);
+        }
+        dns.turn(State::Answered(new.address()));
+        old.turn(Mode::Closed).await;
+        let served = async || gate.get("/cgi-bin/getcallbackip").await.errcode() == 0;
+        until(|| format!("a request to the new address, {connect_timeout}"), served).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ use self::guard::{Denied, Need};
 use self::route::{Lost, Route};
 pub use self::shown::{
     Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
-    Reset, Store, Traffic, Upstreams, Wechat,
+    Reset, Store, Traffic, Upstreams, Wechat, Work,
 };
 pub use self::state::{Refused, Reloads, State};
 use self::view::RefreshOutcome;
@@ -184,6 +184,7 @@ impl Admin {
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
             wechat: (self.wechat)(),
+            work: (self.work)(),
             configuration: self.state.reloads.borrow().shown(),
             ending: (self.ending)(),
             store: (self.store)(),

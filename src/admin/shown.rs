@@ -27,6 +27,8 @@ pub type Endpoints = Arc<dyn Fn() -> Vec<view::Endpoint> + Send + Sync>;
 pub type Upstreams = Arc<dyn Fn() -> Vec<view::Upstream> + Send + Sync>;
 /// Whether WeChat is well.
 pub type Wechat = Arc<dyn Fn() -> view::wechat::Wechat + Send + Sync>;
+/// How many requests are at work.
+pub type Work = Arc<dyn Fn() -> view::Work + Send + Sync>;
 /// Fetches the token of the app with this name, by force or not; `None` if there is no such app.
 pub type Refresh = Arc<dyn Fn(&str, bool) -> Option<Pending<view::Refreshed>> + Send + Sync>;
 /// Reads the configuration again. The error says what is wrong with it, in words for the operator.
@@ -79,6 +81,8 @@ pub struct Admin {
     pub upstreams: Upstreams,
     /// See [`Wechat`].
     pub wechat: Wechat,
+    /// See [`Work`].
+    pub work: Work,
     /// See [`Refresh`].
     pub refresh: Refresh,
     /// See [`Reload`].

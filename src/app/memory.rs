@@ -49,6 +49,7 @@ pub(super) fn admin_options(options: &server::Options) -> server::Options {
 pub fn most_memory(config: &Config) -> MostMemory {
     let connections = config.server.options.max_connections;
     let at_work = most_at_work(config);
+    let waiting = pipeline::most_waiting(at_work);
     let admin = admin_options(&config.server.options);
     let pushes = callback::server_options(&config.server.options);
     let of_pushes = if config.callback.listen.is_empty() { 0 } else { server::most_memory(&pushes) };
@@ -67,6 +68,10 @@ pub fn most_memory(config: &Config) -> MostMemory {
                 pipeline::most_memory_of_request() + server::most_held(&config.server.options),
             ),
             format!("requests with short bodies ({at_work}, server.max_inflight and server.max_connections)"),
+        ),
+        (
+            waiting * pipeline::most_memory_of_waiting(),
+            format!("requests that wait for their turn ({waiting})"),
         ),
         (
             at_work.saturating_add(most_idle(config)).saturating_mul(upstream::MOST_MEMORY),

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::code::Code;
+use super::inflight::Full;
 use super::options::ErrorStatus;
 use crate::observe::redact::redacted;
 use crate::quota::limit::Refusal;
@@ -330,6 +331,19 @@ impl From<BodyError> for Error {
 impl From<Unavailable> for Error {
     fn from(cause: Unavailable) -> Self {
         Self::TokenUnavailable(cause)
+    }
+}
+
+impl From<Full> for Error {
+    fn from(full: Full) -> Self {
+        Self::Overloaded(match full {
+            Full::Process => "too many requests are at work (server.max_inflight)",
+            Full::App => "too many requests of this app's are at work (its max_inflight)",
+            Full::Share => {
+                "too many requests of this app's are at work: the last places are kept for other apps \
+                 (server.max_inflight)"
+            }
+        })
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use super::act::Memory;
+use super::code::Code;
 use super::directory::Directory;
-use super::inflight::{ExactPlaces, Places};
+use super::inflight::{ExactPlaces, Turns, Waited};
 use super::options::{CallerOptions, Options};
 use super::report::{CallerRequests, Metrics};
 use super::snapshot::Snapshot;
@@ -24,13 +25,26 @@ use crate::upstream::Upstream;
 /// Answers that may hold refresh tokens and are read whole at once, at most.
 pub(super) const MOST_GRANTS: u64 = 128;
 
+/// How much is at work.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Requests whose answer hasn't ended, without those that wait for their turn.
+    pub at_work: u64,
+    /// So many may be, at a time.
+    pub most: u64,
+    /// Requests that wait for their turn.
+    pub waiting: u64,
+    /// Those that were `overloaded` since the process began.
+    pub refused: u64,
+}
+
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
     pub(super) snapshot: ArcSwap<Snapshot>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Arc<Memory>,
     /// For requests at work.
-    pub(super) places: Places,
+    pub(super) turns: Arc<Turns>,
     /// For those of them whose bodies must first say who calls.
     pub(super) strangers: Option<ExactPlaces>,
     /// For those of them whose answers are read whole, since they may hold refresh tokens.
@@ -67,13 +81,14 @@ impl Gate {
         let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
         let memory = Arc::new(Memory::new(&options.replay));
         let most = options.places(workers);
-        let places = Places::new(most, workers);
+        let turns = Turns::new(most, workers);
         // A byte of a body is enough to hold one: the other half is for those who said who they are.
         let strangers = ExactPlaces::new(most.div_ceil(2), None);
         let grants = ExactPlaces::new(MOST_GRANTS, None);
         let at_work = limits.configure(&options.limits);
         let credentials = |name: &str| manager.credentials(name);
         let directory = Directory::new(options, &at_work, credentials, quota.names(), None, clock.now());
+        turns.share_among(directory.apps.len());
         let snapshot = ArcSwap::from_pointee(Snapshot { directory, upstreams });
         let user_tokens = UserTokens::default();
         let tarpit = Arc::new(Tarpit::new(clock.clone()));
@@ -81,7 +96,7 @@ impl Gate {
             snapshot,
             metrics,
             memory,
-            places,
+            turns,
             strangers,
             grants,
             manager,
@@ -112,6 +127,7 @@ impl Gate {
         let names = self.quota.names();
         let limits = self.limits.configure(&options.limits);
         let directory = Directory::new(options, &limits, credentials, names, Some(&former.directory), now);
+        self.turns.share_among(directory.apps.len());
         self.snapshot.store(Arc::new(Snapshot { directory, upstreams }));
     }
 
@@ -148,6 +164,17 @@ impl Gate {
         self.metrics.callers()
     }
 
+    /// How much is at work, and what there was no room for.
+    pub fn work(&self) -> Work {
+        let waiting = self.turns.waiting();
+        Work {
+            at_work: self.metrics.all_in_flight().saturating_sub(waiting),
+            most: self.turns.most(),
+            waiting,
+            refused: self.metrics.refused(Code::Overloaded),
+        }
+    }
+
     /// What was counted of each endpoint of the configured apps since the process began.
     pub fn endpoints(&self) -> BTreeMap<(Arc<str>, &'static str), Counted> {
         let snapshot = self.snapshot.load();
@@ -158,6 +185,12 @@ impl Gate {
     /// Adds the pipeline's metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         self.metrics.expose(out);
+        out.gauge("wxgate_queued_requests", "Requests that wait for their turn to be at work.");
+        out.sample(&[], self.turns.waiting() as f64);
+        out.counter("wxgate_queued_total", "Requests that waited for their turn, by what became of them.");
+        for (outcome, how) in [("served", Waited::Served), ("left", Waited::Left)] {
+            out.sample(&[("outcome", outcome)], self.turns.ended(how) as f64);
+        }
         out.gauge("wxgate_caller_key_expiry_timestamp_seconds", "When the keys of a caller end.");
         for (caller, end) in self.key_ends() {
             out.sample(&[("caller", &*caller)], end.seconds());

@@ -16,13 +16,14 @@ use super::act::{
 use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
-use super::inflight::{ExactPlaces, Place};
+use super::inflight::{ExactPlaces, Full, Party, Place};
 use super::permit;
 use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
 use super::report::{Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
 use crate::observe::access_log::AccessLog;
+use crate::observe::names::ANONYMOUS;
 use crate::observe::trace::Tracer;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::upstream::Gauges;
@@ -50,7 +51,8 @@ impl Pipeline {
             tracer,
             worker,
             clock: gate.clock.clone(),
-            places: gate.places.of_worker(),
+            places: gate.turns.of_worker(),
+            turns: Arc::clone(&gate.turns),
         };
         Self {
             current: RefCell::new(Rc::new(WorkerSnapshot::new(gate.snapshot.load_full()))),
@@ -101,11 +103,12 @@ impl Pipeline {
             return Err(Error::Draining);
         }
         if !report.has_place {
-            return Err(Error::Overloaded("too many requests are at work (server.max_inflight)"));
+            return Err(Full::Process.into());
         }
         let (start, strangers) = match opening.reads_ahead(body.is_end_stream()) {
             // Boxed, since few requests have a body that must be read first.
             Some(ahead) => {
+                report.turn(Party::UNKNOWN, None).await?;
                 let known = opening.is_shown();
                 let limit = snapshot.options.max_body;
                 Box::pin(self.read_start(&mut body, ahead, known, limit)).await?
@@ -122,11 +125,7 @@ impl Pipeline {
         let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
         let account = draft.account(authorizer)?;
         let plan = draft.plan(&account, &mut report.identity)?;
-        if let Some(places) = &account.app.places {
-            report.place_of_app = Some(places.enter().ok_or(Error::Overloaded(
-                "too many requests of this app's are at work (its max_inflight)",
-            ))?);
-        }
+        report.turn(party(&plan), account.app.places.as_ref()).await?;
         match &plan.then {
             Then::Forward(credential) => {
                 permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
@@ -244,6 +243,11 @@ impl Pipeline {
         }
         Rc::clone(&current)
     }
+}
+
+fn party(plan: &Plan<'_>) -> Party {
+    let caller = plan.caller.map_or(ANONYMOUS, |caller| caller.who.label);
+    Party { app: plan.account.app.label, caller }
 }
 
 /// One of `places`, if they are counted; `full` says that all are taken.

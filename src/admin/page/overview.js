@@ -35,7 +35,12 @@ function tiles({ status, quota: spending, calls_today }) {
       level: healthy === status.upstreams.length ? "good" : "bad",
       more: status.upstreams.filter((one) => one.in_use).map(host).join(", "),
     },
-    { key: "tileProcess", value: duration(running), level: "", more: status.listeners.join(", ") },
+    {
+      key: "tileWork",
+      value: `${number(status.work.at_work)} / ${number(status.work.most)}`,
+      level: status.work.waiting > 0 ? "waiting" : "",
+      more: joined([text("queued")(number(status.work.waiting), number(status.work.refused)), text("running")(duration(running)), ...status.listeners]),
+    },
   ];
 }
 

@@ -28,8 +28,9 @@ const EN = {
   certificateOf: (table) => `The certificate of ${table}`, keyOf: (caller) => `The key of caller ${caller}`,
   endsIn: (what, time) => `${what} ends in ${time}.`, hasEnded: (what) => `${what} has ended.`,
 
-  tileApps: "Apps ready", tileCalls: "Calls today", tileNearest: "Nearest to its limit", tileStore: "Store", tileHosts: "WeChat", tileProcess: "Running for",
+  tileApps: "Apps ready", tileCalls: "Calls today", tileNearest: "Nearest to its limit", tileStore: "Store", tileHosts: "WeChat", tileWork: "Requests at work",
   noLimitKnown: "no limit known yet", up: "up", down: "down", replicas: "all replicas", since: (time) => `since ${time}`,
+  queued: (waiting, refused) => `${waiting} waiting, ${refused} refused`, running: (time) => `running for ${time}`,
   answering: (good, all) => `${good} of ${all} hosts answer`, through: (proxy) => `through ${proxy}`,
 
   colon: ": ",
@@ -135,8 +136,9 @@ const ZH = {
   certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的 key `,
   endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,
 
-  tileApps: "正常的应用", tileCalls: "今日调用", tileNearest: "最接近上限", tileStore: "存储", tileHosts: "微信", tileProcess: "已运行",
+  tileApps: "正常的应用", tileCalls: "今日调用", tileNearest: "最接近上限", tileStore: "存储", tileHosts: "微信", tileWork: "处理中的请求",
   noLimitKnown: "尚不知道上限", up: "正常", down: "不可用", replicas: "所有副本合计", since: (time) => `${time} 启动`,
+  queued: (waiting, refused) => `排队 ${waiting}，拒绝 ${refused}`, running: (time) => `已运行 ${time}`,
   answering: (good, all) => `${good}/${all} 个域名正常`, through: (proxy) => `经由 ${proxy}`,
 
   colon: "：",

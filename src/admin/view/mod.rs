@@ -21,6 +21,8 @@ pub struct Status {
     pub draining: bool,
     /// Whether WeChat is well.
     pub wechat: wechat::Wechat,
+    /// How many requests are at work.
+    pub work: Work,
     /// Since when it is in force, and whether a later one was refused.
     pub configuration: Configuration,
     /// Certificates and keys that end within 14 days, or have ended.
@@ -36,6 +38,19 @@ pub struct Status {
     pub callers: Vec<Caller>,
     /// Of each app the endpoints whose quota is nearest to its end, at most five.
     pub quota: Vec<NearEnd>,
+}
+
+/// Requests, as far as there is room for them.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Work {
+    /// Now, without those that wait for their turn.
+    pub at_work: u64,
+    /// At a time.
+    pub most: u64,
+    /// Now.
+    pub waiting: u64,
+    /// `overloaded`, since the process began.
+    pub refused: u64,
 }
 
 /// The configuration in force, and the latest one if that was refused.

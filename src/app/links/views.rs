@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin::view::{
-    self, App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, time,
+    self, App, AppState, Caller, LastFailure, LastRefresh, RefreshOutcome, Refreshed, Token, Work, time,
 };
 use crate::admin::{self, Apps, Refresh};
 use crate::export::{self, Exporter};
@@ -175,6 +175,14 @@ fn refreshed(report: &RefreshReport) -> Refreshed {
         ),
     };
     Refreshed { outcome, generation: report.generation, forces_left_today: report.forces_left, message }
+}
+
+/// How many requests are at work.
+pub(in crate::app) fn work(gate: Arc<Gate>) -> admin::Work {
+    Arc::new(move || {
+        let work = gate.work();
+        Work { at_work: work.at_work, most: work.most, waiting: work.waiting, refused: work.refused }
+    })
 }
 
 /// The configured callers.

@@ -146,6 +146,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             endpoints: Arc::new(views::endpoints),
             upstreams: views::upstreams(Arc::clone(&upstreams)),
             wechat: illness::view(Arc::clone(&detector)),
+            work: views::work(Arc::clone(&gate)),
             refresh: views::refresh(manager.clone()),
             reload: reload::on_demand(core.clone()),
             quota: insight::quota(quota.clone(), limits.clone()),

@@ -180,6 +180,19 @@ impl Metrics {
         }
     }
 
+    /// Of all workers.
+    pub(crate) fn all_in_flight(&self) -> u64 {
+        self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum()
+    }
+
+    /// How many requests were refused for this.
+    pub(crate) fn refused(&self, why: Code) -> u64 {
+        self.counts.fold(0, |sum, counts| {
+            let of = counts.refused.iter().filter(|((_, _, code), _)| *code == why);
+            sum + of.map(|(_, count)| count).sum::<u64>()
+        })
+    }
+
     /// What became of each caller's requests.
     pub(crate) fn callers(&self) -> Vec<CallerRequests> {
         let names = self.names.all();
@@ -303,8 +316,7 @@ impl Metrics {
             );
         }
         out.gauge("wxgate_inflight_requests", "Requests whose answer has not ended.");
-        let in_flight: u64 = self.in_flight.iter().map(|gauge| gauge.0.load(Ordering::Relaxed)).sum();
-        out.sample(&[], in_flight as f64);
+        out.sample(&[], self.all_in_flight() as f64);
     }
 }
 

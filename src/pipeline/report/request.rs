@@ -28,7 +28,7 @@ use crate::pipeline::act::Attempts;
 use crate::pipeline::code::Code;
 use crate::pipeline::directory::{App, Caller, Directory};
 use crate::pipeline::error::{self, Error};
-use crate::pipeline::inflight::{Place, WorkersPlaces};
+use crate::pipeline::inflight::{ExactPlaces, Party, Place, Turns, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
 use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
@@ -60,6 +60,7 @@ pub(crate) struct Reporter {
     pub(crate) worker: usize,
     pub(crate) clock: Clock,
     pub(crate) places: WorkersPlaces,
+    pub(crate) turns: Arc<Turns>,
 }
 
 impl Reporter {
@@ -118,10 +119,12 @@ pub(crate) struct Report {
     request_id: HeaderValue,
     traceparent: Option<Traceparent>,
     explains: bool,
-    /// It found a place among the requests at work.
+    /// There was room for it to come in.
     pub(crate) has_place: bool,
-    /// The place among its app's requests.
-    pub(crate) place_of_app: Option<Place>,
+    /// Whose turn it had, once it had one.
+    party: Option<Party>,
+    /// Its place among its app's requests, if these are limited.
+    place_of_app: Option<Place>,
     /// Filled in by the plan.
     pub(crate) identity: Identity,
     /// Filled in by the limits.
@@ -159,6 +162,7 @@ impl Report {
         });
         Self {
             has_place: reporter.places.enter(),
+            party: None,
             place_of_app: None,
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
@@ -190,11 +194,28 @@ impl Report {
         self.remote
     }
 
+    /// Waits for its turn as a request of `party`'s, whose app has these places if they are limited.
+    pub(crate) async fn turn(&mut self, party: Party, app: Option<&ExactPlaces>) -> Result<(), Error> {
+        self.end_turn();
+        self.place_of_app = self.reporter.turns.turn(self.reporter.worker, party, app).await?;
+        self.party = Some(party);
+        Ok(())
+    }
+
     /// It is at work no more: what is left is its answer.
     pub(crate) fn leave(&mut self) {
-        self.place_of_app = None;
+        self.end_turn();
         if std::mem::take(&mut self.has_place) {
-            self.reporter.places.leave();
+            let Reporter { places, turns, .. } = &*self.reporter;
+            places.leave(turns.waiting() > 0);
+            turns.call();
+        }
+    }
+
+    fn end_turn(&mut self) {
+        self.place_of_app = None;
+        if let Some(party) = self.party.take() {
+            self.reporter.turns.end(self.reporter.worker, party);
         }
     }
 

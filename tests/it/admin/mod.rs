@@ -37,6 +37,7 @@ async fn the_status_has_every_promised_field_and_no_other() {
                     "message_zh": "/cgi-bin/user/info 已恢复正常",
                 }],
             },
+            "work": {"at_work": 12, "most": 4096, "waiting": 0, "refused": 3},
             "configuration": {"loaded_at": "1970-01-01T00:00:00.000Z", "refused": null},
             "ending": [],
             "apps": [

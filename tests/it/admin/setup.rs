@@ -284,6 +284,7 @@ pub(crate) async fn start_with(
         store: told(&data, |data| data.store.clone()),
         upstreams: told(&data, |data| data.upstreams.clone()),
         wechat: told(&data, |data| data.wechat.clone()),
+        work: Arc::new(|| view::Work { at_work: 12, most: 4096, waiting: 0, refused: 3 }),
         ending: told(&data, |data| data.ending.clone()),
         quota: told(&data, |data| {
             data.quotas_made += 1;

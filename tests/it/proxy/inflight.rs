@@ -8,7 +8,12 @@ use crate::harness::{APPID, GAME, Gate, SHOP, SHOP_AND_GAME, Setup, caller};
 use crate::until::until;
 
 const SLOW: &str = "/cgi-bin/user/get";
-const REFUSED: &str = "wxgate_refused_total{app=\"other\",caller=\"anonymous\",code=\"overloaded\"}";
+const QUEUED: &str = "wxgate_queued_requests";
+
+/// How many were refused, by app.
+fn refused(app: &str) -> String {
+    format!("wxgate_refused_total{{app=\"{app}\",caller=\"anonymous\",code=\"overloaded\"}}")
+}
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -62,7 +67,9 @@ async fn what_comes_beyond_the_most_at_work_is_refused_before_its_body_is_read()
     for ours in ["/", "/healthz"] {
         assert_eq!(send(&gate, get(ours)).await.expect("an answer").status, 200);
     }
-    assert_eq!(gate.metric(REFUSED).await, 5.0);
+    // The form and the token call weren't read, so nobody knows whose they were.
+    assert_eq!((gate.metric(&refused("other")).await, gate.metric(&refused("shop")).await), (2.0, 3.0));
+    assert_eq!(gate.metric("wxgate_queued_total{outcome=\"left\"}").await, 5.0);
     assert_eq!(gate.metric("wxgate_inflight_requests").await, 3.0);
     assert_eq!(gate.sandbox.journal(None).len(), 3);
 
@@ -143,8 +150,7 @@ async fn an_app_that_is_full_leaves_the_others_alone_and_a_reload_changes_its_li
     let full = async || send(&gate, get("/@shop/wxa/anything")).await;
     assert_overloaded(full().await, -70503, "max_inflight");
     assert_eq!(send(&gate, get("/@game/wxa/anything")).await.expect("an answer").status, 200);
-    let refused = "wxgate_refused_total{app=\"shop\",caller=\"anonymous\",code=\"overloaded\"}";
-    assert_eq!(gate.metric(refused).await, 1.0);
+    assert_eq!(gate.metric(&refused("shop")).await, 1.0);
 
     // What runs still counts after a reload.
     gate.reload("error_status = \"wechat\"", &limited(3)).await;
@@ -154,6 +160,65 @@ async fn an_app_that_is_full_leaves_the_others_alone_and_a_reload_changes_its_li
     assert_eq!(full().await.expect("an answer").status, 200);
     drop((working, third));
     assert_idle(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_is_served_by_who_waits_a_moment() {
+    let gate = Gate::with(at_most(1)).await.settled().await;
+    gate.sandbox.fault(Fault::new(Action::Latency { milliseconds: 5 }).path(SLOW));
+    // On a machine that is busy with other things the moment may pass.
+    let waited = async || {
+        let (one, other) = tokio::join!(send(&gate, get(SLOW)), send(&gate, get(SLOW)));
+        let statuses = [one, other].map(|answer| answer.expect("an answer").status);
+        assert!(statuses.contains(&200), "{statuses:?}");
+        statuses == [200, 200] && gate.metric("wxgate_queued_total{outcome=\"served\"}").await > 0.0
+    };
+    until(|| "one that waited and was served", waited).await;
+    assert_eq!(gate.metric(QUEUED).await, 0.0);
+    assert_idle(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_whose_calls_hang_leaves_the_last_places_to_the_others() {
+    const PLACES: usize = 16;
+    let setup = Setup { apps: SHOP_AND_GAME.into(), ..at_most(PLACES) };
+    let gate = Gate::with(setup).await.settled().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
+    let shop = format!("/@shop{SLOW}");
+    let mut working = Vec::new();
+    for _ in 0..PLACES - PLACES / 8 {
+        working.push(at_work(&gate, &shop).await);
+    }
+    assert_overloaded(send(&gate, get("/@shop/wxa/a")).await, -70503, "kept for other apps");
+    let queued = gate.metric("wxgate_queued_total{outcome=\"left\"}").await;
+    for _ in 0..20 {
+        assert_eq!(send(&gate, get("/@game/wxa/a")).await.expect("an answer").status, 200);
+    }
+    assert_eq!(gate.metric(&refused("game")).await, 0.0);
+    assert_eq!(gate.metric("wxgate_queued_total{outcome=\"left\"}").await, queued, "nobody else waited");
+    assert_eq!(gate.metric("wxgate_queued_total{outcome=\"served\"}").await, 0.0);
+    // With the others' limits gone there is nobody to keep places for.
+    gate.reload("error_status = \"wechat\"", SHOP).await;
+    assert_eq!(send(&gate, get("/wxa/a")).await.expect("an answer").status, 200);
+    drop(working);
+    assert_idle(&gate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_in_line_is_not_waited_for() {
+    let gate = Gate::with(at_most(1)).await.settled().await;
+    gate.sandbox.fault(Fault::new(Action::Silence).path(SLOW));
+    let working = at_work(&gate, SLOW).await;
+    for _ in 0..20 {
+        let mut gone = Caller::of(&gate).await;
+        gone.send(get("/wxa/gone")).await;
+    }
+    until(|| "an empty line", async || gate.metric("wxgate_inflight_requests").await == 1.0).await;
+    assert_eq!(gate.metric(QUEUED).await, 0.0);
+    drop(working);
+    assert_idle(&gate).await;
+    assert_eq!(gate.journal("/wxa/gone").len(), 0);
+    assert_eq!(send(&gate, get("/wxa/free")).await.expect("an answer").status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

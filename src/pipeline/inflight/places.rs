@@ -1,5 +1,4 @@
-//! How many requests may be at work at once: in the process, and for an app. What comes beyond is
-//! refused before its body is read.
+//! Places, and who takes them.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,33 +7,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Places that are taken, on a cache line of its own, since all workers write to it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Taken(AtomicU64);
+pub(super) struct Taken(AtomicU64);
 
 impl Taken {
     /// Takes up to `wanted` of `most` places; how many there were.
     fn take(&self, wanted: u64, most: u64) -> u64 {
-        let mut taken = self.0.load(Ordering::Relaxed);
+        let mut taken = self.0.load(Ordering::SeqCst);
         loop {
             let got = wanted.min(most.saturating_sub(taken));
             if got == 0 {
                 return 0;
             }
-            match self.0.compare_exchange_weak(taken, taken + got, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(taken, taken + got, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return got,
                 Err(now) => taken = now,
             }
         }
     }
 
+    /// Who lines up says so before it looks for a place, and who gives one back does so before it
+    /// looks for somebody in line: all in one order, or the two could miss each other.
     fn give_back(&self, places: u64) {
-        self.0.fetch_sub(places, Ordering::Relaxed);
+        self.0.fetch_sub(places, Ordering::SeqCst);
     }
 }
 
 /// The process's places, of which workers take batches: most requests find one that their worker
 /// has already, and write to no memory that others read.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(super) struct Places {
     taken: Arc<Taken>,
     most: u64,
     batch: u64,
@@ -47,13 +48,19 @@ const BATCH: u64 = 64;
 const UNUSED: u64 = 64;
 
 impl Places {
-    pub(crate) fn new(most: u64, workers: usize) -> Self {
+    /// So many, and `room` beyond.
+    pub(super) fn new(most: u64, room: u64, workers: usize) -> Self {
         let batch = (most / (UNUSED * workers.max(1) as u64)).clamp(1, BATCH);
-        Self { taken: Arc::default(), most, batch }
+        Self { taken: Arc::default(), most: most + room, batch }
+    }
+
+    /// How many are taken, spare ones of workers' among them.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.0.load(Ordering::SeqCst)
     }
 
     /// A worker's share of them.
-    pub(crate) fn of_worker(&self) -> WorkersPlaces {
+    pub(super) fn of_worker(&self) -> WorkersPlaces {
         WorkersPlaces { places: self.clone(), spare: Cell::new(0) }
     }
 }
@@ -77,21 +84,25 @@ impl WorkersPlaces {
         spare > 0
     }
 
-    pub(crate) fn leave(&self) {
+    /// Leaves a place. All that are spare are given back if they are `wanted`.
+    pub(crate) fn leave(&self, wanted: bool) {
         let (spare, batch) = (self.spare.get() + 1, self.places.batch);
         // Not at once, or a worker with a single request at a time would take and return a batch
         // each time.
-        if spare < 2 * batch - 1 {
-            self.spare.set(spare);
-        } else {
-            self.places.taken.give_back(spare - (batch - 1));
-            self.spare.set(batch - 1);
+        let kept = match spare {
+            _ if wanted => 0,
+            spare if spare < 2 * batch - 1 => spare,
+            _ => batch - 1,
+        };
+        if spare > kept {
+            self.places.taken.give_back(spare - kept);
         }
+        self.spare.set(kept);
     }
 }
 
 /// Places that are taken one by one: of an app that has a limit, for instance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ExactPlaces {
     taken: Arc<Taken>,
     most: u64,
@@ -108,6 +119,11 @@ impl ExactPlaces {
     /// A place, given back on drop; none if all are taken.
     pub(crate) fn enter(&self) -> Option<Place> {
         (self.taken.take(1, self.most) > 0).then(|| Place(Arc::clone(&self.taken)))
+    }
+
+    /// Whether all are taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.taken.0.load(Ordering::SeqCst) >= self.most
     }
 }
 
@@ -137,13 +153,13 @@ mod tests {
     #[test]
     fn workers_together_never_take_more_places_than_there_are() {
         for (most, workers) in [(1, 1), (2, 2), (3, 4), (100, 2), (4096, 2), (5000, 7)] {
-            let places = Places::new(most, workers);
+            let places = Places::new(most, 0, workers);
             let workers: Vec<_> = (0..workers).map(|_| places.of_worker()).collect();
             // One worker alone may have all of them.
             let all = take(&workers[..1]);
             assert_eq!(all.len() as u64, most);
             assert!(workers.iter().all(|worker| !worker.enter()));
-            all.into_iter().for_each(WorkersPlaces::leave);
+            all.into_iter().for_each(|worker| worker.leave(false));
             // What it keeps is a small part.
             let kept = most - take(&workers[1..]).len() as u64;
             assert!(kept <= most / 32 || workers.len() == 1, "{kept} of {most}");

@@ -14,7 +14,6 @@ use crate::harness::{ADMIN_TOKEN, Answer, OTHER_SECRET, SECRET, client};
 use crate::redis_server::RedisServer;
 use crate::until::{found, until};
 
-#[expect(clippy::disallowed_methods, reason = "there is nothing else to name it by")]
 fn program() -> PathBuf {
     std::env::var_os("WXGATE_BEFORE").expect("WXGATE_BEFORE names the program of version 0.1.0").into()
 }

@@ -33,7 +33,6 @@ const CALLERS: usize = 4;
 /// The shop's, the game's, the platform's, and those of the accounts that are called.
 const CREDENTIALS: u64 = 5;
 
-#[expect(clippy::disallowed_methods, reason = "there is nothing else to name it by")]
 fn program_before() -> PathBuf {
     std::env::var_os("WXGATE_BEFORE").expect("WXGATE_BEFORE names the program of the version before").into()
 }

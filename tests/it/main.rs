@@ -25,6 +25,7 @@ mod docs;
 mod explain;
 mod export;
 mod faq;
+mod former;
 mod fuzz;
 mod layers;
 #[cfg(feature = "otlp")]

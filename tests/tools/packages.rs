@@ -278,12 +278,15 @@ fn the_signature_is_of_the_checksums_and_these_of_the_files() {
 }
 
 #[test]
-fn the_notes_are_the_changelogs_newest_section() {
+fn the_notes_are_the_versions_section_of_the_changelog() {
     let release = Release::of(&["notes"]);
     let notes = fs::read_to_string(release.at("out/NOTES.md")).unwrap();
     let changelog = fs::read_to_string(format!("{ROOT}/CHANGELOG.md")).unwrap();
-    let newest = changelog.split("\n## ").nth(1).unwrap().split_once('\n').unwrap().1;
-    assert_eq!(notes.trim(), newest.trim());
+    let mut sections = changelog.split("\n## ").filter_map(|section| section.split_once('\n'));
+    let is_of_this = |heading: &str| heading.split(' ').next() == Some(VERSION);
+    let (_, section) = sections.find(|(heading, _)| is_of_this(heading)).unwrap();
+    assert_eq!(notes.trim(), section.trim());
+    assert!(!section.contains("## 0.") && section.contains("### Added"));
 }
 
 #[test]

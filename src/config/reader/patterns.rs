@@ -20,7 +20,10 @@ pub(in crate::config) fn pattern(
         Some(method) => {
             let all = || format!(", expected one of {}", METHODS.join(", "));
             let advice = did_you_mean(method, METHODS, all);
-            report.error(place, format!("{method} is no method that is let through{advice}"));
+            // Version 0.1.0 took it, and no request ever fitted.
+            let text =
+                format!("{method} is no method that is let through, which the next release refuses{advice}");
+            report.warn(place, text);
         }
         None => endpoints::check(&pattern, hosts, place, report),
     }

@@ -13,7 +13,7 @@ use crate::sandbox::state::journal::{Counts, Entry};
 use crate::sandbox::state::quota::Rate;
 use crate::sandbox::state::settings::Settings;
 use crate::sandbox::state::stale_node::Lag;
-use crate::sandbox::state::token_events::{Target, TokenEvent};
+use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::tokens::Kind;
 use crate::sandbox::state::world::{State, World};
 use crate::server::{self, Address, Listener, Server};
@@ -134,6 +134,12 @@ impl Sandbox {
     /// Changes settings.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.world.state().settings);
+    }
+
+    /// A token that another sandbox issued, as a store may hold it, is current from now on.
+    pub fn give(&self, appid: impl Into<String>, kind: Kind, value: impl Into<String>) {
+        let given = Given { appid: appid.into(), kind, value: value.into() };
+        self.world.state().give(given, self.world.clock.now());
     }
 
     /// Somebody else fetched. Gives how many tokens that concerned.

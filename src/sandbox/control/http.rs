@@ -14,7 +14,7 @@ use crate::sandbox::state::accounts::{App, Authorizer};
 use crate::sandbox::state::faults::Fault;
 use crate::sandbox::state::quota::Rate;
 use crate::sandbox::state::stale_node::Lag;
-use crate::sandbox::state::token_events::{Target, TokenEvent};
+use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::world::World;
 use crate::sandbox::wire::{reply, response_body};
 use crate::sandbox::{call, variants};
@@ -30,6 +30,7 @@ const INDEX: &[(&str, &str)] = &[
         "add or replace: {appid, secret, kind?, whitelist?: [address]}; with no address listed all may fetch tokens",
     ),
     ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
+    ("POST /sandbox/tokens", "one that another sandbox issued is current: {appid, kind, value}"),
     (
         "POST /sandbox/settings",
         "any of the settings that GET shows; {\"allow_unlisted\":true} answers endpoints that WeChat doesn't have as if it had them",
@@ -145,6 +146,10 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
         }
         (&Method::POST, "authorizers") => {
             world.state().accounts.authorize(strict::<Authorizer>(body)?);
+            done()
+        }
+        (&Method::POST, "tokens") => {
+            world.state().give(strict::<Given>(body)?, now);
             done()
         }
         (&Method::GET, "settings") => sandbox.settings(),

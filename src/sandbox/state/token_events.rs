@@ -30,6 +30,16 @@ impl From<&String> for Target {
     }
 }
 
+/// A token that a sandbox issued which isn't there any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct Given {
+    /// The app or authorizer.
+    pub appid: String,
+    pub kind: Kind,
+    pub value: String,
+}
+
 /// What can happen to the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sandbox) enum TokenEvent {
@@ -42,6 +52,12 @@ pub(in crate::sandbox) enum TokenEvent {
 }
 
 impl State {
+    /// It is current from now on.
+    pub(in crate::sandbox) fn give(&mut self, Given { appid, kind, value }: Given, now: i64) {
+        let rules = self.settings.rules();
+        self.tokens.with(&appid, kind, |family| family.put(value, now, &rules));
+    }
+
     /// Does it to every current token of the target; gives how many there were.
     pub(in crate::sandbox) fn happen(&mut self, event: TokenEvent, target: &Target, now: i64) -> usize {
         let apps = self.accounts.apps().iter().map(App::identity);

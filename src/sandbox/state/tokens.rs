@@ -215,6 +215,15 @@ impl Family {
         held
     }
 
+    /// One that a sandbox issued which isn't there any more is current, with its whole life before
+    /// it.
+    pub(in crate::sandbox) fn put(&mut self, value: String, now: i64, rules: &Rules) {
+        self.supersede(now, rules, None);
+        if let Some(token) = self.current_mut() {
+            token.value = value;
+        }
+    }
+
     /// The current token stays current and is taken nowhere.
     pub(in crate::sandbox) fn poison(&mut self) -> bool {
         self.current_mut().map(|token| token.poisoned = true).is_some()

@@ -87,6 +87,13 @@ pub(super) fn returned_of(name: &str) -> String {
     format!("{MARK}returned {name}")
 }
 
+/// Under which name among the counters is remembered the highest [`Reserved::total`] of a budget.
+/// Version 0.1.0 gives back without a word in [`returned_of`]: where the store remembers all that
+/// anybody knows of, that is no loss.
+pub(super) fn highest_of(name: &str) -> String {
+    format!("{MARK}highest {name}")
+}
+
 /// Under which name among the counters is remembered how often `name` began anew.
 pub(in crate::store) fn resets_of(name: &str) -> String {
     format!("{RESET}{name}")

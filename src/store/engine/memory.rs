@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::command::{
-    Addition, Batch, Claim, Entry, Reserved, Swap, Total, name_since, reset_of, resets_of, returned_of,
-    total_of,
+    Addition, Batch, Claim, Entry, Reserved, Swap, Total, highest_of, name_since, reset_of, resets_of,
+    returned_of, total_of,
 };
 use crate::store::changes::{Announcer, Change};
 
@@ -152,8 +152,12 @@ pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) ->
     if resets > stored {
         counters.insert(reset, resets);
     }
-    let known = if resets == claim.resets { claim.known } else { 0 };
     let name = name_since(claim.name, resets);
+    let highest_name = highest_of(&name);
+    let highest =
+        counters.get(&highest_name).and_then(|count| total_of(&highest_name, *count)).unwrap_or_default();
+    let lost = resets == claim.resets && highest < claim.known;
+    let known = if lost { claim.known } else { 0 };
     let returned = total_of(&name, counters.get(&returned_of(&name)).copied().unwrap_or_default());
     let used = counters.entry(name.to_string()).or_default();
     let (Some(returned), Some(before)) = (returned, total_of(&name, *used)) else {
@@ -164,8 +168,11 @@ pub(super) fn reserve(counters: &mut BTreeMap<String, u64>, claim: Claim<'_>) ->
     let granted = claim.want.min(left);
     *used = found.saturating_add(granted);
     let (now, total) = (*used, used.saturating_add(returned));
+    if total > highest {
+        counters.insert(highest_name, total);
+    }
     let reserved = Reserved { granted, left: left - granted, total, used: Some(now), resets };
-    (reserved, now != before || resets > stored)
+    (reserved, now != before || total > highest || resets > stored)
 }
 
 /// Gives back what was granted, and tells whether that changed the counters.
@@ -180,4 +187,34 @@ pub(super) fn give_back(counters: &mut BTreeMap<String, u64>, name: &str, amount
         *all = all.saturating_add(returned);
     }
     returned > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::{Claim, give_back, reserve};
+
+    #[test]
+    fn what_version_0_1_0_gives_back_is_no_loss_and_what_is_lost_later_is() {
+        let mut counters = BTreeMap::new();
+        let reserved = |counters: &mut BTreeMap<String, u64>, want, known| {
+            let lasts = Duration::from_secs(60);
+            let claim = Claim { name: "b", want, limit: 100, known, resets: 0, lasts };
+            let (reserved, _) = reserve(counters, claim);
+            (reserved.granted, reserved.left, reserved.total)
+        };
+        assert_eq!(reserved(&mut counters, 10, 0), (10, 90, 10));
+        // That version reserves 30, and gives 20 of them back.
+        *counters.entry("b".to_owned()).or_default() += 30;
+        assert_eq!(reserved(&mut counters, 0, 10), (0, 60, 40));
+        *counters.entry("b".to_owned()).or_default() -= 20;
+        assert_eq!(reserved(&mut counters, 5, 40), (5, 75, 25));
+        assert!(give_back(&mut counters, "b", 5));
+        assert_eq!(reserved(&mut counters, 0, 40), (0, 80, 25));
+        // A replica that lives knows of more than a store that was flushed.
+        counters.clear();
+        assert_eq!(reserved(&mut counters, 1, 40), (1, 59, 41));
+    }
 }

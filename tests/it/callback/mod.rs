@@ -1,6 +1,6 @@
 //! Pushes over real sockets, as WeChat sends them and as it doesn't.
 
-mod platform;
+pub mod platform;
 mod receiver;
 
 mod refused;

@@ -28,6 +28,13 @@ async fn every_word_can_be_said_over_http() {
         caller.order("POST", "/sandbox/rotate", &json!({"appid": "wxnobody"})).await.json()["changed"],
         0
     );
+
+    let value = "55_of-another-sandbox";
+    assert_eq!(caller.verdict(value).await, 40001);
+    let given = json!({"appid": OFFICIAL_ACCOUNT, "kind": "stable", "value": value});
+    caller.order("POST", "/sandbox/tokens", &given).await;
+    assert_eq!(caller.verdict(value).await, 0);
+    assert_eq!(token_of(&caller.stable(false).await), value);
 }
 
 #[tokio::test]

@@ -348,6 +348,32 @@ async fn a_key_of_another_type_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_version_0_1_0_gives_back_is_no_loss_and_what_is_lost_later_is() {
+    let server = RedisServer::start().await;
+    let store = open(&server.url()).await;
+    let key = "{wxgate}:budget:20000";
+    let reserved = async |want, known| {
+        let reserved = store.reserve(20_000, "b", want, 100, known, 0).await.expect("asked");
+        (reserved.granted, reserved.left, reserved.total)
+    };
+    assert_eq!(reserved(10, 0).await, (10, 90, 10));
+    // That version reserves 30, and gives 20 of them back.
+    server.command(&["HINCRBY", key, "b", "30"]);
+    assert_eq!(reserved(0, 10).await, (0, 60, 40));
+    server.command(&["HINCRBY", key, "b", "-20"]);
+    assert_eq!(reserved(5, 40).await, (5, 75, 25));
+    store.give_back(20_000, "b", 5, 0).await.expect("given back");
+    assert_eq!(reserved(0, 40).await, (0, 80, 25));
+    // A replica that lives knows of more than a store that was flushed.
+    server.command(&["FLUSHALL"]);
+    assert_eq!(reserved(1, 40).await, (1, 59, 41));
+    // Nonsense there is as nothing.
+    server.command(&["HSET", key, "#highest b", "-1"]);
+    assert_eq!(reserved(1, 50).await, (1, 49, 51));
+    assert_eq!(server.command(&["HGET", key, "#highest b"]).trim_end(), "51");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_that_may_not_announce_saves_all_the_same() {
     let server = RedisServer::start().await;
     server.command(&["ACL", "SETUSER", "quiet", "on", ">pw", "~{wxgate}:*", "+@all", "resetchannels"]);

@@ -21,6 +21,8 @@ pub struct Fleet {
     client: reqwest::Client,
     app: String,
     started: usize,
+    /// What replicas that start from now on are.
+    pub program: PathBuf,
 }
 
 /// One process.
@@ -49,7 +51,9 @@ impl Fleet {
     pub fn before(sandbox: Sandbox, app: &str, store: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let app = app.to_owned();
-        let fleet = Self { sandbox, replicas: Vec::new(), folder, client: client(), app, started: 0 };
+        let program = env!("CARGO_BIN_EXE_wxgate").into();
+        let fleet =
+            Self { sandbox, replicas: Vec::new(), folder, client: client(), app, started: 0, program };
         fleet.configure(store);
         fleet
     }
@@ -74,13 +78,13 @@ impl Fleet {
     pub async fn add(&mut self) {
         let log = self.folder.path().join(format!("log.{}", self.started));
         self.started += 1;
-        self.replicas.push(Replica::start(self.folder.path(), log).await);
+        self.replicas.push(Replica::start(&self.program, self.folder.path(), log).await);
     }
 
     /// Starts a replica that was killed anew.
     pub async fn restart(&mut self, index: usize) {
         let log = self.replicas[index].log.clone();
-        self.replicas[index] = Replica::start(self.folder.path(), log).await;
+        self.replicas[index] = Replica::start(&self.program, self.folder.path(), log).await;
     }
 
     /// The generation that each replica holds; `None` where it has no usable token or doesn't answer.
@@ -167,9 +171,9 @@ impl Fleet {
 }
 
 impl Replica {
-    async fn start(folder: &Path, log: PathBuf) -> Self {
+    async fn start(program: &Path, folder: &Path, log: PathBuf) -> Self {
         let out = std::fs::File::create(&log).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
+        let child = Command::new(program)
             .args(["serve", "--config", "wxgate.toml"])
             .current_dir(folder)
             .env_clear()

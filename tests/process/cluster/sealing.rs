@@ -3,11 +3,8 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::sandbox::{App, AppKind, Authorizer, Options, Sandbox, Target};
@@ -15,6 +12,7 @@ use wxgate::secret::Secret;
 use wxgate::store::{self, Content, Location, Protection, Record, Seal, Store};
 
 use super::fleet::{Fleet, SECRET};
+use super::load::Load;
 use crate::client::client;
 use crate::redis_server::RedisServer;
 use crate::until::{LOST, until};
@@ -68,84 +66,6 @@ pub async fn open(server: &RedisServer, seal: Option<Seal>) -> Store {
     Store::open(&store::Options { location, seal: seal.map(Arc::new) }).await.expect("a store")
 }
 
-/// A replica that takes calls, and how many it has under way.
-struct Taker {
-    authority: String,
-    calls: AtomicUsize,
-}
-
-/// Calls without end, for whichever replica takes them.
-struct Load {
-    takers: Arc<Mutex<Vec<Arc<Taker>>>>,
-    failed: Arc<Mutex<Vec<String>>>,
-    made: Arc<AtomicUsize>,
-    over: Arc<AtomicBool>,
-    callers: JoinSet<()>,
-}
-
-impl Load {
-    fn start(callers: usize) -> Self {
-        let mut load = Self {
-            takers: Arc::default(),
-            failed: Arc::default(),
-            made: Arc::default(),
-            over: Arc::default(),
-            callers: JoinSet::new(),
-        };
-        for number in 0..callers {
-            let (takers, failed) = (Arc::clone(&load.takers), Arc::clone(&load.failed));
-            let (made, over) = (Arc::clone(&load.made), Arc::clone(&load.over));
-            load.callers.spawn(async move {
-                let client = client();
-                let mut turn = number;
-                while !over.load(Ordering::Relaxed) {
-                    turn += 1;
-                    let taker = {
-                        let takers = takers.lock();
-                        let taker = takers.get(turn % takers.len().max(1)).map(Arc::clone);
-                        taker.inspect(|taker| _ = taker.calls.fetch_add(1, Ordering::Relaxed))
-                    };
-                    let Some(taker) = taker else {
-                        tokio::task::yield_now().await;
-                        continue;
-                    };
-                    // The last account is left alone: what nobody asks for must not be lost either.
-                    let prefix = match turn % 3 {
-                        0 => String::new(),
-                        one => format!("/@{}", account(one - 1)),
-                    };
-                    let url = format!("http://{}{prefix}/cgi-bin/user/info?openid=o", taker.authority);
-                    let request = client.get(&url).header("connection", "close");
-                    let answer = async { request.send().await?.text().await }.await;
-                    match answer {
-                        Ok(text) if text.contains("\"openid\":\"o\"") => {}
-                        other => failed.lock().push(format!("{url}: {other:?}")),
-                    }
-                    made.fetch_add(1, Ordering::Relaxed);
-                    taker.calls.fetch_sub(1, Ordering::Relaxed);
-                    sleep(Duration::from_millis(5)).await;
-                }
-            });
-        }
-        load
-    }
-
-    fn add(&self, authority: &str) {
-        let taker = Taker { authority: authority.to_owned(), calls: AtomicUsize::new(0) };
-        self.takers.lock().push(Arc::new(taker));
-    }
-
-    /// From now on it gets no calls, and has none under way.
-    async fn remove(&self, authority: &str) {
-        let removed = {
-            let mut takers = self.takers.lock();
-            let at = takers.iter().position(|taker| taker.authority == authority).expect("it takes calls");
-            takers.remove(at)
-        };
-        until(|| "the last of its calls", async || removed.calls.load(Ordering::Relaxed) == 0).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_call_nor_refresh_token() {
     let server = RedisServer::start().await;
@@ -163,7 +83,9 @@ async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_c
         (format!("seal_key = \"{SECOND}\"\nformer_seal_key = \"{FIRST}\"\n"), Some(SECOND)),
         (format!("seal_key = \"{SECOND}\"\n"), Some(SECOND)),
     ];
-    let load = Load::start(6);
+    // The last account is left alone: what nobody asks for must not be lost either.
+    let prefixes = vec![String::new(), format!("/@{}", account(0)), format!("/@{}", account(1))];
+    let load = Load::start(6, prefixes);
     for (number, (table, key)) in steps.iter().enumerate() {
         fleet.configure(&format!("{url}{table}"));
         for nth in 0..3 {
@@ -183,9 +105,7 @@ async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_c
                 assert!(!old.log().contains("is refused"), "step {number}: {}", old.log());
             }
         }
-        let calls = load.made.load(Ordering::Relaxed);
-        let goes_on = async || load.made.load(Ordering::Relaxed) > calls + 150;
-        until(|| "calls on this step", goes_on).await;
+        load.goes_on(150).await;
         let protection = key.map_or(Protection::Clear, |key| {
             Protection::Sealed(seal(key).and_then(|seal| seal.key_id().map(str::to_owned)).expect("it seals"))
         });
@@ -200,17 +120,15 @@ async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_c
         };
         until(|| format!("all sealed in step {number}\n{}", fleet.logs()), all).await;
     }
-    load.over.store(true, Ordering::Relaxed);
-    let Load { callers, failed, made, .. } = load;
-    callers.join_all().await;
-    assert_eq!(*failed.lock(), Vec::<String>::new(), "of {made:?}\n{}", fleet.logs());
+    let (made, failed) = load.end().await;
+    assert_eq!(failed, Vec::<String>::new(), "of {made}\n{}", fleet.logs());
     for (number, replica) in (0..ACCOUNTS).zip(&fleet.replicas) {
         let url = format!("http://{}/@{}/cgi-bin/user/info?openid=o", replica.authority, account(number));
         let answer = client().get(&url).send().await.expect("an answer").text().await.expect("text");
         assert!(answer.contains("\"openid\":\"o\""), "{answer}\n{}", fleet.logs());
         assert!(!replica.log().contains("is refused"), "{}", replica.log());
     }
-    println!("{} calls, none failed", made.load(Ordering::Relaxed));
+    println!("{made} calls, none failed");
 }
 
 /// What a command says about the fleet's configuration, and how it ends.

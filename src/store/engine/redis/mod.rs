@@ -25,7 +25,7 @@ pub use target::Target;
 
 use self::bounds::{LONGEST_STRING, MOST_KEYS};
 use super::command::{
-    Addition, Batch, Claim, Entry, Reserved, Swap, Total, resets_of, returned_of, total_of,
+    Addition, Batch, Claim, Entry, Reserved, Swap, Total, highest_of, resets_of, returned_of, total_of,
 };
 use crate::store::StoreError;
 use crate::store::changes::{Announcer, Change};
@@ -113,8 +113,9 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
 
-/// Where less is granted than is known, it was lost, and all goes on from there. What was known
-/// before it began anew counts for nothing; -1 stands for what can't be.
+/// Where less is granted than is known, it was lost, and all goes on from there, unless the store
+/// remembers as much ([`highest_of`]). What was known before it began anew counts for nothing; -1
+/// stands for what can't be.
 const RESERVE: &str = "
 local resets, own, known = count(ARGV[7]) or 0, tonumber(ARGV[8]), tonumber(ARGV[6])
 if own > resets then
@@ -127,7 +128,8 @@ end
 local since = resets > 0 and string.format(' #%.0f', resets) or ''
 local used, returned = count(ARGV[2] .. since), count(ARGV[5] .. since)
 if not used or not returned then return {0, 0, 0, -1, resets} end
-local lost = math.max(known - returned - used, 0)
+local highest = count(ARGV[9] .. since) or 0
+local lost = known > highest and math.max(known - returned - used, 0) or 0
 local left = math.max(tonumber(ARGV[4]) - used - lost, 0)
 local granted = math.min(tonumber(ARGV[3]), left)
 if lost + granted > 0 then
@@ -135,6 +137,7 @@ if lost + granted > 0 then
     put(ARGV[2] .. since, used)
     redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
+if used + returned > highest then put(ARGV[9] .. since, used + returned) end
 return {granted, left - granted, used + returned, used, resets}";
 
 const GIVE_BACK: &str = "
@@ -230,7 +233,7 @@ impl Redis {
         let mut command = self.script(&format!("{COUNT}{RESERVE}"), key);
         command.arg(claim.lasts.as_millis().to_string()).arg(claim.name).arg(claim.want).arg(claim.limit);
         command.arg(returned_of(claim.name)).arg(claim.known);
-        command.arg(resets_of(claim.name)).arg(claim.resets);
+        command.arg(resets_of(claim.name)).arg(claim.resets).arg(highest_of(claim.name));
         let answer: (u64, u64, u64, i64, u64) = command.query_async(&mut self.link()?).await?;
         let (granted, left, total, used, resets) = answer;
         // More than was wanted is nobody's to spend.

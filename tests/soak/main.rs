@@ -1,7 +1,7 @@
 //! Callers of three replicas on Redis while everything goes wrong at random, and what must hold all
 //! the same.
 //!
-//! `SOAK_MINUTES=20 SOAK_SEED=7 cargo test --locked --features otlp --test soak -- --ignored --nocapture`;
+//! `SOAK_MINUTES=20 SOAK_SEED=7 cargo test --locked --features otlp --test soak -- --nocapture`;
 //! without them it is a minute of always the same seed. The seed decides what goes wrong, in which
 //! order, and what callers do; how the processes meet it is theirs.
 #![expect(
@@ -49,7 +49,6 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs by hand, for as long as is wanted"]
 async fn callers_get_one_answer_each_and_no_post_is_carried_out_twice() {
     let seed = setting("SOAK_SEED").unwrap_or(USUAL_SEED);
     let minutes: u32 = setting("SOAK_MINUTES").unwrap_or(1);

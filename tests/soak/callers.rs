@@ -14,8 +14,17 @@ use crate::ledger::{Ledger, Outcome, Seen};
 
 pub const KEY: &str = "wxg_key-of-web";
 pub const LIMITED_KEY: &str = "wxg_key-of-limited";
+pub const HASTY_KEY: &str = "wxg_key-of-hasty";
+/// Of which every request is counted: nobody else calls it.
 pub const MESSAGE: &str = "/cgi-bin/message/custom/send";
 pub const LIMITED: &str = "/cgi-bin/message/template/send";
+/// Whose callers hang up, so that nobody knows what became of a request.
+const HASTY: &str = "/cgi-bin/message/custom/typing";
+const USER: &str = "/cgi-bin/user/info";
+const UPLOAD: &str = "/cgi-bin/media/upload";
+const TOKEN: &str = "/cgi-bin/token";
+/// All that are called.
+pub const PATHS: [&str; 5] = [MESSAGE, LIMITED, HASTY, USER, UPLOAD];
 /// Between two requests of a caller, so that two cores carry all replicas.
 const THINKING: Duration = Duration::from_millis(150);
 /// Longer than wxgate lets anybody wait.
@@ -25,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub type Doors = Arc<Mutex<Vec<(usize, String)>>>;
 
 /// Callers at work.
+#[derive(Default)]
 pub struct Callers {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<()>,
@@ -44,7 +54,7 @@ struct Caller {
 }
 
 impl Callers {
-    pub fn start(count: usize, doors: &Doors, ledger: &Ledger) -> Self {
+    pub fn start(count: usize, seed: u64, doors: &Doors, ledger: &Ledger) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let posts = Posts::default();
         let mut tasks = JoinSet::new();
@@ -54,7 +64,7 @@ impl Callers {
                 doors: Arc::clone(doors),
                 ledger: ledger.clone(),
                 posts: posts.clone(),
-                random: fastrand::Rng::with_seed(number as u64),
+                random: fastrand::Rng::with_seed(seed.wrapping_mul(1000) + number as u64),
             };
             let stop = Arc::clone(&stop);
             tasks.spawn(async move {
@@ -94,23 +104,23 @@ impl Caller {
         let json = |request: reqwest::RequestBuilder| request.header("Content-Type", "application/json");
         let kind = self.random.usize(..8);
         let begun = Instant::now();
-        let (what, outcome) = match kind {
+        let (what, path, outcome) = match kind {
             0 | 1 => {
                 let openid = format!("o{}", self.random.u64(..));
-                let url = url(&format!("/cgi-bin/user/info?openid={openid}"));
+                let url = url(&format!("{USER}?openid={openid}"));
                 let outcome = answered(self.client.get(url).header("X-Wxgate-Key", KEY)).await;
-                ("user", checked(outcome, |body| body["openid"] == *openid))
+                ("user", USER, checked(outcome, |body| body["openid"] == *openid))
             }
             2 | 3 => {
                 let request = self.client.post(url(MESSAGE)).header("X-Wxgate-Key", KEY);
-                ("message", of(answered(json(request).body(self.posts.body(2000))).await))
+                ("message", MESSAGE, of(answered(json(request).body(self.posts.body(2000))).await))
             }
             4 => {
                 let request = self.client.post(url(LIMITED)).header("X-Wxgate-Key", LIMITED_KEY);
-                ("limited", of(answered(json(request).body(self.posts.body(100))).await))
+                ("limited", LIMITED, of(answered(json(request).body(self.posts.body(100))).await))
             }
             5 => {
-                let request = self.client.post(url("/cgi-bin/media/upload?type=image"));
+                let request = self.client.post(url(&format!("{UPLOAD}?type=image")));
                 let form = format!(
                     "--b\r\nContent-Disposition: form-data; name=\"media\"; filename=\"a.png\"\r\n\
                      Content-Type: image/png\r\n\r\n{}\r\n--b--\r\n",
@@ -118,31 +128,35 @@ impl Caller {
                 );
                 let request = request.header("X-Wxgate-Key", KEY);
                 let request = request.header("Content-Type", "multipart/form-data; boundary=b").body(form);
-                ("upload", checked(answered(request).await, |body| body["media_id"].is_string()))
+                let outcome = checked(answered(request).await, |body| body["media_id"].is_string());
+                ("upload", UPLOAD, outcome)
             }
             6 => {
                 // As an SDK does that is given a key as its AppSecret.
                 let token = url(&format!(
-                    "/cgi-bin/token?grant_type=client_credential&appid={}&secret={KEY}",
+                    "{TOKEN}?grant_type=client_credential&appid={}&secret={KEY}",
                     crate::stage::APPID
                 ));
                 match answered(self.client.get(token)).await {
                     Ok(body) if body["access_token"].is_string() => {
                         let token = body["access_token"].as_str().unwrap_or_default();
-                        let url = url(&format!("/cgi-bin/user/info?access_token={token}&openid=sdk"));
-                        ("sdk", checked(answered(self.client.get(url)).await, |body| body["openid"] == "sdk"))
+                        let url = url(&format!("{USER}?access_token={token}&openid=sdk"));
+                        let outcome = answered(self.client.get(url)).await;
+                        ("sdk", USER, checked(outcome, |body| body["openid"] == "sdk"))
                     }
-                    other => ("token call", checked(other, |_| false)),
+                    other => ("token call", TOKEN, checked(other, |_| false)),
                 }
             }
             _ => {
                 let patience = Duration::from_millis(self.random.u64(..20));
-                let request = self.client.post(url(MESSAGE)).header("X-Wxgate-Key", KEY);
+                let request = self.client.post(url(HASTY)).header("X-Wxgate-Key", HASTY_KEY);
                 let answer = answered(json(request).body(self.posts.body(20_000)));
-                ("hang-up", timeout(patience, answer).await.map_or(Outcome::GivenUp, of))
+                let outcome = timeout(patience, answer).await.map_or(Outcome::GivenUp, of);
+                ("hang-up", HASTY, outcome)
             }
         };
-        self.ledger.record(Seen { what, process, begun, ended: Instant::now(), outcome });
+        let ended = Instant::now();
+        self.ledger.record(Seen { what, path, process, begun, ended, outcome });
     }
 }
 
@@ -166,7 +180,7 @@ async fn answered(request: reqwest::RequestBuilder) -> Result<Value, Outcome> {
             _ => Err(Outcome::Wechat(0)),
         }
     };
-    timeout(PATIENCE, whole).await.unwrap_or_else(|_| Err(Outcome::Broken("no answer".into())))
+    timeout(PATIENCE, whole).await.unwrap_or_else(|_| Err(Outcome::Wrong("no answer".into())))
 }
 
 fn of(answer: Result<Value, Outcome>) -> Outcome {

@@ -1,22 +1,25 @@
-//! What the kernel says of a process.
+//! What a process holds.
+
+use crate::fleet::Fleet;
 
 /// Memory, descriptors and threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
     pub kib: u64,
-    pub descriptors: usize,
+    pub descriptors: u64,
     pub threads: u64,
 }
 
 impl Held {
-    pub fn by(process: u32) -> Self {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    pub async fn by(fleet: &Fleet, replica: usize) -> Self {
+        let replica = &fleet.replicas[replica];
+        let status = std::fs::read_to_string(format!("/proc/{}/status", replica.id())).expect("it runs");
         let figure = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
             line.split_whitespace().next().and_then(|figure| figure.parse().ok()).expect("a figure")
         };
-        // One process may read its child's descriptors, however undumpable, as root alone; their number is public.
-        let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
+        // As it tells: those of a process that isn't dumpable can be read by root alone.
+        let descriptors = fleet.metric_of(replica, "process_open_fds ").await as u64;
         Self { kib: figure("VmRSS:"), descriptors, threads: figure("Threads:") }
     }
 }

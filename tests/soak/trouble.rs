@@ -31,8 +31,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    pub fn draw(random: &mut Rng) -> Self {
-        match random.u32(..20) {
+    /// About a minute of them in a random order, each kind as often as its share.
+    pub fn deck(random: &mut Rng) -> Vec<Self> {
+        let mut deck: Vec<_> = (0..20).map(|card| Self::of(card, random)).collect();
+        random.shuffle(&mut deck);
+        deck
+    }
+
+    fn of(card: u32, random: &mut Rng) -> Self {
+        match card {
             0..=5 => Self::Fault(fault(random)),
             6 => Self::Lag(Lag { one_in: Some(3), ..Lag::default() }),
             7..=9 => Self::Rotate,

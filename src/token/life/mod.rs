@@ -256,7 +256,7 @@ impl Life {
 
     /// A call sent at `asked` showed that it lives.
     pub(crate) fn found_alive(&mut self, asked: Instant, now: Moment) {
-        self.verdicts.found_alive(asked, now.steady);
+        self.verdicts.found_alive(asked, now);
     }
 
     pub(crate) fn found_undecided(&mut self, now: Moment) {
@@ -276,6 +276,11 @@ impl Life {
     /// The endpoint rejects a token that lives.
     pub(crate) fn hold_endpoint(&mut self, endpoint: u64, now: Moment) {
         self.verdicts.hold(endpoint, now);
+    }
+
+    /// A held endpoint's rejection had the token looked at, and it isn't known to be dead.
+    pub(crate) fn held_checked(&mut self, now: Moment) {
+        self.verdicts.held_checked(now);
     }
 
     /// A call's answer was lost that may have ended it.

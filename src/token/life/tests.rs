@@ -112,6 +112,7 @@ fn another_token_voids_what_was_known_of_the_one_before_it() {
         received_at: times.at(200).steady,
         replayed_alive: false,
     };
+    life.found_alive(times.at(200).steady, times.at(200));
     life.hold_endpoint(1, times.at(200));
     assert_eq!(life.cached_verdict(&rejection(1), times.at(210)), CachedVerdict::PassOn);
     life.found_dead();

@@ -13,6 +13,12 @@ const ALIVE_SHARED: Duration = Duration::from_secs(2);
 /// How long an endpoint that rejects a live token is left alone: its rejections go to the callers
 /// and cause nothing.
 const HOLD: Duration = Duration::from_secs(30);
+/// While an endpoint is left alone, its rejections have the token looked at again so often: it may
+/// have died since. Each such look that finds it alive doubles the pause, up to [`HOLD`], since an
+/// endpoint that rejects every token would cause them for ever.
+const HELD_CHECK: Duration = Duration::from_secs(5);
+/// After so long without one they begin anew.
+const CALM: Duration = Duration::from_secs(60);
 /// Until the next look into a rejection, after one that could not tell.
 const UNDECIDED: Duration = Duration::from_secs(5);
 
@@ -46,13 +52,23 @@ pub(super) struct Verdicts {
     undecided: Option<Pause>,
     /// By endpoint.
     holds: HashMap<u64, Pause>,
+    /// Between looks for the sake of held endpoints.
+    held_check: Option<HeldCheck>,
+}
+
+/// The last look for the sake of a held endpoint.
+#[derive(Clone, Copy, Debug)]
+struct HeldCheck {
+    at: Moment,
+    /// Until the next one.
+    rest: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Alive {
     /// When the call was sent that shows it.
     asked: Instant,
-    reached: Instant,
+    reached: Moment,
 }
 
 /// What the verdicts say about a rejection.
@@ -65,6 +81,8 @@ pub(crate) enum CachedVerdict {
     /// The replay that followed "alive" was rejected as well: is it the endpoint, or has the token
     /// died since?
     Confirm,
+    /// The endpoint is held, but it is a while since the token was found alive: has it died?
+    CheckHeld,
     /// It has to be looked into.
     Unknown,
 }
@@ -79,7 +97,7 @@ impl Verdicts {
     }
 
     /// A call sent at `asked` showed that the token lives.
-    pub(super) fn found_alive(&mut self, asked: Instant, now: Instant) {
+    pub(super) fn found_alive(&mut self, asked: Instant, now: Moment) {
         self.alive = Some(Alive { asked, reached: now });
         self.undecided = None;
     }
@@ -94,6 +112,13 @@ impl Verdicts {
         self.holds.insert(endpoint, Pause::new(now, HOLD));
     }
 
+    /// A held endpoint's rejection had the token looked at, which isn't known to be dead.
+    pub(super) fn held_checked(&mut self, now: Moment) {
+        let before = self.held_check.filter(|check| now.since(check.at) < CALM);
+        let rest = before.map_or(HELD_CHECK, |check| (check.rest * 2).min(HOLD));
+        self.held_check = Some(HeldCheck { at: now, rest });
+    }
+
     /// Whether an endpoint is held.
     pub(super) fn holds_any(&self, now: Moment) -> bool {
         self.holds.values().any(|hold| !hold.over(now))
@@ -102,7 +127,8 @@ impl Verdicts {
     /// What is known of a rejection of this generation, while it isn't known to be dead.
     pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
         if self.holds.get(&rejection.endpoint).is_some_and(|hold| !hold.over(now)) {
-            return CachedVerdict::PassOn;
+            let may_have_died = self.may_have_died_since(rejection.sent_at, now);
+            return if may_have_died { CachedVerdict::CheckHeld } else { CachedVerdict::PassOn };
         }
         if let Some(alive) = self.alive {
             if rejection.replayed_alive && rejection.sent_at <= alive.asked {
@@ -111,7 +137,7 @@ impl Verdicts {
                 self.hold(rejection.endpoint, now);
                 return CachedVerdict::PassOn;
             }
-            if !rejection.replayed_alive && rejection.sent_at < alive.reached + ALIVE_SHARED {
+            if !rejection.replayed_alive && rejection.sent_at < alive.reached.steady + ALIVE_SHARED {
                 return CachedVerdict::Alive;
             }
         }
@@ -119,6 +145,15 @@ impl Verdicts {
             return CachedVerdict::PassOn;
         }
         if rejection.replayed_alive { CachedVerdict::Confirm } else { CachedVerdict::Unknown }
+    }
+
+    /// Whether a held endpoint's rejection of what was sent at `sent_at` is worth a look.
+    fn may_have_died_since(&self, sent_at: Instant, now: Moment) -> bool {
+        let known =
+            self.alive.is_some_and(|alive| sent_at <= alive.asked || now.since(alive.reached) < HELD_CHECK);
+        let rests = self.held_check.is_some_and(|check| now.since(check.at) < check.rest)
+            || self.undecided.is_some_and(|pause| !pause.over(now));
+        !known && !rests
     }
 }
 
@@ -161,7 +196,7 @@ mod tests {
         let times = Times(Instant::now());
         let mut verdicts = Verdicts::default();
         assert_eq!(verdicts.recall(&times.rejection(1, 0, false), times.moment(0)), CachedVerdict::Unknown);
-        verdicts.found_alive(times.at(100), times.at(110));
+        verdicts.found_alive(times.at(100), times.moment(110));
         let now = times.moment(60_000);
         assert_eq!(verdicts.recall(&times.rejection(1, 0, false), now), CachedVerdict::Alive);
         assert_eq!(verdicts.recall(&times.rejection(2, 2_100, false), now), CachedVerdict::Alive);
@@ -172,13 +207,13 @@ mod tests {
     fn a_rejected_replay_asks_again_before_it_blames_the_endpoint() {
         let times = Times(Instant::now());
         let mut verdicts = Verdicts::default();
-        verdicts.found_alive(times.at(100), times.at(110));
+        verdicts.found_alive(times.at(100), times.moment(110));
         let replay = times.rejection(1, 610, true);
         assert_eq!(verdicts.recall(&replay, times.moment(700)), CachedVerdict::Confirm);
-        verdicts.found_alive(times.at(710), times.at(720));
+        verdicts.found_alive(times.at(710), times.moment(720));
         assert_eq!(verdicts.recall(&replay, times.moment(720)), CachedVerdict::PassOn);
         let next = times.rejection(1, 20_000, false);
-        assert_eq!(verdicts.recall(&next, times.moment(20_010)), CachedVerdict::PassOn, "held for 30 s");
+        assert_eq!(verdicts.recall(&next, times.moment(20_010)), CachedVerdict::CheckHeld, "held for 30 s");
         let other = times.rejection(2, 20_000, false);
         assert_eq!(verdicts.recall(&other, times.moment(20_010)), CachedVerdict::Unknown, "others are not");
         assert_eq!(verdicts.recall(&next, times.moment(30_720)), CachedVerdict::Unknown);
@@ -197,5 +232,48 @@ mod tests {
             verdicts.recall(&times.rejection(1, 10, false), times.moment(5_000)),
             CachedVerdict::Unknown
         );
+    }
+
+    #[test]
+    fn a_held_endpoints_rejections_have_the_token_looked_at_ever_less_often_while_it_lives() {
+        let times = Times(Instant::now());
+        let mut verdicts = Verdicts::default();
+        let mut looks = Vec::new();
+        verdicts.found_alive(times.at(0), times.moment(0));
+        for second in 0..120 {
+            let (ms, now) = (second * 1000, times.moment(second * 1000));
+            // The endpoint is found at fault again and again.
+            if second % 30 == 0 {
+                verdicts.hold(1, now);
+            }
+            match verdicts.recall(&times.rejection(1, ms, false), now) {
+                CachedVerdict::PassOn => {}
+                CachedVerdict::CheckHeld => {
+                    verdicts.found_alive(times.at(ms), now);
+                    verdicts.held_checked(now);
+                    looks.push(second);
+                }
+                other => panic!("{second}: {other:?}"),
+            }
+        }
+        assert_eq!(looks, [5, 10, 20, 40, 70, 100]);
+        let calm = times.moment(200_000);
+        verdicts.hold(1, calm);
+        verdicts.held_checked(calm);
+        let soon = times.moment(205_000);
+        assert_eq!(verdicts.recall(&times.rejection(1, 205_000, false), soon), CachedVerdict::CheckHeld);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_token_was_found_alive_says_nothing_of_it() {
+        let times = Times(Instant::now());
+        let mut verdicts = Verdicts::default();
+        verdicts.found_alive(times.at(100), times.moment(110));
+        verdicts.hold(1, times.moment(110));
+        let now = times.moment(20_000);
+        assert_eq!(verdicts.recall(&times.rejection(1, 100, false), now), CachedVerdict::PassOn);
+        assert_eq!(verdicts.recall(&times.rejection(1, 101, false), now), CachedVerdict::CheckHeld);
+        verdicts.undecided(now);
+        assert_eq!(verdicts.recall(&times.rejection(1, 101, false), now), CachedVerdict::PassOn);
     }
 }

@@ -4,8 +4,9 @@
 //! 2. The store has a newer one, since another replica was first: adopt it, replay.
 //! 3. Fetch without force. A different token came: replay.
 //! 4. The same one came: is it dead, or is it this endpoint? Evidence from traffic, failing that a
-//!    probe. It lives: one replay later, and if that is rejected too, the endpoint is left alone.
-//!    It is dead: one forced refresh, if the budget allows.
+//!    probe. It lives: one replay later, and if that is rejected too, the endpoint is left alone:
+//!    from then on its rejections only have the token looked at now and then, since it may have
+//!    died. It is dead: one forced refresh, if the budget allows.
 //! 5. Without a token that WeChat takes, callers get the proxy's own error.
 //!
 //! Where every fetch rotates the token, where the errcode proves nothing, and once an endpoint was
@@ -35,12 +36,12 @@ impl RefreshTask {
             return self.replay().await;
         };
         let now = self.now();
-        let replayed = match self.life.cached_verdict(rejection, now) {
+        let cached = self.life.cached_verdict(rejection, now);
+        match cached {
             CachedVerdict::PassOn => return Verdict::PassOn,
             CachedVerdict::Alive => return Verdict::ReplayAfter(token, REPLAY_DELAY),
-            CachedVerdict::Confirm => true,
-            CachedVerdict::Unknown => false,
-        };
+            CachedVerdict::Confirm | CachedVerdict::CheckHeld | CachedVerdict::Unknown => {}
+        }
         tracing::debug!(
             app = %self.app_name(),
             generation = rejection.generation,
@@ -51,7 +52,11 @@ impl RefreshTask {
         // Meanwhile traffic may bring evidence.
         self.shared.evidence.watch(rejection.generation, rejection.received_at);
         self.rejected = Some((rejection.endpoint_path, rejection.received_at));
-        let verdict = if replayed { self.confirm(rejection).await } else { self.look_into(rejection).await };
+        let verdict = match cached {
+            CachedVerdict::Confirm => self.confirm(rejection).await,
+            CachedVerdict::CheckHeld => self.check_held().await,
+            _ => self.look_into(rejection).await,
+        };
         self.rejected = None;
         self.shared.evidence.unwatch();
         verdict
@@ -124,6 +129,19 @@ impl RefreshTask {
         }
     }
 
+    /// An endpoint that is left alone goes on rejecting the token: if it has died, it is replaced.
+    async fn check_held(&mut self) -> Verdict {
+        // What can't tell must not keep other endpoints' rejections from being looked into, for
+        // which a fetch may still settle it: this pause is its own.
+        let pulse = self.look_for_life().await;
+        if pulse == Proof::Dead {
+            self.recover(Reason::Rejected).await;
+            return self.replay_if_usable();
+        }
+        self.life.held_checked(self.now());
+        Verdict::PassOn
+    }
+
     /// The token held won a race, but may be dead from the start.
     pub(super) async fn probe_suspect(&mut self) {
         if self.pulse().await == Proof::Dead {
@@ -131,9 +149,18 @@ impl RefreshTask {
         }
     }
 
-    /// Whether the token held lives: evidence from traffic, failing that a probe. Remembers the
-    /// answer.
+    /// Whether the token held lives. Remembers the answer, also that there was none.
     async fn pulse(&mut self) -> Proof {
+        let pulse = self.look_for_life().await;
+        if pulse == Proof::Undecided {
+            self.life.found_undecided(self.now());
+        }
+        pulse
+    }
+
+    /// Whether the token held lives: evidence from traffic, failing that a probe. Remembers what it
+    /// finds.
+    async fn look_for_life(&mut self) -> Proof {
         let Some(token) = self.life.token().map(Arc::clone) else { return Proof::Undecided };
         let mut asked = Instant::now();
         let mut pulse = Proof::Undecided;
@@ -151,7 +178,7 @@ impl RefreshTask {
         let now = self.now();
         match pulse {
             Proof::Alive => self.life.found_alive(asked, now),
-            Proof::Undecided => self.life.found_undecided(now),
+            Proof::Undecided => {}
             Proof::Dead => {
                 self.life.found_dead();
                 self.publish();

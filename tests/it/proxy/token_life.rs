@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use wxgate::sandbox::{Action, App, AppKind, Entry, ExpiresIn, Fault, Lag};
 
-use crate::harness::{APPID, Answer, Gate, SECRET, Setup, at_once, sandbox};
+use crate::harness::{APPID, Answer, Gate, SECRET, SHOP, Setup, at_once, sandbox};
 
 /// What reached WeChat, in order: token calls, probes and calls, by a short name.
 fn story(entries: &[Entry]) -> Vec<String> {
@@ -237,6 +237,32 @@ async fn a_lagging_node_is_outlasted_by_one_replay() {
     let answer = gate.get("/cgi-bin/user/info?openid=o1").await;
     assert_eq!((answer.errcode(), answer.header("x-wxgate-replays")), (0, Some("1")));
     assert_eq!(gate.metric("wxgate_replays_total{app=\"shop\",outcome=\"ok\"}").await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_dies_after_its_endpoint_lagged_is_replaced_within_seconds() {
+    for mode in ["stable", "classic"] {
+        let apps = format!("{SHOP}token_mode = \"{mode}\"\n");
+        let token = "allow_unshared = true".to_owned();
+        let gate = Gate::with(Setup { apps, token, ..Setup::default() }).await.warm().await;
+        let path = "/cgi-bin/message/custom/send";
+        let message = |number: u32| {
+            let text =
+                json!({ "touser": format!("o{number}"), "msgtype": "text", "text": { "content": "x" } });
+            gate.post(path, text.to_string())
+        };
+        gate.sandbox.lag(Lag { path: Some(path.to_owned()), requests: Some(2), ..Lag::default() });
+        assert_eq!(message(1).await.errcode(), 40001, "the endpoint is left alone from now on");
+        gate.sandbox.rotate(APPID);
+        let (fetches, ..) = gate.counts();
+        // The endpoint has rejected a living token just before.
+        assert_eq!(message(2).await.errcode(), 40001);
+        gate.clock.advance(5_000);
+        let answer = message(3).await;
+        assert_eq!((answer.errcode(), answer.header("x-wxgate-replays")), (0, Some("1")), "{mode}");
+        assert_eq!(message(4).await.header("x-wxgate-replays"), Some("0"));
+        assert_eq!(gate.counts().0, fetches + 1, "{mode}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

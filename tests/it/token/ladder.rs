@@ -235,6 +235,56 @@ async fn a_hold_on_one_endpoint_ends_when_another_finds_the_token_dead() {
 }
 
 #[tokio::test]
+async fn a_token_that_dies_while_its_only_endpoint_is_held_is_replaced_within_seconds() {
+    for mode in [Stable, Classic] {
+        let bench = Bench::ready(mode).await;
+        assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn));
+        bench.fake.rotate();
+        bench.fake.forget();
+        assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn), "held");
+        assert_eq!(bench.fake.counts(), counts(0, 0, 0));
+        bench.pass(5).await;
+        assert_replayed(&bench.rejected_at_once(CALLERS).await, 2);
+        assert_eq!(bench.fake.counts(), counts(1, 0, 1), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_held_costs_probes_now_and_then_and_no_fetch_while_the_token_lives() {
+    let bench = Bench::ready(Classic).await;
+    assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn));
+    bench.fake.forget();
+    let mut probes = Vec::new();
+    for _ in 0..5 {
+        bench.pass(5).await;
+        for _ in 0..10 {
+            assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn));
+        }
+        let spent = bench.fake.counts();
+        assert_eq!((spent.fetches, spent.forces), (0, 0));
+        probes.push(spent.probes);
+    }
+    // At 5, 10 and 20 s.
+    assert_eq!(probes, [1, 2, 2, 3, 3]);
+    // None of them has made the hold last longer.
+    bench.pass(6).await;
+    let verdict = bench.handle.rejected(rejected_later(&bench.token(), 1)).await;
+    assert!(matches!(verdict, Verdict::ReplayAfter(..)), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_held_endpoint_whose_look_cannot_tell_keeps_no_other_from_its_own() {
+    let bench = Bench::ready(Stable).await;
+    assert!(matches!(call_what_always_rejects(&bench, 1).await, Verdict::PassOn));
+    bench.fake.rotate();
+    bench.fake.state().probe = Probe::Error(-1);
+    bench.pass(5).await;
+    assert!(matches!(bench.rejected_at_once(1).await[0], Verdict::PassOn));
+    // A fetch still settles it.
+    assert_replayed(&[bench.handle.rejected(rejected_later(&bench.token(), 2)).await], 2);
+}
+
+#[tokio::test]
 async fn an_undecided_probe_passes_the_answer_on_and_forces_nothing() {
     let bench = Bench::ready(Stable).await;
     bench.fake.state().probe = Probe::Error(-1);

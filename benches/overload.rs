@@ -87,7 +87,7 @@ impl Server {
              events {{ worker_connections 8192; }}\n\
              http {{ access_log off; limit_conn_zone $server_name zone=all:1m; limit_conn_log_level info;\n\
              upstream wechat {{ server {upstream}; keepalive 64; }}\n\
-             server {{ listen 127.0.0.1:{port}; limit_conn all {PLACES}; keepalive_requests 1000000;\n\
+             server {{ listen 127.0.0.1:{port}; server_name wxgate; limit_conn all {PLACES}; keepalive_requests 1000000;\n\
              location ~ ^/@[a-z]+(/.*)$ {{ proxy_http_version 1.1; proxy_set_header Connection ''; \
              proxy_pass http://wechat$1?access_token=t; }} }} }}\n"
         );

@@ -94,6 +94,8 @@ impl Stage {
     pub(super) fn invite(&self, screen: &mut Screen) {
         let admin = self.proxy.admin_address().map(ToString::to_string).unwrap_or_default();
         let (proxy, wechat) = (&self.address, self.sandbox.url());
+        // As it was started: it needn't be in the PATH.
+        let program = std::env::args().next().unwrap_or_else(|| "wxgate".into());
         screen.line("");
         screen.bold("Your turn: paste these into another terminal");
         for (what, command) in [
@@ -104,8 +106,8 @@ impl Stage {
                 format!("curl -i -H 'X-Wxgate-Explain: 1' http://{proxy}/cgi-bin/menu/get"),
             ),
             ("What reached WeChat:", format!("curl '{wechat}/sandbox/journal?limit=5'")),
-            ("How the tokens are doing:", format!("wxgate status --admin http://{admin}")),
-            ("Who spends which quota:", format!("wxgate quota --admin http://{admin}")),
+            ("How the tokens are doing:", format!("{program} status --admin http://{admin}")),
+            ("Who spends which quota:", format!("{program} quota --admin http://{admin}")),
         ] {
             screen.line("");
             screen.say(what);

@@ -245,7 +245,7 @@ async fn hanging(name: &str, server: &Server) {
 
 #[tokio::main]
 async fn main() {
-    let app = |number: u8| App::new(&format!("wx000000000000000{number}"), "s", AppKind::OfficialAccount);
+    let app = |number: u8| App::new(format!("wx000000000000000{number}"), "s", AppKind::OfficialAccount);
     let options = Options { apps: vec![app(1), app(2)], ..Options::default() };
     let sandbox = Sandbox::start(options).expect("the sandbox starts");
     let latency = |time: Duration| Action::Latency { milliseconds: time.as_millis() as u64 };

@@ -64,7 +64,7 @@ pub(crate) enum Full {
 }
 
 /// A turn that was had: the place of its app's, if that has a limit.
-pub(crate) type Turned = Result<Option<Place>, Full>;
+type Turned = Result<Option<Place>, Full>;
 
 impl Turns {
     /// For `most` requests at work on `workers`.
@@ -403,6 +403,7 @@ mod tests {
         let hung_up = async {
             let gone = worker.request(SHOP, Some(&app), LONG);
             assert!(tokio::time::timeout(SHORT, gone).await.is_err());
+            assert_eq!(worker.turns.waiting(), 1, "the third");
             // Its report, which is dropped with it, does this.
             worker.places.leave(worker.turns.waiting() > 0);
             worker.turns.call();

@@ -16,7 +16,7 @@ use super::act::{
 use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
-use super::inflight::{ExactPlaces, Full, Party, Place};
+use super::inflight::{ExactPlaces, Full, Party, Place, enter};
 use super::permit;
 use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
 use super::report::{Report, Reporter};
@@ -252,7 +252,7 @@ fn party(plan: &Plan<'_>) -> Party {
 
 /// One of `places`, if they are counted; `full` says that all are taken.
 fn place(places: Option<&ExactPlaces>, full: &'static str) -> Result<Option<Place>, Error> {
-    places.map(|places| places.enter().ok_or(Error::Overloaded(full))).transpose()
+    enter(places).ok_or(Error::Overloaded(full))
 }
 
 /// The path and query for WeChat, with the credential that the plan says.

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use tokio::sync::oneshot;
 
-use super::places::{ExactPlaces, Place};
+use super::places::{ExactPlaces, Place, enter};
 use crate::observe::names::{ANONYMOUS, OTHER};
 
 /// Whose a request is, by the labels of its app and caller: who waits is served in turns among
@@ -114,13 +114,7 @@ impl Line {
             if !may(*party) {
                 continue;
             }
-            let turn = match &waiters[place].app {
-                None => None,
-                Some(app) => match app.enter() {
-                    None => continue,
-                    place => place,
-                },
-            };
+            let Some(turn) = enter(waiters[place].app.as_ref()) else { continue };
             let party = *party;
             let rest = waiters.len() - 1;
             // Who no longer waits has left the line before.

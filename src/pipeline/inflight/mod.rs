@@ -6,5 +6,5 @@ mod places;
 mod turns;
 
 pub(crate) use self::line::Party;
-pub(crate) use self::places::{ExactPlaces, Place, WorkersPlaces};
+pub(crate) use self::places::{ExactPlaces, Place, WorkersPlaces, enter};
 pub(crate) use self::turns::{Full, Turns, WAITING, Waited};

@@ -127,6 +127,14 @@ impl ExactPlaces {
     }
 }
 
+/// A place, or none where they aren't `limited`; nothing if all are taken.
+pub(crate) fn enter(limited: Option<&ExactPlaces>) -> Option<Option<Place>> {
+    match limited {
+        None => Some(None),
+        Some(places) => places.enter().map(Some),
+    }
+}
+
 /// A request's place.
 #[derive(Debug)]
 pub(crate) struct Place(Arc<Taken>);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::line::{Line, Party, Ticket};
-use super::places::{ExactPlaces, Place, Places, WorkersPlaces};
+use super::places::{ExactPlaces, Place, Places, WorkersPlaces, enter};
 use crate::observe::metrics::{Map, Sharded};
 
 /// A request waits no longer than this for its turn. A caller's own patience is seldom less than a
@@ -111,18 +111,12 @@ impl Turns {
     /// A turn for a request of `party`'s that has come in at `worker`, whose app has these places
     /// if they are limited. To be given back by [`end`](Self::end).
     pub(crate) async fn turn(&self, worker: usize, party: Party, app: Option<&ExactPlaces>) -> Turned {
-        if self.waiting() == 0 && self.entered.taken() <= self.most - self.kept() {
-            match app.map(ExactPlaces::enter) {
-                None => {
-                    self.begin(worker, party);
-                    return Ok(None);
-                }
-                Some(Some(place)) => {
-                    self.begin(worker, party);
-                    return Ok(Some(place));
-                }
-                Some(None) => {}
-            }
+        if self.waiting() == 0
+            && self.entered.taken() <= self.most - self.kept()
+            && let Some(place) = enter(app)
+        {
+            self.begin(worker, party);
+            return Ok(place);
         }
         // Boxed, since it is rare.
         Box::pin(self.line_up(worker, party, app)).await

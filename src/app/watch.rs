@@ -1,5 +1,5 @@
-//! Watches that every worker moves. One that is stuck, or ended before its time, serves nobody, and its
-//! callers wait in vain: the process ends, so that whoever started it starts it anew.
+//! Watches that every worker moves. One that is stuck, or ended before its time, serves nobody, and
+//! its callers wait in vain: the process ends, so that whoever started it starts it anew.
 
 use std::time::Duration;
 

@@ -14,7 +14,8 @@ pub fn most_memory_of_request() -> u64 {
     SMALL.max(form::READ_AHEAD as u64) + 2 * LONGEST_ERROR as u64 + NOTES
 }
 
-/// Requests that are in line for their turn, or are about to leave it, where so many may be at work.
+/// Requests that are in line for their turn, or are about to leave it, where so many may be at
+/// work.
 pub fn most_waiting(at_work: u64) -> u64 {
     2 * at_work.min(WAITING)
 }

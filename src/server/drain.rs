@@ -16,8 +16,8 @@ pub(super) enum Stage {
     Serving,
     /// All is served, and answers say that their connection ends.
     Leaving,
-    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left. Where the
-    /// listener is held, others are let in as long as something is waited for.
+    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left. Where
+    /// the listener is held, others are let in as long as something is waited for.
     Closing,
     /// Nobody is let in any more, so that who was let in last has time too.
     Full,

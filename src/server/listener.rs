@@ -73,8 +73,8 @@ impl Accepted {
     }
 }
 
-/// Removes a socket's file. To be dropped before the socket: while that lives, no other file gets its
-/// number.
+/// Removes a socket's file. To be dropped before the socket: while that lives, no other file gets
+/// its number.
 #[derive(Debug)]
 pub(super) struct UnlinkOnDrop {
     path: PathBuf,
@@ -282,8 +282,8 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     Ok(Bound::Unix { unlink, listener })
 }
 
-/// Whether nobody has a socket open any more. One that is of another kind, whose queue is full or that
-/// is closed to us is somebody's.
+/// Whether nobody has a socket open any more. One that is of another kind, whose queue is full or
+/// that is closed to us is somebody's.
 fn is_stale(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Else a full queue would be waited for.

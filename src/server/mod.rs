@@ -113,9 +113,9 @@ impl Server {
         Self::launch(Arc::new(Before::new(())), name, listeners, options, workers, make_handler)
     }
 
-    /// The same, for another server that is to end together with this one: the next process begins when
-    /// both have ended, so until nothing of either is waited for, both serve the listeners that it goes
-    /// on with.
+    /// The same, for another server that is to end together with this one: the next process begins
+    /// when both have ended, so until nothing of either is waited for, both serve the listeners
+    /// that it goes on with.
     ///
     /// # Errors
     /// The same.
@@ -314,7 +314,8 @@ impl Acceptor {
     }
 
     /// Waits until nobody is let in any more. While a process ends that another one follows, who
-    /// comes is served as long as there is something to wait for anyway, unless little time is left.
+    /// comes is served as long as there is something to wait for anyway, unless little time is
+    /// left.
     async fn is_over(&self, stage: &mut watch::Receiver<Stage>) {
         if stage.wait_for(|stage| *stage >= Stage::Closing).await.is_err() {
             return;

@@ -41,8 +41,8 @@ impl Pulse {
         self.asked.send_modify(|asked| *asked += 1);
     }
 
-    /// Each worker's name, and whether it has moved since it was asked last. One that has ended with
-    /// its server never counts as silent; one that has ended by itself always does.
+    /// Each worker's name, and whether it has moved since it was asked last. One that has ended
+    /// with its server never counts as silent; one that has ended by itself always does.
     pub fn moved(&self) -> impl Iterator<Item = (&str, bool)> {
         let asked = *self.asked.borrow();
         self.workers

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `views`, `insight` | everything as the admin address shows it |
 //! | `alerting` | events, to the people who are to know of them |
-//! | `illness`, `telling` | what the pipeline counted, to the detector of WeChat's troubles, and these to people |
+//! | `illness` | what the pipeline counted, to the detector of WeChat's troubles |
+//! | `telling` | these troubles, to people |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
 //! | `expiry` | logs API keys that are about to end |

@@ -194,7 +194,8 @@ impl Report {
         self.remote
     }
 
-    /// Waits for its turn as a request of `party`'s, whose app has these places if they are limited.
+    /// Waits for its turn as a request of `party`'s, whose app has these places if they are
+    /// limited.
     pub(crate) async fn turn(&mut self, party: Party, app: Option<&ExactPlaces>) -> Result<(), Error> {
         self.end_turn();
         self.place_of_app = self.reporter.turns.turn(self.reporter.worker, party, app).await?;

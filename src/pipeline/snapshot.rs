@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::act::Outgoing;
 use super::directory::{App, Directory};
 use crate::upstream::{Gauges, Pool, Site, Upstream};
 
@@ -27,7 +26,7 @@ pub(crate) struct WorkerSnapshot {
 }
 
 /// The pools of one upstream, by site.
-type Pools = [OnceCell<Rc<Pool<Outgoing>>>; 3];
+type Pools = [OnceCell<Rc<Pool>>; 3];
 
 impl WorkerSnapshot {
     pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
@@ -52,7 +51,7 @@ impl WorkerSnapshot {
     }
 
     /// The connections to the hosts that `site` of an app's calls goes to.
-    pub(crate) fn pool(&self, app: &App, site: Site, gauges: &Arc<Gauges>) -> &Rc<Pool<Outgoing>> {
+    pub(crate) fn pool(&self, app: &App, site: Site, gauges: &Arc<Gauges>) -> &Rc<Pool> {
         let upstream = &self.snapshot.upstreams[app.upstream];
         let site = upstream.options().site(site);
         self.pools[app.upstream][site as usize]

@@ -9,6 +9,7 @@
 //! | `quiet` | whether it closes connections as requests come |
 //! | `connect`, `egress`, `resolve`, `tls`, `socket` | a fresh connection: name, proxy, TCP, TLS |
 //! | `client/` | the hot path: a worker's connections, and one request on one of them |
+//! | `http1/` | HTTP/1.1 as bytes, for the hot path |
 //! | `interim` | how many answers may come before the answer |
 //! | `control`, `once` | the proxy's own calls, each on a connection of its own |
 //! | `look` | one host looked at closely, for `wxgate check --probe` |
@@ -19,6 +20,7 @@ pub mod control;
 mod egress;
 mod health;
 mod hosts;
+pub mod http1;
 mod interim;
 pub mod look;
 mod once;
@@ -31,8 +33,8 @@ mod socket;
 pub mod tls;
 
 pub use self::client::{
-    Answer, BodyError, Gauges, LONGEST_PIECE, MOST_MEMORY, Need, Patience, Payload, Pool, Progress, Ready,
-    SendError, Start, Stream,
+    Answer, BodyError, Failure, Gauges, LONGEST_PIECE, MOST_MEMORY, Need, Patience, Payload, Pool, Progress,
+    Ready, SendError, Start, Stream,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::concealed::Concealed;
@@ -53,18 +53,15 @@ impl Coding {
         if has_length && !answer.headers.contains_key(CONTENT_ENCODING) {
             return Self::None;
         }
-        let content = answer.headers.get_all(CONTENT_ENCODING).iter();
-        // What has a length isn't coded for the way.
-        let transfer = (!has_length).then(|| answer.headers.get_all(TRANSFER_ENCODING));
+        let content = answer.headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+        let members = content.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
         let mut coding = Self::None;
-        for value in content.chain(transfer.into_iter().flatten()) {
-            for member in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                coding = match (member.to_ascii_lowercase().as_slice(), coding) {
-                    (b"" | b"identity" | b"chunked", coding) => coding,
-                    (b"gzip" | b"x-gzip", Self::None) => Self::Gzip,
-                    _ => Self::Other,
-                };
-            }
+        for member in members.chain(answer.codings.iter().map(|coding| &**coding)) {
+            coding = match (member.to_ascii_lowercase().as_slice(), coding) {
+                (b"" | b"identity", coding) => coding,
+                (b"gzip" | b"x-gzip", Self::None) => Self::Gzip,
+                _ => Self::Other,
+            };
         }
         coding
     }

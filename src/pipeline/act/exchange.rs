@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use http::{Response as HttpResponse, StatusCode};
 use tokio::time::Instant;
 
@@ -37,7 +36,7 @@ pub(crate) struct Exchanged {
 /// Sends the request with `injected`, and again with another token where WeChat rejects the one it
 /// had.
 pub(crate) async fn exchange(
-    pool: &Rc<Pool<Outgoing>>,
+    pool: &Rc<Pool>,
     target: &Target<'_>,
     credential: &CredentialPlan<'_>,
     mut sending: Sending<'_>,
@@ -52,7 +51,7 @@ pub(crate) async fn exchange(
         sent.add(credential_sent);
         let sent_at = Instant::now();
         attempts.begin(generation, sent_at);
-        let attempt = attempt(pool, target, path_and_query, &mut sending, &patience, &sent).await;
+        let attempt = attempt(pool, target, &path_and_query, &mut sending, &patience, &sent).await;
         let (answer, inspected) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
         let Inspected { start, finding, manner } = inspected;
         attempts.answered(sent_at, answer.status, &finding);
@@ -98,9 +97,9 @@ pub(crate) async fn exchange(
 
 /// One attempt: sends the request and finds out what the answer is.
 async fn attempt(
-    pool: &Rc<Pool<Outgoing>>,
+    pool: &Rc<Pool>,
     target: &Target<'_>,
-    path_and_query: Bytes,
+    path_and_query: &[u8],
     sending: &mut Sending<'_>,
     patience: &Patience,
     sent: &Sent,

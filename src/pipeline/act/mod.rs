@@ -42,6 +42,5 @@ pub(crate) use exchange::{Exchanged, exchange};
 pub(crate) use inject::{Injected, form, inject, without};
 pub(crate) use inspect::LONGEST_ERROR;
 pub(crate) use memory::{Memory, Reservation, SMALL};
-pub(crate) use outgoing::Outgoing;
 pub(crate) use replay::MOST as MOST_REPLAYS;
 pub(crate) use send::Sending;

@@ -4,11 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{Method, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -20,7 +18,7 @@ use crate::message::headers;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
-use crate::upstream::{Answer, Need, Patience, Pool, Progress, SendError};
+use crate::upstream::{Answer, Need, Patience, Pool, Progress, Ready, SendError};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
@@ -87,18 +85,23 @@ impl<'r> Sending<'r> {
         self.body.length()
     }
 
-    /// The request for `target` on the host `authority`; none if its body is gone.
-    fn request(&mut self, target: PathAndQuery, authority: &HeaderValue) -> Option<Request<Outgoing>> {
-        let mut request = Request::new(self.body.outgoing(&self.progress)?);
-        *request.method_mut() = self.parts.method.clone();
-        *request.uri_mut() = Uri::from(target);
-        *request.headers_mut() = headers::request(&self.parts.headers, authority);
-        if self.has_length {
-            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.length()));
-        }
+    /// Sends the request for `target` on this connection.
+    async fn attempt(
+        &mut self,
+        mut ready: Ready,
+        target: &[u8],
+        patience: &Patience,
+    ) -> Result<Answer<Outgoing>, Attempted> {
+        let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
+        let body = self.body.outgoing(&self.progress);
+        let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
+        let head = ready.begin(&self.parts.method, target);
+        let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
+        headers::request(&self.parts.headers, |name, value| head.field(name, value));
+        head.end(self.has_length.then(|| self.length()));
         self.progress.restart(self.body.is_at_hand());
         self.again = true;
-        Some(request)
+        ready.send(body, patience).await.map_err(Attempted::Failed)
     }
 
     /// Which connections will do; `once` says that it must not go out twice.
@@ -110,15 +113,6 @@ impl<'r> Sending<'r> {
             false => Need::Any,
         }
     }
-}
-
-fn target(path_and_query: Bytes) -> Result<PathAndQuery, Error> {
-    if path_and_query.len() > LONGEST_TARGET {
-        let text = "the path and query are longer than 65,534 bytes with the token in them";
-        return Err(Error::BadRequest(text.into()));
-    }
-    let bad = |_| Error::BadRequest("the path or query has bytes that no URL may have".into());
-    PathAndQuery::from_maybe_shared(path_and_query).map_err(bad)
 }
 
 /// The body's length, where the caller gave one. A chunked request has none, and one without either
@@ -137,20 +131,22 @@ fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
 /// message must not go out twice; so that it goes out once where WeChat closes like that often, it
 /// keeps off connections that have served before.
 pub(crate) async fn send(
-    pool: &Rc<Pool<Outgoing>>,
+    pool: &Rc<Pool>,
     sending: &mut Sending<'_>,
-    path_and_query: Bytes,
+    target: &[u8],
     patience: &Patience,
     endpoint: &Endpoint,
 ) -> Result<Answer<Outgoing>, Error> {
-    let lost = || Error::BadRequest("the request's body is gone".into());
-    let target = target(path_and_query)?;
+    if target.len() > LONGEST_TARGET {
+        let text = "the path and query are longer than 65,534 bytes with the token in them";
+        return Err(Error::BadRequest(text.into()));
+    }
     let once = sending.parts.method != Method::GET || endpoint.one_time_code;
     let ready = pool.ready(sending.need(once)).await?;
-    let request = sending.request(target.clone(), ready.authority()).ok_or_else(lost)?;
-    let error = match ready.send(request, patience).await {
+    let error = match sending.attempt(ready, target, patience).await {
         Ok(answer) => return Ok(answer),
-        Err(error) => error,
+        Err(Attempted::Failed(error)) => error,
+        Err(Attempted::Unsendable(error)) => return Err(error),
     };
     let repeatable = match &error {
         SendError::Broken { sent: false, .. } => true,
@@ -164,8 +160,23 @@ pub(crate) async fn send(
         return Err(error.into());
     }
     let ready = pool.ready(Need::Fresh).await?;
-    let request = sending.request(target, ready.authority()).ok_or_else(lost)?;
-    Ok(ready.send(request, patience).await?)
+    Ok(sending.attempt(ready, target, patience).await?)
+}
+
+/// Why an attempt brought no answer.
+enum Attempted {
+    Failed(SendError),
+    /// There was no request to be sent.
+    Unsendable(Error),
+}
+
+impl From<Attempted> for Error {
+    fn from(attempted: Attempted) -> Self {
+        match attempted {
+            Attempted::Failed(error) => error.into(),
+            Attempted::Unsendable(error) => error,
+        }
+    }
 }
 
 fn callers_doing(error: &SendError) -> Option<&CallerBroke> {

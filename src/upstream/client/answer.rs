@@ -3,35 +3,34 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
 
-use super::connection::{Connection, Payload};
-use super::error::BodyError;
-use super::patience::Progress;
+use super::connection::Connection;
+use super::error::{BodyError, Failure};
 use super::pool::Pool;
+use super::upload::{Payload, Upload};
 use crate::message::body::Broken;
 use crate::observe::deadline::poll_limit;
+use crate::upstream::http1::{Body, Piece};
 
 /// An answer whose body is still on its way.
-pub struct Answer<B: Payload> {
+pub struct Answer<B> {
     /// WeChat's status.
     pub status: StatusCode,
-    /// WeChat's headers.
+    /// WeChat's headers but for those of its connection.
     pub headers: HeaderMap,
-    pub(super) body: Incoming,
-    pub(super) request: Rc<Progress>,
-    pub(super) connection: Box<Connection<B>>,
-    pub(super) pool: Rc<Pool<B>>,
+    /// What the body was coded with for its way, besides in chunks.
+    pub codings: Vec<Bytes>,
+    pub(super) exchange: Exchange<B>,
 }
 
-impl<B: Payload> std::fmt::Debug for Answer<B> {
+impl<B> std::fmt::Debug for Answer<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
@@ -49,7 +48,7 @@ pub enum Start {
 impl<B: Payload> Answer<B> {
     /// The body's length, where WeChat gave one.
     pub fn length(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        self.exchange.body.left()
     }
 
     /// Reads the body until it ends, `enough` says so of what there is, `most` bytes are there, or
@@ -60,56 +59,41 @@ impl<B: Payload> Answer<B> {
         patience: Duration,
         enough: impl Fn(&[u8]) -> bool,
     ) -> Result<Start, BodyError> {
-        let silence = self.pool.options().body_timeout;
-        let (connection, body) = (&mut self.connection, &mut self.body);
+        let exchange = &mut self.exchange;
+        let silence = exchange.pool.options().body_timeout;
         let mut first = Bytes::new();
         let mut joined = Vec::new();
-        let mut ended = false;
         let mut waiting_since = None;
         loop {
             let mut silent_since = None;
-            let frame = poll_fn(|context| {
-                let mut quiet = Context::from_waker(Waker::noop());
-                // A small body came with its head: no driving, no clock.
-                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut quiet) {
-                    return Poll::Ready(Ok(frame));
-                }
-                if !ended {
-                    ended = connection.poll(context).is_ready();
-                }
-                if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut quiet) {
-                    return Poll::Ready(Ok(frame));
+            let piece = poll_fn(|context| {
+                if let Poll::Ready(piece) = exchange.poll_piece(context) {
+                    return Poll::Ready(piece.map_err(|failure| Some(BodyError::BrokenOff(failure))));
                 }
                 let now = Instant::now();
                 let spent = *waiting_since.get_or_insert(now) + patience;
                 let silent = *silent_since.get_or_insert(now) + silence;
                 let limit = (spent.min(silent), (silent < spent).then_some(BodyError::Silent(silence)));
-                poll_limit(&mut connection.timer, context, now, limit).map(Err)
+                poll_limit(&mut exchange.connection.timer, context, now, limit).map(Err)
             });
-            let frame = match frame.await {
-                Ok(frame) => frame,
+            // Nearly every answer is a single piece: it is handed on without a copy.
+            let so_far = match piece.await {
+                Ok(Some(data)) if first.is_empty() && joined.is_empty() => {
+                    first = data;
+                    &first[..]
+                }
+                Ok(Some(data)) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(&std::mem::take(&mut first));
+                    }
+                    joined.extend_from_slice(&data);
+                    &joined[..]
+                }
+                Ok(None) => &[],
                 Err(Some(error)) => return Err(error),
                 Err(None) => return Ok(Start::Part(if joined.is_empty() { first } else { joined.into() })),
             };
-            // Nearly every answer is a single frame: it is handed on without a copy.
-            let so_far = match frame {
-                None => return Ok(Start::Whole(if joined.is_empty() { first } else { joined.into() })),
-                Some(Err(error)) => return Err(BodyError::BrokenOff(error)),
-                Some(Ok(frame)) => {
-                    let data = frame.into_data().unwrap_or_default();
-                    if first.is_empty() && joined.is_empty() {
-                        first = data;
-                        &first[..]
-                    } else {
-                        if joined.is_empty() {
-                            joined.extend_from_slice(&std::mem::take(&mut first));
-                        }
-                        joined.extend_from_slice(&data);
-                        &joined[..]
-                    }
-                }
-            };
-            let ended = body.is_end_stream();
+            let ended = exchange.body.has_ended();
             if ended || so_far.len() >= most || enough(so_far) {
                 let start = if joined.is_empty() { first } else { joined.into() };
                 return Ok(if ended { Start::Whole(start) } else { Start::Part(start) });
@@ -122,56 +106,81 @@ impl<B: Payload> Answer<B> {
     /// Unless WeChat answered before it had the whole request: then the connection is dropped, so
     /// that the rest of the request's body is left for a replay.
     pub fn finish(self) {
-        let Self { body, request, mut connection, pool, .. } = self;
-        drop(body);
-        if !request.done.get() {
-            return;
-        }
-        if connection.sender.is_ready() || (connection.advance().is_pending() && connection.sender.is_ready())
-        {
-            pool.park(connection);
-        } else {
-            drive_apart(connection, pool);
-        }
+        self.exchange.finish();
     }
 
-    /// The rest of the body as a stream; from here on the connection is driven by a task of its
-    /// own, since polling it from the caller's task for each piece costs nearly twice as much.
-    pub fn into_stream(self, start: Bytes) -> Stream {
-        let Self { body, connection, pool, .. } = self;
-        let silence = pool.options().body_timeout;
-        drive_apart(connection, pool);
-        Stream { start, rest: body, silence, timer: None, since: None }
+    /// The rest of the body as a stream.
+    pub fn into_stream(self, start: Bytes) -> Stream<B> {
+        Stream { start, exchange: Some(self.exchange), since: None }
     }
 }
 
-/// Drives a connection in a task of its own until its exchange is over, then parks it if it can
-/// serve another. The task ends with the connection, at the latest when the body is dropped.
-fn drive_apart<B: Payload>(mut connection: Box<Connection<B>>, pool: Rc<Pool<B>>) {
-    tokio::task::spawn_local(async move {
-        let reusable = poll_fn(|context| {
-            if connection.poll(context).is_ready() {
-                return Poll::Ready(false);
+/// A request that has an answer, until all of that has come.
+pub(super) struct Exchange<B> {
+    connection: Box<Connection>,
+    upload: Upload<B>,
+    body: Body,
+    goes_on: bool,
+    pool: Rc<Pool>,
+}
+
+impl<B: Payload> Exchange<B> {
+    pub(super) fn new(
+        connection: Box<Connection>,
+        upload: Upload<B>,
+        body: Body,
+        goes_on: bool,
+        pool: Rc<Pool>,
+    ) -> Self {
+        Self { connection, upload, body, goes_on, pool }
+    }
+
+    /// The next piece of the body; none behind its end. What is left of the request goes out
+    /// meanwhile.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        loop {
+            match self.body.next(&mut self.connection.input)? {
+                Piece::Data(data) => return Poll::Ready(Ok(Some(data))),
+                Piece::End => return Poll::Ready(Ok(None)),
+                Piece::Awaited => {}
             }
-            connection.sender.poll_ready(context).map(|ready| ready.is_ok())
-        });
-        if reusable.await {
+            if !self.upload.is_done(&self.connection)
+                && let Poll::Ready(Err(failure)) = self.upload.poll(&mut self.connection, context)
+            {
+                return Poll::Ready(Err(failure));
+            }
+            match ready!(self.connection.poll_read(context, true)) {
+                Ok(0) => self.body.close()?,
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(Failure::Io(error))),
+            }
+        }
+    }
+
+    /// Gives the connection back, if another request can follow on it.
+    fn finish(self) {
+        let Self { connection, upload, body, goes_on, pool } = self;
+        if goes_on && body.has_ended() && upload.is_done(&connection) {
             pool.park(connection);
         }
-    });
+    }
 }
 
 /// A body on its way through.
-#[derive(Debug)]
-pub struct Stream {
+pub struct Stream<B> {
     start: Bytes,
-    rest: Incoming,
-    silence: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// None once it has ended.
+    exchange: Option<Exchange<B>>,
     since: Option<Instant>,
 }
 
-impl http_body::Body for Stream {
+impl<B> std::fmt::Debug for Stream<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
+impl<B: Payload> http_body::Body for Stream<B> {
     type Data = Bytes;
     type Error = Broken;
 
@@ -179,34 +188,39 @@ impl http_body::Body for Stream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if !self.start.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.start)))));
-        }
         let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.rest).poll_frame(context) {
-            this.since = None;
-            let frame = frame.map(|frame| frame.map_err(|error| BodyError::BrokenOff(error).into()));
-            return Poll::Ready(frame);
+        if !this.start.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.start)))));
         }
-        let silence = this.silence;
+        let Some(exchange) = &mut this.exchange else { return Poll::Ready(None) };
+        if let Poll::Ready(piece) = exchange.poll_piece(context) {
+            this.since = None;
+            let ended = !matches!(piece, Ok(Some(_))) || exchange.body.has_ended();
+            if ended && let Some(exchange) = this.exchange.take() {
+                exchange.finish();
+            }
+            let frame = piece.map(|data| data.map(Frame::data)).transpose();
+            return Poll::Ready(frame.map(|frame| frame.map_err(|error| BodyError::BrokenOff(error).into())));
+        }
+        let silence = exchange.pool.options().body_timeout;
         let now = Instant::now();
         let since = *this.since.get_or_insert(now);
         let limit = (since + silence, BodyError::Silent(silence));
-        poll_limit(&mut this.timer, context, now, limit).map(|error| Some(Err(error.into())))
+        poll_limit(&mut exchange.connection.timer, context, now, limit).map(|error| Some(Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.start.is_empty() && self.rest.is_end_stream()
+        self.start.is_empty() && self.exchange.as_ref().is_none_or(|exchange| exchange.body.has_ended())
     }
 
     fn size_hint(&self) -> SizeHint {
+        let left = self.exchange.as_ref().map_or(Some(0), |exchange| exchange.body.left());
         let start = self.start.len() as u64;
-        let rest = self.rest.size_hint();
-        match rest.exact() {
-            Some(length) => SizeHint::with_exact(start.saturating_add(length)),
+        match left {
+            Some(left) => SizeHint::with_exact(start.saturating_add(left)),
             None => {
                 let mut hint = SizeHint::new();
-                hint.set_lower(start.saturating_add(rest.lower()));
+                hint.set_lower(start);
                 hint
             }
         }

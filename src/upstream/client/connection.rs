@@ -1,41 +1,38 @@
 //! A connection to WeChat, and the counts of a worker's.
 
 use std::future::Future as _;
-use std::pin::Pin;
-use std::rc::Rc;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::Body;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::time::{Instant, Sleep};
 
-use super::transport::{Meter, Transport};
-use crate::message::body::Broken;
+use crate::upstream::http1::LONGEST_HEAD;
 use crate::upstream::socket::Socket;
 use crate::upstream::tls::BUFFER as TLS_BUFFER;
 
-/// Of each connection, either way; the longest head of an answer too. hyper's default would let each
-/// slow reader of a download hold 400 KiB.
-const BUFFER: usize = 16 * 1024;
-/// The longest piece of a body that a connection is to be given: it copies each behind what isn't
-/// written yet.
+/// What is read at a time: a head and a small body fit in.
+const SMALL_READ: usize = 4 * 1024;
+/// The same within a body.
+const LARGE_READ: usize = 16 * 1024;
+/// The longest piece of a request's body that a connection is to be given.
 pub const LONGEST_PIECE: usize = 16 * 1024;
-/// The most that a connection takes: the head of the answer, the piece of its body that nobody has
-/// taken yet, what is being read, and what is being written, each in an allocation that may be
+/// A buffer that is longer isn't kept between two exchanges.
+const LONGEST_KEPT: usize = 8 * 1024;
+/// The most that a connection takes: the head of the response, and a piece of its body beside what
+/// is being read; the head of the request and a piece of its body, in an allocation that may be
 /// twice as long; TLS, with what isn't written yet and a record each way; and its own structures.
-pub const MOST_MEMORY: u64 = (2 * (4 * BUFFER + LONGEST_PIECE) + TLS + STRUCTURES) as u64;
+pub const MOST_MEMORY: u64 =
+    (2 * LONGEST_HEAD + 2 * LARGE_READ + 2 * (LONGEST_TARGET + LONGEST_PIECE) + TLS + STRUCTURES) as u64;
+/// Of a request's head.
+const LONGEST_TARGET: usize = 64 * 1024;
 const TLS: usize = TLS_BUFFER + 2 * 20 * 1024;
-const STRUCTURES: usize = 16 * 1024;
-
-/// The body of a request on its way to WeChat.
-pub trait Payload: Body<Data = Bytes, Error = Broken> + 'static {}
-
-impl<B: Body<Data = Bytes, Error = Broken> + 'static> Payload for B {}
+const STRUCTURES: usize = 8 * 1024;
 
 /// Connection counts of one worker, read when scraped.
 #[derive(Debug)]
@@ -73,11 +70,24 @@ impl Gauges {
     }
 }
 
-/// A connection and the future that drives it, which whoever holds it must poll.
-pub(super) struct Connection<B: Payload> {
-    pub(super) sender: SendRequest<B>,
-    driver: http1::Connection<TokioIo<Transport>, B>,
-    pub(super) meter: Rc<Meter>,
+/// A connection, and what is on its way on it.
+pub(super) struct Connection {
+    socket: Socket,
+    /// Has come, and isn't taken yet.
+    pub(super) input: BytesMut,
+    /// Is to be sent; of it so many bytes have been. TLS may hold some of them back until it is
+    /// flushed.
+    output: Vec<u8>,
+    sent: usize,
+    flushed: bool,
+    /// A byte of the request was handed to the kernel, or to TLS.
+    pub(super) written: bool,
+    /// A byte of the response has come.
+    pub(super) read: bool,
+    /// The other side reads no further. Whoever answers before it has the whole request, and
+    /// closes, has mostly answered already: what is still to be written is dropped, and what it
+    /// sent decides.
+    pub(super) peer_closed: bool,
     /// Which of the pool's hosts it leads to.
     pub(super) host: usize,
     pub(super) reused: bool,
@@ -90,51 +100,121 @@ pub(super) struct Connection<B: Payload> {
     gauges: Arc<Gauges>,
 }
 
-impl<B: Payload> Connection<B> {
+impl Connection {
     /// On a fresh socket to `host`, to be used for as long as `age`.
-    pub(super) async fn new(
-        host: usize,
-        socket: Socket,
-        age: Duration,
-        gauges: &Arc<Gauges>,
-    ) -> hyper::Result<Box<Self>> {
-        let transport = Transport { socket, meter: Rc::new(Meter::default()) };
-        let meter = Rc::clone(&transport.meter);
-        let (sender, driver) = http1::Builder::new()
-            .writev(false)
-            .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(transport))
-            .await?;
+    pub(super) fn new(host: usize, socket: Socket, age: Duration, gauges: &Arc<Gauges>) -> Box<Self> {
         gauges.open.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(Self {
-            sender,
-            driver,
-            meter,
+        Box::new(Self {
+            socket,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            sent: 0,
+            flushed: true,
+            written: false,
+            read: false,
+            peer_closed: false,
             host,
             reused: false,
             timer: None,
             retires_at: Instant::now() + age,
             parked_at: None,
             gauges: Arc::clone(gauges),
-        }))
+        })
     }
 
-    /// Drives the connection without asking to be woken; ready when it has ended.
-    ///
-    /// hyper's halves wake each other: a request that is sent wakes the driver, a body that is read
-    /// wakes it again. Where one task is both halves it would wake itself, and be polled twice more
-    /// for each request.
-    pub(super) fn advance(&mut self) -> Poll<hyper::Result<()>> {
-        self.poll(&mut Context::from_waker(Waker::noop()))
+    /// Whether it is still good after it was parked. Nobody polls it meanwhile: one poll notices
+    /// that WeChat has closed it, or has sent what nobody asked for.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.input.is_empty() && self.poll_read(&mut Context::from_waker(Waker::noop()), false).is_pending()
     }
 
-    /// Drives the connection; ready when it has ended.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        Pin::new(&mut self.driver).poll(context)
+    /// Whether another request can follow: whatever has come behind a response belongs to nobody.
+    pub(super) fn goes_on(&self) -> bool {
+        self.input.is_empty() && !self.peer_closed
+    }
+
+    /// Another exchange begins, whose head goes into the buffer.
+    pub(super) fn begin(&mut self) -> &mut Vec<u8> {
+        self.written = false;
+        self.read = false;
+        self.sent = 0;
+        self.flushed = false;
+        self.output.clear();
+        &mut self.output
+    }
+
+    /// Gives back what an exchange took more than usual.
+    pub(super) fn rest(&mut self) {
+        if self.output.capacity() > LONGEST_KEPT {
+            self.output = Vec::new();
+        }
+        if self.input.capacity() > LONGEST_KEPT {
+            self.input = BytesMut::new();
+        }
+    }
+
+    /// Whether nothing is left to be sent.
+    pub(super) fn is_sent(&self) -> bool {
+        self.flushed && self.sent == self.output.len()
+    }
+
+    /// Puts `data` behind what is to be sent.
+    pub(super) fn push(&mut self, data: &[u8]) {
+        if self.sent == self.output.len() {
+            self.output.clear();
+            self.sent = 0;
+        }
+        self.flushed = false;
+        self.output.extend_from_slice(data);
+    }
+
+    /// Sends what there is to be sent.
+    pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.output.len() && !self.peer_closed {
+            let rest = self.output.get(self.sent..).unwrap_or_default();
+            match ready!(Pin::new(&mut self.socket).poll_write(context, rest)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => {
+                    self.written = true;
+                    self.sent += count;
+                }
+                Err(error) => self.give_up_sending(error)?,
+            }
+        }
+        if !self.peer_closed
+            && let Err(error) = ready!(Pin::new(&mut self.socket).poll_flush(context))
+        {
+            self.give_up_sending(error)?;
+        }
+        self.sent = self.output.len();
+        self.flushed = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether a failed write leaves a response to be read. Where nothing of the request was
+    /// written the failure itself is the better news: the request may go out on another connection.
+    fn give_up_sending(&mut self, error: io::Error) -> io::Result<()> {
+        let closed = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+        if closed && self.written {
+            self.peer_closed = true;
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Reads more; 0 bytes are the end.
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>, in_body: bool) -> Poll<io::Result<usize>> {
+        let most = if in_body { LARGE_READ } else { SMALL_READ };
+        if self.input.capacity() - self.input.len() < most / 4 {
+            self.input.reserve(most);
+        }
+        let read = ready!(pin!(self.socket.read_buf(&mut self.input)).poll(context));
+        self.read |= matches!(read, Ok(1..));
+        Poll::Ready(read)
     }
 }
 
-impl<B: Payload> Drop for Connection<B> {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.gauges.open.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,8 +1,11 @@
 //! Why an exchange failed.
 
+use std::io;
 use std::time::Duration;
 
+use crate::message::body::Broken;
 use crate::upstream::connect::ConnectError;
+use crate::upstream::http1::Fault;
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +18,7 @@ pub enum SendError {
     Broken {
         /// What broke it.
         #[source]
-        source: hyper::Error,
+        source: Failure,
         /// A byte of the request was handed to the kernel.
         sent: bool,
         /// A connection that had served before closed without a byte of an answer: WeChat's idle
@@ -33,9 +36,27 @@ pub enum SendError {
     Stalled(Duration),
 }
 
-impl SendError {
-    pub(super) fn broken(source: hyper::Error, sent: bool, stale: bool) -> Self {
-        Self::Broken { source, sent, stale }
+/// What broke an exchange.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The connection.
+    #[error(transparent)]
+    Io(io::Error),
+    /// WeChat's response.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The request's own body broke off.
+    #[error("the request's body broke off")]
+    Body(#[source] Broken),
+    /// The request's own body ended before, or went on behind, the length that was declared.
+    #[error("the request's body isn't as long as was declared")]
+    Length,
+}
+
+impl Failure {
+    /// Whether it is the request's own doing.
+    pub(super) fn is_of_request(&self) -> bool {
+        matches!(self, Self::Body(_) | Self::Length)
     }
 }
 
@@ -44,7 +65,7 @@ impl SendError {
 pub enum BodyError {
     /// WeChat closed or reset the connection within the body.
     #[error("the answer broke off")]
-    BrokenOff(#[source] hyper::Error),
+    BrokenOff(#[source] Failure),
     /// Silence within the body.
     #[error("no byte of the answer for {0:?}")]
     Silent(Duration),

@@ -1,31 +1,49 @@
 //! One request, to the head of its answer.
 
 use std::cell::Cell;
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::header::HOST;
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::Answer;
-use super::connection::{Connection, Payload};
-use super::error::SendError;
+use super::answer::{Answer, Exchange};
+use super::connection::Connection;
+use super::error::{Failure, SendError};
 use super::patience::Patience;
 use super::pool::{Pool, Ready};
+use super::upload::{Payload, Upload};
 use crate::observe::deadline::poll_limit;
 use crate::upstream::health::Evidence;
+use crate::upstream::http1::{BadTarget, Fault, Head, HeadReader, RequestHead};
 
-impl<B: Payload> Ready<B> {
-    /// Sends `request` and waits for the head of the answer; the connection is driven by this very
-    /// task. What comes of it counts for or against the host.
-    pub async fn send(self, request: Request<B>, patience: &Patience) -> Result<Answer<B>, SendError> {
-        let Self { connection, pool } = self;
+impl Ready {
+    /// Begins the head of a request, with its `Host`: the caller writes the other fields, and ends
+    /// it.
+    ///
+    /// # Errors
+    /// The target can't stand in a request.
+    pub fn begin(&mut self, method: &Method, target: &[u8]) -> Result<RequestHead<'_>, BadTarget> {
+        let Self { connection, pool, to_head } = self;
+        *to_head = *method == Method::HEAD;
+        let host = connection.host;
+        let mut head = RequestHead::begin(connection.begin(), method, target)?;
+        head.field(&HOST, pool.authority(host));
+        Ok(head)
+    }
+
+    /// Sends the request whose head was written, and waits for the head of the answer; the
+    /// connection is driven by this very task. What comes of it counts for or against the host.
+    pub async fn send<B: Payload>(self, body: B, patience: &Patience) -> Result<Answer<B>, SendError> {
+        let Self { connection, pool, to_head } = self;
         let (host, since) = (connection.host, patience.begin());
         let waiting = Waiting { pool: &pool, host, since, settled: Cell::new(false) };
-        let outcome = exchange(connection, &pool, request, patience, since).await;
+        let upload = Upload::new(body);
+        let sending = Sending { connection, upload, head: HeadReader::new(to_head), begun: false };
+        let outcome = sending.exchange(&pool, patience, since).await;
         waiting.settle(&outcome);
         outcome
     }
@@ -36,21 +54,21 @@ impl<B: Payload> Ready<B> {
 const WORTH_A_LOOK: Duration = Duration::from_secs(2);
 
 /// Notes what came of an exchange, also if it was given up.
-struct Waiting<'p, B: Payload> {
-    pool: &'p Rc<Pool<B>>,
+struct Waiting<'p> {
+    pool: &'p Rc<Pool>,
     host: usize,
     since: Instant,
     settled: Cell<bool>,
 }
 
-impl<B: Payload> Waiting<'_, B> {
-    fn settle(&self, outcome: &Result<Answer<B>, SendError>) {
+impl Waiting<'_> {
+    fn settle<B: Payload>(&self, outcome: &Result<Answer<B>, SendError>) {
         self.settled.set(true);
         let evidence = match outcome {
             Ok(answer) => return self.pool.hosts.answered(self.host, answer.status, self.since),
             Err(SendError::Timeout(limit)) => Evidence::Silent(*limit),
             // The request's own body broke off.
-            Err(SendError::Broken { source, .. }) if source.is_user() => return,
+            Err(SendError::Broken { source, .. }) if source.is_of_request() => return,
             Err(SendError::Broken { stale: true, .. }) => Evidence::Stale,
             Err(SendError::Broken { source, .. }) => Evidence::Broken(source.to_string()),
             // A stalled upload may be the caller's doing, and a fresh connection has been judged
@@ -61,7 +79,7 @@ impl<B: Payload> Waiting<'_, B> {
     }
 }
 
-impl<B: Payload> Drop for Waiting<'_, B> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let waited = self.since.elapsed();
         if !self.settled.get() && waited >= WORTH_A_LOOK {
@@ -70,71 +88,73 @@ impl<B: Payload> Drop for Waiting<'_, B> {
     }
 }
 
-async fn exchange<B: Payload>(
-    mut connection: Box<Connection<B>>,
-    pool: &Rc<Pool<B>>,
-    request: Request<B>,
-    patience: &Patience,
-    began: Instant,
-) -> Result<Answer<B>, SendError> {
-    let body_timeout = pool.options().body_timeout;
-    let mut response = pin!(connection.sender.send_request(request));
-    let mut begun = false;
-    let outcome = poll_fn(|context| {
-        // What the driver reads it hands to `response` within the same poll: no waker is needed
-        // there.
-        let mut quiet = Context::from_waker(Waker::noop());
-        // The first poll writes the request; what comes later is mostly the answer, and then nobody
-        // waits any more.
-        let again = std::mem::replace(&mut begun, true);
-        let mut ended = again && connection.advance().is_ready();
-        if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
-            return Poll::Ready(Ok(outcome));
+/// A request that is being sent.
+struct Sending<B> {
+    connection: Box<Connection>,
+    upload: Upload<B>,
+    head: HeadReader,
+    begun: bool,
+}
+
+impl<B: Payload> Sending<B> {
+    async fn exchange(
+        mut self,
+        pool: &Rc<Pool>,
+        patience: &Patience,
+        began: Instant,
+    ) -> Result<Answer<B>, SendError> {
+        let body_timeout = pool.options().body_timeout;
+        let head = poll_fn(|context| {
+            if let Poll::Ready(head) = self.poll_head(context) {
+                return Poll::Ready(head.map_err(Interrupted::Failed));
+            }
+            // The first poll has hardly taken any time.
+            let now = if std::mem::replace(&mut self.begun, true) { Instant::now() } else { began };
+            let limit = patience.limit(body_timeout);
+            poll_limit(&mut self.connection.timer, context, now, limit)
+                .map(|error| Err(Interrupted::Limit(error)))
+        })
+        .await;
+        let Self { connection, upload, .. } = self;
+        match head {
+            Ok(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
+            Ok(Head { status, headers, codings, goes_on, body }) => {
+                let exchange = Exchange::new(connection, upload, body, goes_on, Rc::clone(pool));
+                Ok(Answer { status, headers, codings, exchange })
+            }
+            Err(Interrupted::Limit(error)) => Err(error),
+            Err(Interrupted::Failed(source)) => {
+                let stale = connection.reused && !connection.read && !source.is_of_request();
+                Err(SendError::Broken { source, sent: connection.written, stale })
+            }
         }
-        ended = ended || connection.poll(context).is_ready();
-        if let Poll::Ready(outcome) = response.as_mut().poll(&mut quiet) {
-            return Poll::Ready(Ok(outcome));
+    }
+
+    /// Sends what can be sent, and reads until there is a head.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<Head, Failure>> {
+        let Self { connection, upload, head, .. } = self;
+        if !upload.is_done(connection)
+            && let Poll::Ready(Err(failure)) = upload.poll(connection, context)
+        {
+            return Poll::Ready(Err(failure));
         }
-        if ended {
-            return Poll::Ready(Err(Interrupted::Ended));
+        loop {
+            match ready!(connection.poll_read(context, false)) {
+                Ok(0) => return Poll::Ready(Err(Fault::Closed.into())),
+                Ok(_) => {
+                    if let Some(head) = head.read(&mut connection.input)? {
+                        return Poll::Ready(Ok(head));
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(Failure::Io(error))),
+            }
         }
-        // The first poll has hardly taken any time.
-        let now = if again { Instant::now() } else { began };
-        let limit = patience.limit(body_timeout);
-        poll_limit(&mut connection.timer, context, now, limit).map(|error| Err(Interrupted::Limit(error)))
-    })
-    .await;
-    let meter = Rc::clone(&connection.meter);
-    let stale = connection.reused && !meter.read.get();
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(Interrupted::Limit(error)) => return Err(error),
-        Err(Interrupted::Ended) => {
-            // The request may still lie in the channel of a driver that will never look: dropping
-            // that gives it back.
-            drop(connection);
-            return Err(match response.await {
-                Err(source) => SendError::broken(source, meter.written.get(), stale),
-                Ok(_) => SendError::Switched,
-            });
-        }
-    };
-    match outcome {
-        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
-        Ok(response) => {
-            let (head, body) = response.into_parts();
-            let pool = Rc::clone(pool);
-            let request = Rc::clone(&patience.progress);
-            Ok(Answer { status: head.status, headers: head.headers, body, request, connection, pool })
-        }
-        Err(source) => Err(SendError::broken(source, meter.written.get(), stale)),
     }
 }
 
-/// Why the wait for an answer ended without hyper's word.
+/// Why the wait for a head ended without one.
 enum Interrupted {
-    /// The connection has ended.
-    Ended,
-    /// Patience has.
+    Failed(Failure),
+    /// Patience has ended.
     Limit(SendError),
 }

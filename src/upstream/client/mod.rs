@@ -6,7 +6,8 @@
 //! | `exchange` | sends the request and waits for the answer's head |
 //! | `answer` | reads the body, or streams it, and gives the connection back |
 //! | `patience` | when to give up |
-//! | `connection`, `transport` | a connection, and what is known of the bytes on it |
+//! | `upload` | sends the request's body meanwhile |
+//! | `connection` | a connection, and the bytes on their way on it |
 
 mod answer;
 mod connection;
@@ -14,10 +15,11 @@ mod error;
 mod exchange;
 mod patience;
 mod pool;
-mod transport;
+mod upload;
 
 pub use self::answer::{Answer, Start, Stream};
-pub use self::connection::{Gauges, LONGEST_PIECE, MOST_MEMORY, Payload};
-pub use self::error::{BodyError, SendError};
+pub use self::connection::{Gauges, LONGEST_PIECE, MOST_MEMORY};
+pub use self::error::{BodyError, Failure, SendError};
 pub use self::patience::{Patience, Progress};
 pub use self::pool::{Need, Pool, Ready};
+pub use self::upload::Payload;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::connection::{Connection, Gauges, Payload};
+use super::connection::{Connection, Gauges};
 use super::error::SendError;
 use crate::upstream::Options;
 use crate::upstream::hosts::Hosts;
@@ -32,15 +32,15 @@ pub enum Need {
 
 /// A worker's way to WeChat: last used, first reused, so that what isn't needed falls idle and is
 /// closed.
-pub struct Pool<B: Payload> {
+pub struct Pool {
     pub(super) hosts: Arc<Hosts>,
-    lanes: Vec<Lane<B>>,
+    lanes: Vec<Lane>,
     reaping: Cell<bool>,
     gauges: Arc<Gauges>,
 }
 
 /// The connections to one host.
-struct Lane<B: Payload> {
+struct Lane {
     /// The `Host` header. The worker's own: counting the references of a shared one would be a
     /// write to shared memory.
     authority: HeaderValue,
@@ -48,16 +48,16 @@ struct Lane<B: Payload> {
         clippy::vec_box,
         reason = "a connection is large and moves between pool and request: by pointer"
     )]
-    parked: RefCell<Vec<Box<Connection<B>>>>,
+    parked: RefCell<Vec<Box<Connection>>>,
 }
 
-impl<B: Payload> std::fmt::Debug for Pool<B> {
+impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool").field("hosts", &self.hosts).finish_non_exhaustive()
     }
 }
 
-impl<B: Payload> Pool<B> {
+impl Pool {
     /// An empty pool; `gauges` is told how many connections it has.
     pub fn new(hosts: Arc<Hosts>, gauges: Arc<Gauges>) -> Rc<Self> {
         let lane = |authority: String| Lane {
@@ -79,7 +79,7 @@ impl<B: Payload> Pool<B> {
     }
 
     /// A connection that a request can be sent on.
-    pub async fn ready(self: &Rc<Self>, need: Need) -> Result<Ready<B>, SendError> {
+    pub async fn ready(self: &Rc<Self>, need: Need) -> Result<Ready, SendError> {
         let host = self.hosts.choose();
         let fresh = self.is_to_be_fresh(host, need);
         let parked = if fresh { None } else { self.reuse(host) };
@@ -89,7 +89,7 @@ impl<B: Payload> Pool<B> {
             // it is made.
             None => Box::pin(self.connect(host, need, fresh)).await?,
         };
-        Ok(Ready { connection, pool: Rc::clone(self) })
+        Ok(Ready { connection, pool: Rc::clone(self), to_head: false })
     }
 
     fn is_to_be_fresh(&self, host: usize, need: Need) -> bool {
@@ -101,7 +101,7 @@ impl<B: Payload> Pool<B> {
     }
 
     /// A parked connection that is still good.
-    fn reuse(&self, host: usize) -> Option<Box<Connection<B>>> {
+    fn reuse(&self, host: usize) -> Option<Box<Connection>> {
         let (options, now) = (self.options(), Instant::now());
         for _ in 0..MOST_DISCARDED {
             let mut connection = self.lanes[host].parked.borrow_mut().pop()?;
@@ -110,11 +110,8 @@ impl<B: Payload> Pool<B> {
             if idle >= options.pool_idle || now >= connection.retires_at {
                 continue;
             }
-            // Nobody polls a parked connection: one poll notices that WeChat has closed it
-            // meanwhile.
-            if connection.advance().is_pending() && connection.sender.is_ready() {
+            if connection.is_quiet() {
                 connection.reused = true;
-                connection.meter.restart();
                 return Some(connection);
             }
         }
@@ -127,7 +124,7 @@ impl<B: Payload> Pool<B> {
         mut host: usize,
         need: Need,
         mut fresh: bool,
-    ) -> Result<Box<Connection<B>>, SendError> {
+    ) -> Result<Box<Connection>, SendError> {
         loop {
             let error = match self.hosts.connect(host).await {
                 Ok(socket) => {
@@ -135,8 +132,7 @@ impl<B: Payload> Pool<B> {
                     // its own, and they would heap up.
                     let single = fresh && need == Need::Once;
                     let age = if single { Duration::ZERO } else { self.options().pool_age };
-                    let connection = Connection::new(host, socket, age, &self.gauges).await;
-                    return connection.map_err(|source| SendError::broken(source, false, false));
+                    return Ok(Connection::new(host, socket, age, &self.gauges));
                 }
                 Err(error) => error,
             };
@@ -153,12 +149,13 @@ impl<B: Payload> Pool<B> {
 
     /// Takes back a connection whose exchange is over, unless it has served long enough or takes no
     /// more.
-    pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection<B>>) {
+    pub(super) fn park(self: &Rc<Self>, mut connection: Box<Connection>) {
         let now = Instant::now();
-        let ends = now >= connection.retires_at || connection.meter.peer_closed.get();
+        let ends = now >= connection.retires_at || !connection.goes_on();
         if ends || !self.gauges.has_room() {
             return;
         }
+        connection.rest();
         connection.parked_at = Some(now);
         self.lanes[connection.host].parked.borrow_mut().push(connection);
         self.gauges.parked(|idle| idle + 1);
@@ -186,18 +183,20 @@ impl<B: Payload> Pool<B> {
 }
 
 /// A connection that a request can be sent on.
-pub struct Ready<B: Payload> {
-    pub(super) connection: Box<Connection<B>>,
-    pub(super) pool: Rc<Pool<B>>,
+pub struct Ready {
+    pub(super) connection: Box<Connection>,
+    pub(super) pool: Rc<Pool>,
+    /// The request is HEAD.
+    pub(super) to_head: bool,
 }
 
-impl<B: Payload> std::fmt::Debug for Ready<B> {
+impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ready").field("authority", self.authority()).finish_non_exhaustive()
     }
 }
 
-impl<B: Payload> Ready<B> {
+impl Ready {
     /// The `Host` header for it.
     pub fn authority(&self) -> &HeaderValue {
         self.pool.authority(self.connection.host)

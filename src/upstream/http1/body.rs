@@ -1,0 +1,95 @@
+//! The body of a response, piece by piece.
+
+use bytes::{Bytes, BytesMut};
+
+use super::chunks::Chunks;
+use super::fault::Fault;
+use super::framing::Framing;
+
+/// Reads the body of one response.
+#[derive(Debug)]
+pub struct Body(Rest);
+
+#[derive(Debug)]
+enum Rest {
+    Length(u64),
+    Chunks(Chunks),
+    UntilClose,
+}
+
+/// What comes next of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes, at least one.
+    Data(Bytes),
+    /// Nothing yet: more must come from the connection.
+    Awaited,
+    /// Nothing more: it has ended.
+    End,
+}
+
+impl Body {
+    pub(super) fn empty() -> Self {
+        Self(Rest::Length(0))
+    }
+
+    pub(super) fn framed(framing: Framing) -> Self {
+        Self(match framing {
+            Framing::Length(length) => Rest::Length(length),
+            Framing::Chunked => Rest::Chunks(Chunks::default()),
+            Framing::UntilClose => Rest::UntilClose,
+        })
+    }
+
+    /// Takes what comes next out of `input`.
+    ///
+    /// # Errors
+    /// It is framed wrongly.
+    pub fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Fault> {
+        match &mut self.0 {
+            Rest::Length(0) => Ok(Piece::End),
+            _ if input.is_empty() => Ok(Piece::Awaited),
+            Rest::Length(left) => Ok(Piece::Data(take(left, input))),
+            Rest::Chunks(chunks) => chunks.next(input),
+            Rest::UntilClose => Ok(Piece::Data(input.split().freeze())),
+        }
+    }
+
+    /// The connection has closed.
+    ///
+    /// # Errors
+    /// The body is not whole.
+    pub fn close(&mut self) -> Result<(), Fault> {
+        match self.0 {
+            Rest::UntilClose => self.0 = Rest::Length(0),
+            _ if !self.has_ended() => return Err(Fault::Closed),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more comes of it.
+    pub fn has_ended(&self) -> bool {
+        match &self.0 {
+            Rest::Length(left) => *left == 0,
+            Rest::Chunks(chunks) => chunks.have_ended(),
+            Rest::UntilClose => false,
+        }
+    }
+
+    /// How many bytes are left of it, where that is known.
+    pub fn left(&self) -> Option<u64> {
+        match &self.0 {
+            Rest::Length(left) => Some(*left),
+            Rest::Chunks(chunks) => chunks.have_ended().then_some(0),
+            Rest::UntilClose => None,
+        }
+    }
+}
+
+/// As much of `left` bytes as has come.
+pub(super) fn take(left: &mut u64, input: &mut BytesMut) -> Bytes {
+    let length = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+    *left -= length as u64;
+    input.split_to(length).freeze()
+}

@@ -1,0 +1,107 @@
+//! Where the body of a response ends (RFC 9112, 6.3), and whether the connection goes on after it.
+
+use http::StatusCode;
+
+use super::fault::Fault;
+
+/// How the end of a body is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// What the fields of a head say of the body and the connection.
+#[derive(Debug, Default)]
+pub(super) struct FramingFields {
+    /// Of `Content-Length`.
+    length: Option<u64>,
+    /// There were several.
+    repeated: bool,
+    coded: bool,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl FramingFields {
+    /// Takes a `Content-Length`. Several that are equal count as one (RFC 9110, 8.6).
+    pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
+        for member in value.split(|byte| *byte == b',') {
+            let length = number(member.trim_ascii()).ok_or(Fault::Length)?;
+            self.repeated |= self.length.is_some();
+            if self.length.replace(length).is_some_and(|other| other != length) {
+                return Err(Fault::Length);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a `Transfer-Encoding`.
+    pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
+        for member in members(value) {
+            // Whatever follows was applied to chunks, whose end nobody could find.
+            if self.chunked {
+                return Err(Fault::Coding);
+            }
+            self.coded = true;
+            self.chunked = member.eq_ignore_ascii_case(b"chunked");
+        }
+        Ok(())
+    }
+
+    /// Takes a `Connection`.
+    pub(super) fn connection(&mut self, value: &[u8]) {
+        for member in members(value) {
+            self.close |= member.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= member.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    /// Whether the body has a transfer coding, so that any `Content-Length` is to be dropped.
+    pub(super) fn is_coded(&self) -> bool {
+        self.coded
+    }
+
+    /// Where the body ends of a response with `status`, to HEAD if `to_head`; and whether the
+    /// connection can serve another request.
+    pub(super) fn decide(
+        &self,
+        status: StatusCode,
+        to_head: bool,
+        is_http_10: bool,
+    ) -> Result<(Framing, bool), Fault> {
+        let goes_on = !self.close && (!is_http_10 || self.keep_alive);
+        if to_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Ok((Framing::Length(0), goes_on));
+        }
+        // RFC 9112, 6.1: faulty in HTTP/1.0, where chunks may have been forwarded without notice.
+        if self.coded && is_http_10 {
+            return Err(Fault::Coding);
+        }
+        Ok(match self.length {
+            // A length beside a coding, or a second one, is how responses are smuggled: the next
+            // request doesn't go where this one went.
+            length if self.chunked => (Framing::Chunked, goes_on && length.is_none()),
+            Some(length) if !self.coded => (Framing::Length(length), goes_on && !self.repeated),
+            _ => (Framing::UntilClose, false),
+        })
+    }
+}
+
+/// The members of a comma-separated list.
+pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// Digits alone: no sign, no white space.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}

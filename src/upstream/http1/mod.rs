@@ -1,0 +1,27 @@
+//! HTTP/1.1 towards WeChat (RFC 9112): requests as bytes, and responses out of bytes. Does no I/O.
+//!
+//! What can be read in two ways is refused, or ends the connection with its response: the next
+//! request must never get the rest of this one's.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `request` | the head of a request |
+//! | `head` | the head of a response, and those before it (1xx) |
+//! | `framing` | where the body ends |
+//! | `body`, `chunks` | the body, piece by piece |
+//! | `fault` | what can be wrong with a response |
+
+mod body;
+mod chunks;
+mod fault;
+mod framing;
+mod head;
+mod request;
+
+pub use self::body::{Body, Piece};
+pub use self::fault::Fault;
+pub use self::head::{Head, HeadReader, LONGEST_HEAD};
+pub use self::request::{BadTarget, RequestHead};
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,10 @@ pub(super) struct FramingFields {
 }
 
 impl FramingFields {
-    /// Takes a `Content-Length`. Several that are equal count as one (RFC 9110, 8.6).
-    pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
+    /// Takes a `Content-Length`; false if it is one too many. Several that are equal count as one
+    /// (RFC 9110, 8.6).
+    pub(super) fn content_length(&mut self, value: &[u8]) -> Result<bool, Fault> {
+        let is_first = self.length.is_none();
         for member in value.split(|byte| *byte == b',') {
             let length = number(member.trim_ascii()).ok_or(Fault::Length)?;
             self.repeated |= self.length.is_some();
@@ -35,7 +37,7 @@ impl FramingFields {
                 return Err(Fault::Length);
             }
         }
-        Ok(())
+        Ok(is_first)
     }
 
     /// Takes a `Transfer-Encoding`.
@@ -51,12 +53,21 @@ impl FramingFields {
         Ok(())
     }
 
-    /// Takes a `Connection`.
-    pub(super) fn connection(&mut self, value: &[u8]) {
-        for member in members(value) {
-            self.close |= member.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= member.eq_ignore_ascii_case(b"keep-alive");
+    /// Takes a `Connection`; gives the fields that it names.
+    pub(super) fn connection<'v>(&mut self, value: &'v [u8]) -> Vec<&'v [u8]> {
+        let mut named = Vec::new();
+        if value == b"keep-alive" {
+            self.keep_alive = true;
+            return named;
         }
+        for member in members(value) {
+            match member {
+                _ if member.eq_ignore_ascii_case(b"close") => self.close = true,
+                _ if member.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                name => named.push(name),
+            }
+        }
+        named
     }
 
     /// Whether the body has a transfer coding, so that any `Content-Length` is to be dropped.

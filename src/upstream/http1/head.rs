@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::ParserConfig;
 
@@ -39,15 +39,15 @@ pub struct Head {
 #[derive(Debug)]
 pub struct HeadReader {
     to_head: bool,
-    /// So many bytes have no end of a head in them.
-    searched: usize,
+    /// So many bytes were looked at, and are the beginning of a head.
+    seen: usize,
     interim: u8,
 }
 
 impl HeadReader {
     /// Of the response to a request, of HEAD if `to_head`.
     pub fn new(to_head: bool) -> Self {
-        Self { to_head, searched: 0, interim: 0 }
+        Self { to_head, seen: 0, interim: 0 }
     }
 
     /// Takes the head out of `input`, once it is there; those before it are dropped.
@@ -55,101 +55,129 @@ impl HeadReader {
     /// # Errors
     /// It can't be understood, or in two ways.
     pub fn read(&mut self, input: &mut BytesMut) -> Result<Option<Head>, Fault> {
-        loop {
-            let Some(end) = self.find_end(input)? else { return Ok(None) };
-            self.searched = 0;
-            let head = input.split_to(end).freeze();
-            let parsed = parse(&head, self.to_head)?;
-            if !parsed.status.is_informational() || parsed.status == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Some(parsed));
+        // A head ends with a line: what comes byte by byte isn't parsed for each of them.
+        while input.get(self.seen..).is_some_and(|fresh| memchr::memchr(b'\n', fresh).is_some()) {
+            let Some(lines) = Lines::parse(input)? else { break };
+            self.seen = 0;
+            let head = Head::of(&lines, input.split_to(lines.length).freeze(), self.to_head)?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Some(head));
             }
             self.interim += 1;
             if self.interim > MOST_INTERIM {
                 return Err(Fault::TooManyInterim(MOST_INTERIM));
             }
         }
-    }
-
-    /// Where the head ends: behind its first empty line.
-    fn find_end(&mut self, input: &[u8]) -> Result<Option<usize>, Fault> {
-        let unsearched = input.get(self.searched..).unwrap_or_default();
-        for at in memchr::memchr_iter(b'\n', unsearched) {
-            let end = self.searched + at + 1;
-            if matches!(input.get(end.saturating_sub(3)..end), Some(b"\n\r\n" | [_, b'\n', b'\n'])) {
-                if end > LONGEST_HEAD {
-                    break;
-                }
-                return Ok(Some(end));
-            }
-        }
         if input.len() >= LONGEST_HEAD {
             return Err(Fault::HeadTooLong(LONGEST_HEAD));
         }
-        // An end may be cut in two.
-        self.searched = input.len();
+        self.seen = input.len();
         Ok(None)
     }
 }
 
-fn parse(head: &Bytes, to_head: bool) -> Result<Head, Fault> {
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut response, head, &mut fields);
-    let (Ok(httparse::Status::Complete(_)), Some(code), Some(version)) =
-        (parsed, response.code, response.version)
-    else {
-        return Err(Fault::Head(parsed.err().unwrap_or(httparse::Error::NewLine)));
-    };
-    let status = StatusCode::from_u16(code).map_err(|_| Fault::Head(httparse::Error::Status))?;
-    let mut framing = FramingFields::default();
-    let mut headers = HeaderMap::with_capacity(response.headers.len());
-    let mut named: Vec<&[u8]> = Vec::new();
-    let mut codings = Vec::new();
-    for field in &*response.headers {
-        match Role::of(field.name) {
-            Role::OfMessage => {}
-            Role::Length => {
-                framing.content_length(field.value)?;
-                if headers.contains_key(CONTENT_LENGTH) {
-                    continue;
-                }
-            }
-            Role::Coding => {
-                framing.transfer_encoding(field.value)?;
-                codings.extend(members(field.value).map(|member| head.slice_ref(member)));
-                continue;
-            }
-            Role::Connection => {
-                framing.connection(field.value);
-                named.extend(members(field.value).filter(|member| !is_usual(member)));
-                continue;
-            }
-            Role::OfConnection => continue,
-        }
-        let name = HeaderName::from_bytes(field.name.as_bytes());
-        let name = name.map_err(|_| Fault::Head(httparse::Error::HeaderName))?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
-        headers.append(name, value.map_err(|_| Fault::Head(httparse::Error::HeaderValue))?);
-    }
-    for name in named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()) {
-        // Framing isn't the connection's to drop: the caller would wait for the end of the body.
-        if name != CONTENT_LENGTH {
-            headers.remove(name);
-        }
-    }
-    if framing.is_coded() {
-        headers.remove(CONTENT_LENGTH);
-    }
-    codings.retain(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
-    if status.is_informational() {
-        return Ok(Head { status, headers, codings, goes_on: true, body: Body::empty() });
-    }
-    let (framing, goes_on) = framing.decide(status, to_head, version == 0)?;
-    Ok(Head { status, headers, codings, goes_on, body: Body::framed(framing) })
+/// A head's lines: where their parts are in it.
+struct Lines {
+    status: StatusCode,
+    is_http_10: bool,
+    length: usize,
+    fields: [Field; MOST_FIELDS],
+    count: usize,
 }
 
-fn is_usual(option: &[u8]) -> bool {
-    option.eq_ignore_ascii_case(b"keep-alive") || option.eq_ignore_ascii_case(b"close")
+/// Where name and value of a field are.
+#[derive(Clone, Copy, Default)]
+struct Field {
+    name: (u16, u16),
+    value: (u16, u16),
+}
+
+impl Lines {
+    /// The lines of the head that `input` begins with, if it is whole.
+    fn parse(input: &[u8]) -> Result<Option<Self>, Fault> {
+        let mut parsed = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+        let mut response = httparse::Response::new(&mut []);
+        let input = input.get(..LONGEST_HEAD).unwrap_or(input);
+        let length = ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut response, input, &mut parsed)
+            .map_err(Fault::Head)?;
+        let (httparse::Status::Complete(length), Some(code), Some(version)) =
+            (length, response.code, response.version)
+        else {
+            return Ok(None);
+        };
+        let status = StatusCode::from_u16(code).map_err(|_| Fault::Head(httparse::Error::Status))?;
+        let begin = input.as_ptr().addr();
+        // No head is longer than 16 KiB.
+        let place = |part: &[u8]| ((part.as_ptr().addr() - begin) as u16, part.len() as u16);
+        let mut fields = [Field::default(); MOST_FIELDS];
+        for (field, header) in fields.iter_mut().zip(&*response.headers) {
+            *field = Field { name: place(header.name.as_bytes()), value: place(header.value) };
+        }
+        Ok(Some(Self { status, is_http_10: version == 0, length, fields, count: response.headers.len() }))
+    }
+}
+
+impl Head {
+    /// Makes the head out of its bytes.
+    fn of(lines: &Lines, head: Bytes, to_head: bool) -> Result<Self, Fault> {
+        let part = |(begin, length): (u16, u16)| usize::from(begin)..usize::from(begin) + usize::from(length);
+        let fields = lines.fields.get(..lines.count).unwrap_or_default();
+        let mut framing = FramingFields::default();
+        let mut headers = HeaderMap::with_capacity(fields.len());
+        let mut named = Vec::new();
+        let mut codings = Vec::new();
+        for field in fields {
+            let (name, place) = (&head[part(field.name)], part(field.value));
+            let value = &head[place.clone()];
+            match Role::of(name) {
+                Role::OfMessage => {}
+                Role::Length => {
+                    if !framing.content_length(value)? {
+                        continue;
+                    }
+                }
+                Role::Coding => {
+                    framing.transfer_encoding(value)?;
+                    codings.extend(members(value).map(|member| head.slice_ref(member)));
+                    continue;
+                }
+                Role::Connection => {
+                    named.extend(framing.connection(value));
+                    continue;
+                }
+                Role::OfConnection => continue,
+            }
+            let value = HeaderValue::from_maybe_shared(head.slice(place));
+            headers.append(header_name(name)?, value.map_err(|_| Fault::Head(httparse::Error::HeaderValue))?);
+        }
+        for name in named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()) {
+            // Framing isn't the connection's to drop: the caller would wait for the end of the body.
+            if name != CONTENT_LENGTH {
+                headers.remove(name);
+            }
+        }
+        if framing.is_coded() {
+            headers.remove(CONTENT_LENGTH);
+        }
+        codings.retain(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
+        if lines.status.is_informational() {
+            return Ok(Self { status: lines.status, headers, codings, goes_on: true, body: Body::empty() });
+        }
+        let (framing, goes_on) = framing.decide(lines.status, to_head, lines.is_http_10)?;
+        Ok(Self { status: lines.status, headers, codings, goes_on, body: Body::framed(framing) })
+    }
+}
+
+/// The name of a field. Those that WeChat's responses have, as it spells them, cost one comparison.
+fn header_name(name: &[u8]) -> Result<HeaderName, Fault> {
+    Ok(match name {
+        b"Content-Type" => CONTENT_TYPE,
+        b"Content-Length" => CONTENT_LENGTH,
+        b"Date" => DATE,
+        b"Server" => SERVER,
+        other => HeaderName::from_bytes(other).map_err(|_| Fault::Head(httparse::Error::HeaderName))?,
+    })
 }
 
 /// Whom a field is for.
@@ -164,18 +192,21 @@ enum Role {
 }
 
 impl Role {
-    fn of(name: &str) -> Self {
-        // By length first, since most names have another one.
+    fn of(name: &[u8]) -> Self {
+        // By length first, since most names have another one; and as WeChat spells the usual ones.
         let (known, role) = match name.len() {
-            2 => (&["te"][..], Self::OfConnection),
-            7 => (&["trailer", "upgrade"][..], Self::OfConnection),
-            10 if name.eq_ignore_ascii_case("connection") => return Self::Connection,
-            10 => (&["keep-alive"][..], Self::OfConnection),
-            14 => (&["content-length"][..], Self::Length),
-            16 => (&["proxy-connection"][..], Self::OfConnection),
-            17 => (&["transfer-encoding"][..], Self::Coding),
-            18 => (&["proxy-authenticate"][..], Self::OfConnection),
-            19 => (&["proxy-authorization"][..], Self::OfConnection),
+            2 => (&[&b"te"[..]][..], Self::OfConnection),
+            7 => (&[&b"trailer"[..], b"upgrade"][..], Self::OfConnection),
+            10 if name == b"Connection" || name.eq_ignore_ascii_case(b"connection") => {
+                return Self::Connection;
+            }
+            10 => (&[&b"keep-alive"[..]][..], Self::OfConnection),
+            14 if name == b"Content-Length" => return Self::Length,
+            14 => (&[&b"content-length"[..]][..], Self::Length),
+            16 => (&[&b"proxy-connection"[..]][..], Self::OfConnection),
+            17 => (&[&b"transfer-encoding"[..]][..], Self::Coding),
+            18 => (&[&b"proxy-authenticate"[..]][..], Self::OfConnection),
+            19 => (&[&b"proxy-authorization"[..]][..], Self::OfConnection),
             _ => return Self::OfMessage,
         };
         if known.iter().any(|known| name.eq_ignore_ascii_case(known)) { role } else { Self::OfMessage }

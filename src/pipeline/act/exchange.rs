@@ -51,7 +51,7 @@ pub(crate) async fn exchange(
         sent.add(credential_sent);
         let sent_at = Instant::now();
         attempts.begin(generation, sent_at);
-        let attempt = attempt(pool, target, &path_and_query, &mut sending, &patience, &sent).await;
+        let attempt = attempt(pool, target, &path_and_query, &mut sending, &patience, &sent, sent_at).await;
         let (answer, inspected) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
         let Inspected { start, finding, manner } = inspected;
         attempts.answered(sent_at, answer.status, &finding);
@@ -103,9 +103,10 @@ async fn attempt(
     sending: &mut Sending<'_>,
     patience: &Patience,
     sent: &Sent,
+    now: Instant,
 ) -> Result<(Answer<Outgoing>, Inspected), Error> {
     let endpoint = target.endpoint;
-    let mut answer = send::send(pool, sending, path_and_query, patience, endpoint).await?;
+    let mut answer = send::send(pool, sending, path_and_query, patience, endpoint, now).await?;
     if sending.came_too_slowly(answer.status) {
         return Err(ahead::too_slow(answer.status));
     }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::ahead::{BodyStart, broke_off};
 use super::body::Source;
@@ -136,13 +137,14 @@ pub(crate) async fn send(
     target: &[u8],
     patience: &Patience,
     endpoint: &Endpoint,
+    now: Instant,
 ) -> Result<Answer<Outgoing>, Error> {
     if target.len() > LONGEST_TARGET {
         let text = "the path and query are longer than 65,534 bytes with the token in them";
         return Err(Error::BadRequest(text.into()));
     }
     let once = sending.parts.method != Method::GET || endpoint.one_time_code;
-    let ready = pool.ready(sending.need(once)).await?;
+    let ready = pool.ready(sending.need(once), now).await?;
     let error = match sending.attempt(ready, target, patience).await {
         Ok(answer) => return Ok(answer),
         Err(Attempted::Failed(error)) => error,
@@ -159,7 +161,7 @@ pub(crate) async fn send(
     if !repeatable || !sending.is_replayable() {
         return Err(error.into());
     }
-    let ready = pool.ready(Need::Fresh).await?;
+    let ready = pool.ready(Need::Fresh, Instant::now()).await?;
     Ok(sending.attempt(ready, target, patience).await?)
 }
 

@@ -27,7 +27,7 @@ impl Ready {
     /// # Errors
     /// The target can't stand in a request.
     pub fn begin(&mut self, method: &Method, target: &[u8]) -> Result<RequestHead<'_>, BadTarget> {
-        let Self { connection, pool, to_head } = self;
+        let Self { connection, pool, to_head, .. } = self;
         *to_head = *method == Method::HEAD;
         let host = connection.host;
         let mut head = RequestHead::begin(connection.begin(), method, target)?;
@@ -38,8 +38,9 @@ impl Ready {
     /// Sends the request whose head was written, and waits for the head of the answer; the
     /// connection is driven by this very task. What comes of it counts for or against the host.
     pub async fn send<B: Payload>(self, body: B, patience: &Patience) -> Result<Answer<B>, SendError> {
-        let Self { connection, pool, to_head } = self;
-        let (host, since) = (connection.host, patience.begin());
+        let Self { connection, pool, since, to_head } = self;
+        let host = connection.host;
+        patience.begin(since);
         let waiting = Waiting { pool: &pool, host, since, settled: Cell::new(false) };
         let upload = Upload::new(body);
         let sending = Sending { connection, upload, head: HeadReader::new(to_head), begun: false };

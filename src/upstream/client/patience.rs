@@ -81,13 +81,11 @@ impl Patience {
         self.waited.get() + self.progress.moved.get().elapsed() < self.request_timeout
     }
 
-    /// An attempt begins to be sent, now: what it took to connect is no silence of WeChat's.
-    pub(super) fn begin(&self) -> Instant {
-        let now = Instant::now();
+    /// An attempt begins to be sent, `now`: what it took to connect is no silence of WeChat's.
+    pub(super) fn begin(&self, now: Instant) {
         // While the body moved, nobody waited: only what came after its last piece counts.
         let since = self.progress.moved.replace(now);
         self.waited.set(self.waited.get() + now.duration_since(since));
-        now
     }
 
     /// When to give up this attempt, as things stand, and what that would mean. What WeChat has in

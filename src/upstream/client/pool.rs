@@ -78,18 +78,18 @@ impl Pool {
         &self.lanes[host].authority
     }
 
-    /// A connection that a request can be sent on.
-    pub async fn ready(self: &Rc<Self>, need: Need) -> Result<Ready, SendError> {
+    /// A connection that a request can be sent on, wanted `now`.
+    pub async fn ready(self: &Rc<Self>, need: Need, now: Instant) -> Result<Ready, SendError> {
         let host = self.hosts.choose();
         let fresh = self.is_to_be_fresh(host, need);
-        let parked = if fresh { None } else { self.reuse(host) };
-        let connection = match parked {
-            Some(connection) => connection,
+        let parked = if fresh { None } else { self.reuse(host, now) };
+        let (connection, since) = match parked {
+            Some(connection) => (connection, now),
             // Boxed where it is rare: a future is as large as its largest step, and is copied when
             // it is made.
-            None => Box::pin(self.connect(host, need, fresh)).await?,
+            None => (Box::pin(self.connect(host, need, fresh)).await?, Instant::now()),
         };
-        Ok(Ready { connection, pool: Rc::clone(self), to_head: false })
+        Ok(Ready { connection, pool: Rc::clone(self), since, to_head: false })
     }
 
     fn is_to_be_fresh(&self, host: usize, need: Need) -> bool {
@@ -101,8 +101,8 @@ impl Pool {
     }
 
     /// A parked connection that is still good.
-    fn reuse(&self, host: usize) -> Option<Box<Connection>> {
-        let (options, now) = (self.options(), Instant::now());
+    fn reuse(&self, host: usize, now: Instant) -> Option<Box<Connection>> {
+        let options = self.options();
         for _ in 0..MOST_DISCARDED {
             let mut connection = self.lanes[host].parked.borrow_mut().pop()?;
             self.gauges.parked(|idle| idle - 1);
@@ -141,7 +141,7 @@ impl Pool {
                 Some(next) => host = next,
             }
             fresh = self.is_to_be_fresh(host, need);
-            if !fresh && let Some(connection) = self.reuse(host) {
+            if !fresh && let Some(connection) = self.reuse(host, Instant::now()) {
                 return Ok(connection);
             }
         }
@@ -186,6 +186,8 @@ impl Pool {
 pub struct Ready {
     pub(super) connection: Box<Connection>,
     pub(super) pool: Rc<Pool>,
+    /// Since when it is there.
+    pub(super) since: Instant,
     /// The request is HEAD.
     pub(super) to_head: bool,
 }

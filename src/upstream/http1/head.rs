@@ -57,7 +57,8 @@ impl HeadReader {
     pub fn read(&mut self, input: &mut BytesMut) -> Result<Option<Head>, Fault> {
         // A head ends with a line: what comes byte by byte isn't parsed for each of them.
         while input.get(self.seen..).is_some_and(|fresh| memchr::memchr(b'\n', fresh).is_some()) {
-            let Some(lines) = Lines::parse(input)? else { break };
+            let mut fields = [Field::default(); MOST_FIELDS];
+            let Some(lines) = Lines::parse(input, &mut fields)? else { break };
             self.seen = 0;
             let head = Head::of(&lines, input.split_to(lines.length).freeze(), self.to_head)?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -77,12 +78,11 @@ impl HeadReader {
 }
 
 /// A head's lines: where their parts are in it.
-struct Lines {
+struct Lines<'f> {
     status: StatusCode,
     is_http_10: bool,
     length: usize,
-    fields: [Field; MOST_FIELDS],
-    count: usize,
+    fields: &'f [Field],
 }
 
 /// Where name and value of a field are.
@@ -92,9 +92,9 @@ struct Field {
     value: (u16, u16),
 }
 
-impl Lines {
+impl<'f> Lines<'f> {
     /// The lines of the head that `input` begins with, if it is whole.
-    fn parse(input: &[u8]) -> Result<Option<Self>, Fault> {
+    fn parse(input: &[u8], fields: &'f mut [Field; MOST_FIELDS]) -> Result<Option<Self>, Fault> {
         let mut parsed = [const { MaybeUninit::uninit() }; MOST_FIELDS];
         let mut response = httparse::Response::new(&mut []);
         let input = input.get(..LONGEST_HEAD).unwrap_or(input);
@@ -110,24 +110,23 @@ impl Lines {
         let begin = input.as_ptr().addr();
         // No head is longer than 16 KiB.
         let place = |part: &[u8]| ((part.as_ptr().addr() - begin) as u16, part.len() as u16);
-        let mut fields = [Field::default(); MOST_FIELDS];
         for (field, header) in fields.iter_mut().zip(&*response.headers) {
             *field = Field { name: place(header.name.as_bytes()), value: place(header.value) };
         }
-        Ok(Some(Self { status, is_http_10: version == 0, length, fields, count: response.headers.len() }))
+        let fields = &fields[..response.headers.len()];
+        Ok(Some(Self { status, is_http_10: version == 0, length, fields }))
     }
 }
 
 impl Head {
     /// Makes the head out of its bytes.
-    fn of(lines: &Lines, head: Bytes, to_head: bool) -> Result<Self, Fault> {
+    fn of(lines: &Lines<'_>, head: Bytes, to_head: bool) -> Result<Self, Fault> {
         let part = |(begin, length): (u16, u16)| usize::from(begin)..usize::from(begin) + usize::from(length);
-        let fields = lines.fields.get(..lines.count).unwrap_or_default();
         let mut framing = FramingFields::default();
-        let mut headers = HeaderMap::with_capacity(fields.len());
+        let mut headers = HeaderMap::with_capacity(lines.fields.len());
         let mut named = Vec::new();
         let mut codings = Vec::new();
-        for field in fields {
+        for field in lines.fields {
             let (name, place) = (&head[part(field.name)], part(field.value));
             let value = &head[place.clone()];
             match Role::of(name) {

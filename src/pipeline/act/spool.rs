@@ -20,7 +20,8 @@ use crate::upstream::LONGEST_PIECE;
 /// A body stays in memory up to here.
 const IN_MEMORY: usize = 1024 * 1024;
 /// How much of a spool file is read or written at a time.
-const CHUNK: usize = LONGEST_PIECE;
+const CHUNK: usize = 16 * 1024;
+const _: () = assert!(CHUNK <= LONGEST_PIECE);
 
 /// A body that was read whole.
 pub(super) enum Whole {

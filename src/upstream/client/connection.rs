@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::time::{Instant, Sleep};
 
@@ -21,14 +21,17 @@ const SMALL_READ: usize = 4 * 1024;
 /// The same within a body.
 const LARGE_READ: usize = 16 * 1024;
 /// The longest piece of a request's body that a connection is to be given.
-pub const LONGEST_PIECE: usize = 16 * 1024;
+pub const LONGEST_PIECE: usize = 64 * 1024;
+/// Head and body of a request that are no longer than this together go out at once. TLS makes one
+/// record of them.
+const SHORT: usize = 16 * 1024;
 /// A buffer that is longer isn't kept between two exchanges.
 const LONGEST_KEPT: usize = 8 * 1024;
 /// The most that a connection takes: the head of the response, and a piece of its body beside what
-/// is being read; the head of the request and a piece of its body, in an allocation that may be
-/// twice as long; TLS, with what isn't written yet and a record each way; and its own structures.
+/// is being read; the head of the request, in an allocation that may be twice as long; a piece of its
+/// body; TLS, with what isn't written yet and a record each way; and its own structures.
 pub const MOST_MEMORY: u64 =
-    (2 * LONGEST_HEAD + 2 * LARGE_READ + 2 * (LONGEST_TARGET + LONGEST_PIECE) + TLS + STRUCTURES) as u64;
+    (2 * LONGEST_HEAD + 2 * LARGE_READ + 2 * LONGEST_TARGET + LONGEST_PIECE + TLS + STRUCTURES) as u64;
 /// Of a request's head.
 const LONGEST_TARGET: usize = 64 * 1024;
 const TLS: usize = TLS_BUFFER + 2 * 20 * 1024;
@@ -155,28 +158,33 @@ impl Connection {
 
     /// Whether nothing is left to be sent.
     pub(super) fn is_sent(&self) -> bool {
-        self.flushed && self.sent == self.output.len()
+        self.flushed
     }
 
-    /// Puts `data` behind what is to be sent.
-    pub(super) fn push(&mut self, data: &[u8]) {
-        if self.sent == self.output.len() {
-            self.output.clear();
-            self.sent = 0;
+    /// Puts `piece` behind the head that is to be sent, if both are short: they go out at once.
+    pub(super) fn join(&mut self, piece: &mut Bytes) {
+        if self.sent == 0 && self.output.len() + piece.len() <= SHORT {
+            self.output.extend_from_slice(&std::mem::take(piece));
         }
-        self.flushed = false;
-        self.output.extend_from_slice(data);
     }
 
-    /// Sends what there is to be sent.
-    pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.output.len() && !self.peer_closed {
-            let rest = self.output.get(self.sent..).unwrap_or_default();
-            match ready!(Pin::new(&mut self.socket).poll_write(context, rest)) {
+    /// Sends what there is to be sent, and `piece` behind it.
+    pub(super) fn poll_send(&mut self, piece: &mut Bytes, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.peer_closed && (self.sent < self.output.len() || !piece.is_empty()) {
+            self.flushed = false;
+            let (bytes, in_output) = match self.output.get(self.sent..) {
+                Some(rest @ [_, ..]) => (rest, true),
+                _ => (&piece[..], false),
+            };
+            match ready!(Pin::new(&mut self.socket).poll_write(context, bytes)) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     self.written = true;
-                    self.sent += count;
+                    if in_output {
+                        self.sent += count;
+                    } else {
+                        piece.advance(count);
+                    }
                 }
                 Err(error) => self.give_up_sending(error)?,
             }
@@ -186,7 +194,6 @@ impl Connection {
         {
             self.give_up_sending(error)?;
         }
-        self.sent = self.output.len();
         self.flushed = true;
         Poll::Ready(Ok(()))
     }

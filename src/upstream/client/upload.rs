@@ -18,6 +18,8 @@ impl<B: Body<Data = Bytes, Error = Broken> + Unpin + 'static> Payload for B {}
 /// What is left of a body to be sent.
 pub(super) struct Upload<B> {
     body: Option<B>,
+    /// Taken from the body, and to be sent.
+    piece: Bytes,
     /// Declared, and not taken from the body yet.
     left: u64,
     begun: bool,
@@ -26,12 +28,12 @@ pub(super) struct Upload<B> {
 impl<B: Payload> Upload<B> {
     pub(super) fn new(body: B) -> Self {
         let left = body.size_hint().exact().unwrap_or(0);
-        Self { body: (left > 0).then_some(body), left, begun: false }
+        Self { body: (left > 0).then_some(body), piece: Bytes::new(), left, begun: false }
     }
 
     /// Whether all of it has been sent.
     pub(super) fn is_done(&self, connection: &Connection) -> bool {
-        self.body.is_none() && connection.is_sent()
+        self.body.is_none() && self.piece.is_empty() && connection.is_sent()
     }
 
     /// Sends as much as the connection and the body's sender allow; ready when all of it is sent.
@@ -41,34 +43,33 @@ impl<B: Payload> Upload<B> {
         connection: &mut Connection,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Failure>> {
-        if !std::mem::replace(&mut self.begun, true) {
-            // Otherwise the head goes alone.
-            let _: Poll<()> = self.take(connection, context)?;
+        if !std::mem::replace(&mut self.begun, true) && self.take(context)?.is_ready() {
+            connection.join(&mut self.piece);
         }
         loop {
-            ready!(connection.poll_send(context)).map_err(Failure::Io)?;
+            ready!(connection.poll_send(&mut self.piece, context)).map_err(Failure::Io)?;
             if connection.peer_closed {
                 self.body = None;
+                self.piece.clear();
             }
             if self.body.is_none() {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.take(connection, context)?);
+            ready!(self.take(context)?);
         }
     }
 
-    /// Takes the next piece, if none waits to be sent.
-    fn take(&mut self, connection: &mut Connection, context: &mut Context<'_>) -> Result<Poll<()>, Failure> {
+    /// Takes the next piece, where there is one.
+    fn take(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, Failure> {
         let Some(body) = &mut self.body else { return Ok(Poll::Ready(())) };
         let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else { return Ok(Poll::Pending) };
-        let piece = match frame {
+        self.piece = match frame {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             Some(Err(error)) => return Err(Failure::Body(error)),
             None => return Err(Failure::Length),
         };
-        debug_assert!(piece.len() <= LONGEST_PIECE, "what a connection holds is bounded");
-        self.left = self.left.checked_sub(piece.len() as u64).ok_or(Failure::Length)?;
-        connection.push(&piece);
+        debug_assert!(self.piece.len() <= LONGEST_PIECE, "what a connection holds is bounded");
+        self.left = self.left.checked_sub(self.piece.len() as u64).ok_or(Failure::Length)?;
         if self.left == 0 {
             self.body = None;
         }

@@ -10,6 +10,7 @@
 //!                            `explain` prints the same plan
 //!
 //!  act:  Forward ──▶ loop { send; inspect; replay? } ──▶ upstream ──HTTPS──▶ WeChat
+//!                                                         http1, a codec of our own
 //!        Greeting, Placeholder, Authorization, Lease, Ticket: answered here
 //!           │ reads a token: one atomic load
 //!           ▼

@@ -74,7 +74,9 @@ pub fn most_memory(config: &Config) -> MostMemory {
             format!("requests that wait for their turn ({waiting})"),
         ),
         (
-            at_work.saturating_add(most_idle(config)).saturating_mul(upstream::MOST_MEMORY),
+            at_work
+                .saturating_add(most_idle(config))
+                .saturating_mul(upstream::most_memory(config.server.options.max_head)),
             format!("connections to WeChat ({at_work} and idle ones)"),
         ),
         (config.pipeline.replay.memory, "long bodies, and those of strangers (replay.memory)".to_owned()),

@@ -23,6 +23,13 @@ pub fn request(headers: &HeaderMap, mut field: impl FnMut(&HeaderName, &HeaderVa
     }
 }
 
+/// How many bytes [`request`] gives at most, with what separates them.
+pub fn most_sent(headers: &HeaderMap) -> usize {
+    const SEPARATORS: usize = 4;
+    let gzip = header::ACCEPT_ENCODING.as_str().len() + GZIP.len() + SEPARATORS;
+    headers.iter().fold(gzip, |sum, (name, value)| sum + name.as_str().len() + value.len() + SEPARATORS)
+}
+
 /// Takes out of WeChat's answer what only wxgate says: callers know its own answers by it.
 pub fn response(headers: &mut HeaderMap) {
     while let Some(name) = headers.keys().find(|name| is_own(name.as_str())).cloned() {

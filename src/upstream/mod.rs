@@ -33,8 +33,8 @@ mod socket;
 pub mod tls;
 
 pub use self::client::{
-    Answer, BodyError, Failure, Gauges, LONGEST_PIECE, MOST_MEMORY, Need, Patience, Payload, Pool, Progress,
-    Ready, SendError, Start, Stream,
+    Answer, BodyError, Failure, Gauges, LONGEST_PIECE, Need, Patience, Payload, Pool, Progress, Ready,
+    SendError, Start, Stream, most_memory,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -96,9 +96,10 @@ impl<'r> Sending<'r> {
         let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
         let body = self.body.outgoing(&self.progress);
         let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
-        let head = ready.begin(&self.parts.method, target);
+        let headers = &self.parts.headers;
+        let head = ready.begin(&self.parts.method, target, headers::most_sent(headers));
         let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
-        headers::request(&self.parts.headers, |name, value| head.field(name, value));
+        headers::request(headers, |name, value| head.field(name, value));
         head.end(self.has_length.then(|| self.length()));
         self.progress.restart(self.body.is_at_hand());
         self.again = true;

@@ -27,15 +27,19 @@ pub const LONGEST_PIECE: usize = 64 * 1024;
 const SHORT: usize = 16 * 1024;
 /// A buffer that is longer isn't kept between two exchanges.
 const LONGEST_KEPT: usize = 8 * 1024;
-/// The most that a connection takes: the head of the response, and a piece of its body beside what
-/// is being read; the head of the request, in an allocation that may be twice as long; a piece of its
-/// body; TLS, with what isn't written yet and a record each way; and its own structures.
-pub const MOST_MEMORY: u64 =
-    (2 * LONGEST_HEAD + 2 * LARGE_READ + 2 * LONGEST_TARGET + LONGEST_PIECE + TLS + STRUCTURES) as u64;
-/// Of a request's head.
-const LONGEST_TARGET: usize = 64 * 1024;
 const TLS: usize = TLS_BUFFER + 2 * 20 * 1024;
 const STRUCTURES: usize = 8 * 1024;
+/// What a request's head has more than the caller's: a token.
+const MORE: usize = 2 * 1024;
+
+/// The most that a connection takes, in bytes: the head of the request, of which the caller's has
+/// up to `longest_head`; that of the response, in an allocation that may be twice as long; a piece
+/// of the response's body, and what is being read beside it; TLS, with what isn't written yet and a
+/// record each way; and its own structures.
+pub fn most_memory(longest_head: usize) -> u64 {
+    let reads = 2 * LONGEST_HEAD + 2 * (LARGE_READ + LARGE_READ / 4);
+    (longest_head + MORE + reads + TLS + STRUCTURES) as u64
+}
 
 /// Connection counts of one worker, read when scraped.
 #[derive(Debug)]
@@ -136,13 +140,14 @@ impl Connection {
         self.input.is_empty() && !self.peer_closed
     }
 
-    /// Another exchange begins, whose head goes into the buffer.
-    pub(super) fn begin(&mut self) -> &mut Vec<u8> {
+    /// Another exchange begins, whose head of up to `length` bytes goes into the buffer.
+    pub(super) fn begin(&mut self, length: usize) -> &mut Vec<u8> {
         self.written = false;
         self.read = false;
         self.sent = 0;
         self.flushed = false;
         self.output.clear();
+        self.output.reserve_exact(length);
         &mut self.output
     }
 

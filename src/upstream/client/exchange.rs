@@ -21,17 +21,23 @@ use crate::upstream::health::Evidence;
 use crate::upstream::http1::{BadTarget, Fault, Head, HeadReader, RequestHead};
 
 impl Ready {
-    /// Begins the head of a request, with its `Host`: the caller writes the other fields, and ends
-    /// it.
+    /// Begins the head of a request, with its `Host`: the caller writes the other fields, of
+    /// `length` bytes at most, and ends it.
     ///
     /// # Errors
     /// The target can't stand in a request.
-    pub fn begin(&mut self, method: &Method, target: &[u8]) -> Result<RequestHead<'_>, BadTarget> {
+    pub fn begin(
+        &mut self,
+        method: &Method,
+        target: &[u8],
+        length: usize,
+    ) -> Result<RequestHead<'_>, BadTarget> {
         let Self { connection, pool, to_head, .. } = self;
         *to_head = *method == Method::HEAD;
-        let host = connection.host;
-        let mut head = RequestHead::begin(connection.begin(), method, target)?;
-        head.field(&HOST, pool.authority(host));
+        let authority = pool.authority(connection.host);
+        let out = connection.begin(target.len() + length + authority.len() + BESIDES);
+        let mut head = RequestHead::begin(out, method, target)?;
+        head.field(&HOST, authority);
         Ok(head)
     }
 
@@ -50,6 +56,9 @@ impl Ready {
     }
 }
 
+/// What a request's head has beside target, fields and the host's name: the method, the version, the
+/// body's length.
+const BESIDES: usize = 128;
 /// A caller that hangs up after this time may have waited for a host that is silent. Many don't
 /// wait for as long as the response timeout.
 const WORTH_A_LOOK: Duration = Duration::from_secs(2);

@@ -18,7 +18,7 @@ mod pool;
 mod upload;
 
 pub use self::answer::{Answer, Start, Stream};
-pub use self::connection::{Gauges, LONGEST_PIECE, MOST_MEMORY};
+pub use self::connection::{Gauges, LONGEST_PIECE, most_memory};
 pub use self::error::{BodyError, Failure, SendError};
 pub use self::patience::{Patience, Progress};
 pub use self::pool::{Need, Pool, Ready};

@@ -39,6 +39,7 @@ mod refresh_tokens;
 mod reload;
 mod replay;
 mod routing;
+mod secured;
 mod slow_answers;
 mod slowed;
 mod smuggled;

@@ -1,4 +1,5 @@
-"""The repeat of the base: what has a goal, measured in several runs of its own; a figure counts if they agree."""
+"""The repeat of the base: what has a goal, measured in several runs of its own; a figure counts if
+they agree."""
 
 import goals
 import latency
@@ -9,7 +10,8 @@ APART = 0.05
 
 
 def measure(number, session):
-    """One run, with servers of its own; `session` knows how to measure and what to do with what fails."""
+    """One run, with servers of its own; `session` knows how to measure and what to do with what
+    fails."""
     results = session.results()
     for name in goals.CPU:
         peers = ("nginx", "lua", "wxgate") if name == "https-small-32" else ("nginx", "wxgate")

@@ -22,7 +22,8 @@ def show(bench, upstream):
 
 
 def counted(bench, name, upstream, origin, number):
-    """All instructions of a proxy that starts, answers `number` requests on one connection and ends."""
+    """All instructions of a proxy that starts, answers `number` requests on one connection and
+    ends."""
     out = bench.folder / f"callgrind.{name}"
     prefix = [find("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}"]
     with bench.peer(name, upstream, origin, prefix=prefix, patience=60) as server:

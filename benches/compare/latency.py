@@ -9,7 +9,8 @@ PEERS = ("nginx", "wxgate", DIRECT)
 CONNECTIONS = 32
 # Of nginx's knee.
 PARTS = (0.1, 0.25, 0.5, 0.75, 0.9)
-# A rate is sustained if 99 of 100 requests have their answer so many microseconds after they were due.
+# A rate is sustained if 99 of 100 requests have their answer so many microseconds after they were
+# due.
 SUSTAINED = 10_000
 PROBES = 6
 PROBE_SECONDS = 1
@@ -20,7 +21,8 @@ SLOW_CONNECTIONS = 256
 
 
 def measure(bench, load, rounds, peers=PEERS):
-    """The knees, and by part of nginx's knee and peer a sample for each round; `rounds` says how many by part."""
+    """The knees, and by part of nginx's knee and peer a sample for each round; `rounds` says how
+    many by part."""
     with bench.upstream() as origin, contextlib.ExitStack() as stack:
         servers = stack.enter_context(bench.peers(peers, "https", origin))
         knees = {server.name: knee(server, load) for server in servers if server.name != DIRECT}
@@ -47,7 +49,8 @@ def knee(server, load):
 
 
 def sustained(server, load, rate):
-    # Once more if need be: a moment in which the machine did something else is no limit of the server.
+    # Once more if need be: a moment in which the machine did something else is no limit of the
+    # server.
     probes = (load.run(server, work.SMALL, CONNECTIONS, rate, seconds=PROBE_SECONDS) for _ in range(2))
     return any(probe.p99 <= SUSTAINED for probe in probes)
 

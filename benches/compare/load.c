@@ -1,12 +1,14 @@
 /* Sends one request over and over, and says what became of it and what it cost the server.
 
-   Closed loop: every connection sends its next request as soon as it has its answer. Open loop: requests are due at an
-   even pace whatever becomes of those before; latency counts from when a request was due, so that a server that stalls
-   can't hide the requests that it kept from being sent (coordinated omission).
+   Closed loop: every connection sends its next request as soon as it has its answer. Open loop:
+   requests are due at an even pace whatever becomes of those before; latency counts from when a
+   request was due, so that a server that stalls can't hide the requests that it kept from being
+   sent (coordinated omission).
 
-   load PORT CONNECTIONS RATE WARM SECONDS FRESH LENGTH PID FILE: RATE 0 is the closed loop; FRESH 1 opens a connection
-   for each request; LENGTH is what the answer's Content-Length must be; PID is the server's process, 0 for none; FILE
-   holds the request. One line of JSON comes out; times are in microseconds. */
+   load PORT CONNECTIONS RATE WARM SECONDS FRESH LENGTH PID FILE: RATE 0 is the closed loop; FRESH 1
+   opens a connection for each request; LENGTH is what the answer's Content-Length must be; PID is
+   the server's process, 0 for none; FILE holds the request. One line of JSON comes out; times are
+   in microseconds. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -97,7 +99,8 @@ typedef struct {
     long user, system;
 } Cost;
 
-/* All threads of the process, those that have ended too. The clock counts exactly; user and system are sampled. */
+/* All threads of the process, those that have ended too. The clock counts exactly; user and system
+   are sampled. */
 static Cost cost(int pid) {
     Cost cost = {0, 0, 0};
     if (!pid) return cost;

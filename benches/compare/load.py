@@ -13,8 +13,9 @@ SOURCE = Path(__file__).resolve().parent / "load.c"
 
 @dataclass
 class Sample:
-    """One measurement. Times in microseconds, `cpu`, `user` and `system` of one request; `share` is the part of a core
-    that the server took; `late` counts requests that had no answer when the open loop had ended; RSS in KB."""
+    """One measurement. Times in microseconds, `cpu`, `user` and `system` of one request; `share` is
+    the part of a core that the server took; `late` counts requests that had no answer when the open
+    loop had ended; RSS in KB."""
 
     requests: int
     rate: float
@@ -42,7 +43,8 @@ class Load:
             raise BenchError(f"cc {SOURCE}: {made.stderr}")
 
     def run(self, server, request, connections, rate=0, fresh=False, seconds=None, warm=0.25):
-        """Loads `server`; at `rate` requests a second if that is more than 0, else as fast as it answers."""
+        """Loads `server`; at `rate` requests a second if that is more than 0, else as fast as it
+        answers."""
         seconds = seconds or self.seconds
         with tempfile.NamedTemporaryFile(dir=self.folder) as file:
             file.write(request.encoded())
@@ -54,7 +56,9 @@ class Load:
         if done.returncode != 0:
             raise BenchError(f"{server.name}: {done.stderr.strip()}\n{tail(server.log)}")
         said = json.loads(done.stdout)
-        if said["errors"] or not said["requests"]:
+        if not said["errors"] and not said["requests"]:
+            said["reason"] = "none was answered in the measured time"
+        if said["reason"]:
             raise BenchError(f"{server.name}: {said['errors']} errors in {said['all']} requests: {said['reason']}\n"
                              f"{tail(server.log)}")
         server.forget_requests()

@@ -16,7 +16,8 @@ SETTLE = 1.5
 
 
 def measure(bench, load, peers):
-    """By peer, RSS in KB by number of idle connections, each in a process of its own that has done some work."""
+    """By peer, RSS in KB by number of idle connections, each in a process of its own that has done
+    some work."""
     allow_files()
     found = {}
     for name in peers:
@@ -38,7 +39,8 @@ def measure(bench, load, peers):
 
 
 def opened(server, number):
-    """A connection on which a request was answered. Several addresses, so that ports don't run short."""
+    """A connection on which a request was answered. Several addresses, so that ports don't run
+    short."""
     connection = socket.create_connection(("127.0.0.1", server.port), 10, (f"127.0.0.{1 + number % 16}", 0))
     connection.sendall(work.SMALL.encoded())
     answer = b""

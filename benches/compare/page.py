@@ -1,4 +1,5 @@
-"""Writes what was measured into performance.md of both books, between its marks, and the pictures beside them."""
+"""Writes what was measured into performance.md of both books, between its marks, and the pictures
+beside them."""
 
 import plot
 import tables
@@ -37,7 +38,8 @@ def picture(file, language):
 
 
 def write(results, books):
-    """`books` is the folder that has both; each part has its place in both languages, or nothing is written."""
+    """`books` is the folder that has both; each part has its place in both languages, or nothing is
+    written."""
     texts = {}
     for language in (tables.EN, tables.ZH):
         path = books / language / PAGE

@@ -15,7 +15,8 @@ from servers import BenchError, Server, find, free_ports, running, tail
 CONFIGURATIONS = Path(__file__).resolve().parent / "configurations"
 TOKEN = "75_" + "T" * 147
 PROXIES = ("nginx", "lua", "haproxy", "wxgate")
-# The load speaks HTTP to the upstream itself: what is possible at most. It isn't a proxy, and costs none.
+# The load speaks HTTP to the upstream itself: what is possible at most. It isn't a proxy, and costs
+# none.
 DIRECT = "direct"
 ALL = (*PROXIES, DIRECT)
 
@@ -37,7 +38,8 @@ def rendered(name, **values):
 class Bench:
     """Starts upstream and proxies in a folder of their own, each on the core that is its own.
 
-    `plain` leaves out the limits and all access logs but wxgate's, and the caller unless there is a key."""
+    `plain` leaves out the limits and all access logs but wxgate's, and the caller unless there is a
+    key."""
 
     def __init__(self, folder, options, key=work.KEY, plain=False):
         self.folder, self.options, self.key, self.plain = folder, options, key, plain
@@ -126,7 +128,8 @@ class Bench:
         return [find("nginx"), "-c", config, "-e", self.folder / f"{name}.err"]
 
     def prove(self, server):
-        """All must do the job before any is measured: upstream answers so only if the token went in."""
+        """All must do the job before any is measured: upstream answers so only if the token went
+        in."""
         answer, logged = b"", server.name != "wxgate" or not self.key
         for _ in range(50):
             with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:

@@ -54,7 +54,7 @@ def costs(results):
 
 
 def latencies(results):
-    """Three panels of the same kind: p50, p99 and p99.9 over the rate, the latter two's scale in powers of ten."""
+    """Three panels, p50, p99 and p99.9 over the rate, on one scale in powers of ten."""
     rates = results.latency.get("rates", {})
     knee = results.latency.get("knees", {}).get("nginx", 0)
     values = {"p50": lambda s: s.p50, "p99": lambda s: s.p99, "p99.9": lambda s: s.p999}

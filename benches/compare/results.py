@@ -10,7 +10,8 @@ from load import Sample
 
 @dataclass
 class Results:
-    """`scenes` and `slow` hold a list of samples for each peer, one for each round; what wasn't measured is empty."""
+    """`scenes` and `slow` hold a list of samples for each peer, one for each round; what wasn't
+    measured is empty."""
 
     about: dict
     scenes: dict = field(default_factory=dict)

@@ -8,7 +8,8 @@ from peers import DIRECT
 
 # A direct call needs no precision: it is measured in every third round.
 DIRECT_EVERY = 3
-# Between its turns a proxy may have closed its connections upstream: they are opened again before the measured time.
+# Between its turns a proxy may have closed its connections upstream: they are opened again before
+# the measured time.
 WARM, WARM_MANY, MANY = 0.25, 0.5, 100
 
 
@@ -43,7 +44,8 @@ ALL = {scene.name: scene for upstream in ("https", "http") for scene in of(upstr
 
 
 def measure(scene, bench, load, peers, rounds):
-    """Samples by peer, one for each round or None; every other round in reverse order, so that drift hits all alike."""
+    """Samples by peer, one for each round or None; every other round in reverse order, so that
+    drift hits all alike."""
     samples = {name: [] for name in peers}
     warm = WARM_MANY if scene.connections > MANY else WARM
     with bench.upstream() as origin, contextlib.ExitStack() as stack:

@@ -52,7 +52,8 @@ def find(name):
 
 
 def bound(core):
-    """What a child does before it becomes the program: it takes its core, and dies with us however we end."""
+    """What a child does before it becomes the program: it takes its core, and dies with us however
+    we end."""
 
     def bind():
         os.sched_setaffinity(0, {core})
@@ -63,7 +64,8 @@ def bound(core):
 
 @contextlib.contextmanager
 def running(command, port, core, log, patience=10):
-    """Runs `command` on `core`; it listens on `port` when this yields, and has ended when this returns."""
+    """Runs `command` on `core`; it listens on `port` when this yields, and has ended when this
+    returns."""
     with open(log, "ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                    env={**os.environ, "SHOP_SECRET": SECRET}, preexec_fn=bound(core))

@@ -1,4 +1,5 @@
-"""A small writer of SVG. The colours can be read on a light ground and on a dark one; there is no ground of its own."""
+"""A small writer of SVG. The colours can be read on a light ground and on a dark one; there is no
+ground of its own."""
 
 from xml.sax.saxutils import escape
 

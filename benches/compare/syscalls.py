@@ -12,7 +12,8 @@ SECONDS = 1.5
 
 
 def measure(bench, load, peers):
-    """By peer, how often each call is made for a request; small JSON, HTTPS upstream, 32 connections."""
+    """By peer, how often each call is made for a request; small JSON, HTTPS upstream, 32
+    connections."""
     found = {}
     for name in peers:
         if name == DIRECT:
@@ -35,6 +36,7 @@ def measure(bench, load, peers):
 
 
 def counted(report):
-    """Calls by name, of strace's table: % time, seconds, usecs/call, calls, perhaps errors, name."""
+    """Calls by name, of strace's table: % time, seconds, usecs/call, calls, perhaps errors,
+    name."""
     rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", report, re.M)
     return {name: int(number) for number, name in rows if name != "total"}

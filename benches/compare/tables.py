@@ -118,7 +118,8 @@ def memories(results, language):
 
 
 def calls(results, language):
-    """System calls of a request; those that are rarer than one in 50 requests are in the sum alone."""
+    """System calls of a request; those that are rarer than one in 50 requests are in the sum
+    alone."""
     titles = {EN: ["", "system calls", "of these"], ZH: ["", "系统调用", "其中"]}
     rows = [titles[language]]
     for peer, found in results.syscalls.items():

@@ -21,7 +21,8 @@ class Request:
     length: int = len(ANSWER)
 
     def encoded(self, key=KEY, close=False):
-        """As it is sent. nginx and haproxy get the key too, so that all have the same bytes to read."""
+        """As it is sent. nginx and haproxy get the key too, so that all have the same bytes to
+        read."""
         headers = {"Host": HOST, "User-Agent": "Mozilla/5.0 compare", "Accept": "*/*"}
         if key:
             headers["Authorization"] = f"Bearer {key}"

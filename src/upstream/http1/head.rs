@@ -42,12 +42,14 @@ pub struct HeadReader {
     /// So many bytes have no end of a head in them.
     searched: usize,
     interim: u8,
+    /// Nothing that has come so far ends the connection with this response.
+    goes_on: bool,
 }
 
 impl HeadReader {
     /// Of the response to a request, of HEAD if `to_head`.
     pub fn new(to_head: bool) -> Self {
-        Self { to_head, searched: 0, interim: 0 }
+        Self { to_head, searched: 0, interim: 0, goes_on: true }
     }
 
     /// Takes the head out of `input`, once it is there; those before it are dropped.
@@ -59,8 +61,10 @@ impl HeadReader {
             let Some(end) = self.find_end(input)? else { return Ok(None) };
             self.searched = 0;
             let head = input.split_to(end).freeze();
-            let parsed = parse(&head, self.to_head)?;
+            let mut parsed = parse(&head, self.to_head)?;
+            self.goes_on &= parsed.goes_on;
             if !parsed.status.is_informational() || parsed.status == StatusCode::SWITCHING_PROTOCOLS {
+                parsed.goes_on = self.goes_on;
                 return Ok(Some(parsed));
             }
             self.interim += 1;
@@ -70,12 +74,20 @@ impl HeadReader {
         }
     }
 
-    /// Where the head ends: behind its first empty line.
+    /// Where the head ends: behind its first empty line. Others refuse an empty line before it, and
+    /// lines that a line feed alone ends.
     fn find_end(&mut self, input: &[u8]) -> Result<Option<usize>, Fault> {
         let unsearched = input.get(self.searched..).unwrap_or_default();
         for at in memchr::memchr_iter(b'\n', unsearched) {
             let end = self.searched + at + 1;
-            if matches!(input.get(end.saturating_sub(3)..end), Some(b"\n\r\n" | [_, b'\n', b'\n'])) {
+            let is_empty = match input.get(end.saturating_sub(3)..end) {
+                Some([before, b'\r', _]) => *before == b'\n',
+                line => {
+                    self.goes_on = false;
+                    matches!(line, Some([_, b'\n', _]))
+                }
+            };
+            if is_empty {
                 if end > LONGEST_HEAD {
                     break;
                 }
@@ -142,7 +154,8 @@ fn parse(head: &Bytes, to_head: bool) -> Result<Head, Fault> {
     }
     codings.retain(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
     if status.is_informational() {
-        return Ok(Head { status, headers, codings, goes_on: true, body: Body::empty() });
+        let goes_on = framing.goes_on(version == 0);
+        return Ok(Head { status, headers, codings, goes_on, body: Body::empty() });
     }
     let (framing, goes_on) = framing.decide(status, to_head, version == 0)?;
     Ok(Head { status, headers, codings, goes_on, body: Body::framed(framing) })

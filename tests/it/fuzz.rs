@@ -130,5 +130,6 @@ targets!(
     placeholder,
     query_rewrite,
     routing,
-    store_record
+    store_record,
+    upstream_response
 );

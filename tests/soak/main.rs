@@ -30,6 +30,7 @@ mod midnight;
 mod process;
 mod redis;
 mod stage;
+mod tagged;
 mod trouble;
 
 use std::time::Duration;

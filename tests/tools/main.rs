@@ -17,5 +17,6 @@ mod deploy;
 mod monitoring;
 mod packages;
 mod page;
+mod readers;
 mod sdk;
 mod web_pages;

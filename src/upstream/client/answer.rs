@@ -160,7 +160,7 @@ impl<B: Payload> Exchange<B> {
     /// Gives the connection back, if another request can follow on it.
     fn finish(self) {
         let Self { connection, upload, body, goes_on, pool } = self;
-        if goes_on && body.has_ended() && upload.is_done(&connection) {
+        if goes_on && body.goes_on() && upload.is_done(&connection) {
             pool.park(connection);
         }
     }

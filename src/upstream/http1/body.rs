@@ -77,6 +77,12 @@ impl Body {
         }
     }
 
+    /// Whether another response can follow it, as its framing goes. What comes beside chunks some
+    /// refuse that others skip, and WeChat sends none of it.
+    pub fn goes_on(&self) -> bool {
+        self.has_ended() && !matches!(&self.0, Rest::Chunks(chunks) if !chunks.are_plain())
+    }
+
     /// How many bytes are left of it, where that is known.
     pub fn left(&self) -> Option<u64> {
         match &self.0 {

@@ -1,6 +1,7 @@
 //! A body in chunks (RFC 9112, 7.1).
 
 use bytes::{Buf as _, BytesMut};
+use http::{HeaderName, HeaderValue};
 
 use super::body::{Piece, take};
 use super::fault::Fault;
@@ -76,6 +77,11 @@ impl Chunks {
         matches!(self.place, Place::End)
     }
 
+    /// Whether there was nothing but chunks: no extensions, no trailers, no white space.
+    pub(super) fn are_plain(&self) -> bool {
+        self.aside == 0
+    }
+
     /// Takes a line without its end. A line feed alone ends none: others would read on.
     fn line(&mut self, input: &mut BytesMut) -> Result<Option<BytesMut>, Fault> {
         let unsearched = input.get(self.searched..).unwrap_or_default();
@@ -103,7 +109,7 @@ impl Chunks {
 fn size(line: &[u8]) -> Option<(u64, usize)> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);
-    let is_extension = || rest.trim_ascii_start().first().is_none_or(|first| *first == b';');
+    let is_extension = || rest.iter().find(|byte| !b" \t".contains(byte)).is_none_or(|first| *first == b';');
     if !(1..=16).contains(&digits.len()) || !is_extension() {
         return None;
     }
@@ -111,8 +117,10 @@ fn size(line: &[u8]) -> Option<(u64, usize)> {
     Some((size, rest.len()))
 }
 
-/// Whether a line of the trailers has a name.
+/// Whether a line of the trailers has a name and a value.
 fn is_field(line: &[u8]) -> bool {
-    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    name.len() < line.len() && http::HeaderName::from_bytes(name).is_ok()
+    let Some((name, value)) = memchr::memchr(b':', line).and_then(|at| line.split_at_checked(at)) else {
+        return false;
+    };
+    HeaderName::from_bytes(name).is_ok() && HeaderValue::from_bytes(value).is_ok()
 }

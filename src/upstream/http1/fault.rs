@@ -15,10 +15,11 @@ pub enum Fault {
     /// Too many responses before the response.
     #[error("there are more than {0} interim responses before the response")]
     TooManyInterim(u8),
-    /// `Content-Length` has several values, or one that isn't a length.
+    /// `Content-Length` has several values, a list, or one that isn't a length.
     #[error("the Content-Length of the response is no single number")]
     Length,
-    /// `Transfer-Encoding` in HTTP/1.0, or with `chunked` anywhere but at its end.
+    /// `Transfer-Encoding` in HTTP/1.0, with `chunked` anywhere but at its end, or with what is no
+    /// coding.
     #[error("the Transfer-Encoding of the response cannot be followed")]
     Coding,
     /// The size of a chunk can't be read, or the chunk doesn't end where it should.

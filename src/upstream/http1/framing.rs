@@ -26,25 +26,24 @@ pub(super) struct FramingFields {
 }
 
 impl FramingFields {
-    /// Takes a `Content-Length`; false if it is one too many. Several that are equal count as one
-    /// (RFC 9110, 8.6).
+    /// Takes a `Content-Length`; false if it is one too many. Several that are equal count as one;
+    /// not a list in one field, which RFC 9110, 8.6, forbids to hand on.
     pub(super) fn content_length(&mut self, value: &[u8]) -> Result<bool, Fault> {
         let is_first = self.length.is_none();
-        for member in value.split(|byte| *byte == b',') {
-            let length = number(member.trim_ascii()).ok_or(Fault::Length)?;
-            self.repeated |= self.length.is_some();
-            if self.length.replace(length).is_some_and(|other| other != length) {
-                return Err(Fault::Length);
-            }
+        let length = number(value).ok_or(Fault::Length)?;
+        self.repeated |= !is_first;
+        if self.length.replace(length).is_some_and(|other| other != length) {
+            return Err(Fault::Length);
         }
         Ok(is_first)
     }
 
     /// Takes a `Transfer-Encoding`.
     pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
-        for member in members(value) {
-            // Whatever follows was applied to chunks, whose end nobody could find.
-            if self.chunked {
+        for member in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            // Whatever follows was applied to chunks, whose end nobody could find. What is no
+            // coding some skip, and others take for one that they don't know.
+            if self.chunked || member.is_empty() || !member.is_ascii() {
                 return Err(Fault::Coding);
             }
             self.coded = true;
@@ -75,6 +74,11 @@ impl FramingFields {
         self.coded
     }
 
+    /// Whether the connection goes on after this head.
+    pub(super) fn goes_on(&self, is_http_10: bool) -> bool {
+        !self.close && (!is_http_10 || self.keep_alive)
+    }
+
     /// Where the body ends of a response with `status`, to HEAD if `to_head`; and whether the
     /// connection can serve another request.
     pub(super) fn decide(
@@ -83,7 +87,10 @@ impl FramingFields {
         to_head: bool,
         is_http_10: bool,
     ) -> Result<(Framing, bool), Fault> {
-        let goes_on = !self.close && (!is_http_10 || self.keep_alive);
+        // A length beside a coding, or a second one, is how responses are smuggled: the next
+        // request doesn't go where this one went.
+        let unsure = self.repeated || (self.coded && self.length.is_some());
+        let goes_on = self.goes_on(is_http_10) && !unsure;
         if to_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Ok((Framing::Length(0), goes_on));
         }
@@ -92,10 +99,8 @@ impl FramingFields {
             return Err(Fault::Coding);
         }
         Ok(match self.length {
-            // A length beside a coding, or a second one, is how responses are smuggled: the next
-            // request doesn't go where this one went.
-            length if self.chunked => (Framing::Chunked, goes_on && length.is_none()),
-            Some(length) if !self.coded => (Framing::Length(length), goes_on && !self.repeated),
+            _ if self.chunked => (Framing::Chunked, goes_on),
+            Some(length) if !self.coded => (Framing::Length(length), goes_on),
             _ => (Framing::UntilClose, false),
         })
     }
@@ -106,9 +111,9 @@ pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// Digits alone: no sign, no white space.
+/// Digits alone, no more than a number can have: no sign, no white space.
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
+    if !(1..=20).contains(&digits.len()) {
         return None;
     }
     digits.iter().try_fold(0u64, |number, digit| {

@@ -42,12 +42,14 @@ pub struct HeadReader {
     /// So many bytes were looked at, and are the beginning of a head.
     seen: usize,
     interim: u8,
+    /// Nothing that has come so far ends the connection with this response.
+    goes_on: bool,
 }
 
 impl HeadReader {
     /// Of the response to a request, of HEAD if `to_head`.
     pub fn new(to_head: bool) -> Self {
-        Self { to_head, seen: 0, interim: 0 }
+        Self { to_head, seen: 0, interim: 0, goes_on: true }
     }
 
     /// Takes the head out of `input`, once it is there; those before it are dropped.
@@ -60,7 +62,11 @@ impl HeadReader {
             let mut fields = [Field::default(); MOST_FIELDS];
             let Some(lines) = Lines::parse(input, &mut fields)? else { break };
             self.seen = 0;
-            let head = Head::of(&lines, input.split_to(lines.length).freeze(), self.to_head)?;
+            let bytes = input.split_to(lines.length).freeze();
+            self.goes_on &= is_strict(&bytes);
+            let mut head = Head::of(&lines, bytes, self.to_head)?;
+            self.goes_on &= head.goes_on;
+            head.goes_on = self.goes_on;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some(head));
             }
@@ -161,11 +167,21 @@ impl Head {
         }
         codings.retain(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
         if lines.status.is_informational() {
-            return Ok(Self { status: lines.status, headers, codings, goes_on: true, body: Body::empty() });
+            let goes_on = framing.goes_on(lines.is_http_10);
+            return Ok(Self { status: lines.status, headers, codings, goes_on, body: Body::empty() });
         }
         let (framing, goes_on) = framing.decide(lines.status, to_head, lines.is_http_10)?;
         Ok(Self { status: lines.status, headers, codings, goes_on, body: Body::framed(framing) })
     }
+}
+
+/// Whether a head begins with its first line, and all of them end as RFC 9112 says. Others refuse an
+/// empty line before it, and lines that a line feed alone ends.
+fn is_strict(head: &[u8]) -> bool {
+    // Each pair is looked at, whatever the others are: so the compiler can compare many at once.
+    let pairs = head.iter().zip(head.iter().skip(1));
+    let bare = pairs.fold(false, |bare, (before, byte)| bare | ((*byte == b'\n') & (*before != b'\r')));
+    !bare && head.first().is_some_and(u8::is_ascii_uppercase)
 }
 
 /// The name of a field. Those that WeChat's responses have, as it spells them, cost one comparison.

@@ -171,7 +171,8 @@ impl Fleet {
 }
 
 impl Replica {
-    async fn start(program: &Path, folder: &Path, log: PathBuf) -> Self {
+    /// With the configuration in this folder.
+    pub async fn start(program: &Path, folder: &Path, log: PathBuf) -> Self {
         let out = std::fs::File::create(&log).expect("a log");
         let child = Command::new(program)
             .args(["serve", "--config", "wxgate.toml"])

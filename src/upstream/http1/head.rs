@@ -60,7 +60,8 @@ impl HeadReader {
         // A head ends with a line: what comes byte by byte isn't parsed for each of them.
         while input.get(self.seen..).is_some_and(|fresh| memchr::memchr(b'\n', fresh).is_some()) {
             let mut fields = [Field::default(); MOST_FIELDS];
-            let Some(lines) = Lines::parse(input, &mut fields)? else { break };
+            let parsed = Lines::parse(input, &mut fields).or_else(|fault| is_final(fault, input))?;
+            let Some(lines) = parsed else { break };
             self.seen = 0;
             let bytes = input.split_to(lines.length).freeze();
             self.goes_on &= is_strict(&bytes);
@@ -89,6 +90,16 @@ struct Lines<'f> {
     is_http_10: bool,
     length: usize,
     fields: &'f [Field],
+}
+
+/// A fault in a line that isn't whole is none yet: what is refused doesn't depend on how the bytes
+/// happen to come.
+fn is_final<'f>(fault: Fault, input: &[u8]) -> Result<Option<Lines<'f>>, Fault> {
+    let whole = memchr::memrchr(b'\n', input).map_or(0, |end| end + 1);
+    match Lines::parse(&input[..whole], &mut [Field::default(); MOST_FIELDS]) {
+        Err(_) => Err(fault),
+        Ok(_) => Ok(None),
+    }
 }
 
 /// Where name and value of a field are.

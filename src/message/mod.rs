@@ -8,7 +8,7 @@ pub mod headers;
 pub mod host;
 pub mod location;
 pub mod path;
-mod percent;
+pub(crate) mod percent;
 pub mod query;
 pub mod spelling;
 pub mod traceparent;

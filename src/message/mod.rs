@@ -7,6 +7,7 @@ pub mod form;
 pub mod headers;
 pub mod host;
 pub mod location;
+pub mod noted;
 pub mod path;
 pub(crate) mod percent;
 pub mod query;

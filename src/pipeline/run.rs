@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
-use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -18,7 +17,7 @@ use super::error::Error;
 use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
 use super::permit;
-use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
+use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
 use super::report::{Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
@@ -68,8 +67,9 @@ impl Pipeline {
     async fn respond(&self, request: Request, peer: Peer, late: bool) -> Response {
         let snapshot = self.snapshot();
         let (parts, body) = request.into_parts();
-        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &parts, peer);
-        let decided = self.run(&snapshot, &parts, body, peer, late, &mut report).await;
+        let head = Head::read(&parts);
+        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &head, peer);
+        let decided = self.run(&snapshot, &head, body, peer, late, &mut report).await;
         if let Err(error) = &decided
             && let Some(abuse) = report.identity.abuse(error)
         {
@@ -86,7 +86,7 @@ impl Pipeline {
     async fn run(
         &self,
         snapshot: &WorkerSnapshot,
-        parts: &Parts,
+        head: &Head<'_>,
         mut body: Incoming,
         peer: Peer,
         late: bool,
@@ -94,8 +94,7 @@ impl Pipeline {
     ) -> Result<Response, Error> {
         let gate = &*self.gate;
         let facts = Facts { directory: snapshot, user_tokens: &gate.user_tokens, clock: &gate.clock };
-        let query = Query::read(&parts.uri);
-        let opening = Opening::read(facts, parts, &query, peer, &mut report.identity)?;
+        let opening = Opening::read(facts, head, peer, &mut report.identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
         }

@@ -257,10 +257,15 @@ mod tests {
         {
             assert_eq!(MayHold::of(query), MayHold::default(), "{query}");
         }
-        let both = MayHold { tokens: true, secrets: true };
-        assert_eq!(MayHold::of("access_token=T?secret=K"), both);
+        let found = MayHold::of("access_token=T?secret=K");
+        assert!(found.tokens && found.secrets);
         for query in ["secret=x", "a=1;Secret", "app-secret[]=1", "%73ecret=1"] {
-            assert_eq!(MayHold::of(query), MayHold { tokens: false, secrets: true }, "{query}");
+            let found = MayHold::of(query);
+            assert!(!found.tokens && found.secrets, "{query}");
+            assert_eq!(found.encoded, query.contains('%'), "{query}");
+        }
+        for query in ["from_appid=wx1", "a=1&from_appid", "b;from_appid=wx1", "&from_appid=&c"] {
+            assert!(MayHold::of(query).app, "{query}");
         }
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, USER_AGENT};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
@@ -31,7 +30,7 @@ use crate::pipeline::error::{self, Error};
 use crate::pipeline::inflight::{ExactPlaces, Party, Place, Turns, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
-use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
+use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
@@ -145,16 +144,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Opens the report of `request`.
+    /// Opens the report of the request with this head.
     pub(crate) fn open(
         reporter: &Rc<Reporter>,
         snapshot: Rc<WorkerSnapshot>,
-        request: &Parts,
+        head: &Head<'_>,
         peer: Peer,
     ) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
-        let headers = &request.headers;
-        let traceparent = Traceparent::of(headers);
+        let Head { parts, noted, .. } = *head;
+        let headers = &parts.headers;
+        let traceparent = if noted.traceparent { Traceparent::of(headers) } else { None };
+        let own_id = if noted.request_id { own_id(&snapshot, headers) } else { None };
         let parent = traceparent.as_ref().map(|parent| Parent {
             trace_id: parent.trace_id(),
             span_id: parent.parent_id(),
@@ -167,14 +168,14 @@ impl Report {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
             remote: snapshot.options.trusted_proxies.remote(peer, headers),
-            request_id: own_id(&snapshot, headers).cloned().unwrap_or_else(random_id),
+            request_id: own_id.cloned().unwrap_or_else(random_id),
             snapshot,
             started: Instant::now(),
-            method: request.method.clone(),
-            uri: request.uri.clone(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
             user_agent: None,
             traceparent,
-            explains: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
+            explains: noted.explain && headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             identity: Identity::default(),
             observed: Observed::default(),
             bytes_in: 0,

@@ -18,7 +18,7 @@ use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
 use super::permit;
 use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
-use super::report::{Report, Reporter};
+use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
 use crate::observe::access_log::AccessLog;
@@ -52,6 +52,7 @@ impl Pipeline {
             clock: gate.clock.clone(),
             places: gate.turns.of_worker(),
             turns: Arc::clone(&gate.turns),
+            ids: Ids::default(),
         };
         Self {
             current: RefCell::new(Rc::new(WorkerSnapshot::new(gate.snapshot.load_full()))),

@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::message::percent;
+
 pub mod file;
 pub mod mask;
 
@@ -12,24 +14,38 @@ pub mod mask;
 ///
 /// No `Display`, `Serialize`, `Deref` or `Clone`: the one way in is [`Secret::expose`], so a search
 /// for that word finds every place that handles the plain text. The memory is wiped on drop.
-pub struct Secret(Zeroizing<String>);
+pub struct Secret {
+    plain: Zeroizing<String>,
+    /// Worked out once, since each request with a token asks.
+    unreserved: bool,
+}
 
 impl Secret {
     /// Takes ownership of the plain text. A `String` is taken as it is: making it fit could move it
     /// and leave a copy behind.
     pub fn new(plain: impl Into<String>) -> Self {
-        Self(Zeroizing::new(plain.into()))
+        let plain = Zeroizing::new(plain.into());
+        let unreserved = percent::is_unreserved(&plain);
+        Self { plain, unreserved }
     }
 
     /// The plain text, for the one place that must put it on the wire.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.plain
+    }
+
+    /// The plain text as it can stand in a query.
+    pub fn expose_encoded(&self) -> Cow<'_, str> {
+        match self.unreserved {
+            true => Cow::Borrowed(&*self.plain),
+            false => percent::encoded(&self.plain),
+        }
     }
 
     /// Whether two secrets are equal, in time that depends on their lengths alone.
     pub fn matches(&self, other: &Self) -> bool {
         use subtle::ConstantTimeEq;
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.plain.as_bytes().ct_eq(other.plain.as_bytes()).into()
     }
 }
 

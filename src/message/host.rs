@@ -10,20 +10,34 @@ pub fn name(host: &str) -> &str {
     {
         return name;
     }
-    match host.rsplit_once(':') {
-        Some((name, _)) if !name.contains(':') => name,
+    // By bytes: a host is short, and each request has one.
+    let mut colons = host.bytes().enumerate().filter(|(_, byte)| *byte == b':').map(|(at, _)| at);
+    match (colons.next(), colons.next()) {
+        (Some(at), None) => host.get(..at).unwrap_or(host),
         _ => host,
     }
+}
+
+/// The address that a name is, if it is one.
+pub fn address(name: &str) -> Option<IpAddr> {
+    // Both kinds end with a digit of theirs, or a `:`, which hardly any name of a host does.
+    let last = name.bytes().next_back()?;
+    let may_be_one = last.is_ascii_hexdigit() || last == b':';
+    if may_be_one { name.parse().ok() } else { None }
 }
 
 /// Whether a name is this machine's own: `localhost` or a loopback address.
 pub fn is_local(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || address(name).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Whether a name is that of one of WeChat's hosts that have an API.
 pub fn is_wechats_api(name: &str) -> bool {
+    // As callers nearly always spell it, which needs no copy.
+    if name == "api.weixin.qq.com" {
+        return true;
+    }
     let name = name.to_ascii_lowercase();
     name.ends_with(".api.weixin.qq.com")
         || name

@@ -4,6 +4,8 @@
 const SHORTEST_SECRET: usize = 24;
 /// What placeholder tokens begin with.
 const PLACEHOLDER: &str = "wxgate-";
+/// A shorter text has none of either in it.
+pub const SHORTEST_REDACTED: usize = PLACEHOLDER.len();
 
 /// `text` in pieces, of which those that may be a key or token are `*`.
 pub fn redacted(text: &str) -> impl Iterator<Item = &str> {

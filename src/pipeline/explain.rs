@@ -15,8 +15,8 @@ use super::error::{self, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
-    Authorizer, BodyFields, CLOUD_RUN_APP, CredentialPlan, Draft, Facts, Identity, Opening, Placeholder,
-    Plan, Query, Target, Then, TicketUse, is_appid, split_prefix,
+    Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan, Target,
+    Then, TicketUse, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::query;
@@ -194,9 +194,9 @@ pub fn explain(
     let (_, path) = split_prefix(parts.uri.path());
     let statuses = error::statuses(options.error_status, &parts.method, path);
     let refused = |identity: &Identity, error| Refused::new(&identity.refusal(error), statuses);
-    let query = Query::read(&parts.uri);
+    let head = Head::read(&parts);
     let mut identity = Identity::default();
-    let opening = Opening::read(facts, &parts, &query, PEER, &mut identity);
+    let opening = Opening::read(facts, &head, PEER, &mut identity);
     let opening = opening.map_err(|error| refused(&identity, error))?;
     let target = opening.target;
     if opening.greeting.is_some() {
@@ -255,7 +255,7 @@ fn visitors<'d>(
     target: &Target<'_>,
     headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
-    if let Ok(Placeholder::Holds { caller, .. }) = Placeholder::read(facts, target, headers) {
+    if let Ok(Placeholder::Holds { caller, .. }) = Placeholder::read(facts, target, Some(headers)) {
         return vec![(caller.map(|caller| caller.who), None)];
     }
     let anonymous = facts.directory.admits_anonymous().then_some((None, None));
@@ -325,7 +325,7 @@ fn sent(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
     let untouched = matches!(credential, CredentialPlan::AsSent);
     let brought = target.query.filter(|_| !untouched).into_iter().flat_map(query::credentials);
     let brought = brought.map(|(parameter, _)| parameter.name());
-    let removed = target.from_appid.map(|_| CLOUD_RUN_APP).into_iter().chain(brought).collect();
+    let removed = target.from_appid.map(|_| query::CLOUD_RUN_APP).into_iter().chain(brought).collect();
     Sent { path_and_query: masked(&request), removed, injected, issuer }
 }
 

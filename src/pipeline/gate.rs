@@ -1,6 +1,7 @@
 //! The pipelines' common part.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -41,6 +42,9 @@ pub struct Work {
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
     pub(super) snapshot: ArcSwap<Snapshot>,
+    /// How often the snapshot was exchanged: to see that it wasn't costs a request less than to take
+    /// hold of it.
+    pub(super) reloads: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Arc<Memory>,
     /// For requests at work.
@@ -94,6 +98,7 @@ impl Gate {
         let tarpit = Arc::new(Tarpit::new(clock.clone()));
         Arc::new(Self {
             snapshot,
+            reloads: AtomicU64::new(0),
             metrics,
             memory,
             turns,
@@ -129,6 +134,8 @@ impl Gate {
         let directory = Directory::new(options, &limits, credentials, names, Some(&former.directory), now);
         self.turns.share_among(directory.apps.len());
         self.snapshot.store(Arc::new(Snapshot { directory, upstreams }));
+        // After it: who sees the count finds the snapshot too.
+        self.reloads.fetch_add(1, Ordering::Release);
     }
 
     /// Name and identity of the app of requests that name none.

@@ -12,6 +12,7 @@
 //! | `explain` | the plan of a request that isn't sent |
 //! | `directory`, `caller_limits` | apps and callers of the configuration, for look-up |
 //! | `inflight` | how many requests may be at work at once |
+//! | `lanes` | the memory that a request is answered in |
 //! | `most_memory` | what a request takes at most |
 //! | `gate`, `snapshot` | what workers share, and a worker's hold on the configuration in force |
 //! | `authorizers`, `user_tokens` | accounts of platforms, and users' tokens, that were seen |
@@ -25,6 +26,7 @@ mod error;
 pub mod explain;
 mod gate;
 mod inflight;
+mod lanes;
 mod most_memory;
 mod options;
 mod permit;

@@ -1,12 +1,13 @@
 //! A request's way through a worker: [`Pipeline::run`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::Response as HttpResponse;
-use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -17,9 +18,10 @@ use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
+use super::lanes::{Hatch, Job, Lanes, Turn};
 use super::permit;
-use super::plan::{BodyFields, CredentialPlan, Facts, Opening, Plan, Query, Target, Then};
-use super::report::{Report, Reporter};
+use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
+use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::Body;
 use crate::observe::access_log::AccessLog;
@@ -32,8 +34,17 @@ use crate::wechat::errcode::Proof;
 /// One worker's pipeline.
 #[derive(Debug)]
 pub struct Pipeline {
+    worker: Rc<Worker>,
+    lanes: Lanes,
+}
+
+/// What answers a worker's requests.
+#[derive(Debug)]
+struct Worker {
     gate: Arc<Gate>,
     current: RefCell<Rc<WorkerSnapshot>>,
+    /// The gate's count of reloads when that was taken.
+    followed: Cell<u64>,
     authorizers: Authorizers,
     gauges: Arc<Gauges>,
     memory: Arc<Memory>,
@@ -53,14 +64,33 @@ impl Pipeline {
             clock: gate.clock.clone(),
             places: gate.turns.of_worker(),
             turns: Arc::clone(&gate.turns),
+            ids: Ids::default(),
         };
-        Self {
+        let worker = Worker {
+            // Read first: a reload between the two is followed once more.
+            followed: Cell::new(gate.reloads.load(Ordering::Acquire)),
             current: RefCell::new(Rc::new(WorkerSnapshot::new(gate.snapshot.load_full()))),
             authorizers: Authorizers::default(),
             gauges,
             memory: Arc::clone(&gate.memory),
             reporter: Rc::new(reporter),
             gate,
+        };
+        Self { worker: Rc::new(worker), lanes: Lanes::default() }
+    }
+
+    fn answer(&self, request: Request, peer: Peer, late: bool) -> Turn<'_> {
+        let job = Job { request, peer, late };
+        self.lanes.answer(job, |hatch| Rc::clone(&self.worker).serve(hatch))
+    }
+}
+
+impl Worker {
+    /// Answers what comes through `hatch`, one request after the other.
+    async fn serve(self: Rc<Self>, hatch: Rc<Hatch>) -> Infallible {
+        loop {
+            let Job { request, peer, late } = hatch.next().await;
+            hatch.answer(self.respond(request, peer, late).await);
         }
     }
 
@@ -68,8 +98,9 @@ impl Pipeline {
     async fn respond(&self, request: Request, peer: Peer, late: bool) -> Response {
         let snapshot = self.snapshot();
         let (parts, body) = request.into_parts();
-        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &parts, peer);
-        let decided = self.run(&snapshot, &parts, body, peer, late, &mut report).await;
+        let head = Head::read(&parts);
+        let mut report = Report::open(&self.reporter, Rc::clone(&snapshot), &head, peer);
+        let decided = self.run(&snapshot, &head, body, peer, late, &mut report).await;
         if let Err(error) = &decided
             && let Some(abuse) = report.identity.abuse(error)
         {
@@ -86,7 +117,7 @@ impl Pipeline {
     async fn run(
         &self,
         snapshot: &WorkerSnapshot,
-        parts: &Parts,
+        head: &Head<'_>,
         mut body: Incoming,
         peer: Peer,
         late: bool,
@@ -94,8 +125,7 @@ impl Pipeline {
     ) -> Result<Response, Error> {
         let gate = &*self.gate;
         let facts = Facts { directory: snapshot, user_tokens: &gate.user_tokens, clock: &gate.clock };
-        let query = Query::read(&parts.uri);
-        let opening = Opening::read(facts, parts, &query, peer, &mut report.identity)?;
+        let opening = Opening::read(facts, head, peer, &mut report.identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(greeting::answer(greeting, gate.status_page.get(), peer));
         }
@@ -235,10 +265,10 @@ impl Pipeline {
 
     /// The configuration in force.
     fn snapshot(&self) -> Rc<WorkerSnapshot> {
-        let latest = self.gate.snapshot.load();
+        let reloads = self.gate.reloads.load(Ordering::Acquire);
         let mut current = self.current.borrow_mut();
-        if !current.is(&latest) {
-            *current = Rc::new(current.follow(Arc::clone(&latest)));
+        if self.followed.replace(reloads) != reloads {
+            *current = Rc::new(current.follow(self.gate.snapshot.load_full()));
             self.authorizers.forget();
         }
         Rc::clone(&current)
@@ -275,24 +305,23 @@ async fn inject(
 
 impl Handler for Pipeline {
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
-        // Boxed, so that what hyper moves for each request and keeps for each connection is small.
-        Box::pin(self.respond(request, peer, false))
+        self.answer(request, peer, false)
     }
 
     fn late(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
-        Box::pin(self.respond(request, peer, true))
+        self.answer(request, peer, true)
     }
 
     fn longest_body(&self) -> u64 {
-        self.gate.snapshot.load().directory.options.max_body
+        self.worker.gate.snapshot.load().directory.options.max_body
     }
 
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<HttpResponse<Bytes>> {
         let error = Error::from(refusal);
         Some(match refusal {
             // There may be any number of these.
-            Refusal::Overloaded => self.reporter.turned_away(&error),
-            _ => self.reporter.refused(&error, peer.remote()),
+            Refusal::Overloaded => self.worker.reporter.turned_away(&error),
+            _ => self.worker.reporter.refused(&error, peer.remote()),
         })
     }
 }

@@ -34,11 +34,6 @@ impl WorkerSnapshot {
         Self { snapshot, pools }
     }
 
-    /// Whether it is `latest` that is held.
-    pub(crate) fn is(&self, latest: &Arc<Snapshot>) -> bool {
-        Arc::ptr_eq(&self.snapshot, latest)
-    }
-
     /// The hold that follows this one. Pools of upstreams that stay are kept; others end with their
     /// connections, when the last exchange is over and what is parked has been idle long enough.
     pub(crate) fn follow(&self, latest: Arc<Snapshot>) -> Self {

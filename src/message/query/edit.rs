@@ -6,40 +6,38 @@ use super::parameter::{parameters, split};
 use crate::message::credential::{CredentialParam, SECRETS, secrets_in};
 use crate::message::percent::{Decoded, encoded};
 
-/// `path?query` with `inject` at the end, for a query that holds no token.
+/// `path?query` with `inject` at the end, whose value is encoded; for a query that holds no token.
 pub fn append(path: &str, query: Option<&str>, inject: Option<(CredentialParam, &str)>) -> Bytes {
     let query = query.unwrap_or_default();
-    let inject = inject.map(|(param, value)| (param, encoded(value)));
-    let injected_len = inject.as_ref().map_or(0, |(param, value)| param.name().len() + 2 + value.len());
+    let injected_len = inject.map_or(0, |(param, value)| param.name().len() + 2 + value.len());
     let query_len = if query.is_empty() { 0 } else { query.len() + 1 };
     let mut out = Out::new(path, query_len + injected_len);
     if !query.is_empty() {
         out.put(query);
     }
     if let Some((param, value)) = inject {
-        out.put_token(param, &value);
+        out.put_token(param, value);
     }
     out.finish()
 }
 
-/// `path?query` without the caller's credentials, however their names are spelt, and with `inject`:
-/// where the first of them stood, else at the end.
+/// `path?query` without the caller's credentials, however their names are spelt, and with `inject`,
+/// whose value is encoded: where the first of them stood, else at the end.
 ///
 /// All other bytes stay as they were, empty parameters included; there is no `?` if nothing follows
 /// it.
-pub fn rewrite(path: &str, query: Option<&str>, inject: Option<(CredentialParam, &str)>) -> Bytes {
-    let mut inject = inject.map(|(param, value)| (param, encoded(value)));
-    let injected_len = inject.as_ref().map_or(0, |(param, value)| param.name().len() + 2 + value.len());
+pub fn rewrite(path: &str, query: Option<&str>, mut inject: Option<(CredentialParam, &str)>) -> Bytes {
+    let injected_len = inject.map_or(0, |(param, value)| param.name().len() + 2 + value.len());
     let mut out = Out::new(path, query.map_or(0, str::len) + 1 + injected_len);
     for parameter in parameters(query) {
         if parameter.token.is_none() {
             out.put(parameter.text);
         } else if let Some((param, value)) = inject.take() {
-            out.put_token(param, &value);
+            out.put_token(param, value);
         }
     }
     if let Some((param, value)) = inject {
-        out.put_token(param, &value);
+        out.put_token(param, value);
     }
     out.finish()
 }
@@ -113,7 +111,7 @@ impl Out {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{rewrite, set};
+    use super::{encoded, rewrite, set};
     use crate::message::credential::CredentialParam::{AccessToken, ComponentAccessToken};
     use crate::message::query::{MayHold, credentials, get, others};
 
@@ -236,7 +234,8 @@ mod tests {
 
     #[test]
     fn an_injected_value_cannot_add_a_parameter() {
-        let out = rewrite("/p", None, Some((ComponentAccessToken, "a&b=c d%\u{4f60}-._~")));
+        let value = encoded("a&b=c d%\u{4f60}-._~");
+        let out = rewrite("/p", None, Some((ComponentAccessToken, &value)));
         assert_eq!(out, "/p?component_access_token=a%26b%3Dc%20d%25%E4%BD%A0-._~");
     }
 
@@ -258,10 +257,15 @@ mod tests {
         {
             assert_eq!(MayHold::of(query), MayHold::default(), "{query}");
         }
-        let both = MayHold { tokens: true, secrets: true };
-        assert_eq!(MayHold::of("access_token=T?secret=K"), both);
+        let found = MayHold::of("access_token=T?secret=K");
+        assert!(found.tokens && found.secrets);
         for query in ["secret=x", "a=1;Secret", "app-secret[]=1", "%73ecret=1"] {
-            assert_eq!(MayHold::of(query), MayHold { tokens: false, secrets: true }, "{query}");
+            let found = MayHold::of(query);
+            assert!(!found.tokens && found.secrets, "{query}");
+            assert_eq!(found.encoded, query.contains('%'), "{query}");
+        }
+        for query in ["from_appid=wx1", "a=1&from_appid", "b;from_appid=wx1", "&from_appid=&c"] {
+            assert!(MayHold::of(query).app, "{query}");
         }
     }
 
@@ -304,7 +308,7 @@ mod tests {
     proptest! {
         #[test]
         fn rewriting_takes_out_what_a_form_parser_finds(query in query(), token in "[ -~]{1,20}") {
-            let out = rewrite("/p", Some(&query), Some((AccessToken, &token)));
+            let out = rewrite("/p", Some(&query), Some((AccessToken, &encoded(&token))));
             let out = std::str::from_utf8(&out).expect("ASCII");
             let out = out.strip_prefix("/p?").expect("a query");
             let injected = pairs(out).into_iter().find(|(name, _)| name == "access_token");

@@ -11,4 +11,4 @@ mod parameter;
 pub use self::edit::{append, rewrite, set};
 pub use self::keys::keys;
 pub use self::look_up::{get, get_all, secrets, take};
-pub use self::parameter::{MayHold, credentials, others};
+pub use self::parameter::{CLOUD_RUN_APP, MayHold, credentials, others};

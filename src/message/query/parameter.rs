@@ -7,24 +7,34 @@ use memchr::{memchr, memchr2};
 use crate::message::credential::{self, CredentialParam};
 use crate::message::percent::decode;
 
-/// Which credentials a query may hold; most queries of services hold none.
+/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its
+/// appid. WeChat's gateway there keeps it to itself, and no endpoint of the API has a parameter of
+/// this name.
+pub const CLOUD_RUN_APP: &str = "from_appid";
+
+/// What of wxgate's concern a query may hold; most queries of services hold nothing of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MayHold {
     /// Tokens.
     pub tokens: bool,
     /// Secrets.
     pub secrets: bool,
+    /// The parameter that names an app, as it is spelt here. An encoded spelling is another one.
+    pub app: bool,
+    /// Something that is encoded.
+    pub encoded: bool,
 }
 
 impl MayHold {
     /// What `query` may hold.
     pub fn of(query: &str) -> Self {
-        let mut found = Self::default();
         let mut rest = query.as_bytes();
+        let mut found = Self { encoded: memchr(b'%', rest).is_some(), ..Self::default() };
         loop {
             let ends_name = |byte: &u8| matches!(byte, b'=' | b'&' | b';' | b'?');
             let end = rest.iter().position(ends_name).unwrap_or(rest.len());
             let (name, behind) = rest.split_at_checked(end).unwrap_or_default();
+            found.app |= name == CLOUD_RUN_APP.as_bytes();
             let mut is_token = false;
             if credential::may_resemble(name) {
                 is_token = CredentialParam::resembled(name).is_some();
@@ -33,7 +43,7 @@ impl MayHold {
             }
             if behind.first() == Some(&b'?') || is_token && memchr(b'?', behind).is_some() {
                 // Only who takes the query apart can say where the next name begins.
-                return Self { tokens: true, secrets: true };
+                return Self { tokens: true, secrets: true, app: true, ..found };
             }
             match memchr2(b'&', b';', behind) {
                 Some(at) => rest = behind.get(at + 1..).unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::observe::clock::Timestamp;
 use crate::observe::hex::DIGITS;
-use crate::observe::redact::{may_be_secret, redacted};
+use crate::observe::redact::{SHORTEST_REDACTED, may_be_secret, redacted};
 use crate::observe::remote::Remote;
 use crate::observe::steering::steers;
 
@@ -68,11 +68,28 @@ pub struct Entry<'a> {
     pub user_agent: Option<&'a str>,
 }
 
-/// A key of the line, with what stands before and behind it.
-macro_rules! key {
-    ($name:literal) => {
-        concat!(",\"", $name, "\":").as_bytes()
+/// Appends text that is known when this is compiled, so that it costs a few moves and no call.
+macro_rules! put {
+    ($out:expr, $($piece:literal),+) => {
+        $out.extend_from_slice(concat!($($piece),+).as_bytes())
     };
+}
+
+/// Appends a key whose value is text, and that by `$write`.
+macro_rules! text {
+    ($out:ident, $key:literal, $write:expr) => {{
+        put!($out, ",\"", $key, "\":\"");
+        $write;
+        $out.push(b'"');
+    }};
+}
+
+/// Appends a key and its number.
+macro_rules! number {
+    ($out:ident, $key:literal, $value:expr) => {{
+        put!($out, ",\"", $key, "\":");
+        decimal($value, $out);
+    }};
 }
 
 impl Entry<'_> {
@@ -89,57 +106,74 @@ impl Entry<'_> {
 
     /// Appends the entry as a line of JSON.
     pub(super) fn json(&self, time: &[u8; 24], out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"timestamp\":\"");
+        put!(out, "{\"timestamp\":\"");
         out.extend_from_slice(time);
-        out.extend_from_slice(b"\",\"level\":\"INFO\",\"kind\":\"access\"");
-        text(key!("app"), self.app, out);
-        text(key!("caller"), self.caller, out);
-        if let Some(remote) = self.remote {
-            out.extend_from_slice(key!("remote"));
-            out.push(b'"');
-            address(remote, out);
-            out.push(b'"');
+        put!(out, "\",\"level\":\"INFO\",\"kind\":\"access\"");
+        if let Some(app) = self.app {
+            text!(out, "app", escaped(shortened(app), out));
         }
-        redacted_text(key!("method"), shortened(self.method), out);
+        if let Some(caller) = self.caller {
+            text!(out, "caller", escaped(shortened(caller), out));
+        }
+        if let Some(remote) = self.remote {
+            text!(out, "remote", address(remote, out));
+        }
+        text!(out, "method", redact(shortened(self.method), out));
         if self.path_is_known() {
-            own(key!("path"), self.endpoint, out);
+            text!(out, "path", own(self.path, out));
         } else {
-            redacted_text(key!("path"), shortened(self.path), out);
+            text!(out, "path", redact(shortened(self.path), out));
         }
         if let Some(query) = self.query {
-            out.extend_from_slice(key!("query_keys"));
-            out.push(b'[');
+            put!(out, ",\"query_keys\":[");
             for (position, name) in query_keys(query).enumerate() {
-                out.extend_from_slice(if position == 0 { b"\"" } else { b",\"" });
-                out.extend_from_slice(name.as_bytes());
+                if position > 0 {
+                    out.push(b',');
+                }
+                out.push(b'"');
+                own(name, out);
                 out.push(b'"');
             }
             out.push(b']');
         }
-        own(key!("endpoint"), self.endpoint, out);
-        number(key!("status"), Some(self.status), out);
-        number(key!("errcode"), self.errcode, out);
-        own(key!("source"), Some(self.source), out);
-        text(key!("rid"), self.rid, out);
-        text(key!("request_id"), Some(self.request_id), out);
-        text(key!("trace_id"), self.trace_id, out);
-        number(key!("replays"), Some(self.replays), out);
-        out.extend_from_slice(key!("duration_ms"));
+        if let Some(endpoint) = self.endpoint {
+            text!(out, "endpoint", own(endpoint, out));
+        }
+        number!(out, "status", self.status);
+        if let Some(errcode) = self.errcode {
+            number!(out, "errcode", errcode);
+        }
+        text!(out, "source", own(self.source, out));
+        if let Some(rid) = self.rid {
+            text!(out, "rid", escaped(shortened(rid), out));
+        }
+        text!(out, "request_id", escaped(shortened(self.request_id), out));
+        if let Some(trace_id) = self.trace_id {
+            text!(out, "trace_id", escaped(shortened(trace_id), out));
+        }
+        number!(out, "replays", self.replays);
+        put!(out, ",\"duration_ms\":");
         milliseconds(self.duration, out);
         if let Some(upstream) = self.upstream {
-            out.extend_from_slice(key!("upstream_ms"));
+            put!(out, ",\"upstream_ms\":");
             milliseconds(upstream, out);
         }
-        number(key!("bytes_in"), self.bytes_in, out);
-        number(key!("bytes_out"), self.bytes_out, out);
-        own(key!("code"), self.code, out);
+        if let Some(bytes_in) = self.bytes_in {
+            number!(out, "bytes_in", bytes_in);
+        }
+        if let Some(bytes_out) = self.bytes_out {
+            number!(out, "bytes_out", bytes_out);
+        }
+        if let Some(code) = self.code {
+            text!(out, "code", own(code, out));
+        }
         if let Some(cause) = self.cause {
-            redacted_text(key!("cause"), shortened(cause), out);
+            text!(out, "cause", redact(shortened(cause), out));
         }
         if let Some(agent) = self.user_agent {
-            redacted_text(key!("user_agent"), cut(agent, LONGEST_AGENT), out);
+            text!(out, "user_agent", redact(cut(agent, LONGEST_AGENT), out));
         }
-        out.extend_from_slice(b"}\n");
+        put!(out, "}\n");
     }
 
     /// Appends the entry as a short line for people. `time` is Beijing's, whatever zone it names.
@@ -195,41 +229,18 @@ impl Entry<'_> {
     }
 }
 
-fn text(key: &[u8], value: Option<&str>, out: &mut Vec<u8>) {
-    if let Some(value) = value {
-        out.extend_from_slice(key);
-        out.push(b'"');
-        escaped(shortened(value), out);
-        out.push(b'"');
-    }
+/// Appends one of wxgate's own words, a path of the catalogue, or what was looked at already: there
+/// is nothing to escape.
+fn own(word: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(word.as_bytes());
 }
 
-/// The same of wxgate's own words, and of the catalogue's paths: short, with nothing to escape.
-fn own(key: &[u8], word: Option<&'static str>, out: &mut Vec<u8>) {
-    if let Some(word) = word {
-        out.extend_from_slice(key);
-        out.push(b'"');
-        out.extend_from_slice(word.as_bytes());
-        out.push(b'"');
-    }
-}
-
-/// What a caller wrote may have a key where another word belongs.
-fn redacted_text(key: &[u8], value: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(key);
-    out.push(b'"');
-    redact(value, out);
-    out.push(b'"');
-}
-
+/// What a caller wrote may have a key where another word belongs. Nearly all methods are shorter
+/// than that.
 fn redact(value: &str, out: &mut Vec<u8>) {
-    redacted(value).for_each(|piece| escaped(piece, out));
-}
-
-fn number(key: &[u8], value: Option<impl itoa::Integer>, out: &mut Vec<u8>) {
-    if let Some(value) = value {
-        out.extend_from_slice(key);
-        decimal(value, out);
+    match value.len() {
+        0..SHORTEST_REDACTED => escaped(value, out),
+        _ => redacted(value).for_each(|piece| escaped(piece, out)),
     }
 }
 
@@ -263,15 +274,20 @@ fn address(remote: Remote, out: &mut Vec<u8>) {
     let _ = write!(out, "{remote}");
 }
 
-fn decimal(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+/// Nearly all numbers of a line have a digit or two.
+fn decimal<N: itoa::Integer + TryInto<u8> + Copy>(value: N, out: &mut Vec<u8>) {
+    match value.try_into() {
+        Ok(digit @ 0..10) => out.push(b'0' + digit),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+    }
 }
 
+/// A `u128` of microseconds would be divided by a call.
 fn milliseconds(duration: Duration, out: &mut Vec<u8>) {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    decimal(micros / 1000, out);
-    out.push(b'.');
-    out.extend_from_slice(&digits(micros % 1000));
+    let [hundreds, tens, ones] = digits(u64::from(duration.subsec_micros() % 1000));
+    let millis = duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into());
+    decimal(millis, out);
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
 /// The last three decimal digits.
@@ -291,12 +307,29 @@ fn cut(value: &str, longest: usize) -> &str {
     &value[..end]
 }
 
+/// Whether a text stands for itself within quotes: printable ASCII without `"` and `\`. Eight bytes
+/// are looked at together, for most texts are too short for the compiler to do that by itself.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let is_plain_word = |bytes: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*bytes);
+        // Each of these has the high bit of some byte set if any byte is below that bound, or zero.
+        let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+        let has = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let special = below(word, 0x20) | has(b'"') | has(b'\\');
+        let beyond = word | word.wrapping_add(ONES);
+        (special | beyond) & HIGH == 0
+    };
+    let is_plain_byte = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    let (words, rest) = text.as_chunks();
+    words.iter().all(is_plain_word) && rest.iter().all(is_plain_byte)
+}
+
 /// JSON's escapes, which keep from a terminal what steers it as well.
 fn escaped(value: &str, out: &mut Vec<u8>) {
-    // Nearly every text is plain. Each byte is looked at, whatever the others are: so the compiler
-    // can compare many at once.
-    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
-    if value.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+    // Nearly every text is plain.
+    if is_plain(value.as_bytes()) {
         out.extend_from_slice(value.as_bytes());
         return;
     }
@@ -324,15 +357,36 @@ fn escaped(value: &str, out: &mut Vec<u8>) {
 /// The names of a query that are surely names; `*` stands for a name that may hide a value: one
 /// without `=`, an encoded one, a very long one, one that looks like a key.
 fn query_keys(query: &str) -> impl Iterator<Item = &str> {
-    let is_plain = |name: &str| {
-        (1..=LONGEST_QUERY_KEY).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte))
-            && !may_be_secret(name)
-    };
-    query.split('&').filter(|pair| !pair.is_empty()).take(MOST_QUERY_KEYS).map(move |pair| {
-        pair.split_once('=').map(|(name, _)| name).filter(|name| is_plain(name)).unwrap_or("*")
-    })
+    let mut rest = query;
+    let names = std::iter::from_fn(move || {
+        while let Some(further) = rest.strip_prefix('&') {
+            rest = further;
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.bytes().take_while(|byte| IN_NAME[usize::from(*byte)]).count();
+        let (name, behind) = rest.split_at_checked(length)?;
+        let is_name =
+            behind.starts_with('=') && (1..=LONGEST_QUERY_KEY).contains(&length) && !may_be_secret(name);
+        let next = memchr::memchr(b'&', behind.as_bytes()).unwrap_or(behind.len());
+        rest = behind.get(next..).unwrap_or_default();
+        Some(if is_name { name } else { "*" })
+    });
+    names.take(MOST_QUERY_KEYS)
 }
+
+/// The bytes that the name of a parameter of WeChat's may have.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let known = byte as u8;
+        table[byte] = known.is_ascii_alphanumeric() || matches!(known, b'_' | b'-' | b'.' | b'[' | b']');
+        byte += 1;
+    }
+    table
+};
 
 /// The text of the present second, formatted once for all lines of that second.
 #[derive(Debug)]
@@ -514,6 +568,18 @@ mod tests {
             (-5, "1970-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(clockface.show(Timestamp(time)), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_text_is_plain_if_each_of_its_bytes_is() {
+        for byte in 0..=u8::MAX {
+            for (length, at) in [(1, 0), (8, 0), (8, 7), (9, 8), (13, 3), (16, 15)] {
+                let mut text = vec![b'a'; length];
+                text[at] = byte;
+                let expected = matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte);
+                assert_eq!(super::is_plain(&text), expected, "{byte:#x} at {at} of {length}");
+            }
         }
     }
 

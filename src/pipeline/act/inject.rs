@@ -19,9 +19,8 @@ pub(crate) struct Injected {
 
 /// The path and query for WeChat, with the token in `param`.
 pub(crate) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token) -> Injected {
-    let value = token.value.expose();
-    let path_and_query = rewritten(target, Some((param, value)));
-    let credential = slice_of(&path_and_query, value.as_bytes());
+    let path_and_query = rewritten(target, Some((param, &token.value.expose_encoded())));
+    let credential = slice_of(&path_and_query, token.value.expose().as_bytes());
     Injected { path_and_query, generation: Some(token.generation), credential }
 }
 

@@ -1,6 +1,8 @@
 //! Who calls: by an API key in the headers, a key in place of the AppSecret, or a placeholder
 //! token.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -9,6 +11,7 @@ use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
 use super::facts::Facts;
 use super::placeholder::{self, Placeholder};
 use super::token_call::TokenCall;
+use crate::message::noted::Noted;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
 
@@ -19,12 +22,13 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
 pub(crate) fn by_key<'d>(
     directory: &'d Directory,
     headers: &HeaderMap,
+    noted: &Noted<'_>,
 ) -> Result<Option<Authenticated<'d>>, Error> {
     if directory.callers.is_empty() {
         return Ok(None);
     }
     let mut shown: Option<Authenticated<'_>> = None;
-    for key in keys(headers) {
+    for key in keys(headers, noted) {
         let Some(found) = directory.caller_with_key(&key) else {
             if placeholder::bearers(directory, headers).any(|token| *token.as_bytes() == *key) {
                 continue;
@@ -112,22 +116,24 @@ pub(crate) fn settle<'d>(
 /// All API keys of a request: `Authorization: Bearer KEY`, Basic with the key as password, the same
 /// in `Proxy-Authorization` for those whose proxy this is, `X-Wxgate-Key`. What has the place of a
 /// key but can't be one counts as a wrong key, never as none: its sender means to be known.
-fn keys(headers: &HeaderMap) -> impl Iterator<Item = Vec<u8>> {
-    let shown = headers.get_all(AUTHORIZATION).iter().chain(headers.get_all(PROXY_AUTHORIZATION));
+fn keys<'r>(headers: &'r HeaderMap, noted: &Noted<'_>) -> impl Iterator<Item = Cow<'r, [u8]>> {
+    let all = |name: HeaderName, there: bool| there.then(|| headers.get_all(name)).into_iter().flatten();
+    let shown =
+        all(AUTHORIZATION, noted.authorization).chain(all(PROXY_AUTHORIZATION, noted.proxy_authorization));
     let authorization = shown.filter_map(|value| {
         let value = value.as_bytes().trim_ascii();
         let end = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
         let (scheme, rest) = value.split_at(end);
         if scheme.eq_ignore_ascii_case(b"bearer") {
-            return Some(rest.trim_ascii().to_vec());
+            return Some(Cow::Borrowed(rest.trim_ascii()));
         }
         if scheme.eq_ignore_ascii_case(b"basic") {
             let plain = STANDARD.decode(rest.trim_ascii()).unwrap_or_default();
             let colon = plain.iter().position(|byte| *byte == b':').unwrap_or(plain.len());
-            return Some(plain.get(colon + 1..).unwrap_or_default().to_vec());
+            return Some(Cow::Owned(plain.get(colon + 1..).unwrap_or_default().to_vec()));
         }
         None
     });
-    let own = headers.get_all(KEY_HEADER).iter().map(|value| value.as_bytes().trim_ascii().to_vec());
+    let own = all(KEY_HEADER, noted.key).map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()));
     authorization.chain(own)
 }

@@ -6,8 +6,8 @@
 
 use std::rc::Rc;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 
 use super::access;
 use super::account::{Account, Authorizer};
@@ -19,7 +19,7 @@ use super::hints::AppHints;
 use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
 use super::stray;
-use super::target::{Query, Target};
+use super::target::{Head, Target};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
 use super::web_page;
@@ -61,6 +61,7 @@ pub(crate) enum Then<'p> {
 pub(crate) struct Opening<'d, 'r> {
     facts: Facts<'d>,
     parts: &'r Parts,
+    head: &'r Head<'r>,
     peer: Peer,
     pub(crate) target: Target<'r>,
     /// The caller by its key.
@@ -99,12 +100,12 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// Reads the request line and the keys.
     pub(crate) fn read(
         facts: Facts<'d>,
-        parts: &'r Parts,
-        query: &'r Query<'_>,
+        head: &'r Head<'r>,
         peer: Peer,
         identity: &mut Identity,
     ) -> Result<Self, Error> {
-        let target = Target::read(parts, query)?;
+        let parts = head.parts;
+        let target = Target::read(head)?;
         target.check_proxied(facts.directory)?;
         identity.endpoint = Some(target.endpoint);
         let greeting = foreign::greeting(&parts.method, &target)?;
@@ -116,11 +117,11 @@ impl<'d, 'r> Opening<'d, 'r> {
             return Err(Error::EndpointForbidden("a token call is made by GET or POST".into()));
         }
         let shown = match greeting {
-            None => caller::by_key(facts.directory, &parts.headers)
+            None => caller::by_key(facts.directory, &parts.headers, &head.noted)
                 .inspect_err(|error| identity.guessed = error.refuses_caller())?,
             Some(_) => None,
         };
-        let opening = Self { facts, parts, peer, target, shown, asked, greeting };
+        let opening = Self { facts, parts, head, peer, target, shown, asked, greeting };
         identity.reached(opening.at_body());
         Ok(opening)
     }
@@ -128,6 +129,11 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// Whether a key in the head has said already who calls.
     pub(crate) fn is_shown(&self) -> bool {
         self.shown.is_some_and(|caller| !caller.who.has_expired(self.facts.clock))
+    }
+
+    /// The headers, if a bearer token may be among them.
+    fn bearing(&self) -> Option<&'r HeaderMap> {
+        self.head.noted.authorization.then_some(&self.parts.headers)
     }
 
     /// What a body that can't be read leaves open: it names no caller.
@@ -196,9 +202,9 @@ impl<'d, 'r> Opening<'d, 'r> {
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, shown, .. } = *self;
+        let Self { facts, head, shown, .. } = *self;
         let placeholder = match call.asked.by.is_some() {
-            true => Placeholder::read(&facts, &target, &parts.headers)?,
+            true => Placeholder::read(&facts, &target, self.bearing())?,
             false => Placeholder::Absent,
         };
         let caller = match &placeholder {
@@ -212,7 +218,7 @@ impl<'d, 'r> Opening<'d, 'r> {
             return Err(Error::BadRequest("the call names two different apps".into()));
         }
         let appid = call.account_name(facts.directory).map(Into::into);
-        let hints = AppHints::new(&target, &parts.headers, placeholder, appid)?;
+        let hints = AppHints::new(&target, &head.noted, placeholder, appid)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::TokenCall(call) })
     }
 
@@ -221,25 +227,25 @@ impl<'d, 'r> Opening<'d, 'r> {
         target: Target<'r>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, shown, .. } = *self;
+        let Self { facts, parts, head, shown, .. } = *self;
         let caller = Some(lease::permit(facts.directory, shown, &parts.method)?);
         self.admit(caller, identity)?;
-        let hints = AppHints::new(&target, &parts.headers, Placeholder::Absent, None)?;
+        let hints = AppHints::new(&target, &head.noted, Placeholder::Absent, None)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
     }
 
     fn caller_of_call(&'r self, target: Target<'r>, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, mut shown, .. } = *self;
+        let Self { facts, head, mut shown, .. } = *self;
         let login = Login::read(&target);
         for secret in &login.secrets {
             shown = caller::by_secret(facts.directory, shown, Some(secret))?;
         }
-        let placeholder = Placeholder::read(&facts, &target, &parts.headers)?;
+        let placeholder = Placeholder::read(&facts, &target, self.bearing())?;
         let caller = caller::settle(facts.directory, shown, &placeholder)
             .inspect_err(|error| identity.guessed = error.refuses_caller() && !login.secrets.is_empty())?;
         self.admit(caller, identity)?;
         access::check_confusion(&target)?;
-        let hints = AppHints::new(&target, &parts.headers, placeholder, login.appid()?)?;
+        let hints = AppHints::new(&target, &head.noted, placeholder, login.appid()?)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Call })
     }
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::placeholder::Placeholder;
 use super::target::Target;
+use crate::message::noted::Noted;
 use crate::pipeline::error::Error;
 
 /// Names the app; in a response to `X-Wxgate-Explain` it says which app it was.
@@ -48,7 +48,7 @@ impl<'d, 'r> AppHints<'d, 'r> {
     /// What target and headers say, and beside them `placeholder` and `appid`.
     pub(crate) fn new(
         target: &Target<'r>,
-        headers: &'r HeaderMap,
+        headers: &Noted<'r>,
         placeholder: Placeholder<'d>,
         appid: Option<Cow<'r, str>>,
     ) -> Result<Self, Error> {
@@ -56,7 +56,11 @@ impl<'d, 'r> AppHints<'d, 'r> {
         if target.from_appid_differs {
             return Err(Error::BadRequest("the query has several from_appid that differ".into()));
         }
-        Ok(Self { prefix, header: app_header(headers)?, from_appid, placeholder, appid, host })
+        if headers.several_apps {
+            return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
+        }
+        let header = headers.app.map(|name| name.to_str().unwrap_or_default());
+        Ok(Self { prefix, header, from_appid, placeholder, appid, host })
     }
 
     /// What names an app, or an account that a platform acts for, by name or appid; the first
@@ -70,13 +74,4 @@ impl<'d, 'r> AppHints<'d, 'r> {
         ];
         named.into_iter().filter_map(|(by, name)| Some((by, name?)))
     }
-}
-
-fn app_header(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let mut names = headers.get_all(APP_HEADER).iter();
-    let name = names.next().map(|value| value.to_str().unwrap_or_default());
-    if names.next().is_some() {
-        return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
-    }
-    Ok(name)
 }

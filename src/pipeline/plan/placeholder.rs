@@ -26,12 +26,18 @@ pub(crate) enum Placeholder<'d> {
 }
 
 impl<'d> Placeholder<'d> {
-    /// Reads the placeholder among the credentials of query and form, and the bearer tokens.
+    /// Reads the placeholder among the credentials of query and form, and the bearer tokens of
+    /// `bearing`, if those headers may have any.
     ///
     /// # Errors
     /// Several name different things.
-    pub(crate) fn read(facts: &Facts<'d>, target: &Target<'_>, headers: &HeaderMap) -> Result<Self, Error> {
-        let bearer = bearers(facts.directory, headers).map(Into::into);
+    pub(crate) fn read(
+        facts: &Facts<'d>,
+        target: &Target<'_>,
+        bearing: Option<&HeaderMap>,
+    ) -> Result<Self, Error> {
+        let bearer =
+            bearing.into_iter().flat_map(|headers| bearers(facts.directory, headers)).map(Into::into);
         let mut found = target.credentials().filter(|value| placeholder::looks_like(value)).chain(bearer);
         let Some(text) = found.next() else { return Ok(Self::Absent) };
         // White space is what was left of the line that it was read from.

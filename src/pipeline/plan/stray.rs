@@ -38,7 +38,9 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
         asked.and_then(|asked| asked.grant).is_some_and(|grant| grant == name)
     };
     let is_stray = |text: &Cow<'_, str>| is_assigned(text) || placeholder::is_within(text.as_bytes());
-    if let Some(query) = target.query.filter(|query| may_hold(query.as_bytes()))
+    // Most queries neither have the prefix nor any byte encoded.
+    let may_hold = |query: &&str| target.may_hold.encoded || PREFIX_FINDER.find(query.as_bytes()).is_some();
+    if let Some(query) = target.query.filter(may_hold)
         && let Some(text) = query::others(query).filter(|text| !granted(text)).find(is_stray)
     {
         return Err(misplaced(&format!("the query's {}", query::keys(&text))));
@@ -121,11 +123,6 @@ fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
             && STANDARD.decode(encoded.trim_ascii()).is_ok_and(|text| placeholder::is_within(&text))
     };
     placeholder::is_within(value) && !is_bearer() || is_password()
-}
-
-/// Most queries neither have the prefix nor any byte encoded.
-fn may_hold(query: &[u8]) -> bool {
-    PREFIX_FINDER.find(query).is_some() || memchr::memchr(b'%', query).is_some()
 }
 
 /// Whether one is somebody's value.

@@ -1,26 +1,18 @@
 //! What a request is addressed to: WeChat's path and query, and the names in front of them.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use http::header::HOST;
 use http::request::Parts;
-use http::{Method, Uri, Version};
-use memchr::memmem::Finder;
+use http::{Method, Version};
 
 use crate::message::form::Form;
-use crate::message::query::{self, MayHold};
+use crate::message::noted::Noted;
+use crate::message::query::{self, CLOUD_RUN_APP, MayHold};
 use crate::message::{METHODS, host, path};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
-
-/// The parameter by which callers on WeChat Cloud Run name the account that they act for, by its
-/// appid. WeChat's gateway there keeps it to itself, and no endpoint of the API has a parameter of
-/// this name.
-pub(crate) const CLOUD_RUN_APP: &str = "from_appid";
-static CLOUD_RUN_APP_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CLOUD_RUN_APP));
 
 /// Where a request goes, before anybody asked whether it may.
 #[derive(Clone, Copy)]
@@ -31,7 +23,7 @@ pub(crate) struct Target<'r> {
     pub(crate) path: &'r str,
     /// WeChat's query.
     pub(crate) query: Option<&'r str>,
-    /// Which credentials may be in it.
+    /// What may be in it.
     pub(crate) may_hold: MayHold,
     /// What the body says, if that is a form.
     pub(crate) form: Option<Form<'r>>,
@@ -46,29 +38,46 @@ pub(crate) struct Target<'r> {
     pub(crate) endpoint: &'static Endpoint,
 }
 
-/// A query without what is meant for wxgate.
-pub(crate) struct Query<'r> {
+/// A request's head at first sight: what it may hold, and its query without what is meant for
+/// wxgate.
+pub(crate) struct Head<'r> {
+    pub(crate) parts: &'r Parts,
+    /// Of the headers.
+    pub(crate) noted: Noted<'r>,
     rest: Option<Cow<'r, str>>,
+    may_hold: MayHold,
     from_appid: Option<Cow<'r, str>>,
     from_appid_differs: bool,
 }
 
-impl<'r> Query<'r> {
-    /// Takes the app's name out of the query.
-    pub(crate) fn read(uri: &'r Uri) -> Self {
-        let Some((names, rest)) = uri.query().and_then(|query| query::take(query, &CLOUD_RUN_APP_FINDER))
-        else {
-            return Self { rest: uri.query().map(Cow::from), from_appid: None, from_appid_differs: false };
+impl<'r> Head<'r> {
+    /// Looks over the headers, and takes the app's name out of the query.
+    pub(crate) fn read(parts: &'r Parts) -> Self {
+        let query = parts.uri.query();
+        let mut head = Self {
+            parts,
+            noted: Noted::of(&parts.headers),
+            rest: query.map(Cow::from),
+            may_hold: query.map(MayHold::of).unwrap_or_default(),
+            from_appid: None,
+            from_appid_differs: false,
         };
-        let from_appid_differs = names.iter().any(|name| Some(name) != names.first());
-        let rest = Some(rest).filter(|rest| !rest.is_empty()).map(Cow::from);
-        Self { rest, from_appid: names.into_iter().next(), from_appid_differs }
+        if (head.may_hold.app || head.may_hold.encoded)
+            && let Some((names, rest)) = query.and_then(|query| query::take(query, CLOUD_RUN_APP))
+        {
+            head.from_appid_differs = names.iter().any(|name| Some(name) != names.first());
+            head.from_appid = names.into_iter().next();
+            head.may_hold = MayHold::of(&rest);
+            head.rest = Some(rest).filter(|rest| !rest.is_empty()).map(Cow::from);
+        }
+        head
     }
 }
 
 impl<'r> Target<'r> {
     /// Reads the request line and `Host`.
-    pub(crate) fn read(parts: &'r Parts, query: &'r Query<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(head: &'r Head<'r>) -> Result<Self, Error> {
+        let Head { parts, noted, .. } = *head;
         let uri = &parts.uri;
         if parts.method == Method::CONNECT {
             return Err(Error::BadRequest(
@@ -78,9 +87,7 @@ impl<'r> Target<'r> {
         }
         // RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
         // request is for; 3.2.2: a host in the target counts, and not the Host beside it.
-        let mut hosts = parts.headers.get_all(HOST).iter();
-        let named = hosts.next();
-        let several = hosts.next().is_some();
+        let named = noted.host;
         let host = match (uri.scheme_str(), uri.authority()) {
             (None, None) => named.map(|host| host.to_str().unwrap_or_default()),
             // A name and password before the host hide which host it is (RFC 9110, 4.2.4).
@@ -102,22 +109,26 @@ impl<'r> Target<'r> {
         if named.is_none() && parts.version >= Version::HTTP_11 {
             return Err(Error::Malformed("a Host header is missing".into()));
         }
-        if several {
+        if noted.several_hosts {
             return Err(Error::Malformed("there are several Host headers".into()));
         }
         let (prefix, path) = split_prefix(uri.path());
-        path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
+        let endpoint = catalogue::find(path);
+        // There is no fault in the catalogue's own paths, which nearly all requests are for.
+        if endpoint.path != path {
+            path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
+        }
         Ok(Self {
             prefix,
             path,
-            query: query.rest.as_deref(),
-            may_hold: query.rest.as_deref().map(MayHold::of).unwrap_or_default(),
+            query: head.rest.as_deref(),
+            may_hold: head.may_hold,
             form: None,
-            from_appid: query.from_appid.as_deref(),
-            from_appid_differs: query.from_appid_differs,
+            from_appid: head.from_appid.as_deref(),
+            from_appid_differs: head.from_appid_differs,
             host,
             proxied,
-            endpoint: catalogue::find(path),
+            endpoint,
         })
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::{Method, Request};
 use ring::digest::{SHA256, digest};
 
-use super::{CredentialPlan, Facts, Identity, Opening, Query, Then, TicketUse};
+use super::{CredentialPlan, Facts, Head, Identity, Opening, Then, TicketUse};
 use crate::config::Config;
 use crate::observe::clock::Clock;
 use crate::observe::hex::hex;
@@ -126,8 +126,8 @@ fn decided(
     let (parts, ()) = builder.body(()).expect("a request").into_parts();
     let mut identity = Identity::default();
     let decided = (|| {
-        let query = Query::read(&parts.uri);
-        let opening = Opening::read(facts, &parts, &query, peer, &mut identity)?;
+        let head = Head::read(&parts);
+        let opening = Opening::read(facts, &head, peer, &mut identity)?;
         if let Some(greeting) = opening.greeting {
             return Ok(format!("{greeting:?}"));
         }

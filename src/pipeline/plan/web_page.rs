@@ -2,8 +2,6 @@
 //! us would be too: it sends what it likes, and under a name that was made to resolve to our
 //! address (DNS rebinding) it reads the answers.
 
-use std::net::IpAddr;
-
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -79,10 +77,10 @@ fn is_of_host(referer: &HeaderValue, host: Option<&str>) -> bool {
 fn is_known(directory: &Directory, host: &str, peer: Peer) -> bool {
     let Peer::Tcp(_) = peer else { return true };
     let name = host::name(host);
-    let known = match name.parse::<IpAddr>() {
-        Ok(address) => !peer.is_local() || address.to_canonical().is_loopback(),
+    let known = match host::address(name) {
+        Some(address) => !peer.is_local() || address.to_canonical().is_loopback(),
         // A name without a dot is nobody's on the internet.
-        Err(_) => is_label(name) || host::is_wechats_api(name),
+        None => is_label(name) || host::is_wechats_api(name),
     };
     known || directory.knows_host(&name.to_ascii_lowercase())
 }

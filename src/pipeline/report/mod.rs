@@ -6,4 +6,4 @@ mod trouble;
 
 pub use metrics::CallerRequests;
 pub(crate) use metrics::Metrics;
-pub(crate) use request::{Report, Reporter};
+pub(crate) use request::{Ids, Report, Reporter};

@@ -1,13 +1,13 @@
 //! The one place where a request is counted and logged, however it ended.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, USER_AGENT};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
@@ -31,12 +31,17 @@ use crate::pipeline::error::{self, Error};
 use crate::pipeline::inflight::{ExactPlaces, Party, Place, Turns, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
-use crate::pipeline::plan::{APP_HEADER, Identity, split_prefix};
+use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
 use crate::trouble::Kind;
 use crate::wechat::placeholder;
+
+/// Digits of an id of our own.
+const ID_LENGTH: usize = 16;
+/// So many ids are made at once.
+const IDS: usize = 64;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
@@ -61,6 +66,7 @@ pub(crate) struct Reporter {
     pub(crate) clock: Clock,
     pub(crate) places: WorkersPlaces,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) ids: Ids,
 }
 
 impl Reporter {
@@ -78,7 +84,7 @@ impl Reporter {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
         });
-        answer.headers_mut().insert(REQUEST_ID, random_id());
+        answer.headers_mut().insert(REQUEST_ID, self.ids.next());
         answer
     }
 
@@ -145,16 +151,18 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Opens the report of `request`.
+    /// Opens the report of the request with this head.
     pub(crate) fn open(
         reporter: &Rc<Reporter>,
         snapshot: Rc<WorkerSnapshot>,
-        request: &Parts,
+        head: &Head<'_>,
         peer: Peer,
     ) -> Self {
         reporter.metrics.in_flight(reporter.worker, |count| count + 1);
-        let headers = &request.headers;
-        let traceparent = Traceparent::of(headers);
+        let Head { parts, noted, .. } = *head;
+        let headers = &parts.headers;
+        let traceparent = if noted.traceparent { Traceparent::of(headers) } else { None };
+        let own_id = if noted.request_id { own_id(&snapshot, headers) } else { None };
         let parent = traceparent.as_ref().map(|parent| Parent {
             trace_id: parent.trace_id(),
             span_id: parent.parent_id(),
@@ -167,14 +175,14 @@ impl Report {
             attempts: Attempts::traced(reporter.tracer.begin(parent)),
             reporter: Rc::clone(reporter),
             remote: snapshot.options.trusted_proxies.remote(peer, headers),
-            request_id: own_id(&snapshot, headers).cloned().unwrap_or_else(random_id),
+            request_id: own_id.cloned().unwrap_or_else(|| reporter.ids.next()),
             snapshot,
             started: Instant::now(),
-            method: request.method.clone(),
-            uri: request.uri.clone(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
             user_agent: None,
             traceparent,
-            explains: headers.get(EXPLAIN).is_some_and(|value| value == "1"),
+            explains: noted.explain && headers.get(EXPLAIN).is_some_and(|value| value == "1"),
             identity: Identity::default(),
             observed: Observed::default(),
             bytes_in: 0,
@@ -302,6 +310,10 @@ impl Report {
     /// Without what follows a `&` typed for the `?`, which may be a credential.
     fn path(&self) -> &str {
         let path = self.uri.path();
+        // No path of the catalogue has one.
+        if self.identity.endpoint.is_some_and(|endpoint| endpoint.path == path) {
+            return path;
+        }
         let end = memchr::memchr2(b'&', b'=', path.as_bytes()).unwrap_or(path.len());
         path.get(..end).unwrap_or_default()
     }
@@ -341,7 +353,7 @@ impl Report {
         self.attempts.trace.id().or_else(|| self.traceparent.as_ref().map(Traceparent::trace_id))
     }
 
-    fn count(&self, taken: Duration, waited: Option<Duration>, now: Timestamp) {
+    fn count(&self, taken: Duration, waited: Option<Duration>, request_id: &str, now: Timestamp) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
@@ -370,7 +382,7 @@ impl Report {
             if self.went_to_wechat() {
                 let durations = counts.durations.entry((app, key.endpoint)).or_default();
                 let bucket = durations.request.observe(taken);
-                let exemplar = Exemplar::new(self.request_id(), self.trace_id(), taken.as_secs_f64(), now);
+                let exemplar = Exemplar::new(request_id, self.trace_id(), taken.as_secs_f64(), now);
                 durations.exemplars.keep(bucket, exemplar);
                 durations.upstream.observe(self.attempts.upstream);
                 if let Some(kind) = self.trouble(waited) {
@@ -433,7 +445,7 @@ impl Report {
         });
     }
 
-    fn log(&self, taken: Duration, now: Timestamp) {
+    fn log(&self, taken: Duration, request_id: &str, now: Timestamp) {
         let refused = self.user_agent.as_ref().filter(|_| self.outcome == Outcome::Refused);
         let agent = refused.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         self.reporter.log.write(&Entry {
@@ -449,7 +461,7 @@ impl Report {
             errcode: self.errcode,
             source: self.source.as_str(),
             rid: self.attempts.rid.as_deref(),
-            request_id: self.request_id(),
+            request_id,
             trace_id: self.trace_id(),
             replays: self.attempts.replays,
             duration: taken,
@@ -493,8 +505,9 @@ impl Drop for Report {
         self.reporter.metrics.in_flight(self.reporter.worker, |count| count.saturating_sub(1));
         self.leave();
         let now = self.reporter.clock.now();
-        self.count(taken, waited, now);
-        self.log(taken, now);
+        let request_id = self.request_id();
+        self.count(taken, waited, request_id, now);
+        self.log(taken, request_id, now);
         self.end_trace();
     }
 }
@@ -506,8 +519,44 @@ fn own_id<'r>(directory: &Directory, headers: &'r HeaderMap) -> Option<&'r Heade
     if placeholder::is_within(id) || is_key() { None } else { headers.get(REQUEST_ID) }
 }
 
-fn random_id() -> HeaderValue {
-    let random = fastrand::u64(..);
-    let digits: [u8; 16] = std::array::from_fn(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]);
-    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
+/// Ids of our own, for requests that bring none. They are made in batches that share their memory,
+/// so that neither an id nor its copy in the answer has to be allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(RefCell<Bytes>);
+
+impl Ids {
+    /// The next one, at random.
+    fn next(&self) -> HeaderValue {
+        let mut left = self.0.borrow_mut();
+        if left.len() < ID_LENGTH {
+            *left = Self::batch();
+        }
+        let id = left.split_to(ID_LENGTH);
+        HeaderValue::from_maybe_shared(id).unwrap_or(HeaderValue::from_static("0"))
+    }
+
+    fn batch() -> Bytes {
+        let mut batch = Vec::with_capacity(IDS * ID_LENGTH);
+        for _ in 0..IDS {
+            let random = fastrand::u64(..);
+            batch.extend((0..ID_LENGTH).map(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]));
+        }
+        batch.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{IDS, Ids};
+
+    #[test]
+    fn ids_of_our_own_are_sixteen_digits_and_none_comes_twice() {
+        let ids = Ids::default();
+        let made: HashSet<_> = (0..2 * IDS + 1).map(|_| ids.next()).collect();
+        assert_eq!(made.len(), 2 * IDS + 1);
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        assert!(made.iter().all(|id| id.len() == 16 && id.as_bytes().iter().all(is_digit)));
+    }
 }

@@ -78,6 +78,7 @@ fn look_up(
 mod tests {
     use super::rules::Rules;
     use super::{CredentialClass, Endpoint, all, find, find_work, normalise};
+    use crate::message::path;
     use crate::wechat::Family;
 
     fn found(endpoint: &Endpoint, path: &str) -> &'static Endpoint {
@@ -97,6 +98,8 @@ mod tests {
         assert_eq!(all().len(), include_str!("catalogue.tsv").lines().count() + 1);
         for endpoint in &all()[1..] {
             assert_eq!(found(endpoint, endpoint.path), endpoint);
+            // So that none of them is looked at when a request is for it.
+            assert_eq!(path::check(endpoint.path), Ok(()));
         }
     }
 

@@ -18,6 +18,20 @@ pub struct Scan {
     pub errmsg: bool,
 }
 
+/// A string is looked through byte by byte so far.
+const SHORT: usize = 16;
+/// The bytes that end what stands outside strings and brackets.
+const ENDS_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let ends = b"\"{[}],: \t\r\n";
+    let mut at = 0;
+    while at < ends.len() {
+        table[ends[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 static ERRCODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("errcode"));
 
 /// Reads a body, or the first part of one: what stands before the cut counts, but not a number that
@@ -28,7 +42,9 @@ static ERRCODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("errcod
 pub fn scan(body: &[u8]) -> Scan {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut cursor = Cursor { rest: body };
-    if cursor.peek() != Some(b'{') || ERRCODE.find(body).is_none() {
+    // Long answers without a code are done with by one search; most of those with one begin with it.
+    let has_code = || body.starts_with(b"{\"errcode\"") || ERRCODE.find(body).is_some();
+    if cursor.peek() != Some(b'{') || !has_code() {
         return Scan::default();
     }
     let (own, nested) = cursor.object(Level::Top);
@@ -86,9 +102,9 @@ impl<'a> Cursor<'a> {
 
     /// The next byte that isn't blank, which is not consumed.
     fn peek(&mut self) -> Option<u8> {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let start = self.rest.iter().position(|byte| !blank(byte)).unwrap_or(self.rest.len());
-        self.rest = self.rest.get(start..).unwrap_or_default();
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
         self.rest.first().copied()
     }
 
@@ -101,9 +117,15 @@ impl<'a> Cursor<'a> {
     fn string(&mut self) -> Option<&'a [u8]> {
         self.skip();
         let text = self.rest;
-        let mut at = 0;
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\');
+        // Most keys and values are over before the longer search would have begun.
+        let short = text.get(..SHORT).unwrap_or(text);
+        let mut at = short.iter().position(ends).unwrap_or(short.len());
         loop {
-            at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+            at += match text.get(at) {
+                Some(byte) if ends(byte) => 0,
+                _ => memchr::memchr2(b'"', b'\\', text.get(at..)?)?,
+            };
             if text.get(at) == Some(&b'"') {
                 self.rest = text.get(at + 1..).unwrap_or_default();
                 return text.get(..at);
@@ -128,8 +150,12 @@ impl<'a> Cursor<'a> {
             }
             _ => {
                 let number = self.scalar();
-                // At the very end of what was read the next digit may be missing.
-                if self.rest.is_empty() { None } else { std::str::from_utf8(number).ok()?.parse().ok() }
+                match number {
+                    // At the very end of what was read the next digit may be missing.
+                    _ if self.rest.is_empty() => None,
+                    [digit @ b'0'..=b'9'] => Some(i64::from(digit - b'0')),
+                    _ => std::str::from_utf8(number).ok()?.parse().ok(),
+                }
             }
         }
     }
@@ -182,9 +208,7 @@ impl<'a> Cursor<'a> {
 
     /// Consumes what stands outside strings and brackets; always at least one byte.
     fn word(&mut self) {
-        let ends = |byte: &u8| {
-            matches!(byte, b'"' | b'{' | b'[' | b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\r' | b'\n')
-        };
+        let ends = |byte: &u8| ENDS_WORD[usize::from(*byte)];
         let end = self.rest.iter().position(ends).unwrap_or(self.rest.len());
         self.rest = self.rest.get(end..).unwrap_or_default();
     }

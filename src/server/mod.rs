@@ -306,7 +306,7 @@ impl Acceptor {
         if self.before.is_some() {
             return;
         }
-        let Ok(queue) = listener.into_queue() else { return };
+        let queue = listener.into_queue();
         while *stage.borrow() == Stage::Closing {
             let Some(accepted) = queue.next().transpose() else { return };
             self.take(accepted).await;

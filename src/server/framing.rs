@@ -6,7 +6,7 @@
 //! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
 //! hyper would take the coded bytes for the body.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// Follows the requests of one connection through its bytes.
 #[derive(Debug)]
@@ -106,6 +106,11 @@ impl Framing {
         self.place
     }
 
+    /// Whether the `index`th request comes next, and nothing but empty lines has come of it.
+    pub(super) fn awaits(&self, index: u64) -> bool {
+        self.place == Place::Between && self.heads == index
+    }
+
     /// Why the `index`th request of the connection, counted from 0, or one before it, can't be
     /// served.
     pub(super) fn fault(&self, index: u64) -> Option<Fault> {
@@ -162,6 +167,7 @@ impl Framing {
                         };
                     }
                 }
+                Place::Head if self.partial.is_empty() => bytes = self.lines_of_head(bytes),
                 Place::Between | Place::Head | Place::ChunkSize | Place::Trailers => {
                     let in_head = matches!(self.place, Place::Between | Place::Head);
                     let Some(end) = memchr(b'\n', bytes) else {
@@ -194,6 +200,29 @@ impl Framing {
                 }
             }
         }
+    }
+
+    /// Follows a head from the beginning of a line, as far as it has come; what comes behind it.
+    fn lines_of_head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            let line = bytes.get(start..end).unwrap_or_default();
+            start = end + 1;
+            match line {
+                [] | [b'\r'] => {
+                    self.head.bytes += start;
+                    self.end_of_head();
+                    return bytes.get(start..).unwrap_or_default();
+                }
+                // Few lines are looked at further.
+                [b'c' | b'C' | b't' | b'T', ..] => self.head.note(line.strip_suffix(b"\r").unwrap_or(line)),
+                _ => {}
+            }
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        self.keep(rest);
+        self.lengthen(bytes.len());
+        &[]
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -249,11 +278,11 @@ impl Framing {
         self.heads += 1;
         self.trailed = false;
         self.body = Arriving { length: (head.encodings == 0).then_some(head.length), came: 0, chunk: 0 };
-        if head.odd || head.lengths + head.encodings > 1 {
-            return self.fail(index, Fault::Ambiguous);
-        }
         if head.bytes > self.longest_head {
             return self.fail(index, Fault::HeadTooLong);
+        }
+        if head.odd || head.lengths + head.encodings > 1 {
+            return self.fail(index, Fault::Ambiguous);
         }
         if head.length > LONGEST_BODY {
             return self.fail(index, Fault::BodyTooLong);

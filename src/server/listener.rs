@@ -3,19 +3,26 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use rustix::net::sockopt::{set_tcp_nodelay, socket_peercred};
+use rustix::net::{SocketFlags, accept_with, acceptfrom_with};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::tls::Tls;
 use super::{Address, Peer};
 
 /// Connections that the kernel may hold ready while the acceptor is busy.
 const BACKLOG: i32 = 4096;
+
+/// Of sockets that are let in.
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 /// A bound socket that accepts connections.
 #[derive(Debug)]
@@ -52,17 +59,23 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    fn tcp(stream: TcpStream, peer: SocketAddr, tls: Option<&Tls>) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+    /// The next that waits at `listener`, which must not block. No runtime knows it yet: to have the
+    /// acceptor's watch it as well would take two more calls to the kernel.
+    fn tcp(listener: &std::net::TcpListener, tls: Option<&Tls>) -> io::Result<Self> {
+        let (socket, peer) = acceptfrom_with(listener, FLAGS)?;
+        // It always has one.
+        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+        let peer = peer.ok_or(io::ErrorKind::ConnectionAborted)?;
         Ok(match tls {
-            None => Self::Tcp(stream, peer),
-            Some(tls) => Self::Tls(stream, peer, tls.clone()),
+            None => Self::Tcp(socket.into(), peer),
+            Some(tls) => Self::Tls(socket.into(), peer, tls.clone()),
         })
     }
 
-    fn unix(stream: tokio::net::UnixStream) -> io::Result<Self> {
-        let user = stream.peer_cred().ok().map(|of| of.uid());
-        Ok(Self::Unix(stream.into_std()?, user))
+    fn unix(listener: &std::os::unix::net::UnixListener) -> io::Result<Self> {
+        let socket = accept_with(listener, FLAGS)?;
+        let user = socket_peercred(&socket).ok().map(|of| of.uid.as_raw());
+        Ok(Self::Unix(socket.into(), user))
     }
 
     pub(super) fn peer(&self) -> Peer {
@@ -175,18 +188,28 @@ impl Listener {
 
     pub(super) fn into_accepting(self) -> io::Result<Accepting> {
         Ok(match self.bound {
-            Bound::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?, self.tls),
-            Bound::Unix { listener, unlink } => {
-                Accepting::Unix { unlink, listener: tokio::net::UnixListener::from_std(listener)? }
+            Bound::Tcp(listener) => {
+                // Linux hands it on to those that are let in.
+                set_tcp_nodelay(&listener, true)?;
+                Accepting::Tcp(watched(listener)?, self.tls)
             }
+            Bound::Unix { listener, unlink } => Accepting::Unix { unlink, listener: watched(listener)? },
         })
     }
 }
 
+#[expect(
+    deprecated,
+    reason = "what takes its place is unsafe, for the sake of types that lie about their file"
+)]
+fn watched<Socket: AsRawFd>(listener: Socket) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(listener, Interest::READABLE)
+}
+
 /// A listener on the acceptor's runtime.
 pub(super) enum Accepting {
-    Tcp(tokio::net::TcpListener, Option<Tls>),
-    Unix { unlink: Option<UnlinkOnDrop>, listener: tokio::net::UnixListener },
+    Tcp(AsyncFd<std::net::TcpListener>, Option<Tls>),
+    Unix { unlink: Option<UnlinkOnDrop>, listener: AsyncFd<std::os::unix::net::UnixListener> },
 }
 
 /// A listener that is about to close: connections that the kernel holds ready for it would be reset.
@@ -196,26 +219,26 @@ pub(super) enum Queue {
 }
 
 impl Accepting {
-    /// Waits for a connection and takes it out of this runtime, since it will live on a worker's.
+    /// Waits for a connection.
     pub(super) async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener, tls) => {
-                let (stream, peer) = listener.accept().await?;
-                Accepted::tcp(stream.into_std()?, peer, tls.as_ref())
+                let next = |listener: &_| Accepted::tcp(listener, tls.as_ref());
+                listener.async_io(Interest::READABLE, next).await
             }
-            Self::Unix { listener, .. } => Accepted::unix(listener.accept().await?.0),
+            Self::Unix { listener, .. } => listener.async_io(Interest::READABLE, Accepted::unix).await,
         }
     }
 
     /// What waits to be let in. Nobody comes to a unix socket any more: its file is gone.
-    pub(super) fn into_queue(self) -> io::Result<Queue> {
-        Ok(match self {
-            Self::Tcp(listener, tls) => Queue::Tcp(listener.into_std()?, tls),
+    pub(super) fn into_queue(self) -> Queue {
+        match self {
+            Self::Tcp(listener, tls) => Queue::Tcp(listener.into_inner(), tls),
             Self::Unix { unlink, listener } => {
                 drop(unlink);
-                Queue::Unix(listener.into_std()?)
+                Queue::Unix(listener.into_inner())
             }
-        })
+        }
     }
 }
 
@@ -223,17 +246,8 @@ impl Queue {
     /// The next of them, if there is one.
     pub(super) fn next(&self) -> io::Result<Option<Accepted>> {
         let accepted = match self {
-            Self::Tcp(listener, tls) => {
-                let accepted = listener.accept();
-                accepted.and_then(|(stream, peer)| {
-                    stream.set_nonblocking(true)?;
-                    Accepted::tcp(stream, peer, tls.as_ref())
-                })
-            }
-            Self::Unix(listener) => listener.accept().and_then(|(stream, _)| {
-                stream.set_nonblocking(true)?;
-                Accepted::unix(tokio::net::UnixStream::from_std(stream)?)
-            }),
+            Self::Tcp(listener, tls) => Accepted::tcp(listener, tls.as_ref()),
+            Self::Unix(listener) => Accepted::unix(listener),
         };
         match accepted {
             Ok(accepted) => Ok(Some(accepted)),
@@ -298,5 +312,23 @@ impl fmt::Display for Address {
             Self::Tcp(authority) => f.write_str(authority),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read as _};
+
+    use super::{Accepted, Address, Listener};
+
+    #[tokio::test]
+    async fn who_is_let_in_neither_blocks_nor_is_delayed() {
+        let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".into())).expect("a port");
+        let address = listener.address().to_string();
+        let listener = listener.into_accepting().expect("watched");
+        let _caller = tokio::net::TcpStream::connect(address).await.expect("connected");
+        let Ok(Accepted::Tcp(mut stream, _)) = listener.accept().await else { panic!("nobody came") };
+        assert!(stream.nodelay().expect("an option"));
+        assert_eq!(stream.read(&mut [0]).expect_err("nothing was sent").kind(), ErrorKind::WouldBlock);
     }
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `listener`, `admission`, `count` | bound sockets; who gets a connection; how many there are |
 //! | `worker`, `pulse` | a thread with its connections; whether it moves |
-//! | `drain`, `connection` | how connections learn of the end; one of them |
+//! | `drain`, `connection`, `idle` | how connections learn of the end; one of them; its time between requests |
 //! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
 //! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
@@ -23,6 +23,7 @@ mod fault;
 mod framing;
 mod handler;
 mod handshakes;
+mod idle;
 mod listener;
 mod memory;
 mod options;
@@ -207,6 +208,11 @@ impl Server {
         self.admission.open()
     }
 
+    /// Those of them that have been idle for a moment, and hold little memory until more comes.
+    pub fn parked(&self) -> usize {
+        self.admission.workers().iter().map(|count| count.parked()).sum()
+    }
+
     /// A handle to its connections.
     pub fn count(&self) -> Connections {
         Connections(Arc::clone(&self.admission))
@@ -306,7 +312,7 @@ impl Acceptor {
         if self.before.is_some() {
             return;
         }
-        let Ok(queue) = listener.into_queue() else { return };
+        let queue = listener.into_queue();
         while *stage.borrow() == Stage::Closing {
             let Some(accepted) = queue.next().transpose() else { return };
             self.take(accepted).await;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc as std_mpsc};
 
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::task::LocalSet;
 
 use super::admission::Place;
 use super::connection::Seat;
@@ -43,20 +43,18 @@ pub(super) fn run<H: Handler>(
     end: End,
     signs: Signs,
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => {
             let _ = begun.send(Err(error));
             return;
         }
     };
-    let local = LocalSet::new();
-    let finished = local.block_on(&runtime, async {
+    let finished = runtime.block_on(async {
         let handler = Rc::new(handler());
         let _ = begun.send(Ok(()));
         let serving = serve(handler, Rc::new(options), assignments, end, signs);
-        // A task of its own, since `block_on` polls what it is given whenever any task of the
-        // worker was woken.
+        // A task of its own, so that its panic is told below.
         tokio::task::spawn_local(serving).await
     });
     if let Err(error) = finished {

@@ -11,14 +11,15 @@ use std::task::Poll;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::answer::on_the_wire;
 use super::count::Count;
 use super::drain::Drain;
+use super::idle::Idleness;
 use super::listener::Accepted;
 use super::pieces::Pieces;
 use super::progress::{Look, Progress};
@@ -26,6 +27,9 @@ use super::socket::{self, Linger, Socket};
 use super::stream::Guarded;
 use super::{Handler, Options, Peer, Refusal, Request, memory, tls};
 use crate::message::body::{Body, ObservedBody, Observer};
+
+/// What goes out.
+type Answer = http::Response<ObservedBody<Pieces<Body>, Answering>>;
 
 /// What a connection has of its worker.
 pub(super) struct Seat {
@@ -58,44 +62,63 @@ pub(super) async fn serve<H: Handler>(
             socket
         }
     };
-    let max_head = options.max_head;
-    let progress = Rc::new(Progress::new(count, Rc::clone(&drain), max_head));
-    let guarded = Guarded::new(socket, peer, Rc::clone(&progress), options, Rc::clone(&handler));
-    let shared = Rc::clone(&progress);
+    let progress = Rc::new(Progress::new(count, Rc::clone(&drain), options.max_head));
+    // Who waited to be let in is no later than others, and on another connection to a listener that
+    // is held it would be let in.
+    let in_time = held || drain.is_closing();
+    let mut idleness = Idleness::new(Rc::clone(&progress), Rc::clone(&options), in_time);
+    let mut guarded = Guarded::new(socket, peer, Rc::clone(&progress), options, handler);
+    loop {
+        let mut connection = Box::new(speak(guarded, refusal));
+        let ended = poll_fn(|context| {
+            progress.registration.remember(context);
+            match Pin::new(&mut *connection).poll(context) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending => idleness.poll_served(context).map(|()| None),
+            }
+        })
+        .await;
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        guarded = io.into_inner();
+        if let Some(ended) = ended {
+            // Boxed, like all that a parked connection would have room for in vain.
+            return Box::pin(close(guarded, ended)).await;
+        }
+        // Empty lines before a request may be lost, and nothing else was read.
+        if !read_buf.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return Ok(());
+        }
+        // What it is part of has 8 KiB.
+        drop(read_buf);
+        if !idleness.park(&mut guarded).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// HTTP on a socket.
+fn speak<H: Handler>(
+    guarded: Guarded<H>,
+    refusal: Option<Refusal>,
+) -> http1::Connection<TokioIo<Guarded<H>>, impl Service<Request, Response = Answer, Error = Infallible>> {
+    let (handler, progress, peer) = (Rc::clone(&guarded.handler), Rc::clone(&guarded.progress), guarded.peer);
+    let max_head = progress.framing.borrow().longest_head();
     let service = service_fn(move |request: Request| {
-        let (handler, progress) = (Rc::clone(&handler), Rc::clone(&shared));
+        let (handler, progress) = (Rc::clone(&handler), Rc::clone(&progress));
         async move { Ok::<_, Infallible>(dispatch(&*handler, &progress, request, peer, refusal).await) }
     });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+    http1::Builder::new()
         // The socket's own deadlines tell an idle connection from a slow head; hyper's timer can't.
         .header_read_timeout(None)
         .max_header_size(max_head)
         .max_buf_size(memory::buffer(max_head))
         // One copy costs less than a second iovec for small answers.
         .writev(false)
-        .serve_connection(TokioIo::new(guarded), service);
+        .serve_connection(TokioIo::new(guarded), service)
+}
 
-    // Who waited to be let in is no later than others, and on another connection to a listener that
-    // is held it would be let in.
-    let in_time = held || drain.is_closing();
-    let ended = poll_fn(|context| {
-        progress.registration.remember(context);
-        let mut connection = Pin::new(&mut connection);
-        let mut polled = connection.as_mut().poll(context);
-        if polled.is_pending() && progress.flushed.take() {
-            // hyper doesn't read again where a read blocked while the answer was awaited: nobody
-            // would notice idleness.
-            polled = connection.poll(context);
-        }
-        // After the poll: what had come by then is served.
-        if polled.is_pending() && drain.is_closing() && !in_time && progress.is_idle() {
-            progress.late.set(true);
-        }
-        polled
-    })
-    .await;
-    let mut guarded = connection.into_parts().io.into_inner();
+/// Ends a connection on which no more HTTP is spoken.
+async fn close<H: Handler>(mut guarded: Guarded<H>, ended: hyper::Result<()>) -> io::Result<()> {
     if let Err(error) = ended {
         // A caller's doing, not ours; the pipeline has logged what concerns a request.
         tracing::debug!(error = &error as &dyn std::error::Error, "connection ended with an error");
@@ -130,7 +153,7 @@ async fn dispatch<H: Handler>(
     request: Request,
     peer: Peer,
     refusal: Option<Refusal>,
-) -> http::Response<ObservedBody<Pieces<Body>, Answering>> {
+) -> Answer {
     let index = progress.dispatched.get();
     progress.dispatched.set(index + 1);
     progress.writing.set(true);

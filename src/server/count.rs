@@ -12,6 +12,16 @@ use crate::observe::exposition::Exposition;
 pub(super) struct Count {
     open: AtomicUsize,
     active: AtomicUsize,
+    parked: AtomicUsize,
+}
+
+/// A connection that is parked.
+pub(super) struct Parked(Arc<Count>);
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.0.parked.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Count {
@@ -25,6 +35,16 @@ impl Count {
 
     pub(super) fn remove(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn parked(&self) -> usize {
+        self.parked.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that parks, until what is given is dropped.
+    pub(super) fn park(self: &Arc<Self>) -> Parked {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+        Parked(Arc::clone(self))
     }
 
     /// Changes how many have a request at work. Only the worker's own thread does so, so a load and

@@ -106,6 +106,11 @@ impl Framing {
         self.place
     }
 
+    /// Whether the `index`th request comes next, and nothing but empty lines has come of it.
+    pub(super) fn awaits(&self, index: u64) -> bool {
+        self.place == Place::Between && self.heads == index
+    }
+
     /// Why the `index`th request of the connection, counted from 0, or one before it, can't be
     /// served.
     pub(super) fn fault(&self, index: u64) -> Option<Fault> {

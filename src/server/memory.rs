@@ -24,8 +24,8 @@ pub(super) fn buffer(max_head: usize) -> usize {
 
 /// The most memory that the connections of callers take, but for TLS ([`TLS_MEMORY`]) and the bodies
 /// of requests at work: both buffers of each at their longest. They grow by doubling while they are
-/// too short, so that each has less than twice its bound, and keep what they have while the
-/// connection is idle.
+/// too short, so that each has less than twice its bound, and keep what they have until the
+/// connection parks: all of them may have been idle for less than that.
 pub fn most_memory(options: &Options) -> u64 {
     let buffer = buffer(options.max_head) as u64;
     let of_one = 2 * buffer + 2 * (buffer + PIECE as u64) + BESIDES;

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `listener`, `admission`, `count` | bound sockets; who gets a connection; how many there are |
 //! | `worker`, `pulse` | a thread with its connections; whether it moves |
-//! | `drain`, `connection` | how connections learn of the end; one of them |
+//! | `drain`, `connection`, `idle` | how connections learn of the end; one of them; its time between requests |
 //! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
 //! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
@@ -23,6 +23,7 @@ mod fault;
 mod framing;
 mod handler;
 mod handshakes;
+mod idle;
 mod listener;
 mod memory;
 mod options;
@@ -205,6 +206,11 @@ impl Server {
     /// Connections open now.
     pub fn connections(&self) -> usize {
         self.admission.open()
+    }
+
+    /// Those of them that have been idle for a moment, and hold little memory until more comes.
+    pub fn parked(&self) -> usize {
+        self.admission.workers().iter().map(|count| count.parked()).sum()
     }
 
     /// A handle to its connections.

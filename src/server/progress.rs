@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::count::Count;
 use super::drain::{Drain, Registration};
-use super::framing::{Fault, Framing, Place};
+use super::framing::{Fault, Framing};
 use super::{Handler, Refusal};
 
 /// What the socket, the service and the answer's body of one connection know together.
@@ -29,8 +29,8 @@ pub(super) struct Progress {
     /// From a request's dispatch until the last byte of its answer is with the kernel: silence is
     /// no idleness then.
     pub(super) writing: Cell<bool>,
-    /// An answer has ended since this was last looked at.
-    pub(super) flushed: Cell<bool>,
+    /// Our side is about to be ended.
+    pub(super) ending: Cell<bool>,
     pub(super) framing: RefCell<Framing>,
     pub(super) look: Cell<Look>,
 }
@@ -59,15 +59,15 @@ impl Progress {
             answering: Cell::default(),
             dispatched: Cell::default(),
             writing: Cell::default(),
-            flushed: Cell::default(),
+            ending: Cell::default(),
             framing: RefCell::new(Framing::new(longest_head)),
             look: Cell::default(),
         }
     }
 
-    /// Whether it waits for a request of which nothing has come.
+    /// Whether it waits for a request of which nothing has come but empty lines.
     pub(super) fn is_idle(&self) -> bool {
-        !self.writing.get() && self.framing.borrow().place() == Place::Between
+        !self.writing.get() && !self.ending.get() && self.framing.borrow().awaits(self.dispatched.get())
     }
 
     /// Why the `index`th request is refused, if its bytes alone are a reason.

@@ -59,6 +59,21 @@ impl Socket {
             Self::Tls(stream) => says(stream.get_ref().0.ready(Interest::READABLE)),
         }
     }
+
+    /// Ready when there is something to be read, or nothing more can come.
+    pub(super) fn poll_comes(&self, context: &mut Context<'_>) -> Poll<()> {
+        let ready = match self {
+            Self::Tcp(stream) => stream.poll_read_ready(context),
+            Self::Unix(stream) => stream.poll_read_ready(context),
+            Self::Tls(stream) => match stream.get_ref() {
+                (stream, session) if session.wants_read() => stream.poll_read_ready(context),
+                // What came is deciphered already.
+                _ => return Poll::Ready(()),
+            },
+        };
+        // A read tells the error.
+        ready.map(drop)
+    }
 }
 
 impl AsyncRead for Socket {

@@ -23,12 +23,11 @@ use super::{Handler, Options, Peer, Refusal};
 /// The type of the record with which TLS begins; no method of HTTP's does.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a silence means.
+/// What a silence means. Whoever drives the connection looks after idle ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Silence {
-    Between,
-    /// The same, once nobody new is let in.
-    Last,
+    /// Where the next request begins can't be told.
+    Lost,
     Head,
     Body,
 }
@@ -36,10 +35,10 @@ enum Silence {
 /// The socket as hyper sees it.
 pub(super) struct Guarded<H> {
     socket: Socket,
-    peer: Peer,
-    progress: Rc<Progress>,
+    pub(super) peer: Peer,
+    pub(super) progress: Rc<Progress>,
     options: Rc<Options>,
-    handler: Rc<H>,
+    pub(super) handler: Rc<H>,
     reading: Patience<Silence>,
     writing: Patience<()>,
     /// The body that is waited for, if one is.
@@ -108,6 +107,18 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
+    /// Keeps nothing that only a request needs.
+    pub(super) fn rest(&mut self) {
+        self.reading = Patience::new();
+        self.writing = Patience::new();
+        self.arrival = None;
+    }
+
+    /// Ready when there is something to be read, or nothing more can come.
+    pub(super) fn poll_comes(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_comes(context)
+    }
+
     /// Takes what the caller still sends of a request that was answered already.
     pub(super) async fn linger(mut self) {
         if !self.ended && self.progress.framing.borrow().place() != Place::Between {
@@ -126,10 +137,8 @@ impl<H: Handler> Guarded<H> {
             Place::Lost if self.is_body_at_work() => Some((Silence::Body, self.body_awaited())),
             _ if self.progress.writing.get() => None,
             Place::Head => Some((Silence::Head, self.options.head_timeout)),
-            Place::Between if self.progress.drain.is_closing() => {
-                Some((Silence::Last, self.options.drain_idle))
-            }
-            Place::Between | Place::Lost => Some((Silence::Between, self.options.idle_timeout)),
+            Place::Between if self.progress.is_idle() => None,
+            Place::Between | Place::Lost => Some((Silence::Lost, self.options.idle_timeout)),
         }
     }
 
@@ -184,7 +193,7 @@ impl<H: Handler> Guarded<H> {
         self.ended = true;
         match silence {
             Silence::Body => BodyFault::Silent.into(),
-            Silence::Between | Silence::Last | Silence::Head => {
+            Silence::Lost | Silence::Head => {
                 io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")
             }
         }
@@ -260,12 +269,6 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             return Poll::Pending;
         };
         ready!(self.reading.poll_lost(silence, limit, context));
-        if silence == Silence::Last {
-            // As if the caller had ended it: hyper says goodbye, in TLS too.
-            self.ended = true;
-            self.progress.registration.release();
-            return Poll::Ready(Ok(()));
-        }
         Poll::Ready(Err(self.lost(silence)))
     }
 }
@@ -310,13 +313,14 @@ impl<H: Handler> AsyncWrite for Guarded<H> {
         let flushed = Pin::new(&mut self.socket).poll_flush(context);
         let flushed = self.in_time(flushed, context);
         // hyper flushes when its own buffer is empty.
-        if flushed.is_ready() && !self.progress.answering.get() && self.progress.writing.replace(false) {
-            self.progress.flushed.set(true);
+        if flushed.is_ready() && !self.progress.answering.get() {
+            self.progress.writing.set(false);
         }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.ending.set(true);
         let ended = Pin::new(&mut self.socket).poll_shutdown(context);
         self.in_time(ended, context)
     }

@@ -1,5 +1,7 @@
 //! How connections are treated, whatever answers on them.
 
+mod parked;
+
 use std::io;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;

@@ -54,3 +54,24 @@ async fn half_heads_and_idle_connections_take_no_more_than_is_said() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_takes_little_once_it_was_served() {
+    const IDLE: usize = 2_000;
+    const OF_EACH: u64 = 8 * 1024;
+    let place = Place::new();
+    place.configure("", "");
+    let process = place.serve().await;
+    let authority = process.authority().await;
+    served(&authority).await;
+    let before = resident(&process);
+    let mut connections = Vec::new();
+    for _ in 0..IDLE {
+        let mut stream = TcpStream::connect(&authority).await.expect("connected");
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+        stream.read_exact(&mut [0; 12]).await.expect("an answer");
+        connections.push(stream);
+    }
+    let taken = resident(&process).saturating_sub(before);
+    assert!(taken <= IDLE as u64 * OF_EACH, "{} bytes each", taken / IDLE as u64);
+}

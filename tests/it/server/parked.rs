@@ -178,20 +178,22 @@ async fn parked_connections_end_with_the_server_and_what_comes_before_that_is_la
         streams.push(connected(&server).await);
     }
     parked(&server, streams.len()).await;
-    let drained = tokio::spawn(server.drain());
-    until(|| "nobody is let in", async || TcpStream::connect(&address).await.is_err()).await;
-    // The worker may hear of it a moment later.
-    let mut late = false;
-    while !late {
-        let mut stream = streams.pop().expect("one that is late");
-        stream.write_all(get("/late").as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        timeout(LOST, stream.read_to_string(&mut answer)).await.expect("an end").expect("an answer");
-        late = answer.ends_with("/LATE");
-        assert!(late || answer.ends_with("/late"), "{answer}");
-    }
-    for mut stream in streams {
-        ended(&mut stream).await;
-    }
-    assert_eq!(drained.await.expect("drained").cut_off, 0);
+    let callers = async {
+        until(|| "nobody is let in", async || TcpStream::connect(&address).await.is_err()).await;
+        // The worker may hear of it a moment later.
+        let mut late = false;
+        while !late {
+            let mut stream = streams.pop().expect("one that is late");
+            stream.write_all(get("/late").as_bytes()).await.expect("sent");
+            let mut answer = String::new();
+            timeout(LOST, stream.read_to_string(&mut answer)).await.expect("an end").expect("an answer");
+            late = answer.ends_with("/LATE");
+            assert!(late || answer.ends_with("/late"), "{answer}");
+        }
+        for mut stream in streams {
+            ended(&mut stream).await;
+        }
+    };
+    let (drained, ()) = tokio::join!(server.drain(), callers);
+    assert_eq!(drained.cut_off, 0);
 }

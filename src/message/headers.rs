@@ -2,6 +2,8 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::noted::Noted;
+
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
@@ -11,11 +13,11 @@ const MAX_REQUEST_ID: usize = 64;
 /// Gives `field` each header that goes to WeChat: the caller's own without those that end here.
 ///
 /// `Host` and framing (`Content-Length`) are left to whoever sends them.
-pub fn request(headers: &HeaderMap, mut field: impl FnMut(&HeaderName, &HeaderValue)) {
-    if takes_gzip(headers) {
+pub fn request(headers: &HeaderMap, noted: &Noted<'_>, mut field: impl FnMut(&HeaderName, &HeaderValue)) {
+    if noted.accept_encoding && takes_gzip(headers) {
         field(&header::ACCEPT_ENCODING, &GZIP);
     }
-    let named = named_in_connection(headers);
+    let named = if noted.connection { named_in_connection(headers) } else { Vec::new() };
     for (name, value) in headers {
         if !never_sent(name.as_str()) && !is_named(&named, name) {
             field(name, value);
@@ -24,10 +26,10 @@ pub fn request(headers: &HeaderMap, mut field: impl FnMut(&HeaderName, &HeaderVa
 }
 
 /// How many bytes [`request`] gives at most, with what separates them.
-pub fn most_sent(headers: &HeaderMap) -> usize {
+pub fn most_sent(headers: &HeaderMap, noted: &Noted<'_>) -> usize {
     const SEPARATORS: usize = 4;
-    let gzip = header::ACCEPT_ENCODING.as_str().len() + GZIP.len() + SEPARATORS;
-    headers.iter().fold(gzip, |sum, (name, value)| sum + name.as_str().len() + value.len() + SEPARATORS)
+    let gzip = header::ACCEPT_ENCODING.as_str().len() + GZIP.len();
+    noted.bytes + gzip + (headers.len() + 1) * SEPARATORS
 }
 
 /// Takes out of WeChat's answer what only wxgate says: callers know its own answers by it.
@@ -136,7 +138,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 mod tests {
     use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{request, request_id, response};
+    use super::{Noted, request, request_id, response};
 
     fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         lines
@@ -157,7 +159,7 @@ mod tests {
 
     fn sent(headers: HeaderMap) -> Vec<(String, String)> {
         let mut sent = Vec::new();
-        request(&headers, |name, value| {
+        request(&headers, &Noted::of(&headers), |name, value| {
             sent.push((name.to_string(), value.to_str().expect("ASCII").to_owned()));
         });
         sent

@@ -28,6 +28,16 @@ pub struct Noted<'r> {
     pub request_id: bool,
     /// `traceparent`.
     pub traceparent: bool,
+    /// `Accept-Encoding`.
+    pub accept_encoding: bool,
+    /// `Connection`.
+    pub connection: bool,
+    /// `Content-Length`.
+    pub length: Option<&'r HeaderValue>,
+    /// `Transfer-Encoding`.
+    pub coded: bool,
+    /// How many bytes all names and values have.
+    pub bytes: usize,
 }
 
 impl<'r> Noted<'r> {
@@ -35,6 +45,7 @@ impl<'r> Noted<'r> {
     pub fn of(headers: &'r HeaderMap) -> Self {
         let mut noted = Self::default();
         for (name, value) in headers {
+            noted.bytes += name.as_str().len() + value.len();
             match name.as_str() {
                 "host" if noted.host.is_some() => noted.several_hosts = true,
                 "host" => noted.host = Some(value),
@@ -46,6 +57,10 @@ impl<'r> Noted<'r> {
                 "x-wxgate-explain" => noted.explain = true,
                 "x-request-id" => noted.request_id = true,
                 "traceparent" => noted.traceparent = true,
+                "accept-encoding" => noted.accept_encoding = true,
+                "connection" => noted.connection = true,
+                "content-length" => noted.length = Some(value),
+                "transfer-encoding" => noted.coded = true,
                 _ => {}
             }
         }

@@ -36,7 +36,7 @@ impl Observed {
 /// Before the body is collected: refuses what is faster than a rate, and what WeChat itself refuses
 /// for its limits.
 pub(crate) fn admit(plan: &Plan<'_>, slow: &Slow, observed: &mut Observed) -> Result<(), Error> {
-    for one in plan.limits.rates(plan.account.app.index, &plan.parts.method, plan.target.path) {
+    for one in plan.limits.rates(plan.account.app.index, &plan.head.parts.method, plan.target.path) {
         if let Err(refusal) = one.limit.check_rate() {
             settle(&one.limit, refusal, observed)?;
         }
@@ -47,7 +47,7 @@ pub(crate) fn admit(plan: &Plan<'_>, slow: &Slow, observed: &mut Observed) -> Re
 /// After the body is collected: spends one request of each budget, or of none.
 pub(crate) async fn spend(plan: &Plan<'_>, observed: &mut Observed) -> Result<(), Error> {
     let (mut wait, mut spent) = (Wait::default(), Vec::new());
-    for one in plan.limits.budgets(plan.account.app.index, &plan.parts.method, plan.target.path) {
+    for one in plan.limits.budgets(plan.account.app.index, &plan.head.parts.method, plan.target.path) {
         match one.limit.take(one.own.as_ref(), &mut wait).await {
             Ok(taken) => spent.extend(taken),
             Err(refusal) => {

@@ -218,9 +218,9 @@ impl Worker {
         body: Incoming,
         report: &mut Report,
     ) -> Result<Response, Error> {
-        let Plan { parts, ref target, account, .. } = *plan;
+        let Plan { head, ref target, account, .. } = *plan;
         let options = &snapshot.options;
-        let sending = Sending::prepare(parts, start, body, options, &self.memory).await?;
+        let sending = Sending::prepare(head, start, body, options, &self.memory).await?;
         report.bytes_in = sending.length();
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::Body as _;
@@ -16,9 +15,11 @@ use super::body::Source;
 use super::memory::Memory;
 use super::outgoing::{CallerBroke, Outgoing};
 use crate::message::headers;
+use crate::message::noted::Noted;
 use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
+use crate::pipeline::plan::Head;
 use crate::upstream::{Answer, Need, Patience, Pool, Progress, Ready, SendError};
 use crate::wechat::catalogue::Endpoint;
 
@@ -35,6 +36,8 @@ pub(crate) struct Sending<'r> {
     /// As the caller sent it: the headers for WeChat are made of them for each attempt, since
     /// nearly all need just one.
     parts: &'r Parts,
+    /// Of its headers.
+    noted: &'r Noted<'r>,
     has_length: bool,
     body: Source,
     progress: Rc<Progress>,
@@ -46,19 +49,20 @@ pub(crate) struct Sending<'r> {
 impl<'r> Sending<'r> {
     /// Prepares a caller's request; `start` stands for what was read of its body.
     pub(crate) async fn prepare(
-        parts: &'r Parts,
+        head: &'r Head<'r>,
         start: Option<BodyStart>,
         body: Incoming,
         options: &Options,
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
-        let declared = declared_length(parts, &body);
+        let Head { parts, noted, .. } = head;
+        let declared = declared_length(noted, &body);
         let body = Source::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
         let progress = Progress::new(body.is_at_hand());
         let request_timeout = options.request_timeout;
-        Ok(Self { parts, has_length, body, progress, request_timeout, again: false })
+        Ok(Self { parts, noted, has_length, body, progress, request_timeout, again: false })
     }
 
     /// Whether the same bytes can be sent again.
@@ -97,9 +101,9 @@ impl<'r> Sending<'r> {
         let body = self.body.outgoing(&self.progress);
         let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
         let headers = &self.parts.headers;
-        let head = ready.begin(&self.parts.method, target, headers::most_sent(headers));
+        let head = ready.begin(&self.parts.method, target, headers::most_sent(headers, self.noted));
         let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
-        headers::request(headers, |name, value| head.field(name, value));
+        headers::request(headers, self.noted, |name, value| head.field(name, value));
         head.end(self.has_length.then(|| self.length()));
         self.progress.restart(self.body.is_at_hand());
         self.again = true;
@@ -119,9 +123,9 @@ impl<'r> Sending<'r> {
 
 /// The body's length, where the caller gave one. A chunked request has none, and one without either
 /// has no body.
-fn declared_length(parts: &Parts, body: &Incoming) -> Option<u64> {
-    let length = parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    if parts.headers.contains_key(TRANSFER_ENCODING) {
+fn declared_length(noted: &Noted<'_>, body: &Incoming) -> Option<u64> {
+    let length = noted.length?.to_str().ok()?.parse().ok();
+    if noted.coded {
         return None;
     }
     length.or_else(|| body.size_hint().exact())

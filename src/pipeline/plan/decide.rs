@@ -32,7 +32,7 @@ use crate::server::Peer;
 
 /// What is to be done with a request.
 pub(crate) struct Plan<'p> {
-    pub(crate) parts: &'p Parts,
+    pub(crate) head: &'p Head<'p>,
     pub(crate) target: Target<'p>,
     /// None is anonymous.
     pub(crate) caller: Option<Authenticated<'p>>,
@@ -290,7 +290,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         account: &'p Account<'p>,
         identity: &mut Identity,
     ) -> Result<Plan<'p>, Error> {
-        let Opening { facts, parts, .. } = *self.opening;
+        let Opening { facts, head, .. } = *self.opening;
         let target = match self.purpose {
             Purpose::Call => self.target.at(account.app.kind.family()),
             Purpose::TokenCall(..) | Purpose::Lease => self.target,
@@ -308,7 +308,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         };
         identity.reached(Step::Body);
         let limits = facts.directory.limits(self.caller.map(|caller| caller.who));
-        Ok(Plan { parts, target, caller: self.caller, account, limits, then })
+        Ok(Plan { head, target, caller: self.caller, account, limits, then })
     }
 
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {

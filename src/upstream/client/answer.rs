@@ -118,7 +118,8 @@ impl<B: Payload> Answer<B> {
 /// A request that has an answer, until all of that has come.
 pub(super) struct Exchange<B> {
     connection: Box<Connection>,
-    upload: Upload<B>,
+    /// What is left of the request, if anything is: few answers come before all of that was sent.
+    upload: Option<Box<Upload<B>>>,
     body: Body,
     goes_on: bool,
     pool: Rc<Pool>,
@@ -132,6 +133,7 @@ impl<B: Payload> Exchange<B> {
         goes_on: bool,
         pool: Rc<Pool>,
     ) -> Self {
+        let upload = (!upload.is_done(&connection)).then(|| Box::new(upload));
         Self { connection, upload, body, goes_on, pool }
     }
 
@@ -144,10 +146,11 @@ impl<B: Payload> Exchange<B> {
                 Piece::End => return Poll::Ready(Ok(None)),
                 Piece::Awaited => {}
             }
-            if !self.upload.is_done(&self.connection)
-                && let Poll::Ready(Err(failure)) = self.upload.poll(&mut self.connection, context)
+            if let Some(upload) = &mut self.upload
+                && let Poll::Ready(sent) = upload.poll(&mut self.connection, context)
             {
-                return Poll::Ready(Err(failure));
+                sent?;
+                self.upload = None;
             }
             match ready!(self.connection.poll_read(context, true)) {
                 Ok(0) => self.body.close()?,
@@ -160,7 +163,7 @@ impl<B: Payload> Exchange<B> {
     /// Gives the connection back, if another request can follow on it.
     fn finish(self) {
         let Self { connection, upload, body, goes_on, pool } = self;
-        if goes_on && body.goes_on() && upload.is_done(&connection) {
+        if goes_on && body.goes_on() && upload.is_none() {
             pool.park(connection);
         }
     }

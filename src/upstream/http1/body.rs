@@ -13,7 +13,8 @@ pub struct Body(Rest);
 #[derive(Debug)]
 enum Rest {
     Length(u64),
-    Chunks(Chunks),
+    /// Boxed, since few bodies come in chunks.
+    Chunks(Box<Chunks>),
     UntilClose,
 }
 
@@ -36,7 +37,7 @@ impl Body {
     pub(super) fn framed(framing: Framing) -> Self {
         Self(match framing {
             Framing::Length(length) => Rest::Length(length),
-            Framing::Chunked => Rest::Chunks(Chunks::default()),
+            Framing::Chunked => Rest::Chunks(Box::default()),
             Framing::UntilClose => Rest::UntilClose,
         })
     }

@@ -64,7 +64,7 @@ impl HeadReader {
             let Some(lines) = parsed else { break };
             self.seen = 0;
             let bytes = input.split_to(lines.length).freeze();
-            self.goes_on &= is_strict(&bytes);
+            self.goes_on &= lines.are_strict || is_strict(&bytes);
             let mut head = Head::of(&lines, bytes, self.to_head)?;
             self.goes_on &= head.goes_on;
             head.goes_on = self.goes_on;
@@ -89,6 +89,8 @@ struct Lines<'f> {
     status: StatusCode,
     is_http_10: bool,
     length: usize,
+    /// All of them surely end as RFC 9112 says.
+    are_strict: bool,
     fields: &'f [Field],
 }
 
@@ -127,11 +129,19 @@ impl<'f> Lines<'f> {
         let begin = input.as_ptr().addr();
         // No head is longer than 16 KiB.
         let place = |part: &[u8]| ((part.as_ptr().addr() - begin) as u16, part.len() as u16);
+        let ends_line = |part: &[u8]| {
+            let end = part.as_ptr().addr().wrapping_sub(begin).wrapping_add(part.len());
+            input.get(end..end.wrapping_add(2)) == Some(b"\r\n")
+        };
+        let reason = response.reason.unwrap_or_default();
+        let mut are_strict = input.starts_with(b"HTTP") && ends_line(reason.as_bytes());
         for (field, header) in fields.iter_mut().zip(&*response.headers) {
             *field = Field { name: place(header.name.as_bytes()), value: place(header.value) };
+            are_strict &= ends_line(header.value);
         }
+        are_strict &= input.get(..length).is_some_and(|head| head.ends_with(b"\r\n\r\n"));
         let fields = &fields[..response.headers.len()];
-        Ok(Some(Self { status, is_http_10: version == 0, length, fields }))
+        Ok(Some(Self { status, is_http_10: version == 0, length, are_strict, fields }))
     }
 }
 
@@ -189,10 +199,8 @@ impl Head {
 /// Whether a head begins with its first line, and all of them end as RFC 9112 says. Others refuse an
 /// empty line before it, and lines that a line feed alone ends.
 fn is_strict(head: &[u8]) -> bool {
-    // Each pair is looked at, whatever the others are: so the compiler can compare many at once.
-    let pairs = head.iter().zip(head.iter().skip(1));
-    let bare = pairs.fold(false, |bare, (before, byte)| bare | ((*byte == b'\n') & (*before != b'\r')));
-    !bare && head.first().is_some_and(u8::is_ascii_uppercase)
+    let bare = |at: usize| at == 0 || head[at - 1] != b'\r';
+    head.starts_with(b"HTTP") && !memchr::memchr_iter(b'\n', head).any(bare)
 }
 
 /// The name of a field. Those that WeChat's responses have, as it spells them, cost one comparison.

@@ -40,6 +40,9 @@ static ERRCODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("errcod
 /// Of a key that stands twice the last counts, as for every JSON parser in use. Keys are compared
 /// as bytes: an `errcode` spelled with escapes isn't seen.
 pub fn scan(body: &[u8]) -> Scan {
+    if let Some(usual) = usual(body) {
+        return usual;
+    }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut cursor = Cursor { rest: body };
     // Long answers without a code are done with by one search; most of those with one begin with it.
@@ -49,6 +52,24 @@ pub fn scan(body: &[u8]) -> Scan {
     }
     let (own, nested) = cursor.object(Level::Top);
     if own.errcode.is_some() { own } else { nested }
+}
+
+/// What an answer says that begins as nearly all do, `{"errcode":0,"errmsg":`, and has the word
+/// nowhere else: then no other key of it matters.
+fn usual(body: &[u8]) -> Option<Scan> {
+    let mut rest = body.strip_prefix(b"{\"errcode\":")?;
+    let mut code = 0;
+    let mut digits = 0;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        code = code * 10 + i64::from(digit - b'0');
+        digits += 1;
+        rest = behind;
+        if digits > 9 {
+            return None;
+        }
+    }
+    let text = rest.strip_prefix(b",\"errmsg\":\"").filter(|_| digits > 0)?;
+    ERRCODE.find(text).is_none().then_some(Scan { errcode: Some(code), errmsg: true })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

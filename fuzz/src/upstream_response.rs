@@ -122,7 +122,7 @@ fn write(bytes: &[u8], to_head: bool) {
     for (name, value) in &fields {
         head.field(name, value);
     }
-    let length = (bytes.len() % 2 == 0).then_some(bytes.len() as u64);
+    let length = bytes.len().is_multiple_of(2).then_some(bytes.len() as u64);
     head.end(length);
 
     let out = out.strip_prefix(b"before").expect("nothing before it is touched");

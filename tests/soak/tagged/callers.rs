@@ -92,6 +92,7 @@ pub async fn ask(authority: &str, count: u64, seed: u64, upstream: &Upstream, wr
     all
 }
 
+#[expect(clippy::disallowed_methods, reason = "it ends with its sender")]
 async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>, String> {
     let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;

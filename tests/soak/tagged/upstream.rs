@@ -49,6 +49,7 @@ struct Head {
 }
 
 impl Upstream {
+    #[expect(clippy::disallowed_methods, reason = "they end with the test")]
     pub async fn start(seed: u64, wrong: Wrong) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let authority = listener.local_addr().expect("an address").to_string();

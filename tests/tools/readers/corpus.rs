@@ -70,7 +70,7 @@ pub(super) fn well_formed() -> Vec<Case> {
     }
     all.extend(cases([
         "HTTP/1.1 200 OK\r\ntransfer-encoding:CHUNKED\r\nConnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: \tchunked \r\nTrailer: X\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding:   chunked \r\nTrailer: X\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n",
     ]));
     for head in [
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",

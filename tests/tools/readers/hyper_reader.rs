@@ -22,6 +22,7 @@ pub(super) fn read(cases: &[Case]) -> Vec<Reading> {
     cases.iter().map(|case| runtime.block_on(read_one(case)).unwrap_or_else(Reading::refused)).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "they end with their runtime")]
 async fn read_one(case: &Case) -> Result<Reading, hyper::Error> {
     let (here, mut there) = tokio::io::duplex(case.bytes.len() + 4096);
     let (mut sender, connection) = http1::handshake(TokioIo::new(here)).await?;

@@ -5,6 +5,7 @@
 //! whose response one of them refuses.
 //!
 //! `READERS_CASES=1000000 READERS_SEED=7 tests/run readers::` looks further.
+#![expect(clippy::print_stdout, reason = "a test that says what it saw")]
 
 mod corpus;
 mod generated;

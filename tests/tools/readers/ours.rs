@@ -6,7 +6,7 @@ use wxgate::upstream::http1::{Fault, Head, HeadReader, Piece};
 use super::{Case, Reading, Response};
 
 /// As many splits of a long response are tried; of others, all.
-const MOST_SPLITS: usize = 2000;
+const MOST_SPLITS: usize = 500;
 
 pub(super) fn read(case: &Case) -> Reading {
     let whole = read_pieces(case.to_head, [&case.bytes[..]]);

@@ -23,7 +23,7 @@ use super::permit;
 use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
 use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
-use crate::message::body::Body;
+use crate::message::body::{Body, ObservedBody};
 use crate::observe::access_log::AccessLog;
 use crate::observe::names::ANONYMOUS;
 use crate::observe::trace::Tracer;
@@ -109,7 +109,16 @@ impl Worker {
             // Boxed, since it is rare.
             Box::pin(held).await;
         }
-        report.deliver(decided, &parts.headers, snapshot.options.error_status)
+        let mut response = report.deliver(decided, &parts.headers, snapshot.options.error_status);
+        *response.body_mut() = match std::mem::take(response.body_mut()) {
+            // The report follows it to its end.
+            Body::Stream(stream) => Body::stream(ObservedBody::new(stream, report)),
+            whole @ (Body::Empty | Body::Full(_)) => {
+                report.sends(&whole);
+                whole
+            }
+        };
+        response
     }
 
     /// Runs a request through the pipeline: plan, permit, act. Returns the response or the error;

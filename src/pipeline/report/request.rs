@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
 use super::trouble::{Ended, kind_of};
-use crate::message::body::{Body, Broken, ObservedBody, Observer};
+use crate::message::body::{Body, Broken, Observer};
 use crate::message::headers;
 use crate::message::traceparent::Traceparent;
 use crate::observe::access_log::{Entry, Shard};
@@ -239,7 +239,7 @@ impl Report {
     /// The answer to the caller whose request had `headers`, with those that the proxy adds; what
     /// it turned out to be is noted.
     pub(crate) fn deliver(
-        mut self,
+        &mut self,
         decided: Result<Response, Error>,
         headers: &HeaderMap,
         configured: ErrorStatus,
@@ -279,16 +279,12 @@ impl Report {
         if self.explains {
             self.explain(headers);
         }
-        match std::mem::take(response.body_mut()) {
-            Body::Stream(stream) => {
-                *response.body_mut() = Body::stream(ObservedBody::new(stream, self));
-            }
-            whole @ (Body::Empty | Body::Full(_)) => {
-                self.bytes_out = http_body::Body::size_hint(&whole).lower();
-                *response.body_mut() = whole;
-            }
-        }
         response
+    }
+
+    /// The answer goes out with this body, which is in memory.
+    pub(crate) fn sends(&mut self, body: &Body) {
+        self.bytes_out = http_body::Body::size_hint(body).lower();
     }
 
     fn went_to_wechat(&self) -> bool {

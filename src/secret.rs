@@ -5,8 +5,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::message::percent;
+use self::encoded::{encoded, is_unreserved};
 
+pub(crate) mod encoded;
 pub mod file;
 pub mod mask;
 
@@ -25,7 +26,7 @@ impl Secret {
     /// and leave a copy behind.
     pub fn new(plain: impl Into<String>) -> Self {
         let plain = Zeroizing::new(plain.into());
-        let unreserved = percent::is_unreserved(&plain);
+        let unreserved = is_unreserved(&plain);
         Self { plain, unreserved }
     }
 
@@ -38,7 +39,7 @@ impl Secret {
     pub fn expose_encoded(&self) -> Cow<'_, str> {
         match self.unreserved {
             true => Cow::Borrowed(&*self.plain),
-            false => percent::encoded(&self.plain),
+            false => encoded(&self.plain),
         }
     }
 

@@ -8,7 +8,8 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::credential::{CredentialParam, secrets_in};
-use super::percent::{Decoded, decode_bytes as decode, encoded};
+use super::percent::{Decoded, decode_bytes as decode};
+use crate::secret::encoded::encoded;
 
 /// How much of a form is searched: a field that begins later stays as it is.
 const LOOKED_THROUGH: usize = 64 * 1024;

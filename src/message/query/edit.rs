@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::parameter::{parameters, split};
 use crate::message::credential::{CredentialParam, SECRETS, secrets_in};
-use crate::message::percent::{Decoded, encoded};
+use crate::message::percent::Decoded;
+use crate::secret::encoded::encoded;
 
 /// `path?query` with `inject` at the end, whose value is encoded; for a query that holds no token.
 pub fn append(path: &str, query: Option<&str>, inject: Option<(CredentialParam, &str)>) -> Bytes {

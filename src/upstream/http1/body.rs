@@ -1,10 +1,11 @@
 //! The body of a response, piece by piece.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::chunks::Chunks;
 use super::fault::Fault;
 use super::framing::Framing;
+use super::piece::{Piece, take};
 
 /// Reads the body of one response.
 #[derive(Debug)]
@@ -16,17 +17,6 @@ enum Rest {
     /// Boxed, since few bodies come in chunks.
     Chunks(Box<Chunks>),
     UntilClose,
-}
-
-/// What comes next of a body.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// These bytes, at least one.
-    Data(Bytes),
-    /// Nothing yet: more must come from the connection.
-    Awaited,
-    /// Nothing more: it has ended.
-    End,
 }
 
 impl Body {
@@ -92,11 +82,4 @@ impl Body {
             Rest::UntilClose => None,
         }
     }
-}
-
-/// As much of `left` bytes as has come.
-pub(super) fn take(left: &mut u64, input: &mut BytesMut) -> Bytes {
-    let length = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-    *left -= length as u64;
-    input.split_to(length).freeze()
 }

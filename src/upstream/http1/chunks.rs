@@ -3,8 +3,8 @@
 use bytes::{Buf as _, BytesMut};
 use http::{HeaderName, HeaderValue};
 
-use super::body::{Piece, take};
 use super::fault::Fault;
+use super::piece::{Piece, take};
 
 /// The longest line of a chunk's size, or of the trailers.
 const LONGEST_LINE: usize = 4 * 1024;

@@ -8,7 +8,7 @@
 //! | `request` | the head of a request |
 //! | `head` | the head of a response, and those before it (1xx) |
 //! | `framing` | where the body ends |
-//! | `body`, `chunks` | the body, piece by piece |
+//! | `body`, `chunks`, `piece` | the body, piece by piece |
 //! | `fault` | what can be wrong with a response |
 
 mod body;
@@ -16,11 +16,13 @@ mod chunks;
 mod fault;
 mod framing;
 mod head;
+mod piece;
 mod request;
 
-pub use self::body::{Body, Piece};
+pub use self::body::Body;
 pub use self::fault::Fault;
 pub use self::head::{Head, HeadReader, LONGEST_HEAD};
+pub use self::piece::Piece;
 pub use self::request::{BadTarget, RequestHead};
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ pub(super) struct Connection {
     flushed: bool,
     /// A byte of the request was handed to the kernel, or to TLS.
     pub(super) written: bool,
+    /// More of them were since this was last looked at.
+    pub(super) moved: bool,
     /// A byte of the response has come.
     pub(super) read: bool,
     /// The other side reads no further. Whoever answers before it has the whole request, and
@@ -118,6 +120,7 @@ impl Connection {
             sent: 0,
             flushed: true,
             written: false,
+            moved: false,
             read: false,
             peer_closed: false,
             host,
@@ -185,6 +188,7 @@ impl Connection {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     self.written = true;
+                    self.moved = true;
                     if in_output {
                         self.sent += count;
                     } else {

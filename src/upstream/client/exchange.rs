@@ -120,6 +120,9 @@ impl<B: Payload> Sending<B> {
             }
             // The first poll has hardly taken any time.
             let now = if std::mem::replace(&mut self.begun, true) { Instant::now() } else { began };
+            if std::mem::take(&mut self.connection.moved) {
+                patience.moved(now);
+            }
             let limit = patience.limit(body_timeout);
             poll_limit(&mut self.connection.timer, context, now, limit)
                 .map(|error| Err(Interrupted::Limit(error)))

@@ -88,6 +88,13 @@ impl Patience {
         self.waited.set(self.waited.get() + now.duration_since(since));
     }
 
+    /// Bytes of the request moved: of a body that comes piece by piece no silence begins before.
+    pub(super) fn moved(&self, now: Instant) {
+        if !self.progress.done.get() {
+            self.progress.moved.set(now);
+        }
+    }
+
     /// When to give up this attempt, as things stand, and what that would mean. What WeChat has in
     /// hand it carries out: giving it up for the time that went before would have the caller do it
     /// twice.

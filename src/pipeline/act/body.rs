@@ -105,11 +105,6 @@ impl Source {
         !matches!(self, Self::Passing(..))
     }
 
-    /// Whether the body goes out with the head, rather than piece by piece.
-    pub(super) fn is_at_hand(&self) -> bool {
-        matches!(self, Self::Empty | Self::Full { .. })
-    }
-
     /// Its bytes.
     pub(super) fn length(&self) -> u64 {
         match self {

@@ -81,7 +81,7 @@ impl http_body::Body for Outgoing {
                 };
                 data.truncate(LONGEST_PIECE);
                 *sent += data.len() as u64;
-                progress.moved(*sent == kept.length());
+                progress.moved();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Self::Passing { rest, left, progress } => {
@@ -95,7 +95,7 @@ impl http_body::Body for Outgoing {
                 let piece = rest.first.len().min(LONGEST_PIECE);
                 let data = rest.first.split_to(piece);
                 *left = left.saturating_sub(data.len() as u64);
-                progress.moved(*left == 0);
+                progress.moved();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Self::Spooled { file, length, sent, reading, progress } => {
@@ -110,7 +110,7 @@ impl http_body::Body for Outgoing {
                 *reading = None;
                 let data = read.map_err(io::Error::other).flatten()?;
                 *sent += data.len() as u64;
-                progress.moved(sent == length);
+                progress.moved();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
         }

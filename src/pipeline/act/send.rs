@@ -60,7 +60,7 @@ impl<'r> Sending<'r> {
         let body = Source::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
-        let progress = Progress::new(body.is_at_hand());
+        let progress = Progress::new();
         let request_timeout = options.request_timeout;
         Ok(Self { parts, noted, has_length, body, progress, request_timeout, again: false })
     }
@@ -105,7 +105,7 @@ impl<'r> Sending<'r> {
         let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
         headers::request(headers, self.noted, |name, value| head.field(name, value));
         head.end(self.has_length.then(|| self.length()));
-        self.progress.restart(self.body.is_at_hand());
+        self.progress.restart();
         self.again = true;
         ready.send(body, patience).await.map_err(Attempted::Failed)
     }

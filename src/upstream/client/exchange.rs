@@ -123,7 +123,8 @@ impl<B: Payload> Sending<B> {
             if std::mem::take(&mut self.connection.moved) {
                 patience.moved(now);
             }
-            let limit = patience.limit(body_timeout);
+            let sent = self.upload.is_done(&self.connection);
+            let limit = patience.limit(body_timeout, sent);
             poll_limit(&mut self.connection.timer, context, now, limit)
                 .map(|error| Err(Interrupted::Limit(error)))
         })

@@ -12,38 +12,34 @@ use super::error::SendError;
 #[derive(Debug)]
 pub struct Progress {
     moved: Cell<Instant>,
-    pub(super) done: Cell<bool>,
     /// Since when its sender is waited for, and for how long it was before.
     awaited_since: Cell<Option<Instant>>,
     awaited: Cell<Duration>,
 }
 
 impl Progress {
-    /// Of a body that is in memory, or still to come.
-    pub fn new(done: bool) -> Rc<Self> {
+    /// Of a body of which nothing has moved.
+    pub fn new() -> Rc<Self> {
         Rc::new(Self {
             moved: Cell::new(Instant::now()),
-            done: Cell::new(done),
             awaited_since: Cell::default(),
             awaited: Cell::default(),
         })
     }
 
-    /// Another attempt takes the body from its beginning; `done` if it is in memory.
-    pub fn restart(&self, done: bool) {
-        self.done.set(done);
+    /// Another attempt takes the body from its beginning.
+    pub fn restart(&self) {
         self.awaited_since.set(None);
         self.awaited.set(Duration::ZERO);
     }
 
-    /// A piece of the body was taken; `last` if it was the end.
-    pub fn moved(&self, last: bool) {
+    /// A piece of the body was taken.
+    pub fn moved(&self) {
         let now = Instant::now();
         if let Some(since) = self.awaited_since.take() {
             self.awaited.set(self.awaited.get() + now.duration_since(since));
         }
         self.moved.set(now);
-        self.done.set(last);
     }
 
     /// More of the body could be sent, and its sender has sent none.
@@ -88,19 +84,17 @@ impl Patience {
         self.waited.set(self.waited.get() + now.duration_since(since));
     }
 
-    /// Bytes of the request moved: of a body that comes piece by piece no silence begins before.
+    /// Bytes of the request were sent: no silence began before.
     pub(super) fn moved(&self, now: Instant) {
-        if !self.progress.done.get() {
-            self.progress.moved.set(now);
-        }
+        self.progress.moved.set(now);
     }
 
-    /// When to give up this attempt, as things stand, and what that would mean. What WeChat has in
-    /// hand it carries out: giving it up for the time that went before would have the caller do it
-    /// twice.
-    pub(super) fn limit(&self, body_timeout: Duration) -> (Instant, SendError) {
+    /// When to give up this attempt, of which the whole request was `sent` or not, and what that
+    /// would mean. What WeChat has in hand it carries out: giving it up for the time that went
+    /// before would have the caller do it twice.
+    pub(super) fn limit(&self, body_timeout: Duration, sent: bool) -> (Instant, SendError) {
         let moved = self.progress.moved.get();
-        if self.progress.done.get() {
+        if sent {
             (moved + self.response_timeout, SendError::Timeout(self.response_timeout))
         } else {
             (moved + body_timeout, SendError::Stalled(body_timeout))

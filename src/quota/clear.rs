@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::clears::Clears;
-use super::shared::{Shared, Watched};
+use super::shared::Shared;
 use super::usage::figures::Known;
+use super::watched::Watched;
 use super::{App, Question, Quota};
 
 /// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
@@ -99,7 +100,7 @@ impl Quota {
 
 impl Shared {
     pub(super) fn app(&self, name: &str) -> Option<App> {
-        self.watched.lock().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
+        self.watched.lock().named(name).map(|watched| watched.app.clone())
     }
 
     /// What was counted by all replicas.

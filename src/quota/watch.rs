@@ -12,11 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::counts::ledger::Key;
-use super::shared::{Shared, Watched};
+use super::shared::Shared;
 use super::usage::figures::{Answer, Called, Figures, Known, Notes, judge};
 use super::usage::pace::Pace;
 use super::usage::standing::Standing;
 use super::usage::warning::{Blame, Noted};
+use super::watched::Watched;
 use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};

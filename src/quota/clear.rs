@@ -104,7 +104,7 @@ impl Shared {
     }
 
     /// What was counted by all replicas.
-    pub(super) async fn learn_clears(&self, app: &App) -> Clears {
+    async fn learn_clears(&self, app: &App) -> Clears {
         let note = self.store.note(&clears_key(app)).await.ok().flatten();
         let clears: Option<Clears> = note.and_then(|text| serde_json::from_slice(&text).ok());
         let learn = |watched: &mut Watched| {
@@ -116,11 +116,13 @@ impl Shared {
         self.of(app, learn).or(clears).unwrap_or_default()
     }
 
-    pub(super) async fn learn_all_clears(&self) {
-        let apps: Vec<_> = self.watched.lock().iter().map(|watched| watched.app.clone()).collect();
-        for app in apps {
-            self.learn_clears(&app).await;
-        }
+    pub(super) async fn learn_clears_of(&self, apps: &[App]) {
+        let learn = |watched: &mut Watched, text: Option<&[u8]>| {
+            if let Some(clears) = text.and_then(|text| serde_json::from_slice(text).ok()) {
+                watched.clears = clears;
+            }
+        };
+        self.read_notes_of(apps, clears_key, learn).await;
     }
 
     async fn count_clearing(&self, app: &App, single: bool) {

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::clears::Clears;
-use super::shared::{Shared, Watched};
+use super::shared::Shared;
 use super::usage::figures::Known;
+use super::watched::Watched;
 use super::{App, Question, Quota};
 
 /// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
@@ -99,11 +100,11 @@ impl Quota {
 
 impl Shared {
     pub(super) fn app(&self, name: &str) -> Option<App> {
-        self.watched.lock().iter().map(|watched| &watched.app).find(|app| *app.name == *name).cloned()
+        self.watched.lock().named(name).map(|watched| watched.app.clone())
     }
 
     /// What was counted by all replicas.
-    pub(super) async fn learn_clears(&self, app: &App) -> Clears {
+    async fn learn_clears(&self, app: &App) -> Clears {
         let note = self.store.note(&clears_key(app)).await.ok().flatten();
         let clears: Option<Clears> = note.and_then(|text| serde_json::from_slice(&text).ok());
         let learn = |watched: &mut Watched| {
@@ -115,11 +116,13 @@ impl Shared {
         self.of(app, learn).or(clears).unwrap_or_default()
     }
 
-    pub(super) async fn learn_all_clears(&self) {
-        let apps: Vec<_> = self.watched.lock().iter().map(|watched| watched.app.clone()).collect();
-        for app in apps {
-            self.learn_clears(&app).await;
-        }
+    pub(super) async fn learn_clears_of(&self, apps: &[App]) {
+        let learn = |watched: &mut Watched, text: Option<&[u8]>| {
+            if let Some(clears) = text.and_then(|text| serde_json::from_slice(text).ok()) {
+                watched.clears = clears;
+            }
+        };
+        self.read_notes_of(apps, clears_key, learn).await;
     }
 
     async fn count_clearing(&self, app: &App, single: bool) {

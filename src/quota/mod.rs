@@ -11,7 +11,7 @@
 //! | `usage/`, `watch` | what WeChat says of its quotas, when it is asked, and who is warned |
 //! | `clear`, `clears` | letting WeChat's counters begin anew, and how often that was done |
 //! | `reset` | the same of wxgate's own counters and budgets |
-//! | `app`, `shared` | an app and its questions; what the tasks of a process share |
+//! | `app`, `watched`, `shared` | an app and its questions; what is known of each; what the tasks of a process share |
 //! | `limit/` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
 
@@ -37,6 +37,7 @@ mod reset;
 mod shared;
 mod usage;
 mod watch;
+mod watched;
 
 pub use self::app::{Answering, App, Ask, Question};
 pub use self::clear::{Cleared, Remembered};
@@ -48,7 +49,7 @@ pub use self::usage::warning::{Blame, Warning, WarningKind};
 
 use self::counts::ledger::Ledger;
 use self::counts::tally::Tally;
-use self::shared::{Shared, Watched};
+use self::shared::Shared;
 
 /// Warnings that nobody has taken yet.
 const WARNINGS_KEPT: usize = 256;
@@ -96,16 +97,7 @@ impl Quota {
 
     /// Takes over a reloaded configuration. What is known of apps that stay is kept.
     pub fn configure(&self, apps: Vec<App>) {
-        let mut watched = self.0.watched.lock();
-        let mut former = std::mem::take(&mut *watched);
-        for app in apps {
-            let label = self.0.names.label(&app.name);
-            let known = former.iter().position(|known| known.app.identity == app.identity);
-            watched.push(match known {
-                Some(index) => Watched { app, label, ..former.swap_remove(index) },
-                None => Watched::new(app, label),
-            });
-        }
+        self.0.watched.lock().configure(apps, |name| self.0.names.label(name));
     }
 
     /// The numbers of the names of apps and callers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::counts::history::Range;
 use super::counts::tally::Point;
-use super::shared::Watched;
+use super::watched::Watched;
 use super::{Blame, Quota, WarningKind};
 use crate::observe::clock::Timestamp;
 
@@ -173,9 +173,7 @@ impl Quota {
     pub fn curves(&self, app: Option<&str>, range: Range) -> Option<Curves> {
         let label = match app {
             None => None,
-            Some(name) => {
-                Some(self.0.watched.lock().iter().find(|watched| *watched.app.name == *name)?.label)
-            }
+            Some(name) => Some(self.0.watched.lock().named(name)?.label),
         };
         self.0.take();
         let curve = self.0.ledger.lock().curve(label, range, self.0.clock.now());
@@ -201,13 +199,7 @@ impl Quota {
     /// How many requests of the app this process sent again today with the token of this
     /// generation.
     pub fn replayed(&self, app: &str, generation: u64) -> u64 {
-        let label = self
-            .0
-            .watched
-            .lock()
-            .iter()
-            .find(|watched| *watched.app.name == *app)
-            .map(|watched| watched.label);
+        let label = self.0.watched.lock().named(app).map(|watched| watched.label);
         label.map_or(0, |label| self.0.ledger.lock().replayed(label, generation))
     }
 }

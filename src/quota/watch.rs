@@ -12,11 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::counts::ledger::Key;
-use super::shared::{Shared, Watched};
+use super::shared::Shared;
 use super::usage::figures::{Answer, Called, Figures, Known, Notes, judge};
 use super::usage::pace::Pace;
 use super::usage::standing::Standing;
 use super::usage::warning::{Blame, Noted};
+use super::watched::Watched;
 use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
 use crate::wechat::catalogue::{self, CredentialClass};
@@ -27,6 +28,9 @@ const LOOK: Duration = Duration::from_secs(2);
 const READ_EVERY: u64 = 5;
 /// And those of clearings, of all apps.
 const LEARN_EVERY: u64 = 15;
+/// Apps whose notes are read in one operation of the store, which must not keep others from it for
+/// long.
+const READ_AT_ONCE: usize = 1_000;
 /// Apps that WeChat is asked about at the same time.
 const AT_ONCE: usize = 20;
 /// Questions at once about one app; one of the six a minute is left for what comes.
@@ -49,16 +53,23 @@ pub(super) async fn run(quota: Arc<Shared>) {
     for look in 0_u64.. {
         let now = quota.clock.now();
         if look.is_multiple_of(LEARN_EVERY) {
-            quota.learn_all_clears().await;
+            let apps: Vec<_> = quota.watched.lock().iter().map(|watched| watched.app.clone()).collect();
+            quota.learn_clears_of(&apps).await;
         }
         let calls = quota.calls_by_app(now);
-        let mut asking = JoinSet::new();
-        for (app, calls) in calls {
-            let due = quota.is_due(&app, &calls, now);
-            if due || look.is_multiple_of(READ_EVERY) {
-                let quota = Arc::clone(&quota);
-                asking.spawn(async move { quota.look_after(&app, &calls, due).await });
+        let (due, others): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|(app, calls)| quota.is_due(app, calls, now));
+        if look.is_multiple_of(READ_EVERY) {
+            let apps: Vec<_> = others.iter().map(|(app, _)| app.clone()).collect();
+            quota.learn_notes(&apps).await;
+            for (app, calls) in &others {
+                quota.warn_in_time(app, calls).await;
             }
+        }
+        let mut asking = JoinSet::new();
+        for (app, calls) in due {
+            let quota = Arc::clone(&quota);
+            asking.spawn(async move { quota.look_after(&app, &calls).await });
             while asking.len() >= AT_ONCE {
                 asking.join_next().await;
             }
@@ -85,6 +96,14 @@ fn is_asked_about(kind: AppKind, path: &str) -> bool {
         && endpoint.family == Family::Api
         && !path.starts_with("/sns/")
         && !path.starts_with("/cgi-bin/openapi/")
+}
+
+fn notes_key(app: &App) -> String {
+    format!("quota:{}", app.identity)
+}
+
+fn read_notes(text: Option<&[u8]>) -> Notes {
+    text.and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default()
 }
 
 /// A warning in both languages.
@@ -145,20 +164,45 @@ impl Shared {
         self.of(app, is_due).unwrap_or(false)
     }
 
-    /// Asks what is due, and warns of what holds.
-    async fn look_after(&self, app: &App, calls: &Calls, due: bool) {
-        if due {
-            let chosen = self.change(app, |notes, now| {
-                let chosen: Vec<_> =
-                    notes.due(calls, now).into_iter().take(notes.allowance(now).min(MOST_AT_ONCE)).collect();
-                chosen.iter().for_each(|_| notes.ask(now));
-                chosen
-            });
-            self.ask_about(app, chosen.await.unwrap_or_default()).await;
-        } else {
-            self.change(app, |_, _| ()).await;
-            self.learn_clears(app).await;
+    /// Learns what replicas have noted of these apps' quotas and clearings.
+    async fn learn_notes(&self, apps: &[App]) {
+        let day = self.clock.now().beijing_day();
+        let learn = |watched: &mut Watched, text: Option<&[u8]>| {
+            watched.notes = read_notes(text);
+            watched.notes.turn(day);
+        };
+        self.read_notes_of(apps, notes_key, learn).await;
+        self.learn_clears_of(apps).await;
+    }
+
+    /// Reads what is noted of each app under its `key`. There may be thousands: an operation of the
+    /// store for each would be more than all else that it is asked.
+    pub(super) async fn read_notes_of(
+        &self,
+        apps: &[App],
+        key: fn(&App) -> String,
+        learn: impl Fn(&mut Watched, Option<&[u8]>),
+    ) {
+        for apps in apps.chunks(READ_AT_ONCE) {
+            let keys: Vec<_> = apps.iter().map(key).collect();
+            let Ok(notes) = self.store.notes(&keys).await else { return };
+            for (app, note) in apps.iter().zip(&notes) {
+                if let Ok(note) = note {
+                    self.of(app, |watched| learn(watched, note.as_deref()));
+                }
+            }
         }
+    }
+
+    /// Asks what is due, and warns of what holds.
+    async fn look_after(&self, app: &App, calls: &Calls) {
+        let chosen = self.change(app, |notes, now| {
+            let chosen: Vec<_> =
+                notes.due(calls, now).into_iter().take(notes.allowance(now).min(MOST_AT_ONCE)).collect();
+            chosen.iter().for_each(|_| notes.ask(now));
+            chosen
+        });
+        self.ask_about(app, chosen.await.unwrap_or_default()).await;
         self.warn_in_time(app, calls).await;
     }
 
@@ -341,11 +385,10 @@ impl Shared {
         app: &App,
         change: impl Fn(&mut Notes, Timestamp) -> R,
     ) -> Option<R> {
-        let key = format!("quota:{}", app.identity);
+        let key = notes_key(app);
         for _ in 0..TRIES {
             let present = self.store.note(&key).await.ok()?;
-            let former: Notes =
-                present.as_deref().and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
+            let former = read_notes(present.as_deref());
             let now = self.clock.now();
             let mut notes = former.clone();
             notes.turn(now.beijing_day());
@@ -360,5 +403,62 @@ impl Shared {
             return Some(result);
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::{LEARN_EVERY, LOOK};
+    use crate::observe::clock::Clock;
+    use crate::observe::exposition::{Dialect, Exposition};
+    use crate::quota::{App, Ask, Quota};
+    use crate::store::Store;
+    use crate::wechat::AppKind;
+    use crate::wechat::catalogue;
+
+    /// How often a store was read while `apps` were called and looked after for two minutes.
+    async fn reads(apps: usize) -> f64 {
+        let app = |number: usize| App {
+            name: format!("app{number}").into(),
+            identity: format!("wx{number}").into(),
+            appid: format!("wx{number}").into(),
+            kind: AppKind::MiniProgram,
+        };
+        // After one question of the day WeChat's answer is that no more may be asked.
+        let ask: Ask = Arc::new(|_, _| Box::pin(async { Ok(br#"{"errcode":45009}"#.to_vec()) }));
+        let store = Store::memory();
+        let apps: Vec<_> = (0..apps).map(app).collect();
+        let quota = Quota::start(1, apps.clone(), ask, store.clone(), Clock::simulated());
+        for app in &apps {
+            let endpoint = catalogue::find("/cgi-bin/user/info").id;
+            quota.begin(0, quota.names().label(&app.name), 1, endpoint);
+        }
+        // All are asked about.
+        sleep(Duration::from_secs(60)).await;
+        let before = loads(&store);
+        sleep(LOOK * u32::try_from(4 * LEARN_EVERY).expect("few")).await;
+        let after = loads(&store);
+        quota.stop().await;
+        after - before
+    }
+
+    fn loads(store: &Store) -> f64 {
+        let mut out = Exposition::new(Dialect::of_accept(None));
+        store.expose(&mut out);
+        let text = out.finish();
+        let loads = text.lines().filter(|line| line.contains(r#"operation="load",outcome="ok""#));
+        loads.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_apps_are_read_of_as_often_as_one() {
+        let one = reads(1).await;
+        assert!(one > 0.0);
+        assert_eq!(reads(100).await, one);
     }
 }

@@ -233,6 +233,23 @@ impl Store {
         self.run(Operation::Load, self.get(&note_entry(key))).await
     }
 
+    /// What is noted under each of `keys`, in one operation; an error for what can't be opened, which
+    /// was told.
+    pub async fn notes(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<Result<Option<Vec<u8>>, StoreError>>, StoreError> {
+        let entries: Vec<_> = keys.iter().map(|key| note_entry(key)).collect();
+        let entries: Vec<_> = entries.iter().map(String::as_str).collect();
+        let notes = self.run(Operation::Load, self.0.engine.get(&entries)).await?;
+        for (entry, note) in entries.iter().zip(&notes) {
+            if let Err(error) = note {
+                self.0.damages.tell_unusable(entry, error);
+            }
+        }
+        Ok(notes)
+    }
+
     /// Notes `value` under `key` for as long as `lasts`, if `expected` is there now; whether it
     /// was.
     pub async fn replace_note(

@@ -63,7 +63,7 @@ impl<'a> AppNames<'a> {
 /// Warns of a pattern that matches no known endpoint on these hosts.
 pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, report: &mut Report<'_>) {
     // wxgate's own.
-    if pattern.path == "**" || pattern.path.starts_with("/wxgate/") {
+    if pattern.path() == "**" || pattern.path().starts_with("/wxgate/") {
         return;
     }
     // It may take a look at the whole catalogue, and a thousand callers may have the same rules.
@@ -76,7 +76,7 @@ pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, r
 fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<String> {
     let taken_in = taken_in(pattern);
     let here: Vec<_> = taken_in.iter().copied().filter(|endpoint| hosts.has(endpoint)).collect();
-    let verb = if pattern.path.contains('*') { "takes in" } else { "names" };
+    let verb = if pattern.path().contains('*') { "takes in" } else { "names" };
     if here.is_empty() {
         let text = match (nearest(pattern, hosts), taken_in.first()) {
             (_, Some(elsewhere)) => {
@@ -101,16 +101,16 @@ fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<String> {
         return None;
     }
     let known = here.iter().find_map(|endpoint| endpoint.method).unwrap_or("POST");
-    Some(format!("{verb} what is called by {known}, not {method}, expected \"{known} {}\"", pattern.path))
+    Some(format!("{verb} what is called by {known}, not {method}, expected \"{known} {}\"", pattern.path()))
 }
 
 /// The endpoints whose paths the pattern matches, by whichever method.
 fn taken_in(pattern: &Pattern) -> Vec<&'static Endpoint> {
-    if !pattern.path.contains('*') {
-        let found = [catalogue::find(&pattern.path), catalogue::find_work(&pattern.path)];
+    if !pattern.path().contains('*') {
+        let found = [catalogue::find(pattern.path()), catalogue::find_work(pattern.path())];
         return found.into_iter().filter(|endpoint| endpoint.id != 0).collect();
     }
-    let any = Pattern { method: None, path: pattern.path.clone() };
+    let any = Pattern::new(None, pattern.path().to_owned());
     let matches = |endpoint: &&Endpoint| any.matches(&Method::GET, &catalogue::normalise(endpoint.path));
     listed().filter(matches).collect()
 }
@@ -121,9 +121,9 @@ fn listed() -> impl Iterator<Item = &'static Endpoint> {
 
 /// The pattern that was probably meant.
 fn nearest(pattern: &Pattern, hosts: Hosts) -> Option<String> {
-    let (fixed, rest) = match pattern.path.strip_suffix("/**") {
+    let (fixed, rest) = match pattern.path().strip_suffix("/**") {
         Some(fixed) => (fixed, "/**"),
-        None => (pattern.path.as_str(), ""),
+        None => (pattern.path(), ""),
     };
     let most = 1 + fixed.len() / 12;
     let mut nearest: Option<(usize, String)> = None;
@@ -181,10 +181,10 @@ mod tests {
             (None, "/my/own/service", None),
             (None, "/x/**", None),
         ] {
-            let pattern = Pattern { method, path: path.to_owned() };
+            let pattern = Pattern::new(method, path.to_owned());
             assert_eq!(nearest(&pattern, Hosts::of(Family::Api)).as_deref(), near, "{path}");
         }
-        let work = Pattern { method: None, path: "/cgi-bin/mesage/send".to_owned() };
+        let work = Pattern::new(None, "/cgi-bin/mesage/send".to_owned());
         assert_eq!(nearest(&work, Hosts::of(Family::Work)).as_deref(), Some("/cgi-bin/message/send"));
     }
 }

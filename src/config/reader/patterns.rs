@@ -44,7 +44,7 @@ fn parse(text: &str) -> Result<Pattern, &'static str> {
         None => (None, text),
     };
     if pattern == "**" {
-        return Ok(Pattern { method, path: pattern.to_owned() });
+        return Ok(Pattern::new(method, pattern.to_owned()));
     }
     let Some(path) = pattern.strip_prefix('/') else {
         return Err("has no path that begins with /, expected one like \"/cgi-bin/message/**\"");
@@ -72,7 +72,7 @@ fn parse(text: &str) -> Result<Pattern, &'static str> {
             _ => {}
         }
     }
-    Ok(Pattern { method, path: format!("/{}", path.to_ascii_lowercase()) })
+    Ok(Pattern::new(method, format!("/{}", path.to_ascii_lowercase())))
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn patterns_are_normalised() {
-        let pattern = |text| parse(text).map(|pattern| (pattern.method, pattern.path));
+        let pattern = |text| parse(text).map(|pattern| (pattern.method.clone(), pattern.path().to_owned()));
         assert_eq!(pattern("**"), Ok((None, "**".into())));
         assert_eq!(pattern("POST **"), Ok((Some(Method::POST), "**".into())));
         assert_eq!(pattern("/CGI-bin/Message/**"), Ok((None, "/cgi-bin/message/**".into())));

@@ -366,7 +366,7 @@ fn check_probe(probe: &Item<String>, hosts: Hosts, report: &mut Report<'_>) {
     if !path.starts_with('/') || !plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
         report.error(&probe.place, format!("is no plain path of an endpoint, expected one like \"{PROBE}\""));
     } else {
-        let pattern = Pattern { method: None, path: catalogue::normalise(path).into_owned() };
+        let pattern = Pattern::new(None, catalogue::normalise(path).into_owned());
         endpoints::check(&pattern, hosts, &probe.place, report);
     }
 }

@@ -121,7 +121,7 @@ fn caller(
         raw.allow.required(missing("allow"), report, advice);
     }
     let allow = match raw.allow.item() {
-        None => vec![Pattern { method: None, path: "**".to_owned() }],
+        None => vec![Pattern::new(None, "**".to_owned())],
         Some(list) => {
             if list.value.0.is_empty() {
                 report.error(&list.place, "allows nothing, leave it out to allow every endpoint");

@@ -76,7 +76,7 @@ pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
 }
 
 fn names_exactly(allow: &[Pattern], method: &Method, path: &str) -> bool {
-    allow.iter().any(|rule| rule.path == path && rule.matches(method, path))
+    allow.iter().any(|rule| rule.path() == path && rule.matches(method, path))
 }
 
 /// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.

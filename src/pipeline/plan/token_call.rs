@@ -46,7 +46,7 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     }
     let asked = TokenEndpoint::find(&catalogue::normalise(target.path))?;
     // Without such an app these are endpoints that hand out credentials like others.
-    let some_app_has_it = || directory.apps.iter().any(|app| app.kind.may_have(asked.issuer));
+    let some_app_has_it = || directory.has_kind(|kind| kind.may_have(asked.issuer));
     (matches!(asked.issuer, Issuer::App(_)) || some_app_has_it()).then_some(asked)
 }
 

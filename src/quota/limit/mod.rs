@@ -38,7 +38,7 @@ pub struct Limit {
     rate: Option<Arc<Meter>>,
     /// What all share whom it concerns, less what is reserved.
     shared: Option<Arc<Budget>>,
-    reserved: Vec<(Arc<str>, Arc<Budget>)>,
+    reserved: HashMap<Arc<str>, Arc<Budget>>,
 }
 
 impl Limit {
@@ -49,7 +49,7 @@ impl Limit {
 
     /// The part of the budget that is this caller's alone.
     pub fn reserved_for(&self, caller: &str) -> Option<Arc<Budget>> {
-        self.reserved.iter().find(|(name, _)| **name == *caller).map(|(_, budget)| Arc::clone(budget))
+        self.reserved.get(caller).map(Arc::clone)
     }
 
     /// Lets a request through if the rate does.
@@ -172,7 +172,7 @@ impl Limits {
                 budget
             };
             let reserved = options.reserve.iter();
-            let reserved: Vec<_> = reserved
+            let reserved = reserved
                 .map(|(caller, part)| {
                     let name = format!("{scope} reserve={caller}");
                     (Arc::clone(caller), budget(name, *part, Some(caller)))

@@ -12,6 +12,9 @@ use super::command::{
 };
 use crate::store::changes::{Announcer, Change};
 
+/// Entries that aren't worth a look.
+const SWEEP_AT_LEAST: usize = 64;
+
 /// Maps behind a lock that is held for a look-up at a time, never over an await.
 #[derive(Debug)]
 pub(in crate::store) struct Memory {
@@ -22,6 +25,8 @@ pub(in crate::store) struct Memory {
 #[derive(Default)]
 struct Held {
     entries: BTreeMap<String, (Vec<u8>, Option<Instant>)>,
+    /// With so many entries those that have ended are looked for.
+    sweep_at: usize,
     counters: HashMap<String, (BTreeMap<String, u64>, Instant)>,
 }
 
@@ -35,6 +40,15 @@ impl Held {
     fn get(&self, key: &str, now: Instant) -> Option<&[u8]> {
         let (value, until) = self.entries.get(key)?;
         until.is_none_or(|until| now < until).then_some(value.as_slice())
+    }
+
+    /// Removes what has ended, which nobody may ask for again, once there may be as much of it as of
+    /// the rest: looking for it takes a look at each, and thousands of apps write often.
+    fn sweep(&mut self, now: Instant) {
+        if self.entries.len() >= self.sweep_at {
+            self.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));
+            self.sweep_at = 2 * self.entries.len() + SWEEP_AT_LEAST;
+        }
     }
 
     /// Those under `key`, which last from now on.
@@ -64,8 +78,7 @@ impl Memory {
         }
         match swap.value {
             Some(value) => {
-                // Nobody asks again for most of what has ended.
-                held.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));
+                held.sweep(now);
                 let until = swap.lasts.map(|lasts| now + lasts);
                 held.entries.insert(swap.key.to_owned(), (value.to_vec(), until));
             }
@@ -194,7 +207,24 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{Claim, give_back, reserve};
+    use tokio::time::advance;
+
+    use super::{Announcer, Claim, Memory, Swap, give_back, reserve};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_ended_takes_no_more_room_than_what_has_not() {
+        let memory = Memory::new(Announcer::default());
+        let second = Duration::from_secs(1);
+        for number in 0..10_000 {
+            let key = format!("leases/{number}");
+            let swap =
+                Swap { key: &key, expected: None, value: Some(b"x"), lasts: Some(second), announced: false };
+            assert!(memory.swap(swap));
+            advance(second / 100).await;
+        }
+        // A hundred of them last.
+        assert!(memory.held.lock().entries.len() <= 2 * 100 + 64, "{}", memory.held.lock().entries.len());
+    }
 
     #[test]
     fn what_version_0_1_0_gives_back_is_no_loss_and_what_is_lost_later_is() {

@@ -114,13 +114,16 @@ impl TaskHandle {
         self
     }
 
-    /// Whether it can go on for `app`: its token is that of the same account and family, under the
-    /// same name.
+    /// The app's name.
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.shared.configured.load().app.name)
+    }
+
+    /// Whether it can go on for `app`, which has the same name: its token is that of the same
+    /// account and family.
     pub(super) fn goes_on_for(&self, app: &AppOptions) -> bool {
         let before = self.shared.configured.load();
-        before.app.name == app.name
-            && before.app.agent == app.agent
-            && self.credential.is_same(&Credential::main(app))
+        before.app.agent == app.agent && self.credential.is_same(&Credential::main(app))
     }
 
     pub(super) fn holds(&self) -> bool {

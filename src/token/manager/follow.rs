@@ -28,7 +28,7 @@ impl Registry {
     async fn compare(&self, change: &Change, thorough: bool) {
         let concerned: Vec<_> = {
             let apps = self.apps();
-            let all = apps.apps.iter().flat_map(AppTokens::all);
+            let all = apps.all().flat_map(AppTokens::all);
             let concerned = all.filter(|task| match change {
                 Change::Key(changed) => **changed == *task.key,
                 Change::Any if task.shared.on_demand => thorough && task.holds(),
@@ -61,7 +61,7 @@ impl Registry {
     async fn hand_over(&self, change: &Change, thorough: bool) {
         let concerned: Vec<_> = {
             let apps = self.apps();
-            let granted = apps.apps.iter().flat_map(AppTokens::all).filter_map(|task| {
+            let granted = apps.all().flat_map(AppTokens::all).filter_map(|task| {
                 let key = task.grant.as_ref()?;
                 let concerned = match change {
                     Change::Key(changed) => **changed == **key,

@@ -98,7 +98,7 @@ impl Manager {
     pub(in crate::token) fn crash(&self) {
         let mut apps = self.0.apps();
         apps.follower.take().iter().for_each(JoinHandle::abort);
-        apps.apps.drain(..).flat_map(AppTokens::into_all).for_each(|task| task.supervisor.abort());
+        apps.take().into_iter().flat_map(AppTokens::into_all).for_each(|task| task.supervisor.abort());
     }
 
     /// Takes over a reloaded configuration. Tasks of unchanged apps go on untouched; a changed
@@ -107,17 +107,21 @@ impl Manager {
     pub fn reconfigure(&self, apps: Vec<(AppOptions, Control)>, options: Options) {
         let mut registered = self.0.apps();
         registered.fetch_timeout = options.fetch_timeout;
-        let mut before = std::mem::take(&mut registered.apps);
+        let before = registered.take().into_iter();
+        let mut before: HashMap<_, _> = before.map(|app| (app.main.name(), app)).collect();
         let mut gone = Vec::new();
         for (app, control) in apps {
-            let same = before.iter().position(|old| old.main.goes_on_for(&app));
-            let app = match same {
-                Some(index) => self.go_on(before.remove(index), app, control, &options, &mut gone),
-                None => self.begin(app, control, &options),
+            let name = Arc::clone(&app.name);
+            let app = match before.remove(&name) {
+                Some(old) if old.main.goes_on_for(&app) => self.go_on(old, app, control, &options, &mut gone),
+                other => {
+                    gone.extend(other.into_iter().flat_map(AppTokens::into_all));
+                    self.begin(app, control, &options)
+                }
             };
-            registered.apps.push(app);
+            registered.push(name, app);
         }
-        gone.extend(before.into_iter().flat_map(AppTokens::into_all));
+        gone.extend(before.into_values().flat_map(AppTokens::into_all));
         for task in gone {
             task.shared.tell(TaskMessage::Stop);
             registered.stopping.push(task.supervisor);
@@ -174,7 +178,7 @@ impl Manager {
 
     /// How each app's credential is doing, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
-        self.0.apps().apps.iter().map(AppTokens::status).collect()
+        self.0.apps().all().map(AppTokens::status).collect()
     }
 
     /// What happened to tokens lately, the latest first.
@@ -190,7 +194,7 @@ impl Manager {
     /// Adds the token metrics to a scrape.
     pub fn expose(&self, out: &mut Exposition) {
         let now = self.0.deps.clock.now();
-        let samples: Vec<_> = self.0.apps().apps.iter().flat_map(|app| app.samples(now)).collect();
+        let samples: Vec<_> = self.0.apps().all().flat_map(|app| app.samples(now)).collect();
         expose(&samples, out);
     }
 
@@ -203,7 +207,7 @@ impl Manager {
                 follower.abort();
             }
             let mut supervisors = std::mem::take(&mut apps.stopping);
-            for task in std::mem::take(&mut apps.apps).into_iter().flat_map(AppTokens::into_all) {
+            for task in apps.take().into_iter().flat_map(AppTokens::into_all) {
                 task.shared.tell(TaskMessage::Stop);
                 supervisors.push(task.supervisor);
             }

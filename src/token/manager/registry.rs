@@ -1,5 +1,7 @@
 //! The apps, each with its refresh tasks.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -24,7 +26,8 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 pub(super) struct AppList {
     /// In the order of the configuration.
-    pub apps: Vec<AppTokens>,
+    apps: Vec<AppTokens>,
+    by_name: HashMap<Arc<str>, usize>,
     /// Tasks told to stop that may not have done so yet.
     pub stopping: Vec<JoinHandle<()>>,
     /// Tells tasks what others write to the store.
@@ -48,11 +51,28 @@ impl Registry {
 }
 
 impl AppList {
+    /// All of them, in the order of the configuration.
+    pub(super) fn all(&self) -> impl Iterator<Item = &AppTokens> {
+        self.apps.iter()
+    }
+
     pub(super) fn app(&self, name: &str) -> Option<&AppTokens> {
-        self.apps.iter().find(|app| *app.main.shared.configured.load().app.name == *name)
+        self.by_name.get(name).and_then(|place| self.apps.get(*place))
     }
 
     pub(super) fn app_mut(&mut self, name: &str) -> Option<&mut AppTokens> {
-        self.apps.iter_mut().find(|app| *app.main.shared.configured.load().app.name == *name)
+        self.by_name.get(name).and_then(|place| self.apps.get_mut(*place))
+    }
+
+    /// Adds an app of another name than those that are there.
+    pub(super) fn push(&mut self, name: Arc<str>, app: AppTokens) {
+        self.by_name.insert(name, self.apps.len());
+        self.apps.push(app);
+    }
+
+    /// Takes all of them out.
+    pub(super) fn take(&mut self) -> Vec<AppTokens> {
+        self.by_name.clear();
+        std::mem::take(&mut self.apps)
     }
 }

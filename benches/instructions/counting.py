@@ -1,0 +1,57 @@
+"""Instructions of one request, of each sort that the gate watches."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import scenes
+from callgrind import Connection, CountError, Wxgate, free_ports, total
+from origin import ANSWER, Origin
+
+
+class Scene:
+    """A sort of request: `request(number)` is the next one, `is_answer(status, body)` whether it went as meant. What
+    start and end cost is in the counts of `few` and of `many` of them, and goes with the difference."""
+
+    def __init__(self, name, request, is_answer, few=200, many=5200, apps=1, tokens_die=False):
+        self.name, self.request, self.is_answer = name, request, is_answer
+        self.few, self.many, self.apps, self.tokens_die = few, many, apps, tokens_die
+
+
+def forwarded(status, body):
+    return (status, body) == (200, ANSWER)
+
+
+def refused(status, body):
+    return status == 200 and b'"errcode":-70403' in body
+
+
+SCENES = (
+    Scene("get", lambda number: scenes.request(scenes.SMALL), forwarded),
+    Scene("post", lambda number: scenes.request(scenes.MESSAGE, body=scenes.BODY), forwarded),
+    # A rejected token, a fetch, and the request again. Of each app at most 300 tokens are fetched a minute.
+    Scene("replay", lambda number: scenes.request(scenes.SMALL, app=number % 10), forwarded, 200, 1700, 10, tokens_die=True),
+    # Not in the caller's `allow`: as dear as a refusal can be, and not one that is answered late.
+    Scene("refusal", lambda number: scenes.request("/cgi-bin/menu/get"), refused),
+)
+
+
+def count(program, scene):
+    """Instructions per request."""
+    few, many = (whole(program, scene, requests) for requests in (scene.few, scene.many))
+    return (many - few) / (scene.many - scene.few)
+
+
+def whole(program, scene, requests):
+    """All instructions of a process that starts, answers so many requests on one connection, and ends."""
+    with TemporaryDirectory(prefix="wxgate-instructions-") as folder, Origin(scene.tokens_die) as origin:
+        folder, ports = Path(folder), free_ports(2)
+        out = folder / "counts"
+        text = scenes.config(ports, origin, apps=scene.apps)
+        with Wxgate(program, folder, ports[0], text, [f"--callgrind-out-file={out}"]) as wxgate:
+            wxgate.wait_for(lambda: len(origin.tokens) == scene.apps, "all tokens are there")
+            with Connection(ports[0]) as connection:
+                for number in range(requests):
+                    status, body = connection.ask(scene.request(number))
+                    if not scene.is_answer(status, body):
+                        raise CountError(f"{scene.name}: wxgate answers {status} {body!r}\n{wxgate.tail()}")
+        return total(out)

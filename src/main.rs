@@ -3,12 +3,7 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
-
 mod cli;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::run()

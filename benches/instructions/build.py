@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from callgrind import CountError
+from process import CountError
 from record import REPOSITORY, git
 
 PROFILE = "dist"

@@ -7,14 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import scenes
-from callgrind import Connection, CountError, Wxgate, free_ports, total
+from callgrind import started, total
 from origin import ANSWER, Origin
+from process import Connection, CountError, free_ports
 
 APPS = (1, 10, 100, 1000, 5000)
 CALLERS = (1, 10, 100, 1000, 5000)
 LIMITS = (0, 5, 50)
 REQUESTS = 1000
-# What begins with the first requests has settled.
+# What begins with the first requests has settled; what comes by the clock comes every ten seconds at least.
 SETTLES, IDLE_SECONDS = 30, 10
 
 # Patterns that all match GET /cgi-bin/user/info, each of which makes a limit of its own.
@@ -71,25 +72,22 @@ def count(program, orders, apps=1, callers=1, limits=""):
     with TemporaryDirectory(prefix="wxgate-growth-") as folder, Origin() as origin:
         folder, ports = Path(folder), free_ports(2)
         text = scenes.config(ports, origin, apps, callers, limits)
-        with Wxgate(program, folder, ports[0], text, [f"--callgrind-out-file={folder}/counts"]) as wxgate:
+        with started(program, folder, ports[0], text, "--separate-threads=yes") as wxgate:
             wxgate.wait_for(lambda: len(origin.tokens) == apps, "all tokens are there")
             with Connection(ports[0]) as connection:
                 # What a first request costs is no growth.
                 for request in itertools.chain.from_iterable(order * max(1, 100 // len(order)) for order in orders):
                     ask(connection, request)
                 time.sleep(SETTLES)
-                idle, _ = counted(wxgate, lambda: time.sleep(IDLE_SECONDS))
-                idle /= IDLE_SECONDS
-                return [per_request(wxgate, connection, order, idle) for order in orders] + [idle]
-
-
-def per_request(wxgate, connection, order, idle):
-    def ask_all():
-        for request in itertools.islice(itertools.cycle(order), REQUESTS):
-            ask(connection, request)
-
-    instructions, seconds = counted(wxgate, ask_all)
-    return (instructions - idle * seconds) / REQUESTS
+                counts = []
+                for order in orders:
+                    control(wxgate, "zero")
+                    for request in itertools.islice(itertools.cycle(order), REQUESTS):
+                        ask(connection, request)
+                    counts.append(dumped(wxgate)[0] / REQUESTS)
+                control(wxgate, "zero")
+                time.sleep(IDLE_SECONDS)
+                return [*counts, dumped(wxgate)[1] / IDLE_SECONDS]
 
 
 def ask(connection, request):
@@ -98,16 +96,13 @@ def ask(connection, request):
         raise CountError(f"wxgate answers {status} {body!r}")
 
 
-def counted(wxgate, action):
-    """Instructions and seconds of an action."""
-    control(wxgate, "zero")
-    begin = time.monotonic()
-    action()
-    seconds = time.monotonic() - begin
-    before = set(wxgate.folder.glob("counts*"))
+def dumped(wxgate):
+    """Instructions of the threads that serve requests, and of the main one, which does all that comes by the clock."""
+    before = set(wxgate.folder.glob("counts*-*"))
     control(wxgate, "dump")
-    [made] = set(wxgate.folder.glob("counts*")) - before
-    return total(made), seconds
+    made = set(wxgate.folder.glob("counts*-*")) - before
+    main = sum(total(path) for path in made if path.name.endswith("-01"))
+    return sum(map(total, made)) - main, main
 
 
 def control(wxgate, what):

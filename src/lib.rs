@@ -38,7 +38,7 @@
 //! but for the limits that are configured; of the places for requests at work a worker takes a
 //! batch now and then. Everything else runs on one control-plane thread.
 //!
-//! Start reading at `pipeline/run.rs` (`Pipeline::run`), then `token/task/rejection.rs`.
+//! Start reading at `pipeline/run.rs` (`Worker::run`), then `token/task/rejection.rs`.
 
 pub mod admin;
 pub mod alert;

@@ -1,5 +1,5 @@
 //! A request's way through the proxy: plan, permit, act, report. Begin with
-//! `Pipeline::run` in `run.rs`.
+//! `Worker::run` in `run.rs`.
 //!
 //! | file | holds |
 //! | --- | --- |

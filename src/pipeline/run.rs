@@ -1,4 +1,4 @@
-//! A request's way through a worker: [`Pipeline::run`].
+//! A request's way through a worker: [`Worker::run`].
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

@@ -40,7 +40,11 @@ SCENES = (
 
 
 def count(program, scene):
-    """Instructions per request."""
+    """Instructions per request: the lower of two counts, since what comes by the clock meanwhile only adds."""
+    return min(once(program, scene) for _ in range(2))
+
+
+def once(program, scene):
     few, many = (whole(program, scene, requests) for requests in (scene.few, scene.many))
     return (many - few) / (scene.many - scene.few)
 

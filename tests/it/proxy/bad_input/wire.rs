@@ -194,7 +194,8 @@ pub async fn logged(gate: &Gate, wanted: impl Fn(&Value) -> bool) -> Value {
 /// A WeChat that follows a script.
 pub struct Scripted {
     pub url: String,
-    /// The heads of the requests but for token calls and probes.
+    /// The heads of the requests but for those that wxgate makes by itself: token calls, probes, and
+    /// the question for quotas, which it first asks after two seconds.
     heads: Arc<Mutex<Vec<String>>>,
     fetches: Arc<AtomicUsize>,
     /// Ends with this value.
@@ -236,6 +237,10 @@ impl Scripted {
                         } else if head.contains("/cgi-bin/get_api_domain_ip") {
                             answer(&mut stream, "{\"ip_list\":[]}").await;
                             next = Some(stream);
+                        } else if head.contains("/cgi-bin/openapi/quota/get") {
+                            read_body(&mut stream, &head).await;
+                            answer(&mut stream, "{\"errcode\":-1}").await;
+                            next = Some(stream);
                         } else {
                             seen.lock().push(head.clone());
                             next = script(number.fetch_add(1, Ordering::Relaxed), head, stream).await;
@@ -253,7 +258,11 @@ impl Scripted {
     }
 
     pub fn requests(&self) -> usize {
-        self.heads.lock().len()
+        self.heads().len()
+    }
+
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().clone()
     }
 
     /// A proxy before it.

@@ -11,7 +11,8 @@
 //! | `usage/`, `watch` | what WeChat says of its quotas, when it is asked, and who is warned |
 //! | `clear`, `clears` | letting WeChat's counters begin anew, and how often that was done |
 //! | `reset` | the same of wxgate's own counters and budgets |
-//! | `app`, `watched`, `shared` | an app and its questions; what is known of each; what the tasks of a process share |
+//! | `app`, `watched` | an app and its questions; what is known of each |
+//! | `shared` | what the tasks of a process share |
 //! | `limit/` | what callers are kept to |
 //! | `report`, `metrics` | what there is to see |
 

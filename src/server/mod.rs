@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `listener`, `admission`, `count` | bound sockets; who gets a connection; how many there are |
 //! | `worker`, `pulse` | a thread with its connections; whether it moves |
-//! | `drain`, `connection`, `idle` | how connections learn of the end; one of them; its time between requests |
+//! | `drain` | how connections learn of the end |
+//! | `connection`, `idle` | one of them; its time between requests |
 //! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
 //! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |

@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// How many of them are read.
-const MOST: u8 = 16;
+use super::http1::MOST_INTERIM;
+
 /// Of a status line, before its status: `HTTP/1.1 `.
 const BEFORE_STATUS: u8 = 9;
 
@@ -44,8 +44,10 @@ impl Interim {
             self.place = match (self.place, byte) {
                 (Place::Over, _) => break,
                 (Place::Before(0), b'\r' | b'\n') => Place::Before(0),
-                (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST => {
-                    return Err(io::Error::other(format!("more than {MOST} answers before the answer")));
+                (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
+                    return Err(io::Error::other(format!(
+                        "more than {MOST_INTERIM} answers before the answer"
+                    )));
                 }
                 (Place::Before(BEFORE_STATUS), b'1') => {
                     self.seen += 1;
@@ -65,14 +67,14 @@ impl Interim {
 
 #[cfg(test)]
 mod tests {
-    use super::{Interim, MOST};
+    use super::{Interim, MOST_INTERIM};
 
     const ONE: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
     const ANSWER: &str = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 100 is content";
 
     #[test]
     fn as_many_as_are_allowed_are_read_however_they_come() {
-        let most = usize::from(MOST);
+        let most = usize::from(MOST_INTERIM);
         for (text, taken) in [
             (format!("{}{ANSWER}", ONE.repeat(most)), true),
             (ONE.repeat(most), true),

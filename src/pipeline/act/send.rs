@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -33,11 +32,9 @@ const WEARISOME: Duration = Duration::from_secs(2);
 
 /// A request ready to be sent, as often as needed.
 pub(crate) struct Sending<'r> {
-    /// As the caller sent it: the headers for WeChat are made of them for each attempt, since
-    /// nearly all need just one.
-    parts: &'r Parts,
-    /// Of its headers.
-    noted: &'r Noted<'r>,
+    /// As the caller sent it: the headers for WeChat are made of it for each attempt, since nearly
+    /// all need just one.
+    head: &'r Head<'r>,
     has_length: bool,
     body: Source,
     progress: Rc<Progress>,
@@ -55,14 +52,13 @@ impl<'r> Sending<'r> {
         options: &Options,
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
-        let Head { parts, noted, .. } = head;
-        let declared = declared_length(noted, &body);
+        let declared = declared_length(&head.noted, &body);
         let body = Source::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
-        let has_length = !bodyless || matches!(parts.method, Method::POST | Method::PUT);
+        let has_length = !bodyless || matches!(head.parts.method, Method::POST | Method::PUT);
         let progress = Progress::new();
         let request_timeout = options.request_timeout;
-        Ok(Self { parts, noted, has_length, body, progress, request_timeout, again: false })
+        Ok(Self { head, has_length, body, progress, request_timeout, again: false })
     }
 
     /// Whether the same bytes can be sent again.
@@ -100,10 +96,10 @@ impl<'r> Sending<'r> {
         let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
         let body = self.body.outgoing(&self.progress);
         let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
-        let headers = &self.parts.headers;
-        let head = ready.begin(&self.parts.method, target, headers::most_sent(headers, self.noted));
+        let Head { parts, noted, .. } = self.head;
+        let head = ready.begin(&parts.method, target, headers::most_sent(&parts.headers, noted));
         let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
-        headers::request(headers, self.noted, |name, value| head.field(name, value));
+        headers::request(&parts.headers, noted, |name, value| head.field(name, value));
         head.end(self.has_length.then(|| self.length()));
         self.progress.restart();
         self.again = true;
@@ -148,7 +144,7 @@ pub(crate) async fn send(
         let text = "the path and query are longer than 65,534 bytes with the token in them";
         return Err(Error::BadRequest(text.into()));
     }
-    let once = sending.parts.method != Method::GET || endpoint.one_time_code;
+    let once = sending.head.parts.method != Method::GET || endpoint.one_time_code;
     let ready = pool.ready(sending.need(once), now).await?;
     let error = match sending.attempt(ready, target, patience).await {
         Ok(answer) => return Ok(answer),

@@ -6,7 +6,6 @@
 
 use std::rc::Rc;
 
-use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::access;
@@ -60,7 +59,6 @@ pub(crate) enum Then<'p> {
 #[derive(Clone, Copy)]
 pub(crate) struct Opening<'d, 'r> {
     facts: Facts<'d>,
-    parts: &'r Parts,
     head: &'r Head<'r>,
     peer: Peer,
     pub(crate) target: Target<'r>,
@@ -121,7 +119,7 @@ impl<'d, 'r> Opening<'d, 'r> {
                 .inspect_err(|error| identity.guessed = error.refuses_caller())?,
             Some(_) => None,
         };
-        let opening = Self { facts, parts, head, peer, target, shown, asked, greeting };
+        let opening = Self { facts, head, peer, target, shown, asked, greeting };
         identity.reached(opening.at_body());
         Ok(opening)
     }
@@ -133,7 +131,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     /// The headers, if a bearer token may be among them.
     fn bearing(&self) -> Option<&'r HeaderMap> {
-        self.head.noted.authorization.then_some(&self.parts.headers)
+        self.head.noted.authorization.then_some(&self.head.parts.headers)
     }
 
     /// What a body that can't be read leaves open: it names no caller.
@@ -148,7 +146,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         if self.asked.is_some() {
             return Some(TokenCall::LONGEST);
         }
-        (!bodyless && form::is_declared(&self.parts.headers)).then_some(form::READ_AHEAD)
+        (!bodyless && form::is_declared(&self.head.parts.headers)).then_some(form::READ_AHEAD)
     }
 
     /// Reads that part of the body; `whole` if nothing follows it.
@@ -157,7 +155,7 @@ impl<'d, 'r> Opening<'d, 'r> {
             return Err(Error::BadRequest("the body of a token call is longer than 64 KiB".into()));
         }
         let mut form = None;
-        if form::is_declared(&self.parts.headers) {
+        if form::is_declared(&self.head.parts.headers) {
             form = Form::read(body, whole);
             if form.is_none() {
                 stray::check_no_form(body)?;
@@ -186,7 +184,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     ) -> Result<Draft<'d, 'r>, Error> {
         let target = self.target.with_form(fields.form);
         identity.reached(self.at_body());
-        stray::check(self.parts, &target, self.asked)?;
+        stray::check(self.head.parts, &target, self.asked)?;
         stray::check_key(self.facts.directory, &target, self.asked)?;
         identity.reached(Step::Caller);
         match &fields.call {
@@ -227,8 +225,8 @@ impl<'d, 'r> Opening<'d, 'r> {
         target: Target<'r>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
-        let Self { facts, parts, head, shown, .. } = *self;
-        let caller = Some(lease::permit(facts.directory, shown, &parts.method)?);
+        let Self { facts, head, shown, .. } = *self;
+        let caller = Some(lease::permit(facts.directory, shown, &head.parts.method)?);
         self.admit(caller, identity)?;
         let hints = AppHints::new(&target, &head.noted, Placeholder::Absent, None)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
@@ -254,7 +252,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity.caller = caller.map(|caller| caller.who.index);
         caller::check_expiry(&self.facts, caller)?;
         if caller.is_none() {
-            web_page::refuse(self.facts.directory, self.parts, &self.target, self.peer)?;
+            web_page::refuse(self.facts.directory, self.head.parts, &self.target, self.peer)?;
         }
         identity.reached(Step::App);
         Ok(())
@@ -312,7 +310,7 @@ impl<'d, 'r> Draft<'d, 'r> {
     }
 
     fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
-        let method = &self.opening.parts.method;
+        let method = &self.opening.head.parts.method;
         access::check_family(account.app, target.endpoint.family)?;
         access::check_login(account.app, self.target.endpoint, target.endpoint)?;
         access::permit(self.directory().rules(self.caller), method, target)?;

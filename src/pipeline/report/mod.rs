@@ -1,9 +1,11 @@
 //! Reports a request, however it ended: one access line, the metrics, a trace.
 
+mod ids;
 mod metrics;
 mod request;
 mod trouble;
 
+pub(crate) use ids::Ids;
 pub use metrics::CallerRequests;
 pub(crate) use metrics::Metrics;
-pub(crate) use request::{Ids, Report, Reporter};
+pub(crate) use request::{Report, Reporter};

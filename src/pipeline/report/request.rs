@@ -1,7 +1,6 @@
 //! The one place where a request is counted and logged, however it ended.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
+use super::ids::Ids;
 use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
 use super::trouble::{Ended, kind_of};
 use crate::message::body::{Body, Broken, Observer};
@@ -20,7 +20,6 @@ use crate::observe::access_log::{Entry, Shard};
 use crate::observe::chain::Chain;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exemplar::Exemplar;
-use crate::observe::hex::DIGITS;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::observe::remote::Remote;
 use crate::observe::trace::{Parent, Summary, Tracer};
@@ -37,11 +36,6 @@ use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
 use crate::trouble::Kind;
 use crate::wechat::placeholder;
-
-/// Digits of an id of our own.
-const ID_LENGTH: usize = 16;
-/// So many ids are made at once.
-const IDS: usize = 64;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const EXPLAIN: HeaderName = HeaderName::from_static("x-wxgate-explain");
@@ -513,46 +507,4 @@ fn own_id<'r>(directory: &Directory, headers: &'r HeaderMap) -> Option<&'r Heade
     let id = headers::request_id(headers)?.as_bytes();
     let is_key = || !directory.callers.is_empty() && directory.caller_with_key(id).is_some();
     if placeholder::is_within(id) || is_key() { None } else { headers.get(REQUEST_ID) }
-}
-
-/// Ids of our own, for requests that bring none. They are made in batches that share their memory,
-/// so that neither an id nor its copy in the answer has to be allocated.
-#[derive(Debug, Default)]
-pub(crate) struct Ids(RefCell<Bytes>);
-
-impl Ids {
-    /// The next one, at random.
-    fn next(&self) -> HeaderValue {
-        let mut left = self.0.borrow_mut();
-        if left.len() < ID_LENGTH {
-            *left = Self::batch();
-        }
-        let id = left.split_to(ID_LENGTH);
-        HeaderValue::from_maybe_shared(id).unwrap_or(HeaderValue::from_static("0"))
-    }
-
-    fn batch() -> Bytes {
-        let mut batch = Vec::with_capacity(IDS * ID_LENGTH);
-        for _ in 0..IDS {
-            let random = fastrand::u64(..);
-            batch.extend((0..ID_LENGTH).map(|at| DIGITS[(random >> (60 - 4 * at)) as usize & 15]));
-        }
-        batch.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::{IDS, Ids};
-
-    #[test]
-    fn ids_of_our_own_are_sixteen_digits_and_none_comes_twice() {
-        let ids = Ids::default();
-        let made: HashSet<_> = (0..2 * IDS + 1).map(|_| ids.next()).collect();
-        assert_eq!(made.len(), 2 * IDS + 1);
-        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        assert!(made.iter().all(|id| id.len() == 16 && id.as_bytes().iter().all(is_digit)));
-    }
 }

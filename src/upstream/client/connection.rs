@@ -33,9 +33,9 @@ const STRUCTURES: usize = 8 * 1024;
 const MORE: usize = 2 * 1024;
 
 /// The most that a connection takes, in bytes: the head of the request, of which the caller's has
-/// up to `longest_head`, and a piece of its body; the head of the response, in an allocation that may be twice as long; a piece
-/// of the response's body, and what is being read beside it; TLS, with what isn't written yet and a
-/// record each way; and its own structures.
+/// up to `longest_head`, and a piece of its body; the head of the response, in an allocation that
+/// may be twice as long; a piece of the response's body, and what is being read beside it; TLS, with
+/// what isn't written yet and a record each way; and its own structures.
 pub fn most_memory(longest_head: usize) -> u64 {
     let reads = 2 * LONGEST_HEAD + 2 * (LARGE_READ + LARGE_READ / 4);
     (longest_head + MORE + LONGEST_PIECE + reads + TLS + STRUCTURES) as u64

@@ -194,13 +194,7 @@ pub struct Ready {
 
 impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ready").field("authority", self.authority()).finish_non_exhaustive()
-    }
-}
-
-impl Ready {
-    /// The `Host` header for it.
-    pub fn authority(&self) -> &HeaderValue {
-        self.pool.authority(self.connection.host)
+        let authority = self.pool.authority(self.connection.host);
+        f.debug_struct("Ready").field("authority", authority).finish_non_exhaustive()
     }
 }

@@ -21,6 +21,7 @@ mod request;
 
 pub use self::body::Body;
 pub use self::fault::Fault;
+pub(super) use self::head::MOST_INTERIM;
 pub use self::head::{Head, HeadReader, LONGEST_HEAD};
 pub use self::piece::Piece;
 pub use self::request::{BadTarget, RequestHead};

@@ -11,9 +11,9 @@ use tokio::time::{Instant, interval_at};
 
 use super::layout::{Sheet, WIDTH, printable, wrap};
 use crate::config::Config;
+use crate::observe::certificate;
 use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
-use crate::server::certificate;
 use crate::upstream::look::{AnswerSight, Idle, LookError, PATH, REQUESTS, Sight, TlsSight, look};
 use crate::upstream::{ConnectError, Origin, Resolver, Site, Trusted, Upstream, Upstreams, tls};
 use crate::wechat::Family;

@@ -1,7 +1,9 @@
-//! Tracing and metric primitives, the clock and deadlines; knows nothing of the rest.
+//! Tracing and metric primitives, the clock, deadlines, and when certificates end; knows nothing of
+//! the rest.
 
 pub mod access_log;
 pub mod audit;
+pub mod certificate;
 pub mod chain;
 pub mod clock;
 pub mod deadline;

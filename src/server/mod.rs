@@ -6,7 +6,7 @@
 //! | `worker`, `pulse` | a thread with its connections; whether it moves |
 //! | `drain` | how connections learn of the end |
 //! | `connection`, `idle` | one of them; its time between requests |
-//! | `socket`, `tls`, `handshakes`, `certificate` | a caller's socket; TLS on it |
+//! | `socket`, `tls`, `handshakes` | a caller's socket; TLS on it |
 //! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
 //! | `handler`, `answer`, `pieces` | what answers; answers as bytes, and in pieces |
@@ -16,7 +16,6 @@
 
 mod admission;
 mod answer;
-pub mod certificate;
 mod connection;
 mod count;
 mod drain;

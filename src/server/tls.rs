@@ -14,9 +14,9 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificate;
 use super::handshakes::Failures;
 use super::socket::{self, Linger, Socket};
+use crate::observe::certificate;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 

@@ -1,5 +1,5 @@
 //! WeChat's vocabulary, without I/O: account kinds, the endpoint catalogue, error codes,
-//! placeholders, refresh tokens in answers, pushes.
+//! placeholders, refresh tokens in answers, signing, pushes.
 //!
 //! What tells one kind, credential or token call from another is a row of a table: code elsewhere
 //! asks for the property.
@@ -18,11 +18,13 @@ pub mod catalogue;
 pub mod errcode;
 mod family;
 mod issuer;
+mod json;
 pub mod jssdk;
 mod kind;
 pub mod pattern;
 pub mod placeholder;
 pub mod refresh_tokens;
+pub mod signing;
 mod ticket;
 mod token_endpoint;
 

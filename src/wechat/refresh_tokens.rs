@@ -1,15 +1,9 @@
-//! Finds the refresh tokens in an answer of WeChat's, in one pass without building a tree: all
-//! other bytes go on unchanged.
-//!
-//! The structure must be valid JSON, or a reader that takes it differently could find a token that
-//! was missed here.
-//! Strings may hold what WeChat puts there: raw control characters and broken UTF-8 in nicknames.
+//! Finds the refresh tokens in an answer of WeChat's: all other bytes go on unchanged.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Deeper nesting is refused as invalid JSON.
-const DEEPEST: usize = 64;
+use super::json::{DEEPEST, Reader};
 
 /// A refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,131 +19,40 @@ pub struct Found<'a> {
 /// Every `refresh_token` and `authorizer_refresh_token` of `body`, in its order; none if that isn't
 /// a JSON object, or one of them is neither a string nor `null`.
 pub fn find(body: &[u8]) -> Option<Vec<Found<'_>>> {
-    let mut reader = Reader { body, at: 0, found: Vec::new() };
-    if body.starts_with(b"\xef\xbb\xbf") {
-        reader.at = 3;
-    }
-    if reader.peek()? != b'{' {
-        return None;
-    }
-    reader.object(DEEPEST)?;
-    if reader.peek().is_some() {
-        return None;
-    }
-    reader.found.sort_by_key(|found| found.place.start);
-    Some(reader.found)
+    let mut reader = Reader::new(body);
+    let mut found = Vec::new();
+    object(&mut reader, DEEPEST, &mut found)?;
+    found.sort_by_key(|found: &Found<'_>| found.place.start);
+    reader.has_ended().then_some(found)
 }
 
-struct Reader<'a> {
-    body: &'a [u8],
-    at: usize,
-    found: Vec<Found<'a>>,
+fn object<'a>(reader: &mut Reader<'a>, depth: usize, found: &mut Vec<Found<'a>>) -> Option<()> {
+    let (mut appid, mut tokens) = (None, Vec::new());
+    reader.object(|reader, name, _| {
+        let is_text = reader.peek()? == b'"';
+        match &*name {
+            "authorizer_appid" | "appid" if is_text => appid = Some(reader.string()?.0),
+            "refresh_token" | "authorizer_refresh_token" if is_text => tokens.push(reader.string()?),
+            "refresh_token" | "authorizer_refresh_token" => {
+                (reader.scalar()? == b"null").then_some(())?;
+            }
+            _ => value(reader, depth, found)?,
+        }
+        Some(())
+    })?;
+    found.extend(tokens.into_iter().map(|(token, place)| Found { appid: appid.clone(), token, place }));
+    Some(())
 }
 
-impl<'a> Reader<'a> {
-    /// The next byte that isn't blank, which is not consumed.
-    fn peek(&mut self) -> Option<u8> {
-        let rest = self.body.get(self.at..)?;
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        self.at += rest.iter().position(|byte| !blank(byte)).unwrap_or(rest.len());
-        self.body.get(self.at).copied()
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    fn value(&mut self, depth: usize) -> Option<()> {
-        match self.peek()? {
-            b'{' => self.object(depth.checked_sub(1)?),
-            b'[' => self.array(depth.checked_sub(1)?),
-            b'"' => self.string().map(drop),
-            _ => self.scalar().map(drop),
+fn value<'a>(reader: &mut Reader<'a>, depth: usize, found: &mut Vec<Found<'a>>) -> Option<()> {
+    match reader.peek()? {
+        b'{' => object(reader, depth.checked_sub(1)?, found),
+        b'[' => {
+            let depth = depth.checked_sub(1)?;
+            reader.array(|reader| value(reader, depth, found))
         }
-    }
-
-    fn object(&mut self, depth: usize) -> Option<()> {
-        self.expect(b'{')?;
-        let (mut appid, mut tokens) = (None, Vec::new());
-        if self.peek()? == b'}' {
-            return self.expect(b'}');
-        }
-        loop {
-            let (name, _) = self.string()?;
-            self.expect(b':')?;
-            let is_text = self.peek()? == b'"';
-            match &*name {
-                "authorizer_appid" | "appid" if is_text => appid = Some(self.string()?.0),
-                "refresh_token" | "authorizer_refresh_token" if is_text => tokens.push(self.string()?),
-                "refresh_token" | "authorizer_refresh_token" => {
-                    (self.scalar()? == b"null").then_some(())?;
-                }
-                _ => self.value(depth)?,
-            }
-            if self.peek()? == b'}' {
-                break;
-            }
-            self.expect(b',')?;
-        }
-        let found = |(token, place)| Found { appid: appid.clone(), token, place };
-        self.found.extend(tokens.into_iter().map(found));
-        self.expect(b'}')
-    }
-
-    fn array(&mut self, depth: usize) -> Option<()> {
-        self.expect(b'[')?;
-        if self.peek()? == b']' {
-            return self.expect(b']');
-        }
-        loop {
-            self.value(depth)?;
-            if self.peek()? == b']' {
-                return self.expect(b']');
-            }
-            self.expect(b',')?;
-        }
-    }
-
-    /// Consumes a string; what it says, and where it stands.
-    fn string(&mut self) -> Option<(Cow<'a, str>, Range<usize>)> {
-        self.peek();
-        let start = self.at;
-        self.expect(b'"')?;
-        loop {
-            let rest = self.body.get(self.at..)?;
-            self.at += memchr::memchr2(b'"', b'\\', rest)?;
-            if self.body.get(self.at) == Some(&b'"') {
-                break;
-            }
-            self.at += 2;
-        }
-        let raw = self.body.get(start + 1..self.at)?;
-        self.at += 1;
-        let quoted = self.body.get(start..self.at)?;
-        let plain = || String::from_utf8_lossy(raw);
-        let text = match memchr::memchr(b'\\', raw) {
-            None => plain(),
-            Some(_) => serde_json::from_slice(quoted).map_or_else(|_| plain(), Cow::Owned),
-        };
-        Some((text, start..self.at))
-    }
-
-    /// Consumes a number, `true`, `false` or `null`.
-    fn scalar(&mut self) -> Option<&'a [u8]> {
-        self.peek();
-        let rest = self.body.get(self.at..)?;
-        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        let scalar = rest.get(..rest.iter().position(|byte| !part(byte)).unwrap_or(rest.len()))?;
-        let is_number = || {
-            let text = std::str::from_utf8(scalar).ok()?;
-            text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-                .then(|| text.parse::<f64>().ok())?
-        };
-        if !matches!(scalar, b"true" | b"false" | b"null") {
-            is_number()?;
-        }
-        self.at += scalar.len();
-        Some(scalar)
+        b'"' => reader.string().map(drop),
+        _ => reader.scalar().map(drop),
     }
 }
 

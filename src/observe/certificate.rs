@@ -1,14 +1,14 @@
-//! When a certificate ends, and who made it. Just enough of X.509 (RFC 5280, 4.1) to find that out,
-//! which rustls keeps to itself.
+//! When a certificate ends, who made it, and its key. Just enough of X.509 (RFC 5280, 4.1) to find
+//! that out, which rustls keeps to itself.
 
 use std::time::UNIX_EPOCH;
 
-use crate::observe::clock::Timestamp;
+use super::clock::Timestamp;
 
 /// The end of a certificate's validity; none if it can't be read.
 pub fn end(der: &[u8]) -> Option<Timestamp> {
-    let (_, validity) = issuer_and_validity(der)?;
-    let (_, _, not_after) = element(validity)?;
+    let fields = Fields::of(der)?;
+    let (_, _, not_after) = element(fields.validity)?;
     let (tag, text, _) = element(not_after)?;
     time(tag, std::str::from_utf8(text).ok()?)
 }
@@ -16,7 +16,7 @@ pub fn end(der: &[u8]) -> Option<Timestamp> {
 /// Country, organisation and name of the authority that made a certificate, like `C=US, O=DigiCert
 /// Inc, CN=DigiCert Global Root G2`; none if it can't be read.
 pub fn issuer(der: &[u8]) -> Option<String> {
-    let (mut names, _) = issuer_and_validity(der)?;
+    let mut names = Fields::of(der)?.issuer;
     let mut shown = Vec::new();
     while !names.is_empty() {
         let (set, rest) = contents(SET, names)?;
@@ -31,27 +31,57 @@ pub fn issuer(der: &[u8]) -> Option<String> {
     Some(shown.join(", "))
 }
 
-/// What is within these two fields.
-fn issuer_and_validity(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (certificate, _) = contents(SEQUENCE, der)?;
-    let (mut fields, _) = contents(SEQUENCE, certificate)?;
-    // The version is left out where it is 1.
-    if let Some((_, rest)) = contents(VERSION, fields) {
-        fields = rest;
+/// Its RSA key, an `RSAPublicKey` (RFC 8017, A.1.1), and how many bits that has; none if it can't be
+/// read or is of another kind.
+pub fn rsa_key(der: &[u8]) -> Option<(&[u8], usize)> {
+    let (_, _, behind_subject) = element(Fields::of(der)?.behind_validity)?;
+    let (info, _) = contents(SEQUENCE, behind_subject)?;
+    let (algorithm, bits) = contents(SEQUENCE, info)?;
+    let (algorithm, _) = contents(OBJECT_IDENTIFIER, algorithm)?;
+    let (bits, _) = contents(BIT_STRING, bits)?;
+    // No bits are unused.
+    let key = bits.strip_prefix(&[0])?;
+    let (modulus, _) = contents(INTEGER, contents(SEQUENCE, key)?.0)?;
+    let modulus = modulus.strip_prefix(&[0]).unwrap_or(modulus);
+    let length = 8 * modulus.len() - modulus.first()?.leading_zeros() as usize;
+    (algorithm == RSA).then_some((key, length))
+}
+
+/// What is within the fields of interest.
+struct Fields<'d> {
+    issuer: &'d [u8],
+    validity: &'d [u8],
+    /// The subject, its key, extensions.
+    behind_validity: &'d [u8],
+}
+
+impl<'d> Fields<'d> {
+    fn of(der: &'d [u8]) -> Option<Self> {
+        let (certificate, _) = contents(SEQUENCE, der)?;
+        let (mut fields, _) = contents(SEQUENCE, certificate)?;
+        // The version is left out where it is 1.
+        if let Some((_, rest)) = contents(VERSION, fields) {
+            fields = rest;
+        }
+        // Serial number, signature algorithm.
+        for _ in 0..2 {
+            fields = element(fields)?.2;
+        }
+        let (issuer, fields) = contents(SEQUENCE, fields)?;
+        let (validity, behind_validity) = contents(SEQUENCE, fields)?;
+        Some(Self { issuer, validity, behind_validity })
     }
-    // Serial number, signature algorithm.
-    for _ in 0..2 {
-        fields = element(fields)?.2;
-    }
-    let (issuer, fields) = contents(SEQUENCE, fields)?;
-    let (validity, _) = contents(SEQUENCE, fields)?;
-    Some((issuer, validity))
 }
 
 /// Country, organisation, common name.
 const ATTRIBUTES: [(&[u8], &str); 3] =
     [(b"\x55\x04\x06", "C"), (b"\x55\x04\x0a", "O"), (b"\x55\x04\x03", "CN")];
 
+/// `rsaEncryption`: 1.2.840.113549.1.1.1.
+const RSA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SET: u8 = 0x31;
 const SEQUENCE: u8 = 0x30;

@@ -1,0 +1,173 @@
+//! A response that WeChat signed: verified, then decrypted.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use ring::aead::{Aad, Nonce};
+use serde::Deserialize;
+
+use super::keys::{Certificate, Keys};
+use super::{RESERVED, additional_data, signed_text};
+use crate::observe::clock::Timestamp;
+use crate::wechat::json;
+
+/// How far WeChat's time may be from ours, as its reference code has it.
+const NEAR: Duration = Duration::from_secs(300);
+
+/// What a signed response's headers say.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'h> {
+    headers: &'h HeaderMap,
+}
+
+/// A response in clear.
+#[derive(Debug)]
+pub struct Opened {
+    /// WeChat's JSON without the fields that signing adds.
+    pub body: Vec<u8>,
+    /// WeChat signs by another certificate as well, with this number, which isn't configured: the
+    /// configured one is about to be replaced.
+    pub announced: Option<String>,
+}
+
+/// Why a response isn't believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// It claims success, unsigned.
+    #[error("it is not signed, and reports no error")]
+    Clear,
+    /// A header is missing or no text.
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    /// It is signed for another account.
+    #[error("it is signed for another account")]
+    OtherAccount,
+    /// It is too old, or of the future.
+    #[error("its time is more than 300 s from this machine's")]
+    Time,
+    /// It is signed by a certificate that isn't configured.
+    #[error(
+        "it is signed by the certificate {0}, which is not configured (app.signing.platform_certificate_sn)"
+    )]
+    UnknownCertificate(String),
+    /// The signature is wrong.
+    #[error("its signature is wrong")]
+    Signature,
+    /// The body isn't the JSON of a ciphertext.
+    #[error("its body is not encrypted as it should be")]
+    Format,
+    /// The ciphertext doesn't decrypt.
+    #[error("it cannot be decrypted by the configured key (app.signing.aes_key, aes_key_sn)")]
+    Decryption,
+    /// What was decrypted isn't what signing makes.
+    #[error("what it holds is no JSON object with _appid and _timestamp")]
+    Plaintext,
+    /// It is longer than anything that is signed.
+    #[error("it is longer than {0} bytes")]
+    TooLong(usize),
+    /// There is no memory left to read it.
+    #[error("too many signed answers are being read (replay.memory)")]
+    NoMemory,
+}
+
+#[derive(Deserialize)]
+struct Ciphertext<'t> {
+    iv: &'t str,
+    data: &'t str,
+    authtag: &'t str,
+}
+
+impl<'h> Signed<'h> {
+    /// What a response's headers say of its signature; none if it has none.
+    pub fn of(headers: &'h HeaderMap) -> Option<Self> {
+        ["wechatmp-signature", "wechatmp-serial", "wechatmp-signature-deprecated"]
+            .iter()
+            .any(|name| headers.contains_key(*name))
+            .then_some(Self { headers })
+    }
+
+    fn get(self, name: &'static str) -> Result<&'h str, Unverified> {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.ok_or(Unverified::Missing(name))
+    }
+}
+
+impl Keys {
+    /// Verifies and decrypts the response to a request for `path`.
+    ///
+    /// # Errors
+    ///
+    /// Unless all of it is as WeChat makes it, for this account, now.
+    pub fn open(
+        &self,
+        path: &str,
+        signed: Signed<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Opened, Unverified> {
+        if signed.get("wechatmp-appid")? != &*self.appid {
+            return Err(Unverified::OtherAccount);
+        }
+        let timestamp = signed.get("wechatmp-timestamp")?;
+        let timestamp = timestamp.parse().map_err(|_| Unverified::Missing("wechatmp-timestamp"))?;
+        near(timestamp, now)?;
+        let (certificate, signature, announced) = self.signer(signed)?;
+        let signature = STANDARD.decode(signature).map_err(|_| Unverified::Signature)?;
+        let text = signed_text(path, &self.appid, timestamp, body);
+        certificate.key.verify(&text, &signature).map_err(|_| Unverified::Signature)?;
+        let plain = self.decrypt(path, timestamp, body)?;
+        Ok(Opened { body: self.strip(&plain, now)?, announced })
+    }
+
+    /// The certificate to verify by, with its signature: while WeChat changes them there are two.
+    fn signer<'s>(&self, signed: Signed<'s>) -> Result<(&Certificate, &'s str, Option<String>), Unverified> {
+        let known = |serial: &str| self.platform.iter().find(|known| known.serial == serial);
+        let serial = signed.get("wechatmp-serial")?;
+        if let Some(certificate) = known(serial) {
+            return Ok((certificate, signed.get("wechatmp-signature")?, None));
+        }
+        let former = signed.get("wechatmp-serial-deprecated").ok().and_then(known);
+        let former = former.ok_or_else(|| Unverified::UnknownCertificate(serial.to_owned()))?;
+        Ok((former, signed.get("wechatmp-signature-deprecated")?, Some(serial.to_owned())))
+    }
+
+    fn decrypt(&self, path: &str, timestamp: i64, body: &[u8]) -> Result<Vec<u8>, Unverified> {
+        let cipher: Ciphertext<'_> = serde_json::from_slice(body).map_err(|_| Unverified::Format)?;
+        let decoded = |text| STANDARD.decode(text).map_err(|_| Unverified::Format);
+        let nonce = Nonce::try_assume_unique_for_key(&decoded(cipher.iv)?);
+        let nonce = nonce.map_err(|_| Unverified::Format)?;
+        let mut data = decoded(cipher.data)?;
+        data.extend(decoded(cipher.authtag)?);
+        let bound = additional_data(path, &self.appid, timestamp, &self.shared.serial);
+        let opened = self.shared.key.open_in_place(nonce, Aad::from(bound), &mut data);
+        let length = opened.map_err(|_| Unverified::Decryption)?.len();
+        data.truncate(length);
+        Ok(data)
+    }
+
+    /// The object without the fields that signing adds, which must be right.
+    fn strip(&self, plain: &[u8], now: Timestamp) -> Result<Vec<u8>, Unverified> {
+        let members = json::members(plain).ok_or(Unverified::Plaintext)?;
+        let value = |name: &str| {
+            let member = members.iter().find(|member| member.name == name);
+            member.map(|member| &plain[member.value.clone()]).ok_or(Unverified::Plaintext)
+        };
+        let appid: String = serde_json::from_slice(value("_appid")?).map_err(|_| Unverified::Plaintext)?;
+        if appid != *self.appid {
+            return Err(Unverified::OtherAccount);
+        }
+        near(serde_json::from_slice(value("_timestamp")?).map_err(|_| Unverified::Plaintext)?, now)?;
+        let kept = members.iter().filter(|member| !RESERVED.contains(&&*member.name));
+        let kept: Vec<_> = kept.map(|member| &plain[member.whole.clone()]).collect();
+        Ok([b"{", &*kept.join(&b","[..]), b"}"].concat())
+    }
+}
+
+fn near(timestamp: i64, now: Timestamp) -> Result<(), Unverified> {
+    let at = Timestamp(timestamp.saturating_mul(1000));
+    // Of the same second either way.
+    let far = at.since(now).max(now.since(at)) > NEAR + Duration::from_secs(1);
+    if far { Err(Unverified::Time) } else { Ok(()) }
+}

@@ -309,6 +309,10 @@ pub struct Endpoint {
     pub slow: bool,
     /// A success proves that the app's token lives.
     pub evidence: bool,
+    /// WeChat takes signed and encrypted calls of it (API 安全).
+    pub signed: bool,
+    /// What 45009 counts over there: `day`; `minute` where it may be a minute; none if unknown.
+    pub window: Option<String>,
     /// A request is sent again after WeChat rejected its token.
     pub replay: bool,
 }

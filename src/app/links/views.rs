@@ -148,6 +148,8 @@ pub(in crate::app) fn endpoints() -> Vec<view::Endpoint> {
         one_time_code: endpoint.one_time_code,
         slow: endpoint.slow,
         evidence: endpoint.evidence,
+        signed: endpoint.signed,
+        window: endpoint.window.map(|window| window.as_str().to_owned()),
         replay: endpoint.class.token_parameter().is_some(),
     };
     catalogue::all().iter().filter(|listed| listed.id != 0).map(endpoint).collect()

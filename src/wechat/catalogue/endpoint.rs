@@ -29,6 +29,33 @@ pub struct Endpoint {
     pub slow: bool,
     /// Known to demand the app's token, so that a success proves the token alive.
     pub evidence: bool,
+    /// WeChat takes signed and encrypted calls of it (API 安全), or takes no others.
+    pub signed: bool,
+    /// What WeChat's 45009 counts over there, as far as it is known.
+    pub window: Option<Window>,
+}
+
+/// The time over which WeChat counts calls before it answers 45009.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// It may be a minute, beside the day.
+    Minute,
+    /// A day of Beijing.
+    Day,
+}
+
+impl Window {
+    /// As `catalogue.tsv` and the admin API have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+
+    pub(super) fn of_column(column: &str) -> Option<Self> {
+        [Self::Minute, Self::Day].into_iter().find(|window| window.as_str() == column)
+    }
 }
 
 impl Endpoint {

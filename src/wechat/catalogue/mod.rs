@@ -16,7 +16,7 @@ mod table;
 use std::sync::LazyLock;
 
 pub use self::class::CredentialClass;
-pub use self::endpoint::Endpoint;
+pub use self::endpoint::{Endpoint, Window};
 pub use self::path::normalise;
 use self::rules::Rules;
 use self::table::{Index, Table};

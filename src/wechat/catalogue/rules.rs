@@ -53,6 +53,8 @@ impl Others {
                 one_time_code: false,
                 slow: false,
                 evidence: false,
+                signed: false,
+                window: None,
             }
         }
         let token = CredentialClass::AppToken;

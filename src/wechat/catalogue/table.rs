@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::class::CredentialClass;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Window};
 use super::path::normalise;
 use super::rules::Rules;
 use crate::wechat::family::Family;
@@ -65,6 +65,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
     let mut columns = row.split('\t');
     let (path, wants, answer, method) = (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
     let family = Family::of_host(columns.next()?)?;
+    let (signed, window) = (columns.next()? == "signed", Window::of_column(columns.next()?));
     let method = (method != "-").then_some(method);
     let normal = normalise(path);
     let rules = Rules::of(family);
@@ -84,6 +85,8 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
         slow: rules.is_slow(&normal),
         // A guess (with `?`), or a path that no SDK was seen to call, proves nothing.
         evidence: matches!(wants, "app" | "app_or_component") && !issues && method.is_some() && !guarded,
+        signed,
+        window,
     })
 }
 

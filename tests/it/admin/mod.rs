@@ -101,6 +101,8 @@ async fn the_catalogue_is_listed_and_searched() {
             "one_time_code": false,
             "slow": false,
             "evidence": true,
+            "signed": false,
+            "window": "day",
             "replay": true,
         })
     );

@@ -110,6 +110,8 @@ fn endpoint(path: &str) -> view::Endpoint {
         one_time_code: false,
         slow: false,
         evidence: true,
+        signed: false,
+        window: Some("day".into()),
         replay: true,
     }
 }

@@ -5,7 +5,7 @@ mod page;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wxgate::wechat::Family;
-use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all, find, find_work, normalise};
+use wxgate::wechat::catalogue::{CredentialClass, Endpoint, Window, all, find, find_work, normalise};
 
 const TABLE: &str = include_str!("../../../src/wechat/catalogue/catalogue.tsv");
 const SANDBOX: &str = include_str!("../../../src/sandbox/endpoints/catalogue.tsv");
@@ -14,7 +14,7 @@ const APART: &[(&str, &str)] = &[];
 
 /// WeCom's rows, and all others.
 fn is_work(row: &str) -> bool {
-    row.ends_with("\tqyapi.weixin.qq.com")
+    row.contains("\tqyapi.weixin.qq.com\t")
 }
 
 #[test]
@@ -79,12 +79,14 @@ fn paths_that_are_alike_in_normal_form_are_of_one_class() {
 fn every_row_is_well_formed() {
     for row in TABLE.lines() {
         let columns: Vec<&str> = row.split('\t').collect();
-        assert_eq!(columns.len(), 5, "{row}");
+        assert_eq!(columns.len(), 7, "{row}");
         assert_eq!(wxgate::message::path::check(columns[0]), Ok(()), "{row}");
         assert!(["json", "either", "binary", "unknown"].contains(&columns[2]), "{row}");
         assert!(["GET", "POST", "-"].contains(&columns[3]), "{row}");
         let hosts = [Family::Mp, Family::Open, Family::Work].map(Family::host);
         assert!(columns[4] == "-" || hosts.contains(&columns[4]), "{row}");
+        assert!(["signed", "-"].contains(&columns[5]), "{row}");
+        assert!(["day", "minute", "-"].contains(&columns[6]), "{row}");
     }
 }
 
@@ -481,4 +483,38 @@ fn an_unknown_path_gets_the_apps_token_and_the_label_other() {
     let endpoint = find_work("/cgi-bin/unheard_of");
     assert_eq!((endpoint.path, endpoint.id, endpoint.class), ("other", 0, CredentialClass::AppToken));
     assert_eq!(endpoint.family, Family::Work);
+}
+
+#[test]
+fn what_wechat_takes_signed_is_known() {
+    let listed: BTreeSet<&str> =
+        include_str!("signed.txt").lines().filter(|line| line.starts_with('/')).collect();
+    assert_eq!(listed.len(), 56);
+    let signed: BTreeSet<&str> = all().iter().filter(|e| e.signed).map(|e| e.path).collect();
+    assert_eq!(signed, listed);
+    // It demands this here, of each of the 16.
+    let within_a_city: Vec<&Endpoint> =
+        all().iter().filter(|e| e.path.starts_with("/cgi-bin/express/intracity/")).collect();
+    assert!(within_a_city.len() == 16 && within_a_city.iter().all(|endpoint| endpoint.signed));
+    for endpoint in [find("/wxa/unheard_of"), find_work("/cgi-bin/message/custom/send")] {
+        assert!(!endpoint.signed, "{endpoint:?}");
+    }
+}
+
+#[test]
+fn where_45009_may_be_a_minutes_is_known() {
+    for path in [
+        "/wxa/getwxacodeunlimit",
+        "/cgi-bin/message/template/send",
+        "/cgi-bin/message/wxopen/template/uniform_send",
+    ] {
+        assert_eq!(find(path).window, Some(Window::Minute), "{path}");
+    }
+    assert_eq!(find_work("/cgi-bin/webhook/send").window, Some(Window::Minute));
+    for path in ["/cgi-bin/user/info", "/cgi-bin/component/api_create_preauthcode"] {
+        assert_eq!(find(path).window, Some(Window::Day), "{path}");
+    }
+    for endpoint in [find("/cgi-bin/unheard_of"), find("/sns/userinfo"), find_work("/cgi-bin/user/get")] {
+        assert_eq!(endpoint.window, None, "{}", endpoint.path);
+    }
 }

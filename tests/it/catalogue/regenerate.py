@@ -4,8 +4,8 @@ src/sandbox/endpoints/catalogue.tsv: regenerate.py ENDPOINTS.TSV
 
 The input's columns: method, path (after another host's name where it isn't api.weixin.qq.com), credential class,
 kind of body, kind of answer, source. The output has path, credential class, kind of answer, method ("-" where
-unknown) and host ("-" for api.weixin.qq.com): first the rows of the official platform's hosts, sorted by path, then
-WeCom's. The two have paths in common that mean different things; within each a path stands once. The sandbox's copy
+unknown), host ("-" for api.weixin.qq.com), "signed" where signed.txt has it, and the window of its quota ("-" where
+unknown): first the rows of the official platform's hosts, sorted by path, then WeCom's. The two have paths in common that mean different things; within each a path stands once. The sandbox's copy
 has path, credential class and host.
 
 Prints how many rows became how many entries. Then make the page of the documentation anew:
@@ -18,6 +18,7 @@ import sys
 SOURCES = pathlib.Path(__file__).parent.parent.parent.parent / "src"
 TARGET = SOURCES / "wechat" / "catalogue" / "catalogue.tsv"
 SANDBOX = SOURCES / "sandbox" / "endpoints" / "catalogue.tsv"
+SIGNED = pathlib.Path(__file__).parent / "signed.txt"
 
 WORK = "qyapi.weixin.qq.com"
 # Off since 2020-09-15: https://developers.weixin.qq.com/community/develop/doc/0002245dcdc8c06f36fa6a47d56400
@@ -66,6 +67,17 @@ CORRECTIONS = {
     (WORK, "/cgi-bin/openhw/get_device_secret"): ("hardware", "issues"),
 }
 
+# Where 45009 may be a minute's limit, by WeChat's pages and SDKs' comments. A robot's is 20 messages a minute.
+MINUTE = {
+    ("-", "/cgi-bin/message/template/send"),
+    ("-", "/cgi-bin/message/wxopen/template/send"),
+    ("-", "/cgi-bin/message/wxopen/template/uniform_send"),
+    ("-", "/wxa/getwxacodeunlimit"),
+    (WORK, "/cgi-bin/webhook/send"),
+}
+# Elsewhere it is the day's for what takes a token on api.weixin.qq.com. WeCom names minutes, hours and days.
+DAY = {"app", "authorizer", "app_or_component", "app_or_component?", "component", "component_as_access_token"}
+
 # WeChat lists them beside the other paths of /cgi-bin/express/intracity; no SDK has them.
 MISSING = [
     f"POST\t/cgi-bin/express/intracity/{name}\taccess_token\tjson\tjson\t-"
@@ -92,7 +104,14 @@ def rows(table):
     assert not unused, f"corrections of what isn't there: {unused}"
 
 
+def window(host, path, known_as):
+    if (host, path) in MINUTE:
+        return "minute"
+    return "day" if host == "-" and known_as in DAY else "-"
+
+
 def main():
+    signed = {line for line in SIGNED.read_text(encoding="utf-8").splitlines() if line.startswith("/")}
     entries = {}
     count = doubles = 0
     # The retired host's rows come last: what api.weixin.qq.com has of the same path counts.
@@ -106,7 +125,15 @@ def main():
             entries[key] = row
     assert count == len(entries) + doubles
     ordered = [entries[key] for key in sorted(entries)]
-    TARGET.write_text("".join("\t".join(row) + "\n" for row in ordered), encoding="utf-8")
+    there = {(row[4], row[0]) for row in ordered}
+    missing = (MINUTE | {("-", path) for path in signed}) - there
+    assert not missing, f"no rows: {missing}"
+    table = []
+    for row in ordered:
+        path, known_as, host = row[0], row[1], row[4]
+        mark = "signed" if host == "-" and path in signed else "-"
+        table.append("\t".join((*row, mark, window(host, path, known_as))) + "\n")
+    TARGET.write_text("".join(table), encoding="utf-8")
     copy = ((path, wants, host) for path, wants, _answer, _method, host in ordered)
     SANDBOX.write_text("".join("\t".join(row) + "\n" for row in copy), encoding="utf-8")
     work = sum(is_work for is_work, _ in entries)

@@ -201,7 +201,20 @@ section! {
         slow_down: bool,
         max_inflight: u64,
         upstream: Upstream,
+        signing: Signing,
         export: Vec<Item<Export>>,
+    }
+}
+
+section! {
+    /// `[app.signing]`
+    Signing {
+        aes_key: SecretSource,
+        aes_key_sn: String,
+        private_key: SecretSource,
+        platform_certificate: Strings,
+        platform_certificate_sn: Strings,
+        endpoints: Strings,
     }
 }
 
@@ -261,7 +274,7 @@ section! {
 }
 
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 16] = [
+pub(super) const TABLES: [(&str, &[&str]); 17] = [
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -274,6 +287,7 @@ pub(super) const TABLES: [(&str, &[&str]); 16] = [
     ("[trace]", Trace::KEYS),
     ("[[app]]", App::KEYS),
     ("[app.upstream]", Upstream::KEYS),
+    ("[app.signing]", Signing::KEYS),
     ("[[app.export]]", Export::KEYS),
     ("[[caller]]", Caller::KEYS),
     ("[[limit]]", Limit::KEYS),

@@ -33,6 +33,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AnswerUnverified "answer_unverified" BAD_GATEWAY,
     AppUnknown "app_unknown" BAD_REQUEST,
     BadRequest "bad_request" BAD_REQUEST,
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE,

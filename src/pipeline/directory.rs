@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::caller_limits::{CallerLimits, LimitsByCaller};
 use super::inflight::ExactPlaces;
-use super::options::{AppOptions, CallerOptions, Options, OwnCredential};
+use super::options::{AppOptions, CallerOptions, Options, OwnCredential, SigningOptions};
 use crate::message::host;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::names::Names;
@@ -67,6 +67,7 @@ pub(crate) struct App {
     pub(crate) places: Option<ExactPlaces>,
     /// Which of the upstreams it is reached by.
     pub(crate) upstream: usize,
+    pub(crate) signing: Option<SigningOptions>,
     /// Its label in metrics.
     pub(crate) label: u16,
 }
@@ -148,6 +149,7 @@ impl Directory {
                     former.as_ref().and_then(|former| former.places(&app.token.name)),
                 ),
                 upstream: app.upstream,
+                signing: app.signing.clone(),
                 label: names.label(&app.token.name),
             })
             .collect();

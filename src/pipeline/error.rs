@@ -16,6 +16,7 @@ use crate::server;
 use crate::token::Unavailable;
 use crate::trouble::Kind;
 use crate::upstream::{BodyError, SendError};
+use crate::wechat::signing::Unverified;
 
 /// WeChat's codes for token and login calls: the secret, the appid, the body, what is not allowed,
 /// and what may go well later.
@@ -60,12 +61,22 @@ pub(crate) enum Error {
     /// Over `server.max_body`.
     #[error("the request's body is longer than {limit} bytes (server.max_body)")]
     BodyTooLarge { limit: u64 },
+    /// Over `replay.max_body`, where it must be read whole to be signed.
+    #[error(
+        "this request is signed (app.signing), and its body is longer than {limit} bytes (replay.max_body)"
+    )]
+    TooLargeToSign { limit: u64 },
     /// WeChat is unreachable or broke off.
     #[error("WeChat could not be reached, or broke off")]
     UpstreamFailed(#[source] SendError),
     /// What WeChat answered may hold refresh tokens, which can't be told from the rest.
     #[error("WeChat's answer may hold refresh tokens, and is not handed on: {0}")]
     AnswerUnreadable(&'static str),
+    /// A signed request's response isn't to be believed.
+    #[error(
+        "WeChat has answered and may have done it, don't send it again: the answer is not handed on, since {0}"
+    )]
+    AnswerUnverified(Unverified),
     /// WeChat broke off within a short answer.
     #[error("WeChat's answer broke off")]
     AnswerBroken(#[source] BodyError),
@@ -165,7 +176,8 @@ impl Error {
             Self::CallerForbidden(_) => Code::CallerForbidden,
             Self::EndpointForbidden(_) | Self::Foreign(_) => Code::EndpointForbidden,
             Self::HeadTooLarge(_) => Code::HeadTooLarge,
-            Self::BodyTooLarge { .. } => Code::BodyTooLarge,
+            Self::BodyTooLarge { .. } | Self::TooLargeToSign { .. } => Code::BodyTooLarge,
+            Self::AnswerUnverified(_) => Code::AnswerUnverified,
             Self::UpstreamFailed(_) | Self::AnswerBroken(_) | Self::AnswerUnreadable(_) => {
                 Code::UpstreamFailed
             }
@@ -231,6 +243,7 @@ impl Error {
                 | Self::Spool(_)
                 | Self::HeadTooLarge(_)
                 | Self::BodyTooLarge { .. }
+                | Self::TooLargeToSign { .. }
         )
     }
 

@@ -103,6 +103,8 @@ pub struct Sent {
     pub injected: Vec<&'static str>,
     /// Who issued the token among them; none for a secret.
     pub issuer: Option<Issuer>,
+    /// It is signed and encrypted, and what is in the query beside the token goes into the body.
+    pub signed: bool,
 }
 
 impl Explanation {
@@ -307,7 +309,9 @@ fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
     })
 }
 
-fn sent(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
+fn sent(whole: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
+    let signed = matches!(credential, CredentialPlan::Token(token) if token.signing.is_some());
+    let target = if signed { &whole.without_query() } else { whole };
     let (injected, issuer, request) = match credential {
         CredentialPlan::Token(token) => {
             let now = Clock::default().now();
@@ -323,10 +327,10 @@ fn sent(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
         }
     };
     let untouched = matches!(credential, CredentialPlan::AsSent);
-    let brought = target.query.filter(|_| !untouched).into_iter().flat_map(query::credentials);
+    let brought = whole.query.filter(|_| !untouched).into_iter().flat_map(query::credentials);
     let brought = brought.map(|(parameter, _)| parameter.name());
     let removed = target.from_appid.map(|_| query::CLOUD_RUN_APP).into_iter().chain(brought).collect();
-    Sent { path_and_query: masked(&request), removed, injected, issuer }
+    Sent { path_and_query: masked(&request), removed, injected, issuer, signed }
 }
 
 /// The limits that apply to one of the callers who are let through to the app beside them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
-use super::act::Memory;
+use super::act::{Memory, Signers};
 use super::code::Code;
 use super::directory::Directory;
 use super::inflight::{ExactPlaces, Turns, Waited};
@@ -53,6 +53,8 @@ pub struct Gate {
     pub(super) strangers: Option<ExactPlaces>,
     /// For those of them whose answers are read whole, since they may hold refresh tokens.
     pub(super) grants: Option<ExactPlaces>,
+    /// Where requests are signed.
+    pub(super) signers: Arc<Signers>,
     pub(super) manager: Manager,
     pub(super) limits: Limits,
     pub(super) user_tokens: UserTokens,
@@ -85,6 +87,7 @@ impl Gate {
         let metrics = Arc::new(Metrics::new(workers, Arc::clone(quota.names())));
         let memory = Arc::new(Memory::new(&options.replay));
         let most = options.places(workers);
+        let signers = Signers::new(Arc::clone(&memory), clock.clone());
         let turns = Turns::new(most, workers);
         // A byte of a body is enough to hold one: the other half is for those who said who they are.
         let strangers = ExactPlaces::new(most.div_ceil(2), None);
@@ -104,6 +107,7 @@ impl Gate {
             turns,
             strangers,
             grants,
+            signers,
             manager,
             limits,
             user_tokens,

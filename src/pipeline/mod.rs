@@ -41,6 +41,9 @@ pub use self::gate::{Gate, Work};
 pub use self::most_memory::{
     MOST_GRANTS_MEMORY, most_memory_of_request, most_memory_of_waiting, most_waiting,
 };
-pub use self::options::{AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions};
+pub use self::options::{
+    AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions, SignedEndpoints,
+    SigningOptions,
+};
 pub use self::report::CallerRequests;
 pub use self::run::Pipeline;

@@ -9,6 +9,7 @@ use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
 use crate::token;
 use crate::wechat::pattern::Pattern;
+use crate::wechat::signing::Keys;
 
 /// What a request's way depends on; replaced whole when the configuration is reloaded.
 #[derive(Clone, Debug)]
@@ -123,6 +124,28 @@ pub struct AppOptions {
     pub max_inflight: u64,
     /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
     pub upstream: usize,
+    /// Requests that are signed and encrypted for it.
+    pub signing: Option<SigningOptions>,
+}
+
+/// Which requests of an app are signed and encrypted (API 安全), and by what.
+#[derive(Clone, Debug)]
+pub struct SigningOptions {
+    /// Of those that are sent by POST.
+    pub endpoints: SignedEndpoints,
+    /// None where the configuration was read without its secrets.
+    pub keys: Option<Arc<Keys>>,
+}
+
+/// The endpoints that an app's requests are signed for.
+#[derive(Clone, Debug)]
+pub enum SignedEndpoints {
+    /// Those that WeChat is known to take signed requests on.
+    Supported,
+    /// All that take the app's token.
+    All,
+    /// Those that are listed.
+    Listed(Vec<Pattern>),
 }
 
 /// What becomes of a caller's own access_token.

@@ -12,7 +12,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::act::{
-    self, BodyStart, Exchanged, Injected, Memory, Reservation, Sending, greeting, lease, placeholder, ticket,
+    self, BodyStart, Exchanged, Injected, Memory, Reservation, Sending, Signing, greeting, lease,
+    placeholder, ticket,
 };
 use super::authorizers::Authorizers;
 use super::error::Error;
@@ -229,7 +230,18 @@ impl Worker {
     ) -> Result<Response, Error> {
         let Plan { head, ref target, account, .. } = *plan;
         let options = &snapshot.options;
-        let sending = Sending::prepare(head, start, body, options, &self.memory).await?;
+        let alone;
+        let (sending, target) = match credential.keys() {
+            None => (Sending::prepare(head, start, body, options, &self.memory).await?, target),
+            Some(keys) => {
+                alone = target.without_query();
+                let limit = options.replay.max_body;
+                // Boxed, since few requests are signed.
+                let signing = Box::pin(Signing::read(keys, &self.gate.signers, target, start, body, limit));
+                let (signing, body) = signing.await?;
+                (Sending::signed(head, signing, body, options), &alone)
+            }
+        };
         report.bytes_in = sending.length();
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;

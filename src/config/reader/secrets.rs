@@ -12,6 +12,8 @@ use super::values::{Item, SecretSource};
 use crate::secret::Secret;
 use crate::secret::file::{self, Links, Refused};
 
+const IN_CLEAR: &str =
+    "is a secret in clear, move it out of the file: { env = \"NAME\" } or { file = \"PATH\" }";
 /// A file longer than this is no secret.
 const LONGEST_SECRET: u64 = 4096;
 
@@ -93,10 +95,7 @@ impl<'a> Secrets<'a> {
     ) -> Option<Arc<Secret>> {
         let (plain, place, origin) = match &source.value {
             SecretSource::Clear(secret) => {
-                report.warn(
-                    &source.place,
-                    "is a secret in clear, move it out of the file: { env = \"NAME\" } or { file = \"PATH\" }",
-                );
+                report.warn(&source.place, IN_CLEAR);
                 (Zeroizing::new(secret.expose().to_owned()), &source.place, "the secret".to_owned())
             }
             SecretSource::Env(name) => {
@@ -106,6 +105,28 @@ impl<'a> Secrets<'a> {
         };
         check(&plain, &origin, place, report)?;
         Some(Arc::new(Secret::new(plain.as_str())))
+    }
+
+    /// The text of a private key in PEM; reports why there is none, unless it isn't needed.
+    pub(in crate::config) fn resolve_pem(
+        &mut self,
+        source: &Item<SecretSource>,
+        report: &mut Report<'_>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        match &source.value {
+            SecretSource::Clear(secret) => {
+                report.warn(&source.place, IN_CLEAR);
+                Some(Zeroizing::new(secret.expose().as_bytes().to_vec()))
+            }
+            SecretSource::Env(name) => {
+                self.variable(name, report).map(|text| Zeroizing::new(text.as_bytes().to_vec()))
+            }
+            SecretSource::File(path) => {
+                let pem = self.pem(path, report)?;
+                self.warn_of_others(path, report);
+                Some(pem)
+            }
+        }
     }
 
     fn variable(&mut self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {

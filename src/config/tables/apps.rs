@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::upstream_table;
+use super::{signing_table, upstream_table};
 use crate::config::file;
 use crate::config::reader::address::{is_host_name, read_host};
 use crate::config::reader::endpoints::{self, Hosts};
@@ -128,6 +128,7 @@ fn app(
     let mode = mode(&raw.token_mode, surroundings.unshared, report);
     let beside = beside(raw, kind, secrets, report);
     let upstream = upstream(raw, surroundings, secrets, report);
+    let signing = signing_table::options(&raw.signing, appid, kind, secrets, report);
     // A fake WeChat has ids of its own.
     if let Some(appid) = appid
         && surroundings.upstreams[upstream].origins.iter().all(Origin::is_wechats)
@@ -163,6 +164,7 @@ fn app(
         slow_down: raw.slow_down.or(true),
         max_inflight: raw.max_inflight.or(0),
         upstream,
+        signing,
     })
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::inspect::Finding;
+use super::signers::SignedOutcome;
 use crate::observe::trace::{Attempt, Trace};
 use crate::pipeline::code::Code;
 use crate::pipeline::error::Error;
@@ -38,6 +39,8 @@ pub(crate) struct Attempts {
     pub(crate) upstream: Duration,
     /// When the one that has not ended began.
     under_way: Option<Instant>,
+    /// What each signed response was taken for.
+    pub(crate) signed: Vec<SignedOutcome>,
     pub(crate) trace: Trace,
 }
 

@@ -15,6 +15,7 @@ use super::late::{Late, Look};
 use super::outgoing::Outgoing;
 use super::replay::{self, Decision};
 use super::send::{self, Sending};
+use super::signing::Signing;
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::pipeline::error::Error;
@@ -49,9 +50,11 @@ pub(crate) async fn exchange(
     loop {
         let Injected { path_and_query, generation, credential: credential_sent } = injected;
         sent.add(credential_sent);
+        sending.seal().await?;
         let sent_at = Instant::now();
         attempts.begin(generation, sent_at);
         let attempt = attempt(pool, target, &path_and_query, &mut sending, &patience, &sent, sent_at).await;
+        attempts.signed.extend(sending.signing().and_then(Signing::outcome));
         let (answer, inspected) = attempt.inspect_err(|error| attempts.failed(sent_at, error))?;
         let Inspected { start, finding, manner } = inspected;
         attempts.answered(sent_at, answer.status, &finding);
@@ -111,7 +114,10 @@ async fn attempt(
         return Err(ahead::too_slow(answer.status));
     }
     let whole_within = pool.options().response_timeout_at(endpoint.slow);
-    let inspected = inspect::inspect(&mut answer, endpoint, sent, whole_within).await?;
+    let inspected = match sending.signing() {
+        None => inspect::inspect(&mut answer, endpoint, sent, whole_within).await?,
+        Some(signing) => Box::pin(signing.inspect(&mut answer, endpoint, sent, whole_within)).await?,
+    };
     Ok((answer, inspected))
 }
 

@@ -151,7 +151,7 @@ pub(super) fn may_be_error(bytes: &[u8], gzip: bool) -> bool {
 
 /// Whether what came so far can be the beginning of a JSON object; a byte order mark may precede
 /// it.
-fn may_be_json(bytes: &[u8]) -> bool {
+pub(super) fn may_be_json(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_none_or(|first| *first == b'{')
 }

@@ -7,6 +7,7 @@
 //! | `ahead` | what of a body must be read before the caller is known |
 //! | `body`, `kept`, `spool`, `memory` | the request's body, kept for a replay, and what it may take |
 //! | `outgoing`, `send` | the body on its way to WeChat, and the request on a connection |
+//! | `signing`, `signers` | what is signed and encrypted on its way; the threads for it |
 //! | `inspect`, `late` | the top-level errcode of a small JSON response; of one that comes too slowly for it |
 //! | `conceal`, `concealed` | our credentials, where a response repeats them: head; body as it passes |
 //! | `grants` | answers that hold refresh tokens, which stay here |
@@ -33,6 +34,8 @@ mod outgoing;
 pub(crate) mod placeholder;
 mod replay;
 mod send;
+mod signers;
+mod signing;
 mod spool;
 pub(crate) mod ticket;
 
@@ -44,3 +47,5 @@ pub(crate) use inspect::LONGEST_ERROR;
 pub(crate) use memory::{Memory, Reservation, SMALL};
 pub(crate) use replay::MOST as MOST_REPLAYS;
 pub(crate) use send::Sending;
+pub(crate) use signers::{SignedOutcome, Signers};
+pub(crate) use signing::Signing;

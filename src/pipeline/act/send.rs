@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -13,6 +14,7 @@ use super::ahead::{BodyStart, broke_off};
 use super::body::Source;
 use super::memory::Memory;
 use super::outgoing::{CallerBroke, Outgoing};
+use super::signing::{self, Signing};
 use crate::message::headers;
 use crate::message::noted::Noted;
 use crate::observe::chain::causes;
@@ -41,6 +43,8 @@ pub(crate) struct Sending<'r> {
     request_timeout: Duration,
     /// It went out before.
     again: bool,
+    /// Boxed, since few are signed.
+    signing: Option<Box<Signing>>,
 }
 
 impl<'r> Sending<'r> {
@@ -58,7 +62,34 @@ impl<'r> Sending<'r> {
         let has_length = !bodyless || matches!(head.parts.method, Method::POST | Method::PUT);
         let progress = Progress::new();
         let request_timeout = options.request_timeout;
-        Ok(Self { head, has_length, body, progress, request_timeout, again: false })
+        Ok(Self { head, has_length, body, progress, request_timeout, again: false, signing: None })
+    }
+
+    /// Prepares a caller's request that is signed on its way.
+    pub(crate) fn signed(head: &'r Head<'r>, signing: Signing, body: Bytes, options: &Options) -> Self {
+        Self {
+            head,
+            has_length: true,
+            body: Source::Full { bytes: body, _memory: None },
+            progress: Progress::new(),
+            request_timeout: options.request_timeout,
+            again: false,
+            signing: Some(Box::new(signing)),
+        }
+    }
+
+    /// What it is signed by, if it is.
+    pub(super) fn signing(&self) -> Option<&Signing> {
+        self.signing.as_deref()
+    }
+
+    /// Signs it for another attempt, if it is to be signed.
+    pub(super) async fn seal(&mut self) -> Result<(), Error> {
+        if let Some(signing) = &mut self.signing {
+            let bytes = Box::pin(signing.seal()).await?;
+            self.body = Source::Full { bytes, _memory: None };
+        }
+        Ok(())
     }
 
     /// Whether the same bytes can be sent again.
@@ -97,9 +128,13 @@ impl<'r> Sending<'r> {
         let body = self.body.outgoing(&self.progress);
         let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
         let Head { parts, noted, .. } = self.head;
-        let head = ready.begin(&parts.method, target, headers::most_sent(&parts.headers, noted));
+        let added = if self.signing.is_some() { signing::HEADERS } else { 0 };
+        let head = ready.begin(&parts.method, target, headers::most_sent(&parts.headers, noted) + added);
         let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
-        headers::request(&parts.headers, noted, |name, value| head.field(name, value));
+        match &self.signing {
+            None => headers::request(&parts.headers, noted, |name, value| head.field(name, value)),
+            Some(signing) => signing.headers(self.head, |name, value| head.field(name, value)),
+        }
         head.end(self.has_length.then(|| self.length()));
         self.progress.restart();
         self.again = true;

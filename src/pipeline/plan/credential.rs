@@ -1,6 +1,7 @@
 //! Which credential a request gets, in place of what the caller brought.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::account::Account;
 use super::target::Target;
@@ -8,10 +9,11 @@ use crate::message::credential::{CredentialParam, SECRETS};
 use crate::message::query;
 use crate::pipeline::directory::{App, Directory};
 use crate::pipeline::error::Error;
-use crate::pipeline::options::OwnCredential;
+use crate::pipeline::options::{OwnCredential, SigningOptions};
 use crate::pipeline::user_tokens::UserTokens;
 use crate::token::Handle;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
+use crate::wechat::signing::Keys;
 use crate::wechat::{Issuer, placeholder};
 
 /// What goes into a request.
@@ -33,6 +35,8 @@ pub(crate) struct KeptToken<'a> {
     pub(crate) handle: &'a Handle,
     pub(crate) param: CredentialParam,
     pub(crate) issuer: Issuer,
+    /// How the request with it is signed, if it is.
+    pub(crate) signing: Option<&'a SigningOptions>,
 }
 
 /// On endpoints whose form goes on as it is, a placeholder or an API key in it would too.
@@ -58,7 +62,8 @@ impl<'a> CredentialPlan<'a> {
     /// What a request of `account` for `endpoint` gets.
     pub(crate) fn new(account: &'a Account<'_>, endpoint: &Endpoint) -> Result<Self, Error> {
         let app = account.app;
-        let token = |handle, param, issuer| Ok(Self::Token(KeptToken { handle, param, issuer }));
+        let token =
+            |handle, param, issuer| Ok(Self::Token(KeptToken { handle, param, issuer, signing: None }));
         if let Some(issuer) = endpoint.class.issuer() {
             let param = endpoint.class.token_parameter().and_then(CredentialParam::named);
             return token(handle_of(app, issuer)?, param.unwrap_or(CredentialParam::AccessToken), issuer);
@@ -92,6 +97,22 @@ impl<'a> CredentialPlan<'a> {
             // Token endpoints, pages for browsers.
             _ => Ok(Self::Nothing),
         }
+    }
+
+    /// The same for a request that is signed as `options` say.
+    pub(super) fn signed(self, options: Option<&'a SigningOptions>) -> Self {
+        match self {
+            Self::Token(token) if token.param == CredentialParam::AccessToken => {
+                Self::Token(KeptToken { signing: options, ..token })
+            }
+            other => other,
+        }
+    }
+
+    /// By what a request with it is signed; none if it isn't.
+    pub(crate) fn keys(&self) -> Option<&'a Arc<Keys>> {
+        let Self::Token(KeptToken { signing: Some(signing), .. }) = self else { return None };
+        signing.keys.as_ref()
     }
 
     /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's

@@ -17,6 +17,7 @@ use super::foreign::{self, Greeting};
 use super::hints::AppHints;
 use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
+use super::signing;
 use super::stray;
 use super::target::{Head, Target};
 use super::ticket::{self, TicketUse};
@@ -315,6 +316,8 @@ impl<'d, 'r> Draft<'d, 'r> {
         access::check_login(account.app, self.target.endpoint, target.endpoint)?;
         access::permit(self.directory().rules(self.caller), method, target)?;
         let credential = CredentialPlan::new(account, target.endpoint)?;
+        let signing = signing::options(account, self.opening.head.parts, target);
+        let credential = credential.signed(signing);
         credential.check_own(account.app, target, self.opening.facts.user_tokens)?;
         credential::check_form(self.directory(), &credential, target)?;
         let ticket = ticket::wanted(account, method, target)?;

@@ -13,6 +13,7 @@
 //! | `access` | whether the caller may do this |
 //! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
+//! | `signing` | whether it is signed on its way |
 //! | `token_call`, `ticket`, `lease` | what wxgate answers by itself |
 
 mod access;
@@ -25,6 +26,7 @@ mod foreign;
 mod hints;
 mod lease;
 mod placeholder;
+mod signing;
 mod stray;
 mod target;
 #[cfg(test)]

@@ -137,6 +137,11 @@ impl<'r> Target<'r> {
         Self { form, ..self }
     }
 
+    /// The same request without its query, which went elsewhere.
+    pub(crate) fn without_query(self) -> Self {
+        Self { query: None, may_hold: MayHold::default(), ..self }
+    }
+
     /// The values of all credentials that the request brings in query and form.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
         let query = self.query.filter(|_| self.may_hold.tokens);

@@ -10,6 +10,7 @@ use crate::observe::exemplar::Exemplars;
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
+use crate::pipeline::act::SignedOutcome;
 use crate::pipeline::code::Code;
 use crate::quota::Outcome;
 use crate::trouble::{Counted, Kind};
@@ -115,6 +116,7 @@ pub(crate) struct Counts {
     pub(crate) callers: Map<(u16, u16, Outcome), u64>,
     pub(crate) durations: Map<(u16, u16), Durations>,
     pub(crate) replays: Map<(u16, Replayed), u64>,
+    pub(crate) signed: Map<(u16, SignedOutcome), u64>,
     pub(crate) refused: Map<(u16, u16, Code), u64>,
     pub(crate) observed: Map<(u16, u16, Code), u64>,
     /// What was wrong with WeChat, by app and endpoint as in `durations`.
@@ -298,6 +300,10 @@ impl Metrics {
             };
             out.sample(&[("app", name(*app)), ("outcome", outcome)], *count as f64);
         }
+        out.counter("wxgate_signed_total", "Signed requests, by what their responses were taken for.");
+        for ((app, outcome), count) in &totals.signed {
+            out.sample(&[("app", name(*app)), ("outcome", outcome.as_str())], *count as f64);
+        }
         out.counter("wxgate_refused_total", "Requests that the proxy refused.");
         for ((app, caller, code), count) in &totals.refused {
             out.sample(
@@ -333,6 +339,7 @@ struct Totals {
     callers: BTreeMap<(u16, u16, Outcome), u64>,
     durations: BTreeMap<(u16, &'static str), Durations>,
     replays: BTreeMap<(u16, Replayed), u64>,
+    signed: BTreeMap<(u16, SignedOutcome), u64>,
     refused: BTreeMap<(u16, u16, Code), u64>,
     observed: BTreeMap<(u16, u16, Code), u64>,
 }
@@ -354,6 +361,9 @@ impl Totals {
         }
         for ((app, outcome), count) in &counts.replays {
             *self.replays.entry((*app, *outcome)).or_default() += count;
+        }
+        for ((app, outcome), count) in &counts.signed {
+            *self.signed.entry((*app, *outcome)).or_default() += count;
         }
         for ((app, caller, code), count) in &counts.refused {
             *self.refused.entry((*app, *caller, *code)).or_default() += count;

@@ -391,6 +391,9 @@ impl Report {
                         u64::from(self.attempts.replays - 1);
                 }
             }
+            for outcome in &self.attempts.signed {
+                *counts.signed.entry((app, *outcome)).or_default() += 1;
+            }
             for code in self.observed.codes() {
                 *counts.observed.entry((app, caller, code)).or_default() += 1;
             }

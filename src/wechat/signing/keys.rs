@@ -178,6 +178,11 @@ impl Keys {
         Self { appid, shared, own, platform, random: SystemRandom::new() }
     }
 
+    /// The account's AppID.
+    pub fn appid(&self) -> &Arc<str> {
+        &self.appid
+    }
+
     /// The certificates that responses may be signed by.
     pub fn certificates(&self) -> &[Certificate] {
         &self.platform

@@ -1,0 +1,109 @@
+//! `[app.signing]`: requests that are signed and encrypted for an account (API 安全).
+
+use std::sync::Arc;
+
+use crate::config::file;
+use crate::config::reader::endpoints::Hosts;
+use crate::config::reader::patterns::pattern;
+use crate::config::reader::problem::{Place, Report};
+use crate::config::reader::secrets::Secrets;
+use crate::config::reader::values::{Field, Item, Strings};
+use crate::pipeline::{SignedEndpoints, SigningOptions};
+use crate::wechat::signing::{BadKey, Certificate, Keys, OwnKey, SharedKey};
+use crate::wechat::{AppKind, Family};
+
+const AES_KEY: &str = "expected { env = \"NAME\" } with the symmetric key (对称密钥) in base64";
+const AES_KEY_SN: &str = "expected the number of the symmetric key, as the console shows it";
+const PRIVATE_KEY: &str = "expected { file = \"PATH\" } with the account's RSA key (非对称密钥) in PEM";
+const CERTIFICATE: &str = "expected the path of the platform's certificate (平台证书) in PEM";
+const CERTIFICATE_SN: &str = "expected the number of the platform's certificate, as the console shows it";
+
+/// None where there is no table, and where it is wrong.
+pub(super) fn options(
+    field: &Field<file::Signing>,
+    appid: Option<&Item<String>>,
+    kind: AppKind,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<SigningOptions> {
+    let Item { value: raw, place } = field.item()?;
+    if kind.family() == Family::Work || kind.is_platform() {
+        report.error(place, "is for official accounts, mini programs and stores alone, leave it out");
+        return None;
+    }
+    let missing = |key: &str| place.child(key);
+    let aes_key = raw.aes_key.required(missing("aes_key"), report, AES_KEY);
+    let serial = raw.aes_key_sn.required(missing("aes_key_sn"), report, AES_KEY_SN);
+    let private = raw.private_key.required(missing("private_key"), report, PRIVATE_KEY);
+    let certificates =
+        raw.platform_certificate.required(missing("platform_certificate"), report, CERTIFICATE);
+    let serials =
+        raw.platform_certificate_sn.required(missing("platform_certificate_sn"), report, CERTIFICATE_SN);
+    let endpoints = endpoints(&raw.endpoints, report);
+
+    let shared = aes_key.zip(serial).and_then(|(source, serial)| {
+        let key = secrets.resolve(source, report)?;
+        fit(SharedKey::new(&key, &serial.value), &source.place, "the symmetric key", report)
+    });
+    let own = private.and_then(|source| {
+        let pem = secrets.resolve_pem(source, report)?;
+        fit(OwnKey::new(&pem), &source.place, "the private key", report)
+    });
+    let platform =
+        certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, secrets, report));
+    let keys = match (appid, shared, own, platform) {
+        (Some(appid), Some(shared), Some(own), Some(platform)) => {
+            Some(Arc::new(Keys::new(appid.value.as_str().into(), shared, own, platform)))
+        }
+        _ => None,
+    };
+    Some(SigningOptions { endpoints, keys })
+}
+
+fn fit<T>(read: Result<T, BadKey>, place: &Place, what: &str, report: &mut Report<'_>) -> Option<T> {
+    read.map_err(|bad| report.error(place, format!("{what} {bad}"))).ok()
+}
+
+/// The certificates, each with its number.
+fn platform(
+    paths: &Item<Strings>,
+    serials: &Item<Strings>,
+    secrets: &mut Secrets<'_>,
+    report: &mut Report<'_>,
+) -> Option<Vec<Certificate>> {
+    let (files, numbers) = (&paths.value.0, &serials.value.0);
+    if files.is_empty() || files.len() > 2 {
+        report.error(&paths.place, format!("has {} entries, {CERTIFICATE}, or two of them", files.len()));
+        return None;
+    }
+    if files.len() != numbers.len() {
+        let text = format!(
+            "has {} entries beside {} certificates, expected the number of each, in the same order",
+            numbers.len(),
+            files.len()
+        );
+        report.error(&serials.place, text);
+        return None;
+    }
+    let read = files.iter().zip(numbers).map(|(path, serial)| {
+        let pem = secrets.pem(path, report)?;
+        let certificate = Certificate::new(&pem, &serial.value);
+        fit(certificate, &path.place, &format!("the file {}", path.value), report)
+    });
+    read.collect()
+}
+
+fn endpoints(field: &Field<Strings>, report: &mut Report<'_>) -> SignedEndpoints {
+    let entries = field.item().map_or(&[][..], |item| &item.value.0);
+    match entries {
+        [] => SignedEndpoints::Supported,
+        [only] if only.value == "supported" => SignedEndpoints::Supported,
+        [only] if only.value == "all" => SignedEndpoints::All,
+        entries => {
+            let hosts = Hosts::of(Family::Api);
+            let patterns =
+                entries.iter().filter_map(|entry| pattern(&entry.value, hosts, &entry.place, report));
+            SignedEndpoints::Listed(patterns.collect())
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A request that is signed and encrypted on its way (API 安全), and its response: the caller sends
+//! and gets plain JSON.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, StatusCode};
+use hyper::body::Incoming;
+
+use super::ahead::{BodyStart, next_piece};
+use super::conceal::{Coding, Manner, Sent};
+use super::inspect::{self, Finding, Inspected, LONGEST_ERROR};
+use super::memory::Reservation;
+use super::outgoing::Outgoing;
+use super::signers::{SignedOutcome, Signers};
+use crate::message::{headers, query};
+use crate::pipeline::error::Error;
+use crate::pipeline::plan::{Head, Target};
+use crate::upstream::{Answer, BodyError, Start};
+use crate::wechat::catalogue::Endpoint;
+use crate::wechat::signing::{Keys, Merged, Sealed, Signed, Unverified, merge};
+
+/// The longest response that is decrypted.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// Of each byte of a body there are so many at once: the caller's, the merged and the encrypted
+/// ones, the latter in base64, and what is signed.
+const COPIES: u64 = 6;
+/// Bytes of what signing adds to a head, at most.
+pub(super) const HEADERS: usize = 2 * 1024;
+/// What signing adds to a response.
+const PREFIX: &str = "wechatmp-";
+
+/// What a signed request is made of.
+pub(crate) struct Signing {
+    keys: Arc<Keys>,
+    signers: Arc<Signers>,
+    path: Arc<str>,
+    fields: Arc<Merged>,
+    /// Of the latest attempt.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of the latest attempt's response.
+    outcome: Cell<Option<SignedOutcome>>,
+    _memory: Reservation,
+}
+
+impl Signing {
+    /// Reads the caller's body whole, if it is no longer than `limit`, and joins the query to it.
+    /// Returns the caller's bytes too.
+    pub(crate) async fn read(
+        keys: &Arc<Keys>,
+        signers: &Arc<Signers>,
+        target: &Target<'_>,
+        start: Option<BodyStart>,
+        mut body: Incoming,
+        limit: u64,
+    ) -> Result<(Self, Bytes), Error> {
+        let mut memory = Reservation::of(&signers.memory.known);
+        let (mut bytes, mut ended) = match start {
+            Some(start) => (start.bytes.to_vec(), start.whole),
+            None => (Vec::new(), false),
+        };
+        grow(&mut memory, bytes.len())?;
+        while !ended {
+            match next_piece(&mut body).await? {
+                Some(data) => {
+                    grow(&mut memory, data.len())?;
+                    bytes.extend_from_slice(&data);
+                }
+                None => ended = true,
+            }
+            if bytes.len() as u64 > limit {
+                return Err(Error::TooLargeToSign { limit });
+            }
+        }
+        let query = query::rewrite("", target.query, None);
+        let query = String::from_utf8_lossy(query.strip_prefix(b"?").unwrap_or_default());
+        let fields = merge(&bytes, &query);
+        let fields = fields.map_err(|why| {
+            Error::BadRequest(format!("this request is signed (app.signing), and {why}").into())
+        })?;
+        let signing = Self {
+            keys: Arc::clone(keys),
+            signers: Arc::clone(signers),
+            path: target.path.into(),
+            fields: Arc::new(fields),
+            headers: Vec::new(),
+            outcome: Cell::new(None),
+            _memory: memory,
+        };
+        Ok((signing, bytes.into()))
+    }
+
+    /// Encrypts and signs the request for another attempt; its body.
+    pub(super) async fn seal(&mut self) -> Result<Bytes, Error> {
+        let (keys, clock) = (Arc::clone(&self.keys), self.signers.clock.clone());
+        let (path, fields) = (Arc::clone(&self.path), Arc::clone(&self.fields));
+        // The time is of when it is its turn.
+        let sealed = self.signers.run(move || keys.seal(&path, &fields, clock.now())).await?;
+        let Sealed { body, headers } = sealed.map_err(|_| Error::Overloaded(NO_RANDOMNESS))?;
+        let header = |(name, value): (&'static str, String)| {
+            Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
+        };
+        self.headers = headers.into_iter().filter_map(header).collect();
+        Ok(body)
+    }
+
+    /// Gives `field` each header that goes to WeChat.
+    pub(super) fn headers(&self, head: &Head<'_>, mut field: impl FnMut(&HeaderName, &HeaderValue)) {
+        headers::request(&head.parts.headers, &head.noted, |name, value| {
+            // The signature is that of the bytes on the wire, and so is the type.
+            if *name != ACCEPT_ENCODING && *name != CONTENT_TYPE {
+                field(name, value);
+            }
+        });
+        field(&CONTENT_TYPE, &HeaderValue::from_static("application/json"));
+        for (name, value) in &self.headers {
+            field(name, value);
+        }
+    }
+
+    /// What the response to the latest attempt was taken for.
+    pub(super) fn outcome(&self) -> Option<SignedOutcome> {
+        self.outcome.take()
+    }
+
+    /// Reads the response whole, verifies and decrypts it; an error of WeChat's and what isn't JSON
+    /// may come in clear.
+    pub(super) async fn inspect(
+        &self,
+        answer: &mut Answer<Outgoing>,
+        endpoint: &Endpoint,
+        sent: &Sent,
+        whole_within: Duration,
+    ) -> Result<Inspected, Error> {
+        let inspected = match Signed::of(&answer.headers) {
+            Some(_) => self.open(answer, endpoint, whole_within).await,
+            None => clear(answer, endpoint, sent, whole_within).await,
+        };
+        let signed = answer.headers.contains_key("wechatmp-appid");
+        self.outcome.set(match &inspected {
+            Ok(_) if signed => Some(SignedOutcome::Verified),
+            Ok(_) => Some(SignedOutcome::Clear),
+            Err(Error::AnswerUnverified(_)) => Some(SignedOutcome::Unverified),
+            Err(_) => None,
+        });
+        strip(answer);
+        inspected
+    }
+
+    async fn open(
+        &self,
+        answer: &mut Answer<Outgoing>,
+        endpoint: &Endpoint,
+        whole_within: Duration,
+    ) -> Result<Inspected, Error> {
+        let unverified = |why| Err(Error::AnswerUnverified(why));
+        let longest = answer.length().unwrap_or(LONGEST_ANSWER as u64);
+        if longest > LONGEST_ANSWER as u64 {
+            return unverified(Unverified::TooLong(LONGEST_ANSWER));
+        }
+        let Some(_memory) = self.signers.memory.known.reserve(longest * COPIES) else {
+            return unverified(Unverified::NoMemory);
+        };
+        let body = match answer.read(LONGEST_ANSWER + 1, whole_within, |_| false).await? {
+            Start::Whole(body) => body,
+            Start::Part(body) if body.len() > LONGEST_ANSWER => {
+                return unverified(Unverified::TooLong(LONGEST_ANSWER));
+            }
+            Start::Part(_) => return Err(BodyError::Slow(whole_within).into()),
+        };
+        let (keys, path) = (Arc::clone(&self.keys), Arc::clone(&self.path));
+        let (headers, clock) = (answer.headers.clone(), self.signers.clock.clone());
+        let opened = self.signers.run(move || {
+            let signed = Signed::of(&headers).ok_or(Unverified::Clear)?;
+            keys.open(&path, signed, &body, clock.now())
+        });
+        let opened = opened.await?.map_err(Error::AnswerUnverified)?;
+        if let Some(serial) = opened.announced {
+            self.signers.announce(self.keys.appid(), serial);
+        }
+        answer.headers.remove(CONTENT_LENGTH);
+        let body = Bytes::from(opened.body);
+        let finding = match answer.status == StatusCode::OK && body.len() <= LONGEST_ERROR {
+            true => inspect::judge(&body, false, endpoint),
+            false => Finding::default(),
+        };
+        Ok(Inspected { start: Start::Whole(body), finding, manner: Manner::AsItIs })
+    }
+}
+
+const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
+
+fn grow(memory: &mut Reservation, more: usize) -> Result<(), Error> {
+    if memory.grow(more as u64 * COPIES) {
+        return Ok(());
+    }
+    Err(Error::Overloaded("too many bodies are being signed (replay.memory)"))
+}
+
+/// An unsigned response: good for an error, and for what isn't JSON.
+async fn clear(
+    answer: &mut Answer<Outgoing>,
+    endpoint: &Endpoint,
+    sent: &Sent,
+    whole_within: Duration,
+) -> Result<Inspected, Error> {
+    // Nobody asked for a coding, in which anything could be.
+    let coded = answer.headers.contains_key(CONTENT_ENCODING) || !answer.codings.is_empty();
+    let start = answer.read(LONGEST_ERROR + 1, whole_within, |bytes| !inspect::may_be_json(bytes)).await?;
+    let (bytes, whole) = match &start {
+        Start::Whole(bytes) => (bytes, true),
+        Start::Part(bytes) => (bytes, false),
+    };
+    let json = inspect::may_be_json(bytes) || says_json(answer);
+    if !coded && !json {
+        let manner = sent.manner(answer, Coding::None);
+        let manner = if answer.status == StatusCode::OK { Manner::AsItIs } else { manner };
+        return Ok(Inspected { start, finding: Finding::default(), manner });
+    }
+    let finding = match !coded && whole && bytes.len() <= LONGEST_ERROR {
+        true => inspect::judge(bytes, false, endpoint),
+        false => Finding::default(),
+    };
+    if matches!(finding.errcode, None | Some(0)) {
+        return Err(Error::AnswerUnverified(Unverified::Clear));
+    }
+    let start = sent.masked(bytes).map_or(start, |clean| Start::Whole(clean.into()));
+    Ok(Inspected { start, finding, manner: Manner::AsItIs })
+}
+
+fn says_json(answer: &Answer<Outgoing>) -> bool {
+    let kind = answer.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.windows(4).any(|word| word.eq_ignore_ascii_case(b"json"))
+}
+
+/// Takes out of a response what signing adds to it.
+fn strip(answer: &mut Answer<Outgoing>) {
+    while let Some(name) = answer.headers.keys().find(|name| name.as_str().starts_with(PREFIX)).cloned() {
+        answer.headers.remove(name);
+    }
+}

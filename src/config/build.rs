@@ -68,7 +68,7 @@ pub(super) fn config(
     upstream_table::warn_of_cuts(&upstream, apps, drain, upstreams[0].response_timeout, report);
     let unshared = !store.location.shared() && !token.allow_unshared.or(false);
     let raw_apps = apps;
-    let mut surroundings = apps::Surroundings { unshared, listen: &listen, upstreams: &mut upstreams };
+    let mut surroundings = apps::Surroundings { unshared, listen: &listen, now, upstreams: &mut upstreams };
     let apps = apps::options(raw_apps, &mut surroundings, secrets, report);
     let exports = exports::options(raw_apps, &apps, secrets, report);
     let alerts = file.alert.item().map_or(&[][..], |item| &item.value);

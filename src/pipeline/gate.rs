@@ -39,6 +39,19 @@ pub struct Work {
     pub refused: u64,
 }
 
+/// A certificate that responses to an app's signed requests are verified by.
+#[derive(Clone, Debug)]
+pub struct PlatformCertificate {
+    /// The app's name.
+    pub app: Arc<str>,
+    /// Its number.
+    pub serial: String,
+    /// When it ends; it is still believed after that.
+    pub ends: Timestamp,
+    /// The number of another one that WeChat signs by as well, and that isn't configured.
+    pub announced: Option<String>,
+}
+
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
     pub(super) snapshot: ArcSwap<Snapshot>,
@@ -159,6 +172,26 @@ impl Gate {
     pub fn key_ends(&self) -> Vec<(Arc<str>, Timestamp)> {
         let end = |caller: &CallerOptions| Some((Arc::clone(&caller.name), caller.expires?));
         self.snapshot.load().directory.options.callers.iter().filter_map(end).collect()
+    }
+
+    /// The certificates that responses to signed requests are verified by.
+    pub fn platform_certificates(&self) -> Vec<PlatformCertificate> {
+        let snapshot = self.snapshot.load();
+        let mut certificates = Vec::new();
+        for app in &snapshot.directory.apps {
+            let keys = app.signing.as_ref().and_then(|signing| signing.keys.as_ref());
+            let Some(keys) = keys else { continue };
+            let announced = self.signers.announced(&app.appid);
+            let known = |next: &String| keys.certificates().iter().any(|own| own.serial() == next);
+            let announced = announced.filter(|next| !known(next));
+            certificates.extend(keys.certificates().iter().map(|certificate| PlatformCertificate {
+                app: Arc::clone(&app.name),
+                serial: certificate.serial().to_owned(),
+                ends: certificate.ends(),
+                announced: announced.clone(),
+            }));
+        }
+        certificates
     }
 
     /// The callers who may use the app with this name, and those without a key.

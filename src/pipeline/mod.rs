@@ -37,7 +37,7 @@ mod snapshot;
 mod user_tokens;
 
 pub use self::code::refusals;
-pub use self::gate::{Gate, Work};
+pub use self::gate::{Gate, PlatformCertificate, Work};
 pub use self::most_memory::{
     MOST_GRANTS_MEMORY, most_memory_of_request, most_memory_of_waiting, most_waiting,
 };

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
+
 use crate::observe::clock::{ENDS_SOON, Timestamp};
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
 use crate::token;
+use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
 use crate::wechat::signing::Keys;
 
@@ -135,6 +138,20 @@ pub struct SigningOptions {
     pub endpoints: SignedEndpoints,
     /// None where the configuration was read without its secrets.
     pub keys: Option<Arc<Keys>>,
+}
+
+impl SigningOptions {
+    /// Whether a POST to `path`, which is `endpoint`'s, is signed.
+    pub(crate) fn signs(&self, path: &str, endpoint: &Endpoint) -> bool {
+        match &self.endpoints {
+            SignedEndpoints::Supported => endpoint.signed,
+            SignedEndpoints::All => true,
+            SignedEndpoints::Listed(patterns) => {
+                let path = catalogue::normalise(path);
+                patterns.iter().any(|pattern| pattern.matches(&Method::POST, &path))
+            }
+        }
+    }
 }
 
 /// The endpoints that an app's requests are signed for.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
@@ -47,6 +47,15 @@ pub enum Call<'a> {
         /// The JSON text.
         body: &'a str,
     },
+    /// `POST path` with a JSON body and further headers, by which it is signed.
+    Signed {
+        /// Begins with `/`.
+        path: &'a str,
+        /// The JSON text.
+        body: &'a [u8],
+        /// Beside the usual ones.
+        headers: &'a HeaderMap,
+    },
 }
 
 /// An answer, whole.
@@ -54,6 +63,8 @@ pub enum Call<'a> {
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
+    /// What came with it.
+    pub headers: HeaderMap,
     /// At most 64 KiB.
     pub body: Bytes,
 }
@@ -154,16 +165,22 @@ impl Control {
                 once::request(origin, Method::GET, &format!("{path}?{query}"), Bytes::new())?
             }
             Call::Post { path, body } => {
-                let mut request = once::request(origin, Method::POST, path, wiped(body.as_bytes().to_vec()))?;
-                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                once::request(origin, Method::POST, path, wiped(body.as_bytes().to_vec()))?
+            }
+            Call::Signed { path, body, headers } => {
+                let mut request = once::request(origin, Method::POST, path, wiped(body.to_vec()))?;
+                request.headers_mut().extend(headers.clone());
                 request
             }
         };
+        if request.method() == Method::POST {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
         once::exchange(socket, request, async |answer| {
-            let status = answer.status();
-            match once::body(answer.into_body(), LONGEST_ANSWER).await? {
-                Some(body) => Ok(Answer { status, body: wiped(body) }),
+            let (head, body) = answer.into_parts();
+            match once::body(body, LONGEST_ANSWER).await? {
+                Some(body) => Ok(Answer { status: head.status, headers: head.headers, body: wiped(body) }),
                 None => Err(CallError::TooLong),
             }
         })
@@ -242,6 +259,10 @@ impl From<Call<'_>> for Scripted {
             }
             Call::Post { path, body } => {
                 Self { path: path.to_owned(), body: body.to_owned(), ..Self::default() }
+            }
+            Call::Signed { path, body, .. } => {
+                let body = String::from_utf8_lossy(body).into_owned();
+                Self { path: path.to_owned(), body, ..Self::default() }
             }
         }
     }

@@ -6,68 +6,125 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::observe::clock::Clock;
+use crate::pipeline::{self, SigningOptions};
 use crate::quota::{Ask, Question};
 use crate::secret::mask;
 use crate::token::{AppOptions, Manager};
-use crate::upstream::control::{Call, Control};
+use crate::upstream::control::{Answer, Call, Control};
+use crate::wechat::signing::{self, Keys, Signed, Unverified};
+use crate::wechat::{catalogue, errcode};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The apps and the clients for their calls; replaced when the configuration is reloaded.
-pub(in crate::app) type Clients = Arc<ArcSwap<HashMap<Arc<str>, (AppOptions, Control)>>>;
+pub(in crate::app) type Clients = Arc<ArcSwap<HashMap<Arc<str>, Client>>>;
 
-pub(in crate::app) fn clients(apps: &[(AppOptions, Control)]) -> HashMap<Arc<str>, (AppOptions, Control)> {
-    apps.iter().map(|(app, control)| (Arc::clone(&app.name), (app.clone(), control.clone()))).collect()
+/// How WeChat is called for an app.
+#[derive(Clone)]
+pub(in crate::app) struct Client {
+    app: AppOptions,
+    control: Control,
+    signing: Option<SigningOptions>,
+}
+
+/// Those of `apps`, of which `options` say how they sign.
+pub(in crate::app) fn clients(
+    apps: &[(AppOptions, Control)],
+    options: &pipeline::Options,
+) -> HashMap<Arc<str>, Client> {
+    let signing_of = |name: &str| {
+        let app = options.apps.iter().find(|app| &*app.token.name == name)?;
+        app.signing.clone()
+    };
+    let client = |(app, control): &(AppOptions, Control)| {
+        let client = Client { app: app.clone(), control: control.clone(), signing: signing_of(&app.name) };
+        (Arc::clone(&app.name), client)
+    };
+    apps.iter().map(client).collect()
 }
 
 /// Asks by `clients`, with the tokens of `manager`.
-pub(in crate::app) fn with(manager: Manager, clients: Clients) -> Ask {
+pub(in crate::app) fn with(manager: Manager, clients: Clients, clock: Clock) -> Ask {
     Arc::new(move |app, question| {
-        let (manager, app) = (manager.clone(), Arc::clone(app));
+        let (manager, clock, app) = (manager.clone(), clock.clone(), Arc::clone(app));
         let client = clients.load().get(&app).cloned();
         Box::pin(async move {
-            let (options, control) = client.ok_or("the app is not configured any more")?;
-            ask(&manager, &options, &control, question).await
+            let client = client.ok_or("the app is not configured any more")?;
+            client.ask(&manager, &clock, question).await
         })
     })
 }
 
-async fn ask(
-    manager: &Manager,
-    app: &AppOptions,
-    control: &Control,
-    question: Question,
-) -> Result<Vec<u8>, String> {
-    let handle = manager.handle(&app.name).ok_or("the app is not configured any more")?;
-    let token = handle.obtain().await;
-    let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
-    let (path, body) = match &question {
-        Question::Quota { path } => ("/cgi-bin/openapi/quota/get", json!({ "cgi_path": path })),
-        Question::ClearOne { path } => ("/cgi-bin/openapi/quota/clear", json!({ "cgi_path": path })),
-        Question::Rid { rid } => ("/cgi-bin/openapi/rid/get", json!({ "rid": rid })),
-        Question::ClearAll => ("/cgi-bin/clear_quota", json!({ "appid": &*app.appid })),
-    };
-    let target = match &token {
-        Ok(token) => format!("{path}?access_token={}", token.value.expose()),
-        // The quota of tokens may be the one that is used up; an account's secret clears as well
-        // (FACTS 5).
-        Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
-            format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
-        }
-        Err(unavailable) => return Err(unavailable.cause.clone()),
-    };
-    let target = Zeroizing::new(target);
-    let call = Call::Post { path: &target, body: &body.to_string() };
-    match control.call(call, PATIENCE).await {
+impl Client {
+    async fn ask(&self, manager: &Manager, clock: &Clock, question: Question) -> Result<Vec<u8>, String> {
+        let app = &self.app;
+        let handle = manager.handle(&app.name).ok_or("the app is not configured any more")?;
+        let token = handle.obtain().await;
+        let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
+        let (path, body) = match &question {
+            Question::Quota { path } => ("/cgi-bin/openapi/quota/get", json!({ "cgi_path": path })),
+            Question::ClearOne { path } => ("/cgi-bin/openapi/quota/clear", json!({ "cgi_path": path })),
+            Question::Rid { rid } => ("/cgi-bin/openapi/rid/get", json!({ "rid": rid })),
+            Question::ClearAll => ("/cgi-bin/clear_quota", json!({ "appid": &*app.appid })),
+        };
+        let target = match &token {
+            Ok(token) => format!("{path}?access_token={}", token.value.expose()),
+            // The quota of tokens may be the one that is used up; an account's secret clears as well
+            // (FACTS 5).
+            Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
+                format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
+            }
+            Err(unavailable) => return Err(unavailable.cause.clone()),
+        };
+        let target = Zeroizing::new(target);
+        let answer = match self.keys(path).filter(|_| token.is_ok()) {
+            Some(keys) => self.signed(keys, path, &target, &body.to_string(), clock).await?,
+            None => self.call(Call::Post { path: &target, body: &body.to_string() }).await?.body,
+        };
         // What it says is shown to operators.
-        Ok(answer) if answer.status.is_success() => {
-            let clean = mask::masked(&answer.body, [sent.expose().as_bytes()]);
-            Ok(clean.unwrap_or_else(|| answer.body.to_vec()))
+        Ok(mask::masked(&answer, [sent.expose().as_bytes()]).unwrap_or_else(|| answer.to_vec()))
+    }
+
+    /// What a call of `path` is signed by, if it is.
+    fn keys(&self, path: &str) -> Option<&Keys> {
+        let signing = self.signing.as_ref()?;
+        signing.signs(path, catalogue::find(path)).then_some(signing.keys.as_deref()?)
+    }
+
+    async fn signed(
+        &self,
+        keys: &Keys,
+        path: &str,
+        target: &str,
+        body: &str,
+        clock: &Clock,
+    ) -> Result<Bytes, String> {
+        let fields = signing::merge(body.as_bytes(), "").map_err(|error| error.to_string())?;
+        let sealed = keys.seal(path, &fields, clock.now()).map_err(|error| error.to_string())?;
+        let call = Call::Signed { path: target, body: &sealed.body, headers: &sealed.headers };
+        let answer = self.call(call).await?;
+        match Signed::of(&answer.headers) {
+            Some(signed) => match keys.open(path, signed, &answer.body, clock.now()) {
+                Ok(opened) => Ok(opened.body.into()),
+                Err(why) => Err(format!("WeChat's signed answer is not believed: {why}")),
+            },
+            None if matches!(errcode::scan(&answer.body).errcode, None | Some(0)) => {
+                Err(format!("WeChat's signed answer is not believed: {}", Unverified::Clear))
+            }
+            None => Ok(answer.body),
         }
-        Ok(answer) => Err(format!("WeChat answered HTTP {}", answer.status.as_u16())),
-        Err(error) => Err(error.to_string()),
+    }
+
+    async fn call(&self, call: Call<'_>) -> Result<Answer, String> {
+        match self.control.call(call, PATIENCE).await {
+            Ok(answer) if answer.status.is_success() => Ok(answer),
+            Ok(answer) => Err(format!("WeChat answered HTTP {}", answer.status.as_u16())),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }

@@ -8,10 +8,12 @@
 //! | `telling` | these troubles, to people |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
+//! | `certificates` | tells of the platform's certificates that end, and of new ones |
 //! | `expiry` | logs API keys that are about to end |
 
 pub(super) mod alerting;
 pub(super) mod asking;
+pub(super) mod certificates;
 pub(super) mod delivery;
 pub(super) mod expiry;
 pub(super) mod illness;

@@ -37,6 +37,7 @@ pub(super) struct Core {
     pub(super) illness: AbortHandle,
     /// Warns of keys that end.
     pub(super) expiry: AbortHandle,
+    pub(super) certificates: AbortHandle,
     pub(super) exporter: Exporter,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) admin: Arc<Admin>,

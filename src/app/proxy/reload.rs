@@ -128,7 +128,7 @@ impl Core {
         let upstreams = upstreams.map_err(|error| chain(&error))?;
         // Tokens first: a request must find a keeper for every app that the directory names.
         let tokens = apps::token_apps(config, &upstreams);
-        self.clients.store(Arc::new(asking::clients(&tokens)));
+        self.clients.store(Arc::new(asking::clients(&tokens, &config.pipeline)));
         self.manager.reconfigure(tokens, config.token.clone());
         self.quota.configure(apps::quota_apps(config));
         self.alerts.configure(config.alerts.clone());

@@ -116,6 +116,7 @@ impl Running {
         core.watch.abort();
         core.illness.abort();
         core.expiry.abort();
+        core.certificates.abort();
         core.alerts.stop();
         core.exporter.stop();
         admin.drain_unless(hurried()).await;

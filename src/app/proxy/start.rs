@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
-use crate::app::links::{alerting, asking, delivery, expiry, illness, insight, telling, views};
+use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, insight, telling, views};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -82,9 +82,9 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     // Boxed: the compiler looks only so deep into futures within futures, and callers add theirs.
     let store = Box::pin(open_store(config)).await?;
     let apps = apps::token_apps(config, &upstream);
-    let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps)));
+    let clients: asking::Clients = Arc::new(ArcSwap::from_pointee(asking::clients(&apps, &config.pipeline)));
     let manager = Manager::start(apps, config.token.clone(), store.clone(), clock.clone());
-    let ask = asking::with(manager.clone(), Arc::clone(&clients));
+    let ask = asking::with(manager.clone(), Arc::clone(&clients), clock.clone());
     let quota = Quota::start(workers, apps::quota_apps(config), ask, store.clone(), clock.clone());
     let exporter = Exporter::new(clock.clone());
     exporter.configure(config.exports.clone(), &manager);
@@ -110,6 +110,13 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let state = Arc::new(admin::State::new(clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
+    let certificates = certificates::Watch {
+        gate: Arc::clone(&gate),
+        alerts: alerts.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    let certificates = certificates.start();
     let detector = Arc::new(Mutex::new(Detector::default()));
     let (of_gate, of_alerts) = (Arc::clone(&gate), alerts.clone());
     let illness = illness::Watch {
@@ -182,6 +189,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         watch,
         illness,
         expiry,
+        certificates,
         exporter,
         callbacks: Arc::clone(&callbacks),
         connections,

@@ -11,6 +11,7 @@ use crate::config::reader::names::{check_name, is_hex, one_of};
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::{Field, Item, SecretSource};
+use crate::observe::clock::Timestamp;
 use crate::pipeline::{AppOptions, OwnCredential};
 use crate::secret::Secret;
 use crate::server::Address;
@@ -35,6 +36,7 @@ pub(in crate::config) struct Surroundings<'a> {
     /// The store is this process's own, and nobody said that this is fine.
     pub unshared: bool,
     pub listen: &'a [Address],
+    pub now: Timestamp,
     /// `[upstream]`, then what apps add.
     pub upstreams: &'a mut Vec<upstream::Options>,
 }
@@ -128,7 +130,7 @@ fn app(
     let mode = mode(&raw.token_mode, surroundings.unshared, report);
     let beside = beside(raw, kind, secrets, report);
     let upstream = upstream(raw, surroundings, secrets, report);
-    let signing = signing_table::options(&raw.signing, appid, kind, secrets, report);
+    let signing = signing_table::options(&raw.signing, appid, kind, surroundings.now, secrets, report);
     // A fake WeChat has ids of its own.
     if let Some(appid) = appid
         && surroundings.upstreams[upstream].origins.iter().all(Origin::is_wechats)

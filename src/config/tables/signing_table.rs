@@ -8,6 +8,7 @@ use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::{Field, Item, Strings};
+use crate::observe::clock::Timestamp;
 use crate::pipeline::{SignedEndpoints, SigningOptions};
 use crate::wechat::signing::{BadKey, Certificate, Keys, OwnKey, SharedKey};
 use crate::wechat::{AppKind, Family};
@@ -23,6 +24,7 @@ pub(super) fn options(
     field: &Field<file::Signing>,
     appid: Option<&Item<String>>,
     kind: AppKind,
+    now: Timestamp,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<SigningOptions> {
@@ -50,7 +52,7 @@ pub(super) fn options(
         fit(OwnKey::new(&pem), &source.place, "the private key", report)
     });
     let platform =
-        certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, secrets, report));
+        certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, now, secrets, report));
     let keys = match (appid, shared, own, platform) {
         (Some(appid), Some(shared), Some(own), Some(platform)) => {
             Some(Arc::new(Keys::new(appid.value.as_str().into(), shared, own, platform)))
@@ -68,6 +70,7 @@ fn fit<T>(read: Result<T, BadKey>, place: &Place, what: &str, report: &mut Repor
 fn platform(
     paths: &Item<Strings>,
     serials: &Item<Strings>,
+    now: Timestamp,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Vec<Certificate>> {
@@ -88,7 +91,15 @@ fn platform(
     let read = files.iter().zip(numbers).map(|(path, serial)| {
         let pem = secrets.pem(path, report)?;
         let certificate = Certificate::new(&pem, &serial.value);
-        fit(certificate, &path.place, &format!("the file {}", path.value), report)
+        let certificate = fit(certificate, &path.place, &format!("the file {}", path.value), report)?;
+        if certificate.ends().since(now) <= Certificate::ENDS_SOON {
+            let date = certificate.ends().beijing_date();
+            let text = format!(
+                "the certificate ends on {date}, expected the next one from the console beside it, with its number"
+            );
+            report.warn(&path.place, text);
+        }
+        Some(certificate)
     });
     read.collect()
 }

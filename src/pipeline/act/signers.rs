@@ -68,8 +68,8 @@ impl Signers {
         self.announced.lock().insert(Arc::clone(appid), serial);
     }
 
-    /// The certificates that WeChat has begun to sign by, by AppID.
-    pub(crate) fn announced(&self) -> BTreeMap<Arc<str>, String> {
-        self.announced.lock().clone()
+    /// The certificate that WeChat has begun to sign by for this account, if it has.
+    pub(crate) fn announced(&self, appid: &str) -> Option<String> {
+        self.announced.lock().get(appid).cloned()
     }
 }

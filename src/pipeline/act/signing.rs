@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 
 use super::ahead::{BodyStart, next_piece};
@@ -21,7 +21,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::plan::{Head, Target};
 use crate::upstream::{Answer, BodyError, Start};
 use crate::wechat::catalogue::Endpoint;
-use crate::wechat::signing::{Keys, Merged, Sealed, Signed, Unverified, merge};
+use crate::wechat::signing::{self, Keys, Merged, Sealed, Signed, Unverified, merge};
 
 /// The longest response that is decrypted.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -30,8 +30,6 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 const COPIES: u64 = 6;
 /// Bytes of what signing adds to a head, at most.
 pub(super) const HEADERS: usize = 2 * 1024;
-/// What signing adds to a response.
-const PREFIX: &str = "wechatmp-";
 
 /// What a signed request is made of.
 pub(crate) struct Signing {
@@ -40,7 +38,7 @@ pub(crate) struct Signing {
     path: Arc<str>,
     fields: Arc<Merged>,
     /// Of the latest attempt.
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
     /// Of the latest attempt's response.
     outcome: Cell<Option<SignedOutcome>>,
     _memory: Reservation,
@@ -86,7 +84,7 @@ impl Signing {
             signers: Arc::clone(signers),
             path: target.path.into(),
             fields: Arc::new(fields),
-            headers: Vec::new(),
+            headers: HeaderMap::new(),
             outcome: Cell::new(None),
             _memory: memory,
         };
@@ -100,10 +98,7 @@ impl Signing {
         // The time is of when it is its turn.
         let sealed = self.signers.run(move || keys.seal(&path, &fields, clock.now())).await?;
         let Sealed { body, headers } = sealed.map_err(|_| Error::Overloaded(NO_RANDOMNESS))?;
-        let header = |(name, value): (&'static str, String)| {
-            Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
-        };
-        self.headers = headers.into_iter().filter_map(header).collect();
+        self.headers = headers;
         Ok(body)
     }
 
@@ -135,11 +130,11 @@ impl Signing {
         sent: &Sent,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
-        let inspected = match Signed::of(&answer.headers) {
-            Some(_) => self.open(answer, endpoint, whole_within).await,
-            None => clear(answer, endpoint, sent, whole_within).await,
+        let signed = Signed::of(&answer.headers).is_some();
+        let inspected = match signed {
+            true => self.open(answer, endpoint, whole_within).await,
+            false => clear(answer, endpoint, sent, whole_within).await,
         };
-        let signed = answer.headers.contains_key("wechatmp-appid");
         self.outcome.set(match &inspected {
             Ok(_) if signed => Some(SignedOutcome::Verified),
             Ok(_) => Some(SignedOutcome::Clear),
@@ -238,7 +233,7 @@ fn says_json(answer: &Answer<Outgoing>) -> bool {
 
 /// Takes out of a response what signing adds to it.
 fn strip(answer: &mut Answer<Outgoing>) {
-    while let Some(name) = answer.headers.keys().find(|name| name.as_str().starts_with(PREFIX)).cloned() {
+    while let Some(name) = answer.headers.keys().find(|name| signing::is_header(name.as_str())).cloned() {
         answer.headers.remove(name);
     }
 }

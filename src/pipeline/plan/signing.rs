@@ -6,12 +6,8 @@ use http::{HeaderMap, Method};
 
 use super::account::Account;
 use super::target::Target;
-use crate::pipeline::options::{SignedEndpoints, SigningOptions};
-use crate::wechat::Family;
-use crate::wechat::catalogue;
-
-/// What headers of signing begin with.
-const HEADERS: &str = "wechatmp-";
+use crate::pipeline::options::SigningOptions;
+use crate::wechat::{Family, signing};
 
 /// How this request with the app's token is signed; none if it goes as it is. WeChat takes no signed
 /// uploads; a caller that signs by itself is left alone, and how a GET would be encrypted isn't
@@ -24,21 +20,10 @@ pub(super) fn options<'a>(
     let options = account.app.signing.as_ref()?;
     let signed = parts.method == Method::POST
         && target.endpoint.family == Family::Api
-        && is_of(&options.endpoints, target)
+        && options.signs(target.path, target.endpoint)
         && !is_upload(&parts.headers)
-        && !parts.headers.keys().any(|name| name.as_str().starts_with(HEADERS));
+        && !parts.headers.keys().any(|name| signing::is_header(name.as_str()));
     signed.then_some(options)
-}
-
-fn is_of(endpoints: &SignedEndpoints, target: &Target<'_>) -> bool {
-    match endpoints {
-        SignedEndpoints::Supported => target.endpoint.signed,
-        SignedEndpoints::All => true,
-        SignedEndpoints::Listed(patterns) => {
-            let path = catalogue::normalise(target.path);
-            patterns.iter().any(|pattern| pattern.matches(&Method::POST, &path))
-        }
-    }
 }
 
 fn is_upload(headers: &HeaderMap) -> bool {

@@ -198,7 +198,7 @@ mod tests {
 
     fn judge(status: u16, body: &str) -> Result<Issued, FetchError> {
         let status = StatusCode::from_u16(status).expect("a status");
-        let answer = Answer { status, body: Bytes::from(body.to_owned()) };
+        let answer = Answer { status, headers: http::HeaderMap::new(), body: Bytes::from(body.to_owned()) };
         let (short, long) = (Secret::new("s3cret"), Secret::new("0123456789/abcdef"));
         let sent = [&short, &long];
         issued(&object(Ok(answer), Family::Api, &sent)?, "access_token", &sent)

@@ -324,7 +324,11 @@ mod tests {
                     path if path.contains("getticket") => r#"{"errcode":0,"ticket":"t","expires_in":7200}"#,
                     _ => r#"{"access_token":"a","expires_in":7200}"#,
                 };
-                Ok(Answer { status: http::StatusCode::OK, body: body.into() })
+                Ok(Answer {
+                    status: http::StatusCode::OK,
+                    headers: http::HeaderMap::new(),
+                    body: body.into(),
+                })
             })
         }));
         let platform =

@@ -92,7 +92,7 @@ impl WeChat {
             sleep(Duration::from_millis(fastrand::u64(500..4000))).await;
         }
         sleep(way()).await;
-        Ok(Answer { status: StatusCode::OK, body: body.into() })
+        Ok(Answer { status: StatusCode::OK, headers: http::HeaderMap::new(), body: body.into() })
     }
 
     fn fetch(&self, replica: usize, forced: bool) -> String {

@@ -1,6 +1,7 @@
 //! The keys and certificates of signing, as the console gives them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -129,6 +130,9 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// How long before its end a certificate is worth a warning.
+    pub const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+
     /// Reads a PEM file. The number is the console's, not the certificate's own.
     ///
     /// # Errors

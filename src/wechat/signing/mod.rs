@@ -21,6 +21,8 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use http::HeaderName;
+
 pub use keys::{BadKey, Certificate, Keys, OwnKey, SharedKey};
 pub use merge::{Merged, Unmergeable, merge};
 pub use open::{Opened, Signed, Unverified};
@@ -28,8 +30,21 @@ pub use seal::{SealFailed, Sealed};
 
 /// What a signed URL begins with, whatever host it goes to: it is part of what is signed.
 const ORIGIN: &str = "https://api.weixin.qq.com";
+/// The headers of signing.
+const APPID: HeaderName = HeaderName::from_static("wechatmp-appid");
+const TIMESTAMP: HeaderName = HeaderName::from_static("wechatmp-timestamp");
+const SERIAL: HeaderName = HeaderName::from_static("wechatmp-serial");
+const SIGNATURE: HeaderName = HeaderName::from_static("wechatmp-signature");
+/// Those of the certificate that is being replaced.
+const FORMER_SERIAL: HeaderName = HeaderName::from_static("wechatmp-serial-deprecated");
+const FORMER_SIGNATURE: HeaderName = HeaderName::from_static("wechatmp-signature-deprecated");
 /// The fields that signing adds to an object.
 const RESERVED: [&str; 3] = ["_n", "_appid", "_timestamp"];
+
+/// Whether a (lower-case) name is one of the headers of signing.
+pub fn is_header(name: &str) -> bool {
+    name.starts_with("wechatmp-")
+}
 
 /// What is encrypted is bound to this.
 fn additional_data(path: &str, appid: &str, timestamp: i64, serial: &str) -> String {

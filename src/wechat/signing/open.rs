@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ring::aead::{Aad, Nonce};
 use serde::Deserialize;
 
 use super::keys::{Certificate, Keys};
-use super::{RESERVED, additional_data, signed_text};
+use super::{
+    APPID, FORMER_SERIAL, FORMER_SIGNATURE, RESERVED, SERIAL, SIGNATURE, TIMESTAMP, additional_data,
+    signed_text,
+};
 use crate::observe::clock::Timestamp;
 use crate::wechat::json;
 
@@ -40,7 +43,7 @@ pub enum Unverified {
     Clear,
     /// A header is missing or no text.
     #[error("it has no {0}")]
-    Missing(&'static str),
+    Missing(HeaderName),
     /// It is signed for another account.
     #[error("it is signed for another account")]
     OtherAccount,
@@ -82,14 +85,14 @@ struct Ciphertext<'t> {
 impl<'h> Signed<'h> {
     /// What a response's headers say of its signature; none if it has none.
     pub fn of(headers: &'h HeaderMap) -> Option<Self> {
-        ["wechatmp-signature", "wechatmp-serial", "wechatmp-signature-deprecated"]
+        [SIGNATURE, SERIAL, FORMER_SIGNATURE]
             .iter()
-            .any(|name| headers.contains_key(*name))
+            .any(|name| headers.contains_key(name))
             .then_some(Self { headers })
     }
 
-    fn get(self, name: &'static str) -> Result<&'h str, Unverified> {
-        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+    fn get(self, name: HeaderName) -> Result<&'h str, Unverified> {
+        let value = self.headers.get(&name).and_then(|value| value.to_str().ok());
         value.ok_or(Unverified::Missing(name))
     }
 }
@@ -107,11 +110,11 @@ impl Keys {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Opened, Unverified> {
-        if signed.get("wechatmp-appid")? != &*self.appid {
+        if signed.get(APPID)? != &*self.appid {
             return Err(Unverified::OtherAccount);
         }
-        let timestamp = signed.get("wechatmp-timestamp")?;
-        let timestamp = timestamp.parse().map_err(|_| Unverified::Missing("wechatmp-timestamp"))?;
+        let timestamp = signed.get(TIMESTAMP)?;
+        let timestamp = timestamp.parse().map_err(|_| Unverified::Missing(TIMESTAMP))?;
         near(timestamp, now)?;
         let (certificate, signature, announced) = self.signer(signed)?;
         let signature = STANDARD.decode(signature).map_err(|_| Unverified::Signature)?;
@@ -124,13 +127,13 @@ impl Keys {
     /// The certificate to verify by, with its signature: while WeChat changes them there are two.
     fn signer<'s>(&self, signed: Signed<'s>) -> Result<(&Certificate, &'s str, Option<String>), Unverified> {
         let known = |serial: &str| self.platform.iter().find(|known| known.serial == serial);
-        let serial = signed.get("wechatmp-serial")?;
+        let serial = signed.get(SERIAL)?;
         if let Some(certificate) = known(serial) {
-            return Ok((certificate, signed.get("wechatmp-signature")?, None));
+            return Ok((certificate, signed.get(SIGNATURE)?, None));
         }
-        let former = signed.get("wechatmp-serial-deprecated").ok().and_then(known);
+        let former = signed.get(FORMER_SERIAL).ok().and_then(known);
         let former = former.ok_or_else(|| Unverified::UnknownCertificate(serial.to_owned()))?;
-        Ok((former, signed.get("wechatmp-signature-deprecated")?, Some(serial.to_owned())))
+        Ok((former, signed.get(FORMER_SIGNATURE)?, Some(serial.to_owned())))
     }
 
     fn decrypt(&self, path: &str, timestamp: i64, body: &[u8]) -> Result<Vec<u8>, Unverified> {

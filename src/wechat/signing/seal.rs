@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use ring::rand::SecureRandom as _;
 use ring::signature::RSA_PSS_SHA256;
 
 use super::keys::Keys;
 use super::merge::{Merged, push};
-use super::{additional_data, signed_text};
+use super::{APPID, SIGNATURE, TIMESTAMP, additional_data, signed_text};
 use crate::observe::clock::Timestamp;
 
 /// Random bytes of `_n`; WeChat's pages name 16 to 32.
@@ -23,7 +24,7 @@ pub struct Sealed {
     /// JSON with the ciphertext.
     pub body: Bytes,
     /// `Wechatmp-Appid`, `Wechatmp-TimeStamp` and `Wechatmp-Signature`.
-    pub headers: [(&'static str, String); 3],
+    pub headers: HeaderMap,
 }
 
 /// The system gave no randomness, or the key refused.
@@ -69,14 +70,12 @@ impl Keys {
         let text = signed_text(path, &self.appid, timestamp, body.as_bytes());
         // WeChat calls it RSAwithSHA256; it is PSS with a salt as long as the hash.
         self.own.0.sign(&RSA_PSS_SHA256, &self.random, &text, &mut signature)?;
-        Ok(Sealed {
-            body: body.into(),
-            headers: [
-                ("wechatmp-appid", self.appid.to_string()),
-                ("wechatmp-timestamp", timestamp.to_string()),
-                ("wechatmp-signature", STANDARD.encode(signature)),
-            ],
-        })
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(APPID, HeaderValue::try_from(&*self.appid).map_err(|_| SealFailed)?);
+        headers.insert(TIMESTAMP, HeaderValue::from(timestamp));
+        let signature = HeaderValue::try_from(STANDARD.encode(signature));
+        headers.insert(SIGNATURE, signature.map_err(|_| SealFailed)?);
+        Ok(Sealed { body: body.into(), headers })
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], SealFailed> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::layout::Sheet;
+use super::links::asking;
 use super::store_owner::refuse_foreign;
 use crate::config::Config;
 use crate::observe::clock::Clock;
@@ -60,7 +61,17 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
         let mut calls = JoinSet::new();
         for &index in chunk.iter().filter(|index| asked(&apps[**index])) {
             let (control, app) = (controls[index].clone(), apps[index].clone());
-            calls.spawn(async move { (index, trial(&control, &app, timeout).await) });
+            let signing = config.pipeline.apps[index].signing.clone();
+            calls.spawn(async move {
+                let outcome = match trial(&control, &app, timeout).await {
+                    Ok((token, left)) => {
+                        let client = asking::Client::new(app, control, signing);
+                        Ok((left, client.try_signing(&token, &Clock::default()).await))
+                    }
+                    Err(failure) => Err(failure),
+                };
+                (index, outcome)
+            });
         }
         while let Some(called) = calls.join_next().await {
             if let Ok((index, outcome)) = called {
@@ -73,9 +84,17 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     let mut failed = 0;
     for ((app, control), outcome) in apps.iter().zip(&controls).zip(outcomes) {
         match outcome {
-            Some(Ok(left)) => {
+            Some(Ok((left, signed))) => {
                 let left = humantime::format_duration(left);
                 sheet.row(&app.name, &format!("ok, WeChat gives a token, good for {left}"));
+                match signed {
+                    None => {}
+                    Some(Ok(())) => sheet.row("", "ok, WeChat takes signed calls and its answers verify"),
+                    Some(Err(why)) => {
+                        failed += 1;
+                        sheet.row("", &format!("FAILED: a signed call: {why}"));
+                    }
+                }
             }
             Some(Err(failure)) => {
                 failed += 1;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::observe::clock::Clock;
 use crate::pipeline::{self, SigningOptions};
 use crate::quota::{Ask, Question};
-use crate::secret::mask;
+use crate::secret::{Secret, mask};
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Answer, Call, Control};
 use crate::wechat::signing::{self, Keys, Signed, Unverified};
@@ -42,8 +42,7 @@ pub(in crate::app) fn clients(
         app.signing.clone()
     };
     let client = |(app, control): &(AppOptions, Control)| {
-        let client = Client { app: app.clone(), control: control.clone(), signing: signing_of(&app.name) };
-        (Arc::clone(&app.name), client)
+        (Arc::clone(&app.name), Client::new(app.clone(), control.clone(), signing_of(&app.name)))
     };
     apps.iter().map(client).collect()
 }
@@ -61,6 +60,32 @@ pub(in crate::app) fn with(manager: Manager, clients: Clients, clock: Clock) -> 
 }
 
 impl Client {
+    /// The one for an app whose `control` leads to WeChat.
+    pub(in crate::app) fn new(app: AppOptions, control: Control, signing: Option<SigningOptions>) -> Self {
+        Self { app, control, signing }
+    }
+
+    /// Asks for a quota by a signed call, if the app signs; an answer is a success, whatever it says
+    /// of the quota.
+    pub(in crate::app) async fn try_signing(
+        &self,
+        token: &Secret,
+        clock: &Clock,
+    ) -> Option<Result<(), String>> {
+        let keys = self.signing.as_ref()?.keys.as_ref()?;
+        let path = "/cgi-bin/openapi/quota/get";
+        let target = Zeroizing::new(format!("{path}?access_token={}", token.expose_encoded()));
+        let body = json!({ "cgi_path": path }).to_string();
+        let answer = self.signed(keys, path, &target, &body, clock).await;
+        Some(answer.and_then(|answer| match errcode::scan(&answer).errcode {
+            Some(code) if code != 0 => {
+                let clean = mask::masked(&answer, [token.expose().as_bytes()]);
+                Err(String::from_utf8_lossy(clean.as_deref().unwrap_or(&answer)).into_owned())
+            }
+            _ => Ok(()),
+        }))
+    }
+
     async fn ask(&self, manager: &Manager, clock: &Clock, question: Question) -> Result<Vec<u8>, String> {
         let app = &self.app;
         let handle = manager.handle(&app.name).ok_or("the app is not configured any more")?;

@@ -49,7 +49,7 @@ pub(super) fn options(
     });
     let own = private.and_then(|source| {
         let pem = secrets.resolve_pem(source, report)?;
-        fit(OwnKey::new(&pem), &source.place, "the private key", report)
+        fit(OwnKey::new(&pem), &source.place, "the PEM text", report)
     });
     let platform =
         certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, now, secrets, report));
@@ -81,7 +81,7 @@ fn platform(
     }
     if files.len() != numbers.len() {
         let text = format!(
-            "has {} entries beside {} certificates, expected the number of each, in the same order",
+            "has {} entries and platform_certificate has {}, expected the number of each certificate, in the same order",
             numbers.len(),
             files.len()
         );

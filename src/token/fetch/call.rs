@@ -95,19 +95,23 @@ impl Fetch<'_> {
     }
 }
 
-/// Fetches an app's token without force and forgets it: whether WeChat would give one, and how long
-/// that would live. What rotates by a fetch is replaced.
+/// Fetches an app's token without force: whether WeChat gives one, and how long that lives. What
+/// rotates by a fetch is replaced.
 ///
 /// # Errors
 /// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a
 /// ticket.
-pub async fn trial(control: &Control, app: &AppOptions, timeout: Duration) -> Result<Duration, Failure> {
+pub async fn trial(
+    control: &Control,
+    app: &AppOptions,
+    timeout: Duration,
+) -> Result<(Secret, Duration), Failure> {
     let credential = Credential::main(app);
     if TokenEndpoint::of(credential.issuer).is_none_or(|endpoint| endpoint.grant.is_some()) {
         return Err(Failure::ticketless());
     }
     let issued = by_secret(control, app, &credential, None, false, timeout).await;
-    issued.map(|issued| issued.lifetime).map_err(|error| error.failure)
+    issued.map(|issued| (issued.value, issued.lifetime)).map_err(|error| error.failure)
 }
 
 /// Fetches a token by a secret, and by a ticket where WeChat wants one.

@@ -64,6 +64,10 @@ impl StandIns {
 
     fn fill(&self, path: &Path) {
         let content = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("pem") if path.ends_with("shop-sign.pem") => include_str!("../../../keys/account.pem"),
+            Some("pem") if path.to_string_lossy().contains("wechat") => {
+                include_str!("../../../keys/platform.pem")
+            }
             Some("pem" | "crt") => &self.certificate,
             Some("key") => &self.key,
             // What wxgate is to write.

@@ -20,7 +20,7 @@ pub(super) const CREDENTIALS: [&str; 5] = [
 ];
 
 /// Everything that decides an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call {
     pub method: Method,
     pub path: String,

@@ -11,11 +11,12 @@ use hyper::body::Incoming;
 use super::answer::Answer;
 use super::call::{self, Call};
 use super::paths::{PROBE, issues_app_token};
+use super::signing::answer::Seal;
 use super::state::faults::{Action, Plan, When};
 use super::state::journal::{Entry, Framing};
 use super::state::world::World;
 use super::wire::{reply, request_body};
-use super::{control, endpoints};
+use super::{control, endpoints, signing};
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 
 /// Answers as WeChat does, and under `/sandbox/` as whoever pulls the strings.
@@ -39,47 +40,71 @@ impl Wechat {
         };
         let seq = self.world.arrive(entry, settings.journal_limit);
         let takes_gzip = takes_gzip(parts);
-        let reply = |answer: Answer| {
+        let reply = |answer: Answer, seal: Option<Seal>| {
             let (status, errcode) = (answer.status.as_u16(), answer.errcode());
             self.world.journal().amend(seq, |entry| {
                 entry.status = Some(status);
                 entry.errcode = Some(errcode);
             });
-            reply::respond(answer, settings.error_variant, &plan, takes_gzip, self.world.clock.now())
+            let seal = seal.map(|seal| seal.with(plan.defect)).filter(|seal| seal.covers(errcode));
+            let now = self.world.clock.now();
+            reply::respond(answer, settings.error_variant, &plan, takes_gzip, now, seal.as_ref())
         };
 
         if plan.reset == Some(When::BeforeBody) {
             return reply::reset();
         }
         if let Some(errcode) = plan.early {
-            return reply(Answer::error(errcode));
+            return reply(Answer::error(errcode), None);
         }
-        let limit = endpoints::body_limit(path, settings.media_limit);
+        let limit = match signing::request::is_signed(&parts.headers) {
+            true => signing::request::LONGEST,
+            false => endpoints::body_limit(path, settings.media_limit),
+        };
         let Ok(body) = request_body::read(&self.world, seq, body, limit).await else {
-            return reply(Answer::page(StatusCode::BAD_REQUEST));
+            return reply(Answer::page(StatusCode::BAD_REQUEST), None);
         };
         if plan.silence {
             return std::future::pending().await;
         }
-        let answer = self.decide(parts, peer, body, &plan);
+        let (answer, seal) = self.decide(parts, peer, body, &plan, seq);
         if !plan.latency.is_zero() {
             tokio::time::sleep(plan.latency).await;
         }
         if plan.reset.is_some() {
             return reply::reset();
         }
-        reply(answer)
+        reply(answer, seal)
     }
 
-    fn decide(&self, parts: &Parts, peer: Peer, body: Option<Bytes>, plan: &Plan) -> Answer {
+    /// What is answered, and what it is to be sealed with.
+    fn decide(
+        &self,
+        parts: &Parts,
+        peer: Peer,
+        body: Option<Bytes>,
+        plan: &Plan,
+        seq: u64,
+    ) -> (Answer, Option<Seal>) {
         let call = Call::new(parts, peer, body, self.world.clock.now());
         self.count(&call);
         // FACTS 9: WeChat takes no chunked request.
         if framing(parts) == Framing::Chunked {
-            return Answer::empty(StatusCode::PRECONDITION_FAILED);
+            return (Answer::empty(StatusCode::PRECONDITION_FAILED), None);
         }
+        match signing::request::open(&self.world, &parts.headers, &call) {
+            Err(refusal) => (refusal, None),
+            Ok(None) => (self.carry_out(&call, plan), None),
+            Ok(Some(opened)) => {
+                self.world.journal().amend(seq, |entry| entry.plaintext = Some(opened.plaintext));
+                (self.carry_out(&opened.call, plan), Some(opened.seal))
+            }
+        }
+    }
+
+    fn carry_out(&self, call: &Call, plan: &Plan) -> Answer {
         match &plan.instead {
-            None => endpoints::answer(&mut self.world.state(), &call),
+            None => endpoints::answer(&mut self.world.state(), call),
             Some(Action::Html { status }) => Answer::page(status_code(*status)),
             Some(Action::Status { status }) => Answer::empty(status_code(*status)),
             Some(Action::Errcode { errcode, errmsg: Some(errmsg) }) => {
@@ -147,6 +172,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
         unlisted: false,
         body_length: 0,
         body_sha256: None,
+        plaintext: None,
         framing: framing(parts),
         complete: false,
         status: None,

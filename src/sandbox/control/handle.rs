@@ -12,6 +12,7 @@ use crate::sandbox::state::faults::Fault;
 use crate::sandbox::state::journal::{Counts, Entry};
 use crate::sandbox::state::quota::Rate;
 use crate::sandbox::state::settings::Settings;
+use crate::sandbox::state::signing::{BadKey, Demand, Signing};
 use crate::sandbox::state::stale_node::Lag;
 use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::tokens::Kind;
@@ -129,6 +130,26 @@ impl Sandbox {
     /// Lets an account authorise a component.
     pub fn authorize(&self, authorizer: Authorizer) {
         self.world.state().accounts.authorize(authorizer);
+    }
+
+    /// An app demands signed and encrypted calls from now on; the nonces that it used stay known.
+    ///
+    /// # Errors
+    /// If a key can't be used.
+    pub fn demand_signing(&self, signing: Signing) -> Result<(), BadKey> {
+        let demand = Demand::new(signing)?;
+        self.world.state().signing.put(demand);
+        Ok(())
+    }
+
+    /// An app takes calls in clear again; `false` if it demanded no others.
+    pub fn end_signing(&self, appid: &str) -> bool {
+        self.world.state().signing.end(appid)
+    }
+
+    /// How many of an app's signed requests had a nonce that it had used before.
+    pub fn repeated_nonces(&self, appid: &str) -> u64 {
+        self.world.state().signing.get(appid).map_or(0, |demand| demand.repeated_nonces())
     }
 
     /// Changes settings.

@@ -10,9 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::sandbox::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 use crate::sandbox::state::accounts::{App, Authorizer};
 use crate::sandbox::state::faults::Fault;
 use crate::sandbox::state::quota::Rate;
+use crate::sandbox::state::signing::{BadKey, Demand, Signing};
 use crate::sandbox::state::stale_node::Lag;
 use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::world::World;
@@ -34,6 +36,10 @@ const INDEX: &[(&str, &str)] = &[
     (
         "POST /sandbox/settings",
         "any of the settings that GET shows; {\"allow_unlisted\":true} answers endpoints that WeChat doesn't have as if it had them",
+    ),
+    (
+        "GET, POST, DELETE /sandbox/signing",
+        "{appid, aes_key, aes_key_sn, public_key, ..}: signed and encrypted calls are demanded; GET has the platform's certificates; DELETE takes ?appid=",
     ),
     ("POST /sandbox/rotate", "somebody else fetched: {appid?, kind?, grace_ms?}"),
     ("POST /sandbox/poison", "still handed out, taken nowhere: {appid?, kind?}"),
@@ -72,6 +78,8 @@ enum Refused {
     Key(String),
     #[error("`{0}` is missing or no number")]
     Number(&'static str),
+    #[error(transparent)]
+    Signing(#[from] BadKey),
 }
 
 impl Refused {
@@ -152,6 +160,16 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             world.state().give(strict::<Given>(body)?, now);
             done()
         }
+        (&Method::GET, "signing") => Ok(sandbox.signing()),
+        (&Method::POST, "signing") => {
+            let demand = Demand::new(strict::<Signing>(body)?)?;
+            world.state().signing.put(demand);
+            done()
+        }
+        (&Method::DELETE, "signing") => match world.state().signing.end(param("appid").unwrap_or_default()) {
+            true => done(),
+            false => Err(Refused::Unknown),
+        },
         (&Method::GET, "settings") => sandbox.settings(),
         (&Method::POST, "settings") => sandbox.change(body),
         (&Method::POST, "rotate") => sandbox.happen(TokenEvent::Rotate, body),
@@ -243,6 +261,27 @@ impl Control<'_> {
             "apps": apps.collect::<Vec<_>>(),
             "authorizers": authorizers.collect::<Vec<_>>(),
         })
+    }
+
+    fn signing(&self) -> Value {
+        let state = self.world.state();
+        let apps = state.signing.list().map(|demand| {
+            let set = &demand.set;
+            json!({
+                "appid": set.appid,
+                "aes_key_sn": set.aes_key_sn,
+                "endpoints": set.endpoints,
+                "certificate": set.certificate,
+                "encrypt_token_errors": set.encrypt_token_errors,
+                "refuse_repeated_nonces": set.refuse_repeated_nonces,
+                "demand_serial": set.demand_serial,
+                "repeated_nonces": demand.repeated_nonces(),
+            })
+        });
+        let certificates = PLATFORM_CERTIFICATES.map(|PlatformCertificate { serial, certificate }| {
+            json!({"serial": serial, "certificate": certificate})
+        });
+        json!({"apps": apps.collect::<Vec<_>>(), "platform_certificates": certificates})
     }
 
     fn settings(&self) -> Result<Value, Refused> {

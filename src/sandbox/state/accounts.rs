@@ -172,6 +172,11 @@ impl Accounts {
         self.apps.iter().find(|app| app.appid == appid)
     }
 
+    /// Whether it is an account's, whoever holds its secret.
+    pub(in crate::sandbox) fn knows(&self, appid: &str) -> bool {
+        self.get(appid).is_some() || self.authorizers.iter().any(|known| known.authorizer_appid == appid)
+    }
+
     /// Those of a corporation or provider.
     pub(in crate::sandbox) fn of(&self, appid: &str, kind: AppKind) -> impl Iterator<Item = &App> {
         self.apps.iter().filter(move |app| app.appid == appid && app.kind == kind)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::signing::Defect;
 use crate::sandbox::paths::{covers, issues_app_token};
 
 /// One thing that goes wrong.
@@ -91,6 +92,11 @@ pub enum Action {
     },
     /// `Connection: close`
     Close,
+    /// The answer to a signed request isn't what it must be; other requests go free.
+    SignedAnswer {
+        /// What is wrong with it.
+        defect: Defect,
+    },
 }
 
 /// When a connection is reset.
@@ -144,6 +150,7 @@ pub(in crate::sandbox) struct Plan {
     pub gzip: bool,
     pub chunked: bool,
     pub close: bool,
+    pub defect: Option<Defect>,
     /// The first that stands in for the endpoint's own answer.
     pub instead: Option<Action>,
 }
@@ -218,6 +225,9 @@ impl Plan {
             Action::Gzip => self.gzip = true,
             Action::Chunked => self.chunked = true,
             Action::Close => self.close = true,
+            Action::SignedAnswer { defect } => {
+                self.defect.get_or_insert(*defect);
+            }
             Action::EarlyAnswer { errcode } => self.early = Some(*errcode),
             Action::Empty
             | Action::Html { .. }

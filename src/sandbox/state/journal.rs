@@ -46,6 +46,9 @@ pub struct Entry {
     pub body_length: u64,
     /// SHA-256 of those bytes in hex, once the body ended or broke off.
     pub body_sha256: Option<String>,
+    /// What a signed request that verified says, decrypted and otherwise as it came.
+    #[serde(default)]
+    pub plaintext: Option<String>,
     /// How the body was delimited.
     pub framing: Framing,
     /// The whole body came.

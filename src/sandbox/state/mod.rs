@@ -8,6 +8,7 @@ pub(super) mod journal;
 pub(super) mod media;
 pub(super) mod quota;
 pub(super) mod settings;
+pub(super) mod signing;
 pub(super) mod stale_node;
 pub(super) mod token_events;
 pub(super) mod tokens;

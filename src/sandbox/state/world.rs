@@ -15,6 +15,7 @@ use super::journal::{Entry, Journal};
 use super::media::Media;
 use super::quota::Quota;
 use super::settings::Settings;
+use super::signing::Demands;
 use super::stale_node::Lags;
 use super::tokens::Tokens;
 use super::users::Users;
@@ -35,6 +36,7 @@ pub(in crate::sandbox) struct State {
     pub lags: Lags,
     pub quota: Quota,
     pub faults: Faults,
+    pub signing: Demands,
     pub users: Users,
     pub media: Media,
     pub menus: HashMap<String, Bytes>,
@@ -90,6 +92,7 @@ impl World {
         let mut state = self.state();
         state.faults.clear();
         state.lags.clear();
+        state.signing.forget_counts();
         if all {
             let mut accounts = std::mem::take(&mut state.accounts);
             accounts.forget();

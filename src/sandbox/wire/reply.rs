@@ -6,11 +6,12 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::response_body::{Outgoing, Reset, Source};
 use crate::message::body::Body;
 use crate::sandbox::answer::{Answer, Content, write_object};
+use crate::sandbox::signing::answer::Seal;
 use crate::sandbox::state::faults::Plan;
 use crate::sandbox::variants::{JSON, Variant};
 use crate::server::Response;
@@ -25,21 +26,33 @@ struct Dressed {
     chunked: bool,
     gzip: bool,
     bytewise: bool,
+    json: bool,
 }
 
-/// The response for an answer; `variant` shapes errors alone, `plan` everything.
+/// The response for an answer; `variant` shapes errors alone, `plan` everything. What is JSON is
+/// sealed, if there is a seal.
 pub(in crate::sandbox) fn respond(
     answer: Answer,
     variant: Variant,
     plan: &Plan,
     takes_gzip: bool,
     now: i64,
+    seal: Option<&Seal>,
 ) -> Response {
     let status = answer.status;
     let errcode = answer.errcode();
     let mut dressed = dress(answer.content, variant, now);
     if dressed.headers.contains_key(RET_KEY) {
         dressed.headers.insert(LOGIC_RET, errcode.into());
+    }
+    if let Some(seal) = seal.filter(|_| dressed.json)
+        && let Source::Bytes(json) = &dressed.source
+    {
+        let Some(sealed) = seal.apply(json, now) else {
+            return finish(StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), Bytes::new().into());
+        };
+        dressed.source = Source::Bytes(sealed.body);
+        dressed.headers.extend(sealed.headers);
     }
     if plan.close {
         dressed.headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -67,17 +80,17 @@ pub(in crate::sandbox) fn respond(
 
 /// Closes the connection without a byte of an answer.
 pub(in crate::sandbox) fn reset() -> Response {
-    finish(http::StatusCode::OK, HeaderMap::new(), Body::stream(Reset))
+    finish(StatusCode::OK, HeaderMap::new(), Body::stream(Reset))
 }
 
 /// A plain JSON answer of the control API.
-pub(in crate::sandbox) fn json(status: http::StatusCode, value: &serde_json::Value) -> Response {
+pub(in crate::sandbox) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     finish(status, headers, value.to_string().into())
 }
 
-fn finish(status: http::StatusCode, headers: HeaderMap, body: Body) -> Response {
+fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -91,6 +104,7 @@ fn dress(content: Content, variant: Variant, now: i64) -> Dressed {
             headers.insert(CONTENT_TYPE, value);
         }
     };
+    let json = matches!(content, Content::Object(_) | Content::Json(_) | Content::Error { .. });
     let mut from_wechat = None;
     let mut error = None;
     let source = match content {
@@ -144,6 +158,7 @@ fn dress(content: Content, variant: Variant, now: i64) -> Dressed {
         chunked: error.is_some_and(Variant::chunked),
         gzip: error.is_some_and(Variant::gzip),
         bytewise: error == Some(Variant::Dribble),
+        json,
     }
 }
 

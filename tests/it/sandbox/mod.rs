@@ -5,6 +5,7 @@ mod control;
 mod endpoints;
 mod faults;
 mod journal;
+mod signing;
 mod tokens;
 mod unlisted;
 mod variants;

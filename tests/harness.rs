@@ -22,6 +22,9 @@ pub const OTHER_SECRET: &str = "canary-app-secret-9a2e";
 pub const ADMIN_TOKEN: &str = "canary-admin-token-77b0";
 
 /// The shop app alone, as the default.
+/// The symmetric key of apps that sign, which WeChat published.
+pub const SIGNING_KEY: &str = "otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=";
+
 pub const SHOP: &str = r#"
 [[app]]
 name = "shop"
@@ -179,6 +182,8 @@ fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
             "SHOP_SECRET" => SECRET,
             "OTHER_SECRET" => OTHER_SECRET,
             "ADMIN_TOKEN" => ADMIN_TOKEN,
+            "SIGNING_KEY" => SIGNING_KEY,
+            "SIGNING_PEM" => include_str!("tools/signing/app.key"),
             _ => return None,
         };
         Some(value.to_owned())

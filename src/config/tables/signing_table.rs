@@ -49,7 +49,7 @@ pub(super) fn options(
     });
     let own = private.and_then(|source| {
         let pem = secrets.resolve_pem(source, report)?;
-        fit(OwnKey::new(&pem), &source.place, "the PEM text", report)
+        fit(OwnKey::new(&pem), &source.place, "the text", report)
     });
     let platform =
         certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, now, secrets, report));

@@ -31,11 +31,11 @@ pub enum BadKey {
     NoBase64,
     /// The symmetric key has the length of SM4's.
     #[error(
-        "is a key of 16 bytes (SM4), which is not supported yet, expected AES256: choose it in the console"
+        "has 16 bytes as those of SM4 have, which is not supported yet, expected AES256: choose it in the console"
     )]
     Sm4,
     /// The symmetric key has another length.
-    #[error("is a key of {0} bytes, expected the 32 bytes of AES256")]
+    #[error("has {0} bytes, expected the 32 of AES256")]
     WrongLength(usize),
     /// No PEM with a private key.
     #[error(

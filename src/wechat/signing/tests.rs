@@ -17,7 +17,7 @@ use crate::secret::Secret;
 
 /// WeChat's published example: a request and its response, with the keys but for the private one.
 const VECTORS: &str = include_str!("../../../tests/tools/signing/signing-vectors.json");
-const OWN_KEY: &[u8] = include_bytes!("../../../tests/keys/account.pem");
+const OWN_KEY: &[u8] = include_bytes!("../../../tests/tools/signing/app.key");
 const PATH: &str = "/wxa/getuserriskrank";
 
 fn vectors() -> Value {

@@ -29,7 +29,7 @@ fn env(name: &str) -> Option<String> {
         "FORMER_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         "AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into()),
         "SIGNING_KEY" => Some("otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=".into()),
-        "ACCOUNT_KEY" => Some(include_str!("../../keys/account.pem").into()),
+        "ACCOUNT_KEY" => Some(include_str!("../../tools/signing/app.key").into()),
         "SM4_KEY" => Some("AAECAwQFBgcICQoLDA0ODw==".into()),
         "SHORT" => Some("fifteen-bytes-1".into()),
         "EMPTY" => Some(String::new()),

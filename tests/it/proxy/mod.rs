@@ -40,6 +40,7 @@ mod reload;
 mod replay;
 mod routing;
 mod secured;
+mod signing;
 mod slow_answers;
 mod slowed;
 mod smuggled;

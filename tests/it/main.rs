@@ -12,6 +12,8 @@
 mod harness;
 #[path = "../redis_server.rs"]
 mod redis_server;
+#[path = "../signed_call.rs"]
+mod signed_call;
 #[path = "../until.rs"]
 mod until;
 

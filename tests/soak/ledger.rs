@@ -364,7 +364,9 @@ fn shows(action: &Action, outcome: &Outcome) -> bool {
         | Action::AlwaysReject
         | Action::Gzip
         | Action::Chunked
-        | Action::Close => return false,
+        | Action::Close
+        // No app of the soak signs.
+        | Action::SignedAnswer { .. } => return false,
     };
     matches!(outcome, Outcome::Own(code) if code == own)
 }
@@ -386,7 +388,8 @@ fn breaks(action: &Action) -> bool {
         | Action::SlowBody { .. }
         | Action::Gzip
         | Action::Chunked
-        | Action::Close => false,
+        | Action::Close
+        | Action::SignedAnswer { .. } => false,
     }
 }
 

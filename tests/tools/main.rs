@@ -10,6 +10,8 @@ mod installer;
 #[expect(dead_code, reason = "shared with the tests of the store, which look at more")]
 #[path = "../redis_server.rs"]
 mod redis_server;
+#[path = "../signed_call.rs"]
+mod signed_call;
 #[path = "../until.rs"]
 mod until;
 
@@ -19,4 +21,5 @@ mod packages;
 mod page;
 mod readers;
 mod sdk;
+mod signing;
 mod web_pages;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::RESERVED;
+use super::wire::RESERVED;
 
 /// The members of an object, without its braces.
 pub struct Merged(pub(super) String);

@@ -9,7 +9,7 @@ use ring::aead::{Aad, Nonce};
 use serde::Deserialize;
 
 use super::keys::{Certificate, Keys};
-use super::{
+use super::wire::{
     APPID, FORMER_SERIAL, FORMER_SIGNATURE, RESERVED, SERIAL, SIGNATURE, TIMESTAMP, additional_data,
     signed_text,
 };

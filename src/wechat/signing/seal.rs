@@ -12,7 +12,7 @@ use ring::signature::RSA_PSS_SHA256;
 
 use super::keys::Keys;
 use super::merge::{Merged, push};
-use super::{APPID, SIGNATURE, TIMESTAMP, additional_data, signed_text};
+use super::wire::{APPID, SIGNATURE, TIMESTAMP, additional_data, signed_text};
 use crate::observe::clock::Timestamp;
 
 /// Random bytes of `_n`; WeChat's pages name 16 to 32.

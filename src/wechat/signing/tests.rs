@@ -7,10 +7,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde_json::Value;
 
-use super::{
-    BadKey, Certificate, Keys, OwnKey, SharedKey, Signed, Unmergeable, Unverified, additional_data, merge,
-    signed_text,
-};
+use super::wire::{RESERVED, TIMESTAMP, additional_data, signed_text};
+use super::{BadKey, Certificate, Keys, OwnKey, SharedKey, Signed, Unmergeable, Unverified, merge};
 use crate::observe::certificate;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
@@ -71,7 +69,7 @@ fn the_published_response_is_verified_and_decrypted() {
     let opened = open(&keys, &headers, body, at + 300).expect("WeChat's");
     let opened: Value = serde_json::from_str(&opened).expect("JSON");
     let mut expected = vectors["plaintext_of_the_answer"].clone();
-    for name in super::RESERVED {
+    for name in RESERVED {
         expected.as_object_mut().expect("an object").remove(name);
     }
     assert_eq!(opened, expected);
@@ -89,7 +87,7 @@ fn what_is_changed_in_the_published_response_is_noticed() {
     };
     assert_eq!(with("wechatmp-appid", "wx0000000000000001"), Err(Unverified::OtherAccount));
     assert_eq!(with("wechatmp-timestamp", &(at + 1).to_string()), Err(Unverified::Signature));
-    assert_eq!(with("wechatmp-timestamp", "now"), Err(Unverified::Missing(super::TIMESTAMP)));
+    assert_eq!(with("wechatmp-timestamp", "now"), Err(Unverified::Missing(TIMESTAMP)));
     let unknown = Unverified::UnknownCertificate("0123".to_owned());
     assert_eq!(with("wechatmp-serial", "0123"), Err(unknown));
     assert_eq!(with("wechatmp-signature", "AAAA"), Err(Unverified::Signature));
@@ -215,7 +213,7 @@ fn what_makes_no_object_with_a_name_for_each_field_is_refused() {
     assert_eq!(refused(r#"{"a":1}"#, "a=1"), "a stands twice, in query and body together");
     assert_eq!(refused(r#"{"\u0061":1}"#, "a=1"), "a stands twice, in query and body together");
     assert_eq!(refused("", "a=1&a=1"), "a stands twice, in query and body together");
-    for name in super::RESERVED {
+    for name in RESERVED {
         assert_eq!(refused(&format!("{{\"{name}\":1}}"), ""), format!("{name} is added by signing"));
         assert_eq!(refused("", &format!("{name}=1")), format!("{name} is added by signing"));
     }

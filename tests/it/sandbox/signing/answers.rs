@@ -1,10 +1,10 @@
 //! How answers to signed requests are signed, and what can be wrong with them by order.
 
 use serde_json::{Value, json};
-use wxgate::sandbox::{Action, CertificateInForce, Defect, Fault, PLATFORM_CERTIFICATES, Signing, Variant};
+use wxgate::sandbox::{Action, CertificateInForce, Defect, Fault, OFFICIAL_ACCOUNT, Signing, Variant};
 
-use super::client::{AES_KEY, Client, Platform, RISK, demand};
-use crate::sandbox::client::Reply;
+use super::client::{Client, RISK, demand, platform};
+use crate::signed_call::{AES_KEY, Platform};
 
 #[test]
 fn the_client_reads_the_answer_that_wechat_published() {
@@ -23,21 +23,20 @@ fn the_client_reads_the_answer_that_wechat_published() {
     ] {
         headers.insert(name, value.parse().expect("a value"));
     }
-    let reply = Reply { status: 200, headers, body: text(&answer["body"]).into() };
     let platform = Platform {
         serial: &serial,
         certificate: &text(&vectors["platform_certificate_pem"]),
         aes_key: AES_KEY,
     };
-    let said = platform.open(RISK, &appid, timestamp, &reply).expect("signed");
+    let said =
+        platform.open(RISK, &appid, timestamp, &headers, text(&answer["body"]).as_bytes()).expect("signed");
     assert_eq!((&said["errcode"], &said["risk_rank"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]
 async fn what_is_no_json_comes_in_clear() {
     let client = Client::new(demand()).await;
-    let sealed = client.seal(&client.letter("/wxa/getwxacode", &json!({"path": "index"})));
-    let reply = client.send(&sealed).await;
+    let reply = client.send(&client.letter("/wxa/getwxacode", &json!({"path": "index"}))).await;
     assert_eq!((reply.header("content-type"), reply.header("wechatmp-appid")), (Some("image/jpeg"), None));
     assert!(reply.body.starts_with(b"\xff\xd8"));
     let error = client.call("/wxa/getwxacode", &json!({"page": "missing"})).await;
@@ -59,23 +58,17 @@ async fn errors_keep_their_form_under_the_seal() {
 #[tokio::test]
 async fn while_the_certificate_changes_either_signature_holds() {
     let client = Client::new(demand()).await;
-    let [first, second] = PLATFORM_CERTIFICATES.map(|known| Platform {
-        serial: known.serial,
-        certificate: known.certificate,
-        aes_key: AES_KEY,
-    });
     for (certificate, by_first, by_second) in [
         (CertificateInForce::First, true, false),
         (CertificateInForce::Changing, true, true),
         (CertificateInForce::Second, false, true),
     ] {
         client.caller.sandbox.demand_signing(Signing { certificate, ..demand() }).expect("good keys");
-        let reply = client.send(&client.seal(&client.letter(RISK, &json!({})))).await;
-        let now = client.caller.sandbox.now() / 1000;
-        let opens = |platform: &Platform<'_>| {
-            platform.open(RISK, wxgate::sandbox::OFFICIAL_ACCOUNT, now, &reply).is_ok()
+        let reply = client.send(&client.letter(RISK, &json!({}))).await;
+        let opens = |by: usize| {
+            platform(by).open(RISK, OFFICIAL_ACCOUNT, client.now(), &reply.headers, &reply.body).is_ok()
         };
-        assert_eq!((opens(&first), opens(&second)), (by_first, by_second), "{certificate:?}");
+        assert_eq!((opens(0), opens(1)), (by_first, by_second), "{certificate:?}");
     }
 }
 
@@ -97,7 +90,7 @@ async fn an_answer_has_the_defect_that_was_ordered_and_no_other() {
         (Defect::Timestamp, "_timestamp"),
     ] {
         client.caller.sandbox.fault(Fault::new(Action::SignedAnswer { defect }).times(1));
-        let reply = client.send(&client.seal(&client.letter(RISK, &json!({})))).await;
+        let reply = client.send(&client.letter(RISK, &json!({}))).await;
         assert_eq!(client.open(RISK, &reply), Err(found), "{defect:?}: {}", reply.text());
         assert!(defect != Defect::Clear || reply.errcode() == 0);
     }

@@ -3,8 +3,9 @@
 use serde_json::json;
 use wxgate::sandbox::{OFFICIAL_ACCOUNT, PLATFORM_CERTIFICATES};
 
-use super::client::{AES_KEY, AES_KEY_SN, PUBLIC_KEY, RISK};
+use super::client::RISK;
 use crate::sandbox::client::Caller;
+use crate::signed_call::{AES_KEY, AES_KEY_SN, PUBLIC_KEY};
 
 #[tokio::test]
 async fn signing_is_demanded_listed_and_ended_over_http() {

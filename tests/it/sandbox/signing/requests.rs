@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use wxgate::sandbox::{App, AppKind, MINI_PROGRAM, OFFICIAL_ACCOUNT, SECRET, SignedEndpoints, Signing};
 
-use super::client::{AES_KEY_SN, Client, Letter, RISK, Sealed, demand, send};
+use super::client::{Client, RISK, demand, send};
 use crate::sandbox::client::{Caller, token_of};
+use crate::signed_call::{AES_KEY_SN, Letter, Sealed};
 
 #[tokio::test]
 async fn the_request_that_wechat_published_is_taken() {
@@ -43,7 +44,7 @@ async fn the_request_that_wechat_published_is_taken() {
 async fn endpoints_answer_what_was_under_the_seal() {
     let client = Client::new(demand()).await;
     let letter = client.letter("/cgi-bin/message/custom/send", &json!({"touser": "O", "msgtype": "text"}));
-    let reply = client.send(&client.seal(&letter)).await;
+    let reply = client.send(&letter).await;
     assert_eq!(client.open(&letter.path, &reply).expect("signed"), json!({"errcode": 0, "errmsg": "ok"}));
     let entry = client.caller.sandbox.journal(Some(&letter.path)).remove(0);
     assert_eq!(entry.plaintext, Some(letter.plaintext));
@@ -59,10 +60,12 @@ async fn endpoints_answer_what_was_under_the_seal() {
 async fn parameters_of_the_query_are_read_under_the_seal() {
     let client = Client::new(Signing { endpoints: SignedEndpoints::All, ..demand() }).await;
     assert_eq!(client.call("/cgi-bin/user/info", &json!({"openid": "alice"})).await["openid"], "alice");
-    let mut sealed = client.seal(&client.letter("/cgi-bin/user/info", &json!({"openid": "alice"})));
+    let mut sealed = client.letter("/cgi-bin/user/info", &json!({"openid": "alice"})).seal(&client.token);
     sealed.query.push_str("&lang=en");
-    assert_eq!(client.send(&sealed).await.errcode(), 40234);
+    assert_eq!(send(&client.caller, &sealed).await.errcode(), 40234);
 }
+
+type Change<'a> = Box<dyn Fn(&mut Letter, &mut Sealed) + 'a>;
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_has_its_code_in_clear() {
@@ -70,7 +73,7 @@ async fn what_is_wrong_with_a_request_has_its_code_in_clear() {
     client.caller.sandbox.put(App::new(MINI_PROGRAM, SECRET, AppKind::MiniProgram));
     let without = |sealed: &mut Sealed, name| sealed.headers.retain(|(known, _)| *known != name);
     let again = |letter: &Letter, sealed: &mut Sealed| *sealed = with_serial(&client, letter);
-    let cases: Vec<(i64, &str, Box<dyn Fn(&mut Letter, &mut Sealed) + '_>)> = vec![
+    let cases: Vec<(i64, &str, Change<'_>)> = vec![
         (40230, "no serial", Box::new(|_, sealed| without(sealed, "Wechatmp-Serial"))),
         (40231, "no timestamp", Box::new(|_, sealed| without(sealed, "Wechatmp-TimeStamp"))),
         (40232, "no signature", Box::new(|_, sealed| without(sealed, "Wechatmp-Signature"))),
@@ -94,7 +97,7 @@ async fn what_is_wrong_with_a_request_has_its_code_in_clear() {
             "an iv of another length",
             Box::new(|_, sealed| {
                 sealed.body = sealed.body.replacen("\"iv\":\"", "\"iv\":\"AA", 1);
-                sealed.headers[2].1 = client.sign(sealed);
+                sealed.sign();
             }),
         ),
         (
@@ -102,7 +105,7 @@ async fn what_is_wrong_with_a_request_has_its_code_in_clear() {
             "no envelope",
             Box::new(|_, sealed| {
                 sealed.body = "{}".to_owned();
-                sealed.headers[2].1 = client.sign(sealed);
+                sealed.sign();
             }),
         ),
         (
@@ -160,18 +163,18 @@ async fn what_is_wrong_with_a_request_has_its_code_in_clear() {
         let mut letter = client.letter(RISK, &json!({"scene": 0}));
         let mut sealed = with_serial(&client, &letter);
         change(&mut letter, &mut sealed);
-        let reply = client.send(&sealed).await;
+        let reply = send(&client.caller, &sealed).await;
         assert_eq!(reply.errcode(), errcode, "{what}: {}", reply.text());
         assert_eq!(reply.header("wechatmp-signature"), None, "{what}");
     }
     let good = with_serial(&client, &client.letter(RISK, &json!({})));
-    assert!(client.open(RISK, &client.send(&good).await).is_ok());
+    assert!(client.open(RISK, &send(&client.caller, &good).await).is_ok());
     let taken: Vec<_> = client.caller.sandbox.journal(Some(RISK));
     assert_eq!(taken.iter().filter(|entry| entry.plaintext.is_some()).count(), 1);
 }
 
 fn with_serial(client: &Client, letter: &Letter) -> Sealed {
-    let mut sealed = client.seal(letter);
+    let mut sealed = letter.seal(&client.token);
     sealed.headers.push(("Wechatmp-Serial", AES_KEY_SN.to_owned()));
     sealed
 }
@@ -182,8 +185,8 @@ async fn an_app_without_a_key_has_a_code_of_its_own() {
         [(40238, Signing { aes_key: None, ..demand() }), (40239, Signing { public_key: None, ..demand() })]
     {
         let client = Client::new(signing).await;
-        let sealed = client.seal(&client.letter(RISK, &json!({})));
-        assert_eq!(client.send(&sealed).await.errcode(), errcode);
+        let sealed = client.letter(RISK, &json!({})).seal(&client.token);
+        assert_eq!(send(&client.caller, &sealed).await.errcode(), errcode);
     }
 }
 
@@ -191,13 +194,13 @@ async fn an_app_without_a_key_has_a_code_of_its_own() {
 async fn a_repeated_nonce_is_counted_and_by_order_refused() {
     let client = Client::new(demand()).await;
     let sandbox = &client.caller.sandbox;
-    let sealed = client.seal(&client.letter(RISK, &json!({})));
-    assert!(client.open(RISK, &client.send(&sealed).await).is_ok());
+    let sealed = client.letter(RISK, &json!({})).seal(&client.token);
+    assert!(client.open(RISK, &send(&client.caller, &sealed).await).is_ok());
     assert_eq!(sandbox.repeated_nonces(OFFICIAL_ACCOUNT), 0);
-    assert!(client.open(RISK, &client.send(&sealed).await).is_ok());
+    assert!(client.open(RISK, &send(&client.caller, &sealed).await).is_ok());
     assert_eq!(sandbox.repeated_nonces(OFFICIAL_ACCOUNT), 1);
     sandbox.demand_signing(Signing { refuse_repeated_nonces: true, ..demand() }).expect("good keys");
-    assert_eq!(client.send(&sealed).await.errcode(), 40235);
+    assert_eq!(send(&client.caller, &sealed).await.errcode(), 40235);
     assert_eq!(sandbox.repeated_nonces(OFFICIAL_ACCOUNT), 2);
     sandbox.reset();
     assert_eq!(sandbox.repeated_nonces(OFFICIAL_ACCOUNT), 0);
@@ -241,13 +244,13 @@ async fn a_dead_token_is_rejected_in_clear_or_under_the_seal() {
     let client = Client::new(demand()).await;
     let sandbox = &client.caller.sandbox;
     sandbox.rotate(OFFICIAL_ACCOUNT);
-    let letter = || client.seal(&client.letter(RISK, &json!({})));
-    assert_eq!(client.send(&letter()).await.errcode(), 40001);
+    let letter = || client.letter(RISK, &json!({})).seal(&client.token);
+    assert_eq!(send(&client.caller, &letter()).await.errcode(), 40001);
     sandbox.demand_signing(Signing { encrypt_token_errors: true, ..demand() }).expect("good keys");
     assert_eq!(client.call(RISK, &json!({})).await["errcode"], 40001);
 
     let mut unknown = letter();
     unknown.query = "access_token=55_nobody-has-issued-this".to_owned();
-    let reply = client.send(&unknown).await;
+    let reply = send(&client.caller, &unknown).await;
     assert_eq!(client.open(RISK, &reply).expect("signed for the app that is named")["errcode"], 40001);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::signed_call;
 use crate::until::until;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,9 +23,6 @@ pub const OTHER_SECRET: &str = "canary-app-secret-9a2e";
 pub const ADMIN_TOKEN: &str = "canary-admin-token-77b0";
 
 /// The shop app alone, as the default.
-/// The symmetric key of apps that sign, which WeChat published.
-pub const SIGNING_KEY: &str = "otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=";
-
 pub const SHOP: &str = r#"
 [[app]]
 name = "shop"
@@ -182,8 +180,8 @@ fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
             "SHOP_SECRET" => SECRET,
             "OTHER_SECRET" => OTHER_SECRET,
             "ADMIN_TOKEN" => ADMIN_TOKEN,
-            "SIGNING_KEY" => SIGNING_KEY,
-            "SIGNING_PEM" => include_str!("tools/signing/app.key"),
+            "SIGNING_KEY" => signed_call::AES_KEY,
+            "SIGNING_PEM" => signed_call::PRIVATE_KEY,
             _ => return None,
         };
         Some(value.to_owned())

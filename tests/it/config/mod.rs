@@ -12,6 +12,8 @@ use wxgate::observe::clock::Timestamp;
 use wxgate::pipeline::ErrorStatus;
 use wxgate::upstream::{Options, Origin};
 
+use crate::signed_call::{AES_KEY, PRIVATE_KEY};
+
 /// What a planted secret looks like; must show up in no message.
 const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 
@@ -28,8 +30,8 @@ fn env(name: &str) -> Option<String> {
         "SEAL_KEY" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()),
         "FORMER_SEAL_KEY" => Some("0123456789abcdef".repeat(4)),
         "AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into()),
-        "SIGNING_KEY" => Some("otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=".into()),
-        "ACCOUNT_KEY" => Some(include_str!("../../tools/signing/app.key").into()),
+        "SIGNING_KEY" => Some(AES_KEY.into()),
+        "ACCOUNT_KEY" => Some(PRIVATE_KEY.into()),
         "SM4_KEY" => Some("AAECAwQFBgcICQoLDA0ODw==".into()),
         "SHORT" => Some("fifteen-bytes-1".into()),
         "EMPTY" => Some(String::new()),

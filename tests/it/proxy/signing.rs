@@ -10,15 +10,14 @@ use wxgate::sandbox::{
 };
 
 use crate::harness::{APPID, Answer, Gate, Setup, sandbox};
+use crate::signed_call::{AES_KEY, AES_KEY_SN, PUBLIC_KEY};
 use crate::until::until;
 
-const AES_KEY_SN: &str = "fa05fe1e5bcc79b81ad5ad4b58acf787";
-const PUBLIC_KEY: &str = include_str!("../../tools/signing/app.pub");
 const RISK: &str = "/wxa/getuserriskrank";
 
 /// What the sandbox demands of the shop.
 fn demand() -> Signing {
-    Signing::new(APPID, crate::harness::SIGNING_KEY, AES_KEY_SN, PUBLIC_KEY)
+    Signing::new(APPID, AES_KEY, AES_KEY_SN, PUBLIC_KEY)
 }
 
 /// The shop with these certificates of the sandbox's, and more keys of its signing.

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 use wxgate::config::{Config, Problems, known_keys};
+use wxgate::sandbox::PLATFORM_CERTIFICATES;
 
 use super::{Language, data, part, strings, table};
+use crate::signed_call::{AES_KEY, PRIVATE_KEY};
 
 /// `docs/reference/configuration.toml`
 #[derive(Deserialize)]
@@ -59,6 +61,13 @@ impl File {
         let lines: &[&str] = match table {
             "[[app]]" => return file,
             "[server.tls]" => &["cert = 'wxgate.pem'", "key = 'wxgate.key'"],
+            "[app.signing]" => &[
+                "aes_key = { env = 'AES_KEY' }",
+                "aes_key_sn = '1'",
+                "private_key = { env = 'OWN_KEY' }",
+                "platform_certificate = 'platform.crt'",
+                "platform_certificate_sn = '1'",
+            ],
             "[trace]" => &["endpoint = 'http://127.0.0.1:4318'"],
             "[[caller]]" => &["name = 'orders'", "key_sha256 = 'PASTE'", "apps = ['shop']"],
             "[[limit]]" => &["rate = '50/s'"],
@@ -91,6 +100,8 @@ impl File {
         let tables = self.0.iter().map(|(name, lines)| format!("{name}\n{}\n", lines.join("\n")));
         let env = |name: &str| match name {
             "URL" => Some("https://robot.example/send".to_owned()),
+            "AES_KEY" => Some(AES_KEY.to_owned()),
+            "OWN_KEY" => Some(PRIVATE_KEY.to_owned()),
             _ => Some("0123456789abcdef0123456789abcdef".to_owned()),
         };
         let file = folder.join("wxgate.toml");
@@ -112,6 +123,8 @@ fn folder() -> tempfile::TempDir {
     let made =
         rcgen::generate_simple_self_signed(vec!["api.weixin.qq.com".to_owned()]).expect("a certificate");
     std::fs::write(folder.path().join("wxgate.pem"), made.cert.pem()).expect("written");
+    let platform = PLATFORM_CERTIFICATES[0].certificate;
+    std::fs::write(folder.path().join("platform.crt"), platform).expect("written");
     std::fs::write(folder.path().join("wxgate.key"), made.signing_key.serialize_pem()).expect("written");
     folder
 }

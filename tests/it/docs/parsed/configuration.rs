@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use wxgate::config::Config;
+use wxgate::sandbox::PLATFORM_CERTIFICATES;
+
+use crate::signed_call::PRIVATE_KEY;
 
 /// What a block that shows some tables alone leaves out.
 const APP: &str =
@@ -64,10 +67,8 @@ impl StandIns {
 
     fn fill(&self, path: &Path) {
         let content = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("pem") if path.ends_with("shop-sign.pem") => include_str!("../../../tools/signing/app.key"),
-            Some("pem") if path.to_string_lossy().contains("wechat") => {
-                include_str!("../../../../src/sandbox/signing/platform/first.crt")
-            }
+            Some("pem") if path.ends_with("shop-sign.pem") => PRIVATE_KEY,
+            Some("pem") if path.to_string_lossy().contains("wechat") => PLATFORM_CERTIFICATES[0].certificate,
             Some("pem" | "crt") => &self.certificate,
             Some("key") => &self.key,
             // What wxgate is to write.

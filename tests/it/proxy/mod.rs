@@ -25,6 +25,7 @@ mod lease;
 mod lifecycle;
 mod memory;
 mod metrics;
+mod money;
 mod names;
 mod own_answers;
 mod patience;

@@ -130,6 +130,31 @@ fn money_signatures_and_the_window_of_the_quota_are_told() {
     assert!(!text.contains("signed") && !text.contains("money"), "{text}");
 }
 
+#[test]
+fn what_a_request_says_of_the_credential_of_an_unlisted_path_is_told() {
+    let config = every_kind();
+    for (target, credential, sent) in [
+        ("/@hr/cgi-bin/new?provider_access_token=p", "a WeCom provider's token", "provider_access_token=***"),
+        ("/@hr/cgi-bin/new?suite_access_token=s", "a WeCom suite's token", "suite_access_token=***"),
+        (
+            "/@tenants/cgi-bin/new?component_access_token=c",
+            "a third-party platform's token",
+            "component_access_token=***",
+        ),
+        (
+            "/@hr/cgi-bin/new?device_access_token=d",
+            "a device's or its model's token",
+            "device_access_token=***",
+        ),
+        ("/@hr/cgi-bin/new", "the app's access token", "access_token=***"),
+    ] {
+        let text = explain(Method::GET, target, Some(&config));
+        says(&text, &format!("credential {credential}"));
+        says(&text, &format!("sent GET /cgi-bin/new?{sent} "));
+        says(&text, "endpoint other: not in the catalogue");
+    }
+}
+
 /// An official account, a third-party platform, and a WeCom app with a suite and a provider.
 fn every_kind() -> Outline {
     config(&format!(

@@ -50,6 +50,7 @@ mod tls;
 mod token_calls;
 mod token_life;
 mod trouble;
+mod unlisted;
 mod upstream;
 mod user_tokens;
 mod wecom;

@@ -11,7 +11,7 @@ use crate::pipeline::explain::{
 };
 use crate::quota::limit::Mode;
 use crate::upstream::{self, Origin, Site};
-use crate::wechat::catalogue::CredentialClass;
+use crate::wechat::catalogue::{CredentialClass, Window};
 use crate::wechat::{Family, placeholder};
 
 /// Stands in where no configuration is given: the limits are the defaults, and the app is whichever
@@ -156,7 +156,7 @@ impl Told<'_> {
         if endpoint.id == 0 {
             sheet.row(
                 "endpoint",
-                "other: not in the catalogue, so it is taken to want what its name suggests",
+                "other: not in the catalogue, so its name and the request's credentials say what it wants",
             );
         } else {
             let shown = match endpoint.family {
@@ -168,13 +168,16 @@ impl Told<'_> {
         if let Some(method) = endpoint.method.filter(|method| *method != self.method.as_str()) {
             sheet.row("", &format!("WeChat's SDKs call it by {method}; {} is sent on as it is", self.method));
         }
-        if endpoint.guarded {
-            sheet.row(
-                "guarded",
-                "yes: it can harm the account, so only callers whose `allow` names it exactly get through",
-            );
-        } else {
-            sheet.row("guarded", "no");
+        let guarded = match (endpoint.guarded, endpoint.money) {
+            (false, _) => "no",
+            (true, false) => {
+                "yes: it can harm the account, so only callers whose `allow` names it exactly get through"
+            }
+            (true, true) => "yes: it moves money, so only callers whose `allow` names it exactly get through",
+        };
+        sheet.row("guarded", guarded);
+        if endpoint.signed {
+            sheet.row("signed", "WeChat takes signed and encrypted calls of it (API 安全)");
         }
     }
 
@@ -204,6 +207,12 @@ impl Told<'_> {
         match &settled.answered_by {
             AnsweredBy::Wechat(sent) => {
                 sheet.row("sent", &format!("{} {}", self.method, sent.path_and_query));
+                if sent.signed {
+                    sheet.row(
+                        "",
+                        "signed and encrypted (app.signing), with the rest of the query in the body",
+                    );
+                }
                 if !self.blank {
                     self.destination(sheet);
                 }
@@ -284,6 +293,13 @@ impl Told<'_> {
                 size(pipeline.max_body)
             ),
         );
+        match self.told.endpoint.window {
+            Some(Window::Minute) => sheet.row("", "WeChat's 45009 may be a minute's limit here"),
+            Some(Window::Day) => {
+                sheet.row("", "WeChat's 45009 is the day's limit here, until midnight in Beijing")
+            }
+            None => {}
+        }
         for limit in &self.told.limits {
             let observed =
                 if limit.mode == Mode::Observe { ", only counted (mode = \"observe\")" } else { "" };

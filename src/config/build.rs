@@ -13,8 +13,8 @@ use super::reader::secrets::Secrets;
 use super::reader::units::{Size, positive};
 use super::reader::values::{Field, Item};
 use super::tables::{
-    alerts, apps, callback_table, callers, error_status, exports, limits, listeners, store_table, tls_table,
-    trace_table, upstream_table,
+    alerts, apps, callback_table, callers, error_status, exports, limits, listeners, money, store_table,
+    tls_table, trace_table, upstream_table,
 };
 use crate::observe::access_log::Lines;
 use crate::observe::clock::Timestamp;
@@ -75,7 +75,8 @@ pub(super) fn config(
     let alerts = alerts::options(alerts, &names.names, secrets, report);
     let callback = callback_table::options(raw_apps, callback, secrets, report);
 
-    let (error_status, note) = error_status::error_status(&server, report);
+    let (error_status, unchosen) = error_status::error_status(&server, report);
+    let closed = money::note(callers.iter().chain(&anonymous_caller), &names);
     let request_timeout = positive(&server.request_timeout, Duration::from_secs(20), report);
     Config {
         upstreams,
@@ -104,7 +105,7 @@ pub(super) fn config(
         trace: trace_table::options(&file.trace, report),
         secret_files: Vec::new(),
         warnings: Vec::new(),
-        notes: note.into_iter().collect(),
+        notes: unchosen.into_iter().chain(closed).collect(),
     }
 }
 

@@ -19,6 +19,7 @@ use super::plan::{
     Then, TicketUse, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
+use crate::message::credential::ends_a_name;
 use crate::message::query;
 use crate::observe::clock::Clock;
 use crate::observe::names::Names;
@@ -60,6 +61,8 @@ pub struct Explanation {
 /// The request, sent by one caller.
 #[derive(Clone, Debug)]
 pub struct Visit {
+    /// As the hosts of the app know it, as far as that was settled.
+    pub endpoint: &'static Endpoint,
     /// Who; none is anybody without a key.
     pub caller: Option<Arc<str>>,
     /// What is done with it, or why it is refused.
@@ -219,6 +222,7 @@ pub fn explain(
             let mut identity = identity;
             let outcome = visit(&opening.shown_by(shown), &fields, &mut identity, options, tokens);
             Visit {
+                endpoint: identity.endpoint.unwrap_or(target.endpoint),
                 caller: caller.map(|caller| Arc::clone(&caller.name)),
                 outcome: outcome.map_err(|error| refused(&identity, error)),
             }
@@ -229,11 +233,11 @@ pub fn explain(
         .filter_map(|visit| Some((visit.caller.as_deref(), &*visit.outcome.as_ref().ok()?.app)))
         .collect();
     let limits = limits(options, &parts.method, target.path, &passing);
-    let settled = visits.iter().find_map(|visit| visit.outcome.as_ref().ok());
+    let told = visits.iter().find(|visit| visit.outcome.is_ok()).or(visits.first());
     Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),
-        endpoint: settled.map_or(target.endpoint, |settled| settled.endpoint),
+        endpoint: told.map_or(target.endpoint, |visit| visit.endpoint),
         greets: false,
         visits,
         limits,
@@ -357,8 +361,9 @@ fn masked(injected: &Injected) -> String {
         let secret = query::credentials(parameter).next().is_some()
             || query::secrets(parameter).next().is_some()
             || query::get(parameter, "refresh_token").is_some();
+        // A device's token too, of which wxgate knows no more than the name.
         match parameter.split_once('=') {
-            Some((name, _)) if secret => format!("{name}={MASK}"),
+            Some((name, _)) if secret || ends_a_name(name) => format!("{name}={MASK}"),
             _ => parameter.to_owned(),
         }
     };

@@ -1,8 +1,8 @@
 //! The token that SDKs get from the proxy: worth nothing at WeChat, it says who calls and for which
 //! app.
 //!
-//! `wxgate-` and, in base64url, a version, the time of issue, appid, caller, the digest of the
-//! caller's key, and a MAC. The MAC's key derives from the app's secret, so that every replica
+//! `wxgate-` and, in base64url, a version, the kind of token if it isn't the app's own, the time of
+//! issue, appid, caller, the digest of the caller's key, and a MAC. The MAC's key derives from the app's secret, so that every replica
 //! takes what another one issued.
 
 use std::fmt;
@@ -14,6 +14,7 @@ use memchr::memmem::Finder;
 use ring::hmac;
 use subtle::ConstantTimeEq;
 
+use super::issuer::Issuer;
 use crate::secret::Secret;
 
 /// What every placeholder begins with.
@@ -25,7 +26,10 @@ pub const VALID_FOR_SECONDS: i64 = 7800;
 /// is negative.
 pub const EXPIRES_IN: u32 = 7200;
 
+/// Of those that stand for the app's own token.
 const VERSION: u8 = 1;
+/// Of all others: a byte says which.
+const VERSION_WITH_KIND: u8 = 2;
 const KEY_LABEL: &[u8] = b"wxgate placeholder v1";
 const DIGEST_LENGTH: usize = 8;
 const MAC_LENGTH: usize = 16;
@@ -37,9 +41,22 @@ const MAX_LENGTH: usize = 512;
 /// Finds [`PREFIX`].
 pub static PREFIX_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PREFIX));
 
+/// For which of an app's tokens a placeholder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandsFor {
+    /// Its own, or that of an account for which it acts.
+    App,
+    /// That of a WeCom app's suite.
+    Suite,
+    /// That of a WeCom app's provider.
+    Provider,
+}
+
 /// What a placeholder says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
+    /// Which token was asked for.
+    pub stands_for: StandsFor,
     /// The app, by WeChat's name for it.
     pub appid: String,
     /// The caller's name; empty: anonymous.
@@ -120,15 +137,41 @@ impl Unverified {
     }
 }
 
+impl StandsFor {
+    /// That of what `issuer` hands out.
+    pub fn token_of(issuer: Issuer) -> Self {
+        match issuer {
+            Issuer::Suite => Self::Suite,
+            Issuer::Provider => Self::Provider,
+            _ => Self::App,
+        }
+    }
+
+    /// Version and kind.
+    fn encode(self) -> &'static [u8] {
+        match self {
+            Self::App => &[VERSION],
+            Self::Suite => &[VERSION_WITH_KIND, 1],
+            Self::Provider => &[VERSION_WITH_KIND, 2],
+        }
+    }
+
+    /// And what follows it.
+    fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let all = [Self::App, Self::Suite, Self::Provider];
+        all.into_iter().find_map(|kind| Some((kind, bytes.strip_prefix(kind.encode())?)))
+    }
+}
+
 impl Claims {
     /// The bytes under the MAC; there is one spelling of each claim, so they can be made again from
     /// what was read.
     fn encode(&self) -> Vec<u8> {
         let texts = [&self.appid, &self.caller];
         let length =
-            1 + 8 + texts.map(|text| 1 + text.len()).iter().sum::<usize>() + DIGEST_LENGTH + MAC_LENGTH;
+            2 + 8 + texts.map(|text| 1 + text.len()).iter().sum::<usize>() + DIGEST_LENGTH + MAC_LENGTH;
         let mut bytes = Vec::with_capacity(length);
-        bytes.push(VERSION);
+        bytes.extend_from_slice(self.stands_for.encode());
         bytes.extend_from_slice(&self.issued_at.to_be_bytes());
         for text in texts {
             bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
@@ -139,12 +182,12 @@ impl Claims {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&VERSION, rest) = bytes.split_first()? else { return None };
+        let (stands_for, rest) = StandsFor::decode(bytes)?;
         let (issued_at, rest) = rest.split_first_chunk::<8>()?;
         let (appid, rest) = text(rest)?;
         let (caller, rest) = text(rest)?;
         let key_digest = <[u8; DIGEST_LENGTH]>::try_from(rest).ok()?;
-        Some(Self { appid, caller, key_digest, issued_at: i64::from_be_bytes(*issued_at) })
+        Some(Self { stands_for, appid, caller, key_digest, issued_at: i64::from_be_bytes(*issued_at) })
     }
 }
 
@@ -171,7 +214,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
-    use super::{Claims, MAC_LENGTH, PREFIX, is_within, issue, looks_like, parse};
+    use super::{Claims, MAC_LENGTH, PREFIX, StandsFor, is_within, issue, looks_like, parse};
     use crate::secret::Secret;
 
     fn secret() -> Secret {
@@ -180,6 +223,7 @@ mod tests {
 
     fn claims() -> Claims {
         Claims {
+            stands_for: StandsFor::App,
             appid: "wx0123456789abcdef".into(),
             caller: "orders".into(),
             key_digest: [1, 2, 3, 4, 5, 6, 7, 8],
@@ -200,6 +244,22 @@ mod tests {
             issue(&secret(), &claims()),
             "wxgate-AQAAAABo53gAEnd4MDEyMzQ1Njc4OWFiY2RlZgZvcmRlcnMBAgMEBQYHCJOSun37evBkkD7qP31nPD4"
         );
+    }
+
+    #[test]
+    fn the_kind_of_token_is_read_too_and_cannot_be_exchanged() {
+        let kinds = [StandsFor::App, StandsFor::Suite, StandsFor::Provider];
+        let issued = kinds.map(|stands_for| issue(&secret(), &Claims { stands_for, ..claims() }));
+        for (kind, text) in kinds.iter().zip(&issued) {
+            let read = parse(text).expect("well-formed");
+            assert!(read.verify(&secret()) && read.claims().stands_for == *kind, "{kind:?}");
+        }
+        let mut bytes = URL_SAFE_NO_PAD.decode(&issued[1][PREFIX.len()..]).expect("base64url");
+        bytes[1] = 2;
+        let forged = parse(&format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&bytes))).expect("well-formed");
+        assert!(forged.claims().stands_for == StandsFor::Provider && !forged.verify(&secret()));
+        bytes[1] = 3;
+        assert!(parse(&format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(&bytes))).is_none());
     }
 
     #[test]
@@ -308,7 +368,7 @@ mod tests {
 
         #[test]
         fn every_claim_survives(appid in "[a-z0-9]{0,64}", caller in "[ -~]{0,64}", digest: [u8; 8], issued_at: i64) {
-            let claims = Claims { appid, caller, key_digest: digest, issued_at };
+            let claims = Claims { stands_for: StandsFor::App, appid, caller, key_digest: digest, issued_at };
             let issued = issue(&secret(), &claims);
             prop_assert!(issued.len() <= 512);
             let read = parse(&issued).expect("well-formed");

@@ -117,6 +117,44 @@ fn what_is_wecoms_is_told_so() {
     says(&text, "replay yes: if WeChat rejects the token (40001, 40014, 42001)");
 }
 
+#[test]
+fn money_signatures_and_the_window_of_the_quota_are_told() {
+    let text = explain(Method::POST, "/xpay/refund_order", None);
+    says(&text, "guarded yes: it moves money, so only callers whose `allow` names it exactly get through");
+    says(&text, "200 endpoint_forbidden: this endpoint moves money");
+    let text = explain(Method::POST, "/wxa/getwxacodeunlimit", None);
+    says(&text, "signed WeChat takes signed and encrypted calls of it (API 安全)");
+    says(&text, "WeChat's 45009 may be a minute's limit here");
+    let text = explain(Method::GET, "/cgi-bin/user/info", None);
+    says(&text, "WeChat's 45009 is the day's limit here");
+    assert!(!text.contains("signed") && !text.contains("money"), "{text}");
+}
+
+#[test]
+fn what_a_request_says_of_the_credential_of_an_unlisted_path_is_told() {
+    let config = every_kind();
+    for (target, credential, sent) in [
+        ("/@hr/cgi-bin/new?provider_access_token=p", "a WeCom provider's token", "provider_access_token=***"),
+        ("/@hr/cgi-bin/new?suite_access_token=s", "a WeCom suite's token", "suite_access_token=***"),
+        (
+            "/@tenants/cgi-bin/new?component_access_token=c",
+            "a third-party platform's token",
+            "component_access_token=***",
+        ),
+        (
+            "/@hr/cgi-bin/new?device_access_token=d",
+            "a device's or its model's token",
+            "device_access_token=***",
+        ),
+        ("/@hr/cgi-bin/new", "the app's access token", "access_token=***"),
+    ] {
+        let text = explain(Method::GET, target, Some(&config));
+        says(&text, &format!("credential {credential}"));
+        says(&text, &format!("sent GET /cgi-bin/new?{sent} "));
+        says(&text, "endpoint other: not in the catalogue");
+    }
+}
+
 /// An official account, a third-party platform, and a WeCom app with a suite and a provider.
 fn every_kind() -> Outline {
     config(&format!(

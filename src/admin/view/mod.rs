@@ -303,6 +303,8 @@ pub struct Endpoint {
     pub binary: bool,
     /// Open only to callers whose `allow` names it exactly.
     pub guarded: bool,
+    /// It is guarded since it moves money.
+    pub money: bool,
     /// It takes a code that is good once.
     pub one_time_code: bool,
     /// WeChat may work on it for long: `upstream.slow_response_timeout` holds.

@@ -145,6 +145,7 @@ pub(in crate::app) fn endpoints() -> Vec<view::Endpoint> {
         injects: endpoint.parameter().map(str::to_owned),
         binary: endpoint.binary,
         guarded: endpoint.guarded,
+        money: endpoint.money,
         one_time_code: endpoint.one_time_code,
         slow: endpoint.slow,
         evidence: endpoint.evidence,

@@ -30,7 +30,8 @@ impl Hosts {
         Self { main: self.main || other.main, work: self.work || other.work }
     }
 
-    fn has(self, endpoint: &Endpoint) -> bool {
+    /// Whether one of them has this endpoint.
+    pub(in crate::config) fn has(self, endpoint: &Endpoint) -> bool {
         if endpoint.family == Family::Work { self.work } else { self.main }
     }
 }

@@ -9,6 +9,7 @@ pub(super) mod error_status;
 pub(super) mod exports;
 pub(super) mod limits;
 pub(super) mod listeners;
+pub(super) mod money;
 mod signing_table;
 pub(super) mod store_table;
 pub(super) mod tls_table;

@@ -17,6 +17,7 @@ use crate::pipeline::plan::{Plan, is_appid};
 use crate::secret::Secret;
 use crate::server::Response;
 use crate::token::Manager;
+use crate::wechat::placeholder::StandsFor;
 use crate::wechat::refresh_tokens::{self, Found};
 
 /// Five hundred accounts, the most that WeChat lists at once, take a fifth of it.
@@ -50,7 +51,7 @@ pub(crate) async fn keep(
     let mut done = 0;
     for found in &found {
         clean.extend_from_slice(plain.get(done..found.place.start).unwrap_or_default());
-        let token = placeholder::issue(platform, account(found), plan.caller, now);
+        let token = placeholder::issue(platform, StandsFor::App, account(found), plan.caller, now);
         clean.push(b'"');
         clean.extend_from_slice(token.as_bytes());
         clean.push(b'"');

@@ -10,7 +10,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::plan::{Account, Asked};
 use crate::server::Response;
 use crate::token::{Failure, Unavailable};
-use crate::wechat::placeholder::{self, Claims};
+use crate::wechat::placeholder::{self, Claims, StandsFor};
 
 /// The answer: a placeholder for this account and caller, in WeChat's shape.
 pub(crate) fn answer(
@@ -19,7 +19,8 @@ pub(crate) fn answer(
     caller: Option<Authenticated<'_>>,
     now: Timestamp,
 ) -> Response {
-    let token = issue(account.app, authorizer(account), caller, now);
+    let stands_for = StandsFor::token_of(asked.issuer);
+    let token = issue(account.app, stands_for, authorizer(account), caller, now);
     let mut body = json!({ (asked.issuer.field()): token, "expires_in": placeholder::EXPIRES_IN });
     if let Some(refresh_token) = asked.grant.filter(|_| asked.by.is_some()) {
         // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
@@ -40,7 +41,7 @@ pub(crate) fn authorization(
     mut info: Value,
     now: Timestamp,
 ) -> Response {
-    let token = issue(account.app, authorizer(account), caller, now);
+    let token = issue(account.app, StandsFor::App, authorizer(account), caller, now);
     info["authorizer_appid"] = authorizer(account).into();
     info["authorizer_access_token"] = token.as_str().into();
     info["authorizer_refresh_token"] = token.into();
@@ -64,6 +65,7 @@ fn authorizer<'a>(account: &'a Account<'_>) -> Option<&'a str> {
 /// A placeholder by which `caller` may act for `app`, or for the account that authorised it.
 pub(super) fn issue(
     app: &App,
+    stands_for: StandsFor,
     authorizer: Option<&str>,
     caller: Option<Authenticated<'_>>,
     now: Timestamp,
@@ -73,6 +75,7 @@ pub(super) fn issue(
         key_digest.copy_from_slice(&caller.key[..8]);
     }
     let claims = Claims {
+        stands_for,
         appid: match authorizer {
             Some(appid) => format!("{appid}@{}", app.identity),
             None => app.identity.to_string(),

@@ -63,9 +63,13 @@ pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'
     let normal = catalogue::normalise(target.path);
     if target.endpoint.guarded && !caller.is_some_and(|caller| names_exactly(&caller.allow, method, &normal))
     {
-        return Err(Error::EndpointForbidden(
-            "this endpoint can harm the account: it is open to callers whose `allow` names it exactly".into(),
-        ));
+        let text = match target.endpoint.money {
+            true => "this endpoint moves money: it is open to callers whose `allow` names it exactly",
+            false => {
+                "this endpoint can harm the account: it is open to callers whose `allow` names it exactly"
+            }
+        };
+        return Err(Error::EndpointForbidden(text.into()));
     }
     match caller {
         Some(caller) if !caller.allow.iter().any(|rule| rule.matches(method, &normal)) => {

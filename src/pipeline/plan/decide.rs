@@ -22,6 +22,7 @@ use super::stray;
 use super::target::{Head, Target};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
+use super::unlisted;
 use super::web_page;
 use crate::message::form::{self, Form};
 use crate::pipeline::caller_limits::CallerLimits;
@@ -291,7 +292,9 @@ impl<'d, 'r> Draft<'d, 'r> {
     ) -> Result<Plan<'p>, Error> {
         let Opening { facts, head, .. } = *self.opening;
         let target = match self.purpose {
-            Purpose::Call => self.target.at(account.app.kind.family()),
+            Purpose::Call => {
+                unlisted::settled(self.target.at(account.app.kind.family()), &self.hints.placeholder)
+            }
             Purpose::TokenCall(..) | Purpose::Lease => self.target,
         };
         identity.reached(Step::Right);

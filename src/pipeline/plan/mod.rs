@@ -33,6 +33,7 @@ mod target;
 mod tests;
 mod ticket;
 mod token_call;
+mod unlisted;
 mod web_page;
 
 pub(crate) use account::{Account, Authorizer, is_appid};

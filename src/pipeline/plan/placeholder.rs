@@ -7,7 +7,8 @@ use super::facts::Facts;
 use super::target::Target;
 use crate::pipeline::directory::{App, Authenticated, Directory};
 use crate::pipeline::error::Error;
-use crate::wechat::placeholder;
+use crate::wechat::Issuer;
+use crate::wechat::placeholder::{self, StandsFor};
 
 /// Replicas' clocks may differ by this much.
 const CLOCK_SKEW_SECONDS: i64 = 300;
@@ -20,6 +21,9 @@ pub(crate) enum Placeholder<'d> {
         caller: Option<Authenticated<'d>>,
         /// The account that a third-party platform is to act for.
         authorizer: Option<String>,
+        /// Who issued the token for which it stands. None if it doesn't say so: a WeCom app's may
+        /// be of a version that knew no difference.
+        issuer: Option<Issuer>,
     },
     /// Names nothing, for this reason.
     Void(&'static str),
@@ -60,7 +64,7 @@ impl<'d> Placeholder<'d> {
     /// Whether both name the same, if they name anything.
     fn agrees(&self, other: &Self) -> bool {
         let named = |placeholder: &Self| match placeholder {
-            Self::Holds { app, caller, authorizer } => {
+            Self::Holds { app, caller, authorizer, .. } => {
                 Some((app.index, caller.map(|caller| caller.who.index), authorizer.clone()))
             }
             Self::Absent | Self::Void(_) => None,
@@ -81,6 +85,12 @@ impl<'d> Placeholder<'d> {
             return Self::Void("its app is not configured here");
         };
         let now = facts.clock.now();
+        let issuer = match claims.stands_for {
+            StandsFor::Suite => Some(Issuer::Suite),
+            StandsFor::Provider => Some(Issuer::Provider),
+            StandsFor::App if authorizer.is_some() => Some(Issuer::Authorizer),
+            StandsFor::App => app.kind.is_platform().then_some(Issuer::Component),
+        };
         let former = app.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
         if !unverified.verify(&app.secret) && !former.is_some_and(|secret| unverified.verify(secret)) {
             return Self::Void("its signature does not hold");
@@ -92,7 +102,7 @@ impl<'d> Placeholder<'d> {
         if claims.caller.is_empty() {
             let admitted = directory.admits_anonymous();
             return if admitted && directory.rules(None).is_none_or(|rules| rules.may_use(app)) {
-                Self::Holds { app, caller: None, authorizer }
+                Self::Holds { app, caller: None, authorizer, issuer }
             } else {
                 Self::Void("it names no caller")
             };
@@ -102,7 +112,7 @@ impl<'d> Placeholder<'d> {
         match caller
             .and_then(|caller| Some(Authenticated { who: caller, key: caller.key(claims.key_digest)? }))
         {
-            Some(caller) => Self::Holds { app, caller: Some(caller), authorizer },
+            Some(caller) => Self::Holds { app, caller: Some(caller), authorizer, issuer },
             None => Self::Void("its caller no longer has that key or app"),
         }
     }
@@ -111,6 +121,14 @@ impl<'d> Placeholder<'d> {
     pub(crate) fn authorizer(&self) -> Option<&str> {
         match self {
             Self::Holds { authorizer, .. } => authorizer.as_deref(),
+            Self::Absent | Self::Void(_) => None,
+        }
+    }
+
+    /// Who issued the token for which it stands, if it says so.
+    pub(crate) fn issuer(&self) -> Option<Issuer> {
+        match self {
+            Self::Holds { issuer, .. } => *issuer,
             Self::Absent | Self::Void(_) => None,
         }
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::request::Parts;
 use http::{Method, Version};
 
+use crate::message::credential::CredentialParam;
 use crate::message::form::Form;
 use crate::message::noted::Noted;
 use crate::message::query::{self, CLOUD_RUN_APP, MayHold};
@@ -12,7 +13,7 @@ use crate::message::{METHODS, host, path};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::wechat::Family;
-use crate::wechat::catalogue::{self, Endpoint};
+use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 /// Where a request goes, before anybody asked whether it may.
 #[derive(Clone, Copy)]
@@ -142,12 +143,16 @@ impl<'r> Target<'r> {
         Self { query: None, may_hold: MayHold::default(), ..self }
     }
 
-    /// The values of all credentials that the request brings in query and form.
-    pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
+    /// All credentials that the request brings in query and form.
+    pub(crate) fn brought(&self) -> impl Iterator<Item = (CredentialParam, Cow<'r, str>)> {
         let query = self.query.filter(|_| self.may_hold.tokens);
         let query = query.into_iter().flat_map(query::credentials);
-        let form = self.form.into_iter().flat_map(Form::credentials);
-        query.chain(form).map(|(_, value)| value)
+        query.chain(self.form.into_iter().flat_map(Form::credentials))
+    }
+
+    /// Their values.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = Cow<'r, str>> {
+        self.brought().map(|(_, value)| value)
     }
 
     /// The values of all that a server may take for an app's secret, in query and form.
@@ -175,6 +180,12 @@ impl<'r> Target<'r> {
             return Ok(());
         }
         Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))
+    }
+
+    /// The same request, where the endpoint isn't listed and is taken to want a credential of
+    /// `class`.
+    pub(crate) fn taken_to_want(self, class: CredentialClass) -> Self {
+        Self { endpoint: catalogue::assumed_with(self.endpoint, class), ..self }
     }
 
     /// The endpoint as these hosts know it: WeCom's have paths of the same names.

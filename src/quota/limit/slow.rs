@@ -2,8 +2,8 @@
 //! until WeChat takes one, so that refused calls don't cost what is left, and the end of the limit
 //! is noticed.
 //!
-//! Whether it is a minute's or a day's the code doesn't say: 45009 is a minute's on some endpoints
-//! (getwxacodeunlimit), at WeCom and of its robots (FACTS 13.4). So no window is guessed.
+//! Whether it is a minute's or a day's the code doesn't say, and the catalogue's `window` only that
+//! 45009 may be a minute's. So none is guessed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

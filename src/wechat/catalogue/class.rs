@@ -27,6 +27,8 @@ pub enum CredentialClass {
     IssuesCredential,
     /// A WeCom suite's token as `suite_access_token`.
     SuiteToken,
+    /// A WeCom suite's token as `access_token`.
+    SuiteTokenAsAccessToken,
     /// A WeCom provider's token as `provider_access_token`.
     ProviderToken,
     /// A WeCom provider's token as `access_token`.
@@ -53,7 +55,7 @@ struct Spec {
 }
 
 impl CredentialClass {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::AppToken,
         Self::AppOrComponentToken,
         Self::ComponentToken,
@@ -64,6 +66,7 @@ impl CredentialClass {
         Self::TokenEndpoint,
         Self::IssuesCredential,
         Self::SuiteToken,
+        Self::SuiteTokenAsAccessToken,
         Self::ProviderToken,
         Self::ProviderTokenAsAccessToken,
         Self::HardwareToken,
@@ -141,6 +144,13 @@ impl CredentialClass {
                 columns: &["suite"],
                 words: "a WeCom suite's token",
                 parameter: Some("suite_access_token"),
+                issuer: Some(Issuer::Suite),
+            },
+            Self::SuiteTokenAsAccessToken => Spec {
+                name: "suite_token_as_access_token",
+                columns: &["suite_as_access_token"],
+                words: "a WeCom suite's token",
+                parameter: Some("access_token"),
                 issuer: Some(Issuer::Suite),
             },
             Self::ProviderToken => Spec {
@@ -222,6 +232,7 @@ mod tests {
             // 40001 is a wrong secret there.
             (Family::Work, CredentialClass::AppToken, &[40014, 42001]),
             (Family::Work, CredentialClass::SuiteToken, &[40082, 42009]),
+            (Family::Work, CredentialClass::SuiteTokenAsAccessToken, &[40082, 42009]),
             (Family::Work, CredentialClass::ProviderToken, &[40082, 42009]),
             (Family::Work, CredentialClass::ProviderTokenAsAccessToken, &[40082, 42009]),
         ] {

@@ -20,6 +20,8 @@ pub struct Endpoint {
     pub binary: bool,
     /// Only for callers whose rules name it exactly.
     pub guarded: bool,
+    /// Guarded since it moves money.
+    pub money: bool,
     /// Answers hold refresh tokens of accounts, which don't go on.
     pub grants: bool,
     /// Takes a code that WeChat accepts once: not repeated if WeChat may have seen it. A replay is

@@ -1,14 +1,16 @@
 //! The endpoint catalogue: what each of WeChat's paths demands, and which ones need care.
 //!
 //! The table is `catalogue.tsv`, made by `tests/it/catalogue/regenerate.py` from what WeChat's
-//! public SDKs call. Rules that are ours and not WeChat's (what is guarded, what hands out
-//! credentials, what is slow) are in `rules`.
+//! public SDKs call. Rules that are ours and not WeChat's (what hands out credentials, what is slow)
+//! are in `rules`, the list of what is guarded in `guarded`.
 //!
 //! WeCom has paths that the official platform has too, with other meanings (`/cgi-bin/menu/create`,
 //! `/cgi-bin/user/get`), so there are two ways in: [`find`] and [`find_work`].
 
 mod class;
 mod endpoint;
+mod guarded;
+mod others;
 mod path;
 mod rules;
 mod table;
@@ -53,6 +55,12 @@ pub fn find_at(family: Family, path: &str) -> &'static Endpoint {
         Family::Work => find_work(path),
         Family::Api | Family::Mp | Family::Open => find(path),
     }
+}
+
+/// What is assumed of a path that isn't listed, where a credential of `class` goes into the request:
+/// `endpoint`, which was found for it, says all else.
+pub fn assumed_with(endpoint: &'static Endpoint, class: CredentialClass) -> &'static Endpoint {
+    Rules::of(endpoint.family).others.with(endpoint, class)
 }
 
 /// Every endpoint that [`find`] and [`find_work`] can name, by [`Endpoint::id`]: `other`, those of
@@ -106,9 +114,9 @@ mod tests {
     #[test]
     fn the_lists_name_catalogued_paths() {
         for (family, find) in [(Family::Api, find as fn(&str) -> _), (Family::Work, find_work)] {
-            for path in Rules::of(family).guarded {
+            for path in Rules::of(family).guarded.all() {
                 let endpoint: &Endpoint = find(path);
-                assert!(endpoint.guarded && endpoint.id != 0 && normalise(path) == *path, "{path}");
+                assert!(endpoint.guarded && endpoint.id != 0 && normalise(path) == path, "{path}");
             }
             for path in Rules::of(family).slow {
                 let endpoint: &Endpoint = find(path);

@@ -1,16 +1,15 @@
 //! What is ours and not WeChat's: which endpoints are guarded, which hand out credentials and which
 //! are slow, listed or not.
 
-use super::class::CredentialClass;
 use super::endpoint::Endpoint;
+use super::guarded::{self, Guarded};
+use super::others::Others;
 use crate::wechat::family::Family;
 
 /// The rules of the hosts that share one meaning of their paths. All paths are in normal form.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Spends what the account has little of, shows other callers' requests, or changes who
-    /// controls the account.
-    pub(super) guarded: &'static [&'static str],
+    pub(super) guarded: &'static Guarded,
     /// Catalogued as demanding some token, yet what they answer is refresh tokens or tokens of
     /// other accounts.
     pub(super) issuing: &'static [&'static str],
@@ -24,74 +23,11 @@ pub(super) struct Rules {
     /// Below it is the user's side of the API: a code may be behind any path, and the app's token
     /// is behind none.
     oauth: Option<&'static str>,
-    others: Others,
-}
-
-/// What is assumed of paths that aren't listed.
-#[derive(Debug)]
-struct Others {
-    plain: Endpoint,
-    coded: Endpoint,
-    slow: Endpoint,
-    guarded: Endpoint,
-    issuing: Endpoint,
-    oauth: Endpoint,
-}
-
-impl Others {
-    const fn of(family: Family) -> Self {
-        const fn other(family: Family, class: CredentialClass) -> Endpoint {
-            Endpoint {
-                path: "other",
-                family,
-                id: 0,
-                class,
-                method: None,
-                binary: false,
-                guarded: false,
-                grants: false,
-                one_time_code: false,
-                slow: false,
-                evidence: false,
-                signed: false,
-                window: None,
-            }
-        }
-        let token = CredentialClass::AppToken;
-        Self {
-            plain: other(family, token),
-            coded: Endpoint { one_time_code: true, ..other(family, token) },
-            slow: Endpoint { slow: true, ..other(family, token) },
-            guarded: Endpoint { guarded: true, ..other(family, token) },
-            issuing: other(family, CredentialClass::IssuesCredential),
-            oauth: Endpoint { one_time_code: true, ..other(family, CredentialClass::UserOauth) },
-        }
-    }
+    pub(super) others: Others,
 }
 
 static MAIN: Rules = Rules {
-    guarded: &[
-        // Ten, or fifty, clearings a month for the whole account. Every path with a `clear_quota`
-        // segment is guarded too.
-        "/cgi-bin/clear_quota",
-        "/cgi-bin/openapi/quota/clear",
-        // Shows URL, body and answer of anybody's request in the last seven days.
-        "/cgi-bin/openapi/rid/get",
-        // Demands the platform's secret, and sets its verify tickets flowing anew.
-        "/cgi-bin/component/api_start_push_ticket",
-        // Ties the account to an open-platform account, or off it: unionids change for all users.
-        "/cgi-bin/open/bind",
-        "/cgi-bin/open/create",
-        "/cgi-bin/open/unbind",
-        // Hands the account, or a new one, to another administrator.
-        "/cgi-bin/account/componentrebindadmin",
-        "/cgi-bin/account/fastregister",
-        // Takes the mini program offline, or its last release back.
-        "/wxa/change_visitstatus",
-        "/wxa/revertcoderelease",
-        // Hands out temporary keys of the account's Tencent Cloud.
-        "/tcb/getqcloudtoken",
-    ],
+    guarded: &guarded::MAIN,
     issuing: &["/cgi-bin/component/api_authorizer_token", "/cgi-bin/component/api_query_auth"],
     granting: &["/cgi-bin/component/api_get_authorizer_info", "/cgi-bin/component/api_get_authorizer_list"],
     coded: &["/code2verifyinfo", "/jscode2session"],
@@ -126,35 +62,8 @@ static MAIN: Rules = Rules {
     others: Others::of(Family::Api),
 };
 
-/// Deleting members and customers one by one or by the hundred is what a directory's owner does
-/// every day: free.
 static WORK: Rules = Rules {
-    guarded: &[
-        // Replaces the whole directory: who isn't in the uploaded file is deleted, and so loses the
-        // company's data.
-        "/cgi-bin/batch/replaceparty",
-        "/cgi-bin/batch/replaceuser",
-        // Throws another company out of the group; its apps and chats go with it.
-        "/cgi-bin/corpgroup/corp/remove_corp",
-        // Changes the ids of all customers for good.
-        "/cgi-bin/externalcontact/finish_external_userid_migration",
-        // Says to whom customers pay.
-        "/cgi-bin/externalpay/addmerchant",
-        "/cgi-bin/externalpay/delmerchant",
-        // Orders, pays for and uses up the provider's licences.
-        "/cgi-bin/license/active_account",
-        "/cgi-bin/license/batch_active_account",
-        "/cgi-bin/license/batch_transfer_license",
-        "/cgi-bin/license/cancel_order",
-        "/cgi-bin/license/create_new_order",
-        "/cgi-bin/license/create_renew_order_job",
-        "/cgi-bin/license/set_auto_active_status",
-        "/cgi-bin/license/submit_order_job",
-        // The days of trial that a company can be given are numbered.
-        "/cgi-bin/service/prolong_try",
-        // Ends the token that it is called with, and the lock on the directory.
-        "/cgi-bin/sync/contact_sync_success",
-    ],
+    guarded: &guarded::WORK,
     issuing: &[
         "/cgi-bin/corpgroup/corp/gettoken",
         "/cgi-bin/openhw/get_device_secret",
@@ -180,7 +89,7 @@ impl Rules {
 
     /// Whether only callers whose rules name `path` exactly may call it.
     pub(super) fn guards(&self, path: &str) -> bool {
-        self.guarded.contains(&path) || clears_quota(path)
+        self.guarded.all().any(|guarded| guarded == path) || clears_quota(path)
     }
 
     /// Whether `path` takes a code that is good once.
@@ -201,8 +110,10 @@ impl Rules {
         // A path below one of these may be a version of it that we don't know, and one that goes on
         // as no name does (`.json`) may be taken for it.
         let below = |known: &&str| path.strip_prefix(known).is_some_and(|rest| rest.starts_with(ends_name));
-        if clears_quota(path) || self.guarded.iter().any(below) {
-            &self.others.guarded
+        if clears_quota(path) || self.guarded.harmful.iter().any(below) {
+            self.others.guarded.first()
+        } else if self.guarded.money.iter().any(below) {
+            self.others.money.first()
         } else if self.oauth.is_some_and(|oauth| path.starts_with(oauth)) {
             &self.others.oauth
         } else if path.split('/').map(stem).any(issues_by_name)
@@ -210,17 +121,17 @@ impl Rules {
         {
             &self.others.issuing
         } else if self.takes_code(path) {
-            &self.others.coded
+            self.others.coded.first()
         } else if self.is_slow(path) {
-            &self.others.slow
+            self.others.slow.first()
         } else {
-            &self.others.plain
+            self.others.plain.first()
         }
     }
 
     /// `other`, as which the catalogue lists what isn't listed.
     pub(super) fn other(&'static self) -> &'static Endpoint {
-        &self.others.plain
+        self.others.plain.first()
     }
 }
 

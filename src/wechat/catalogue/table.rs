@@ -71,7 +71,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
     let rules = Rules::of(family);
     let issues = rules.issuing.contains(&normal.as_ref());
     let class = if issues { CredentialClass::IssuesCredential } else { CredentialClass::of_column(wants)? };
-    let guarded = rules.guards(&normal);
+    let (guarded, money) = (rules.guards(&normal), rules.guarded.money.contains(&normal.as_ref()));
     Some(Endpoint {
         path,
         family,
@@ -80,6 +80,7 @@ fn endpoint(row: &'static str) -> Option<Endpoint> {
         method,
         binary: matches!(answer, "either" | "binary"),
         guarded,
+        money,
         grants: rules.granting.contains(&normal.as_ref()),
         one_time_code: rules.takes_code(&normal),
         slow: rules.is_slow(&normal),

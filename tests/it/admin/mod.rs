@@ -98,6 +98,7 @@ async fn the_catalogue_is_listed_and_searched() {
             "injects": "access_token",
             "binary": false,
             "guarded": false,
+            "money": false,
             "one_time_code": false,
             "slow": false,
             "evidence": true,

@@ -107,6 +107,7 @@ fn endpoint(path: &str) -> view::Endpoint {
         injects: Some("access_token".into()),
         binary: false,
         guarded: false,
+        money: false,
         one_time_code: false,
         slow: false,
         evidence: true,

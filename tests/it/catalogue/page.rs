@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use wxgate::wechat::Family;
-use wxgate::wechat::catalogue::{CredentialClass, Endpoint, all};
+use wxgate::wechat::catalogue::{CredentialClass, Endpoint, Window, all};
 
 #[derive(Clone, Copy)]
 enum Language {
@@ -41,12 +41,19 @@ fn page(language: Language) -> String {
         "# {}\n\n<!-- made by `./x pages`, don't edit -->\n\n{}\n\n## {}\n\n| {} |\n| --- | --- | --- | --- |\n",
         language.of("WeChat's endpoints", "微信接口目录"),
         language.of(
-            "What wxgate knows of WeChat's server API. A path that isn't listed gets the app's token all the same; \
-             only what\nhands out credentials, and what can harm an account, is also recognised by its name. The same \
-             list as JSON:\n`GET /api/v1/endpoints?q=...` on the admin address. One endpoint: `wxgate explain METHOD \
-             PATH`.",
-            "wxgate 已知的微信服务端接口。没有列出的路径同样会得到应用的 token；只有发放凭证或会损害账号的接口，还会按名称识别。\
-             同一份列表的 JSON：管理地址的 `GET /api/v1/endpoints?q=...`。单个接口：`wxgate explain METHOD PATH`。"
+            "What wxgate knows of WeChat's server API. Only what hands out credentials, and what lies below a guarded \
+             path, is\nalso recognised by its name. The same list as JSON: `GET /api/v1/endpoints?q=...` on the admin \
+             address. One endpoint:\n`wxgate explain METHOD PATH`.\n\nA path that isn't listed gets the app's token as \
+             `access_token`, unless the request says otherwise:\n\n- A placeholder for a suite's, a provider's or \
+             a platform's token gets that token, in the parameter in which it stands.\n- So does anything else in \
+             `suite_access_token`, `provider_access_token` or `component_access_token`.\n- With \
+             `device_access_token` or `model_access_token`, and below `/sns/`, the caller's own token stays.",
+            "wxgate 已知的微信服务端接口。只有发放凭证的接口和受保护路径的下级，还会按名称识别。\
+             同一份列表的 JSON：管理地址的 `GET /api/v1/endpoints?q=...`。单个接口：`wxgate explain METHOD PATH`。\n\n\
+             没有列出的路径会得到应用的 token，写入 `access_token`，除非请求另有说明：\n\n\
+             - 套件、服务商或第三方平台的占位 token，会在它所在的参数里换成对应的 token。\n\
+             - `suite_access_token`、`provider_access_token`、`component_access_token` 里不论写了什么，也会换成对应的 token。\n\
+             - 带 `device_access_token` 或 `model_access_token` 的请求，以及 `/sns/` 以下的路径，保留调用方自带的 token。"
         ),
         language.of("What they want", "所需凭证"),
         language.of(
@@ -131,8 +138,18 @@ type Remark = ((&'static str, &'static str), (&'static str, &'static str));
 const GUARDED: Remark = (
     ("guarded", "受保护"),
     (
-        "can harm the account: only for callers whose `allow` names it exactly",
-        "可能损害账号：只有 `allow` 里写明该路径的调用方可用",
+        "can harm the account or move its money: only for callers whose `allow` names it exactly",
+        "可能损害账号或动用资金：只有 `allow` 里写明该路径的调用方可用",
+    ),
+);
+const MONEY: Remark = (("money", "资金"), ("is guarded since it moves money", "因动用资金而受保护"));
+const SIGNED: Remark =
+    (("signed", "签名"), ("WeChat takes signed and encrypted calls of it", "支持 API 安全（签名与加密）"));
+const MINUTE: Remark = (
+    ("minute", "分钟"),
+    (
+        "45009 may be a minute's limit, elsewhere on api.weixin.qq.com it is the day's",
+        "45009 可能是分钟级限制；api.weixin.qq.com 的其他接口是每日限额",
     ),
 );
 const FILE: Remark = (("file", "文件"), ("may answer with a file", "可能返回文件"));
@@ -157,12 +174,13 @@ const GRANTS: Remark = (
         "响应中的 refresh token 由 wxgate 留存，换成占位 token 后再交给调用方",
     ),
 );
-const REMARKS: [Remark; 5] = [GUARDED, FILE, CODE, SLOW, GRANTS];
+const REMARKS: [Remark; 8] = [GUARDED, MONEY, FILE, CODE, SLOW, GRANTS, SIGNED, MINUTE];
 
 fn remarks(endpoint: &Endpoint, language: Language) -> String {
-    let Endpoint { guarded, binary, one_time_code, slow, grants, .. } = endpoint;
-    let held =
-        [guarded, binary, one_time_code, slow, grants].into_iter().zip(REMARKS).filter(|(holds, _)| **holds);
+    let Endpoint { guarded, money, binary, one_time_code, slow, grants, signed, .. } = *endpoint;
+    let minute = endpoint.window == Some(Window::Minute);
+    let held = [guarded, money, binary, one_time_code, slow, grants, signed, minute];
+    let held = held.into_iter().zip(REMARKS).filter(|(holds, _)| *holds);
     let words: Vec<_> = held.map(|(_, (word, _))| language.of(word.0, word.1)).collect();
     words.join(language.of(", ", "、"))
 }
@@ -192,13 +210,15 @@ fn meaning(class: CredentialClass, language: Language) -> &'static str {
              [suite or provider](wecom.md), else refused",
             "发放凭证：[平台](platforms.md)、[套件、服务商](wecom.md)的取 token 接口返回占位 token，其余拒绝",
         ),
-        CredentialClass::SuiteToken => ("a WeCom suite's token", "企业微信第三方应用（套件）的 token"),
+        CredentialClass::SuiteToken | CredentialClass::SuiteTokenAsAccessToken => {
+            ("a WeCom suite's token", "企业微信第三方应用（套件）的 token")
+        }
         CredentialClass::ProviderToken | CredentialClass::ProviderTokenAsAccessToken => {
             ("a WeCom provider's token", "企业微信服务商的 token")
         }
         CredentialClass::HardwareToken => (
-            "a device's or its model's token, which the caller sends",
-            "设备或设备型号的 token，由调用方自带",
+            "a device's or its model's token, of which wxgate keeps none: the caller's own goes on",
+            "设备或设备型号的 token：wxgate 不保管，调用方自带的原样转发",
         ),
         CredentialClass::None => ("none", "不需要凭证"),
     };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes src/wechat/catalogue/catalogue.tsv from a table of WeChat's endpoints, and the sandbox's own copy of it,
-src/sandbox/endpoints/catalogue.tsv: regenerate.py ENDPOINTS.TSV
+src/sandbox/endpoints/catalogue.tsv: regenerate.py [ENDPOINTS.TSV], else from endpoints.tsv beside it
 
 The input's columns: method, path (after another host's name where it isn't api.weixin.qq.com), credential class,
 kind of body, kind of answer, source. The output has path, credential class, kind of answer, method ("-" where
@@ -18,6 +18,7 @@ import sys
 SOURCES = pathlib.Path(__file__).parent.parent.parent.parent / "src"
 TARGET = SOURCES / "wechat" / "catalogue" / "catalogue.tsv"
 SANDBOX = SOURCES / "sandbox" / "endpoints" / "catalogue.tsv"
+SEEN = pathlib.Path(__file__).parent / "endpoints.tsv"
 SIGNED = pathlib.Path(__file__).parent / "signed.txt"
 
 WORK = "qyapi.weixin.qq.com"
@@ -112,10 +113,11 @@ def window(host, path, known_as):
 
 def main():
     signed = {line for line in SIGNED.read_text(encoding="utf-8").splitlines() if line.startswith("/")}
+    table_of_endpoints = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else SEEN
     entries = {}
     count = doubles = 0
     # The retired host's rows come last: what api.weixin.qq.com has of the same path counts.
-    for retired, row in sorted(rows(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))):
+    for retired, row in sorted(rows(table_of_endpoints.read_text(encoding="utf-8"))):
         key = (row[4] == WORK, row[0])
         count += 1
         if key in entries:

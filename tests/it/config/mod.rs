@@ -1,6 +1,7 @@
 //! The configuration, as files.
 
 mod many;
+mod money;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -41,7 +41,7 @@ const NAMES: [&str; 11] = [
 /// Paths that aren't WeChat's.
 const FOREIGN: [&str; 4] = ["/pay/unifiedorder", "/metrics", "/wxgate/unheard_of", "//wxgate/Token"];
 /// What callers add to a query.
-const QUERIES: [&str; 16] = [
+const QUERIES: [&str; 18] = [
     "access_token=own",
     "component_access_token=own&access_token=own",
     "suite_access_token=own&provider_access_token=own",
@@ -57,6 +57,8 @@ const QUERIES: [&str; 16] = [
     "type=agent_config",
     "url=https%3A%2F%2Fshop.example%2F",
     "from_appid=shop",
+    "device_access_token=own",
+    "provider_access_token=own",
     "y=%7e+%e4%b8",
 ];
 /// The same requests each time; another number makes others.
@@ -219,9 +221,16 @@ fn masked(query: &str) -> String {
 async fn placeholders(gate: &Gate, callers: &[(Option<&str>, Option<&str>)]) -> Vec<String> {
     let mut placeholders = Vec::new();
     for key in callers.iter().map(|(_, key)| key.unwrap_or("none")) {
-        for path in ["/@shop/cgi-bin/token", "/@wxa000000000000001/cgi-bin/token", "/@game/cgi-bin/token"] {
-            let answer = gate.get(&format!("{path}?secret={key}")).await;
-            placeholders.extend(answer.json()["access_token"].as_str().map(str::to_owned));
+        for (path, field) in [
+            ("/@shop/cgi-bin/token", "access_token"),
+            ("/@wxa000000000000001/cgi-bin/token", "access_token"),
+            ("/@game/cgi-bin/token", "access_token"),
+            ("/@tenants/cgi-bin/component/api_component_token", "component_access_token"),
+            ("/@hr/cgi-bin/service/get_suite_token", "suite_access_token"),
+            ("/@hr/cgi-bin/service/get_provider_token", "provider_access_token"),
+        ] {
+            let answer = gate.get_with(&format!("{path}?secret={key}"), &[("x-wxgate-key", key)]).await;
+            placeholders.extend(answer.json()[field].as_str().map(str::to_owned));
         }
     }
     placeholders

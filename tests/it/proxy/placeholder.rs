@@ -2,7 +2,7 @@
 
 use wxgate::sandbox::{App, AppKind};
 use wxgate::secret::Secret;
-use wxgate::wechat::placeholder::{Claims, issue};
+use wxgate::wechat::placeholder::{Claims, StandsFor, issue};
 
 use crate::harness::{
     APPID, Answer, Gate, OTHER_APPID, OTHER_SECRET, SECRET, SHOP, SHOP_AND_GAME, Setup, caller,
@@ -154,7 +154,13 @@ fn made(gate: &Gate, appid: &str, secret: &str, caller: &str, key: &str, age_sec
         key_digest.copy_from_slice(&digest.as_ref()[..8]);
     }
     let issued_at = gate.clock.now().0 / 1000 - age_seconds;
-    let claims = Claims { appid: appid.into(), caller: caller.into(), key_digest, issued_at };
+    let claims = Claims {
+        stands_for: StandsFor::App,
+        appid: appid.into(),
+        caller: caller.into(),
+        key_digest,
+        issued_at,
+    };
     issue(&Secret::new(secret), &claims)
 }
 

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 
-use wxgate::sandbox::{App, AppKind, Kind, Options, Sandbox};
+use wxgate::sandbox::{App, AppKind, Kind, Options, PLATFORM_CERTIFICATES, Sandbox, Signing};
 
 /// The apps' secret; must show up in no output, nor may a token.
 const CANARY: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
@@ -181,6 +181,36 @@ async fn an_app_of_wecom_is_asked_for_by_its_corporation_and_secret() {
     assert_eq!(ran.code, Some(1));
     ran.says("hr FAILED: 40001, the secret of the WeCom app is wrong");
     ran.says("remedy: Put the app's current secret into the configuration (work.weixin.qq.com");
+}
+
+#[tokio::test]
+async fn an_app_that_signs_makes_a_signed_call() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let (key, number) = ("otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=", "fa05fe1e5bcc79b81ad5ad4b58acf787");
+    let public = include_str!("../tools/signing/app.pub");
+    let table = |number: &str| {
+        let signing = format!(
+            "[app.signing]\naes_key = '{key}'\naes_key_sn = '{number}'\n\
+             private_key = {{ file = '{folder}/tests/tools/signing/app.key' }}\n\
+             platform_certificate = '{folder}/src/sandbox/signing/platform/first.crt'\n\
+             platform_certificate_sn = '{}'",
+            PLATFORM_CERTIFICATES[0].serial
+        );
+        app("shop", APPID, &signing)
+    };
+    let sandbox = sandbox(vec![account(CANARY)]);
+    sandbox.demand_signing(Signing::new(APPID, key, number, public)).expect("good keys");
+    let ran = checked(&sandbox, table(number), &[]).await;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    ran.says(
+        "shop ok, WeChat gives a token, good for 2h ok, WeChat takes signed calls and its answers verify",
+    );
+    let asked = sandbox.journal(Some("/cgi-bin/openapi/quota/get"));
+    assert!(asked.len() == 1 && asked[0].plaintext.is_some(), "{asked:?}");
+
+    let ran = checked(&sandbox, table("another"), &[]).await;
+    assert_eq!(ran.code, Some(1));
+    ran.says("FAILED: a signed call: {\"errcode\":40235");
 }
 
 #[tokio::test]

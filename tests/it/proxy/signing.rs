@@ -9,6 +9,7 @@ use wxgate::sandbox::{
     Action, CertificateInForce, Defect, Entry, Fault, PLATFORM_CERTIFICATES, SignedEndpoints, Signing,
 };
 
+use super::alerts::{Robot, alert};
 use crate::harness::{APPID, Answer, Gate, Setup, sandbox};
 use crate::signed_call::{AES_KEY, AES_KEY_SN, PUBLIC_KEY};
 use crate::until::until;
@@ -246,6 +247,40 @@ async fn wxgates_own_question_for_a_quota_is_signed_too() {
         },
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_when_wechat_begins_to_sign_by_another_certificate_and_before_one_ends() {
+    let hook = Robot::start(&[""]).await;
+    let sandbox = sandbox();
+    let changing = Signing { certificate: CertificateInForce::Changing, ..demand() };
+    sandbox.demand_signing(changing).expect("good keys");
+    let apps = format!("{}{}", shop(&[0], ""), alert("webhook", &hook, "on = [\"configuration\"]"));
+    let gate = Gate::before(sandbox, Setup { apps, ..Setup::default() }).await;
+    assert_eq!(gate.post(RISK, r#"{"openid":"o1"}"#).await.errcode(), 0);
+    gate.clock.advance(60_000);
+    let heard = hook.messages(1).await;
+    let notice = &heard[0].body["notices"][0];
+    assert_eq!(
+        (&notice["topic"], &notice["kind"]),
+        (&json!("configuration"), &json!("certificate_announced"))
+    );
+    let next = PLATFORM_CERTIFICATES[1].serial;
+    for language in ["message", "message_zh"] {
+        assert!(notice[language].as_str().is_some_and(|text| text.contains(next)), "{notice}");
+    }
+    // The sandbox's certificates hold for a hundred years.
+    gate.clock.advance(100 * 365 * 86_400_000);
+    let heard = hook.messages(2).await;
+    let notices: Vec<_> =
+        heard.iter().flat_map(|heard| heard.body["notices"].as_array().cloned()).flatten().collect();
+    let ends = notices.iter().find(|notice| notice["kind"] == "certificate_ends").expect("told");
+    assert!(
+        ends["message"].as_str().is_some_and(|text| text.contains(PLATFORM_CERTIFICATES[0].serial)),
+        "{ends}"
+    );
+    let announced = notices.iter().filter(|notice| notice["kind"] == "certificate_announced");
+    assert_eq!(announced.count(), 1, "once: {notices:?}");
 }
 
 /// In CI a thousand requests, with tokens that die; the long form is 10,000 (see `docs`).

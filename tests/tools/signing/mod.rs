@@ -1,5 +1,7 @@
 //! A fake of WeChat's signed calls in Python, which shares nothing with wxgate's side nor with the sandbox's.
 
+mod gateway;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -3,10 +3,17 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use wxgate::message::credential::CredentialParam;
 use wxgate::message::query::{self, MayHold};
+use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
 use wxgate::wechat::placeholder::{self, Claims};
+use wxgate::wechat::signing::{Certificate, Keys, OwnKey, SharedKey, Signed, merge};
 use wxgate::wechat::{catalogue, errcode};
 
 /// As long as WeChat's tokens are nowadays.
@@ -79,5 +86,50 @@ fn placeholder_verify(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, query_rewrite, errcode_scan, route, placeholder_verify);
+/// A signed request and its response, as WeChat published them: what is done on threads apart, and
+/// of it the signature alone.
+fn signing(criterion: &mut Criterion) {
+    let vectors = include_str!("../tests/tools/signing/signing-vectors.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).expect("JSON");
+    let text = |pointer: &str| vectors.pointer(pointer).and_then(serde_json::Value::as_str).expect("text");
+    let certificate = text("/platform_certificate_pem").as_bytes();
+    let serial = text("/platform_certificate_sn");
+    let own_key = include_bytes!("../tests/tools/signing/app.key");
+    let keys = Keys::new(
+        text("/appid").into(),
+        SharedKey::new(&Secret::new(text("/aes_key")), text("/aes_key_sn")).expect("AES-256"),
+        OwnKey::new(own_key).expect("RSA"),
+        vec![Certificate::new(certificate, serial).expect("RSA")],
+    );
+    let seconds = vectors["answer"]["timestamp"].as_i64().expect("seconds");
+    let headers: HeaderMap = [
+        ("wechatmp-appid", text("/appid")),
+        ("wechatmp-timestamp", &seconds.to_string()),
+        ("wechatmp-serial", serial),
+        ("wechatmp-signature", text("/answer/signature")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value")))
+    .collect();
+    let (path, now) = ("/wxa/getuserriskrank", Timestamp(seconds * 1000));
+    let body = br#"{"appid":"wxba6223c06417af7b","openid":"oEWzBfmdLqhFS2mTXCo2E4Y9gJAM","scene":0,"client_ip":"127.0.0.1"}"#;
+
+    let mut group = criterion.benchmark_group("signing");
+    group.bench_function("merge", |bencher| bencher.iter(|| merge(black_box(body), black_box("a=1"))));
+    let fields = merge(body, "").expect("an object");
+    group.bench_function("seal", |bencher| bencher.iter(|| keys.seal(path, black_box(&fields), now)));
+    let signed = Signed::of(&headers).expect("signed");
+    let answer = text("/answer/body").as_bytes();
+    group.bench_function("open", |bencher| {
+        bencher.iter(|| keys.open(path, signed, black_box(answer), now).expect("WeChat's"));
+    });
+    let key = PrivateKeyDer::from_pem_slice(own_key).expect("PEM");
+    let key = RsaKeyPair::from_pkcs8(key.secret_der()).expect("RSA");
+    let mut signature = vec![0; key.public().modulus_len()];
+    group.bench_function("rsa_alone", |bencher| {
+        bencher.iter(|| key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), black_box(body), &mut signature));
+    });
+}
+
+criterion_group!(benches, query_rewrite, errcode_scan, route, placeholder_verify, signing);
 criterion_main!(benches);

@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use wxgate::message::credential::CredentialParam;
 use wxgate::message::query::{self, MayHold};
 use wxgate::secret::Secret;
-use wxgate::wechat::placeholder::{self, Claims};
+use wxgate::wechat::placeholder::{self, Claims, StandsFor};
 use wxgate::wechat::{catalogue, errcode};
 
 /// As long as WeChat's tokens are nowadays.
@@ -68,6 +68,7 @@ fn route(criterion: &mut Criterion) {
 fn placeholder_verify(criterion: &mut Criterion) {
     let secret = Secret::new("0123456789abcdef0123456789abcdef");
     let claims = Claims {
+        stands_for: StandsFor::App,
         appid: "wx0123456789abcdef".into(),
         caller: "orders".into(),
         key_digest: [7; 8],

@@ -12,7 +12,7 @@ use wxgate::message::credential::CredentialParam;
 use wxgate::message::query::{self, MayHold};
 use wxgate::observe::clock::Timestamp;
 use wxgate::secret::Secret;
-use wxgate::wechat::placeholder::{self, Claims};
+use wxgate::wechat::placeholder::{self, Claims, StandsFor};
 use wxgate::wechat::signing::{Certificate, Keys, OwnKey, SharedKey, Signed, merge};
 use wxgate::wechat::{catalogue, errcode};
 
@@ -75,6 +75,7 @@ fn route(criterion: &mut Criterion) {
 fn placeholder_verify(criterion: &mut Criterion) {
     let secret = Secret::new("0123456789abcdef0123456789abcdef");
     let claims = Claims {
+        stands_for: StandsFor::App,
         appid: "wx0123456789abcdef".into(),
         caller: "orders".into(),
         key_digest: [7; 8],

@@ -233,7 +233,7 @@ pub fn explain(
         .filter_map(|visit| Some((visit.caller.as_deref(), &*visit.outcome.as_ref().ok()?.app)))
         .collect();
     let limits = limits(options, &parts.method, target.path, &passing);
-    let told = visits.iter().find(|visit| visit.outcome.is_ok()).or(visits.first());
+    let told = visits.iter().find(|visit| visit.outcome.is_ok()).or_else(|| visits.first());
     Ok(Explanation {
         prefix: target.prefix.map(str::to_owned),
         path: target.path.to_owned(),

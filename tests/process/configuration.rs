@@ -188,6 +188,12 @@ fn init_takes_all_of_it_by_flags_and_prints_each_key_once() {
     let checked = folder.run(&["check", "--config", "cafe.toml"]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert!(checked.stdout.starts_with("cafe.toml: ok, 1 app, 2 callers\n"), "{}", checked.stdout);
+    // In one line of the log; here it is wrapped.
+    let said = checked.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("such as \"**\"; to some callers these stay closed: /card/giftcard/order/refund, "),
+        "{said}"
+    );
 }
 
 #[test]

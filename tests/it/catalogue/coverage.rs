@@ -51,7 +51,6 @@ fn of_what_sdks_called_by_november_2026_99_percent_is_known_with_the_right_crede
             wrong.push((row, endpoint.class));
         }
     }
-    println!("{known} of {seen} paths are known");
     assert!(seen > 2_500 && known * 100 >= seen * 99, "{known} of {seen}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -28,6 +28,8 @@ pub struct Online {
     pub text: String,
     /// How many apps got no token.
     pub failed: usize,
+    /// How many of the others that sign made a signed call in vain.
+    pub unsigned: usize,
 }
 
 /// Why WeChat can't even be asked.
@@ -81,7 +83,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
     }
 
     let mut sheet = Sheet::new(0, NAME);
-    let mut failed = 0;
+    let (mut failed, mut unsigned) = (0, 0);
     for ((app, control), outcome) in apps.iter().zip(&controls).zip(outcomes) {
         match outcome {
             Some(Ok((left, signed))) => {
@@ -91,7 +93,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
                     None => {}
                     Some(Ok(())) => sheet.row("", "ok, WeChat takes signed calls and its answers verify"),
                     Some(Err(why)) => {
-                        failed += 1;
+                        unsigned += 1;
                         sheet.row("", &format!("FAILED: a signed call: {why}"));
                     }
                 }
@@ -112,7 +114,7 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
             }
         }
     }
-    Ok(Online { text: sheet.finish(), failed })
+    Ok(Online { text: sheet.finish(), failed, unsigned })
 }
 
 /// Where the tokens of apps are that aren't fetched for.

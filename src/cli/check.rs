@@ -61,6 +61,10 @@ pub(super) async fn online(config: &Config, options: &Online) -> Result<(), Fail
     let told = wxgate::app::online(config, options.rotate).await.map_err(Failure::run)?;
     print(&told.text)?;
     let tokens = match told.failed {
+        0 if told.unsigned == 1 => Err(Failure::run("1 app's signed call failed")),
+        0 if told.unsigned > 1 => {
+            Err(Failure::run(format!("the signed calls of {} apps failed", told.unsigned)))
+        }
         0 => Ok(()),
         1 => Err(Failure::run("1 app got no token")),
         failed => Err(Failure::run(format!("{failed} apps got no token"))),

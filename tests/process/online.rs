@@ -211,6 +211,7 @@ async fn an_app_that_signs_makes_a_signed_call() {
     let ran = checked(&sandbox, table("another"), &[]).await;
     assert_eq!(ran.code, Some(1));
     ran.says("FAILED: a signed call: {\"errcode\":40235");
+    assert_eq!(ran.stderr.lines().last(), Some("wxgate: 1 app's signed call failed"));
 }
 
 #[tokio::test]

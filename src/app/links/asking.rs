@@ -20,6 +20,7 @@ use crate::wechat::signing::{self, Keys, Signed, Unverified};
 use crate::wechat::{catalogue, errcode};
 
 const PATIENCE: Duration = Duration::from_secs(5);
+const QUOTA: &str = "/cgi-bin/openapi/quota/get";
 
 /// The apps and the clients for their calls; replaced when the configuration is reloaded.
 pub(in crate::app) type Clients = Arc<ArcSwap<HashMap<Arc<str>, Client>>>;
@@ -73,7 +74,7 @@ impl Client {
         clock: &Clock,
     ) -> Option<Result<(), String>> {
         let keys = self.signing.as_ref()?.keys.as_ref()?;
-        let path = "/cgi-bin/openapi/quota/get";
+        let path = QUOTA;
         let target = Zeroizing::new(format!("{path}?access_token={}", token.expose_encoded()));
         let body = json!({ "cgi_path": path }).to_string();
         let answer = self.signed(keys, path, &target, &body, clock).await;
@@ -92,7 +93,7 @@ impl Client {
         let token = handle.obtain().await;
         let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
         let (path, body) = match &question {
-            Question::Quota { path } => ("/cgi-bin/openapi/quota/get", json!({ "cgi_path": path })),
+            Question::Quota { path } => (QUOTA, json!({ "cgi_path": path })),
             Question::ClearOne { path } => ("/cgi-bin/openapi/quota/clear", json!({ "cgi_path": path })),
             Question::Rid { rid } => ("/cgi-bin/openapi/rid/get", json!({ "rid": rid })),
             Question::ClearAll => ("/cgi-bin/clear_quota", json!({ "appid": &*app.appid })),

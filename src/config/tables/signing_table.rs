@@ -53,6 +53,11 @@ pub(super) fn options(
     });
     let platform =
         certificates.zip(serials).and_then(|(paths, serials)| platform(paths, serials, now, secrets, report));
+    if let (Some(own), Some(platform), Some(paths)) = (&own, &platform, certificates) {
+        for (certificate, path) in platform.iter().zip(&paths.value.0) {
+            fit(own.differs_from(certificate), &path.place, &format!("the file {}", path.value), report);
+        }
+    }
     let keys = match (appid, shared, own, platform) {
         (Some(appid), Some(shared), Some(own), Some(platform)) => {
             Some(Arc::new(Keys::new(appid.value.as_str().into(), shared, own, platform)))

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
@@ -25,6 +25,8 @@ use crate::wechat::signing::{self, Keys, Merged, Sealed, Signed, Unverified, mer
 
 /// The longest response that is decrypted.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// So much of a response is read at a time.
+const STEP: usize = 64 * 1024;
 /// Of each byte of a body there are so many at once: the caller's, the merged and the encrypted
 /// ones, the latter in base64, and what is signed.
 const COPIES: u64 = 6;
@@ -152,20 +154,25 @@ impl Signing {
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let unverified = |why| Err(Error::AnswerUnverified(why));
-        let longest = answer.length().unwrap_or(LONGEST_ANSWER as u64);
-        if longest > LONGEST_ANSWER as u64 {
-            return unverified(Unverified::TooLong(LONGEST_ANSWER));
-        }
-        let Some(_memory) = self.signers.memory.known.reserve(longest * COPIES) else {
-            return unverified(Unverified::NoMemory);
-        };
-        let body = match answer.read(LONGEST_ANSWER + 1, whole_within, |_| false).await? {
-            Start::Whole(body) => body,
-            Start::Part(body) if body.len() > LONGEST_ANSWER => {
+        let mut memory = Reservation::of(&self.signers.memory.known);
+        let mut body = BytesMut::new();
+        loop {
+            // In steps, so that a response without a length takes no more memory than it has.
+            let read = answer.read(STEP, whole_within, |_| false).await?;
+            let (Start::Whole(piece) | Start::Part(piece)) = &read;
+            if body.len() + piece.len() > LONGEST_ANSWER {
                 return unverified(Unverified::TooLong(LONGEST_ANSWER));
             }
-            Start::Part(_) => return Err(BodyError::Slow(whole_within).into()),
-        };
+            if !memory.grow(piece.len() as u64 * COPIES) {
+                return unverified(Unverified::NoMemory);
+            }
+            body.extend_from_slice(piece);
+            match read {
+                Start::Whole(_) => break,
+                Start::Part(piece) if piece.len() < STEP => return Err(BodyError::Slow(whole_within).into()),
+                Start::Part(_) => {}
+            }
+        }
         let (keys, path) = (Arc::clone(&self.keys), Arc::clone(&self.path));
         let (headers, clock) = (answer.headers.clone(), self.signers.clock.clone());
         let opened = self.signers.run(move || {
@@ -209,10 +216,11 @@ async fn clear(
         Start::Whole(bytes) => (bytes, true),
         Start::Part(bytes) => (bytes, false),
     };
-    let json = inspect::may_be_json(bytes) || says_json(answer);
+    let is_ok = answer.status == StatusCode::OK;
+    // An empty success claims success as well.
+    let json = if bytes.is_empty() { is_ok } else { inspect::may_be_json(bytes) || says_json(answer) };
     if !coded && !json {
-        let manner = sent.manner(answer, Coding::None);
-        let manner = if answer.status == StatusCode::OK { Manner::AsItIs } else { manner };
+        let manner = if is_ok { Manner::AsItIs } else { sent.manner(answer, Coding::None) };
         return Ok(Inspected { start, finding: Finding::default(), manner });
     }
     let finding = match !coded && whole && bytes.len() <= LONGEST_ERROR {

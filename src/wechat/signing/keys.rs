@@ -60,6 +60,9 @@ pub enum BadKey {
         "holds a certificate of another key than RSA (SM2 is not supported yet), expected RSA: choose it in the console"
     )]
     CertificateNotRsa,
+    /// The certificate is of the account's own key.
+    #[error("holds a certificate of private_key, expected the platform's (平台证书) from the console")]
+    OwnCertificate,
     /// A certificate of a key that is too short.
     #[error("holds a certificate with an RSA key of {0} bits, expected 2,048 or more")]
     ShortCertificate(usize),
@@ -113,6 +116,16 @@ impl OwnKey {
             word if word == "WrongAlgorithm" => BadKey::NotRsa,
             word => BadKey::UnfitRsa(word),
         })
+    }
+
+    /// Whether the certificate is one of this key: then it is not the platform's.
+    ///
+    /// # Errors
+    ///
+    /// If it is.
+    pub fn differs_from(&self, certificate: &Certificate) -> Result<(), BadKey> {
+        let same = self.0.public().as_ref() == certificate.key.as_ref();
+        if same { Err(BadKey::OwnCertificate) } else { Ok(()) }
     }
 
     /// How many bits it has.

@@ -33,6 +33,7 @@ fn env(name: &str) -> Option<String> {
         "AES_KEY" => Some("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into()),
         "SIGNING_KEY" => Some(AES_KEY.into()),
         "ACCOUNT_KEY" => Some(PRIVATE_KEY.into()),
+        "PLATFORM_KEY" => Some(include_str!("../../../src/sandbox/signing/platform/first.key").into()),
         "SM4_KEY" => Some("AAECAwQFBgcICQoLDA0ODw==".into()),
         "SHORT" => Some("fifteen-bytes-1".into()),
         "EMPTY" => Some(String::new()),

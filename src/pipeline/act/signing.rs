@@ -134,7 +134,7 @@ impl Signing {
     ) -> Result<Inspected, Error> {
         let signed = Signed::of(&answer.headers).is_some();
         let inspected = match signed {
-            true => self.open(answer, endpoint, whole_within).await,
+            true => self.open(answer, endpoint, sent, whole_within).await,
             false => clear(answer, endpoint, sent, whole_within).await,
         };
         self.outcome.set(match &inspected {
@@ -151,6 +151,7 @@ impl Signing {
         &self,
         answer: &mut Answer<Outgoing>,
         endpoint: &Endpoint,
+        sent: &Sent,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let unverified = |why| Err(Error::AnswerUnverified(why));
@@ -184,11 +185,12 @@ impl Signing {
             self.signers.announce(self.keys.appid(), serial);
         }
         answer.headers.remove(CONTENT_LENGTH);
-        let body = Bytes::from(opened.body);
-        let finding = match answer.status == StatusCode::OK && body.len() <= LONGEST_ERROR {
-            true => inspect::judge(&body, false, endpoint),
-            false => Finding::default(),
-        };
+        let mut body = Bytes::from(opened.body);
+        let mut finding = Finding::default();
+        if answer.status == StatusCode::OK && body.len() <= LONGEST_ERROR {
+            body = sent.masked(&body).map_or(body, Bytes::from);
+            finding = inspect::judge(&body, false, endpoint);
+        }
         Ok(Inspected { start: Start::Whole(body), finding, manner: Manner::AsItIs })
     }
 }

@@ -10,6 +10,7 @@ mod path_check;
 mod placeholder;
 mod query_rewrite;
 mod routing;
+mod signed;
 mod store_record;
 mod upstream_response;
 
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "placeholder", run: placeholder::run, inputs: 1000 },
     Target { name: "query_rewrite", run: query_rewrite::run, inputs: 5000 },
     Target { name: "routing", run: routing::run, inputs: 1000 },
+    Target { name: "signed", run: signed::run, inputs: 300 },
     Target { name: "store_record", run: store_record::run, inputs: 300 },
     Target { name: "upstream_response", run: upstream_response::run, inputs: 2000 },
 ];

@@ -130,6 +130,7 @@ targets!(
     placeholder,
     query_rewrite,
     routing,
+    signed,
     store_record,
     upstream_response
 );

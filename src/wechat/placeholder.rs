@@ -2,8 +2,8 @@
 //! app.
 //!
 //! `wxgate-` and, in base64url, a version, the kind of token if it isn't the app's own, the time of
-//! issue, appid, caller, the digest of the caller's key, and a MAC. The MAC's key derives from the app's secret, so that every replica
-//! takes what another one issued.
+//! issue, appid, caller, the digest of the caller's key, and a MAC. The MAC's key derives from the
+//! app's secret, so that every replica takes what another one issued.
 
 use std::fmt;
 use std::sync::LazyLock;

@@ -33,19 +33,16 @@ pub(in crate::app) struct Client {
     signing: Option<SigningOptions>,
 }
 
-/// Those of `apps`, of which `options` say how they sign.
+/// Those of `apps`, of which `options` say in the same order how they sign.
 pub(in crate::app) fn clients(
     apps: &[(AppOptions, Control)],
     options: &pipeline::Options,
 ) -> HashMap<Arc<str>, Client> {
-    let signing_of = |name: &str| {
-        let app = options.apps.iter().find(|app| &*app.token.name == name)?;
-        app.signing.clone()
+    let client = |((app, control), options): (&(AppOptions, Control), &pipeline::AppOptions)| {
+        let client = Client::new(app.clone(), control.clone(), options.signing.clone());
+        (Arc::clone(&app.name), client)
     };
-    let client = |(app, control): &(AppOptions, Control)| {
-        (Arc::clone(&app.name), Client::new(app.clone(), control.clone(), signing_of(&app.name)))
-    };
-    apps.iter().map(client).collect()
+    apps.iter().zip(&options.apps).map(client).collect()
 }
 
 /// Asks by `clients`, with the tokens of `manager`.

@@ -1,5 +1,7 @@
 //! What the proxy itself does for each request, without sockets.
 
+#![expect(clippy::expect_used, reason = "a program for people, which ends where its setting fails")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

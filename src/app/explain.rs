@@ -129,6 +129,10 @@ impl Told<'_> {
         self.told.settled().and_then(Settled::sent)
     }
 
+    fn is_signed(&self) -> bool {
+        self.sent().is_some_and(|sent| sent.signed)
+    }
+
     fn app(&self, sheet: &mut Sheet, prefix: Option<&str>) {
         let text = match (self.blank, prefix) {
             (true, Some(name)) => format!("{name}, named by the path's prefix (--config FILE to look it up)"),
@@ -285,12 +289,16 @@ impl Told<'_> {
         } else {
             "upstream.response_timeout"
         };
+        let (body, of) = match self.is_signed() {
+            true => (pipeline.replay.max_body.min(pipeline.max_body), "replay.max_body, since it is signed"),
+            false => (pipeline.max_body, "server.max_body"),
+        };
         sheet.row(
             "limits",
             &format!(
-                "body up to {} (server.max_body); {response} from the request's end to WeChat's answer ({key}); \
+                "body up to {} ({of}); {response} from the request's end to WeChat's answer ({key}); \
                  no attempt but the first begins after {request} of waiting (server.request_timeout)",
-                size(pipeline.max_body)
+                size(body)
             ),
         );
         match self.told.endpoint.window {
@@ -320,13 +328,17 @@ impl Told<'_> {
         if endpoint.class.token_parameter().is_some() {
             let codes = endpoint.class.codes(endpoint.family).dead;
             let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let longer = size(self.config.pipeline.replay.max_body);
+            let again = match self.is_signed() {
+                true => format!("the request is signed anew, at most {MOST_REPLAYS} times"),
+                false => format!(
+                    "the same bytes go out again, at most {MOST_REPLAYS} times; not a body over {longer} \
+                     (replay.max_body), which streams on"
+                ),
+            };
             sheet.row(
                 "replay",
-                &format!(
-                    "yes: if WeChat rejects the token ({codes}) it is replaced and the same bytes go out \
-                     again, at most {MOST_REPLAYS} times; not a body over {} (replay.max_body), which streams on",
-                    size(self.config.pipeline.replay.max_body)
-                ),
+                &format!("yes: if WeChat rejects the token ({codes}) it is replaced and {again}"),
             );
         } else if endpoint.class == CredentialClass::None {
             sheet.row("replay", "no: there is no token that WeChat could reject");

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 use crate::config::file;
 use crate::config::reader::endpoints::Hosts;
 use crate::config::reader::patterns::pattern;
@@ -42,6 +44,9 @@ pub(super) fn options(
     let serials =
         raw.platform_certificate_sn.required(missing("platform_certificate_sn"), report, CERTIFICATE_SN);
     let endpoints = endpoints(&raw.endpoints, report);
+    for number in serial.into_iter().chain(serials.iter().flat_map(|item| &item.value.0)) {
+        check_number(number, report);
+    }
 
     let shared = aes_key.zip(serial).and_then(|(source, serial)| {
         let key = secrets.resolve(source, report)?;
@@ -65,6 +70,13 @@ pub(super) fn options(
         _ => None,
     };
     Some(SigningOptions { endpoints, keys })
+}
+
+/// A number is part of what is encrypted, so a blank in it is found out by no answer's being believed.
+fn check_number(number: &Item<String>, report: &mut Report<'_>) {
+    if number.value.is_empty() || !number.value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        report.error(&number.place, "is no number, expected letters and digits as the console shows them");
+    }
 }
 
 fn fit<T>(read: Result<T, BadKey>, place: &Place, what: &str, report: &mut Report<'_>) -> Option<T> {
@@ -93,6 +105,12 @@ fn platform(
         report.error(&serials.place, text);
         return None;
     }
+    if let [one, other] = &numbers[..]
+        && one.value == other.value
+    {
+        report.error(&other.place, "is the number of the other certificate, expected one of its own");
+        return None;
+    }
     let read = files.iter().zip(numbers).map(|(path, serial)| {
         let pem = secrets.pem(path, report)?;
         let certificate = Certificate::new(&pem, &serial.value);
@@ -110,16 +128,29 @@ fn platform(
 }
 
 fn endpoints(field: &Field<Strings>, report: &mut Report<'_>) -> SignedEndpoints {
-    let entries = field.item().map_or(&[][..], |item| &item.value.0);
-    match entries {
-        [] => SignedEndpoints::Supported,
-        [only] if only.value == "supported" => SignedEndpoints::Supported,
-        [only] if only.value == "all" => SignedEndpoints::All,
-        entries => {
-            let hosts = Hosts::of(Family::Api);
-            let patterns =
-                entries.iter().filter_map(|entry| pattern(&entry.value, hosts, &entry.place, report));
-            SignedEndpoints::Listed(patterns.collect())
-        }
+    let Some(Item { value: Strings(entries), place }) = field.item() else {
+        return SignedEndpoints::Supported;
+    };
+    match &entries[..] {
+        [only] if only.value == "supported" => return SignedEndpoints::Supported,
+        [only] if only.value == "all" => return SignedEndpoints::All,
+        [] => report.error(place, "is empty, expected \"supported\", \"all\" or patterns"),
+        _ => {}
     }
+    let mut patterns = Vec::new();
+    for Item { value, place } in entries {
+        if !value.contains(['/', '*']) {
+            report.error(
+                place,
+                "is neither \"supported\" nor \"all\" alone, nor a pattern like \"/wxa/business/**\"",
+            );
+            continue;
+        }
+        let Some(pattern) = pattern(value, Hosts::of(Family::Api), place, report) else { continue };
+        if pattern.method.as_ref().is_some_and(|method| method != Method::POST) {
+            report.warn(place, "has no effect, only POST requests are signed");
+        }
+        patterns.push(pattern);
+    }
+    SignedEndpoints::Listed(patterns)
 }

@@ -38,7 +38,7 @@ impl SignedOutcome {
 #[derive(Debug)]
 pub(crate) struct Signers {
     /// One for each thread that may be at it: the workers keep a core.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// Certificates that WeChat signs by and that aren't configured, by AppID: the configured ones
     /// are about to be replaced.
     announced: Mutex<BTreeMap<Arc<str>, String>>,
@@ -50,7 +50,12 @@ impl Signers {
     /// What they read whole takes of `memory`.
     pub(crate) fn new(memory: Arc<Memory>, clock: Clock) -> Arc<Self> {
         let threads = available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-        Arc::new(Self { places: Semaphore::new(threads), announced: Mutex::default(), memory, clock })
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(threads)),
+            announced: Mutex::default(),
+            memory,
+            clock,
+        })
     }
 
     /// Does `work`, once it is its turn.
@@ -59,8 +64,13 @@ impl Signers {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let gone = "the threads that sign requests are gone";
-        let _place = self.places.acquire().await.map_err(|_| Error::Overloaded(gone))?;
-        spawn_blocking(work).await.map_err(|_| Error::Overloaded(gone))
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Overloaded(gone))?;
+        let done = spawn_blocking(move || {
+            // Who waits for it may be gone, and the thread is at it all the same.
+            let _place = place;
+            work()
+        });
+        done.await.map_err(|_| Error::Overloaded(gone))
     }
 
     /// WeChat signs for this account by another certificate as well.

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 
 use super::ahead::{BodyStart, next_piece};
-use super::conceal::{Coding, Manner, Sent};
+use super::conceal::{Manner, Sent};
 use super::inspect::{self, Finding, Inspected, LONGEST_ERROR};
 use super::memory::Reservation;
 use super::outgoing::Outgoing;
 use super::signers::{SignedOutcome, Signers};
 use crate::message::{headers, query};
-use crate::pipeline::error::Error;
+use crate::pipeline::error::{Error, quoted};
 use crate::pipeline::plan::{Head, Target};
 use crate::upstream::{Answer, BodyError, Start};
 use crate::wechat::catalogue::Endpoint;
@@ -79,6 +79,7 @@ impl Signing {
         let query = String::from_utf8_lossy(query.strip_prefix(b"?").unwrap_or_default());
         let fields = merge(&bytes, &query);
         let fields = fields.map_err(|why| {
+            let why = quoted(&why.to_string());
             Error::BadRequest(format!("this request is signed (app.signing), and {why}").into())
         })?;
         let signing = Self {
@@ -107,8 +108,7 @@ impl Signing {
     /// Gives `field` each header that goes to WeChat.
     pub(super) fn headers(&self, head: &Head<'_>, mut field: impl FnMut(&HeaderName, &HeaderValue)) {
         headers::request(&head.parts.headers, &head.noted, |name, value| {
-            // The signature is that of the bytes on the wire, and so is the type.
-            if *name != ACCEPT_ENCODING && *name != CONTENT_TYPE {
+            if *name != ACCEPT_ENCODING && *name != RANGE && !is_of_body(name) {
                 field(name, value);
             }
         });
@@ -135,7 +135,9 @@ impl Signing {
         let signed = Signed::of(&answer.headers).is_some();
         let inspected = match signed {
             true => self.open(answer, endpoint, sent, whole_within).await,
-            false => clear(answer, endpoint, sent, whole_within).await,
+            false if answer.status == StatusCode::OK => clear(answer, endpoint, sent, whole_within).await,
+            // No success is claimed by it.
+            false => inspect::inspect(answer, endpoint, sent, whole_within).await,
         };
         self.outcome.set(match &inspected {
             Ok(_) if signed => Some(SignedOutcome::Verified),
@@ -185,6 +187,9 @@ impl Signing {
             self.signers.announce(self.keys.appid(), serial);
         }
         answer.headers.remove(CONTENT_LENGTH);
+        while let Some(name) = answer.headers.keys().find(|name| tells_of_bytes(name)).cloned() {
+            answer.headers.remove(name);
+        }
         let mut body = Bytes::from(opened.body);
         let mut finding = Finding::default();
         if answer.status == StatusCode::OK && body.len() <= LONGEST_ERROR {
@@ -193,6 +198,16 @@ impl Signing {
         }
         Ok(Inspected { start: Start::Whole(body), finding, manner: Manner::AsItIs })
     }
+}
+
+/// Whether a header tells of a body's bytes, which are others once it is encrypted or decrypted.
+fn tells_of_bytes(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag")
+}
+
+/// Whether a header is of a caller's body, and not of the encrypted one.
+fn is_of_body(name: &HeaderName) -> bool {
+    *name == CONTENT_TYPE || *name == CONTENT_ENCODING || tells_of_bytes(name)
 }
 
 const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
@@ -204,7 +219,7 @@ fn grow(memory: &mut Reservation, more: usize) -> Result<(), Error> {
     Err(Error::Overloaded("too many bodies are being signed (replay.memory)"))
 }
 
-/// An unsigned response: good for an error, and for what isn't JSON.
+/// An unsigned response with status 200: good for an error, and for what isn't JSON.
 async fn clear(
     answer: &mut Answer<Outgoing>,
     endpoint: &Endpoint,
@@ -218,12 +233,9 @@ async fn clear(
         Start::Whole(bytes) => (bytes, true),
         Start::Part(bytes) => (bytes, false),
     };
-    let is_ok = answer.status == StatusCode::OK;
-    // An empty success claims success as well.
-    let json = if bytes.is_empty() { is_ok } else { inspect::may_be_json(bytes) || says_json(answer) };
-    if !coded && !json {
-        let manner = if is_ok { Manner::AsItIs } else { sent.manner(answer, Coding::None) };
-        return Ok(Inspected { start, finding: Finding::default(), manner });
+    // It may be empty: that claims success as well.
+    if !coded && !inspect::may_be_json(bytes) && !says_json(answer) {
+        return Ok(Inspected { start, finding: Finding::default(), manner: Manner::AsItIs });
     }
     let finding = match !coded && whole && bytes.len() <= LONGEST_ERROR {
         true => inspect::judge(bytes, false, endpoint),

@@ -55,6 +55,9 @@ pub enum BadKey {
         "holds no certificate in PEM, or a broken one, expected the platform's (平台证书) from the console"
     )]
     NoCertificate,
+    /// More than one certificate.
+    #[error("holds several certificates, expected the platform's (平台证书) alone")]
+    SeveralCertificates,
     /// A certificate of a key that isn't RSA's.
     #[error(
         "holds a certificate of another key than RSA (SM2 is not supported yet), expected RSA: choose it in the console"
@@ -153,6 +156,9 @@ impl Certificate {
     /// If there is no certificate of an RSA key in it.
     pub fn new(pem: &[u8], serial: &str) -> Result<Self, BadKey> {
         let der = CertificateDer::from_pem_slice(pem).map_err(|_| BadKey::NoCertificate)?;
+        if CertificateDer::pem_slice_iter(pem).count() > 1 {
+            return Err(BadKey::SeveralCertificates);
+        }
         let ends = certificate::end(&der).ok_or(BadKey::NoCertificate)?;
         let (key, bits) = certificate::rsa_key(&der).ok_or(BadKey::CertificateNotRsa)?;
         if bits < SHORTEST_RSA {

@@ -29,9 +29,14 @@ impl Merged {
 /// Why there is no such object.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmergeable {
-    /// The body is something else.
-    #[error("the body is no JSON object ({0})")]
-    NoObject(serde_json::Error),
+    /// The body is something else; where that shows.
+    #[error("the body is no JSON object (line {line}, column {column})")]
+    NoObject {
+        /// From 1.
+        line: usize,
+        /// From 1, in bytes; 0 before the first.
+        column: usize,
+    },
     /// The body's bytes are no text.
     #[error("the body is not UTF-8")]
     NotUtf8,
@@ -39,7 +44,7 @@ pub enum Unmergeable {
     #[error("a parameter of the query is not UTF-8")]
     QueryNotUtf8,
     /// Query and body, or the query twice, have a field of this name.
-    #[error("{0} stands twice, in query and body together")]
+    #[error("{0} stands twice in query and body together")]
     Twice(String),
     /// The caller has a field that signing adds.
     #[error("{0} is added by signing")]
@@ -58,7 +63,12 @@ pub fn merge(body: &[u8], query: &str) -> Result<Merged, Unmergeable> {
     let (mut names, mut members) = match body {
         "" => (HashSet::new(), String::new()),
         object => {
-            let names = names(object).map_err(Unmergeable::NoObject)?;
+            // Serde's own text quotes what is there.
+            let at = |error: serde_json::Error| Unmergeable::NoObject {
+                line: error.line(),
+                column: error.column(),
+            };
+            let names = names(object).map_err(at)?;
             // An object, so that it has both braces.
             let inner = object.get(1..object.len() - 1).unwrap_or_default();
             (names, inner.trim_end_matches([' ', '\t', '\r', '\n']).to_owned())

@@ -1,5 +1,6 @@
 //! A response that WeChat signed: verified, then decrypted.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,6 +19,9 @@ use crate::wechat::json;
 
 /// How far WeChat's time may be from ours, as its reference code has it.
 const NEAR: Duration = Duration::from_secs(300);
+
+/// Digits of a certificate's number at most; the console's have 32.
+const LONGEST_SERIAL: usize = 64;
 
 /// What a signed response's headers say.
 #[derive(Clone, Copy, Debug)]
@@ -75,11 +79,15 @@ pub enum Unverified {
     NoMemory,
 }
 
+/// Its strings may have JSON's escapes: `/` and `=` are of base64.
 #[derive(Deserialize)]
 struct Ciphertext<'t> {
-    iv: &'t str,
-    data: &'t str,
-    authtag: &'t str,
+    #[serde(borrow)]
+    iv: Cow<'t, str>,
+    #[serde(borrow)]
+    data: Cow<'t, str>,
+    #[serde(borrow)]
+    authtag: Cow<'t, str>,
 }
 
 impl<'h> Signed<'h> {
@@ -132,17 +140,21 @@ impl Keys {
             return Ok((certificate, signed.get(SIGNATURE)?, None));
         }
         let former = signed.get(FORMER_SERIAL).ok().and_then(known);
-        let former = former.ok_or_else(|| Unverified::UnknownCertificate(serial.to_owned()))?;
-        Ok((former, signed.get(FORMER_SIGNATURE)?, Some(serial.to_owned())))
+        // It is shown to people: a number, and nothing else that a header can hold.
+        let number = (serial.len() <= LONGEST_SERIAL && serial.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .then(|| serial.to_owned());
+        let unknown = || Unverified::UnknownCertificate(number.clone().unwrap_or_else(|| "?".to_owned()));
+        let former = former.ok_or_else(unknown)?;
+        Ok((former, signed.get(FORMER_SIGNATURE)?, number))
     }
 
-    fn decrypt(&self, path: &str, timestamp: i64, body: &[u8]) -> Result<Vec<u8>, Unverified> {
+    pub(super) fn decrypt(&self, path: &str, timestamp: i64, body: &[u8]) -> Result<Vec<u8>, Unverified> {
         let cipher: Ciphertext<'_> = serde_json::from_slice(body).map_err(|_| Unverified::Format)?;
-        let decoded = |text| STANDARD.decode(text).map_err(|_| Unverified::Format);
-        let nonce = Nonce::try_assume_unique_for_key(&decoded(cipher.iv)?);
+        let decoded = |text: &str| STANDARD.decode(text).map_err(|_| Unverified::Format);
+        let nonce = Nonce::try_assume_unique_for_key(&decoded(&cipher.iv)?);
         let nonce = nonce.map_err(|_| Unverified::Format)?;
-        let mut data = decoded(cipher.data)?;
-        data.extend(decoded(cipher.authtag)?);
+        let mut data = decoded(&cipher.data)?;
+        data.extend(decoded(&cipher.authtag)?);
         let bound = additional_data(path, &self.appid, timestamp, &self.shared.serial);
         let opened = self.shared.key.open_in_place(nonce, Aad::from(bound), &mut data);
         let length = opened.map_err(|_| Unverified::Decryption)?.len();

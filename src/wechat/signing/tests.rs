@@ -90,6 +90,10 @@ fn what_is_changed_in_the_published_response_is_noticed() {
     assert_eq!(with("wechatmp-timestamp", "now"), Err(Unverified::Missing(TIMESTAMP)));
     let unknown = Unverified::UnknownCertificate("0123".to_owned());
     assert_eq!(with("wechatmp-serial", "0123"), Err(unknown));
+    let hidden = Unverified::UnknownCertificate("?".to_owned());
+    for serial in ["a-token_in-place-of-a-number", &"0".repeat(65)] {
+        assert_eq!(with("wechatmp-serial", serial), Err(hidden.clone()));
+    }
     assert_eq!(with("wechatmp-signature", "AAAA"), Err(Unverified::Signature));
     assert_eq!(with("wechatmp-signature", "?"), Err(Unverified::Signature));
     let headers = answered(&vectors);
@@ -118,12 +122,12 @@ fn while_certificates_change_either_serial_will_do_and_the_new_one_is_announced(
         ("wechatmp-serial", "wechatmp-serial-deprecated"),
         ("wechatmp-signature", "wechatmp-signature-deprecated"),
     ] {
-        let value = headers.insert(name, HeaderValue::from_static("bmV3")).expect("a value");
+        let value = headers.insert(name, HeaderValue::from_static("0f3e")).expect("a value");
         headers.insert(former, value);
     }
     let signed = Signed::of(&headers).expect("signed");
     let opened = keys.open(PATH, signed, body.as_bytes(), Timestamp(at * 1000)).expect("by the former one");
-    assert_eq!(opened.announced.as_deref(), Some("bmV3"));
+    assert_eq!(opened.announced.as_deref(), Some("0f3e"));
 }
 
 #[test]
@@ -208,11 +212,11 @@ fn what_makes_no_object_with_a_name_for_each_field_is_refused() {
     for body in
         ["[]", "1", "null", "{", "{\"a\":1}}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "a=1", "{\"a\":NaN}"]
     {
-        assert!(refused(body, "").starts_with("the body is no JSON object ("), "{body}");
+        assert!(refused(body, "").starts_with("the body is no JSON object (line 1, column "), "{body}");
     }
-    assert_eq!(refused(r#"{"a":1}"#, "a=1"), "a stands twice, in query and body together");
-    assert_eq!(refused(r#"{"\u0061":1}"#, "a=1"), "a stands twice, in query and body together");
-    assert_eq!(refused("", "a=1&a=1"), "a stands twice, in query and body together");
+    assert_eq!(refused(r#"{"a":1}"#, "a=1"), "a stands twice in query and body together");
+    assert_eq!(refused(r#"{"\u0061":1}"#, "a=1"), "a stands twice in query and body together");
+    assert_eq!(refused("", "a=1&a=1"), "a stands twice in query and body together");
     for name in RESERVED {
         assert_eq!(refused(&format!("{{\"{name}\":1}}"), ""), format!("{name} is added by signing"));
         assert_eq!(refused("", &format!("{name}=1")), format!("{name} is added by signing"));
@@ -247,4 +251,14 @@ fn the_published_certificate_has_its_end_and_a_key_of_2048_bits() {
     assert_eq!(certificate::rsa_key(&der).map(|(_, bits)| bits), Some(2048));
     let certificate = Certificate::new(pem, "1").expect("RSA");
     assert_eq!(certificate.ends().rfc3339(), "2027-09-04T08:39:22.000Z");
+}
+
+#[test]
+fn base64_with_escapes_of_json_is_read() {
+    let keys = keys(&vectors());
+    let now = Timestamp(1_700_000_000_000);
+    let sealed = keys.seal(PATH, &merge(b"{}", "").expect("an object"), now).expect("sealed");
+    let body = std::str::from_utf8(&sealed.body).expect("text").replace('/', "\\/").replace('=', "\\u003d");
+    let plain = keys.decrypt(PATH, 1_700_000_000, body.as_bytes());
+    assert!(plain.expect("decrypted").starts_with(b"{\"_n\":"));
 }

@@ -17,9 +17,9 @@ pub(super) const FORMER_SIGNATURE: HeaderName = HeaderName::from_static("wechatm
 /// The fields that signing adds to an object.
 pub(super) const RESERVED: [&str; 3] = ["_n", "_appid", "_timestamp"];
 
-/// Whether a (lower-case) name is one of the headers of signing.
+/// Whether a (lower-case) name is one of the headers of signing, also with `_` for `-`.
 pub fn is_header(name: &str) -> bool {
-    name.starts_with("wechatmp-")
+    matches!(name.as_bytes(), [b'w', b'e', b'c', b'h', b'a', b't', b'm', b'p', b'-' | b'_', ..])
 }
 
 /// What is encrypted is bound to this.

@@ -120,8 +120,14 @@ async fn course(mode: Mode) -> Course {
     scene.first_is_back().await;
     let back = mended.elapsed();
     sent(100).await;
-    let last = scene.gate.journal(PATH).pop().expect("a message");
-    assert_eq!(last.header("host"), Some(&*scene.first.address().to_string()), "{mode:?}");
+    // A machine with its hands full may make it look silent once more.
+    let first = scene.first.address().to_string();
+    let last = || scene.gate.journal(PATH).pop().expect("a message");
+    until(
+        || format!("{mode:?}: messages by the first host"),
+        async || last().header("host") == Some(&*first),
+    )
+    .await;
     stop.store(true, Ordering::Relaxed);
     let outcomes: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 use wxgate::sandbox::{
     Action, CertificateInForce, Defect, Entry, Fault, PLATFORM_CERTIFICATES, SignedEndpoints, Signing,
 };
 
 use super::alerts::{Robot, alert};
+use super::bad_input::wire::{Scripted, TOKEN, read_body};
 use crate::harness::{APPID, Answer, Gate, Setup, sandbox};
 use crate::signed_call::{AES_KEY, AES_KEY_SN, PUBLIC_KEY};
 use crate::until::until;
@@ -212,6 +214,45 @@ async fn errors_of_the_signature_and_pictures_come_in_clear() {
         picture.text()
     );
     assert!(seen(&gate, "/wxa/getwxacodeunlimit").plaintext.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsigned_answer_with_another_status_goes_on_without_the_token_and_is_no_rejection() {
+    for (status, body) in [
+        ("400 Bad Request", format!("<html>{TOKEN}")),
+        ("404 Not Found", format!("not found ?access_token={TOKEN}")),
+        ("500 Internal Server Error", format!("{{\"errcode\":40001,\"errmsg\":\"{TOKEN}\"}}")),
+    ] {
+        let wechat = Scripted::start(move |_, head, mut stream| {
+            let body = body.clone();
+            async move {
+                read_body(&mut stream, &head).await;
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                None
+            }
+        })
+        .await;
+        let gate = wechat.gate(Setup { apps: shop(&[0], ""), ..Setup::default() }).await;
+        let answer = gate.post(RISK, "{}").await;
+        assert_eq!(Some(answer.status), status.split(' ').next().and_then(|code| code.parse().ok()));
+        assert!(answer.text().contains("***") && !answer.text().contains(TOKEN), "{}", answer.text());
+        assert_eq!(wechat.requests(), 1, "{status}");
+        wechat.assert_over(&gate).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refused_body_says_is_quoted_nowhere() {
+    let gate = gate(demand(), "").await;
+    let answer = gate.post(RISK, format!("\"PLAINTEXT-{}\"", "x".repeat(1000))).await;
+    assert_eq!(answer.refusal(), (400, "bad_request", -70400), "{}", answer.text());
+    let name = "n".repeat(500);
+    let twice = gate.post(&format!("{RISK}?{name}=1&{name}=2"), "").await;
+    for text in [answer.text(), twice.text()] {
+        assert!(text.len() < 600 && !text.contains("PLAINTEXT"), "{text}");
+    }
+    assert!(!gate.log.text().contains("PLAINTEXT"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -328,12 +328,12 @@ impl Told<'_> {
         if endpoint.class.token_parameter().is_some() {
             let codes = endpoint.class.codes(endpoint.family).dead;
             let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-            let longer = size(self.config.pipeline.replay.max_body);
             let again = match self.is_signed() {
                 true => format!("the request is signed anew, at most {MOST_REPLAYS} times"),
                 false => format!(
-                    "the same bytes go out again, at most {MOST_REPLAYS} times; not a body over {longer} \
-                     (replay.max_body), which streams on"
+                    "the same bytes go out again, at most {MOST_REPLAYS} times; not a body over {} (replay.max_body), which \
+                     streams on",
+                    size(self.config.pipeline.replay.max_body)
                 ),
             };
             sheet.row(

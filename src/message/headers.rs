@@ -34,7 +34,12 @@ pub fn most_sent(headers: &HeaderMap, noted: &Noted<'_>) -> usize {
 
 /// Takes out of WeChat's answer what only wxgate says: callers know its own answers by it.
 pub fn response(headers: &mut HeaderMap) {
-    while let Some(name) = headers.keys().find(|name| is_own(name.as_str())).cloned() {
+    remove(headers, |name| is_own(name.as_str()));
+}
+
+/// Takes out those whose names are such.
+pub fn remove(headers: &mut HeaderMap, is_such: impl Fn(&HeaderName) -> bool) {
+    while let Some(name) = headers.keys().find(|name| is_such(name)).cloned() {
         headers.remove(name);
     }
 }

@@ -84,7 +84,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Consumes an array; `element` consumes each element.
-    pub(super) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.expect(b'[')?;
         if self.peek()? == b']' {
             return self.expect(b']');
@@ -98,20 +98,26 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Consumes any value that isn't nested deeper than `depth`.
-    fn skip(&mut self, depth: usize) -> Option<()> {
+    /// Consumes any value that isn't nested deeper than `depth`; `object` consumes each object in it,
+    /// within which it may be so deep as that is told.
+    pub(super) fn value(
+        &mut self,
+        depth: usize,
+        object: &mut dyn FnMut(&mut Self, usize) -> Option<()>,
+    ) -> Option<()> {
         match self.peek()? {
-            b'{' => {
-                let depth = depth.checked_sub(1)?;
-                self.object(|reader, _, _| reader.skip(depth))
-            }
+            b'{' => object(self, depth.checked_sub(1)?),
             b'[' => {
                 let depth = depth.checked_sub(1)?;
-                self.array(|reader| reader.skip(depth))
+                self.array(|reader| reader.value(depth, object))
             }
             b'"' => self.string().map(drop),
             _ => self.scalar().map(drop),
         }
+    }
+
+    fn skip(&mut self, depth: usize) -> Option<()> {
+        self.value(depth, &mut |reader, depth| reader.object(|reader, _, _| reader.skip(depth)))
     }
 
     /// Consumes a string; what it says, and where it stands.

@@ -36,24 +36,12 @@ fn object<'a>(reader: &mut Reader<'a>, depth: usize, found: &mut Vec<Found<'a>>)
             "refresh_token" | "authorizer_refresh_token" => {
                 (reader.scalar()? == b"null").then_some(())?;
             }
-            _ => value(reader, depth, found)?,
+            _ => reader.value(depth, &mut |reader, depth| object(reader, depth, found))?,
         }
         Some(())
     })?;
     found.extend(tokens.into_iter().map(|(token, place)| Found { appid: appid.clone(), token, place }));
     Some(())
-}
-
-fn value<'a>(reader: &mut Reader<'a>, depth: usize, found: &mut Vec<Found<'a>>) -> Option<()> {
-    match reader.peek()? {
-        b'{' => object(reader, depth.checked_sub(1)?, found),
-        b'[' => {
-            let depth = depth.checked_sub(1)?;
-            reader.array(|reader| value(reader, depth, found))
-        }
-        b'"' => reader.string().map(drop),
-        _ => reader.scalar().map(drop),
-    }
 }
 
 #[cfg(test)]

@@ -165,11 +165,16 @@ impl Watch {
     }
 
     /// Whether no replica has told this about the app in the last hour; `which` tells one trouble
-    /// from the next. A store that is down doesn't keep people from being told.
+    /// from the next.
     async fn first(&self, app: &str, what: &str, which: Option<u64>) -> bool {
-        let note = note(app, what, which.unwrap_or(0));
-        self.store.replace_note(&note, None, TOLD, QUIET).await.unwrap_or(true)
+        is_first(&self.store, &note(app, what, which.unwrap_or(0)), QUIET).await
     }
+}
+
+/// Whether no replica has left this note yet, which holds so long. A store that is down doesn't keep
+/// people from being told.
+pub(super) async fn is_first(store: &Store, note: &str, holds: Duration) -> bool {
+    store.replace_note(note, None, TOLD, holds).await.unwrap_or(true)
 }
 
 /// Whether the token that an app had when a fetch failed is still the one that serves requests.

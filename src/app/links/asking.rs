@@ -71,10 +71,9 @@ impl Client {
         clock: &Clock,
     ) -> Option<Result<(), String>> {
         let keys = self.signing.as_ref()?.keys.as_ref()?;
-        let path = QUOTA;
-        let target = Zeroizing::new(format!("{path}?access_token={}", token.expose_encoded()));
-        let body = json!({ "cgi_path": path }).to_string();
-        let answer = self.signed(keys, path, &target, &body, clock).await;
+        let target = Zeroizing::new(format!("{QUOTA}?access_token={}", token.expose_encoded()));
+        let body = json!({ "cgi_path": QUOTA }).to_string();
+        let answer = self.signed(keys, QUOTA, &target, &body, clock).await;
         Some(answer.and_then(|answer| match errcode::scan(&answer).errcode {
             Some(code) if code != 0 => {
                 let clean = mask::masked(&answer, [token.expose().as_bytes()]);

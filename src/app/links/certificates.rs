@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::alerting::{TOLD, note};
+use super::alerting::{is_first, note};
 use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline::{Gate, PlatformCertificate};
@@ -58,10 +58,9 @@ impl Watch {
         }
     }
 
-    /// Whether no replica has told this. A store that is down doesn't keep people from being told.
+    /// Whether no replica has told this.
     async fn first(&self, app: &str, what: &str, serial: &str, days: u64) -> bool {
-        let note = note(app, &format!("{what}:{serial}"), days);
-        self.store.replace_note(&note, None, TOLD, NOTED).await.unwrap_or(true)
+        is_first(&self.store, &note(app, &format!("{what}:{serial}"), days), NOTED).await
     }
 
     fn tell(&self, at: Timestamp, app: &Arc<str>, kind: &'static str, (english, chinese): (String, String)) {

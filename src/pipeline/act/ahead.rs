@@ -40,7 +40,7 @@ impl BodyStart {
 
 /// Reads a body of a known caller until it has more than `limit` bytes, or to its end.
 pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<BodyStart, Error> {
-    read(body, limit, None).await
+    read(body, limit, |_| Ok(())).await
 }
 
 /// The same for somebody who may be anybody: in so much time, and in the memory that there is for
@@ -52,9 +52,16 @@ pub(crate) async fn read_strangers_start(
     clock: &Clock,
 ) -> Result<(BodyStart, Reservation), Error> {
     let mut reservation = Reservation::of(&memory.strangers);
+    let reserve = |more| match reservation.grow(more) {
+        true => Ok(()),
+        false => Err(Error::Overloaded(
+            "too many bodies are being read whose callers aren't known yet (an eighth of replay.memory): \
+             a key in a header needs none of it",
+        )),
+    };
     let start = tokio::select! {
         biased;
-        start = read(body, limit, Some(&mut reservation)) => start?,
+        start = read(body, limit, reserve) => start?,
         () = clock.sleep(PATIENCE) => {
             let text = "the request's body took more than 10 s to say who sends it: a key in a header says it at once";
             return Err(Error::BadRequest(text.into()));
@@ -66,27 +73,26 @@ pub(crate) async fn read_strangers_start(
 async fn read(
     body: &mut Incoming,
     limit: usize,
-    mut reservation: Option<&mut Reservation>,
+    reserve: impl FnMut(u64) -> Result<(), Error>,
 ) -> Result<BodyStart, Error> {
-    let mut bytes = Vec::new();
-    let mut whole = false;
-    while bytes.len() <= limit && !whole {
-        let Some(data) = next_piece(body).await? else {
-            whole = true;
-            continue;
-        };
-        let more = room_for(&bytes, data.len(), limit);
-        if let Some(reservation) = &mut reservation
-            && !reservation.grow(more as u64)
-        {
-            return Err(Error::Overloaded(
-                "too many bodies are being read whose callers aren't known yet (an eighth of replay.memory): \
-                 a key in a header needs none of it",
-            ));
-        }
+    let (bytes, whole) = read_on(Vec::new(), body, limit, reserve).await?;
+    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.into(), whole })
+}
+
+/// Appends what follows of a body to `bytes`, until these are more than `limit` or nothing follows,
+/// and says whether nothing does. `reserve` is asked for the memory that this takes.
+pub(super) async fn read_on(
+    mut bytes: Vec<u8>,
+    body: &mut Incoming,
+    limit: usize,
+    mut reserve: impl FnMut(u64) -> Result<(), Error>,
+) -> Result<(Vec<u8>, bool), Error> {
+    while bytes.len() <= limit {
+        let Some(data) = next_piece(body).await? else { return Ok((bytes, true)) };
+        reserve(room_for(&bytes, data.len(), limit) as u64)?;
         extend(&mut bytes, &data, limit);
     }
-    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.into(), whole })
+    Ok((bytes, false))
 }
 
 /// The next data of a body; trailers are dropped.

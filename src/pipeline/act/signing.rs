@@ -10,7 +10,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TY
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 
-use super::ahead::{BodyStart, next_piece};
+use super::ahead::{BodyStart, read_on};
 use super::conceal::{Manner, Sent};
 use super::inspect::{self, Finding, Inspected, LONGEST_ERROR};
 use super::memory::Reservation;
@@ -32,6 +32,8 @@ const STEP: usize = 64 * 1024;
 const COPIES: u64 = 6;
 /// Bytes of what signing adds to a head, at most.
 pub(super) const HEADERS: usize = 2 * 1024;
+
+const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
 
 /// What a signed request is made of.
 pub(crate) struct Signing {
@@ -58,22 +60,19 @@ impl Signing {
         limit: u64,
     ) -> Result<(Self, Bytes), Error> {
         let mut memory = Reservation::of(&signers.memory.known);
-        let (mut bytes, mut ended) = match start {
-            Some(start) => (start.bytes.to_vec(), start.whole),
-            None => (Vec::new(), false),
+        let mut reserve = |more: u64| match memory.grow(more * COPIES) {
+            true => Ok(()),
+            false => Err(Error::Overloaded("too many bodies are being signed (replay.memory)")),
         };
-        grow(&mut memory, bytes.len())?;
-        while !ended {
-            match next_piece(&mut body).await? {
-                Some(data) => {
-                    grow(&mut memory, data.len())?;
-                    bytes.extend_from_slice(&data);
-                }
-                None => ended = true,
-            }
-            if bytes.len() as u64 > limit {
-                return Err(Error::TooLargeToSign { limit });
-            }
+        let (bytes, ended) = start.map_or_else(Default::default, |start| (start.bytes.to_vec(), start.whole));
+        reserve(bytes.len() as u64)?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (bytes, ended) = match ended {
+            true => (bytes, true),
+            false => read_on(bytes, &mut body, most, reserve).await?,
+        };
+        if !ended || bytes.len() > most {
+            return Err(Error::TooLargeToSign { limit });
         }
         let query = query::rewrite("", target.query, None);
         let query = String::from_utf8_lossy(query.strip_prefix(b"?").unwrap_or_default());
@@ -145,7 +144,7 @@ impl Signing {
             Err(Error::AnswerUnverified(_)) => Some(SignedOutcome::Unverified),
             Err(_) => None,
         });
-        strip(answer);
+        headers::remove(&mut answer.headers, |name| signing::is_header(name.as_str()));
         inspected
     }
 
@@ -187,9 +186,7 @@ impl Signing {
             self.signers.announce(self.keys.appid(), serial);
         }
         answer.headers.remove(CONTENT_LENGTH);
-        while let Some(name) = answer.headers.keys().find(|name| tells_of_bytes(name)).cloned() {
-            answer.headers.remove(name);
-        }
+        headers::remove(&mut answer.headers, tells_of_bytes);
         let mut body = Bytes::from(opened.body);
         let mut finding = Finding::default();
         if answer.status == StatusCode::OK && body.len() <= LONGEST_ERROR {
@@ -208,15 +205,6 @@ fn tells_of_bytes(name: &HeaderName) -> bool {
 /// Whether a header is of a caller's body, and not of the encrypted one.
 fn is_of_body(name: &HeaderName) -> bool {
     *name == CONTENT_TYPE || *name == CONTENT_ENCODING || tells_of_bytes(name)
-}
-
-const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
-
-fn grow(memory: &mut Reservation, more: usize) -> Result<(), Error> {
-    if memory.grow(more as u64 * COPIES) {
-        return Ok(());
-    }
-    Err(Error::Overloaded("too many bodies are being signed (replay.memory)"))
 }
 
 /// An unsigned response with status 200: good for an error, and for what isn't JSON.
@@ -251,11 +239,4 @@ async fn clear(
 fn says_json(answer: &Answer<Outgoing>) -> bool {
     let kind = answer.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     kind.windows(4).any(|word| word.eq_ignore_ascii_case(b"json"))
-}
-
-/// Takes out of a response what signing adds to it.
-fn strip(answer: &mut Answer<Outgoing>) {
-    while let Some(name) = answer.headers.keys().find(|name| signing::is_header(name.as_str())).cloned() {
-        answer.headers.remove(name);
-    }
 }

@@ -17,8 +17,7 @@ use crate::observe::certificate;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 
-/// Bytes of a key of AES-256 and of SM4.
-const AES: usize = 32;
+/// Bytes of a key of SM4.
 const SM4: usize = 16;
 /// Bits of the shortest RSA key that is taken.
 const SHORTEST_RSA: usize = 2048;
@@ -91,7 +90,6 @@ impl SharedKey {
             SM4 => BadKey::Sm4,
             length => BadKey::WrongLength(length),
         };
-        debug_assert_eq!(AES_256_GCM.key_len(), AES);
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(wrong)?;
         Ok(Self { key: LessSafeKey::new(key), serial: serial.to_owned() })
     }
@@ -129,11 +127,6 @@ impl OwnKey {
     pub fn differs_from(&self, certificate: &Certificate) -> Result<(), BadKey> {
         let same = self.0.public().as_ref() == certificate.key.as_ref();
         if same { Err(BadKey::OwnCertificate) } else { Ok(()) }
-    }
-
-    /// How many bits it has.
-    pub fn bits(&self) -> usize {
-        8 * self.0.public().modulus_len()
     }
 }
 

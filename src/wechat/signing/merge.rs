@@ -18,14 +18,6 @@ impl fmt::Debug for Merged {
     }
 }
 
-impl Merged {
-    /// Bytes.
-    #[expect(clippy::len_without_is_empty, reason = "an empty one is as good as any")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
 /// Why there is no such object.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmergeable {

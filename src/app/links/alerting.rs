@@ -27,14 +27,14 @@ pub(super) const TOLD: &[u8] = b"told";
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches tokens and quotas, and tells people.
-pub(in crate::app) struct Watch {
+pub(in crate::app) struct AlertWatch {
     pub(in crate::app) alerts: Alerts,
     pub(in crate::app) manager: Manager,
     pub(in crate::app) store: Store,
     pub(in crate::app) clock: Clock,
 }
 
-impl Watch {
+impl AlertWatch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self, quota: &Quota, mut reloads: watch::Receiver<Reloads>) -> AbortHandle {

@@ -25,14 +25,14 @@ const MOST_SHOWN: usize = 50;
 type Counts = Box<dyn Fn() -> BTreeMap<(Arc<str>, &'static str), Counted> + Send + Sync>;
 
 /// Watches WeChat.
-pub(in crate::app) struct Watch {
+pub(in crate::app) struct IllnessWatch {
     pub(in crate::app) counts: Counts,
     pub(in crate::app) detector: Arc<Mutex<Detector>>,
     pub(in crate::app) teller: Teller,
     pub(in crate::app) clock: Clock,
 }
 
-impl Watch {
+impl IllnessWatch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self) -> AbortHandle {
@@ -128,7 +128,7 @@ mod tests {
     use parking_lot::Mutex;
     use tokio::time::{Instant, sleep};
 
-    use super::{LOOK, Watch};
+    use super::{IllnessWatch, LOOK};
     use crate::app::links::telling::Teller;
     use crate::observe::clock::Clock;
     use crate::store::simulated::Server;
@@ -154,7 +154,7 @@ mod tests {
             counted.collect::<BTreeMap<_, _>>()
         };
         let teller = Teller::new(server.store(0), move |_| *tells.lock() += 1);
-        let watch = Watch {
+        let watch = IllnessWatch {
             counts: Box::new(counts),
             detector: Arc::clone(&detector),
             teller,

@@ -31,10 +31,10 @@ const LONGEST_TOKEN: u64 = 4096;
 /// Where the running proxy is.
 #[derive(Debug, Args)]
 pub(super) struct Endpoint {
-    /// The admin address: http://HOST:PORT or unix:/path
+    /// Admin address: http://HOST:PORT or unix:/path
     #[arg(long = "admin", value_name = "URL", env = "WXGATE_ADMIN", default_value = "http://127.0.0.1:9090")]
     url: String,
-    /// A file with the admin token; without it, WXGATE_ADMIN_TOKEN if that is set
+    /// File with the admin token; default: the environment variable WXGATE_ADMIN_TOKEN
     #[arg(long = "admin-token-file", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -13,6 +13,9 @@ use super::failure::Failure;
 use super::new_file;
 use super::terminal::{print, tell};
 
+/// The longest wait for an idle connection to be closed, in seconds.
+const LONGEST_IDLE: u64 = 600;
+
 /// What else is found out, by asking WeChat.
 #[derive(Debug, Args)]
 pub(super) struct Online {
@@ -29,11 +32,16 @@ pub(super) struct Online {
     #[arg(long, requires = "online")]
     probe: bool,
     /// Longest wait for an idle connection to be closed, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "probe", value_parser = clap::value_parser!(u64).range(0..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "probe", value_parser = idle_seconds)]
     probe_idle: u64,
     /// Write the probe's report to this new file instead of printing it
     #[arg(long, value_name = "FILE", requires = "probe")]
     report: Option<PathBuf>,
+}
+
+fn idle_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= LONGEST_IDLE);
+    seconds.ok_or_else(|| text!("expected 0 to {most} seconds", most = LONGEST_IDLE).to_string())
 }
 
 /// Prints what is in the file; a failure if it has problems.

@@ -8,7 +8,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use wxgate::texts::{Language, text};
 
-use super::help::usage_line;
+use super::help::usage;
 
 /// Prints help, a version or an error, where clap would.
 pub(super) fn print(error: &Error) {
@@ -64,8 +64,8 @@ fn explained(error: &Error) -> Option<String> {
     if let Some(values) = text_of(error, ContextKind::ValidValue) {
         out += &format!("  {}\n", text!("possible values: {values}", values));
     }
-    if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
-        out += &format!("\n{}\n", usage_line(usage));
+    if let Some(ContextValue::StyledStr(english)) = error.get(ContextKind::Usage) {
+        out += &format!("\n{}", usage(english));
     }
     out += &format!("\n{}\n", text!("For help, run it with --help."));
     Some(out)

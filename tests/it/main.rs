@@ -37,4 +37,5 @@ mod reference;
 mod sandbox;
 mod server;
 mod store;
+mod texts;
 mod token;

@@ -14,7 +14,8 @@ fn settings(text: &str) -> Vec<&str> {
 fn setting(line: &str) -> Option<&str> {
     let bare = line.strip_prefix("# ").unwrap_or(line);
     let name = |text: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.".contains(c))
+        !text.is_empty()
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.".contains(c))
     };
     let is_table = name(bare.trim_start_matches('[').trim_end_matches(']')) && bare.starts_with('[');
     let is_key = bare.split_once(" = ").is_some_and(|(key, _)| name(key));

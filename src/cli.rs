@@ -176,8 +176,9 @@ enum Command {
     },
     /// Create an API key for a caller
     ///
-    /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate keeps.
-    /// If stdout is not a terminal, only the table goes there, and the key to stderr or --key-file.
+    /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate
+    /// keeps. If stdout is not a terminal, only the table goes there, and the key to stderr or
+    /// --key-file.
     Key(key::NewKey),
     /// Print shell completions, for packages
     Completions {

@@ -39,8 +39,8 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Those that were passed to this process. To be called before there are threads, since it clears
-    /// the environment for child processes.
+    /// Those that were passed to this process. To be called before there are threads, since it
+    /// clears the environment for child processes.
     ///
     /// # Errors
     /// If one of them can't be served.

@@ -7,8 +7,8 @@ use crate::callback;
 use crate::config::Config;
 use crate::texts::text;
 
-/// Listeners, the store, exports, files that are watched, connections that are refused, wxgate's own
-/// calls.
+/// Listeners, the store, exports, files that are watched, connections that are refused, wxgate's
+/// own calls.
 const BASE: u64 = 512;
 /// Of each worker, for its runtime.
 const WORKER: u64 = 8;
@@ -28,8 +28,8 @@ pub fn most_files(config: &Config) -> u64 {
     connections.saturating_add(BASE + WORKER * server.workers as u64)
 }
 
-/// Raises the limit to what the system allows this process, as no file is opened by its number here;
-/// warns if `config` can have more open than that.
+/// Raises the limit to what the system allows this process, as no file is opened by its number
+/// here; warns if `config` can have more open than that.
 pub(super) fn raise_limit(config: &Config) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {

@@ -39,9 +39,9 @@ pub enum ServeError {
     Stuck(String),
 }
 
-/// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed secret
-/// files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before there was a
-/// log.
+/// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed
+/// secret files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before
+/// there was a log.
 pub async fn serve(
     config: Config,
     path: PathBuf,

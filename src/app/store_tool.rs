@@ -146,8 +146,8 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     })
 }
 
-/// Stores the refresh tokens of accounts that authorised the platform `component`, one a line behind
-/// the account's appid.
+/// Stores the refresh tokens of accounts that authorised the platform `component`, one a line
+/// behind the account's appid.
 pub async fn import(options: &Options, component: &str, lines: &str) -> Result<String, StoreToolError> {
     let mut accounts = Vec::new();
     for (number, line) in lines.lines().enumerate() {

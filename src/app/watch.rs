@@ -15,8 +15,8 @@ pub(super) const STUCK: Duration = Duration::from_secs(30);
 /// Watches workers until one is stuck, and returns its name. While all respond, `well` is called,
 /// often enough for a `watchdog` that waits so long.
 ///
-/// What counts is how often a worker was asked, not the time that passed: the whole process may have
-/// been suspended.
+/// What counts is how often a worker was asked, not the time that passed: the whole process may
+/// have been suspended.
 pub(super) async fn stuck(pulses: &[Pulse], watchdog: Option<Duration>, mut well: impl FnMut()) -> String {
     let pace = watchdog.map_or(PACE, |limit| (limit / 4).clamp(Duration::from_millis(10), PACE));
     let still = |pulse: &Pulse| vec![Duration::ZERO; pulse.moved().count()];

@@ -12,7 +12,8 @@ const GAP: usize = 2;
 /// The table of the catalogue.
 const TABLE: &str = "help";
 
-/// The command, with help in the language of the process; `-h` and `--help` are the same in Chinese.
+/// The command, with help in the language of the process; `-h` and `--help` are the same in
+/// Chinese.
 pub(super) fn localised(mut command: Command) -> Command {
     if Language::current() == Language::English {
         return command;

@@ -274,8 +274,8 @@ fn keep_secret(path: &Path) -> Result<(), Failure> {
     if secret.is_empty() { Ok(()) } else { key::keep(path, &secret) }
 }
 
-/// What keeps `check` from passing and isn't in the file itself. Anything else that is wrong with it
-/// is a failure; what `check` would warn of is printed.
+/// What keeps `check` from passing and isn't in the file itself. Anything else that is wrong with
+/// it is a failure; what `check` would warn of is printed.
 fn left_to_do(text: &str, path: &Path, contents: &Contents) -> Result<Vec<String>, Failure> {
     let problems = match Config::parse(text, &path.display().to_string(), &|name| {
         std::env::var_os(name)?.into_string().ok()

@@ -29,7 +29,8 @@ const APP: &str = "APP";
 pub(super) struct NewKey {
     /// Name of the caller, for logs and metrics: A-Z a-z 0-9 _ . -
     name: String,
-    /// App that the caller may use, repeatable; default: the configuration's app, if it has just one
+    /// App that the caller may use, repeatable; default: the configuration's app, if it has just
+    /// one
     #[arg(long = "app", value_name = "APP")]
     apps: Vec<String>,
     /// Write the key to this new file instead of printing it

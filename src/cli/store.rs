@@ -31,9 +31,9 @@ pub(super) enum Action {
     Verify(Which),
     /// Copy tokens, force budgets and counters to another store
     ///
-    /// Entries of the destination that are as new or newer stay, so it is safe to copy twice. Sealed
-    /// tokens can be copied without the key. Unsealed entries are accepted from a store named by its
-    /// URL, and sealed if the destination has a key.
+    /// Entries of the destination that are as new or newer stay, so it is safe to copy twice.
+    /// Sealed tokens can be copied without the key. Unsealed entries are accepted from a store
+    /// named by its URL, and sealed if the destination has a key.
     Copy {
         /// Source: a URL as in store.url, or "config" for the configured store
         #[arg(long, value_name = "URL")]
@@ -48,9 +48,9 @@ pub(super) enum Action {
     },
     /// Import refresh tokens from another server of a third-party platform
     ///
-    /// Reads one account per line, its appid and refresh token separated by a space or tab, and adds
-    /// those that the store does not have. The other server must stop using them. A running proxy
-    /// uses them at once.
+    /// Reads one account per line, its appid and refresh token separated by a space or tab, and
+    /// adds those that the store does not have. The other server must stop using them. A running
+    /// proxy uses them at once.
     Import {
         /// Name of the platform, an app of kind "component"
         #[arg(long, value_name = "NAME")]

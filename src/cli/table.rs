@@ -1,5 +1,5 @@
-//! Tables that cut nothing: where a row is too wide for the terminal, long names get a line of their
-//! own; if that isn't enough, every row is broken into lines.
+//! Tables that cut nothing: where a row is too wide for the terminal, long names get a line of
+//! their own; if that isn't enough, every row is broken into lines.
 
 use std::ops::Range;
 
@@ -86,8 +86,8 @@ impl<const N: usize> Layout<'_, N> {
         self.painted(index, |_, cell| cell)
     }
 
-    /// A row whose cells are painted, by their column, after they were padded: what colours them has
-    /// no width.
+    /// A row whose cells are painted, by their column, after they were padded: what colours them
+    /// has no width.
     pub(super) fn painted(&self, index: usize, paint: impl Fn(usize, String) -> String) -> String {
         let row = self.table.rows.get(index);
         row.map(|row| self.row_of(&row.each_ref().map(String::as_str), paint)).unwrap_or_default()

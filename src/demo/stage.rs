@@ -153,11 +153,12 @@ impl Stage {
         entries
     }
 
-    /// Makes WeChat issue another token, as if another program had fetched one with the same secret,
-    /// so that the one in use is dead at once; then makes `calls`. Returns their outcome, and what
-    /// WeChat saw.
+    /// Makes WeChat issue another token, as if another program had fetched one with the same
+    /// secret, so that the one in use is dead at once; then makes `calls`. Returns their outcome,
+    /// and what WeChat saw.
     ///
-    /// A quota query may meet the dead token first and have it replaced. Then everything is repeated.
+    /// A quota query may meet the dead token first and have it replaced. Then everything is
+    /// repeated.
     pub(super) async fn with_a_dead_token<T>(
         &self,
         calls: impl AsyncFn() -> Result<T, CallError>,

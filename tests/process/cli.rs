@@ -86,7 +86,7 @@ fn a_good_file_is_ok() {
     let told = folder.run(&["check", "--config", "told.toml"]).stdout;
     let memory = told.strip_prefix(&ok.replace("good", "told")).expect("it is ok");
     assert!(
-        memory.starts_with("wxgate takes at most ") && note.ends_with(&memory.replace('\n', " ")),
+        memory.starts_with("wxgate uses at most ") && note.ends_with(&memory.replace('\n', " ")),
         "{memory}"
     );
     assert_eq!(memory.lines().count(), 1, "{memory}");

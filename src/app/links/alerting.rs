@@ -171,8 +171,8 @@ impl AlertWatch {
     }
 }
 
-/// Whether no replica has left this note yet, which holds so long. A store that is down doesn't keep
-/// people from being told.
+/// Whether no replica has left this note yet, which holds so long. A store that is down doesn't
+/// keep people from being told.
 pub(super) async fn is_first(store: &Store, note: &str, holds: Duration) -> bool {
     store.replace_note(note, None, TOLD, holds).await.unwrap_or(true)
 }

@@ -64,8 +64,8 @@ impl Client {
         Self { app, control, signing }
     }
 
-    /// Asks for a quota by a signed call, if the app signs; an answer is a success, whatever it says
-    /// of the quota.
+    /// Asks for a quota by a signed call, if the app signs; an answer is a success, whatever it
+    /// says of the quota.
     pub(in crate::app) async fn try_signing(
         &self,
         token: &Secret,
@@ -97,8 +97,8 @@ impl Client {
         };
         let target = match &token {
             Ok(token) => format!("{path}?access_token={}", token.value.expose()),
-            // The quota of tokens may be the one that is used up; an account's secret clears as well
-            // (FACTS 5).
+            // The quota of tokens may be the one that is used up; an account's secret clears as
+            // well (FACTS 5).
             Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
                 format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
             }

@@ -92,14 +92,15 @@ impl Core {
         applied
     }
 
-    /// Reads all the files, one reload after the other: if a file system hangs, one thread hangs with
-    /// it, however often a reload is requested.
+    /// Reads all the files, one reload after the other: if a file system hangs, one thread hangs
+    /// with it, however often a reload is requested.
     async fn read(&self) -> Result<Reading, NotRead> {
         let turn = Arc::clone(&self.reloading).lock_owned().await;
         let (source, files) = (Arc::clone(&self.source), self.secret_files.borrow().clone());
         let (tell, told) = oneshot::channel();
         let read = move || {
-            // Digested before they are used: what changes while they are read must count as a change.
+            // Digested before they are used: what changes while they are read must count as a
+            // change.
             let seen = secret_files::seen(&files);
             let read = source().map(|config| {
                 let trusted = Trusted::read(&config.upstreams);

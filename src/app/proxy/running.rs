@@ -48,8 +48,8 @@ impl Running {
         self.proxy.connections_by_worker()
     }
 
-    /// Reads the configuration again and applies it; what can't change without a restart is named in
-    /// the log. A thread of its own reads the files, and is given up if that takes too long.
+    /// Reads the configuration again and applies it; what can't change without a restart is named
+    /// in the log. A thread of its own reads the files, and is given up if that takes too long.
     ///
     /// # Errors
     /// What is wrong with it, in words for the operator; then the current one stays.

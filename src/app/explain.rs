@@ -88,7 +88,7 @@ fn prefix(target: &str) -> Option<&str> {
     target.strip_prefix("/@").and_then(|rest| rest.split(['/', '?']).next())
 }
 
-/// There is no app to look a prefix up among, and it changes nothing else.
+/// Without a configuration a prefix names no app, and it changes nothing else.
 fn without_prefix(target: &str) -> String {
     match prefix(target) {
         Some(name) => match &target[2 + name.len()..] {

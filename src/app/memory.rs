@@ -24,7 +24,7 @@ pub struct MostMemory {
     parts: Vec<(u64, Words)>,
 }
 
-/// Requests that can be at work at once: each has a connection of its own.
+/// Requests that can be in flight at once: each has a connection of its own.
 pub(super) fn most_at_work(config: &Config) -> u64 {
     config.pipeline.places(config.server.workers).min(config.server.options.max_connections as u64)
 }

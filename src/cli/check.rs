@@ -82,7 +82,7 @@ pub(super) async fn online(config: &Config, options: &Online) -> Result<(), Fail
         1 => Err(Failure::run(text!("1 app got no token").to_string())),
         apps => Err(Failure::run(text!("{apps} apps got no token", apps).to_string())),
     };
-    // That WeChat refuses a token is no reason not to measure its hosts.
+    // WeChat's hosts are measured even if it refused a token.
     let hosts = if options.probe { probe(config, options).await } else { Ok(()) };
     tokens.and(hosts)
 }

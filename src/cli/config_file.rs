@@ -67,7 +67,7 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// That there is no configuration.
+/// The failure if there is no configuration.
 fn none() -> Failure {
     let [here, system] = PLACES;
     let here = absolute(Path::new(here));

@@ -9,7 +9,7 @@ use wxgate::texts::text;
 use super::failure::Failure;
 use super::terminal::colour;
 
-/// Between two steps of the tour, for whoever watches it.
+/// Between two steps of the tour, time to read.
 const READING: Duration = Duration::from_millis(450);
 
 /// Runs the tour; goes on serving unless `once`.

@@ -106,7 +106,7 @@ pub(super) fn table(name: &str, key: &str, apps: &[String]) -> String {
     format!("[[caller]]\nname = {}\nkey_sha256 = \"{hash}\"\napps = {}\n", quoted(name), list(apps))
 }
 
-/// Writes the key where nobody else can read it.
+/// Writes the key to a file that only its owner can read.
 pub(super) fn keep(path: &Path, secret: &str) -> Result<(), Failure> {
     new_file::create(path, &Zeroizing::new(format!("{secret}\n")))
 }

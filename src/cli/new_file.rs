@@ -1,4 +1,4 @@
-//! Files that a command makes: never in the place of another, and nobody else may read them.
+//! Files that a command creates: they replace no other, and only their owner may read them.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

@@ -106,7 +106,7 @@ impl Screen {
     /// A line as it is: something to paste.
     pub(super) fn line(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        // A reader that left early is no reason to stop serving.
+        // A reader that left early does not stop the demo.
         let _ = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
     }
 

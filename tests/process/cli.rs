@@ -158,7 +158,8 @@ fn a_secret_in_clear_is_warned_of_and_not_printed() {
 
 #[test]
 fn a_proxy_that_does_not_run_is_a_failure_with_advice() {
-    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.
+    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is
+    // refused.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();

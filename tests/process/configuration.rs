@@ -275,7 +275,8 @@ fn init_prints_to_stdout_what_is_to_be_piped() {
 fn init_asks_on_a_terminal_and_keeps_the_secret_in_a_file_of_its_own() {
     const SECRET: &str = "feedfeedfeedfeedfeedfeedfeedfeed";
     let folder = Folder::new();
-    // AppID, kind, name, secret's file, secret, address, callers, store; what is wrong is asked for again.
+    // AppID, kind, name, secret's file, secret, address, callers, store; what is wrong is asked for
+    // again.
     let typed = format!(
         "\nwx0123456789abcdef\nofficial\nmini_program\na b\ncafe\n\n{SECRET}\n8080\n\norders a/b\norders crm\nmysql://h\n\n"
     );

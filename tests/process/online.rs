@@ -228,7 +228,8 @@ async fn a_platform_is_not_asked_for_since_only_a_running_proxy_has_the_ticket()
 
 #[test]
 fn a_host_where_nothing_listens_is_named_with_what_to_do() {
-    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.
+    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is
+    // refused.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();

@@ -56,7 +56,8 @@ async fn secured(target: String) -> (String, String) {
     (url, certificate.pem())
 }
 
-/// Runs the probe, and gives its report with line breaks undone, once it holds nothing that is secret.
+/// Runs the probe, and gives its report with line breaks undone, once it holds nothing that is
+/// secret.
 async fn report(url: String, more: &str, arguments: &'static [&'static str]) -> (Option<i32>, String) {
     let folder = Folder::new();
     folder.write(

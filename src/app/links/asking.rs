@@ -1,4 +1,4 @@
-//! How quota asks WeChat: with the token that the app's keeper holds, by the client for the app's
+//! How quota asks WeChat: with the token that the app's task holds, by the client for the app's
 //! calls.
 
 use std::collections::HashMap;

@@ -48,7 +48,7 @@ impl IllnessWatch {
     }
 }
 
-/// One look. What there is to tell waits for nobody here.
+/// One look. It does not wait for the notices to be sent.
 fn look(
     number: u64,
     clock: &Clock,
@@ -65,7 +65,7 @@ fn look(
         log(&group, &troubles);
     }
     if !turned.is_empty() || going_on.is_some() {
-        // Whoever tells runs as long as this does.
+        // The teller runs as long as this does.
         let _ = seen.send(Seen { at, turned, going_on });
     }
 }

@@ -78,7 +78,7 @@ pub enum CertificateInForce {
 pub enum Defect {
     /// It isn't signed and encrypted at all.
     Clear,
-    /// `Wechatmp-Serial` names a certificate that nobody has.
+    /// `Wechatmp-Serial` names an unknown certificate.
     Serial,
     /// It was made ten minutes ago, and says so everywhere.
     Old,
@@ -96,7 +96,7 @@ pub enum Defect {
     TimestampHeader,
     /// There is no signature.
     NoSignature,
-    /// `_appid` is somebody else's.
+    /// `_appid` is another account's.
     Appid,
     /// `_timestamp` is an hour off.
     Timestamp,

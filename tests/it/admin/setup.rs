@@ -19,7 +19,8 @@ use wxgate::server::{Address, Drained, Listener, Options, Server, Tarpit};
 
 pub(crate) const TOKEN: &str = "correct-horse";
 
-/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not whitelisted).
+/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not
+/// whitelisted).
 pub(crate) struct Setup {
     server: Server,
     pub(crate) state: Arc<State>,

@@ -1,6 +1,6 @@
-//! The reference pages of both books: what the code knows is written into them between two marks, and must stand there.
-//! `./x pages` writes it. What the code can't say (what a key is for, what to do about an alert) is in `docs/reference`,
-//! in both languages.
+//! The reference pages of both books: what the code knows is written into them between two marks,
+//! and must stand there. `./x pages` writes it. What the code can't say (what a key is for, what to
+//! do about an alert) is in `docs/reference`, in both languages.
 
 mod admin;
 mod alerts;

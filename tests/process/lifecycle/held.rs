@@ -1,4 +1,5 @@
-//! Sockets that outlive the process. What holds them is this test, in systemd's place: no systemd was asked.
+//! Sockets that outlive the process. What holds them is this test, in systemd's place: no systemd
+//! was asked.
 
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};

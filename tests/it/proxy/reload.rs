@@ -90,7 +90,7 @@ async fn the_only_app_needs_no_name_and_a_second_one_never_takes_that_from_it_un
     );
     // Under another name it is the same account.
     let renamed = refused(format!("{}{GAME}", shop("").replace("\"shop\"", "\"store\""))).await;
-    assert!(renamed.contains("in the [[app]] named store"), "{renamed}");
+    assert!(renamed.contains("to the [[app]] named store"), "{renamed}");
     let gone = refused(format!("{GAME}default = false\n")).await;
     assert!(gone.contains("to one of the [[app]] game"), "{gone}");
     assert_eq!(gate.get("/cgi-bin/user/info?openid=o").await.header("x-wxgate-app"), Some("shop"));

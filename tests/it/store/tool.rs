@@ -234,7 +234,7 @@ async fn a_store_that_is_not_there_is_named_and_none_is_created() {
     for (arguments, code, says) in [
         (vec!["show", "--url", &url], 1, "is not a directory"),
         (vec!["copy", "--from", &url, "--to", "memory:"], 1, "is not a directory"),
-        (vec!["show", "--url", "memory:"], 1, "its own process"),
+        (vec!["show", "--url", "memory:"], 1, "inside its process"),
         (
             vec!["show", "--url", "redis://:canary-password-55d1@127.0.0.1:1/0"],
             1,

@@ -106,7 +106,7 @@ fn refusal(refused: &Refused) -> String {
             text!("{status} {code} with errcode {errcode}: {reason}", status, code, errcode, reason)
                 .to_string()
         }
-        Some(code) => format!("{status} {code}: {reason}"),
+        Some(code) => text!("{status} {code}: {reason}", status, code, reason).to_string(),
         None => {
             text!("{status} with errcode {errcode}, in WeChat's format: {reason}", status, errcode, reason)
                 .to_string()

@@ -234,4 +234,5 @@ pub(super) const TABLE: Table = &[
     ("store.seal_key is set, but the store holds {count} unsealed records that only a new authorisation could replace:", "已设置 store.seal_key，但存储中有 {count} 条未加密的记录，这些记录只能通过重新授权获得："),
     ("{key}: account {account}, stored at {time}", "{key}：账号 {account}，写入时间 {time}"),
     ("Nothing was changed. Remove store.seal_key to go on without sealing (as store.former_seal_key it still reads sealed records), or set store.accept_unsealed = true to accept and seal all of these.", "未做任何更改。如不再加密，请去掉 store.seal_key（改写为 store.former_seal_key 仍可读取已加密的记录）；或设置 store.accept_unsealed = true，接受并加密以上全部记录。"),
+    ("{status} {code}: {reason}", "{status} {code}：{reason}"),
 ];

@@ -20,12 +20,12 @@ use paths::Named;
 /// Module, and which others it may use. Listed from top to bottom: a module may only name those further down.
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["demo", "app", "config", "sandbox", "server", "store", "upstream", "observe", "secret"]),
+    ("cli", &["demo", "app", "config", "sandbox", "api", "server", "store", "upstream", "observe", "secret"]),
     ("demo", &["app", "config", "sandbox", "server", "observe", "secret"]),
     (
         "app",
         &[
-            "config", "admin", "alert", "callback", "pipeline", "export", "server", "quota", "token",
+            "config", "admin", "alert", "callback", "api", "pipeline", "export", "server", "quota", "token",
             "trouble", "store", "upstream", "wechat", "message", "observe", "secret",
         ],
     ),
@@ -37,9 +37,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sandbox", &["server", "message"]),
-    ("admin", &["server", "token", "message", "observe", "secret"]),
+    ("admin", &["api", "server", "message", "observe", "secret"]),
     ("alert", &["observe", "secret"]),
     ("callback", &["server", "wechat", "message", "observe", "secret"]),
+    ("api", &["pipeline", "export", "quota", "token", "trouble", "store", "upstream", "wechat", "observe"]),
     (
         "pipeline",
         &["server", "quota", "token", "trouble", "upstream", "wechat", "message", "observe", "secret"],

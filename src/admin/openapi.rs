@@ -1,7 +1,8 @@
 //! `GET /api/v1/openapi.json`: the API's schema, made of the table of routes and the types.
 
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::guard::Need;
@@ -20,7 +21,7 @@ Fields are added without notice and never renamed: ignore those that you don't k
 pub fn openapi() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let settings = settings.with(|settings| settings.definitions_path = "/components/schemas".into());
-    let mut schemas = settings.into_generator();
+    let mut schemas = settings.with_transform(RecursiveTransform(tidy)).into_generator();
     let mut paths = Map::new();
     for route in &ROUTES {
         let operation = operation(route, &mut schemas);
@@ -48,6 +49,14 @@ pub fn openapi() -> Value {
             "schemas": schemas.take_definitions(true),
         },
     })
+}
+
+/// Takes away what is for readers of an older proxy, and the line breaks of doc comments.
+fn tidy(schema: &mut Schema) {
+    schema.remove("default");
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
 }
 
 fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {

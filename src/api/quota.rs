@@ -9,8 +9,8 @@ use crate::observe::clock::Timestamp;
 use crate::quota::{AppReport, EndpointReport, Report, WarningReport};
 use crate::wechat::{Family, errcode};
 
-/// Response of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are. Calls are those that
-/// wxgate let through, summed over all replicas.
+/// Response of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are. Calls are those
+/// that wxgate let through, summed over all replicas.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Quota {
     /// The day in Beijing, like `2026-11-25`.
@@ -66,8 +66,8 @@ pub struct EndpointQuota {
     pub pace_per_minute: f64,
     /// When the quota runs out at this pace; null if it lasts for the day.
     pub exhausted_at: Option<String>,
-    /// WeChat responded with 45009 or 45011, so wxgate only lets single calls through: when the next
-    /// one may go.
+    /// WeChat responded with 45009 or 45011, so wxgate only lets single calls through: when the
+    /// next one may go.
     pub slowed_until: Option<String>,
     /// The callers, the busiest first.
     pub callers: Vec<CallerCount>,

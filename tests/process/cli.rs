@@ -335,7 +335,7 @@ fn health_is_read_up_to_a_bound_and_not_waited_for() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let ran = folder.run(&["status", "--healthz", "--admin", &url]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
-    assert!(ran.stderr.contains("it does not answer"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it does not respond"), "{}", ran.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use wxgate::config::{Needed, Outline, parse_address};
 use wxgate::server::Address;
+use wxgate::texts::{Language, text};
 
 mod admin;
 mod check;
@@ -218,7 +219,7 @@ fn address(text: &str) -> Result<Listen, String> {
 
 fn method(text: &str) -> Result<http::Method, String> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Err("expected a method like GET or POST".to_owned());
+        return Err(text!("expected a method like GET or POST").to_string());
     }
     http::Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|error| error.to_string())
 }
@@ -227,12 +228,13 @@ fn path(text: &str) -> Result<String, String> {
     if text.starts_with('/') {
         Ok(text.to_owned())
     } else {
-        Err("expected WeChat's own path, beginning with /, without scheme and host".to_owned())
+        Err(text!("expected WeChat's own path, beginning with /, without scheme and host").to_string())
     }
 }
 
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
+    Language::of_environment().make_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

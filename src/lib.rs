@@ -33,7 +33,8 @@
 //! - [`trouble`] knows when WeChat is ill, out of what the pipeline counted;
 //! - [`store`] is memory, files or Redis; [`server`] the callers' side, [`upstream`] WeChat's;
 //! - [`wechat`] and [`message`] are vocabulary without I/O: kinds, catalogue, errcodes; headers,
-//!   paths, queries, forms. [`secret`] and [`observe`] know nothing of the rest.
+//!   paths, queries, forms. [`secret`] and [`observe`] know nothing of the rest but [`texts`], in
+//!   which every sentence for people has its Chinese.
 //!
 //! A worker is a thread with a runtime, connections and an upstream pool of its own: on a request's
 //! way there is no lock, no wake-up of another thread and no counter that other workers write to,
@@ -58,6 +59,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod texts;
 pub mod token;
 pub mod trouble;
 pub mod upstream;

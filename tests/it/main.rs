@@ -38,4 +38,5 @@ mod reference;
 mod sandbox;
 mod server;
 mod store;
+mod texts;
 mod token;

@@ -127,7 +127,6 @@ impl Tree {
     /// crate. Imports on the way are followed, but not for ever.
     fn find(&self, path: &Named, hops: usize, found: &mut Vec<(String, String)>) {
         let absolute = path.absolute();
-        let from_root = absolute.is_some();
         let (mut module, segments) =
             absolute.map_or_else(|| (path.module.clone(), path.segments.clone()), |path| (Vec::new(), path));
         for (at, name) in segments.iter().enumerate() {
@@ -145,7 +144,8 @@ impl Tree {
                     let segments = [import.segments.as_slice(), rest].concat();
                     self.find(&Named { module: import.module.clone(), segments }, hops - 1, found);
                 }
-            } else if at > 0 || from_root {
+            // At the root stand modules, and macros that are exported.
+            } else if at > 0 {
                 found.push((file.clone(), name.clone()));
             }
             return;

@@ -1,70 +1,13 @@
-//! Who spends which quota, as a table.
+//! Who uses which quota, as a table.
 
-use serde::Deserialize;
+use wxgate::api::{AppQuota, CallerCount, EndpointQuota, Quota, Warning};
+use wxgate::texts::{marked, text};
 
+use super::admin::unexpected;
 use super::failure::Failure;
 use super::table::Side::{Left, Right};
 use super::table::Table;
 use super::terminal::{fitted, printable, short, width};
-
-// Only what is shown, and lenient: the proxy may be of another version.
-#[derive(Deserialize)]
-pub(super) struct Quota {
-    day: String,
-    day_ends_in_seconds: u64,
-    pub(super) apps: Vec<App>,
-    #[serde(default)]
-    warnings: Vec<Warning>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct App {
-    pub(super) app: String,
-    pub(super) endpoints: Vec<Endpoint>,
-    problem: Option<String>,
-    #[serde(default)]
-    clears_this_month: u32,
-    #[serde(default)]
-    single_clears_this_month: u32,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Endpoint {
-    pub(super) endpoint: String,
-    pub(super) calls_today: u64,
-    limit: Option<u64>,
-    used: Option<u64>,
-    around: Option<u64>,
-    #[serde(default)]
-    pub(super) pace_per_minute: f64,
-    exhausted_at: Option<String>,
-    slowed_until: Option<String>,
-    #[serde(default)]
-    callers: Vec<Caller>,
-    #[serde(default)]
-    errors: Vec<ErrorCount>,
-}
-
-#[derive(Deserialize)]
-struct Caller {
-    caller: String,
-    calls: u64,
-}
-
-#[derive(Deserialize)]
-struct ErrorCount {
-    errcode: i64,
-    count: u64,
-    meaning: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Warning {
-    app: String,
-    message: String,
-    caller: Option<String>,
-    caller_percent: Option<u64>,
-}
 
 /// The table for the JSON text of `GET /api/v1/quota`, of one app or all.
 pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> {
@@ -72,77 +15,80 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
     if let Some(name) = only
         && !quota.apps.iter().any(|app| app.app == name)
     {
-        return Err(Failure::run(format!("no app is named {name:?}")));
+        return Err(Failure::run(
+            text!("no app is named {name}", name = format_args!("{name:?}")).to_string(),
+        ));
     }
     Ok(table(&quota, only, width()))
 }
 
 pub(super) fn parse(json: &str) -> Result<Quota, Failure> {
-    serde_json::from_str(json)
-        .map_err(|_| Failure::run("the admin address answered something else than quotas"))
+    serde_json::from_str(json).map_err(|_| unexpected())
 }
 
-/// What is asked before counters are cleared, with the month's budget.
+/// The question before counters are cleared, with what is left this month.
 pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<String, Failure> {
     let quota = parse(json)?;
     let known = quota.apps.iter().find(|known| known.app == app);
     let (all, single) = known.map_or((0, 0), |app| (app.clears_this_month, app.single_clears_this_month));
     let app = printable(app);
     Ok(match endpoint {
-        None => format!(
-            "Have all of WeChat's counters of {app} begin anew? WeChat allows it 10 times a month, its console's \
-             included; by wxgate so far: {all}."
-        ),
-        Some(endpoint) => format!(
-            "Have WeChat's counter of {} for {app} begin anew? WeChat allows it 50 times a month, its console's \
-             included; by wxgate so far: {single}.",
-            printable(endpoint)
-        ),
+        None => text!(
+            "Reset all of WeChat's counters of {app}? WeChat allows this 10 times a month, including resets made in its \
+             console; by wxgate so far: {all}.",
+            app,
+            all
+        )
+        .to_string(),
+        Some(endpoint) => text!(
+            "Reset WeChat's counter of {endpoint} for {app}? WeChat allows this 50 times a month, including resets made \
+             in its console; by wxgate so far: {single}.",
+            endpoint = printable(endpoint),
+            app,
+            single
+        )
+        .to_string(),
     })
 }
 
-/// What is asked before wxgate's own counters and budgets begin anew.
+/// The question before wxgate's own counters and budgets are reset.
 pub(super) fn resetting(app: &str) -> String {
-    format!(
-        "Have wxgate's own counters of {}, and the daily budgets that its requests draw on, begin anew today, on all \
+    let question = text!(
+        "Reset wxgate's own counters of {app}, and the daily budgets that its requests use, for today and on all \
          replicas? Callers may then send as much again. WeChat's counters stay as they are.",
-        printable(app)
-    )
+        app = printable(app)
+    );
+    question.to_string()
 }
 
-/// For a terminal of `width` columns; without one nothing is broken.
+/// For a terminal of `width` columns; without one no line is broken.
 fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
-    let mut out = fitted(&format!("{}, {left} left; all times are Beijing's", quota.day), "", width);
-    let is_shown = |app: &&App| match only {
+    let headline = text!("{day}, {left} left; all times are Beijing's", day = quota.day, left);
+    let mut out = fitted(&headline.to_string(), "", width);
+    let is_shown = |app: &&AppQuota| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
     };
     let shown: Vec<_> = quota.apps.iter().filter(is_shown).collect();
     let mut table = Table::new([
-        ("ENDPOINT", Left),
-        ("USED", Right),
-        ("LIMIT", Right),
+        (marked!("ENDPOINT"), Left),
+        (marked!("USED"), Right),
+        (marked!("LIMIT"), Right),
         ("%", Right),
-        ("PER MIN", Right),
-        ("RUNS OUT", Right),
-        ("TOP CALLER", Left),
+        (marked!("PER MIN"), Right),
+        (marked!("RUNS OUT"), Right),
+        (marked!("TOP CALLER"), Left),
     ]);
     // One for all apps, so that their columns stand below each other.
     shown.iter().flat_map(|app| &app.endpoints).for_each(|endpoint| table.add(cells(endpoint)));
     let table = table.laid_out(width);
     let mut rows = 0..;
     for app in shown {
-        let (all, single) = (app.clears_this_month, app.single_clears_this_month);
-        let cleared = if all > 0 || single > 0 {
-            format!(", cleared this month: {all} of 10 times all, {single} of 50 times one")
-        } else {
-            String::new()
-        };
         out += "\n";
-        out += &fitted(&format!("{}{cleared}", app.app), "", width);
+        out += &fitted(&named(app), "", width);
         if let Some(problem) = &app.problem {
-            out += &fitted(&format!("WeChat tells no figures: {problem}"), "  ", width);
+            out += &fitted(&text!("no figures from WeChat: {problem}", problem).to_string(), "  ", width);
         }
         if !app.endpoints.is_empty() {
             out += &table.head();
@@ -153,26 +99,47 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
         }
     }
     for warning in quota.warnings.iter().filter(|warning| only.is_none_or(|only| warning.app == only)) {
-        let most = match (&warning.caller, warning.caller_percent) {
-            (Some(caller), Some(percent)) => format!("; most: {caller} ({percent} %)"),
-            _ => String::new(),
-        };
         out += "\n";
-        out += &fitted(&format!("{}: {}{most}", warning.app, warning.message), "", width);
+        out += &fitted(&warned(warning), "", width);
     }
     if quota.apps.iter().all(|app| app.endpoints.is_empty()) {
-        out += "no calls yet\n";
+        out += &format!("{}\n", text!("no calls yet"));
     }
     out
 }
 
-fn cells(endpoint: &Endpoint) -> [String; 7] {
+/// An app's name, with this month's resets if there were any.
+fn named(app: &AppQuota) -> String {
+    match (&app.app, app.clears_this_month, app.single_clears_this_month) {
+        (app, 0, 0) => app.clone(),
+        (app, all, single) => text!(
+            "{app}, reset this month: all counters {all} of 10 times, single ones {single} of 50 times",
+            app,
+            all,
+            single
+        )
+        .to_string(),
+    }
+}
+
+fn warned(warning: &Warning) -> String {
+    let Warning { app, message, .. } = warning;
+    match (&warning.caller, warning.caller_percent) {
+        (Some(caller), Some(percent)) => {
+            text!("{app}: {message}; most calls: {caller} ({percent}%)", app, message, caller, percent)
+                .to_string()
+        }
+        _ => format!("{app}: {message}"),
+    }
+}
+
+fn cells(endpoint: &EndpointQuota) -> [String; 7] {
     let nothing = || "-".to_owned();
     let used = endpoint.used.unwrap_or(endpoint.calls_today);
     let limit = endpoint.limit.filter(|limit| *limit > 0);
     let percent = |limit: u64| (u128::from(used) * 100 / u128::from(limit)).to_string();
     let all: u128 = endpoint.callers.iter().map(|caller| u128::from(caller.calls)).sum();
-    let share = |caller: &Caller| u128::from(caller.calls) * 100 / all.max(1);
+    let share = |caller: &CallerCount| u128::from(caller.calls) * 100 / all.max(1);
     let most = endpoint.callers.first().map(|caller| format!("{} {}%", caller.caller, share(caller)));
     [
         endpoint.endpoint.clone(),
@@ -185,14 +152,14 @@ fn cells(endpoint: &Endpoint) -> [String; 7] {
     ]
 }
 
-/// What there is to say of an endpoint beside its figures.
-fn remarks(endpoint: &Endpoint) -> Vec<String> {
+/// The lines below an endpoint's row.
+fn remarks(endpoint: &EndpointQuota) -> Vec<String> {
     let around = endpoint.around.filter(|around| *around > 0);
-    let around = around.map(|around| format!("{} calls did not come through wxgate", grouped(around)));
-    let slowed = endpoint
-        .slowed_until
-        .as_deref()
-        .map(|until| format!("slowed since WeChat refused, next call at {}", in_beijing(until)));
+    let around =
+        around.map(|around| text!("{calls} calls bypassed wxgate", calls = grouped(around)).to_string());
+    let slowed = endpoint.slowed_until.as_deref().map(|until| {
+        text!("slowed down since WeChat refused; next call at {time}", time = in_beijing(until)).to_string()
+    });
     let errors = endpoint.errors.iter().map(|error| {
         let meaning = error.meaning.as_deref().map(|meaning| format!(": {meaning}")).unwrap_or_default();
         format!("{} × {}{meaning}", grouped(error.count), error.errcode)
@@ -245,18 +212,18 @@ mod tests {
         let expected = "\
 2026-11-25, 7h12m left; all times are Beijing's
 
-shop, cleared this month: 1 of 10 times all, 0 of 50 times one
+shop, reset this month: all counters 1 of 10 times, single ones 0 of 50 times
 ENDPOINT                                           USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
 /cgi-bin/message/custom/send                    450,312  500,000  90     1234     16:40  orders 88%
-  312 calls did not come through wxgate
+  312 calls bypassed wxgate
   1,200 × 45047: too many messages to this user
 /cgi-bin/a/path/that/is/longer/than/the/column        3        -   -        0         -  -
-  slowed since WeChat refused, next call at 00:00
+  slowed down since WeChat refused; next call at 00:00
 
 quiet
-  WeChat tells no figures: WeChat answered 48001: api unauthorized
+  no figures from WeChat: WeChat answered 48001: api unauthorized
 
-shop: it ends; most: orders (88 %)
+shop: it ends; most calls: orders (88%)
 ";
         let quota = parse(JSON).expect("quotas");
         assert_eq!(table(&quota, None, None), expected);
@@ -271,7 +238,7 @@ shop: it ends; most: orders (88 %)
 ENDPOINT                        USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
 /cgi-bin/message/custom/send
                              450,312  500,000  90     1234     16:40  orders 88%
-  312 calls did not come through wxgate
+  312 calls bypassed wxgate
 ";
         assert!(text.contains(expected), "{text}");
         for width in 46..120 {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use wxgate::app::layout::{columns, printable};
+use wxgate::texts::translated;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -26,9 +27,9 @@ pub(super) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// An empty one with these headers.
+    /// An empty one with these headers, in the language of the process.
     pub(super) fn new(head: [(&'static str, Side); N]) -> Self {
-        Self { head, rows: Vec::new() }
+        Self { head: head.map(|(header, side)| (translated(header), side)), rows: Vec::new() }
     }
 
     /// Adds a row.

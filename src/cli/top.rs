@@ -1,11 +1,12 @@
-//! What a running proxy is doing, every two seconds anew.
+//! What a running proxy is doing, refreshed every two seconds.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+use wxgate::api::{Activity, App, AppState, CallerActivity, Event, Quota, Status};
+use wxgate::texts::{marked, text};
 
 use super::admin::Client;
 use super::failure::Failure;
@@ -15,7 +16,7 @@ use super::table::Table;
 use super::terminal::{fitted, print, short, width};
 
 const PERIOD: Duration = Duration::from_secs(2);
-/// Cursor home, and everything from there on gone.
+/// Moves the cursor home and clears everything after it.
 const CLEAR: &str = "\x1b[H\x1b[J";
 /// Lines of each part, so that a frame fits into a small terminal.
 const APPS: usize = 6;
@@ -23,65 +24,10 @@ const CALLERS: usize = 6;
 const ENDPOINTS: usize = 8;
 const EVENTS: usize = 5;
 
-#[derive(Deserialize)]
-struct Status {
-    version: String,
-    started_at: Option<String>,
-    apps: Vec<App>,
-}
-
-#[derive(Deserialize)]
-struct App {
-    name: String,
-    state: String,
-    token: Option<Token>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    generation: u64,
-    expires_in_seconds: u64,
-}
-
-#[derive(Deserialize)]
-struct Activity {
-    callers: Vec<Caller>,
-    events: Vec<Event>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Caller {
-    caller: String,
-    app: String,
-    ok: u64,
-    wechat_error: u64,
-    refused: u64,
-    failed: u64,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    at: String,
-    app: String,
-    reason: String,
-    outcome: String,
-    endpoint: Option<String>,
-    took_ms: Option<u64>,
-    #[serde(default)]
-    replayed: u64,
-    message: Option<String>,
-}
-
 /// How many requests each caller had made by when, by app and caller.
 type Before = (Instant, HashMap<(String, String), u64>);
 
-impl Caller {
-    fn requests(&self) -> u64 {
-        self.ok + self.wechat_error + self.refused + self.failed
-    }
-}
-
-/// Prints frames until it is interrupted; a single one if stdout is no terminal.
+/// Prints frames until it is interrupted; only one if stdout is not a terminal.
 pub(super) async fn run(client: &Client) -> Result<(), Failure> {
     let live = std::io::stdout().is_terminal();
     let mut before = None;
@@ -96,22 +42,22 @@ pub(super) async fn run(client: &Client) -> Result<(), Failure> {
 }
 
 async fn frame(client: &Client, before: &mut Option<Before>) -> Result<String, Failure> {
-    let other = |_| Failure::run("the admin address answered something else than expected");
+    let other = |_| Failure::run("unexpected response from the admin address");
     let status: Status = serde_json::from_str(&client.status().await?).map_err(other)?;
     let quota = quota::parse(&client.get("/api/v1/quota").await?)?;
     let activity: Activity = serde_json::from_str(&client.get("/api/v1/activity").await?).map_err(other)?;
     let now = Instant::now();
     let rates = rates(&activity.callers, before.as_ref(), now);
-    let key = |caller: &Caller| (caller.app.clone(), caller.caller.clone());
+    let key = |caller: &CallerActivity| (caller.app.clone(), caller.caller.clone());
     *before = Some((now, activity.callers.iter().map(|caller| (key(caller), caller.requests())).collect()));
     Ok(render(&status, &quota, &activity, &rates, SystemTime::now(), width()))
 }
 
-/// Requests a second of each caller since the frame before.
-fn rates(callers: &[Caller], before: Option<&Before>, now: Instant) -> Vec<Option<f64>> {
+/// Requests a second of each caller since the previous frame.
+fn rates(callers: &[CallerActivity], before: Option<&Before>, now: Instant) -> Vec<Option<f64>> {
     let Some((at, counts)) = before else { return vec![None; callers.len()] };
     let seconds = now.duration_since(*at).as_secs_f64().max(0.001);
-    let rate = |caller: &Caller| {
+    let rate = |caller: &CallerActivity| {
         let before = counts.get(&(caller.app.clone(), caller.caller.clone())).copied().unwrap_or_default();
         Some(caller.requests().saturating_sub(before) as f64 / seconds)
     };
@@ -120,26 +66,24 @@ fn rates(callers: &[Caller], before: Option<&Before>, now: Instant) -> Vec<Optio
 
 fn render(
     status: &Status,
-    quota: &quota::Quota,
+    quota: &Quota,
     activity: &Activity,
     rates: &[Option<f64>],
     now: SystemTime,
     width: Option<usize>,
 ) -> String {
-    let ready = status.apps.iter().filter(|app| app.state == "ready").count();
-    let up = status.started_at.as_deref().and_then(|at| humantime::parse_rfc3339(at).ok());
-    let up = up.and_then(|at| now.duration_since(at).ok()).map(|up| format!(", up {}", short(up)));
-    let rate: Option<f64> = rates.iter().copied().sum();
-    let rate = rate.filter(|_| !rates.is_empty()).map(|rate| format!(", {rate:.0} requests a second"));
-    let headline = format!(
-        "wxgate {}{}, {ready} of {} apps ready{}",
-        status.version,
-        up.unwrap_or_default(),
-        status.apps.len(),
-        rate.unwrap_or_default()
-    );
+    let ready = status.apps.iter().filter(|app| app.state == AppState::Ready).count();
+    let up = humantime::parse_rfc3339(&status.started_at).ok();
+    let mut headline = vec![format!("wxgate {}", status.version)];
+    if let Some(age) = up.and_then(|at| now.duration_since(at).ok()) {
+        headline.push(text!("up {age}", age = short(age)).to_string());
+    }
+    headline.push(text!("{ready} of {all} apps ready", ready, all = status.apps.len()).to_string());
+    if let Some(rate) = rates.iter().copied().sum::<Option<f64>>().filter(|_| !rates.is_empty()) {
+        headline.push(text!("{rate} requests a second", rate = format_args!("{rate:.0}")).to_string());
+    }
     let parts = [
-        fitted(&headline, "", width),
+        fitted(&headline.join(&text!(", ").to_string()), "", width),
         apps(&status.apps, width),
         callers(activity, rates, width),
         endpoints(quota, width),
@@ -149,29 +93,34 @@ fn render(
 }
 
 fn apps(apps: &[App], width: Option<usize>) -> String {
-    let mut table = Table::new([("APP", Left), ("STATE", Left), ("GEN", Right), ("EXPIRES", Right)]);
+    let mut table = Table::new([
+        (marked!("APP"), Left),
+        (marked!("STATE"), Left),
+        (marked!("GEN"), Right),
+        (marked!("EXPIRES"), Right),
+    ]);
     let mut sorted: Vec<_> = apps.iter().collect();
-    // What needs somebody comes first.
-    sorted.sort_by_key(|app| app.state == "ready");
+    // Apps that need attention come first.
+    sorted.sort_by_key(|app| app.state == AppState::Ready);
     for app in sorted.iter().take(APPS) {
         let (generation, expires) = app.token.as_ref().map_or_else(
             || ("-".to_owned(), "-".to_owned()),
             |token| (token.generation.to_string(), short(Duration::from_secs(token.expires_in_seconds))),
         );
-        table.add([app.name.clone(), app.state.clone(), generation, expires]);
+        table.add([app.name.clone(), app.state.as_str().to_owned(), generation, expires]);
     }
     [table.laid_out(width).all(), more(apps.len(), APPS)].concat()
 }
 
 fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> String {
     let mut table = Table::new([
-        ("CALLER", Left),
-        ("APP", Left),
-        ("/S", Right),
-        ("OK", Right),
-        ("WECHAT", Right),
-        ("REFUSED", Right),
-        ("FAILED", Right),
+        (marked!("CALLER"), Left),
+        (marked!("APP"), Left),
+        (marked!("/S"), Right),
+        (marked!("OK"), Right),
+        (marked!("WECHAT"), Right),
+        (marked!("REFUSED"), Right),
+        (marked!("FAILED"), Right),
     ]);
     let mut callers: Vec<_> = activity.callers.iter().zip(rates).collect();
     callers.sort_by(|(one, rate), (other, others)| {
@@ -192,8 +141,13 @@ fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> 
     [table.laid_out(width).all(), more(callers.len(), CALLERS)].concat()
 }
 
-fn endpoints(quota: &quota::Quota, width: Option<usize>) -> String {
-    let mut table = Table::new([("ENDPOINT", Left), ("APP", Left), ("TODAY", Right), ("PER MIN", Right)]);
+fn endpoints(quota: &Quota, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        (marked!("ENDPOINT"), Left),
+        (marked!("APP"), Left),
+        (marked!("TODAY"), Right),
+        (marked!("PER MIN"), Right),
+    ]);
     let mut endpoints: Vec<_> =
         quota.apps.iter().flat_map(|app| app.endpoints.iter().map(move |endpoint| (app, endpoint))).collect();
     endpoints.sort_by_key(|(_, endpoint)| std::cmp::Reverse(endpoint.calls_today));
@@ -212,40 +166,44 @@ fn events(events: &[Event], width: Option<usize>) -> String {
     if events.is_empty() {
         return String::new();
     }
-    let lines = events.iter().take(EVENTS).map(|event| fitted(&told(event), "", width));
-    std::iter::once("EVENTS (Beijing time)\n".to_owned()).chain(lines).collect()
+    let lines = events.iter().take(EVENTS).map(|event| fitted(&described(event), "", width));
+    std::iter::once(format!("{}\n", text!("EVENTS (Beijing time)"))).chain(lines).collect()
 }
 
-/// "10:31 shop: rejected on /cgi-bin/..., replaced in 140 ms, 37 replayed"
-fn told(event: &Event) -> String {
-    let mut text = format!("{} {}: {}", in_beijing(&event.at), event.app, event.reason);
-    if let Some(endpoint) = &event.endpoint {
-        text += &format!(" on {endpoint}");
-    }
+/// "10:31 shop: rejected on /cgi-bin/..., replaced, 140 ms, 37 replayed"
+fn described(event: &Event) -> String {
+    let reason = &event.reason;
+    let what = match &event.endpoint {
+        Some(endpoint) => text!("{reason} on {endpoint}", reason, endpoint).to_string(),
+        None => reason.clone(),
+    };
+    let mut parts = vec![format!("{} {}: {what}", in_beijing(&event.at), event.app)];
     if !event.outcome.is_empty() {
-        text += &format!(", {}", event.outcome);
+        parts.push(event.outcome.clone());
     }
-    if let Some(took) = event.took_ms {
-        text += &format!(" in {took} ms");
-    }
+    parts.extend(event.took_ms.map(|took| format!("{took} ms")));
     if event.replayed > 0 {
-        text += &format!(", {} replayed", grouped(event.replayed));
+        parts.push(text!("{count} replayed", count = grouped(event.replayed)).to_string());
     }
-    if let Some(message) = &event.message {
-        text += &format!(": {message}");
+    let text = parts.join(", ");
+    match &event.message {
+        Some(message) => format!("{text}: {message}"),
+        None => text,
     }
-    text
 }
 
 fn more(all: usize, shown: usize) -> String {
-    if all > shown { format!("… and {} more\n", all - shown) } else { String::new() }
+    match all.saturating_sub(shown) {
+        0 => String::new(),
+        count => format!("{}\n", text!("… and {count} more", count)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Activity, Caller, Instant, Status, quota, rates, render};
+    use super::{Activity, CallerActivity, Instant, Status, quota, rates, render};
 
     fn activity() -> Activity {
         serde_json::from_str(
@@ -254,7 +212,7 @@ mod tests {
              "events":[{"at":"2026-11-25T02:31:00.000Z","app":"shop","reason":"rejected","outcome":"replaced",
               "endpoint":"/cgi-bin/user/info","took_ms":140,"replayed":37,"generation":5,"message":null},
              {"at":"2026-11-25T02:30:00.000Z","app":"\u001b[2J","reason":"interference","outcome":"","endpoint":null,
-              "took_ms":null,"replayed":0,"generation":5,"message":"somebody else fetches"}]}"#,
+              "took_ms":null,"replayed":0,"generation":5,"message":"another program fetches"}]}"#,
         )
         .expect("activity")
     }
@@ -289,15 +247,15 @@ ENDPOINT            APP   TODAY  PER MIN
 /cgi-bin/user/info  shop  1,500      300
 
 EVENTS (Beijing time)
-10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
-10:30  [2J: interference: somebody else fetches
+10:31 shop: rejected on /cgi-bin/user/info, replaced, 140 ms, 37 replayed
+10:30  [2J: interference: another program fetches
 ";
         assert_eq!(frame, expected);
     }
 
     #[test]
     fn a_rate_is_what_came_between_two_frames() {
-        let callers: Vec<Caller> = activity().callers;
+        let callers: Vec<CallerActivity> = activity().callers;
         let now = Instant::now();
         assert_eq!(rates(&callers, None, now), [None, None]);
         let before = (now, [(("shop".to_owned(), "crm".to_owned()), 4)].into());

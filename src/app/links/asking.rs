@@ -157,6 +157,7 @@ impl Client {
     }
 }
 
-fn gone() -> String {
+/// Of an app that a reload has removed.
+pub(in crate::app) fn gone() -> String {
     text!("the app is no longer configured").to_string()
 }

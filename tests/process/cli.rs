@@ -271,8 +271,8 @@ fn a_refusal_of_the_admin_address_is_passed_on() {
     assert_eq!(
         ran.stderr,
         format!(
-            "wxgate: {url} answered 401: this needs the admin token\n\
-             The token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.\n"
+            "wxgate: {url} responded with 401: this needs the admin token\n\
+             Set the admin token by WXGATE_ADMIN_TOKEN or --admin-token-file.\n"
         )
     );
     drop(server.join());

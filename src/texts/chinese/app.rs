@@ -235,4 +235,5 @@ pub(super) const TABLE: Table = &[
     ("{key}: account {account}, stored at {time}", "{key}：账号 {account}，写入时间 {time}"),
     ("Nothing was changed. Remove store.seal_key to go on without sealing (as store.former_seal_key it still reads sealed records), or set store.accept_unsealed = true to accept and seal all of these.", "未做任何更改。如不再加密，请去掉 store.seal_key（改写为 store.former_seal_key 仍可读取已加密的记录）；或设置 store.accept_unsealed = true，接受并加密以上全部记录。"),
     ("{status} {code}: {reason}", "{status} {code}：{reason}"),
+    ("the store failed, try again: {error}", "存储出错，请重试：{error}"),
 ];

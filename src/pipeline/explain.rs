@@ -26,6 +26,7 @@ use crate::observe::names::Names;
 use crate::quota::limit::LimitOptions;
 use crate::secret::Secret;
 use crate::server::Peer;
+use crate::texts::{Words, words};
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
 use crate::wechat::Issuer;
@@ -140,17 +141,17 @@ pub enum LocalResponse {
     Signature,
 }
 
-/// The proxy's own answer.
+/// The proxy's own error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// HTTP status.
     pub status: u16,
-    /// The proxy's word for it; none where the answer poses as WeChat's.
+    /// The proxy's word for it; none where the response poses as WeChat's.
     pub code: Option<&'static str>,
     /// As `errcode` in the body.
     pub errcode: i64,
     /// Why, for people.
-    pub reason: String,
+    pub reason: Words,
 }
 
 impl Refused {
@@ -161,7 +162,7 @@ impl Refused {
             status: error.status(statuses).as_u16(),
             code: view.code.map(Code::as_str),
             errcode: view.errcode,
-            reason: error.to_string(),
+            reason: Words::of(|| error.to_string()),
         }
     }
 }
@@ -177,7 +178,7 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
         .version(Version::HTTP_11)
         .header(HOST, HeaderValue::from_static("localhost"))
         .body(());
-    let bad = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
+    let bad = |_| Error::BadRequest(words!("this is not a valid HTTP/1.1 request target"));
     request.map_err(bad).map_err(|error| Refused::new(&error, ErrorStatus::HTTP))
 }
 

@@ -19,6 +19,7 @@ use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
 use crate::quota::limit::{LimitOptions, Limits};
 use crate::server::{Address, Tarpit};
+use crate::texts::Words;
 use crate::token::Manager;
 use crate::trouble::Counted;
 use crate::upstream::Upstream;
@@ -163,7 +164,7 @@ impl Gate {
     }
 
     /// The callers whose keys end soon or have ended, and what is to be said of each.
-    pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, String)> {
+    pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, Words)> {
         let ending = |(caller, end)| Some((caller, CallerOptions::expiry_warning(end, now)?));
         self.key_ends().into_iter().filter_map(ending).collect()
     }

@@ -9,6 +9,7 @@ use http::Method;
 use crate::observe::clock::{ENDS_SOON, Timestamp};
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
+use crate::texts::{Words, words};
 use crate::token;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
@@ -193,18 +194,16 @@ pub struct CallerOptions {
 
 impl CallerOptions {
     /// What is to be said of keys that end at `expires`, once that is near.
-    pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<String> {
+    pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<Words> {
         let last = expires.last_beijing_date();
         if expires <= now {
-            return Some(format!("has passed: the key is refused since {last} ended"));
+            return Some(words!("has passed: the key is refused since the end of {last} (Beijing)", last));
         }
         let days = expires.beijing_day() - now.beijing_day() - 1;
-        let left = match days {
-            0 => "today".to_owned(),
-            1 => "tomorrow".to_owned(),
-            days => format!("in {days} days"),
-        };
-        (expires.since(now) <= ENDS_SOON)
-            .then(|| format!("comes {left}: the key is refused after {last} in Beijing"))
+        (expires.since(now) <= ENDS_SOON).then(|| match days {
+            0 => words!("is today: the key is refused after {last} (Beijing)", last),
+            1 => words!("is tomorrow: the key is refused after {last} (Beijing)", last),
+            _ => words!("is in {days} days: the key is refused after {last} (Beijing)", days, last),
+        })
     }
 }

@@ -29,6 +29,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::names::ANONYMOUS;
 use crate::observe::trace::Tracer;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
+use crate::texts::marked;
 use crate::upstream::Gauges;
 use crate::wechat::errcode::Proof;
 
@@ -211,8 +212,10 @@ impl Worker {
         }
         let _place = place(
             self.gate.strangers.as_ref(),
-            "too many bodies are being read whose callers aren't known yet (half of server.max_inflight): \
-             a key in a header needs none of it",
+            marked!(
+                "too many bodies of unknown callers are being read (server.max_inflight): send the key in a \
+                 header"
+            ),
         )?;
         let read = act::read_strangers_start(body, ahead, &self.memory, &self.gate.clock).await;
         read.map(|(start, reservation)| (Some(start), Some(reservation)))
@@ -248,7 +251,7 @@ impl Worker {
         report.let_through();
         let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
         let grants = self.gate.grants.as_ref().filter(|_| target.endpoint.grants);
-        let _place = place(grants, "too many answers that may hold refresh tokens are being read")?;
+        let _place = place(grants, marked!("too many responses with refresh tokens are being read at once"))?;
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;

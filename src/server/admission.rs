@@ -14,6 +14,7 @@ use super::count::Count;
 use super::remote::network_of;
 use super::{Options, Peer, Repeated, TrustedProxies};
 use crate::observe::exposition::Exposition;
+use crate::texts::text;
 
 /// A server's connections; it may outlive the server.
 #[derive(Clone, Debug)]
@@ -169,7 +170,10 @@ impl Admission {
                 remote = %peer.remote(),
                 reason = reason.as_str(),
                 connections,
-                "connections refused: there are as many already as there may be, in all or from one address"
+                "{}",
+                text!(
+                    "refused connections: server.max_connections or max_connections_per_address is reached"
+                )
             );
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Peer, Repeated};
 use crate::observe::exposition::Exposition;
+use crate::texts::{Text, text};
 
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +48,20 @@ impl Reason {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn text(self) -> Text<'static> {
         match self {
-            Self::Untrusted => {
-                "the caller does not accept the certificate of server.tls: it lacks the authority, or the name or \
-                 time is another"
-            }
-            Self::ClientCertificate => {
-                "the caller shows no certificate, or none that server.tls.client_ca signed"
-            }
-            Self::Incompatible => "caller and wxgate have no TLS version or cipher in common",
-            Self::Malformed => "what the caller sends is not TLS",
-            Self::Closed => "the caller hung up",
-            Self::Timeout => "the caller fell silent",
-            Self::Other => "it ended otherwise",
+            Self::Untrusted => text!(
+                "TLS handshake failed: the caller does not trust the certificate of server.tls (unknown CA, \
+                 other host name, or expired)"
+            ),
+            Self::ClientCertificate => text!(
+                "TLS handshake failed: the caller sent no certificate, or none signed by server.tls.client_ca"
+            ),
+            Self::Incompatible => text!("TLS handshake failed: no TLS version or cipher in common"),
+            Self::Malformed => text!("TLS handshake failed: the caller does not send TLS"),
+            Self::Closed => text!("TLS handshake failed: the caller closed the connection"),
+            Self::Timeout => text!("TLS handshake failed: the caller stopped sending"),
+            Self::Other => text!("TLS handshake failed"),
         }
     }
 
@@ -123,8 +124,8 @@ impl Failures {
                 reason = reason.as_str(),
                 failures,
                 error = error as &dyn std::error::Error,
-                "TLS handshake failed: {}",
-                reason.words()
+                "{}",
+                reason.text()
             );
         }
     }

@@ -18,6 +18,8 @@ use tokio::io::unix::AsyncFd;
 use super::tls::Tls;
 use super::{Address, Peer};
 
+use crate::texts::text;
+
 /// Connections that the kernel may hold ready while the acceptor is busy.
 const BACKLOG: i32 = 4096;
 
@@ -41,12 +43,34 @@ enum Bound {
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}{hint}")]
+#[error("{}", self.text())]
 pub struct BindError {
     address: Address,
-    hint: &'static str,
     #[source]
     source: io::Error,
+}
+
+impl BindError {
+    fn text(&self) -> String {
+        let address = &self.address;
+        let text = match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                text!("cannot listen on {address}: the address is in use by another process", address)
+                    .to_string()
+            }
+            io::ErrorKind::PermissionDenied => text!(
+                "cannot listen on {address}: not permitted (ports below 1024 require CAP_NET_BIND_SERVICE)",
+                address
+            )
+            .to_string(),
+            io::ErrorKind::AddrNotAvailable => {
+                text!("cannot listen on {address}: this machine does not have that address", address)
+                    .to_string()
+            }
+            _ => text!("cannot listen on {address}", address).to_string(),
+        };
+        text
+    }
 }
 
 /// A connection as the acceptor hands it to a worker: not yet part of any runtime.
@@ -123,18 +147,7 @@ impl Listener {
             Address::Tcp(authority) => bind_tcp(authority),
             Address::Unix(path) => bind_unix(path.clone()),
         };
-        let failed = |source: io::Error| BindError {
-            address: address.clone(),
-            hint: match source.kind() {
-                io::ErrorKind::AddrInUse => ": the address is in use by another process",
-                io::ErrorKind::PermissionDenied => {
-                    ": not permitted (ports below 1024 need CAP_NET_BIND_SERVICE)"
-                }
-                io::ErrorKind::AddrNotAvailable => ": this machine doesn't have that address",
-                _ => "",
-            },
-            source,
-        };
+        let failed = |source: io::Error| BindError { address: address.clone(), source };
         let bound = bound.map_err(failed)?;
         let address = match &bound {
             Bound::Tcp(listener) => Address::Tcp(listener.local_addr().map_err(failed)?.to_string()),
@@ -266,7 +279,8 @@ fn is_listening(socket: &impl AsFd) -> io::Result<()> {
 }
 
 fn bind_tcp(authority: &str) -> io::Result<Bound> {
-    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    let mut failure =
+        io::Error::new(io::ErrorKind::AddrNotAvailable, text!("the name has no address").to_string());
     for address in authority.to_socket_addrs()? {
         let attempt = || {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;

@@ -70,6 +70,8 @@ pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, End};
 
+use crate::texts::text;
+
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
 pub struct Server {
@@ -181,7 +183,7 @@ impl Server {
             })?);
         }
         for worker in begun {
-            worker.recv().map_err(|_| io::Error::other("a worker ended at once"))??;
+            worker.recv().map_err(|_| io::Error::other(text!("a worker exited at once").to_string()))??;
         }
         let routes = Arc::new(routes);
         for (held, listener) in listeners {
@@ -344,7 +346,7 @@ impl Acceptor {
                 // Most often no file descriptor is left; one may come free soon.
                 if let Some(failures) = self.failed.add(tokio::time::Instant::now()) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, failures, "cannot accept a connection, trying again and again");
+                    tracing::warn!(error, failures, "{}", text!("cannot accept a connection; will retry"));
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

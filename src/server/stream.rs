@@ -20,6 +20,8 @@ use super::progress::{Look, Progress};
 use super::socket::{self, Linger, Socket};
 use super::{Handler, Options, Peer, Refusal};
 
+use crate::texts::text;
+
 /// The type of the record with which TLS begins; no method of HTTP's does.
 const TLS_HANDSHAKE: u8 = 22;
 
@@ -194,7 +196,7 @@ impl<H: Handler> Guarded<H> {
         match silence {
             Silence::Body => BodyFault::Silent.into(),
             Silence::Lost | Silence::Head => {
-                io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")
+                io::Error::new(io::ErrorKind::TimedOut, text!("the caller stopped sending").to_string())
             }
         }
     }
@@ -203,7 +205,8 @@ impl<H: Handler> Guarded<H> {
     fn look(&self) -> io::Result<()> {
         if self.progress.look.get() == Look::Wanted {
             if self.socket.is_read_closed() {
-                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the caller hung up"));
+                let text = text!("the caller closed the connection");
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, text.to_string()));
             }
             self.progress.look.set(Look::There);
         }
@@ -223,7 +226,8 @@ impl<H: Handler> Guarded<H> {
         }
         ready!(self.writing.poll_lost((), self.options.write_timeout, context));
         self.ended = true;
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller stopped reading")))
+        let text = text!("the caller stopped reading").to_string();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
     }
 }
 

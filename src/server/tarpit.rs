@@ -12,6 +12,7 @@ use super::TrustedProxies;
 use super::remote::network_of;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::remote::Remote;
+use crate::texts::text;
 
 /// How long an answer is held back.
 const DELAY: Duration = Duration::from_secs(1);
@@ -78,7 +79,8 @@ impl Tarpit {
         };
         let Some(untold) = table.lock().add(address, abuse.threshold(), self.clock.now()) else { return };
         if let (Abuse::WrongKey, Some(count)) = (abuse, untold) {
-            tracing::warn!(%remote, wrong_keys = count, "wrong API keys or admin tokens, again and again");
+            let text = text!("repeated wrong API keys or admin tokens");
+            tracing::warn!(%remote, wrong_keys = count, "{text}");
         }
         if let Ok(_place) = self.places.try_acquire() {
             self.clock.sleep(DELAY).await;

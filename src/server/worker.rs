@@ -15,6 +15,8 @@ use super::listener::Accepted;
 use super::pulse::Signs;
 use super::{Handler, Options, connection};
 
+use crate::texts::text;
+
 /// What the acceptor sends.
 pub(super) enum Assignment {
     /// To be served. Where its listener is `held`, the next process goes on with it.
@@ -58,7 +60,11 @@ pub(super) fn run<H: Handler>(
         tokio::task::spawn_local(serving).await
     });
     if let Err(error) = finished {
-        tracing::error!(error = &error as &dyn std::error::Error, "a worker ended by itself");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "{}",
+            text!("a worker exited unexpectedly")
+        );
     }
 }
 

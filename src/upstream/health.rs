@@ -9,17 +9,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::texts::{Words, text};
+
 /// A failure, seen on a request or a probe.
 #[derive(Debug)]
 pub(super) enum Evidence {
     /// No connection: it counts at once, as in nginx. Nothing was sent, so trying elsewhere costs
     /// nothing.
-    Unconnected(String),
-    /// No answer in time.
+    Unconnected(Words),
+    /// No response in time.
     Silent(Duration),
-    /// The connection broke before an answer.
-    Broken(String),
-    /// An answer 500 or above.
+    /// The connection broke before a response.
+    Broken(Words),
+    /// A status of 500 or above.
     Status(u16),
     /// A connection that had served before was closed without a byte of an answer. It may have been
     /// an idle close that crossed the request, so a probe alone decides.
@@ -63,12 +65,18 @@ impl Evidence {
 impl std::fmt::Display for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unconnected(cause) => f.write_str(cause),
-            Self::Silent(limit) => write!(f, "no answer within {limit:?}"),
-            Self::Broken(cause) => write!(f, "the connection broke before an answer came: {cause}"),
-            Self::Status(status) => write!(f, "HTTP status {status}"),
-            Self::Stale => f.write_str("a connection was closed as a request came"),
-            Self::GivenUp(waited) => write!(f, "a caller gave up after {} s", waited.as_secs()),
+            Self::Unconnected(cause) => write!(f, "{cause}"),
+            Self::Silent(limit) => {
+                write!(f, "{}", text!("no response within {limit}", limit = format_args!("{limit:?}")))
+            }
+            Self::Broken(cause) => {
+                write!(f, "{}", text!("the connection was closed before a response: {cause}", cause))
+            }
+            Self::Status(status) => write!(f, "{}", text!("HTTP status {status}", status)),
+            Self::Stale => write!(f, "{}", text!("the connection was closed while a request was sent")),
+            Self::GivenUp(waited) => {
+                write!(f, "{}", text!("a caller gave up after {seconds} s", seconds = waited.as_secs()))
+            }
         }
     }
 }
@@ -93,7 +101,7 @@ pub(super) struct Health {
 #[derive(Debug, Default)]
 struct Record {
     points: u32,
-    problem: Option<String>,
+    problem: Option<Words>,
     /// When it was last said to be suspect or unhealthy.
     since: Option<Instant>,
     /// A task probes this host.
@@ -147,7 +155,7 @@ impl Health {
     }
 
     /// Why it is unhealthy, if it is.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Words> {
         let record = self.record.lock();
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
     }
@@ -245,7 +253,7 @@ impl Health {
         record.needed = GOOD_PROBES << record.doublings;
         record.good = 0;
         record.pause = SHORTEST_PAUSE;
-        record.problem = Some(evidence.to_string());
+        record.problem = Some(Words::of(|| evidence.to_string()));
         record.since = Some(Instant::now());
         self.mark.store(UNHEALTHY, Ordering::Relaxed);
     }
@@ -256,14 +264,14 @@ mod tests {
     use super::*;
 
     fn refused() -> Evidence {
-        Evidence::Unconnected("refused".into())
+        Evidence::Unconnected(Words::untranslated("refused"))
     }
 
     #[test]
     fn a_host_that_takes_no_connection_is_unhealthy_until_probes_are_answered() {
         let health = Health::new(false);
         assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: true });
-        assert_eq!((health.is_fit(), health.problem().as_deref()), (false, Some("refused")));
+        assert_eq!((health.is_fit(), health.problem()), (false, Some(Words::untranslated("refused"))));
         assert_eq!(health.failed(&refused()), Change::None);
         // An answer still under way brings nothing back.
         assert_eq!(health.succeeded(Instant::now()), Change::None);
@@ -292,7 +300,7 @@ mod tests {
         assert_eq!(health.probed(None), Next::Done { healthy_again: false });
         assert!(health.is_fit());
         // Nothing was answered since: the third in a row is one too many, whatever probes say.
-        assert_eq!(health.failed(&Evidence::Broken("reset".into())), Change::Watch);
+        assert_eq!(health.failed(&Evidence::Broken(Words::untranslated("reset"))), Change::Watch);
         assert_eq!(health.failed(&Evidence::Status(503)), Change::Unhealthy { watch: false });
     }
 
@@ -322,7 +330,7 @@ mod tests {
     fn an_answer_that_was_on_its_way_as_a_host_failed_brings_no_request_back() {
         let health = Health::new(false);
         let earlier = Instant::now() - SHORTEST_PAUSE;
-        let broken = Evidence::Broken("reset".into());
+        let broken = Evidence::Broken(Words::untranslated("reset"));
         assert_eq!(health.failed(&broken), Change::Watch);
         assert_eq!((health.succeeded(earlier), health.is_fit()), (Change::None, false));
         // But failures aren't in a row any more.

@@ -1,8 +1,8 @@
-//! Answers before the answer (1xx), of which a host may send some and must not send them for ever.
+//! Interim responses (1xx), of which a host may send some, but not without end.
 
 use std::io;
 
-use super::http1::MOST_INTERIM;
+use super::http1::{Fault, MOST_INTERIM};
 
 /// Of a status line, before its status: `HTTP/1.1 `.
 const BEFORE_STATUS: u8 = 9;
@@ -23,7 +23,7 @@ enum Place {
         /// Nothing but a line's end has come of the line.
         blank: bool,
     },
-    /// The answer itself has begun.
+    /// The final response has begun.
     Over,
 }
 
@@ -34,9 +34,9 @@ impl Default for Place {
 }
 
 impl Interim {
-    /// Takes the next bytes; fails at the first answer too many.
+    /// Takes the next bytes; fails at the first one too many.
     pub(super) fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // As nearly every answer comes.
+        // As nearly every response comes.
         if let (Place::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) = (self.place, bytes) {
             self.place = Place::Over;
         }
@@ -45,9 +45,7 @@ impl Interim {
                 (Place::Over, _) => break,
                 (Place::Before(0), b'\r' | b'\n') => Place::Before(0),
                 (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
-                    return Err(io::Error::other(format!(
-                        "more than {MOST_INTERIM} answers before the answer"
-                    )));
+                    return Err(io::Error::other(Fault::TooManyInterim(MOST_INTERIM)));
                 }
                 (Place::Before(BEFORE_STATUS), b'1') => {
                     self.seen += 1;

@@ -19,6 +19,8 @@ use super::once;
 use super::set::Upstream;
 use super::socket::Socket;
 
+use crate::texts::text;
+
 /// What is asked for: without a token WeChat refuses it.
 pub const PATH: &str = "/cgi-bin/get_api_domain_ip";
 
@@ -89,17 +91,17 @@ pub enum LookError {
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The exchange broke off.
-    #[error("the exchange failed")]
+    /// The exchange failed.
+    #[error("{}", text!("the request failed"))]
     Exchange(#[from] Error),
     /// The request can't be made.
-    #[error("the call makes no request")]
+    #[error("{}", text!("cannot build a request from the call"))]
     Malformed(#[from] http::Error),
     /// No answer in time.
-    #[error("no answer within {0:?}")]
+    #[error("{}", text!("no response within {limit}", limit = format_args!("{:?}", .0)))]
     Timeout(Duration),
     /// The answer is longer than any that is expected.
-    #[error("the answer is longer than 64 KiB")]
+    #[error("{}", text!("the response is longer than 64 KiB"))]
     TooLong,
 }
 

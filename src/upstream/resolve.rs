@@ -9,6 +9,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::texts::text;
+
 type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 /// A host and a port.
 type Name = (String, u16);
@@ -35,6 +37,11 @@ pub struct Resolver {
     /// No more than the hosts of the configuration.
     known: Arc<Mutex<HashMap<Name, Known>>>,
 }
+
+/// The resolver knows the name, but no address of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", text!("the name has no address"))]
+pub(super) struct NoAddress;
 
 /// What a name led to when it was last answered.
 struct Known {
@@ -71,11 +78,11 @@ impl Resolver {
         let failure = match timeout(patience, answer).await {
             Ok(Ok(addresses)) if !addresses.is_empty() => {
                 if self.resume(&name) {
-                    tracing::info!(host, "the host's name can be resolved again");
+                    tracing::info!(host, "{}", text!("the host name resolves again"));
                 }
                 return Ok(addresses);
             }
-            Ok(Ok(_)) => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+            Ok(Ok(_)) => io::Error::new(io::ErrorKind::NotFound, NoAddress),
             Ok(Err(error)) => error,
             Err(_) => io::ErrorKind::TimedOut.into(),
         };
@@ -83,7 +90,8 @@ impl Resolver {
             tracing::warn!(
                 host,
                 error = &failure as &dyn std::error::Error,
-                "cannot resolve the host's name: going on with the addresses that it had"
+                "{}",
+                text!("cannot resolve the host name; using its last known addresses")
             );
         }
         // Another question may have been answered meanwhile.

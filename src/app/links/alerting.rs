@@ -16,6 +16,7 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::quota::{Quota, Warning, WarningKind};
 use crate::store::Store;
+use crate::texts::Language;
 use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
@@ -217,7 +218,7 @@ fn trouble(
 }
 
 fn of_quota(warning: Warning) -> Notice {
-    let Warning { at, app, kind, message, chinese, blame, .. } = warning;
+    let Warning { at, app, kind, message, blame, .. } = warning;
     let (who, who_chinese) = match (&blame.caller, blame.around) {
         (Some((name, percent)), _) => {
             let most = format!("{name} ({percent} %)");
@@ -235,8 +236,8 @@ fn of_quota(warning: Warning) -> Notice {
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
         caller: blame.caller,
-        english: format!("{message}{who}"),
-        chinese: format!("{chinese}{who_chinese}"),
+        english: format!("{}{who}", message.to(Language::English)),
+        chinese: format!("{}{who_chinese}", message.to(Language::Chinese)),
     }
 }
 

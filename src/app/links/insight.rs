@@ -41,7 +41,7 @@ fn app_quota(app: &AppReport, slowed: &[(Arc<str>, Arc<str>, Timestamp)]) -> App
             .iter()
             .map(|endpoint| endpoint_quota(endpoint, until(endpoint.path)))
             .collect(),
-        problem: app.problem.clone(),
+        problem: app.problem.as_ref().map(ToString::to_string),
         clears_this_month: app.clears.0,
         single_clears_this_month: app.clears.1,
     }
@@ -88,7 +88,7 @@ fn warning(warning: WarningReport) -> Warning {
         app: warning.app.to_string(),
         endpoint: warning.path,
         kind: warning.kind.as_str().to_owned(),
-        message: warning.message,
+        message: warning.message.to_string(),
         caller,
         caller_percent,
         around: Some(warning.blame.around).filter(|around| *around > 0),
@@ -184,7 +184,7 @@ pub(in crate::app) fn clear(quota: Quota, limits: Limits) -> admin::Clear {
                     errcode: cleared.errcode.filter(|errcode| *errcode != 0),
                     spent_this_month: cleared.spent,
                     allowed_a_month: cleared.allowed,
-                    message: cleared.message,
+                    message: cleared.message.to_string(),
                 })
             }) as _
         })
@@ -238,7 +238,7 @@ pub(in crate::app) fn look_up(quota: Quota) -> admin::LookUp {
                 quota.look_up(&app, &rid).await.map_or_else(gone, |remembered| Remembered {
                     request: remembered.request,
                     errcode: remembered.errcode.filter(|errcode| *errcode != 0),
-                    message: remembered.message,
+                    message: remembered.message.to_string(),
                 })
             }) as _
         })

@@ -37,7 +37,13 @@ pub(in crate::app) fn upstreams(upstreams: Arc<Upstreams>) -> admin::Upstreams {
 
 fn host(host: HostStatus) -> view::Upstream {
     let HostStatus { origin, egress, in_use, problem } = host;
-    view::Upstream { origin, egress, in_use, healthy: problem.is_none(), problem }
+    view::Upstream {
+        origin,
+        egress,
+        in_use,
+        healthy: problem.is_none(),
+        problem: problem.map(|words| words.to_string()),
+    }
 }
 
 /// What ends within 14 days, as it is when asked.

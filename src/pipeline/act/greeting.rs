@@ -3,6 +3,7 @@
 use super::local_response;
 use crate::pipeline::plan::Greeting;
 use crate::server::{Address, Peer, Response};
+use crate::texts::text;
 
 /// The answer. Who isn't on this machine doesn't learn its address for administrators.
 pub(crate) fn answer(greeting: Greeting, status_page: Option<&Address>, peer: Peer) -> Response {
@@ -11,10 +12,18 @@ pub(crate) fn answer(greeting: Greeting, status_page: Option<&Address>, peer: Pe
         (Greeting::Health, _) => "ok\n".to_owned(),
         (Greeting::Home, Some(Address::Tcp(authority))) => home(&format!("http://{authority}/")),
         (Greeting::Home, Some(address @ Address::Unix(_))) => home(&address.to_string()),
-        (Greeting::Home, None) => home("its admin address (admin.listen)"),
+        (Greeting::Home, None) => format!(
+            "{}\n",
+            text!(
+                "wxgate, a reverse proxy for WeChat's server API; the status page is at its admin address \
+                 (admin.listen)"
+            )
+        ),
     })
 }
 
-fn home(status_page: &str) -> String {
-    format!("wxgate, a reverse proxy for WeChat's server API; the status page is at {status_page}\n")
+fn home(address: &str) -> String {
+    let text =
+        text!("wxgate, a reverse proxy for WeChat's server API; the status page is at {address}", address);
+    format!("{text}\n")
 }

@@ -21,6 +21,7 @@ use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::pipeline::plan::Head;
+use crate::texts::{Words, words};
 use crate::upstream::{Answer, Need, Patience, Pool, Progress, Ready, SendError};
 use crate::wechat::catalogue::Endpoint;
 
@@ -126,11 +127,11 @@ impl<'r> Sending<'r> {
     ) -> Result<Answer<Outgoing>, Attempted> {
         let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
         let body = self.body.outgoing(&self.progress);
-        let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
+        let body = body.ok_or_else(|| unsendable(words!("the request body is gone")))?;
         let Head { parts, noted, .. } = self.head;
         let added = if self.signing.is_some() { signing::HEADERS } else { 0 };
         let head = ready.begin(&parts.method, target, headers::most_sent(&parts.headers, noted) + added);
-        let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
+        let mut head = head.map_err(|bad| unsendable(Words::of(|| bad.to_string())))?;
         match &self.signing {
             None => headers::request(&parts.headers, noted, |name, value| head.field(name, value)),
             Some(signing) => signing.headers(self.head, |name, value| head.field(name, value)),
@@ -176,8 +177,7 @@ pub(crate) async fn send(
     now: Instant,
 ) -> Result<Answer<Outgoing>, Error> {
     if target.len() > LONGEST_TARGET {
-        let text = "the path and query are longer than 65,534 bytes with the token in them";
-        return Err(Error::BadRequest(text.into()));
+        return Err(Error::BadRequest(words!("path and query with the token are longer than 65,534 bytes")));
     }
     let once = sending.head.parts.method != Method::GET || endpoint.one_time_code;
     let ready = pool.ready(sending.need(once), now).await?;

@@ -19,6 +19,7 @@ use super::signers::{SignedOutcome, Signers};
 use crate::message::{headers, query};
 use crate::pipeline::error::{Error, quoted};
 use crate::pipeline::plan::{Head, Target};
+use crate::texts::{marked, words};
 use crate::upstream::{Answer, BodyError, Start};
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::signing::{self, Keys, Merged, Sealed, Signed, Unverified, merge};
@@ -33,7 +34,7 @@ const COPIES: u64 = 6;
 /// Bytes of what signing adds to a head, at most.
 pub(super) const HEADERS: usize = 2 * 1024;
 
-const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
+const NO_RANDOMNESS: &str = marked!("could not sign the request: the system has no randomness");
 
 /// What a signed request is made of.
 pub(crate) struct Signing {
@@ -62,7 +63,9 @@ impl Signing {
         let mut memory = Reservation::of(&signers.memory.known);
         let mut reserve = |more: u64| match memory.grow(more * COPIES) {
             true => Ok(()),
-            false => Err(Error::Overloaded("too many bodies are being signed (replay.memory)")),
+            false => {
+                Err(Error::Overloaded(marked!("too many request bodies are being signed (replay.memory)")))
+            }
         };
         let (bytes, ended) = start.map_or_else(Default::default, |start| (start.bytes.to_vec(), start.whole));
         reserve(bytes.len() as u64)?;
@@ -78,8 +81,10 @@ impl Signing {
         let query = String::from_utf8_lossy(query.strip_prefix(b"?").unwrap_or_default());
         let fields = merge(&bytes, &query);
         let fields = fields.map_err(|why| {
-            let why = quoted(&why.to_string());
-            Error::BadRequest(format!("this request is signed (app.signing), and {why}").into())
+            Error::BadRequest(words!(
+                "could not sign this request (app.signing): {why}",
+                why = format_args!("{}", quoted(&why.to_string()))
+            ))
         })?;
         let signing = Self {
             keys: Arc::clone(keys),

@@ -30,6 +30,7 @@ use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::{Error, Step};
 use crate::secret::Secret;
 use crate::server::Peer;
+use crate::texts::words;
 
 /// What is to be done with a request.
 pub(crate) struct Plan<'p> {
@@ -114,7 +115,7 @@ impl<'d, 'r> Opening<'d, 'r> {
             identity.step = Some(Step::Caller);
         }
         if asked.is_some() && !matches!(parts.method, Method::GET | Method::POST | Method::HEAD) {
-            return Err(Error::EndpointForbidden("a token call is made by GET or POST".into()));
+            return Err(Error::EndpointForbidden(words!("a token call must be GET or POST")));
         }
         let shown = match greeting {
             None => caller::by_key(facts.directory, &parts.headers, &head.noted)
@@ -154,7 +155,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// Reads that part of the body; `whole` if nothing follows it.
     pub(crate) fn fields(&self, body: &'r [u8], whole: bool) -> Result<BodyFields<'r>, Error> {
         if self.asked.is_some() && !whole {
-            return Err(Error::BadRequest("the body of a token call is longer than 64 KiB".into()));
+            return Err(Error::BadRequest(words!("the body of a token call is longer than 64 KiB")));
         }
         let mut form = None;
         if form::is_declared(&self.head.parts.headers) {
@@ -165,9 +166,9 @@ impl<'d, 'r> Opening<'d, 'r> {
         }
         let set = Login::fields(self.target.endpoint);
         if form.is_some_and(|form| form.is_cut_within(set)) {
-            return Err(Error::BadRequest(
-                "a credential in the form begins within its first 64 KiB and is too long".into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "a credential in the form extends beyond its first 64 KiB"
+            )));
         }
         let read = |asked| TokenCall::read(asked, self.target.query, body, form);
         Ok(BodyFields { call: self.asked.map(read).transpose()?, form })
@@ -215,7 +216,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         };
         self.admit(caller, identity)?;
         if call.differ.appids {
-            return Err(Error::BadRequest("the call names two different apps".into()));
+            return Err(Error::BadRequest(words!("the token call names two different apps")));
         }
         let appid = call.account_name(facts.directory).map(Into::into);
         let hints = AppHints::new(&target, &head.noted, placeholder, appid)?;
@@ -279,7 +280,9 @@ impl<'d, 'r> Draft<'d, 'r> {
         if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose
             && !account.is_meant_by(id)
         {
-            return Err(Error::BadRequest("the call is for another app than the request names".into()));
+            return Err(Error::BadRequest(words!(
+                "the token call is for another app than the request names"
+            )));
         }
         Ok(account)
     }

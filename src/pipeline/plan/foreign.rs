@@ -6,6 +6,7 @@ use http::Method;
 use super::target::Target;
 use super::{lease, ticket};
 use crate::pipeline::error::Error;
+use crate::texts::marked;
 use crate::wechat::catalogue;
 
 /// What is answered here to anybody.
@@ -34,18 +35,17 @@ pub(crate) fn greeting(method: &Method, target: &Target<'_>) -> Result<Option<Gr
             return Ok(Some(if path.is_empty() { Greeting::Home } else { Greeting::Health }));
         }
         "" | "/healthz" | "/favicon.ico" | "/robots.txt" => {
-            "neither WeChat nor wxgate has anything at this path with this method"
+            marked!("neither WeChat nor wxgate has anything at this path with this method")
         }
-        "/metrics" => "the metrics are at wxgate's admin address (admin.listen)",
+        "/metrics" => marked!("the metrics are at wxgate's admin address (admin.listen)"),
         own if is_in(OWN) => {
             if target.path == lease::PATH || own == ticket::SIGNATURE {
                 return Ok(None);
             }
-            "below /wxgate/ there are /wxgate/token and /wxgate/jssdk/signature alone"
+            marked!("unknown path below /wxgate/: expected /wxgate/token or /wxgate/jssdk/signature")
         }
         _ if PAY.into_iter().any(is_in) => {
-            "this is WeChat Pay's: call https://api.mch.weixin.qq.com directly, with the merchant's own key and \
-             certificate, not through wxgate"
+            marked!("WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com directly")
         }
         _ => return Ok(None),
     };

@@ -8,6 +8,7 @@ use super::placeholder::Placeholder;
 use super::target::Target;
 use crate::message::noted::Noted;
 use crate::pipeline::error::Error;
+use crate::texts::words;
 
 /// Names the app; in a response to `X-Wxgate-Explain` it says which app it was.
 pub(crate) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
@@ -54,10 +55,10 @@ impl<'d, 'r> AppHints<'d, 'r> {
     ) -> Result<Self, Error> {
         let Target { prefix, from_appid, host, .. } = *target;
         if target.from_appid_differs {
-            return Err(Error::BadRequest("the query has several from_appid that differ".into()));
+            return Err(Error::BadRequest(words!("the query has different values of from_appid")));
         }
         if headers.several_apps {
-            return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
+            return Err(Error::BadRequest(words!("the X-Wxgate-App header is given twice")));
         }
         let header = headers.app.map(|name| name.to_str().unwrap_or_default());
         Ok(Self { prefix, header, from_appid, placeholder, appid, host })

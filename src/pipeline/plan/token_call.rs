@@ -12,6 +12,7 @@ use crate::message::query;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::secret::Secret;
+use crate::texts::words;
 use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 
 /// What a token call asks for.
@@ -63,9 +64,10 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
     if has {
         return Ok(());
     }
-    Err(Error::EndpointForbidden(
-        format!("this endpoint issues a credential of another kind than app {} has", app.name).into(),
-    ))
+    Err(Error::EndpointForbidden(words!(
+        "this endpoint issues a kind of credential that app {app} does not have",
+        app = app.name
+    )))
 }
 
 /// The fields of a JSON body; there are none in an empty one or a `null`, which some clients send
@@ -78,7 +80,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(Value::Null) => Ok(Map::new()),
-        _ => Err(Error::BadRequest("the body of a token call must be a JSON object or a form".into())),
+        _ => Err(Error::BadRequest(words!("the body of a token call must be a JSON object or a form"))),
     }
 }
 
@@ -103,8 +105,10 @@ impl TokenCall {
                 Some(Value::String(text)) => Some(text.clone()),
                 None | Some(Value::Null) => None,
                 Some(_) => {
-                    let text = format!("{name} in the body of a token call must be a string");
-                    return Err(Error::BadRequest(text.into()));
+                    return Err(Error::BadRequest(words!(
+                        "{name} in the body of a token call must be a string",
+                        name
+                    )));
                 }
             };
             let in_form = form.into_iter().flat_map(|form| form.get_all(name));

@@ -10,6 +10,7 @@ use crate::message::host;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::{Error, quoted};
 use crate::server::Peer;
+use crate::texts::{marked, translated, words};
 
 /// Refuses what a browser sent.
 pub(crate) fn refuse(
@@ -20,20 +21,18 @@ pub(crate) fn refuse(
 ) -> Result<(), Error> {
     if let Some(sign) = sign(&parts.headers, target.host) {
         let command = command(parts, target.host);
-        return Err(Error::CallerForbidden(
-            format!("web pages may not call without an API key: the request has {sign}; by hand: {command}")
-                .into(),
-        ));
+        return Err(Error::CallerForbidden(words!(
+            "web pages may not call without an API key, and the request has {sign}; use: {command}",
+            sign = translated(sign),
+            command
+        )));
     }
     match target.host {
-        Some(host) if !is_known(directory, host, peer) => Err(Error::CallerForbidden(
-            format!(
-                "the Host {} may be a web page's own name (DNS rebinding): list it in server.hosts, show an API \
-                 key, or come by a unix socket",
-                quoted(host)
-            )
-            .into(),
-        )),
+        Some(host) if !is_known(directory, host, peer) => Err(Error::CallerForbidden(words!(
+            "the Host {host} may belong to a web page (DNS rebinding): list it in server.hosts, send an \
+                 API key, or use a unix socket",
+            host = quoted(host)
+        ))),
         _ => Ok(()),
     }
 }
@@ -43,8 +42,8 @@ fn sign(headers: &HeaderMap, host: Option<&str>) -> Option<&'static str> {
     let (mut is_browser, mut has_language, mut has_mode, mut takes_any) = (false, false, false, true);
     for (name, value) in headers {
         match name.as_str() {
-            "origin" => return Some("an Origin"),
-            "referer" if !is_of_host(value, host) => return Some("a Referer of another host"),
+            "origin" => return Some(marked!("an Origin header")),
+            "referer" if !is_of_host(value, host) => return Some(marked!("a Referer of another host")),
             "user-agent" => is_browser |= value.as_bytes().starts_with(b"Mozilla/"),
             "accept-language" => {
                 has_language = true;
@@ -52,14 +51,14 @@ fn sign(headers: &HeaderMap, host: Option<&str>) -> Option<&'static str> {
             }
             // Node's fetch sends it, and none of the others.
             "sec-fetch-mode" if value == "cors" && !has_mode => has_mode = true,
-            name if name.starts_with("sec-fetch-") => return Some("a Sec-Fetch header of a browser's"),
+            name if name.starts_with("sec-fetch-") => return Some(marked!("a browser's Sec-Fetch header")),
             _ => {}
         }
     }
     // A page can have all of the above left out, but neither of these. It can write the `*`, though
     // not with the mode that Node's fetch has beside it.
     let is_nodes = takes_any && has_mode;
-    (is_browser && has_language && !is_nodes).then_some("User-Agent and Accept-Language of a browser")
+    (is_browser && has_language && !is_nodes).then_some(marked!("a browser's User-Agent and Accept-Language"))
 }
 
 fn is_of_host(referer: &HeaderValue, host: Option<&str>) -> bool {

@@ -34,6 +34,7 @@ use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
+use crate::texts::{marked, translated};
 use crate::trouble::Kind;
 use crate::wechat::placeholder;
 
@@ -67,7 +68,7 @@ impl Reporter {
     /// Answers and counts a connection for which there is no room. No request came on it, so there
     /// is no line for it in the access log.
     pub(crate) fn turned_away(&self, error: &Error) -> http::Response<Bytes> {
-        let mut answer = error.answer(ErrorStatus::HTTP, "");
+        let mut answer = error.response(ErrorStatus::HTTP, "");
         let view = error.view();
         let status = answer.status().as_u16();
         self.metrics.counts.with(self.worker, |counts| {
@@ -139,6 +140,7 @@ pub(crate) struct Report {
     source: Source,
     outcome: Outcome,
     code: Option<Code>,
+    /// A borrowed one is a marked text.
     cause: Option<Cow<'static, str>>,
     /// What broke off or failed shows this to be wrong with WeChat.
     trouble: Option<Kind>,
@@ -186,7 +188,7 @@ impl Report {
             source: Source::Wxgate,
             outcome: Outcome::Failed,
             code: None,
-            cause: Some("the caller hung up".into()),
+            cause: Some(marked!("the caller closed the connection").into()),
             trouble: None,
         }
     }
@@ -264,7 +266,7 @@ impl Report {
                 self.cause = Some(Chain(&error).to_string().into());
                 let (_, path) = split_prefix(self.uri.path());
                 let statuses = error::statuses(configured, &self.method, path);
-                error.answer(statuses, &self.about()).map(Body::from)
+                error.response(statuses, &self.about()).map(Body::from)
             }
         };
         self.status = response.status().as_u16();
@@ -462,7 +464,7 @@ impl Report {
             bytes_in: Some(self.bytes_in),
             bytes_out: Some(self.bytes_out),
             code: self.code.map(Code::as_str),
-            cause: self.cause.as_deref(),
+            cause: self.cause.as_ref().map(shown),
             user_agent: agent.as_deref(),
         });
     }
@@ -481,7 +483,7 @@ impl Observer for Report {
 
     fn hung_up(&mut self) {
         self.outcome = Outcome::Failed;
-        self.cause = Some("the caller hung up within the answer".into());
+        self.cause = Some(marked!("the caller closed the connection within the response").into());
     }
 }
 
@@ -502,6 +504,14 @@ impl Drop for Report {
         self.count(taken, waited, request_id, now);
         self.log(taken, request_id, now);
         self.end_trace();
+    }
+}
+
+/// A cause in the language of the log.
+fn shown<'c>(cause: &'c Cow<'static, str>) -> &'c str {
+    match cause {
+        Cow::Borrowed(marked) => translated(marked),
+        Cow::Owned(text) => text,
     }
 }
 

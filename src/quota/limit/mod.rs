@@ -26,6 +26,7 @@ use self::budget::{Lack, Office};
 use self::rate::Meter;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{Store, StoreError};
+use crate::texts::words;
 
 /// Budgets that one operation of the store has begin anew.
 const RESET_AT_ONCE: usize = 1_000;
@@ -90,11 +91,12 @@ impl Limit {
             Lack::Spent => {
                 let now = self.clock.now();
                 let retry_after = now.beijing_midnight().since(now);
-                Refusal { kind: Kind::Quota, text: format!("{text}, until midnight in Beijing"), retry_after }
+                let text = words!("{limit}; resets at 00:00 Beijing", limit = text);
+                Refusal { kind: Kind::Quota, text, retry_after }
             }
             Lack::Store => Refusal {
                 kind: Kind::Quota,
-                text: format!("{text}, and the store, which counts them, does not answer"),
+                text: words!("{limit}; the store that counts them does not respond", limit = text),
                 retry_after: budget::ASK_AGAIN,
             },
         }

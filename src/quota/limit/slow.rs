@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::{Kind, Refusal};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::hex::hex;
+use crate::texts::{text, words};
 
 /// Accounts times endpoints that are slowed at once; what comes beyond goes on at full pace.
 const MOST: usize = 10_000;
@@ -118,18 +119,29 @@ impl Slowed {
         is_first
     }
 
-    fn refusal(&self, path: &str, now: Timestamp) -> Refusal {
-        let (code, app, retry_after) = (self.code, &self.app, self.next().since(now));
-        let of = if self.robot { "a robot of " } else { "" };
-        let words = self.words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
-        Refusal {
-            kind: if code == 45009 { Kind::Quota } else { Kind::Rate },
-            text: format!(
-                "WeChat itself refused {path} for {of}app {app} with {code}{words}; until it takes a call, single \
-                 ones are sent on at growing intervals (app.slow_down)"
+    fn refusal(&self, now: Timestamp) -> Refusal {
+        let (code, retry_after) = (self.code, self.next().since(now));
+        let text = match (self.robot, self.words.as_deref()) {
+            (false, None) => {
+                words!("WeChat's own limit (errcode {code}): only single calls pass (app.slow_down)", code)
+            }
+            (false, Some(errmsg)) => words!(
+                "WeChat's own limit (errcode {code}, {errmsg}): only single calls pass (app.slow_down)",
+                code,
+                errmsg
             ),
-            retry_after,
-        }
+            (true, None) => words!(
+                "WeChat's own limit for this robot (errcode {code}): only single calls pass (app.slow_down)",
+                code
+            ),
+            (true, Some(errmsg)) => words!(
+                "WeChat's own limit for this robot (errcode {code}, {errmsg}): only single calls pass \
+                 (app.slow_down)",
+                code,
+                errmsg
+            ),
+        };
+        Refusal { kind: if code == 45009 { Kind::Quota } else { Kind::Rate }, text, retry_after }
     }
 }
 
@@ -154,7 +166,7 @@ impl Slow {
     pub fn check(&self, subject: &Subject<'_>) -> Result<(), Refusal> {
         let Some(slowed) = self.find(subject).filter(|slowed| slowed.is_active()) else { return Ok(()) };
         let now = self.clock.now();
-        if slowed.lets_through(now) { Ok(()) } else { Err(slowed.refusal(subject.path, now)) }
+        if slowed.lets_through(now) { Ok(()) } else { Err(slowed.refusal(now)) }
     }
 
     /// WeChat refused a request that was sent at this time, with this code and in these words.
@@ -174,7 +186,8 @@ impl Slow {
         };
         let (app, path) = (subject.app, subject.path);
         if there.is_none() {
-            tracing::warn!(%app, path, code, "WeChat refuses this endpoint for its limits: it is called at a slow pace");
+            let text = text!("WeChat's own limit is reached at this endpoint; slowing down calls to it");
+            tracing::warn!(%app, path, code, "{text}");
         }
         let slowed = Slowed {
             app: Arc::clone(app),

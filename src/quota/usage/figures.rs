@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::warning::Noted;
+use super::warning::{Noted, noted};
 use crate::observe::clock::Timestamp;
+use crate::texts::{Language, Words, words};
 
 /// Questions in any minute about one app, by all replicas together.
 const MOST_A_MINUTE: usize = 6;
@@ -70,6 +71,9 @@ pub(crate) struct Notes {
     pub(crate) not_before: Option<Timestamp>,
     /// Why the last question brought nothing.
     pub(crate) problem: Option<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub(crate) problem_chinese: Option<String>,
     pub(crate) endpoints: BTreeMap<String, Known>,
     pub(crate) warnings: Vec<Noted>,
 }
@@ -130,6 +134,17 @@ impl Notes {
         }
     }
 
+    /// Notes why the last question brought nothing.
+    pub(crate) fn fail(&mut self, problem: &Words) {
+        self.problem = Some(problem.to(Language::English).to_owned());
+        self.problem_chinese = Some(problem.to(Language::Chinese).to_owned());
+    }
+
+    /// Why the last question brought nothing.
+    pub(crate) fn problem(&self) -> Option<Words> {
+        Some(noted(self.problem.as_deref()?, self.problem_chinese.as_ref()))
+    }
+
     /// How many questions may be asked now.
     pub(crate) fn allowance(&self, now: Timestamp) -> usize {
         if self.not_before.is_some_and(|not_before| now < not_before) {
@@ -188,9 +203,9 @@ pub(crate) enum Answer {
     /// It has no figures of this path.
     Nothing,
     /// It says no more today.
-    Silent(String),
+    Silent(Words),
     /// Something went wrong.
-    Failed(String),
+    Failed(Words),
 }
 
 /// Judges the body of an answer to `openapi/quota/get`.
@@ -213,11 +228,11 @@ pub(crate) fn judge(body: &[u8]) -> Answer {
         refresh_second: i64,
     }
     let Ok(body) = serde_json::from_slice::<Body>(body) else {
-        return Answer::Failed("WeChat's answer is no JSON with a quota".into());
+        return Answer::Failed(words!("WeChat's response is not JSON with a quota"));
     };
     let told = || {
         let code = body.errcode.unwrap_or_default();
-        format!("WeChat answered {code}: {}", body.errmsg.as_deref().unwrap_or_default())
+        words!("WeChat returned {code}: {errmsg}", code, errmsg = body.errmsg.as_deref().unwrap_or_default())
     };
     match (body.errcode.unwrap_or(0), &body.quota) {
         (0, Some(quota)) => {
@@ -325,7 +340,7 @@ mod tests {
         assert_eq!(judge(br#"{"errcode":76021,"errmsg":"cgi_path not found"}"#), Answer::Nothing);
         assert_eq!(
             judge(br#"{"errcode":45009,"errmsg":"reach max"}"#),
-            Answer::Silent("WeChat answered 45009: reach max".into())
+            Answer::Silent(words!("WeChat returned {code}: {errmsg}", code = 45009, errmsg = "reach max"))
         );
         assert!(matches!(judge(b"<html>"), Answer::Failed(_)));
         assert!(matches!(judge(br#"{"errcode":40001}"#), Answer::Failed(_)));

@@ -17,6 +17,7 @@ use super::patience::Patience;
 use super::pool::{Pool, Ready};
 use super::upload::{Payload, Upload};
 use crate::observe::deadline::poll_limit;
+use crate::texts::Words;
 use crate::upstream::health::Evidence;
 use crate::upstream::http1::{BadTarget, Fault, Head, HeadReader, RequestHead};
 
@@ -80,7 +81,7 @@ impl Waiting<'_> {
             // The request's own body broke off.
             Err(SendError::Broken { source, .. }) if source.is_of_request() => return,
             Err(SendError::Broken { stale: true, .. }) => Evidence::Stale,
-            Err(SendError::Broken { source, .. }) => Evidence::Broken(source.to_string()),
+            Err(SendError::Broken { source, .. }) => Evidence::Broken(Words::of(|| source.to_string())),
             // A stalled upload may be the caller's doing, and a fresh connection has been judged
             // already.
             Err(SendError::Stalled(_) | SendError::Switched | SendError::Connect(_)) => return,

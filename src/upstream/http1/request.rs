@@ -2,9 +2,11 @@
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::texts::text;
+
 /// A target with a byte that no URL may have, and that could end the request's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the path or query has bytes that no URL may have")]
+#[error("{}", text!("the path or query has bytes that are not allowed in a URL"))]
 pub struct BadTarget;
 
 /// Writes the head of a request behind what is in a buffer.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{LATE, Store};
+use crate::texts::text;
 
 /// How long the store isn't asked again after it had nothing to give, so that refusals cost it
 /// nothing.
@@ -358,7 +359,9 @@ impl Budget {
             let given = self.office.store.give_back(day, &self.name, left, turn.resets).await;
             if let Err(error) = given {
                 let (name, why) = (&self.name, error.chain());
-                tracing::warn!("{left} requests of the budget {name:?} are lost for today: {why}");
+                let text =
+                    text!("could not return {left} unused requests of budget {name}: {why}", left, name, why);
+                tracing::warn!("{text}");
             }
         }
     }

@@ -451,14 +451,15 @@ mod tests {
 
     use http::Method;
 
-    use super::{Error, ErrorStatus, Unavailable, quoted, statuses};
+    use super::{Error, ErrorStatus, Full, Unavailable, quoted, statuses};
     use crate::quota::limit::{self, Kind};
     use crate::server::Refusal;
+    use crate::texts::Words;
     use crate::upstream::SendError;
 
     #[test]
     fn every_error_has_the_status_and_code_of_the_contract() {
-        let text = || "why".into();
+        let text = || Words::untranslated("why");
         let unavailable = Unavailable { cause: "why".into(), errcode: Some(40164) };
         let rows = [
             (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
@@ -500,12 +501,55 @@ mod tests {
     }
 
     #[test]
+    fn an_errmsg_is_in_both_languages_where_both_are_short() {
+        let errmsg = |error: &Error| {
+            let body: serde_json::Value =
+                serde_json::from_slice(error.response(ErrorStatus::HTTP, " [about]").body()).expect("JSON");
+            body["errmsg"].as_str().expect("text").to_owned()
+        };
+        assert_eq!(
+            errmsg(&Error::Draining),
+            "wxgate: draining: wxgate is shutting down: send the request again on a new connection / wxgate 正在退出：\
+             请在新的连接上重新发送请求 [about]"
+        );
+        assert_eq!(
+            errmsg(&Error::PlaceholderExpired("it has expired")),
+            "invalid credential, access_token is invalid or not latest, wxgate: the placeholder token is not valid: it \
+             has expired / 占位 token 无效：已过期 [about]"
+        );
+        let same = Error::BadRequest(Words::untranslated("no translation"));
+        assert_eq!(errmsg(&same), "wxgate: bad_request: no translation [about]");
+        let [short, long] = [80, 81].map(|length| {
+            let words = Words::new("a".repeat(length), "中".repeat(80));
+            errmsg(&Error::BadRequest(words))
+        });
+        assert!(short.contains(" / 中") && !long.contains(" / "), "{short} {long}");
+        let long = Error::BadRequest(Words::new("short", "中".repeat(81)));
+        assert_eq!(errmsg(&long), "wxgate: bad_request: short [about]");
+        for error in [
+            Error::from(Full::Process),
+            Error::from(Full::App),
+            Error::from(Full::Share),
+            Error::from(Refusal::Overloaded),
+            Error::from(Refusal::BodyTooLarge { limit: 1 << 30 }),
+            Error::from(Refusal::HeadTooLarge { limit: 1 << 20 }),
+            Error::from(Refusal::AmbiguousFraming),
+            Error::from(SendError::Timeout(Duration::ZERO)),
+            Error::from(SendError::Switched),
+            Error::WrongSecret,
+        ] {
+            assert!(errmsg(&error).contains(" / "), "{}", errmsg(&error));
+        }
+    }
+
+    #[test]
     fn a_limit_has_wechats_own_code_and_a_status_of_its_own() {
         let retry_after = Duration::from_millis(1001);
         for (kind, code, errcode) in
             [(Kind::Rate, "rate_limited", 45011), (Kind::Quota, "quota_exhausted", 45009)]
         {
-            let error = Error::Limited(limit::Refusal { kind, text: "why".into(), retry_after });
+            let error =
+                Error::Limited(limit::Refusal { kind, text: Words::untranslated("why"), retry_after });
             for (status, limits) in [(200, false), (429, true)] {
                 let answer = error.response(ErrorStatus { limits, others: !limits }, "");
                 assert_eq!(answer.status().as_u16(), status);

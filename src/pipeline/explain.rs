@@ -15,8 +15,8 @@ use super::error::{self, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
-    Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan, Target,
-    Then, TicketUse, is_appid, split_prefix,
+    Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan,
+    RequestTarget, Then, TicketUse, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::credential::ends_a_name;
@@ -259,7 +259,7 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
 /// needs none.
 fn visitors<'d>(
     facts: &Facts<'d>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
     if let Ok(Placeholder::Holds { caller, .. }) = Placeholder::read(facts, target, Some(headers)) {
@@ -314,7 +314,7 @@ fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
     })
 }
 
-fn sent(whole: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
+fn sent(whole: &RequestTarget<'_>, credential: &CredentialPlan<'_>) -> Sent {
     let signed = matches!(credential, CredentialPlan::Token(token) if token.signing.is_some());
     let target = if signed { &whole.without_query() } else { whole };
     let (injected, issuer, request) = match credential {

@@ -45,7 +45,7 @@ pub(super) struct Hatch {
 }
 
 /// A request in its lane, until it is answered. Dropped before, it takes the lane with it.
-pub(super) struct Turn<'l> {
+pub(super) struct LaneFuture<'l> {
     lanes: &'l Lanes,
     lane: Option<Lane>,
 }
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Lanes {
 
 impl Lanes {
     /// Answers `job` in a lane: one that is idle, or what `open` makes.
-    pub(super) fn answer<F>(&self, job: Job, open: impl FnOnce(Rc<Hatch>) -> F) -> Turn<'_>
+    pub(super) fn answer<F>(&self, job: Job, open: impl FnOnce(Rc<Hatch>) -> F) -> LaneFuture<'_>
     where
         F: Future<Output = Infallible> + 'static,
     {
@@ -68,7 +68,7 @@ impl Lanes {
             Lane { work: Box::pin(open(Rc::clone(&hatch))), hatch }
         });
         lane.hatch.job.set(Some(job));
-        Turn { lanes: self, lane: Some(lane) }
+        LaneFuture { lanes: self, lane: Some(lane) }
     }
 
     fn give_back(&self, lane: Lane) {
@@ -92,7 +92,7 @@ impl Hatch {
     }
 }
 
-impl Future for Turn<'_> {
+impl Future for LaneFuture<'_> {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {

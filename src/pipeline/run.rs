@@ -19,9 +19,9 @@ use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
-use super::lanes::{Hatch, Job, Lanes, Turn};
+use super::lanes::{Hatch, Job, LaneFuture, Lanes};
 use super::permit;
-use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
+use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, RequestTarget, Then};
 use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::{Body, ObservedBody};
@@ -81,7 +81,7 @@ impl Pipeline {
         Self { worker: Rc::new(worker), lanes: Lanes::default() }
     }
 
-    fn answer(&self, request: Request, peer: Peer, late: bool) -> Turn<'_> {
+    fn answer(&self, request: Request, peer: Peer, late: bool) -> LaneFuture<'_> {
         let job = Job { request, peer, late };
         self.lanes.answer(job, |hatch| Rc::clone(&self.worker).serve(hatch))
     }
@@ -312,7 +312,7 @@ fn place(places: Option<&ExactPlaces>, full: &'static str) -> Result<Option<Plac
 /// The path and query for WeChat, with the credential that the plan says.
 async fn inject(
     credential: &CredentialPlan<'_>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     sending: &Sending<'_>,
 ) -> Result<Injected, Error> {
     let CredentialPlan::Token(token) = credential else { return Ok(act::without(target, credential)) };

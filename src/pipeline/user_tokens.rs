@@ -28,7 +28,7 @@ impl Default for UserTokens {
 }
 
 #[derive(Deserialize)]
-struct Login<'a> {
+struct LoginResponse<'a> {
     access_token: &'a str,
 }
 
@@ -41,7 +41,7 @@ impl UserTokens {
             | "/sns/oauth2/refresh_token"
             | "/sns/oauth2/component/access_token"
             | "/sns/oauth2/component/refresh_token" => {
-                if let Ok(login) = serde_json::from_slice::<Login<'_>>(answer) {
+                if let Ok(login) = serde_json::from_slice::<LoginResponse<'_>>(answer) {
                     self.remember(login.access_token);
                 }
             }

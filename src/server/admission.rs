@@ -52,14 +52,14 @@ pub(super) struct Admission {
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum LimitReached {
     All,
     OfAddress,
 }
 
-const REASONS: [Reason; 2] = [Reason::All, Reason::OfAddress];
+const REASONS: [LimitReached; 2] = [LimitReached::All, LimitReached::OfAddress];
 
-impl Reason {
+impl LimitReached {
     /// As in the metrics: the key of the configuration.
     fn as_str(self) -> &'static str {
         match self {
@@ -129,15 +129,15 @@ impl Admission {
     }
 
     /// A place at `worker` for a connection of `peer`, unless there is none.
-    pub(super) fn admit(self: &Arc<Self>, worker: usize, peer: Peer) -> Result<Place, Reason> {
+    pub(super) fn admit(self: &Arc<Self>, worker: usize, peer: Peer) -> Result<Place, LimitReached> {
         let of_address = match self.counted(peer) {
-            Some(address) => Some(self.take(address).ok_or(Reason::OfAddress)?),
+            Some(address) => Some(self.take(address).ok_or(LimitReached::OfAddress)?),
             None => None,
         };
         if self.open() >= self.most {
-            return Err(Reason::All);
+            return Err(LimitReached::All);
         }
-        let worker = self.workers.get(worker).ok_or(Reason::All)?;
+        let worker = self.workers.get(worker).ok_or(LimitReached::All)?;
         worker.add();
         Ok(Place { worker: Arc::clone(worker), _of_address: of_address })
     }
@@ -163,7 +163,7 @@ impl Admission {
     }
 
     /// Counts one that is refused, and tells it if that was not done just now.
-    pub(super) fn refused(&self, reason: Reason, peer: Peer) {
+    pub(super) fn refused(&self, reason: LimitReached, peer: Peer) {
         let told = self.refused.lock()[reason as usize].add(Instant::now());
         if let Some(connections) = told {
             tracing::warn!(
@@ -199,7 +199,7 @@ impl Admission {
 mod tests {
     use std::sync::Arc;
 
-    use super::{ANSWERED_AT_ONCE, Admission, Connections, Reason};
+    use super::{ANSWERED_AT_ONCE, Admission, Connections, LimitReached};
     use crate::server::count::Count;
     use crate::server::{Options, Peer};
 
@@ -231,7 +231,7 @@ mod tests {
             let first = admission.admit(0, one).expect("a place");
             let _second = admission.admit(1, same).expect("a place");
             for _ in 0..3 {
-                assert_eq!(admission.admit(0, beyond).err(), Some(Reason::OfAddress));
+                assert_eq!(admission.admit(0, beyond).err(), Some(LimitReached::OfAddress));
             }
             let _other = admission.admit(0, other).expect("of another address");
             drop(first);
@@ -255,7 +255,7 @@ mod tests {
         let admission = admission(2, 10);
         let places = ["198.51.100.1", "127.0.0.1"].map(|address| admission.admit(0, peer(address)));
         for address in ["198.51.100.1", "198.51.100.3", "127.0.0.1"] {
-            assert_eq!(admission.admit(0, peer(address)).err(), Some(Reason::All), "{address}");
+            assert_eq!(admission.admit(0, peer(address)).err(), Some(LimitReached::All), "{address}");
         }
         assert_eq!(admission.held.lock().len(), 1, "who was refused holds nothing");
         drop(places);

@@ -14,7 +14,7 @@ use crate::texts::{Text, text};
 
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum HandshakeFailure {
     Untrusted,
     ClientCertificate,
     Incompatible,
@@ -24,17 +24,17 @@ pub(super) enum Reason {
     Other,
 }
 
-const REASONS: [Reason; 7] = [
-    Reason::Untrusted,
-    Reason::ClientCertificate,
-    Reason::Incompatible,
-    Reason::Malformed,
-    Reason::Closed,
-    Reason::Timeout,
-    Reason::Other,
+const REASONS: [HandshakeFailure; 7] = [
+    HandshakeFailure::Untrusted,
+    HandshakeFailure::ClientCertificate,
+    HandshakeFailure::Incompatible,
+    HandshakeFailure::Malformed,
+    HandshakeFailure::Closed,
+    HandshakeFailure::Timeout,
+    HandshakeFailure::Other,
 ];
 
-impl Reason {
+impl HandshakeFailure {
     /// As in the metrics.
     fn as_str(self) -> &'static str {
         match self {
@@ -117,7 +117,7 @@ pub(super) struct Failures(Mutex<[Repeated; REASONS.len()]>);
 impl Failures {
     /// Counts one, and tells it if the same was not told just now.
     pub(super) fn add(&self, peer: SocketAddr, error: &io::Error) {
-        let reason = Reason::of(error);
+        let reason = HandshakeFailure::of(error);
         if let Some(failures) = self.count(reason, Instant::now()) {
             tracing::warn!(
                 remote = %Peer::Tcp(peer).remote(),
@@ -130,7 +130,7 @@ impl Failures {
         }
     }
 
-    fn count(&self, reason: Reason, now: Instant) -> Option<u64> {
+    fn count(&self, reason: HandshakeFailure, now: Instant) -> Option<u64> {
         self.0.lock()[reason as usize].add(now)
     }
 
@@ -147,14 +147,14 @@ impl Failures {
 mod tests {
     use tokio::time::Instant;
 
-    use super::{Failures, REASONS, Reason};
+    use super::{Failures, HandshakeFailure, REASONS};
 
     #[test]
     fn each_reason_is_told_by_itself() {
         let (failures, now) = (Failures::default(), Instant::now());
-        assert_eq!(failures.count(Reason::Untrusted, now), Some(1));
-        assert_eq!(failures.count(Reason::Untrusted, now), None);
-        assert_eq!(failures.count(Reason::Closed, now), Some(1), "another reason");
+        assert_eq!(failures.count(HandshakeFailure::Untrusted, now), Some(1));
+        assert_eq!(failures.count(HandshakeFailure::Untrusted, now), None);
+        assert_eq!(failures.count(HandshakeFailure::Closed, now), Some(1), "another reason");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) struct Idleness {
     options: Rc<Options>,
     /// It came when nobody was too late yet.
     in_time: bool,
-    silence: Option<(Silence, Instant)>,
+    silence: Option<(IdlePeriod, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer wakes the task when it goes off: it was polled by one that had a turn left.
     armed: bool,
@@ -35,7 +35,7 @@ pub(super) struct Idleness {
 
 /// What comes between two others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Silence {
+struct IdlePeriod {
     /// Requests before it.
     after: u64,
     /// Nobody new is let in.
@@ -97,7 +97,7 @@ impl Idleness {
     fn poll_over(&mut self, context: &mut Context<'_>, limit: Duration) -> Poll<()> {
         let now = Instant::now();
         let after = self.progress.dispatched.get();
-        let silence = Silence { after, last: self.progress.drain.is_closing() };
+        let silence = IdlePeriod { after, last: self.progress.drain.is_closing() };
         let since = match self.silence {
             Some((same, since)) if same == silence => since,
             _ => {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::answer::on_the_wire;
 use super::fault::BodyFault;
-use super::framing::Place;
+use super::framing::Position;
 use super::pace::Arrival;
 use super::patience::Patience;
 use super::progress::{Look, Progress};
@@ -27,7 +27,7 @@ const TLS_HANDSHAKE: u8 = 22;
 
 /// What a silence means. Whoever drives the connection looks after idle ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
+enum ReadTimeout {
     /// Where the next request begins can't be told.
     Lost,
     Head,
@@ -41,7 +41,7 @@ pub(super) struct Guarded<H> {
     pub(super) progress: Rc<Progress>,
     options: Rc<Options>,
     pub(super) handler: Rc<H>,
-    reading: Patience<Silence>,
+    reading: Patience<ReadTimeout>,
     writing: Patience<()>,
     /// The body that is waited for, if one is.
     arrival: Option<Box<Arrival>>,
@@ -123,24 +123,24 @@ impl<H: Handler> Guarded<H> {
 
     /// Takes what the caller still sends of a request that was answered already.
     pub(super) async fn linger(mut self) {
-        if !self.ended && self.progress.framing.borrow().place() != Place::Between {
+        if !self.ended && self.progress.framing.borrow().place() != Position::Between {
             socket::discard(&mut self.socket, Linger::LONG).await;
         }
     }
 
     /// What is awaited from the caller, if anything, and for how long.
-    fn awaited(&mut self) -> Option<(Silence, Duration)> {
+    fn awaited(&mut self) -> Option<(ReadTimeout, Duration)> {
         let place = self.progress.framing.borrow().place();
         match place {
-            Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
-                Some((Silence::Body, self.body_awaited()))
+            Position::Length(_) | Position::ChunkSize | Position::Chunk(_) | Position::Trailers => {
+                Some((ReadTimeout::Body, self.body_awaited()))
             }
             // hyper may read on where this can't follow.
-            Place::Lost if self.is_body_at_work() => Some((Silence::Body, self.body_awaited())),
+            Position::Lost if self.is_body_at_work() => Some((ReadTimeout::Body, self.body_awaited())),
             _ if self.progress.writing.get() => None,
-            Place::Head => Some((Silence::Head, self.options.head_timeout)),
-            Place::Between if self.progress.is_idle() => None,
-            Place::Between | Place::Lost => Some((Silence::Lost, self.options.idle_timeout)),
+            Position::Head => Some((ReadTimeout::Head, self.options.head_timeout)),
+            Position::Between if self.progress.is_idle() => None,
+            Position::Between | Position::Lost => Some((ReadTimeout::Lost, self.options.idle_timeout)),
         }
     }
 
@@ -174,7 +174,7 @@ impl<H: Handler> Guarded<H> {
 
     /// Why the body of the request at work is given up, if what came of it last is a reason.
     fn body_fault(&self) -> Option<BodyFault> {
-        if !matches!(self.progress.framing.borrow().place(), Place::Chunk(_) | Place::Lost) {
+        if !matches!(self.progress.framing.borrow().place(), Position::Chunk(_) | Position::Lost) {
             return None;
         }
         let index = self.progress.dispatched.get().checked_sub(1)?;
@@ -185,8 +185,8 @@ impl<H: Handler> Guarded<H> {
     }
 
     /// Gives up a caller that is too slow.
-    fn lost(&mut self, silence: Silence) -> io::Error {
-        let slow = silence == Silence::Body
+    fn lost(&mut self, silence: ReadTimeout) -> io::Error {
+        let slow = silence == ReadTimeout::Body
             && self.arrival.as_ref().is_some_and(|arrival| arrival.is_late(Instant::now()));
         if slow {
             // Who still sends is lingered for, or the answer would be lost to a reset.
@@ -194,8 +194,8 @@ impl<H: Handler> Guarded<H> {
         }
         self.ended = true;
         match silence {
-            Silence::Body => BodyFault::Silent.into(),
-            Silence::Lost | Silence::Head => {
+            ReadTimeout::Body => BodyFault::Silent.into(),
+            ReadTimeout::Lost | ReadTimeout::Head => {
                 io::Error::new(io::ErrorKind::TimedOut, text!("the caller stopped sending").to_string())
             }
         }
@@ -257,8 +257,8 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             let is_more = self.progress.framing.borrow_mut().observe(fresh);
             // A head has one deadline from its first byte, however its bytes trickle in. Empty lines
             // before it are no sign of one.
-            let is_same_head =
-                self.reading.is_for(&Silence::Head) && self.progress.framing.borrow().place() == Place::Head;
+            let is_same_head = self.reading.is_for(&ReadTimeout::Head)
+                && self.progress.framing.borrow().place() == Position::Head;
             if is_more && !is_same_head {
                 self.reading.progress();
             }

@@ -11,11 +11,11 @@ const BEFORE_STATUS: u8 = 9;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Interim {
     seen: u8,
-    place: Place,
+    place: InterimState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum InterimState {
     /// Within a status line, before its status: so many bytes of it.
     Before(u8),
     /// Within the head of one, behind its status.
@@ -27,7 +27,7 @@ enum Place {
     Over,
 }
 
-impl Default for Place {
+impl Default for InterimState {
     fn default() -> Self {
         Self::Before(0)
     }
@@ -37,26 +37,28 @@ impl Interim {
     /// Takes the next bytes; fails at the first one too many.
     pub(super) fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
         // As nearly every response comes.
-        if let (Place::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) = (self.place, bytes) {
-            self.place = Place::Over;
+        if let (InterimState::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) =
+            (self.place, bytes)
+        {
+            self.place = InterimState::Over;
         }
         for byte in bytes {
             self.place = match (self.place, byte) {
-                (Place::Over, _) => break,
-                (Place::Before(0), b'\r' | b'\n') => Place::Before(0),
-                (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
+                (InterimState::Over, _) => break,
+                (InterimState::Before(0), b'\r' | b'\n') => InterimState::Before(0),
+                (InterimState::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
                     return Err(io::Error::other(Fault::TooManyInterim(MOST_INTERIM)));
                 }
-                (Place::Before(BEFORE_STATUS), b'1') => {
+                (InterimState::Before(BEFORE_STATUS), b'1') => {
                     self.seen += 1;
-                    Place::Head { blank: false }
+                    InterimState::Head { blank: false }
                 }
-                (Place::Before(BEFORE_STATUS), _) => Place::Over,
-                (Place::Before(so_far), _) => Place::Before(so_far + 1),
-                (Place::Head { blank: true }, b'\n') => Place::default(),
-                (Place::Head { .. }, b'\n') => Place::Head { blank: true },
-                (Place::Head { blank }, b'\r') => Place::Head { blank },
-                (Place::Head { .. }, _) => Place::Head { blank: false },
+                (InterimState::Before(BEFORE_STATUS), _) => InterimState::Over,
+                (InterimState::Before(so_far), _) => InterimState::Before(so_far + 1),
+                (InterimState::Head { blank: true }, b'\n') => InterimState::default(),
+                (InterimState::Head { .. }, b'\n') => InterimState::Head { blank: true },
+                (InterimState::Head { blank }, b'\r') => InterimState::Head { blank },
+                (InterimState::Head { .. }, _) => InterimState::Head { blank: false },
             };
         }
         Ok(())

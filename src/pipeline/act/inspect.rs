@@ -9,11 +9,11 @@ use flate2::read::GzDecoder;
 use http::StatusCode;
 use http::header::CONTENT_DISPOSITION;
 
-use super::conceal::{Coding, Manner, Sent};
+use super::conceal::{ContentCoding, Manner, SentCredentials};
 use super::grants;
 use super::outgoing::Outgoing;
 use crate::pipeline::error::Error;
-use crate::upstream::{Answer, BodyError, Start};
+use crate::upstream::{BodyError, Start, UpstreamResponse};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode::{self, Proof, scan};
@@ -61,9 +61,9 @@ pub(super) struct Inspected {
 /// Reads as much of the answer as it takes to know whether it is an error, and no longer than a
 /// second; one that holds refresh tokens whole, within `whole_within`.
 pub(super) async fn inspect(
-    answer: &mut Answer<Outgoing>,
+    answer: &mut UpstreamResponse<Outgoing>,
     endpoint: &Endpoint,
-    sent: &Sent,
+    sent: &SentCredentials,
     whole_within: Duration,
 ) -> Result<Inspected, Error> {
     let length = answer.length();
@@ -78,12 +78,12 @@ pub(super) async fn inspect(
     if !looked_at && matches!(answer.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return passes(Manner::AsItIs);
     }
-    let coding = Coding::of(answer);
+    let coding = ContentCoding::of(answer);
     let mut manner = sent.manner(answer, coding);
     if !looked_at {
         return passes(manner);
     }
-    let gzip = coding == Coding::Gzip;
+    let gzip = coding == ContentCoding::Gzip;
     let mut start = match endpoint.grants {
         false => answer.read(LONGEST_ERROR, LONGEST_PEEK, |bytes| !may_be_error(bytes, gzip)).await?,
         true => answer.read(grants::LONGEST + 1, whole_within, |_| false).await?,

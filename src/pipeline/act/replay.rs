@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::inspect::Finding;
 use crate::pipeline::error::Error;
-use crate::pipeline::plan::Target;
+use crate::pipeline::plan::RequestTarget;
 use crate::token::{Rejection, Token, Verdict};
 use crate::upstream::Patience;
 use crate::wechat::catalogue;
@@ -30,7 +30,7 @@ pub(crate) enum Decision {
 /// What the token manager is told.
 pub(crate) fn rejection(
     generation: u64,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     finding: &Finding,
     sent_at: Instant,
     replayed_alive: bool,
@@ -47,7 +47,7 @@ pub(crate) fn rejection(
 }
 
 /// What holds tell endpoints by. Paths that the catalogue doesn't list share an id, but not a fate.
-fn key(target: &Target<'_>) -> u64 {
+fn key(target: &RequestTarget<'_>) -> u64 {
     if target.endpoint.id != 0 {
         return u64::from(target.endpoint.id);
     }

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::ahead::{BodyStart, broke_off};
-use super::body::Source;
+use super::body::BodySource;
 use super::memory::Memory;
 use super::outgoing::{CallerBroke, Outgoing};
 use super::signing::{self, Signing};
@@ -22,7 +22,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::pipeline::plan::Head;
 use crate::texts::{Words, words};
-use crate::upstream::{Answer, Need, Patience, Pool, Progress, Ready, SendError};
+use crate::upstream::{Need, Patience, Pool, Progress, Ready, SendError, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
@@ -39,7 +39,7 @@ pub(crate) struct Sending<'r> {
     /// all need just one.
     head: &'r Head<'r>,
     has_length: bool,
-    body: Source,
+    body: BodySource,
     progress: Rc<Progress>,
     request_timeout: Duration,
     /// It went out before.
@@ -58,7 +58,7 @@ impl<'r> Sending<'r> {
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
         let declared = declared_length(&head.noted, &body);
-        let body = Source::of(start, body, declared, options, memory).await?;
+        let body = BodySource::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(head.parts.method, Method::POST | Method::PUT);
         let progress = Progress::new();
@@ -71,7 +71,7 @@ impl<'r> Sending<'r> {
         Self {
             head,
             has_length: true,
-            body: Source::Full { bytes: body, _memory: None },
+            body: BodySource::Full { bytes: body, _memory: None },
             progress: Progress::new(),
             request_timeout: options.request_timeout,
             again: false,
@@ -88,7 +88,7 @@ impl<'r> Sending<'r> {
     pub(super) async fn seal(&mut self) -> Result<(), Error> {
         if let Some(signing) = &mut self.signing {
             let bytes = Box::pin(signing.seal()).await?;
-            self.body = Source::Full { bytes, _memory: None };
+            self.body = BodySource::Full { bytes, _memory: None };
         }
         Ok(())
     }
@@ -124,7 +124,7 @@ impl<'r> Sending<'r> {
         mut ready: Ready,
         target: &[u8],
         patience: &Patience,
-    ) -> Result<Answer<Outgoing>, Attempted> {
+    ) -> Result<UpstreamResponse<Outgoing>, Attempted> {
         let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
         let body = self.body.outgoing(&self.progress);
         let body = body.ok_or_else(|| unsendable(words!("the request body is gone")))?;
@@ -175,7 +175,7 @@ pub(crate) async fn send(
     patience: &Patience,
     endpoint: &Endpoint,
     now: Instant,
-) -> Result<Answer<Outgoing>, Error> {
+) -> Result<UpstreamResponse<Outgoing>, Error> {
     if target.len() > LONGEST_TARGET {
         return Err(Error::BadRequest(words!("path and query with the token are longer than 65,534 bytes")));
     }

@@ -11,16 +11,16 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 
 use super::ahead::{BodyStart, read_on};
-use super::conceal::{Manner, Sent};
+use super::conceal::{Manner, SentCredentials};
 use super::inspect::{self, Finding, Inspected, LONGEST_ERROR};
 use super::memory::Reservation;
 use super::outgoing::Outgoing;
 use super::signers::{SignedOutcome, Signers};
 use crate::message::{headers, query};
 use crate::pipeline::error::{Error, quoted};
-use crate::pipeline::plan::{Head, Target};
+use crate::pipeline::plan::{Head, RequestTarget};
 use crate::texts::{marked, words};
-use crate::upstream::{Answer, BodyError, Start};
+use crate::upstream::{BodyError, Start, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::signing::{self, Keys, Merged, Sealed, Signed, Unverified, merge};
 
@@ -55,7 +55,7 @@ impl Signing {
     pub(crate) async fn read(
         keys: &Arc<Keys>,
         signers: &Arc<Signers>,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         start: Option<BodyStart>,
         mut body: Incoming,
         limit: u64,
@@ -131,9 +131,9 @@ impl Signing {
     /// may come in clear.
     pub(super) async fn inspect(
         &self,
-        answer: &mut Answer<Outgoing>,
+        answer: &mut UpstreamResponse<Outgoing>,
         endpoint: &Endpoint,
-        sent: &Sent,
+        sent: &SentCredentials,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let signed = Signed::of(&answer.headers).is_some();
@@ -155,9 +155,9 @@ impl Signing {
 
     async fn open(
         &self,
-        answer: &mut Answer<Outgoing>,
+        answer: &mut UpstreamResponse<Outgoing>,
         endpoint: &Endpoint,
-        sent: &Sent,
+        sent: &SentCredentials,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let unverified = |why| Err(Error::AnswerUnverified(why));
@@ -214,9 +214,9 @@ fn is_of_body(name: &HeaderName) -> bool {
 
 /// An unsigned response with status 200: good for an error, and for what isn't JSON.
 async fn clear(
-    answer: &mut Answer<Outgoing>,
+    answer: &mut UpstreamResponse<Outgoing>,
     endpoint: &Endpoint,
-    sent: &Sent,
+    sent: &SentCredentials,
     whole_within: Duration,
 ) -> Result<Inspected, Error> {
     // Nobody asked for a coding, in which anything could be.
@@ -241,7 +241,7 @@ async fn clear(
     Ok(Inspected { start, finding, manner: Manner::AsItIs })
 }
 
-fn says_json(answer: &Answer<Outgoing>) -> bool {
+fn says_json(answer: &UpstreamResponse<Outgoing>) -> bool {
     let kind = answer.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     kind.windows(4).any(|word| word.eq_ignore_ascii_case(b"json"))
 }

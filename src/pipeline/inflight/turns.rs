@@ -265,12 +265,12 @@ mod tests {
     const GAME: Party = Party { app: 3, caller: 1 };
 
     /// A worker of its own process.
-    struct Worker {
+    struct OneWorker {
         turns: Arc<Turns>,
         places: WorkersPlaces,
     }
 
-    impl Worker {
+    impl OneWorker {
         fn of(most: u64, apps: usize) -> Rc<Self> {
             let turns = Turns::new(most, 1);
             turns.share_among(apps);
@@ -314,7 +314,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_place_waits_for_one_and_not_for_long() {
-        let worker = Worker::of(1, 1);
+        let worker = OneWorker::of(1, 1);
         let began = Instant::now();
         let (first, second) =
             tokio::join!(worker.request(SHOP, None, PATIENCE - SHORT), worker.request(SHOP, None, LONG),);
@@ -330,7 +330,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_app_whose_requests_hang_leaves_places_to_the_others() {
-        let worker = Worker::of(64, 2);
+        let worker = OneWorker::of(64, 2);
         LocalSet::new()
             .run_until(async {
                 let hanging = (0..100).map(|_| {
@@ -361,7 +361,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_there_is_one_app_it_has_all_places() {
-        let worker = Worker::of(64, 1);
+        let worker = OneWorker::of(64, 1);
         let asked = Instant::now();
         LocalSet::new()
             .run_until(async {
@@ -378,7 +378,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_a_place_of_its_apps_has_none_of_the_process() {
-        let worker = Worker::of(2, 2);
+        let worker = OneWorker::of(2, 2);
         let app = ExactPlaces::new(1, None).expect("a limit");
         let asked = Instant::now();
         let (first, second, other) = tokio::join!(
@@ -392,7 +392,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_that_hangs_up_in_line_leaves_it_and_one_that_was_called_wastes_no_turn() {
-        let worker = Worker::of(4, 1);
+        let worker = OneWorker::of(4, 1);
         let app = ExactPlaces::new(1, None).expect("a limit");
         let hung_up = async {
             let gone = worker.request(SHOP, Some(&app), LONG);

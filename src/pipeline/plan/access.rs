@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::pipeline::directory::{App, Caller};
 use crate::pipeline::error::Error;
 use crate::texts::words;
@@ -44,7 +44,11 @@ pub(crate) fn check_login(app: &App, official: &Endpoint, own: &Endpoint) -> Res
 }
 
 /// Refuses what the caller may not call.
-pub(crate) fn permit(caller: Option<&Caller>, method: &Method, target: &Target<'_>) -> Result<(), Error> {
+pub(crate) fn permit(
+    caller: Option<&Caller>,
+    method: &Method,
+    target: &RequestTarget<'_>,
+) -> Result<(), Error> {
     if target.endpoint.class == CredentialClass::IssuesCredential {
         return Err(Error::EndpointForbidden(words!(
             "only wxgate fetches credentials from this endpoint; callers use /cgi-bin/token"
@@ -75,7 +79,7 @@ fn names_exactly(allow: &[Pattern], method: &Method, path: &str) -> bool {
 }
 
 /// The confusion of two kinds of access_token that brings most newcomers an `invalid access_token`.
-pub(crate) fn check_confusion(target: &Target<'_>) -> Result<(), Error> {
+pub(crate) fn check_confusion(target: &RequestTarget<'_>) -> Result<(), Error> {
     if target.endpoint.class == CredentialClass::UserOauth
         && target.credentials().any(|value| placeholder::looks_like(&value))
     {

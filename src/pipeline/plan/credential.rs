@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::credential::{CredentialParam, SECRETS};
 use crate::message::query;
 use crate::pipeline::directory::{App, Directory};
@@ -44,7 +44,7 @@ pub(crate) struct KeptToken<'a> {
 pub(crate) fn check_form(
     directory: &Directory,
     credential: &CredentialPlan<'_>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Result<(), Error> {
     let Some(form) = target.form.filter(|_| matches!(credential, CredentialPlan::Nothing)) else {
         return Ok(());
@@ -121,7 +121,7 @@ impl<'a> CredentialPlan<'a> {
     pub(crate) fn check_own(
         &self,
         app: &App,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         user_tokens: &UserTokens,
     ) -> Result<(), Error> {
         if !matches!(self, Self::Token(_)) {
@@ -187,7 +187,7 @@ impl<'r> Login<'r> {
         }
     }
 
-    pub(crate) fn read(target: &Target<'r>) -> Self {
+    pub(crate) fn read(target: &RequestTarget<'r>) -> Self {
         if target.endpoint.secret_parameter().is_none() {
             return Self::default();
         }

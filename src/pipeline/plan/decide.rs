@@ -19,7 +19,7 @@ use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
 use super::signing;
 use super::stray;
-use super::target::{Head, Target};
+use super::target::{Head, RequestTarget};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
 use super::unlisted;
@@ -35,7 +35,7 @@ use crate::texts::words;
 /// What is to be done with a request.
 pub(crate) struct Plan<'p> {
     pub(crate) head: &'p Head<'p>,
-    pub(crate) target: Target<'p>,
+    pub(crate) target: RequestTarget<'p>,
     /// None is anonymous.
     pub(crate) caller: Option<Authenticated<'p>>,
     pub(crate) account: &'p Account<'p>,
@@ -64,7 +64,7 @@ pub(crate) struct Opening<'d, 'r> {
     facts: Facts<'d>,
     head: &'r Head<'r>,
     peer: Peer,
-    pub(crate) target: Target<'r>,
+    pub(crate) target: RequestTarget<'r>,
     /// The caller by its key.
     shown: Option<Authenticated<'d>>,
     /// The token that the request asks for.
@@ -83,7 +83,7 @@ pub(crate) struct BodyFields<'r> {
 /// After the second step: who calls, and what names the account.
 pub(crate) struct Draft<'d, 'r> {
     opening: &'r Opening<'d, 'r>,
-    target: Target<'r>,
+    target: RequestTarget<'r>,
     pub(crate) caller: Option<Authenticated<'d>>,
     hints: AppHints<'d, 'r>,
     purpose: Purpose<'r>,
@@ -106,7 +106,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity: &mut Identity,
     ) -> Result<Self, Error> {
         let parts = head.parts;
-        let target = Target::read(head)?;
+        let target = RequestTarget::read(head)?;
         target.check_proxied(facts.directory)?;
         identity.endpoint = Some(target.endpoint);
         let greeting = foreign::greeting(&parts.method, &target)?;
@@ -199,7 +199,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     fn caller_of_token_call(
         &'r self,
-        target: Target<'r>,
+        target: RequestTarget<'r>,
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
@@ -225,7 +225,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     fn caller_of_lease(
         &'r self,
-        target: Target<'r>,
+        target: RequestTarget<'r>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, head, shown, .. } = *self;
@@ -235,7 +235,11 @@ impl<'d, 'r> Opening<'d, 'r> {
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
     }
 
-    fn caller_of_call(&'r self, target: Target<'r>, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
+    fn caller_of_call(
+        &'r self,
+        target: RequestTarget<'r>,
+        identity: &mut Identity,
+    ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, head, mut shown, .. } = *self;
         let login = Login::read(&target);
         for secret in &login.secrets {
@@ -316,7 +320,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         Ok(Plan { head, target, caller: self.caller, account, limits, then })
     }
 
-    fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
+    fn call<'p>(&'p self, account: &'p Account<'p>, target: &RequestTarget<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.head.parts.method;
         access::check_family(account.app, target.endpoint.family)?;
         access::check_login(account.app, self.target.endpoint, target.endpoint)?;

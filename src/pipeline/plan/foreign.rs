@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use super::target::Target;
+use super::target::RequestTarget;
 use super::{lease, ticket};
 use crate::pipeline::error::Error;
 use crate::texts::marked;
@@ -23,7 +23,7 @@ const PAY: [&str; 4] = ["/pay", "/v3/pay", "/secapi", "/mmpaymkttransfers"];
 const OWN: &str = "/wxgate";
 
 /// The greeting that is asked for, if any; refuses all other paths that aren't WeChat's.
-pub(crate) fn greeting(method: &Method, target: &Target<'_>) -> Result<Option<Greeting>, Error> {
+pub(crate) fn greeting(method: &Method, target: &RequestTarget<'_>) -> Result<Option<Greeting>, Error> {
     if target.endpoint.id != 0 {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::HeaderName;
 
 use super::placeholder::Placeholder;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::noted::Noted;
 use crate::pipeline::error::Error;
 use crate::texts::words;
@@ -48,12 +48,12 @@ pub(crate) struct AppHints<'d, 'r> {
 impl<'d, 'r> AppHints<'d, 'r> {
     /// What target and headers say, and beside them `placeholder` and `appid`.
     pub(crate) fn new(
-        target: &Target<'r>,
+        target: &RequestTarget<'r>,
         headers: &Noted<'r>,
         placeholder: Placeholder<'d>,
         appid: Option<Cow<'r, str>>,
     ) -> Result<Self, Error> {
-        let Target { prefix, from_appid, host, .. } = *target;
+        let RequestTarget { prefix, from_appid, host, .. } = *target;
         if target.from_appid_differs {
             return Err(Error::BadRequest(words!("the query has different values of from_appid")));
         }

@@ -7,7 +7,7 @@
 use http::Method;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::query;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
@@ -53,7 +53,7 @@ pub(crate) fn permit<'d>(
 
 impl Lease {
     /// The lease that is asked for.
-    pub(crate) fn new(account: &Account<'_>, target: &Target<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(account: &Account<'_>, target: &RequestTarget<'_>) -> Result<Self, Error> {
         if account.app.kind.is_platform() && account.authorizer.is_none() {
             return Err(Error::EndpointForbidden(words!(
                 "a platform's own token is not leased: it gives access to all its accounts"

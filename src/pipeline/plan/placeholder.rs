@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::facts::Facts;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::pipeline::directory::{App, Authenticated, Directory};
 use crate::pipeline::error::Error;
 use crate::texts::{marked, words};
@@ -38,7 +38,7 @@ impl<'d> Placeholder<'d> {
     /// Several name different things.
     pub(crate) fn read(
         facts: &Facts<'d>,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         bearing: Option<&HeaderMap>,
     ) -> Result<Self, Error> {
         let bearer =

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::pipeline::options::SigningOptions;
 use crate::wechat::{Family, signing};
 
@@ -15,7 +15,7 @@ use crate::wechat::{Family, signing};
 pub(super) fn options<'a>(
     account: &'a Account<'_>,
     parts: &Parts,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Option<&'a SigningOptions> {
     let options = account.app.signing.as_ref()?;
     let signed = parts.method == Method::POST

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
 use super::credential::Login;
-use super::target::Target;
+use super::target::RequestTarget;
 use super::token_call::Asked;
 use crate::message::{credential, query};
 use crate::pipeline::directory::Directory;
@@ -22,7 +22,7 @@ use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
 /// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
 /// token call asks with goes to nobody.
-pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) -> Result<(), Error> {
+pub(crate) fn check(parts: &Parts, target: &RequestTarget<'_>, asked: Option<Asked>) -> Result<(), Error> {
     if let Some((name, _)) = parts.headers.iter().find(|(name, value)| is_in_header(name, value)) {
         return Err(misplaced(&text!("the header {name}", name)));
     }
@@ -80,7 +80,7 @@ fn check_path(path: &str) -> Result<(), Error> {
 /// it. Token calls go to nobody.
 pub(crate) fn check_key(
     directory: &Directory,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     asked: Option<Asked>,
 ) -> Result<(), Error> {
     let set = !Login::fields(target.endpoint).is_empty();

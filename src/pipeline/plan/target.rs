@@ -18,7 +18,7 @@ use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 /// Where a request goes, before anybody asked whether it may.
 #[derive(Clone, Copy)]
-pub(crate) struct Target<'r> {
+pub(crate) struct RequestTarget<'r> {
     /// App named by the path's prefix.
     pub(crate) prefix: Option<&'r str>,
     /// WeChat's path.
@@ -76,7 +76,7 @@ impl<'r> Head<'r> {
     }
 }
 
-impl<'r> Target<'r> {
+impl<'r> RequestTarget<'r> {
     /// Reads the request line and `Host`.
     pub(crate) fn read(head: &'r Head<'r>) -> Result<Self, Error> {
         let Head { parts, noted, .. } = *head;

@@ -243,7 +243,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
                     "authorization",
                     "Basic eDp3eGdhdGUtQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
                 )],
-                "bad_request: a placeholder token stands in the header authorization",
+                "bad_request: placeholder token in the header authorization",
             ),
             (
                 "GET /cgi-bin/user/info",
@@ -257,7 +257,11 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("GET ///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET /@shop///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET /@shop/a?from_appid=game", &[], "bad_request: the request names two different apps"),
-            ("GET /a?from_appid=shop&from_appid=game", &[], "bad_request: the query has several from_appid"),
+            (
+                "GET /a?from_appid=shop&from_appid=game",
+                &[],
+                "bad_request: the query has different values of from_appid",
+            ),
             (
                 "GET /a",
                 &[("x-wxgate-app", "shop"), ("x-wxgate-app", "shop")],
@@ -275,7 +279,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
 
 #[test]
 fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
-    const SAYS: &str = "bad_request: the path has the name of a credential before a `=`: put a `?`";
+    const SAYS: &str = "bad_request: the path contains a credential's name and `=`: put a `?`";
     rows(
         false,
         &[
@@ -328,7 +332,7 @@ fn a_key_in_a_secret_that_nobody_takes_is_refused() {
                 &[(
                     &format!("GET /@shop{path}?{name}=key-of-reports"),
                     &[ORDERS],
-                    "bad_request: an API key stands where WeChat would get it",
+                    "bad_request: an API key is given as a secret or token",
                 )],
             );
         }
@@ -339,7 +343,7 @@ fn a_key_in_a_secret_that_nobody_takes_is_refused() {
             (
                 "GET /@shop/sns/userinfo?Access_Token=key-of-reports",
                 &[ORDERS],
-                "bad_request: an API key stands where WeChat would get it",
+                "bad_request: an API key is given as a secret or token",
             ),
             ("GET /@shop/cgi-bin/user/info?access_token=key-of-reports", &[ORDERS], "shop: token"),
             ("GET /@shop/sns/unlisted?secret=other", &[ORDERS], "shop: as sent"),
@@ -392,7 +396,7 @@ fn a_request_for_no_app_is_refused() {
 #[test]
 fn a_corporation_with_several_apps_is_none_of_them() {
     let request = "GET /@ww0000000000000002/cgi-bin/user/get";
-    let expected = "app_unknown: several apps share ww0000000000000002: name the one that is meant, such as ";
+    let expected = "app_unknown: several apps share ww0000000000000002: name one of them, such as ";
     let first = format!("{expected}/@sales/ or /@ww0000000000000002.1/");
     let second = format!("{expected}/@support/ or /@ww0000000000000002.2/");
     rows(false, &[(request, &[], &first), ("GET /@ww0000000000000002.2/cgi-bin/user/get", &[], "support: ")]);
@@ -444,43 +448,39 @@ fn a_request_is_refused_what_its_account_does_not_have() {
             (
                 "GET /@tenants/cgi-bin/user/info",
                 &[],
-                "bad_request: this endpoint wants the token of an account",
+                "bad_request: this endpoint requires the token of an account",
             ),
             (
                 "POST /@shop/cgi-bin/component/api_create_preauthcode",
                 &[],
-                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
+                "endpoint_forbidden: this endpoint requires a third-party platform",
             ),
             (
                 "GET /@hr/cgi-bin/service/get_pre_auth_code",
                 &[],
-                "endpoint_forbidden: this endpoint wants a credential of WeCom",
+                "endpoint_forbidden: this endpoint requires a WeCom credential",
             ),
             (
                 "POST /@shop/cgi-bin/component/api_get_authorizer_info",
                 &[],
-                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
+                "endpoint_forbidden: this endpoint requires a third-party platform",
             ),
-            ("GET /@tenants/cgi-bin/token", &[], "48001: this endpoint issues a credential of another kind"),
+            ("GET /@tenants/cgi-bin/token", &[], "48001: this endpoint issues a kind of credential"),
             (
                 "POST /@shop/cgi-bin/clear_quota",
                 &[],
                 "endpoint_forbidden: this endpoint can harm the account",
             ),
-            (
-                "GET /@game/cgi-bin/user/info?access_token=mine",
-                &[],
-                "bad_request: the request brings a token of its own",
-            ),
+            ("GET /@game/cgi-bin/user/info?access_token=mine", &[], "bad_request: leave the token out"),
             (
                 "GET /@game/cgi-bin/user/info?a=1;Access.Token%00=mine",
                 &[],
-                "bad_request: the request brings a token of its own",
+                "bad_request: leave the token out",
             ),
             (
                 "GET /@shop/sns/userinfo?access_token=wxgate-x",
                 &[],
-                "bad_request: this endpoint wants the user's OAuth",
+                "bad_request: this endpoint requires the user's OAuth",
             ),
             (
                 "GET /@game/wxgate/jssdk/signature?url=https://a/",
@@ -498,13 +498,13 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%26noncestr%3Dx%26timestamp%3D1\
                  %26url%3Dhttps%3A%2F%2Fevil.example%2F",
                 &[],
-                "bad_request: url reads as two pages",
+                "bad_request: url is ambiguous",
             ),
             (
                 "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%3Ftimestamp%3D1%26timestamp%3D\
                  %26url%3Dhttps%3A%2F%2Fevil.example%2F",
                 &[],
-                "bad_request: url reads as two pages",
+                "bad_request: url is ambiguous",
             ),
         ],
     );
@@ -618,18 +618,18 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
     rows(
         true,
         &[
-            ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: an API key is needed"),
+            ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: API key required"),
             ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: this API key"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 &[ORDERS, REPORTS],
-                "bad_request: the request has the API keys of two",
+                "bad_request: the request has API keys of two",
             ),
             ("GET /cgi-bin/user/info", &[REPORTS], "shop: token"),
             (
                 "POST /cgi-bin/menu/create",
                 &[REPORTS],
-                "caller_forbidden: no rule of this caller's `allow` fits this method and path",
+                "caller_forbidden: this caller's `allow` has no rule for this method and path",
             ),
             (
                 "GET /@game/cgi-bin/user/info",
@@ -653,9 +653,9 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
             ("GET /@shop/cgi-bin/token?secret=key-of-orders&secret=key-of-orders", &[], "shop: placeholder"),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[ORDERS], "shop: placeholder"),
-            ("GET /wxgate/token", &[], "caller_unknown: an API key is needed for the lease endpoint"),
+            ("GET /wxgate/token", &[], "caller_unknown: the lease endpoint requires an API key"),
             ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders has no lease_token"),
-            ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint takes GET"),
+            ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint accepts GET"),
         ],
     );
 }
@@ -804,22 +804,22 @@ fn a_placeholder_where_it_names_nothing_is_refused() {
                 (
                     "GET /cgi-bin/user/info?Access_Token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the query's Access_Token",
+                    "bad_request: placeholder token in the query's Access_Token",
                 ),
                 (
                     path,
                     &[("x-access-token", "wxgate-x")],
-                    "bad_request: a placeholder token stands in the header x-access-token",
+                    "bad_request: placeholder token in the header x-access-token",
                 ),
                 (
                     "GET /cgi-bin/user/info&access_token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the path",
+                    "bad_request: placeholder token in the path",
                 ),
                 (
                     "GET /cgi-bin/user/info?access_token=x;access_token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the query's ;access_token",
+                    "bad_request: placeholder token in the query's ;access_token",
                 ),
                 (path, &[("authorization", "Bearer wxgate-x")], "40001: "),
             ],

@@ -4,7 +4,7 @@
 use http::Method;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::{host, query};
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
@@ -27,7 +27,7 @@ pub(crate) enum TicketUse<'a> {
 pub(crate) fn wanted<'a>(
     account: &'a Account<'_>,
     method: &Method,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Result<Option<TicketUse<'a>>, Error> {
     let path = target.known_path();
     let has_type =
@@ -54,7 +54,7 @@ pub(crate) fn wanted<'a>(
 
 /// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature
 /// for a page can use the account's JS-SDK there.
-fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
+fn page(app: &App, target: &RequestTarget<'_>) -> Result<String, Error> {
     let url = target.query.and_then(|query| query::get(query, "url")).filter(|url| !url.is_empty());
     let url = url.ok_or_else(|| {
         Error::BadRequest(words!("url is missing: the page that calls wx.config, percent-encoded"))

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::access;
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::form::{self, Form};
 use crate::message::query;
 use crate::pipeline::directory::Directory;
@@ -41,7 +41,7 @@ pub(crate) struct Differ {
 }
 
 /// What a request asks for, if it is a call for a token that one of the apps could have.
-pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked> {
+pub(crate) fn asked(directory: &Directory, target: &RequestTarget<'_>) -> Option<Asked> {
     if !target.endpoint.issues() {
         return None;
     }

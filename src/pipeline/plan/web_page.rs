@@ -5,7 +5,7 @@
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::host;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::{Error, quoted};
@@ -16,7 +16,7 @@ use crate::texts::{marked, translated, words};
 pub(crate) fn refuse(
     directory: &Directory,
     parts: &Parts,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     peer: Peer,
 ) -> Result<(), Error> {
     if let Some(sign) = sign(&parts.headers, target.host) {

@@ -75,13 +75,13 @@ struct Slowed {
 }
 
 /// By account, then by path.
-type Known = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Slowed>>>;
+type SlowedByAccount = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Slowed>>>;
 
 /// What is slowed. Costs a request one relaxed load while nothing is.
 #[derive(Debug)]
 pub struct Slow {
     count: AtomicUsize,
-    known: ArcSwap<Known>,
+    known: ArcSwap<SlowedByAccount>,
     /// Locked for a change, which is rare.
     changing: Mutex<()>,
     clock: Clock,
@@ -254,10 +254,10 @@ impl Slow {
         self.known.load().get(&*subject.account)?.get(subject.path).map(Arc::clone)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
+    fn change(&self, change: impl FnOnce(&mut SlowedByAccount)) {
         // In turn, or the count would not be that of the map.
         let _turn = self.changing.lock();
-        let mut known = Known::clone(&self.known.load());
+        let mut known = SlowedByAccount::clone(&self.known.load());
         change(&mut known);
         known.retain(|_, paths| !paths.is_empty());
         let active = known.values().flat_map(HashMap::values).filter(|slowed| slowed.is_active());
@@ -266,7 +266,7 @@ impl Slow {
     }
 }
 
-fn has_room(known: &Known, subject: &Subject<'_>) -> bool {
+fn has_room(known: &SlowedByAccount, subject: &Subject<'_>) -> bool {
     let all = || known.values().flat_map(HashMap::values);
     let robots = || all().filter(|slowed| slowed.robot && slowed.app == *subject.app).count();
     all().count() < MOST && (!subject.robot || robots() < MOST_ROBOTS)
@@ -314,7 +314,8 @@ mod tests {
             learn(&slow, &subject, code);
             let refusal = slow.check(&subject).expect_err("slowed");
             assert_eq!(refusal.kind, kind);
-            assert!(refusal.text.contains(&format!("app shop with {code} (WeChat's words)")), "{refusal:?}");
+            let text = refusal.text.to_string();
+            assert!(text.contains(&format!("own limit (errcode {code}, WeChat's words)")), "{text}");
             for expected in [2, 4, 8, 16, 32, 60, 60, 60] {
                 assert_eq!(waits(&slow, &subject).await, expected);
                 learn(&slow, &subject, code);
@@ -367,7 +368,7 @@ mod tests {
         slow.learn(&subject, 45009, Some("other words"), Instant::now());
         let refusal = slow.check(&subject).expect_err("slowed");
         assert_eq!((refusal.kind, refusal.retry_after.as_secs()), (Kind::Quota, 4));
-        assert!(refusal.text.contains("45009 (other words)"), "{refusal:?}");
+        assert!(refusal.text.to_string().contains("errcode 45009, other words"), "{refusal:?}");
         assert_eq!(waits(&slow, &subject).await, 4);
     }
 
@@ -406,7 +407,7 @@ mod tests {
             learn(&slow, &robot(index), 45009);
         }
         let refusal = slow.check(&robot(0)).expect_err("slowed");
-        assert!(refusal.text.contains("a robot of app shop"), "{refusal:?}");
+        assert!(refusal.text.to_string().contains("limit for this robot"), "{refusal:?}");
         slow.check(&robot(MOST_ROBOTS - 1)).expect_err("slowed");
         slow.check(&robot(MOST_ROBOTS)).expect("one too many");
         slow.check(&Subject::new(&app, "ww1", "/x")).expect("no robot");

@@ -211,23 +211,23 @@ pub(crate) enum Answer {
 /// Judges the body of an answer to `openapi/quota/get`.
 pub(crate) fn judge(body: &[u8]) -> Answer {
     #[derive(Deserialize)]
-    struct Body {
+    struct QuotaResponse {
         errcode: Option<i64>,
         errmsg: Option<String>,
-        quota: Option<Quota>,
-        rate_limit: Option<Rate>,
+        quota: Option<DailyQuota>,
+        rate_limit: Option<RateLimit>,
     }
     #[derive(Deserialize)]
-    struct Quota {
+    struct DailyQuota {
         daily_limit: i64,
         used: i64,
     }
     #[derive(Deserialize)]
-    struct Rate {
+    struct RateLimit {
         call_count: i64,
         refresh_second: i64,
     }
-    let Ok(body) = serde_json::from_slice::<Body>(body) else {
+    let Ok(body) = serde_json::from_slice::<QuotaResponse>(body) else {
         return Answer::Failed(words!("WeChat's response is not JSON with a quota"));
     };
     let told = || {
@@ -256,6 +256,7 @@ mod tests {
 
     use super::{Answer, Called, Figures, Known, Notes, judge};
     use crate::observe::clock::Timestamp;
+    use crate::texts::words;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 

@@ -10,11 +10,11 @@ use http::header::HOST;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Exchange};
 use super::connection::Connection;
 use super::error::{Failure, SendError};
 use super::patience::Patience;
 use super::pool::{Pool, Ready};
+use super::response::{Exchange, UpstreamResponse};
 use super::upload::{Payload, Upload};
 use crate::observe::deadline::poll_limit;
 use crate::texts::Words;
@@ -44,7 +44,11 @@ impl Ready {
 
     /// Sends the request whose head was written, and waits for the head of the answer; the
     /// connection is driven by this very task. What comes of it counts for or against the host.
-    pub async fn send<B: Payload>(self, body: B, patience: &Patience) -> Result<Answer<B>, SendError> {
+    pub async fn send<B: Payload>(
+        self,
+        body: B,
+        patience: &Patience,
+    ) -> Result<UpstreamResponse<B>, SendError> {
         let Self { connection, pool, since, to_head } = self;
         let host = connection.host;
         patience.begin(since);
@@ -73,7 +77,7 @@ struct Waiting<'p> {
 }
 
 impl Waiting<'_> {
-    fn settle<B: Payload>(&self, outcome: &Result<Answer<B>, SendError>) {
+    fn settle<B: Payload>(&self, outcome: &Result<UpstreamResponse<B>, SendError>) {
         self.settled.set(true);
         let evidence = match outcome {
             Ok(answer) => return self.pool.hosts.answered(self.host, answer.status, self.since),
@@ -113,7 +117,7 @@ impl<B: Payload> Sending<B> {
         pool: &Rc<Pool>,
         patience: &Patience,
         began: Instant,
-    ) -> Result<Answer<B>, SendError> {
+    ) -> Result<UpstreamResponse<B>, SendError> {
         let body_timeout = pool.options().body_timeout;
         let head = poll_fn(|context| {
             if let Poll::Ready(head) = self.poll_head(context) {
@@ -135,7 +139,7 @@ impl<B: Payload> Sending<B> {
             Ok(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
             Ok(Head { status, headers, codings, goes_on, body }) => {
                 let exchange = Exchange::new(connection, upload, body, goes_on, Rc::clone(pool));
-                Ok(Answer { status, headers, codings, exchange })
+                Ok(UpstreamResponse { status, headers, codings, exchange })
             }
             Err(Interrupted::Limit(error)) => Err(error),
             Err(Interrupted::Failed(source)) => {

@@ -49,13 +49,13 @@ pub struct Budget {
     /// Requests that wait for a slice.
     waiting: AtomicU32,
     /// Whoever holds it asks the store; others wait for what comes of that.
-    turn: Arc<Mutex<Known>>,
+    turn: Arc<Mutex<Reserved>>,
     office: Office,
 }
 
 /// What the store told that all replicas had reserved of a day, in case it forgets.
 #[derive(Debug, Default)]
-struct Known {
+struct Reserved {
     day: i64,
     /// How often the budget began anew that day; the rest, and the slice, are of since then.
     resets: u64,
@@ -254,17 +254,17 @@ impl Budget {
         }
     }
 
-    async fn refill(self: Arc<Self>, mut turn: OwnedMutexGuard<Known>) {
+    async fn refill(self: Arc<Self>, mut turn: OwnedMutexGuard<Reserved>) {
         let Office { store, clock, .. } = &self.office;
         let day = clock.now().beijing_day();
         if turn.day != day {
-            *turn = Known { day, ..Known::default() };
+            *turn = Reserved { day, ..Reserved::default() };
         }
         self.slice.come_back(day_of(clock.now()));
         let waiting = u64::from(self.waiting.load(Ordering::Relaxed)).min(LARGEST_SLICE);
         let want = slice_of(self.left.load(Ordering::Relaxed)).max(waiting);
         let limit = self.limit.load(Ordering::Relaxed);
-        let Known { resets, total, .. } = *turn;
+        let Reserved { resets, total, .. } = *turn;
         let mut reserve = pin!(store.reserve(day, &self.name, want, limit, total, resets));
         let reserved = match store.promptly(&mut reserve).await {
             Some(reserved) => reserved,
@@ -279,7 +279,7 @@ impl Budget {
             Ok(reserved) => {
                 self.down_until.store(0, Ordering::Relaxed);
                 if reserved.resets > turn.resets {
-                    *turn = Known { day, resets: reserved.resets, total: 0 };
+                    *turn = Reserved { day, resets: reserved.resets, total: 0 };
                     self.slice.take_all();
                 }
                 // Beyond the limit is what no replica of this limit was granted: published anew, it
@@ -333,7 +333,7 @@ impl Budget {
     pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
         let mut turn = self.turn.lock().await;
         if (day, resets) > (turn.day, turn.resets) {
-            *turn = Known { day, resets, total: 0 };
+            *turn = Reserved { day, resets, total: 0 };
             self.slice.take_all();
         }
         self.left.store(0, Ordering::Relaxed);

@@ -42,7 +42,7 @@ async fn what_is_no_http_request_is_answered_400() {
         // A TLS client hello, and HTTP/2 without an agreement on it.
         (
             "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{7c}\u{3}\u{3}\r\n\r\n".into(),
-            "this was TLS, and this port speaks plain HTTP",
+            "TLS on a port for plain HTTP",
         ),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0".into(), no_http),
     ])
@@ -75,7 +75,7 @@ async fn a_target_or_host_that_servers_read_differently_is_refused() {
     let path = "such as /cgi-bin/user/info";
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_all_refused(vec![
-        ("GET /cgi-bin/user/get HTTP/1.1\r\n\r\n".into(), "a Host header is missing"),
+        ("GET /cgi-bin/user/get HTTP/1.1\r\n\r\n".into(), "the Host header is missing"),
         (format!("{GET}Host: localhost\r\n\r\n"), "several Host headers"),
         (get("http://example.com/cgi-bin/user/get"), "as an HTTP proxy"),
         (

@@ -254,7 +254,7 @@ async fn answers_that_are_no_json_pass_as_they_are() {
 async fn silence_is_504_and_nothing_is_sent_twice() {
     let gate = Gate::with(impatient()).await.warm().await;
     gate.sandbox.fault(Fault::new(Action::Silence).path("/wxa/anything"));
-    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
+    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not respond in time");
     assert_eq!(gate.journal("/wxa/anything").len(), 1);
     assert_sound(&gate).await;
     for bytes in [
@@ -266,7 +266,7 @@ async fn silence_is_504_and_nothing_is_sent_twice() {
     ] {
         let wechat = silent_after(bytes.into()).await;
         let gate = wechat.gate(impatient()).await;
-        ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
+        ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not respond in time");
         assert_eq!(wechat.requests(), 1);
         wechat.assert_over(&gate).await;
     }
@@ -456,6 +456,6 @@ async fn nobody_at_wechats_address_is_502() {
     // Nothing is injected there, so that WeChat itself is asked for and not its token.
     ask(&gate, "GET /sns/userinfo?access_token=U&openid=O HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
-        .assert_refused(502, "upstream_failed", "could not be reached");
+        .assert_refused(502, "upstream_failed", "could not reach WeChat");
     ask(&gate, GET).await.assert_refused(502, "token_unavailable", "");
 }

@@ -20,7 +20,7 @@ use crate::observe::deadline::poll_limit;
 use crate::upstream::http1::{Body, Piece};
 
 /// An answer whose body is still on its way.
-pub struct Answer<B> {
+pub struct UpstreamResponse<B> {
     /// WeChat's status.
     pub status: StatusCode,
     /// WeChat's headers but for those of its connection.
@@ -30,9 +30,9 @@ pub struct Answer<B> {
     pub(super) exchange: Exchange<B>,
 }
 
-impl<B> std::fmt::Debug for Answer<B> {
+impl<B> std::fmt::Debug for UpstreamResponse<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("UpstreamResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -45,7 +45,7 @@ pub enum Start {
     Part(Bytes),
 }
 
-impl<B: Payload> Answer<B> {
+impl<B: Payload> UpstreamResponse<B> {
     /// The body's length, where WeChat gave one.
     pub fn length(&self) -> Option<u64> {
         self.exchange.body.left()

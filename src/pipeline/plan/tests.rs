@@ -228,14 +228,14 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
     rows(
         false,
         &[
-            ("CONNECT api.weixin.qq.com:443", &[], "bad_request: no tunnels"),
-            ("TRACE /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("BREW /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("get /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("TRACK /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("DEBUG /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("PURGE /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("POSTS /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("CONNECT api.weixin.qq.com:443", &[], "bad_request: wxgate is not a tunnel"),
+            ("TRACE /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("BREW /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("get /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("TRACK /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("DEBUG /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("PURGE /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("POSTS /cgi-bin/user/info", &[], "bad_request: unknown method"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 // x:wxgate- and 48 more.
@@ -248,7 +248,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             (
                 "GET /cgi-bin/user/info",
                 &[("host", "a"), ("host", "b")],
-                "bad_request: there are several Host",
+                "bad_request: the Host header is given twice",
             ),
             ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
             ("GET http://a:b@api.weixin.qq.com/cgi-bin/user/info", &[], "bad_request: the request target"),
@@ -265,7 +265,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             (
                 "GET /a",
                 &[("x-wxgate-app", "shop"), ("x-wxgate-app", "shop")],
-                "bad_request: there are several X-Wxgate-App",
+                "bad_request: the X-Wxgate-App header is given twice",
             ),
             (
                 "GET /@game/cgi-bin/token?appid=wx0000000000000001&secret=x",
@@ -291,7 +291,7 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
             ("GET /@shop&access_token=X/cgi-bin/user/info", &[], SAYS),
             // Business of WeChat's.
             ("GET /@shop/cgi-bin/user/info&openid=O", &[], "shop: token"),
-            ("GET /@shop/cgi-bin/x=1,2:3/access_token", &[], "endpoint_forbidden: this endpoint issues"),
+            ("GET /@shop/cgi-bin/x=1,2:3/access_token", &[], "endpoint_forbidden: only wxgate fetches credentials"),
             ("GET /@shop/cgi-bin/user/info&access_token", &[], "shop: token"),
         ],
     );
@@ -300,7 +300,7 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
 #[test]
 fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
     const HARMS: &str = "endpoint_forbidden: this endpoint can harm";
-    const ISSUES: &str = "endpoint_forbidden: this endpoint issues";
+    const ISSUES: &str = "endpoint_forbidden: only wxgate fetches credentials";
     let tails =
         [".", ",", "+", "$", "'", ":", "!", "|", "~", ".json", "-", "*", "@x", "=1", "&a", "/", "/v9"];
     for tail in tails {
@@ -485,7 +485,7 @@ fn a_request_is_refused_what_its_account_does_not_have() {
             (
                 "GET /@game/wxgate/jssdk/signature?url=https://a/",
                 &[],
-                "endpoint_forbidden: no page is signed",
+                "endpoint_forbidden: app game signs no pages",
             ),
             (
                 "GET /@shop/wxgate/jssdk/signature?url=https://evil.example/",
@@ -528,7 +528,7 @@ fn two_slashes_in_front_of_a_path_are_taken_for_one() {
             (
                 "POST /@tenants//cgi-bin/component/api_query_auth.json",
                 &[],
-                "endpoint_forbidden: this endpoint issues",
+                "endpoint_forbidden: only wxgate fetches credentials",
             ),
             (
                 "GET //wxgate/jssdk/signature?url=https://shop.example/",
@@ -555,18 +555,18 @@ fn paths_that_are_not_wechats_end_here_whoever_asks() {
             ("GET /metrics", "endpoint_forbidden: the metrics are at"),
             ("GET /favicon.ico", "endpoint_forbidden: neither"),
             ("GET /robots.txt", "endpoint_forbidden: neither"),
-            ("GET /wxgate", "endpoint_forbidden: below /wxgate/"),
-            ("GET /WXGATE/", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/tokens", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/Token", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/token.json", "endpoint_forbidden: below /wxgate/"),
+            ("GET /wxgate", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /WXGATE/", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/tokens", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/Token", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/token.json", "endpoint_forbidden: unknown path below /wxgate/"),
             (
                 "POST /pay/unifiedorder",
-                "endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+                "endpoint_forbidden: WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com",
             ),
-            ("POST /@shop/V3/Pay/transactions/jsapi", "endpoint_forbidden: this is WeChat Pay's"),
-            ("POST /secapi/pay/refund", "endpoint_forbidden: this is WeChat Pay's"),
-            ("POST //mmpaymkttransfers/promotion/transfers", "endpoint_forbidden: this is WeChat Pay's"),
+            ("POST /@shop/V3/Pay/transactions/jsapi", "endpoint_forbidden: WeChat Pay does not go"),
+            ("POST /secapi/pay/refund", "endpoint_forbidden: WeChat Pay does not go"),
+            ("POST //mmpaymkttransfers/promotion/transfers", "endpoint_forbidden: WeChat Pay does not go"),
         ] {
             rows(callers, &[(request, key.as_slice(), expected)]);
         }
@@ -619,7 +619,7 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
         true,
         &[
             ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: API key required"),
-            ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: this API key"),
+            ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: unknown API key"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 &[ORDERS, REPORTS],
@@ -654,7 +654,7 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
             ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[ORDERS], "shop: placeholder"),
             ("GET /wxgate/token", &[], "caller_unknown: the lease endpoint requires an API key"),
-            ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders has no lease_token"),
+            ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders may not lease"),
             ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint accepts GET"),
         ],
     );
@@ -705,7 +705,7 @@ fn a_web_page_without_a_key_is_refused() {
                 headers.push(host);
             }
             let planned = planned_for(peer, false, request, &headers, "");
-            let expected = "caller_forbidden: web pages may not call without an API key: the request has ";
+            let expected = "caller_forbidden: web pages may not call without an API key, and the request has ";
             assert!(planned.starts_with(expected), "{peer:?} {headers:?}: {planned}");
             headers.push(ORDERS);
             let planned = planned_for(peer, true, request, &headers, "");
@@ -746,7 +746,7 @@ fn who_typed_the_address_is_told_the_command() {
         ("GET /@shop/cgi-bin/0123456789abcdef0123456789abcdef", "localhost", "localhost/...'"),
     ] {
         let planned = planned(false, request, &[page, ("host", host)], "");
-        assert!(planned.ends_with(&format!("; by hand: curl 'http://{expected}")), "{planned}");
+        assert!(planned.ends_with(&format!("; use: curl 'http://{expected}")), "{planned}");
     }
 }
 

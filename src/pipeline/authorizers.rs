@@ -21,8 +21,8 @@ impl Authorizers {
         self.0.borrow_mut().clear();
     }
 
-    /// The account among the names in a request that is no app of the configuration, if a platform
-    /// may act for it.
+    /// The account among the names in a request that is not an app of the configuration, if a
+    /// platform may act for it.
     pub(crate) async fn find(
         &self,
         directory: &Directory,

@@ -344,9 +344,9 @@ fn is_short(text: &str) -> bool {
     text.len() <= LONGEST_OF_TWO || text.chars().count() <= LONGEST_OF_TWO
 }
 
-/// Which statuses hold for the proxy's own responses to such a request, where `configured` ones are.
-/// HEAD has nothing but the status, to CONNECT 200 says that the tunnel stands, and no SDK for WeChat
-/// calls what lies below `/wxgate/`.
+/// Which statuses hold for the proxy's own responses to such a request, where `configured` ones
+/// are. HEAD has nothing but the status, to CONNECT 200 says that the tunnel stands, and no SDK for
+/// WeChat calls what lies below `/wxgate/`.
 pub(crate) fn statuses(configured: ErrorStatus, method: &Method, path: &str) -> ErrorStatus {
     let keeps = matches!(*method, Method::HEAD | Method::CONNECT) || path.starts_with("/wxgate/");
     if keeps { ErrorStatus::HTTP } else { configured }

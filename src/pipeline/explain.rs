@@ -51,11 +51,11 @@ pub struct Explanation {
     pub path: String,
     /// As catalogued; its path is `other` where it isn't.
     pub endpoint: &'static Endpoint,
-    /// The proxy answers it by itself, whoever asks: there are no visits.
+    /// wxgate responds by itself, whoever the caller is: there are no visits.
     pub greets: bool,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
-    /// The limits that apply to it, whoever of them sends it.
+    /// The limits that apply to it, whichever of the callers sends it.
     pub limits: Vec<LimitOptions>,
 }
 
@@ -83,11 +83,11 @@ pub struct Settled {
     pub site: Site,
     /// As the app's hosts know it.
     pub endpoint: &'static Endpoint,
-    /// Who answers.
+    /// Who responds.
     pub answered_by: AnsweredBy,
 }
 
-/// Who answers a request.
+/// Who responds to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
     /// WeChat.
@@ -107,7 +107,7 @@ pub struct Sent {
     pub injected: Vec<&'static str>,
     /// Who issued the token among them; none for a secret.
     pub issuer: Option<Issuer>,
-    /// It is signed and encrypted, and what is in the query beside the token goes into the body.
+    /// It is signed and encrypted, and the query's other parameters go into the body.
     pub signed: bool,
 }
 
@@ -119,7 +119,7 @@ impl Explanation {
 }
 
 impl Settled {
-    /// What reaches WeChat; nothing if the proxy answers by itself.
+    /// What reaches WeChat; nothing if wxgate responds by itself.
     pub fn sent(&self) -> Option<&Sent> {
         match &self.answered_by {
             AnsweredBy::Wechat(sent) => Some(sent),
@@ -128,7 +128,7 @@ impl Settled {
     }
 }
 
-/// What the proxy answers with by itself.
+/// What wxgate responds with by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalResponse {
     /// A placeholder, under this name.
@@ -186,7 +186,8 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
 /// each of the callers that it can be of: its headers show no key.
 ///
 /// # Errors
-/// What the request is refused for whoever sends it: its request line, or what it says as a token
+/// Why the request is refused, whichever caller sends it: its request line, or what it says as a
+/// token
 /// call.
 pub fn explain(
     options: &Options,
@@ -338,7 +339,7 @@ fn sent(whole: &RequestTarget<'_>, credential: &CredentialPlan<'_>) -> Sent {
     Sent { path_and_query: masked(&request), removed, injected, issuer, signed }
 }
 
-/// The limits that apply to one of the callers who are let through to the app beside them.
+/// The limits that apply to one of the callers that are let through to the app named with them.
 fn limits(
     options: &Options,
     method: &Method,

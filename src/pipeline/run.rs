@@ -40,7 +40,7 @@ pub struct Pipeline {
     lanes: Lanes,
 }
 
-/// What answers a worker's requests.
+/// Serves a worker's requests.
 #[derive(Debug)]
 struct Worker {
     gate: Arc<Gate>,
@@ -88,7 +88,7 @@ impl Pipeline {
 }
 
 impl Worker {
-    /// Answers what comes through `hatch`, one request after the other.
+    /// Serves what comes through `hatch`, one request after the other.
     async fn serve(self: Rc<Self>, hatch: Rc<Hatch>) -> Infallible {
         loop {
             let Job { request, peer, late } = hatch.next().await;
@@ -96,7 +96,7 @@ impl Worker {
         }
     }
 
-    /// Runs a request and reports it; one that is `late` is answered here.
+    /// Runs a request and reports it; one that is `late` is responded to here.
     async fn respond(&self, request: Request, peer: Peer, late: bool) -> Response {
         let snapshot = self.snapshot();
         let (parts, body) = request.into_parts();

@@ -17,7 +17,7 @@ const PLACES: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct UserTokens {
     places: Box<[AtomicU64]>,
-    /// Keyed by chance, so that nobody can find tokens that take each other's place.
+    /// Keyed at random, so that an attacker can't construct colliding tokens.
     hasher: RandomState,
 }
 
@@ -33,7 +33,7 @@ struct LoginResponse<'a> {
 }
 
 impl UserTokens {
-    /// WeChat answered this to a call without an error: a login's answer has the user's token in
+    /// WeChat's response to a call, without an error: a login's response has the user's token in
     /// it, the call for a user's data in its query.
     pub(crate) fn learn(&self, path: &str, query: Option<&str>, answer: &[u8]) {
         match &*catalogue::normalise(path) {

@@ -24,7 +24,7 @@ const BUDGET_SPENT: i64 = 48_006;
 /// What became of a clearing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleared {
-    /// WeChat's code if it refused, 0 if it did it; none if it didn't answer.
+    /// WeChat's code if it refused, 0 if it did it; none if it didn't respond.
     pub errcode: Option<i64>,
     /// This month by wxgate, this one included.
     pub spent: u32,
@@ -37,9 +37,9 @@ pub struct Cleared {
 /// What WeChat says of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Remembered {
-    /// Its answer's `request`.
+    /// Its response's `request`.
     pub request: Option<Value>,
-    /// Its code; none if it didn't answer.
+    /// Its code; none if it didn't respond.
     pub errcode: Option<i64>,
     /// In words.
     pub message: Words,
@@ -51,7 +51,8 @@ impl Quota {
         self.0.app(app).is_some()
     }
 
-    /// Resets all of WeChat's counters of an app, or the one of `path`. None if there is no such app.
+    /// Resets all of WeChat's counters of an app, or the one of `path`. None if there is no such
+    /// app.
     pub async fn clear(&self, app: &str, path: Option<&str>) -> Option<Cleared> {
         let app = self.0.app(app)?;
         let question = match path {

@@ -85,13 +85,13 @@ pub struct Curves {
     pub step: i64,
     /// Seconds since the epoch.
     pub start: i64,
-    /// Requests answered.
+    /// Responses sent.
     pub calls: Vec<u64>,
     /// With an error of WeChat's.
     pub wechat_errors: Vec<u64>,
     /// Refused by wxgate.
     pub refused: Vec<u64>,
-    /// Without an answer of WeChat's.
+    /// Without a response of WeChat's.
     pub failed: Vec<u64>,
     /// Sent again.
     pub replayed: Vec<u64>,

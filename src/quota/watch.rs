@@ -44,7 +44,7 @@ const FLUSHED: Duration = Duration::from_millis(1_200);
 /// After a question that brought nothing.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// After a day's quota WeChat answers this.
+/// WeChat's errcode once a day's quota is used up.
 const USED_UP: i32 = 45_009;
 
 /// What was called of an app's endpoints today.
@@ -335,7 +335,7 @@ impl Shared {
             "{message}"
         );
         let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
-        // Nobody may be listening.
+        // There may be no receiver.
         let _ = self.warnings.send(Warning { at, app, path, kind, message, blame });
     }
 
@@ -425,7 +425,7 @@ mod tests {
             appid: format!("wx{number}").into(),
             kind: AppKind::MiniProgram,
         };
-        // After one question of the day WeChat's answer is that no more may be asked.
+        // After one question of the day WeChat's response is that no more may be asked.
         let ask: Ask = Arc::new(|_, _| Box::pin(async { Ok(br#"{"errcode":45009}"#.to_vec()) }));
         let store = Store::memory();
         let apps: Vec<_> = (0..apps).map(app).collect();

@@ -33,7 +33,7 @@ impl Connections {
     }
 }
 
-/// Connections that are told at once that there is no room for them; the others are closed.
+/// Refused connections that get a response at the same time; the others are closed.
 const ANSWERED_AT_ONCE: usize = 256;
 
 /// Counts a server's connections, and says whether there is room for one more.
@@ -50,7 +50,7 @@ pub(super) struct Admission {
     refused: Mutex<[Repeated; REASONS.len()]>,
 }
 
-/// Why there is no room.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LimitReached {
     All,
@@ -178,7 +178,8 @@ impl Admission {
         }
     }
 
-    /// Leave to answer one that is refused, given back on drop, if not too many are being answered.
+    /// Permission to respond to a refused one, given back on drop, if not too many are being
+    /// responded to.
     pub(super) fn answer(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.answering).try_acquire_owned().ok()
     }

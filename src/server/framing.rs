@@ -1,10 +1,10 @@
 //! A second pair of eyes on where requests begin.
 //!
-//! hyper drops a Content-Length that stands beside a Transfer-Encoding, and one of two equal
-//! Content-Lengths, before a handler can see them. Both are the stuff of request smuggling (RFC
-//! 9112, 6.3), so the bytes are watched on their way in: just enough to find each head, count its
-//! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
-//! hyper would take the coded bytes for the body.
+//! hyper drops a Content-Length next to a Transfer-Encoding, and one of two equal Content-Lengths,
+//! before a handler can see them. Both are the stuff of request smuggling (RFC 9112, 6.3), so the
+//! bytes are watched on their way in: just enough to find each head, count its framing headers and
+//! skip its body. A transfer coding other than `chunked` is ambiguous too: hyper would take the
+//! coded bytes for the body.
 
 use memchr::{memchr, memchr_iter};
 
@@ -320,7 +320,7 @@ impl Head {
     }
 }
 
-/// Whether a request line has a `"`, `<` or `>`, or bytes that are no UTF-8: other bytes hyper
+/// Whether a request line has a `"`, `<` or `>`, or bytes that are not UTF-8: other bytes hyper
 /// takes.
 fn is_raw(line: &[u8]) -> bool {
     // Each byte is looked at, whatever the others are: so the compiler can compare many at once.

@@ -17,7 +17,7 @@ use super::{Handler, Options};
 use crate::observe::deadline::poll_limit;
 
 /// Idle for so long, or for twice as long, a connection parks: it keeps its socket and lets hyper's
-/// buffers go. To make these anew costs a few thousand instructions, so busy ones must not come
+/// buffers go. To allocate them again costs a few thousand instructions, so busy ones must not come
 /// here.
 const PARKS_AFTER: Duration = Duration::from_millis(100);
 
@@ -25,7 +25,7 @@ const PARKS_AFTER: Duration = Duration::from_millis(100);
 pub(super) struct Idleness {
     progress: Rc<Progress>,
     options: Rc<Options>,
-    /// It came when nobody was too late yet.
+    /// It was accepted before new callers were turned away.
     in_time: bool,
     silence: Option<(IdlePeriod, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -38,7 +38,7 @@ pub(super) struct Idleness {
 struct IdlePeriod {
     /// Requests before it.
     after: u64,
-    /// Nobody new is let in.
+    /// No new connection is accepted.
     last: bool,
 }
 

@@ -83,8 +83,8 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    /// The next that waits at `listener`, which must not block. No runtime knows it yet: to have the
-    /// acceptor's watch it as well would take two more calls to the kernel.
+    /// The next that waits at `listener`, which must not block. No runtime knows it yet: to have
+    /// the acceptor's watch it as well would take two more calls to the kernel.
     fn tcp(listener: &std::net::TcpListener, tls: Option<&Tls>) -> io::Result<Self> {
         let (socket, peer) = acceptfrom_with(listener, FLAGS)?;
         // It always has one.
@@ -110,7 +110,7 @@ impl Accepted {
     }
 }
 
-/// Removes a socket's file. To be dropped before the socket: while that lives, no other file gets
+/// Removes a socket's file. To be dropped before the socket: while that is open, no other file gets
 /// its number.
 #[derive(Debug)]
 pub(super) struct UnlinkOnDrop {
@@ -128,7 +128,7 @@ impl UnlinkOnDrop {
 
 impl Drop for UnlinkOnDrop {
     fn drop(&mut self) {
-        // Somebody may have put another in its place.
+        // Another process may have replaced it.
         if file_at(&self.path).is_ok_and(|file| file == self.file) {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -156,7 +156,7 @@ impl Listener {
         Ok(Self { bound, address, tls: None, held: false })
     }
 
-    /// One that somebody else has bound and holds beyond the end of this process. It is left to the
+    /// One that another process has bound and holds beyond the end of this one. It is left to the
     /// next then, with all that waits in its queue.
     ///
     /// # Errors
@@ -182,13 +182,13 @@ impl Listener {
         Ok(Self { bound, address: Address::Unix(path), tls: None, held: true })
     }
 
-    /// Whether somebody else holds it too.
+    /// Whether another process holds it too.
     pub(super) fn is_held(&self) -> bool {
         self.held
     }
 
-    /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it
-    /// is.
+    /// Has a TCP listener speak TLS. A unix socket can't be eavesdropped on, so that one stays as
+    /// it is.
     #[must_use]
     pub fn speaking(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
@@ -225,7 +225,8 @@ pub(super) enum Accepting {
     Unix { unlink: Option<UnlinkOnDrop>, listener: AsyncFd<std::os::unix::net::UnixListener> },
 }
 
-/// A listener that is about to close: connections that the kernel holds ready for it would be reset.
+/// A listener that is about to close: connections that the kernel holds ready for it would be
+/// reset.
 pub(super) enum Queue {
     Tcp(std::net::TcpListener, Option<Tls>),
     Unix(std::os::unix::net::UnixListener),
@@ -243,7 +244,7 @@ impl Accepting {
         }
     }
 
-    /// What waits to be let in. Nobody comes to a unix socket any more: its file is gone.
+    /// Connections that wait to be accepted. No more come to a unix socket: its file is gone.
     pub(super) fn into_queue(self) -> Queue {
         match self {
             Self::Tcp(listener, tls) => Queue::Tcp(listener.into_inner(), tls),
@@ -310,8 +311,8 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     Ok(Bound::Unix { unlink, listener })
 }
 
-/// Whether nobody has a socket open any more. One that is of another kind, whose queue is full or
-/// that is closed to us is somebody's.
+/// Whether no process has the socket open any more. One that is of another kind, whose queue is
+/// full or that is closed to us is in use.
 fn is_stale(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Else a full queue would be waited for.

@@ -1,4 +1,4 @@
-//! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would
+//! A caller's socket with the timeouts that hyper doesn't have, and the responses that hyper would
 //! give by itself.
 
 use std::io;
@@ -25,7 +25,7 @@ use crate::texts::text;
 /// The type of the record with which TLS begins; no method of HTTP's does.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a silence means. Whoever drives the connection looks after idle ones.
+/// What a silence means. The connection's task handles idle ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadTimeout {
     /// Where the next request begins can't be told.
@@ -46,7 +46,7 @@ pub(super) struct Guarded<H> {
     /// The body that is waited for, if one is.
     arrival: Option<Box<Arrival>>,
     substitute: Option<Bytes>,
-    /// What couldn't be parsed has its answer.
+    /// What couldn't be parsed got its response.
     refused: bool,
     /// The first byte that came.
     first: Option<u8>,
@@ -78,7 +78,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// Answers what hyper gives up without a word, such as HTTP/2.
+    /// Responds to what hyper gives up silently, such as HTTP/2.
     pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.refused, true) {
             return Ok(());
@@ -89,7 +89,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// The answer to what hyper refuses as this.
+    /// The response to what hyper refuses as this.
     fn refuse(&self, refusal: Refusal) -> Option<Bytes> {
         self.handler.refuse(self.cause_of(refusal), self.peer).map(|answer| on_the_wire(&answer))
     }
@@ -121,7 +121,7 @@ impl<H: Handler> Guarded<H> {
         self.socket.poll_comes(context)
     }
 
-    /// Takes what the caller still sends of a request that was answered already.
+    /// Takes what the caller still sends of a request that already got its response.
     pub(super) async fn linger(mut self) {
         if !self.ended && self.progress.framing.borrow().place() != Position::Between {
             socket::discard(&mut self.socket, Linger::LONG).await;
@@ -144,7 +144,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// Whether what was read last is of the body of the request at work.
+    /// Whether what was read last is of the body of the request in flight.
     fn is_body_at_work(&self) -> bool {
         let latest = self.progress.dispatched.get().checked_sub(1);
         latest.is_some_and(|index| self.progress.framing.borrow().is_within_body_of(index))
@@ -172,7 +172,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// Why the body of the request at work is given up, if what came of it last is a reason.
+    /// Why the body of the request in flight is given up, if what came of it last is a reason.
     fn body_fault(&self) -> Option<BodyFault> {
         if !matches!(self.progress.framing.borrow().place(), Position::Chunk(_) | Position::Lost) {
             return None;
@@ -189,7 +189,7 @@ impl<H: Handler> Guarded<H> {
         let slow = silence == ReadTimeout::Body
             && self.arrival.as_ref().is_some_and(|arrival| arrival.is_late(Instant::now()));
         if slow {
-            // Who still sends is lingered for, or the answer would be lost to a reset.
+            // Who still sends is lingered for, or the response would be lost to a reset.
             return BodyFault::Slow.into();
         }
         self.ended = true;
@@ -231,7 +231,7 @@ impl<H: Handler> Guarded<H> {
     }
 }
 
-/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that
+/// Recognises the response that hyper gives by itself to what it can't parse: the only one that
 /// belongs to no request.
 fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
@@ -255,8 +255,8 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             self.ended |= fresh.is_empty();
             self.first = self.first.or_else(|| fresh.first().copied());
             let is_more = self.progress.framing.borrow_mut().observe(fresh);
-            // A head has one deadline from its first byte, however its bytes trickle in. Empty lines
-            // before it are no sign of one.
+            // A head has one deadline from its first byte, however its bytes trickle in. Empty
+            // lines before it don't start one.
             let is_same_head = self.reading.is_for(&ReadTimeout::Head)
                 && self.progress.framing.borrow().place() == Position::Head;
             if is_more && !is_same_head {

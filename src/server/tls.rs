@@ -90,7 +90,7 @@ impl Identity {
             rustls::Error::InvalidCertificate(_) => IdentityError::Certificate(error),
             _ => IdentityError::Key(error),
         })?;
-        // Whoever offers h2 too is told what is spoken here.
+        // A client that offers h2 too is told what is spoken here.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), ends })
     }

@@ -26,7 +26,7 @@ pub enum ConnectError {
     Resolve {
         /// Name asked for.
         host: String,
-        /// The resolver's answer.
+        /// The resolver's response.
         #[source]
         source: io::Error,
     },
@@ -35,7 +35,7 @@ pub enum ConnectError {
     Refused {
         /// Name asked for.
         host: String,
-        /// The last address's answer.
+        /// The last address's response.
         #[source]
         source: io::Error,
     },
@@ -293,8 +293,8 @@ impl From<io::Error> for CheckError {
 }
 
 /// Whether a connection from `local` to `peer` has reached the listener at `own`. Of a listener on
-/// all addresses those of the machine aren't known, but whoever connects to an address of its own
-/// machine does so from that very address.
+/// all addresses those of the machine aren't known, but a connection to an address of the own
+/// machine comes from that very address.
 fn is_same(own: SocketAddr, peer: SocketAddr, local: SocketAddr) -> bool {
     let (own_ip, peer_ip) = (own.ip().to_canonical(), peer.ip().to_canonical());
     let here = peer_ip.is_loopback() || peer_ip == local.ip().to_canonical();

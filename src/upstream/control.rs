@@ -59,7 +59,7 @@ pub enum Call<'a> {
     },
 }
 
-/// An answer, whole.
+/// A response, whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
@@ -126,7 +126,7 @@ impl Control {
         Arc::ptr_eq(&self.hosts, &other.hosts)
     }
 
-    /// Makes one call; `timeout` bounds it from connecting to the answer's last byte.
+    /// Makes one call; `timeout` bounds it from connecting to the response's last byte.
     pub async fn call(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, CallError> {
         #[cfg(test)]
         if let Some(Scripts(script)) = &self.script {
@@ -192,7 +192,7 @@ impl Control {
     }
 }
 
-/// Bytes that may hold a credential, overwritten once nobody has them any more.
+/// Bytes that may hold a credential, overwritten once they are no longer referenced.
 fn wiped(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(bytes))
 }
@@ -222,13 +222,13 @@ impl Control {
         upstreams[0].control(super::Site::Api)
     }
 
-    /// With answers of a test's own, and no network.
+    /// With responses of a test's own, and no network.
     pub(crate) fn scripted(script: Arc<Script>) -> Self {
         Self { script: Some(Scripts(script)), ..Self::nowhere() }
     }
 }
 
-/// Answers a call.
+/// Responds to a call.
 #[cfg(test)]
 pub(crate) type Script = dyn Fn(Scripted) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>
     + Send

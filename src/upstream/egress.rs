@@ -57,7 +57,7 @@ pub enum EgressError {
         /// Its status, or what its code means.
         answer: Words,
     },
-    /// It answers in another protocol.
+    /// It speaks another protocol.
     #[error("{}", text!("it does not respond as {protocol} proxies do", protocol = .0))]
     Foreign(&'static str),
 }
@@ -69,7 +69,7 @@ pub(super) enum Destination {
     Address(IpAddr),
 }
 
-/// A proxy's answer to CONNECT is a few lines.
+/// A proxy's response to CONNECT is a few lines.
 const LONGEST_HEAD: usize = 16 * 1024;
 
 impl Egress {
@@ -184,7 +184,7 @@ impl Egress {
     }
 }
 
-/// Sends `bytes` and reads an answer of `N`.
+/// Sends `bytes` and reads a response of `N`.
 async fn ask<const N: usize>(stream: &mut TcpStream, bytes: &[u8]) -> Result<[u8; N], EgressError> {
     let mut answer = [0; N];
     stream.write_all(bytes).await.map_err(EgressError::Broken)?;

@@ -23,15 +23,15 @@ pub(super) enum Evidence {
     Broken(Words),
     /// A status of 500 or above.
     Status(u16),
-    /// A connection that had served before was closed without a byte of an answer. It may have been
-    /// an idle close that crossed the request, so a probe alone decides.
+    /// A connection that had served before was closed without a byte of a response. It may have
+    /// been an idle close that crossed the request, so a probe alone decides.
     Stale,
     /// A caller lost patience before the response timeout did. It may have been the caller's haste:
     /// the same.
     GivenUp(Duration),
 }
 
-/// Points at which a host is unhealthy; an answer below 500 clears them.
+/// Points at which a host is unhealthy; a response below 500 clears them.
 const UNHEALTHY_AT: u32 = 15;
 /// Probes in a row that bring a host back.
 const GOOD_PROBES: u32 = 2;
@@ -54,9 +54,9 @@ impl Evidence {
         }
     }
 
-    /// Whether requests keep away until a probe has answered. Not over an answer: WeChat's gateways
-    /// have a bad moment now and then, and each detour would find the other host's tokens a little
-    /// behind.
+    /// Whether requests keep away until a probe has succeeded. Not because of a response: WeChat's
+    /// gateways have a bad moment now and then, and each detour would find the other host's tokens
+    /// a little behind.
     fn is_suspect(&self) -> bool {
         !matches!(self, Self::Status(_))
     }
@@ -85,7 +85,7 @@ impl std::fmt::Display for Evidence {
 const CLEAR: u8 = 0;
 /// In use, with something against it.
 const MARKED: u8 = 1;
-/// Avoided until a probe has answered.
+/// Avoided until a probe has succeeded.
 const SUSPECT: u8 = 2;
 const UNHEALTHY: u8 = 3;
 
@@ -93,7 +93,7 @@ const UNHEALTHY: u8 = 3;
 #[derive(Debug)]
 pub(super) struct Health {
     mark: AtomicU8,
-    /// Where there is no other host no probe decides: an answer to a request does.
+    /// Where there is no other host no probe decides: a response to a request does.
     alone: bool,
     record: Mutex<Record>,
 }
@@ -118,7 +118,7 @@ struct Record {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
     None,
-    /// Nobody probes it yet: somebody has to.
+    /// No task probes it yet: one must be started.
     Watch,
     /// It is unhealthy from now on; `watch` as above.
     Unhealthy {
@@ -160,9 +160,9 @@ impl Health {
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
     }
 
-    /// A request that began at `began` was answered.
+    /// A request that began at `began` got a response.
     pub(super) fn succeeded(&self, began: Instant) -> Change {
-        // Of an unhealthy host the answers still under way say little; probes decide.
+        // Of an unhealthy host the responses still under way say little; probes decide.
         let mark = self.mark.load(Ordering::Relaxed);
         if mark == CLEAR || (mark == UNHEALTHY && !self.alone) {
             return Change::None;
@@ -170,8 +170,8 @@ impl Health {
         let mut record = self.record.lock();
         match self.mark.load(Ordering::Relaxed) {
             UNHEALTHY if !self.alone => Change::None,
-            // The answer was on its way already when another request failed: failures are no longer
-            // in a row, but whether the host still answers it doesn't tell.
+            // The response was on its way already when another request failed: failures are no
+            // longer in a row, but it doesn't show whether the host still responds.
             SUSPECT | UNHEALTHY if record.since.is_some_and(|since| began < since) => {
                 record.points = 0;
                 Change::None
@@ -208,12 +208,12 @@ impl Health {
         Change::Watch
     }
 
-    /// A probe was answered, or not.
+    /// A probe got a response, or not.
     pub(super) fn probed(&self, failure: Option<&Evidence>) -> Next {
         let mut record = self.record.lock();
         let mark = self.mark.load(Ordering::Relaxed);
         match (mark, failure) {
-            // A request was answered meanwhile.
+            // A request got a response meanwhile.
             (CLEAR, _) => {
                 record.watched = false;
                 Next::Done { healthy_again: false }
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: true });
         assert_eq!((health.is_fit(), health.problem()), (false, Some(Words::untranslated("refused"))));
         assert_eq!(health.failed(&refused()), Change::None);
-        // An answer still under way brings nothing back.
+        // A response still under way brings nothing back.
         assert_eq!(health.succeeded(Instant::now()), Change::None);
         assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
         assert_eq!(health.probed(Some(&refused())), Next::After(SHORTEST_PAUSE * 2));
@@ -299,7 +299,7 @@ mod tests {
         assert!(!health.is_fit() && health.is_suspect());
         assert_eq!(health.probed(None), Next::Done { healthy_again: false });
         assert!(health.is_fit());
-        // Nothing was answered since: the third in a row is one too many, whatever probes say.
+        // There was no response since: the third in a row is one too many, whatever probes say.
         assert_eq!(health.failed(&Evidence::Broken(Words::untranslated("reset"))), Change::Watch);
         assert_eq!(health.failed(&Evidence::Status(503)), Change::Unhealthy { watch: false });
     }

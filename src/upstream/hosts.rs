@@ -101,7 +101,7 @@ impl Hosts {
         (next != host && error.concerns_host()).then_some(next)
     }
 
-    /// `host` answered a request that began at `began` with this status.
+    /// `host` responded to a request that began at `began` with this status.
     pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode, began: Instant) {
         // Not implemented, or another version of HTTP: these are about the request.
         if status.is_server_error() && !matches!(status.as_u16(), 501 | 505) {
@@ -147,8 +147,8 @@ impl Hosts {
         self.runtime.spawn(watch(hosts, host, pause));
     }
 
-    /// Whether `host` answers anything below 500 to a request that needs no token and costs no
-    /// quota.
+    /// Whether `host` responds with anything below 500 to a request that needs no token and costs
+    /// no quota.
     async fn probe(&self, host: usize) -> Result<(), Evidence> {
         let origin = self.origin(host);
         let connected = self.connector.connect(origin).await;

@@ -38,7 +38,7 @@ pub struct Sight {
     pub connect: Duration,
     /// TLS, where it is spoken.
     pub tls: Option<TlsSight>,
-    /// The answers, at least one.
+    /// The responses, at least one.
     pub answers: Vec<AnswerSight>,
     /// When it closed the idle connection.
     pub idle: Idle,
@@ -59,10 +59,10 @@ pub struct TlsSight {
     pub certificate: Option<Vec<u8>>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Clone, Debug)]
 pub struct AnswerSight {
-    /// From the request to the answer's last byte.
+    /// From the request to the response's last byte.
     pub took: Duration,
     /// Its status.
     pub status: StatusCode,
@@ -77,7 +77,7 @@ pub struct AnswerSight {
 /// What became of the connection once nothing was asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// It was closed with an answer, the one of this number.
+    /// It was closed with a response, the one of this number.
     NotKept(usize),
     /// It was closed after so long.
     Closed(Duration),
@@ -97,10 +97,10 @@ pub enum LookError {
     /// The request can't be made.
     #[error("{}", text!("cannot build a request from the call"))]
     Malformed(#[from] http::Error),
-    /// No answer in time.
+    /// No response in time.
     #[error("{}", text!("no response within {limit}", limit = format_args!("{:?}", .0)))]
     Timeout(Duration),
-    /// The answer is longer than any that is expected.
+    /// The response is longer than any that is expected.
     #[error("{}", text!("the response is longer than 64 KiB"))]
     TooLong,
 }
@@ -108,7 +108,7 @@ pub enum LookError {
 /// Looks at `origin` by the way of `upstream`; waits at most `idle` for it to close the connection.
 ///
 /// # Errors
-/// If it doesn't answer.
+/// If it doesn't respond.
 pub async fn look(upstream: &Upstream, origin: &Origin, idle: Duration) -> Result<Sight, LookError> {
     let connector = &upstream.connector;
     let limit = connector.options.connect_timeout;
@@ -198,14 +198,14 @@ async fn ask(
         };
         match answer {
             Ok(Ok(answer)) => answers.push(answer),
-            // A connection that is kept may end with any answer.
+            // A connection that is kept may end with any response.
             Ok(Err(LookError::Exchange(_))) if !answers.is_empty() => ended = true,
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(LookError::Timeout(limit)),
         }
     }
     let began = Instant::now();
-    // Closing is what comes with an answer: its head says so, or the end follows at once.
+    // Closing is what comes with a response: its head says so, or the end follows at once.
     if !ended && closes(&answers) {
         ended = true;
     }

@@ -27,9 +27,9 @@ pub(super) fn patience(connect_timeout: Duration) -> Duration {
     PATIENCE.min(connect_timeout / 3)
 }
 
-/// Asks for a name's addresses anew each time: whoever caches them is the system. Where it gives
-/// none in time, the last ones are gone on with, however old: a dead DNS is no reason for an
-/// outage. What it says late is learned all the same.
+/// Asks for a name's addresses each time: caching is the system's job. Where it gives none in time,
+/// the last known ones are used, however old: a dead DNS must not cause an outage. What it says
+/// late is learned all the same.
 #[derive(Clone, Default)]
 pub struct Resolver {
     /// In place of the system's.
@@ -124,7 +124,7 @@ impl Resolver {
         self.known.lock().get_mut(name).is_some_and(|known| known.ask_at.take().is_some())
     }
 
-    /// Asks, and learns the answer whether or not somebody still waits for it.
+    /// Asks, and learns the answer whether or not a caller still waits for it.
     #[expect(clippy::disallowed_methods, reason = "a question to the system can't be taken back anyway")]
     fn ask(&self, name: Name) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + use<> {
         let (resolver, asked_at) = (self.clone(), Instant::now());
@@ -227,7 +227,7 @@ mod tests {
     /// Short: these wait for real.
     const SHORT: Duration = Duration::from_millis(20);
 
-    /// Gives the first of `answers` at once, and each other one once somebody speaks or hangs up;
+    /// Gives the first of `answers` at once, and each other one once the peer speaks or hangs up;
     /// then none.
     fn slow(answers: &[SocketAddr]) -> (std::sync::mpsc::Sender<()>, Resolver) {
         let (speak, silence) = std::sync::mpsc::channel::<()>();

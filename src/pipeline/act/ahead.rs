@@ -14,7 +14,7 @@ use crate::pipeline::error::Error;
 use crate::server::BodyFault;
 use crate::texts::{marked, words};
 
-/// How long it may take in all, as long as nobody knows who sends it.
+/// How long it may take in all, as long as its caller is unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What of a body was read before anything was decided by it.
@@ -44,8 +44,8 @@ pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<Body
     read(body, limit, |_| Ok(())).await
 }
 
-/// The same for somebody who may be anybody: in so much time, and in the memory that there is for
-/// strangers, which is held until the reservation is dropped.
+/// The same for an unknown caller: in so much time, and in the memory that there is for strangers,
+/// which is held until the reservation is dropped.
 pub(crate) async fn read_strangers_start(
     body: &mut Incoming,
     limit: usize,
@@ -114,7 +114,7 @@ pub(super) fn broke_off(source: &hyper::Error) -> Error {
     }
 }
 
-/// The body came too slowly for WeChat, which answered with this status.
+/// The body came too slowly for WeChat, which responded with this status.
 pub(super) fn too_slow(status: StatusCode) -> Error {
     Error::Malformed(words!("the request body came too slowly, WeChat responded with {status}", status))
 }

@@ -35,7 +35,7 @@ pub(super) enum Manner {
     Overwrite,
     /// It is unpacked, and credentials in it are overwritten.
     Unpack,
-    /// Nobody can tell what is in it.
+    /// Its contents can't be determined.
     Drop,
 }
 
@@ -93,7 +93,7 @@ impl SentCredentials {
         if self.earlier.is_empty() { self.latest.len() } else { SHORTEST }
     }
 
-    /// What becomes of the body of an answer that isn't mere content.
+    /// What becomes of the body of a response that isn't mere content.
     pub(super) fn manner(&self, answer: &UpstreamResponse<Outgoing>, coding: ContentCoding) -> Manner {
         if self.latest.is_empty() || answer.length() == Some(0) {
             return Manner::AsItIs;
@@ -119,7 +119,7 @@ impl SentCredentials {
         mask.has_masked() || self.masked(bytes).is_some()
     }
 
-    /// Overwrites them in an answer's headers; a `Location` loses the parameter.
+    /// Overwrites them in a response's headers; a `Location` loses the parameter.
     pub(super) fn conceal(&self, headers: &mut HeaderMap) {
         if self.latest.is_empty() {
             return;
@@ -155,7 +155,7 @@ impl SentCredentials {
     }
 }
 
-/// A redirect may repeat the query that it answers, with any token in it.
+/// A redirect may repeat the query of its request, with any token in it.
 pub(super) fn conceal_redirect(headers: &mut HeaderMap, endpoint: &Endpoint) {
     let Some(location) = headers.get(LOCATION) else { return };
     let clean = location.to_str().ok().and_then(|text| {

@@ -32,10 +32,10 @@ pub(super) struct Concealed {
 
 enum GunzipState {
     None,
-    /// It is said to be gzip; what has no gzip at its beginning goes on as it is.
+    /// It is said to be gzip; what does not begin as gzip is passed on unchanged.
     Unproven,
     Gzip(Box<GzDecoder<Vec<u8>>>),
-    /// A member has ended; what follows and is no other one is padding, which has no meaning.
+    /// A member has ended; what follows and is not another one is padding, which has no meaning.
     Behind,
     Padding,
 }
@@ -45,7 +45,7 @@ impl Concealed {
         Self { body, mask, coding: GunzipState::None, waiting: Bytes::new(), last: false, ended: false }
     }
 
-    /// A gzip body, which is unpacked; what only says that it is one goes on as it is.
+    /// A gzip body, which is unpacked; what only claims to be gzip is passed on unchanged.
     pub(super) fn packed(body: Body, mask: Mask) -> Self {
         Self { coding: GunzipState::Unproven, ..Self::new(body, mask) }
     }

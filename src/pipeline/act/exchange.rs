@@ -74,7 +74,7 @@ pub(crate) async fn exchange(
                     .map(|(token, generation)| (token.handle.clone(), token.issuer, rejection(generation))),
             })
         });
-        // Gives the connection of a whole answer back, before a new token is waited for.
+        // Gives the connection of a whole response back, before a new token is waited for.
         let response = respond(answer, Unread { start, manner, look }, target, credential, &sent);
         let rejected = token.filter(|(token, _)| finding.proof(token.issuer) == Proof::Dead);
         let Some((KeptToken { handle, param, .. }, generation)) = rejected else {
@@ -98,7 +98,7 @@ pub(crate) async fn exchange(
     }
 }
 
-/// One attempt: sends the request and finds out what the answer is.
+/// One attempt: sends the request and finds out what the response is.
 async fn attempt(
     pool: &Rc<Pool>,
     target: &RequestTarget<'_>,
@@ -121,7 +121,7 @@ async fn attempt(
     Ok((answer, inspected))
 }
 
-/// WeChat's answer for the caller.
+/// WeChat's response for the caller.
 fn respond(
     mut answer: UpstreamResponse<Outgoing>,
     body: Unread,
@@ -153,7 +153,7 @@ fn respond(
     response
 }
 
-/// An answer's body, and what is to be done to it.
+/// A response's body, and what is to be done to it.
 struct Unread {
     start: Start,
     manner: Manner,

@@ -1,5 +1,5 @@
-//! Answers that hold refresh tokens of the accounts that authorised a platform: what the store
-//! lacks is taken in, and each goes on as a placeholder.
+//! Responses that hold refresh tokens of the accounts that authorised a platform: what the store
+//! lacks is taken in, and each is replaced by a placeholder.
 
 use std::borrow::Cow;
 use std::io::Read as _;

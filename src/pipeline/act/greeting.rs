@@ -5,7 +5,7 @@ use crate::pipeline::plan::Greeting;
 use crate::server::{Address, Peer, Response};
 use crate::texts::text;
 
-/// The answer. Who isn't on this machine doesn't learn its address for administrators.
+/// The response. Who isn't on this machine doesn't learn its address for administrators.
 pub(crate) fn answer(greeting: Greeting, status_page: Option<&Address>, peer: Peer) -> Response {
     let status_page = status_page.filter(|_| peer.is_local());
     local_response::text(match (greeting, status_page) {

@@ -155,7 +155,8 @@ fn poll_data(
     })
 }
 
-/// The caller closed the connection within its upload; what WeChat got of it is cut short too and counts for nothing.
+/// The caller closed the connection within its upload; what WeChat got of it is cut short too and
+/// counts for nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", text!("the caller closed the connection during its upload"))]
 pub(crate) struct CallerBroke(#[source] pub(super) hyper::Error);

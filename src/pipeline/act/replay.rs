@@ -1,4 +1,4 @@
-//! WeChat rejected the token: send the same bytes again, or let its answer pass?
+//! WeChat rejected the token: send the same bytes again, or let its response pass?
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) const MOST: u32 = 2;
 
 /// What becomes of the request.
 pub(crate) enum Decision {
-    /// WeChat's own answer goes to the caller.
+    /// WeChat's own response goes to the caller.
     PassOn,
     /// The same bytes go out again.
     Again {
@@ -56,8 +56,8 @@ fn key(target: &RequestTarget<'_>) -> u64 {
     hasher.finish() | 1 << 63
 }
 
-/// Turns the manager's verdict into what this request can still do. A replay never begins once
-/// the request timeout is spent: its caller may have given up and sent the message anew.
+/// Turns the manager's verdict into what this request can still do. A replay never begins once the
+/// request timeout is spent: its caller may have given up and sent the message again.
 pub(crate) async fn decide(
     verdict: Verdict,
     may_replay: bool,

@@ -27,7 +27,7 @@ use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
 const LONGEST_TARGET: usize = 65_534;
-/// Of a longer body WeChat may answer before all of it has arrived, and then reset the connection.
+/// To a longer body WeChat may respond before all of it has arrived, and then reset the connection.
 const AT_ONCE: u64 = 16 * 1024;
 /// So long a server waits for more of a body before it can have had enough of that. What it has
 /// against a head it says earlier.
@@ -98,12 +98,12 @@ impl<'r> Sending<'r> {
         self.body.is_replayable()
     }
 
-    /// What all attempts have together, each of which WeChat may take `response_timeout` to answer.
+    /// What all attempts have together, each of which may take WeChat `response_timeout`.
     pub(crate) fn patience(&self, response_timeout: Duration) -> Patience {
         Patience::new(Rc::clone(&self.progress), response_timeout, self.request_timeout)
     }
 
-    /// Whether an answer with this status says that the body came too slowly: WeChat's servers may
+    /// Whether a response with this status says that the body came too slowly: WeChat's servers may
     /// have less patience for it than wxgate, and say so by a page that reads like anything else.
     pub(super) fn came_too_slowly(&self, status: StatusCode) -> bool {
         match status {
@@ -145,7 +145,7 @@ impl<'r> Sending<'r> {
     /// Which connections will do; `once` says that it must not go out twice.
     fn need(&self, once: bool) -> Need {
         match once {
-            // The connection of the answer before may be about to be reset.
+            // The connection of the response before may be about to be reset.
             _ if self.again && self.length() > AT_ONCE => Need::Fresh,
             true => Need::Once,
             false => Need::Any,
@@ -165,7 +165,7 @@ fn declared_length(noted: &Noted<'_>, body: &Incoming) -> Option<u64> {
 
 /// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen
 /// it: no byte was handed to the kernel; or, for GET, where a connection that had served before was
-/// closed without a byte of an answer, since WeChat's idle close may have crossed the request. A
+/// closed without a byte of a response, since WeChat's idle close may have crossed the request. A
 /// message must not go out twice; so that it goes out once where WeChat closes like that often, it
 /// keeps off connections that have served before.
 pub(crate) async fn send(
@@ -201,7 +201,7 @@ pub(crate) async fn send(
     Ok(sending.attempt(ready, target, patience).await?)
 }
 
-/// Why an attempt brought no answer.
+/// Why an attempt brought no response.
 enum Attempted {
     Failed(SendError),
     /// There was no request to be sent.

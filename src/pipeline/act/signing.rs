@@ -219,7 +219,7 @@ async fn clear(
     sent: &SentCredentials,
     whole_within: Duration,
 ) -> Result<Inspected, Error> {
-    // Nobody asked for a coding, in which anything could be.
+    // An unrequested coding could contain anything.
     let coded = answer.headers.contains_key(CONTENT_ENCODING) || !answer.codings.is_empty();
     let start = answer.read(LONGEST_ERROR + 1, whole_within, |bytes| !inspect::may_be_json(bytes)).await?;
     let (bytes, whole) = match &start {

@@ -25,7 +25,7 @@ const KEPT: u64 = 8;
 /// All turns of the process.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    /// Of all that came in: those at work, those in line, and those who are told that there is
+    /// Of all that came in: those in flight, those in line, and those who are told that there is
     /// none.
     entered: Places,
     most: u64,
@@ -67,7 +67,7 @@ pub(crate) enum Full {
 type Turned = Result<Option<Place>, Full>;
 
 impl Turns {
-    /// For `most` requests at work on `workers`.
+    /// For `most` requests in flight on `workers`.
     pub(crate) fn new(most: u64, workers: usize) -> Arc<Self> {
         let waiting = most.min(WAITING);
         Arc::new(Self {
@@ -93,7 +93,7 @@ impl Turns {
         self.entered.of_worker()
     }
 
-    /// So many may be at work at a time.
+    /// So many may be in flight at a time.
     pub(crate) fn most(&self) -> u64 {
         self.most
     }
@@ -122,7 +122,7 @@ impl Turns {
         Box::pin(self.line_up(worker, party, app)).await
     }
 
-    /// A request of `party`'s is at work no more. Its places are to be given back before.
+    /// A request of `party`'s is in flight no more. Its places are to be given back before.
     pub(crate) fn end(&self, worker: usize, party: Party) {
         self.held.with(worker, |held| {
             if let Some(count) = held.get_mut(&party) {
@@ -193,12 +193,12 @@ impl Turns {
         }
     }
 
-    /// Places that no request is at work on. Who lines up is not at work.
+    /// Places that no request is in flight on. Who lines up is not in flight.
     fn free(&self) -> u64 {
         self.most.saturating_sub(self.entered.taken().saturating_sub(self.waiting()))
     }
 
-    /// What all have at work, by party.
+    /// What all have in flight, by party.
     fn held(&self) -> Map<Party, u64> {
         self.held.fold(Map::default(), |mut all, of_worker| {
             for (party, count) in of_worker {
@@ -278,7 +278,7 @@ mod tests {
             Rc::new(Self { turns, places })
         }
 
-        /// A request that is at work for so long, once it has its turn.
+        /// A request that is in flight for so long, once it has its turn.
         async fn request(
             &self,
             party: Party,

@@ -26,7 +26,7 @@ pub(crate) fn check_family(app: &App, wanted: Family) -> Result<(), Error> {
 }
 
 /// Refuses a login that the official platform has and WeCom doesn't know, to an app of WeCom's. The
-/// `secret` beside it is the caller's API key, or another app's.
+/// `secret` sent along is the caller's API key, or another app's.
 pub(crate) fn check_login(app: &App, official: &Endpoint, own: &Endpoint) -> Result<(), Error> {
     let takes_secret =
         || matches!(official.class, CredentialClass::AppSecret | CredentialClass::ComponentSecret);

@@ -31,7 +31,7 @@ pub(crate) struct Authorizer {
 }
 
 impl<'d> Account<'d> {
-    /// Settles the account; `authorizer` is the one among the names that is no app of its own.
+    /// Settles the account; `authorizer` is the one among the names that is not a configured app.
     pub(crate) fn settle(
         directory: &'d Directory,
         caller: Option<Authenticated<'d>>,
@@ -154,8 +154,8 @@ fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
 }
 
 impl Authorizer {
-    /// The name in a request that is no app of the configuration: an authorizer's, if a platform
-    /// may act for it.
+    /// The name in a request that is not an app of the configuration: an authorizer's, if a
+    /// platform may act for it.
     pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
         let names = hints.named().map(|(_, name)| name);
         let mut names = names.chain(hints.placeholder.authorizer());

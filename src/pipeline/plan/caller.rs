@@ -60,8 +60,8 @@ pub(crate) fn by_secret<'d>(
     }
 }
 
-/// The caller of a token call that shows no placeholder: a secret that is no caller's key, or two
-/// that differ, are refused. Ignored if a valid key is present.
+/// The caller of a token call that shows no placeholder: a secret that is not a caller's key, or
+/// two that differ, are refused. Ignored if a valid key is present.
 pub(crate) fn of_token_call<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,

@@ -40,7 +40,7 @@ pub(crate) struct KeptToken<'a> {
     pub(crate) signing: Option<&'a SigningOptions>,
 }
 
-/// On endpoints whose form goes on as it is, a placeholder or an API key in it would too.
+/// On endpoints whose form is passed on unchanged, a placeholder or an API key in it would too.
 pub(crate) fn check_form(
     directory: &Directory,
     credential: &CredentialPlan<'_>,
@@ -116,8 +116,8 @@ impl<'a> CredentialPlan<'a> {
         signing.keys.as_ref()
     }
 
-    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's
-    /// own.
+    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is not a
+    /// token of the caller's own.
     pub(crate) fn check_own(
         &self,
         app: &App,

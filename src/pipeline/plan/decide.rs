@@ -44,7 +44,7 @@ pub(crate) struct Plan<'p> {
     pub(crate) then: Then<'p>,
 }
 
-/// What answers the request.
+/// What produces the response.
 pub(crate) enum Then<'p> {
     /// WeChat does, to the request with this credential.
     Forward(CredentialPlan<'p>),
@@ -69,7 +69,7 @@ pub(crate) struct Opening<'d, 'r> {
     shown: Option<Authenticated<'d>>,
     /// The token that the request asks for.
     asked: Option<Asked>,
-    /// Answered here, whoever asks; there is no further step.
+    /// Responded to here, whoever the caller is; there is no further step.
     pub(crate) greeting: Option<Greeting>,
 }
 
@@ -278,7 +278,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         self
     }
 
-    /// Settles the account; `authorizer` is the one among the hints that is no app of its own.
+    /// Settles the account; `authorizer` is the one among the hints that is not a configured app.
     pub(crate) fn account(&self, authorizer: Option<Rc<Authorizer>>) -> Result<Account<'d>, Error> {
         let account = Account::settle(self.directory(), self.caller, &self.hints, authorizer)?;
         if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose

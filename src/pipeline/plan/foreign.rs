@@ -1,5 +1,5 @@
 //! Paths that WeChat's API doesn't have: health checks, scrapers, browsers and calls of WeChat Pay
-//! end here, whoever they come from, and never reach WeChat with an account's token.
+//! end here, whatever caller they come from, and never reach WeChat with an account's token.
 
 use http::Method;
 
@@ -9,12 +9,12 @@ use crate::pipeline::error::Error;
 use crate::texts::marked;
 use crate::wechat::catalogue;
 
-/// What is answered here to anybody.
+/// What anybody gets a response to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Greeting {
     /// `GET /`: what this is.
     Home,
-    /// `GET /healthz`: that it answers.
+    /// `GET /healthz`: that it is up.
     Health,
 }
 

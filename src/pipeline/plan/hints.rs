@@ -46,7 +46,7 @@ pub(crate) struct AppHints<'d, 'r> {
 }
 
 impl<'d, 'r> AppHints<'d, 'r> {
-    /// What target and headers say, and beside them `placeholder` and `appid`.
+    /// What target and headers say, and besides `placeholder` and `appid`.
     pub(crate) fn new(
         target: &RequestTarget<'r>,
         headers: &Noted<'r>,

@@ -14,7 +14,7 @@
 //! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
 //! | `signing` | whether it is signed on its way |
-//! | `token_call`, `ticket`, `lease` | what wxgate answers by itself |
+//! | `token_call`, `ticket`, `lease` | what wxgate responds to by itself |
 
 mod access;
 mod account;

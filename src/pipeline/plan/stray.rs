@@ -21,7 +21,7 @@ use crate::wechat::catalogue::CredentialClass;
 use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
 /// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
-/// token call asks with goes to nobody.
+/// token call sends is not passed on.
 pub(crate) fn check(parts: &Parts, target: &RequestTarget<'_>, asked: Option<Asked>) -> Result<(), Error> {
     if let Some((name, _)) = parts.headers.iter().find(|(name, value)| is_in_header(name, value)) {
         return Err(misplaced(&text!("the header {name}", name)));
@@ -77,7 +77,7 @@ fn check_path(path: &str) -> Result<(), Error> {
 }
 
 /// Refuses a caller's key in the place of a secret, or of a user's token, where WeChat would get
-/// it. Token calls go to nobody.
+/// it. Token calls are not passed on.
 pub(crate) fn check_key(
     directory: &Directory,
     target: &RequestTarget<'_>,
@@ -125,7 +125,7 @@ fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     placeholder::is_within(value) && !is_bearer() || is_password()
 }
 
-/// Whether one is somebody's value.
+/// Whether one is the value of a parameter.
 fn is_assigned(text: &str) -> bool {
     if memchr::memchr(b'=', text.as_bytes()).is_none() {
         return false;

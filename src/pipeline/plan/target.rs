@@ -87,7 +87,7 @@ impl<'r> RequestTarget<'r> {
             )));
         }
         // RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
-        // request is for; 3.2.2: a host in the target counts, and not the Host beside it.
+        // request is for; 3.2.2: a host in the target counts, and not the Host header.
         let named = noted.host;
         let host = match (uri.scheme_str(), uri.authority()) {
             (None, None) => named.map(|host| host.to_str().unwrap_or_default()),
@@ -101,7 +101,7 @@ impl<'r> RequestTarget<'r> {
                 "the request target must be a path such as /cgi-bin/user/info"
             )));
         }
-        // TRACE would echo the token; of others nobody knows what they would do.
+        // TRACE would echo the token; the effect of others is unknown.
         if !METHODS.contains(&parts.method.as_str()) {
             return Err(Error::BadRequest(words!(
                 "unknown method for WeChat's API, expected {methods}",

@@ -291,7 +291,11 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
             ("GET /@shop&access_token=X/cgi-bin/user/info", &[], SAYS),
             // Business of WeChat's.
             ("GET /@shop/cgi-bin/user/info&openid=O", &[], "shop: token"),
-            ("GET /@shop/cgi-bin/x=1,2:3/access_token", &[], "endpoint_forbidden: only wxgate fetches credentials"),
+            (
+                "GET /@shop/cgi-bin/x=1,2:3/access_token",
+                &[],
+                "endpoint_forbidden: only wxgate fetches credentials",
+            ),
             ("GET /@shop/cgi-bin/user/info&access_token", &[], "shop: token"),
         ],
     );
@@ -590,7 +594,7 @@ fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
         "/cgi-bin/batch/replaceuser",
     ] {
         let expected = match path {
-            // A token call that names the corporation beside another app names two.
+            // A token call that names the corporation and another app names two.
             "/cgi-bin/gettoken?corpid=ww0000000000000001&corpsecret=x" => "40013: ",
             "/cgi-bin/gettoken" => "48001: ",
             _ => "endpoint_forbidden: ",
@@ -606,7 +610,7 @@ fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
         false,
         &[
             ("POST /@hr/cgi-bin/message/send", &[], "hr: token as access_token"),
-            // Both have it, and nobody knows of it.
+            // Both have it, unknown to each other.
             ("GET /@shop/cgi-bin/user/get", &[], "shop: token as access_token"),
             ("GET /@shop/cgi-bin/message/unheard_of", &[], "shop: token as access_token"),
         ],
@@ -705,7 +709,8 @@ fn a_web_page_without_a_key_is_refused() {
                 headers.push(host);
             }
             let planned = planned_for(peer, false, request, &headers, "");
-            let expected = "caller_forbidden: web pages may not call without an API key, and the request has ";
+            let expected =
+                "caller_forbidden: web pages may not call without an API key, and the request has ";
             assert!(planned.starts_with(expected), "{peer:?} {headers:?}: {planned}");
             headers.push(ORDERS);
             let planned = planned_for(peer, true, request, &headers, "");
@@ -740,7 +745,7 @@ fn who_typed_the_address_is_told_the_command() {
             "192.0.2.7:8080/@shop/cgi-bin/user/info?...'",
         ),
         ("GET /@shop/cgi-bin/user/info", "localhost:8080", "localhost:8080/@shop/cgi-bin/user/info'"),
-        // Whoever made up the link must not have made up a command.
+        // The author of the link must not be able to inject a command.
         ("GET /@shop/cgi-bin/user/'$(id)'", "localhost", "localhost/...'"),
         ("GET /@shop/cgi-bin/$(id)", "a'b", "localhost/...'"),
         ("GET /@shop/cgi-bin/0123456789abcdef0123456789abcdef", "localhost", "localhost/...'"),
@@ -761,7 +766,7 @@ fn a_name_that_may_have_been_rebound_is_refused_without_a_key() {
         ("evil.weixin.qq.com", false, false),
         ("api.weixin.qq.com.evil.example", false, false),
         ("", false, false),
-        // An address is no name, but on loopback nobody comes by another.
+        // An address is no name, but on loopback no caller comes by another.
         ("192.0.2.7:8080", false, true),
         ("[2001:db8::7]:8080", false, true),
         ("127.8.8.8", true, true),
@@ -876,7 +881,7 @@ fn a_wrong_key_is_a_guess_wherever_it_stands_and_none_is_not() {
     ] {
         let (planned, identity) = decided(LOOPBACK, true, request, headers, "");
         assert_eq!(identity.guessed, expected, "{request} {headers:?}: {planned}");
-        // Where nobody has a key, none is wrong.
+        // Without configured keys, none is wrong.
         assert!(!decided(LOOPBACK, false, request, headers, "").1.guessed, "{request} {headers:?}");
     }
 }

@@ -52,8 +52,8 @@ pub(crate) fn wanted<'a>(
     Ok(kept.filter(|_| *method == Method::GET).map(TicketUse::HandOut))
 }
 
-/// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature
-/// for a page can use the account's JS-SDK there.
+/// The page's address as WeChat signs it, if its host is one of the app's: a signature for a page
+/// lets that page use the account's JS-SDK.
 fn page(app: &App, target: &RequestTarget<'_>) -> Result<String, Error> {
     let url = target.query.and_then(|query| query::get(query, "url")).filter(|url| !url.is_empty());
     let url = url.ok_or_else(|| {

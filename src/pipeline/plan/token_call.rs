@@ -1,4 +1,5 @@
-//! Calls for tokens, which wxgate answers with a placeholder: which they are, and what they say.
+//! Calls for tokens, to which wxgate responds with a placeholder: which they are, and what they
+//! say.
 
 use std::borrow::Cow;
 
@@ -51,7 +52,7 @@ pub(crate) fn asked(directory: &Directory, target: &RequestTarget<'_>) -> Option
     (matches!(asked.issuer, Issuer::App(_)) || some_app_has_it()).then_some(asked)
 }
 
-/// Refuses a call for what an account of this kind doesn't have: its answer would be a token that
+/// Refuses a call for what an account of this kind doesn't have: its response would be a token that
 /// is good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
@@ -71,7 +72,7 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
 }
 
 /// The fields of a JSON body; there are none in an empty one or a `null`, which some clients send
-/// beside a query.
+/// along with a query.
 fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
     let text = form::without_mark(body);
     if text.is_empty() {
@@ -131,7 +132,7 @@ impl TokenCall {
         })
     }
 
-    /// Whether its secret may be a key that somebody tries.
+    /// Whether its secret may be a guessed key.
     pub(crate) fn tries_secret(&self) -> bool {
         self.differ.secrets || !matches!(self.secret.as_deref(), None | Some("" | "anonymous"))
     }

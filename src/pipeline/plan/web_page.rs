@@ -1,6 +1,6 @@
-//! Web pages. Where anybody is let in without a key, a page in the browser of somebody who can reach
-//! us would be too: it sends what it likes, and under a name that was made to resolve to our
-//! address (DNS rebinding) it reads the answers.
+//! Web pages. Where callers without a key are admitted, a web page in the browser of a user who can
+//! reach wxgate is admitted too: it sends what it likes, and under a name that was made to resolve
+//! to our address (DNS rebinding) it reads the responses.
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -56,7 +56,7 @@ fn sign(headers: &HeaderMap, host: Option<&str>) -> Option<&'static str> {
         }
     }
     // A page can have all of the above left out, but neither of these. It can write the `*`, though
-    // not with the mode that Node's fetch has beside it.
+    // not together with the mode that Node's fetch sends.
     let is_nodes = takes_any && has_mode;
     (is_browser && has_language && !is_nodes).then_some(marked!("a browser's User-Agent and Accept-Language"))
 }
@@ -65,7 +65,7 @@ fn is_of_host(referer: &HeaderValue, host: Option<&str>) -> bool {
     let authority = || {
         let (_, rest) = referer.to_str().ok()?.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next()?;
-        // What stands before an `@` is no host, and a browser takes a `\` for a `/`.
+        // What precedes an `@` is not the host, and a browser takes a `\` for a `/`.
         (!authority.contains(['@', '\\'])).then_some(authority)
     };
     let names = authority().zip(host);
@@ -78,7 +78,7 @@ fn is_known(directory: &Directory, host: &str, peer: Peer) -> bool {
     let name = host::name(host);
     let known = match host::address(name) {
         Some(address) => !peer.is_local() || address.to_canonical().is_loopback(),
-        // A name without a dot is nobody's on the internet.
+        // A name without a dot cannot be registered on the internet.
         None => is_label(name) || host::is_wechats_api(name),
     };
     known || directory.knows_host(&name.to_ascii_lowercase())

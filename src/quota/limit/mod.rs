@@ -28,10 +28,10 @@ use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{Store, StoreError};
 use crate::texts::words;
 
-/// Budgets that one operation of the store has begin anew.
+/// Budgets that one operation of the store resets.
 const RESET_AT_ONCE: usize = 1_000;
 
-/// A configured limit at work.
+/// A configured limit in force.
 #[derive(Debug)]
 pub struct Limit {
     options: LimitOptions,
@@ -191,7 +191,7 @@ impl Limits {
         limits
     }
 
-    /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of
+    /// Resets today's budgets that requests for `app` draw on, for all replicas: those of
     /// the app, and those of all apps that concern one of `callers`, or all. The names of these.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A rate at work. Its state is one word that all workers write to, on a cache line of its own.
+/// A rate in force. Its state is one word that all workers write to, on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Meter(RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>);

@@ -64,7 +64,7 @@ struct Slowed {
     code: i64,
     /// WeChat's.
     words: Option<Arc<str>>,
-    /// The answer to what was sent before is no news.
+    /// The response to what was sent before says nothing new.
     as_of: Instant,
     /// When WeChat took a call again.
     ended: Option<Timestamp>,
@@ -415,7 +415,7 @@ mod tests {
         learn(&slow, &others, 45009);
         slow.check(&others).expect_err("another app has a thousand of its own");
         assert!(!format!("{slow:?}{:?}", robot(0)).contains("canary"));
-        // Those that nobody calls make room.
+        // Those that are no longer called make room.
         advance(Duration::from_secs(62)).await;
         learn(&slow, &robot(MOST_ROBOTS), 45009);
         slow.check(&robot(MOST_ROBOTS)).expect_err("slowed");

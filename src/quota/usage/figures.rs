@@ -26,7 +26,7 @@ pub(crate) struct Called {
     pub(crate) ours: u64,
     /// Since when.
     pub(crate) since: Timestamp,
-    /// When WeChat last answered that its quota is used up.
+    /// When WeChat last responded that its quota is used up.
     pub(crate) refused: Option<Timestamp>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Figures {
     /// How much of that came after WeChat was asked.
     pub(crate) slack: u64,
     /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's
-    /// counter was cleared: what was before is nobody's fault, as counters in memory don't outlive
+    /// counter was cleared: earlier differences prove nothing, as counters in memory don't survive
     /// a restart.
     pub(crate) base: i64,
     pub(crate) base_slack: u64,
@@ -81,12 +81,12 @@ pub(crate) struct Notes {
 impl Figures {
     /// What has been used by now, when `ours` have gone through wxgate today.
     pub(crate) fn used_now(&self, ours: u64) -> u64 {
-        // Counted from the question, not the comparison: WeChat's answer doesn't include calls that
-        // came between the two.
+        // Counted from the question, not the comparison: WeChat's response doesn't include calls
+        // that came between the two.
         self.used.saturating_add(ours.saturating_sub(self.ours.saturating_sub(self.slack)))
     }
 
-    /// WeChat's counter has begun anew, which only asking shows.
+    /// WeChat's counter was reset, so the figures must be asked for again.
     pub(crate) fn doubt(&mut self) {
         self.at = Timestamp::default();
     }
@@ -192,7 +192,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.since(at) < MINUTE && at.since(now) < MINUTE
 }
 
-/// What WeChat's answer means.
+/// What WeChat's response means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Figures {
@@ -208,7 +208,7 @@ pub(crate) enum Answer {
     Failed(Words),
 }
 
-/// Judges the body of an answer to `openapi/quota/get`.
+/// Judges the body of a response to `openapi/quota/get`.
 pub(crate) fn judge(body: &[u8]) -> Answer {
     #[derive(Deserialize)]
     struct QuotaResponse {
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn calls_around_wxgate_are_what_wechat_counted_beside_ours_since_the_first_look() {
-        // Whoever counted nothing before a restart accuses nobody.
+        // Without counts from before a restart no other program is blamed.
         let first = figures(1_000, 300, 200).after(None);
         assert_eq!((first.base, first.around(), first.used_now(250)), (-100, 0, 350));
         let second = figures(1_000, 340, 210).after(Some(&Known::Figures(first)));

@@ -2,6 +2,7 @@ use super::Table;
 
 pub(super) const TABLE: Table = &[
     ("the caller closed the connection", "调用方关闭了连接"),
+    ("the spool file is shorter than what was written to it", "缓存文件比写入的内容短"),
     ("this account authorised several platforms: add one to the path, /@APPID@PLATFORM/", "该账号授权了多个第三方平台：请在路径中指明平台，/@APPID@PLATFORM/"),
     ("the request body is longer than {limit} bytes (server.max_body)", "请求体超过 {limit} 字节（server.max_body）"),
     ("the body of a signed request (app.signing) exceeds {limit} bytes (replay.max_body)", "需签名的请求（app.signing）的请求体超过 {limit} 字节（replay.max_body）"),

@@ -22,7 +22,7 @@ pub enum SendError {
         source: Failure,
         /// A byte of the request was handed to the kernel.
         sent: bool,
-        /// A connection that had served before closed without a byte of an answer: WeChat's idle
+        /// A connection that had served before closed without a byte of a response: WeChat's idle
         /// close may have crossed the request. What comes of it: `pipeline/act/send.rs`.
         stale: bool,
     },

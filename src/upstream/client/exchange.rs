@@ -1,4 +1,4 @@
-//! One request, to the head of its answer.
+//! One request, to the head of its response.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -42,7 +42,7 @@ impl Ready {
         Ok(head)
     }
 
-    /// Sends the request whose head was written, and waits for the head of the answer; the
+    /// Sends the request whose head was written, and waits for the head of the response; the
     /// connection is driven by this very task. What comes of it counts for or against the host.
     pub async fn send<B: Payload>(
         self,
@@ -61,8 +61,8 @@ impl Ready {
     }
 }
 
-/// What a request's head has beside target, fields and the host's name: the method, the version, the
-/// body's length.
+/// What a request's head has besides target, fields and the host's name: the method, the version,
+/// the body's length.
 const BESIDES: usize = 128;
 /// A caller that hangs up after this time may have waited for a host that is silent. Many don't
 /// wait for as long as the response timeout.
@@ -82,7 +82,7 @@ impl Waiting<'_> {
         let evidence = match outcome {
             Ok(answer) => return self.pool.hosts.answered(self.host, answer.status, self.since),
             Err(SendError::Timeout(limit)) => Evidence::Silent(*limit),
-            // The request's own body broke off.
+            // The request's own body is incomplete.
             Err(SendError::Broken { source, .. }) if source.is_of_request() => return,
             Err(SendError::Broken { stale: true, .. }) => Evidence::Stale,
             Err(SendError::Broken { source, .. }) => Evidence::Broken(Words::of(|| source.to_string())),

@@ -19,7 +19,8 @@ impl<'b> RequestHead<'b> {
     /// # Errors
     /// The target can't stand there. Nothing is written.
     pub fn begin(out: &'b mut Vec<u8>, method: &Method, target: &[u8]) -> Result<Self, BadTarget> {
-        // Each byte is looked at, whatever the others are: so the compiler can compare many at once.
+        // Each byte is looked at, whatever the others are: so the compiler can compare many at
+        // once.
         let fits = target.iter().fold(true, |fits, byte| fits & (*byte > b' ') & (*byte != 0x7f));
         if !fits || target.first() != Some(&b'/') {
             return Err(BadTarget);

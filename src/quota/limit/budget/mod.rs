@@ -2,8 +2,8 @@
 //!
 //! A replica reserves slices ahead, which shrink with what is left: of the last ones it reserves
 //! one by one, or as many as requests wait for at that moment, so that none lies idle while another
-//! replica has need of it. What it reserved and lost (a crash, an answer that didn't come) nobody
-//! spends; what it never reserved it never spends.
+//! replica has need of it. What it reserved and lost (a crash, a response that didn't come) is
+//! never spent; nor is what it never reserved.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Budget {
     slice: Slice,
     name: String,
     limit: AtomicU64,
-    /// What nobody had reserved when the store told last.
+    /// What was unreserved according to the store's last response.
     left: AtomicU64,
     /// Until when the store isn't asked, in milliseconds, since it had nothing to give.
     spent_until: AtomicI64,
@@ -48,7 +48,7 @@ pub struct Budget {
     down_until: AtomicI64,
     /// Requests that wait for a slice.
     waiting: AtomicU32,
-    /// Whoever holds it asks the store; others wait for what comes of that.
+    /// Its holder asks the store; others wait for the result.
     turn: Arc<Mutex<Reserved>>,
     office: Office,
 }
@@ -57,7 +57,7 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Reserved {
     day: i64,
-    /// How often the budget began anew that day; the rest, and the slice, are of since then.
+    /// How often the budget was reset that day; the rest, and the slice, are of since then.
     resets: u64,
     total: u64,
 }
@@ -282,8 +282,8 @@ impl Budget {
                     *turn = Reserved { day, resets: reserved.resets, total: 0 };
                     self.slice.take_all();
                 }
-                // Beyond the limit is what no replica of this limit was granted: published anew, it
-                // would outlive the key that somebody removed to be rid of it.
+                // Beyond the limit is what no replica of this limit was granted: published again,
+                // it would outlive the key that an operator removed to be rid of it.
                 if reserved.used.is_some_and(|used| used <= limit) {
                     turn.total = turn.total.max(reserved.total.min(limit));
                 }
@@ -322,14 +322,13 @@ impl Budget {
         &self.name
     }
 
-    /// How often it began anew on `day`, as far as is known.
+    /// How often it was reset on `day`, as far as is known.
     pub(super) async fn resets(&self, day: i64) -> u64 {
         let turn = self.turn.lock().await;
         if turn.day == day { turn.resets } else { 0 }
     }
 
-    /// It began anew on `day`, for the `resets`th time: what was reserved before counts for
-    /// nothing.
+    /// It was reset on `day`, for the `resets`th time: what was reserved before counts for nothing.
     pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
         let mut turn = self.turn.lock().await;
         if (day, resets) > (turn.day, turn.resets) {

@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(
             errmsg(&Error::Draining),
             "wxgate: draining: wxgate is shutting down: send the request again on a new connection / wxgate 正在退出：\
-             请在新的连接上重新发送请求 [about]"
+             请换一个连接重试 [about]"
         );
         assert_eq!(
             errmsg(&Error::PlaceholderExpired("it has expired")),

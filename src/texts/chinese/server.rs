@@ -16,7 +16,7 @@ pub(super) const TABLE: Table = &[
     ("cannot listen on {address}: not permitted (ports below 1024 require CAP_NET_BIND_SERVICE)", "无法监听 {address}：没有权限（1024 以下的端口需要 CAP_NET_BIND_SERVICE）"),
     ("cannot listen on {address}: this machine does not have that address", "无法监听 {address}：本机没有该地址"),
     ("cannot listen on {address}", "无法监听 {address}"),
-    ("a worker exited at once", "工作线程启动后立即退出"),
+    ("a worker exited at once", "worker 启动后立即退出"),
     ("cannot accept a connection; will retry", "无法接受连接，稍后重试"),
     ("the caller stopped sending", "调用方停止发送数据"),
     ("the caller stopped reading", "调用方停止接收数据"),
@@ -26,5 +26,5 @@ pub(super) const TABLE: Table = &[
     ("the key cannot be used", "私钥无法使用"),
     ("a CA certificate for callers cannot be used", "校验调用方的 CA 证书无法使用"),
     ("callers' certificates cannot be verified", "无法校验调用方的证书"),
-    ("a worker exited unexpectedly", "工作线程意外退出"),
+    ("a worker exited unexpectedly", "worker 意外退出"),
 ];

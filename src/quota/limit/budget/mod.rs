@@ -358,8 +358,12 @@ impl Budget {
             let given = self.office.store.give_back(day, &self.name, left, turn.resets).await;
             if let Err(error) = given {
                 let (name, why) = (&self.name, error.chain());
-                let text =
-                    text!("could not return {left} unused requests of budget {name}: {why}", left, name, why);
+                let text = text!(
+                    "could not return {left} unused requests of the daily limit {name}: {why}",
+                    left,
+                    name,
+                    why
+                );
                 tracing::warn!("{text}");
             }
         }

@@ -300,7 +300,7 @@ fn paths_that_are_not_wechats_are_told_as_such() {
         let pay = explain(Method::POST, "/pay/unifiedorder", config);
         says(
             &pay,
-            "refused 404 endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+            "refused 404 endpoint_forbidden: WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com",
         );
         says(&explain(Method::GET, "/metrics", config), "refused 404 endpoint_forbidden: the metrics are at");
         says(
@@ -388,7 +388,7 @@ fn what_no_sdk_calls_keeps_its_status() {
     let secret = |_: &str| Some(CANARY.to_owned());
     let config = Config::parse(text, "test.toml", &secret).expect("a configuration").into();
     let text = explain(Method::CONNECT, "api.weixin.qq.com:443", Some(&config));
-    says(&text, "refused 400 bad_request: no tunnels");
+    says(&text, "refused 400 bad_request: wxgate is not a tunnel");
     let text = explain(Method::POST, "//@shop//wxgate/token", Some(&config));
     says(&text, "anybody: no, 400 bad_request: the lease endpoint accepts GET");
 }

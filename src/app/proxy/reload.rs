@@ -1,7 +1,7 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::{Core, Fixed};
 use super::secret_files;
-use crate::admin::{self, Refused, Reloads};
+use crate::admin::{Refused, Reloads};
+use crate::api;
 use crate::app::apps;
-use crate::app::links::{asking, views};
+use crate::app::links::asking;
 use crate::config::{Config, Problems, SecretFile, Severity};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
@@ -142,7 +143,7 @@ impl Core {
         self.connections.trust(config.pipeline.trusted_proxies.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.trusted_proxies.store(Arc::new(config.pipeline.trusted_proxies.clone()));
-        self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
+        self.admin.state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -193,15 +194,4 @@ fn first(problems: &Problems) -> (String, usize) {
 /// What can't be used of the files that the configuration names.
 fn chain(error: &TlsError) -> String {
     format!("upstream.ca_file: {}", Chain(error))
-}
-
-/// The admin API's reload.
-pub(super) fn on_demand(core: Weak<Core>) -> admin::Reload {
-    Arc::new(move || {
-        let core = core.clone();
-        Box::pin(async move {
-            let Some(core) = core.upgrade() else { return Err("the proxy ends".to_owned()) };
-            core.reload().await
-        })
-    })
 }

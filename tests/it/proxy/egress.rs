@@ -214,7 +214,14 @@ async fn what_a_proxy_refuses_is_told_with_what_to_do_and_without_the_password()
         (Speaks::Http, wrong, true, None, "rejected the credentials: status 407", "egress_password"),
         (Speaks::Http, "", true, None, "rejected the credentials: status 407", "egress_password"),
         (Speaks::Socks5, wrong, true, None, "rejected the credentials: status 1", "egress_password"),
-        (Speaks::Socks5, "", true, None, "rejected the credentials: no acceptable methods", "egress_password"),
+        (
+            Speaks::Socks5,
+            "",
+            true,
+            None,
+            "rejected the credentials: no acceptable methods",
+            "egress_password",
+        ),
         (Speaks::Http, "", false, Some(1), ": status 502", "the proxy's rules allow"),
         (Speaks::Socks5, "", false, Some(1), ": connection refused", "the proxy's rules allow"),
     ] {

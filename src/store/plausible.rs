@@ -1,5 +1,5 @@
-//! What can be true of a record. Whoever can write to the store, or a fault, may have put anything
-//! there: what no wxgate would have written is damage.
+//! Which values a record can have. Whoever can write to the store, or a fault, may have put
+//! anything there: what wxgate would not have written counts as damaged.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::observe::clock::{Clock, Timestamp};
 
 /// Exact in JSON and in metrics as well, and out of reach for whoever counts by one.
 const LAST_GENERATION: u64 = 1 << 53;
-/// By how much another machine's clock may be ahead: a wrong time zone is less.
+/// How far another machine's clock may be ahead: a wrong time zone is less.
 const SKEW: Duration = Duration::from_secs(86_400);
-/// WeChat documents 7200 s, and no answer that says more than a day is taken.
+/// WeChat documents 7200 s, and a response with more than a day is not accepted.
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 /// WeChat asks for room for 512 characters.
 const LONGEST_TOKEN: usize = 2048;

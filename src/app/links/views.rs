@@ -18,7 +18,7 @@ use crate::wechat::catalogue::{self, Endpoint};
 /// The store as it is when asked.
 pub(in crate::app) fn store(store: Store) -> admin::Store {
     Arc::new(move || {
-        let problem = store.problem();
+        let problem = store.problem().map(|problem| problem.to_string());
         let refused = store.refused().into_iter().map(refused).collect();
         view::Store { url: store.location().to_string(), up: problem.is_none(), problem, refused }
     })
@@ -130,7 +130,7 @@ fn exported(export: export::Status) -> view::Export {
         to: export.to,
         generation: export.generation,
         checked_at: export.checked_at.map(time),
-        problem: export.problem,
+        problem: export.problem.map(|problem| problem.to_string()),
         overwritten: export.overwritten,
     }
 }

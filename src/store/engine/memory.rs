@@ -42,8 +42,8 @@ impl Held {
         until.is_none_or(|until| now < until).then_some(value.as_slice())
     }
 
-    /// Removes what has ended, which nobody may ask for again, once there may be as much of it as of
-    /// the rest: looking for it takes a look at each, and thousands of apps write often.
+    /// Removes what has ended, which nobody may ask for again, once there may be as much of it as
+    /// of the rest: looking for it takes a look at each, and thousands of apps write often.
     fn sweep(&mut self, now: Instant) {
         if self.entries.len() >= self.sweep_at {
             self.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));

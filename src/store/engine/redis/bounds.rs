@@ -1,8 +1,7 @@
-//! How much of a server's answers is read: the reading ends where an answer goes beyond what wxgate
-//! can have asked for, before any of that is kept.
+//! How much of a server's responses is read: reading stops where a response exceeds what wxgate can
+//! have asked for, before any of it is kept.
 //!
-//! A light look at the bytes in passing (RESP2 has five kinds of values); what they mean is the
-//! client's to find out.
+//! Only the framing is checked (RESP2 has five kinds of values); the client parses the contents.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of one string. No record, note or counter comes near it.
+use crate::texts::text;
+
+/// Bytes of one string, far more than any record, note or counter has.
 pub(super) const LONGEST_STRING: usize = 64 << 10;
 /// Keys that are asked for at once.
 pub(super) const MOST_KEYS: usize = 500;
@@ -26,18 +27,18 @@ const LARGEST_ANSWER: u64 = (MOST_KEYS * (LONGEST_STRING + 32)) as u64;
 /// Characters of a number, white space included.
 const LONGEST_NUMBER: usize = 24;
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Excess {
-    #[error("an answer is no RESP2")]
+    #[error("{}", text!("a response is not RESP2"))]
     Garbage,
-    #[error("an answer has a string of more than {LONGEST_STRING} bytes")]
+    #[error("{}", text!("a response has a string of more than {limit} bytes", limit = LONGEST_STRING))]
     String,
-    #[error("an answer has more than {0} elements in an array")]
+    #[error("{}", text!("a response has an array of more than {limit} elements", limit = .0))]
     Elements(u64),
-    #[error("an answer has arrays within more than {DEEPEST} arrays")]
+    #[error("{}", text!("a response has arrays nested more than {limit} deep", limit = DEEPEST))]
     Depth,
-    #[error("an answer has more than {LARGEST_ANSWER} bytes, or {MOST_IN_ALL} elements")]
+    #[error("{}", text!("a response has more than {bytes} bytes or {elements} elements", bytes = LARGEST_ANSWER, elements = MOST_IN_ALL))]
     Answer,
 }
 

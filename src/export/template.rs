@@ -27,7 +27,7 @@ pub enum TemplateError {
     #[error("{}", text!("has the unknown name {name}, expected one of: {names}", name = braced(.0), names = names()))]
     Unknown(String),
     /// Braces without their counterpart.
-    #[error("{}", text!("has {{{{ without a }}}} after it"))]
+    #[error("{}", text!("has {opening} without {closing} after it", opening = "{{", closing = "}}"))]
     Open,
 }
 

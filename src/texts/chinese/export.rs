@@ -11,5 +11,5 @@ pub(super) const TABLE: Table = &[
     ("{to} held something that wxgate didn't write: another program writes there, perhaps a service that still fetches tokens. The token was written again", "{to} 里的内容不是 wxgate 写入的：有其他程序在写，可能是仍在自行获取 token 的服务。已重新写入 token"),
     ("has no {{{{access_token}}}}, so the file would hold no token", "缺少 {{{{access_token}}}}，文件里将没有 token"),
     ("has the unknown name {name}, expected one of: {names}", "含有未知的名称 {name}，可用的有：{names}"),
-    ("has {{{{ without a }}}} after it", "{{{{ 之后没有对应的 }}}}"),
+    ("has {opening} without {closing} after it", "{opening} 之后没有对应的 {closing}"),
 ];

@@ -113,7 +113,7 @@ impl File {
         let problems = self.set(table, &format!("{key} = {value}")).parse(folder).err();
         let of_key = |path: &str| path.rsplit('.').next() == Some(key);
         let problems = problems.into_iter().flat_map(|problems| problems.0);
-        problems.filter(|problem| of_key(&problem.key)).map(|problem| problem.text).collect()
+        problems.filter(|problem| of_key(&problem.key)).map(|problem| problem.text.to_string()).collect()
     }
 }
 

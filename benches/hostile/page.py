@@ -29,7 +29,7 @@ WORDS = {
     "en": """*sent on*: it reached the upstream. *waits*: no answer within 2 s, the connection stayed open. *closed* and *none*: without an
 answer, the latter where the caller ended its side. **Bold**: what went on has something in it that servers read in different ways.
 """,
-    "zh": """*已转发*：到达了上游。*等待*：2 秒内没有应答，连接仍开着。*断开*和*无*：都没有应答，后者是调用方自己先断开的。**粗体**：转发出去的内容，不同的服务器会有不同的读法。
+    "zh": """*已转发*：到达了上游。*等待*：2 秒内没有响应，连接仍开着。*断开*和*无*：都没有响应，后者是调用方自己先断开的。**粗体**：转发出去的内容，不同的服务器会有不同的读法。
 """,
 }
 ALONE = {

@@ -22,6 +22,10 @@ thread_local! {
 
 impl Language {
     /// The user's: the first of `WXGATE_LANG`, `LC_ALL` and `LANG` that is set and not empty.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is wrong with a configuration is said in it, before one is read"
+    )]
     pub fn of_environment() -> Self {
         Self::of_variables(|name| std::env::var(name).ok())
     }

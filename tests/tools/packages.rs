@@ -112,6 +112,7 @@ fn the_archive_holds_what_a_machine_without_packages_needs() {
         file("docs/zh/sdk/wxjava.md"),
         file("docs/zh/images/status-page.png"),
         file("config/wxgate.toml"),
+        file("config/wxgate.zh-CN.toml"),
         file("deploy/docker/compose.yaml"),
         ("-rwxr-xr-x", "0/0", "deploy/docker/prepare"),
         // In the repository these lead elsewhere.

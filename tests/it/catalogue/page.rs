@@ -203,7 +203,7 @@ fn meaning(class: CredentialClass, language: Language) -> &'static str {
             ("a third-party platform's appid and secret", "第三方平台的 appid 与 secret")
         }
         CredentialClass::TokenEndpoint => {
-            ("wxgate answers itself, with a placeholder", "由 wxgate 自己应答，返回占位 token")
+            ("wxgate answers itself, with a placeholder", "由 wxgate 自己响应，返回占位 token")
         }
         CredentialClass::IssuesCredential => (
             "hands out credentials: answered with a placeholder for a [platform](platforms.md), \

@@ -1,5 +1,6 @@
 //! The configuration, as files.
 
+mod chinese;
 mod many;
 mod money;
 

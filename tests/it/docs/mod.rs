@@ -18,3 +18,4 @@ mod pointers;
 mod readmes;
 mod run;
 mod tree;
+mod words;

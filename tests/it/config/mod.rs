@@ -368,7 +368,7 @@ fn statuses_are_as_written_and_the_former_keys_mean_what_they_meant() {
         assert!(
             beside.warnings[0]
                 .to_string()
-                .contains("t.toml:3:16: server.limit_status: warning: does nothing")
+                .contains("t.toml:3:16: server.limit_status: warning: has no effect")
         );
     }
 }

@@ -206,8 +206,7 @@ fn kind(table: &'static str, key: &str, about: &Key, folder: &Path, language: La
         None => File::with(table),
     };
     for text in file().said(table, key, "'zzzzzzzzzzzz'", folder) {
-        if let Some((_, values)) = text.split_once(" is none of its values, expected ") {
-            let values = values.replace(" or ", ", ");
+        if let Some((_, values)) = text.split_once(" is not one of its values, expected one of: ") {
             let quoted: Vec<_> = values.split(", ").map(|value| format!("\"{value}\"")).collect();
             return language.codes(quoted.iter().map(String::as_str));
         }

@@ -346,7 +346,7 @@ fn what_is_named_in_the_place_of_a_file_is_not_waited_for() {
          appid = 'wx0123456789abcdef'\nsecret = { env = 'SHOP_SECRET' }\n",
     );
     for (file, reason) in
-        [("pipe", "no regular file"), ("/dev/zero", "no regular file"), ("huge", "longer than")]
+        [("pipe", "not a regular file"), ("/dev/zero", "not a regular file"), ("huge", "longer than")]
     {
         let ran = folder.run(&["status", "--admin-token-file", file]);
         assert_eq!(ran.code, Some(64), "{ran:?}");

@@ -191,7 +191,7 @@ fn init_takes_all_of_it_by_flags_and_prints_each_key_once() {
     // In one line of the log; here it is wrapped.
     let said = checked.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        said.contains("such as \"**\"; to some callers these stay closed: /card/giftcard/order/refund, "),
+        said.contains("such as \"**\"; for some callers these stay closed: /card/giftcard/order/refund, "),
         "{said}"
     );
 }
@@ -240,7 +240,7 @@ fn init_warns_of_an_appid_as_check_does() {
     assert!(company.code == Some(0) && !company.stderr.contains("warning"), "{company:?}");
     let mixed = ["init", "--appid", "ww0123456789abcdef", "--kind", "store", "--secret-env", "SHOP_SECRET"];
     let mixed = Folder::new().run(&mixed);
-    assert!(mixed.stderr.contains("warning: begins like a corpid of WeCom's"), "{mixed:?}");
+    assert!(mixed.stderr.contains("warning: begins like a corpid of WeCom"), "{mixed:?}");
 }
 
 #[test]

@@ -86,8 +86,8 @@ async fn messages_are_in_the_language_of_the_log_and_their_fields_in_none() {
         let process = Process::by(run);
         serde_json::from_str::<serde_json::Value>(&process.line("app[1].secret").await).expect("JSON")
     };
-    let english = "wxgate.toml:17:10: app[1].secret: warning: is a secret in clear, ";
-    let chinese = "wxgate.toml:17:10: app[1].secret: 警告：凭证以明文写在配置里，";
+    let english = "wxgate.toml:21:10: app[1].secret: warning: is a secret in clear, ";
+    let chinese = "wxgate.toml:21:10: app[1].secret: 警告：凭证以明文写在配置里，";
     let in_china = [("LANG", "zh_CN.UTF-8")];
     for (key, environment, expected) in [
         ("language = \"en\"", &[][..], english),

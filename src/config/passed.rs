@@ -1,4 +1,4 @@
-//! Sockets that somebody else has bound.
+//! Sockets bound by another process.
 
 use crate::server::Address;
 

@@ -17,13 +17,13 @@ use crate::wechat::placeholder;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// To be connected, by way of sentinels if need be.
 const CONNECT: Duration = Duration::from_secs(3);
-/// What wxgate remembers beside the keys; in a cluster on the same node, by its hash tag.
+/// What wxgate remembers next to the keys; in a cluster on the same node, by its hash tag.
 const MARK: &str = "wxgate:export:";
 
 /// Compares with what was written last, by whichever replica, and writes.
 ///
 /// KEYS: the mark, then the entries. ARGV: generation, time of the fetch, milliseconds to live,
-/// what placeholders begin with, whether to write where the same token stands, then the values. A
+/// what placeholders begin with, whether to write where the same token is, then the values. A
 /// token is older if neither its generation nor its time is higher: generations restart where a
 /// store is lost, and clocks of replicas differ.
 const PUT: &str = "

@@ -57,7 +57,7 @@ pub(super) struct Text {
     pub mode: u32,
     /// What holds the token.
     pub text: String,
-    /// Also where this token stands already: then the form or the mode may be another.
+    /// Also if this token is there already, since the form or the mode may differ.
     pub anew: bool,
 }
 

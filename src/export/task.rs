@@ -45,7 +45,7 @@ impl Task {
             Destination::Redis { target, format, key } => Some(Cache::new(target, *format, key)),
             Destination::File { .. } => None,
         };
-        // The configuration may want another form than that in which the token stands there.
+        // The configuration may want another form than the one that is there.
         let mut anew = true;
         loop {
             changes.mark_unchanged();

@@ -23,7 +23,7 @@ pub enum TemplateError {
     /// It holds no token.
     #[error("{}", text!("has no {{{{access_token}}}}, so the file would hold no token"))]
     NoToken,
-    /// A name that nothing stands for.
+    /// An unknown name.
     #[error("{}", text!("has the unknown name {name}, expected one of: {names}", name = braced(.0), names = names()))]
     Unknown(String),
     /// Braces without their counterpart.

@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
-    /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
+    /// granted. Where the response is lost, so is what was granted, until the day ends: it is
     /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
     /// has seen, which a store that was flushed may have lost, since it began anew for the
     /// `resets`th time.

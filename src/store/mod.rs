@@ -186,8 +186,8 @@ impl Store {
     }
 
     /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the
-    /// refresh: one whose answer is lost counts at WeChat all the same. `own` is what this process
-    /// knows of, which a store that was down or flushed may not.
+    /// refresh: one whose response is lost counts at WeChat all the same. `own` is what this
+    /// process knows of, which a store that was down or flushed may not.
     pub async fn spend_force(
         &self,
         key: &str,

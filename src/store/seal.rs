@@ -68,7 +68,7 @@ impl Seal {
         Ok(Self { present: Some(Arc::new(Key::new(present)?)), former, accept_unsealed: false })
     }
 
-    /// Opens what was sealed with `former`, and seals nothing: for replicas beside others that
+    /// Opens what was sealed with `former`, and seals nothing: for replicas next to others that
     /// begin to seal.
     ///
     /// # Errors

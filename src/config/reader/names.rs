@@ -85,7 +85,7 @@ pub(in crate::config) fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The value that a word stands for; the first one is the default.
+/// The value of a word; the first one is the default.
 pub(in crate::config) fn one_of<T: Copy>(
     field: &Field<String>,
     words: &[(&str, T)],

@@ -133,7 +133,7 @@ impl<'t> Report<'t> {
         self.judged.entry(subject).or_insert_with(judge).clone()
     }
 
-    /// Whether there are more problems than anybody reads.
+    /// Whether there are more problems than anyone reads.
     pub(in crate::config) fn is_long(&self) -> bool {
         self.problems.len() >= MANY
     }

@@ -77,7 +77,7 @@ fn receiver<'t>(
     receiver
 }
 
-/// Where the first of the keys stands.
+/// Where the first of the keys is.
 fn place(raw: &file::App) -> Option<&Place> {
     raw.callback_token.item().or_else(|| raw.callback_aes_key.item()).map(|source| &source.place)
 }

@@ -237,7 +237,7 @@ pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Re
     items.iter().filter_map(read).collect()
 }
 
-/// Threads that serve; 0 stands for one a core.
+/// Threads that serve; 0 means one per core.
 pub(in crate::config) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
     let number = field.item().map_or(0, |item| {
         if item.value > MOST_WORKERS {

@@ -75,7 +75,7 @@ pub(in crate::store) struct Claim<'a> {
     /// What was granted of it as far as is known, see [`Reserved::total`]: a store that has less
     /// lost it, and goes on from here.
     pub known: u64,
-    /// How often it began anew within the day, as far as is known: `known` is of since then.
+    /// How often it was reset within the day, as far as is known: `known` counts since then.
     pub resets: u64,
     /// When the counters of this key are forgotten, from now on.
     pub lasts: Duration,
@@ -90,7 +90,7 @@ pub(super) fn returned_of(name: &str) -> String {
 
 /// Under which name among the counters is remembered the highest [`Reserved::total`] of a budget.
 /// Version 0.1.0 gives back without a word in [`returned_of`]: where the store remembers all that
-/// anybody knows of, that is no loss.
+/// is known, nothing is lost.
 pub(super) fn highest_of(name: &str) -> String {
     format!("{MARK}highest {name}")
 }
@@ -137,13 +137,13 @@ pub(in crate::store) struct Entry {
 pub struct Reserved {
     /// As much of what was wanted as there was.
     pub granted: u64,
-    /// What nobody has reserved yet.
+    /// What has not been reserved yet.
     pub left: u64,
     /// What was ever granted of it, whether it was given back or not.
     pub total: u64,
     /// What is granted of it now; more than the limit where that was lowered, or where somebody
     /// else wrote it. None if what is there can't be.
     pub used: Total,
-    /// How often it began anew within the day: all of this is of since then.
+    /// How often it was reset within the day: all of this counts since then.
     pub resets: u64,
 }

@@ -152,7 +152,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// When an entry was last written, by whomever.
+    /// When an entry was last written, by any process.
     pub(super) fn changed_at(&self) -> Option<SystemTime> {
         // Each write ends in a rename, which the folder's own time tells of.
         fs::metadata(self.root.join(ENTRIES)).and_then(|metadata| metadata.modified()).ok()
@@ -173,7 +173,7 @@ impl Folder {
         let bytes = match file::read(&path, LONGEST, Links::Refused) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // A pipe, a link, a folder, or a file of any length that somebody put there.
+            // A pipe, a link, a folder, or a file of any length that was put there.
             Err(error) if Refused::of(&error).is_some() || error.kind() == io::ErrorKind::IsADirectory => {
                 return Err(StoreError::Damaged { key: key.to_owned() });
             }
@@ -308,7 +308,7 @@ impl Locked<'_> {
         let mut aside: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(&begins)).collect();
         aside.sort();
         for name in aside.iter().rev().skip(KEPT_DAMAGED) {
-            // Clutter is no reason to fail.
+            // Leftover files are not a reason to fail.
             let _ = fs::remove_file(parent.join(name));
         }
     }
@@ -338,8 +338,8 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
 }
 
-/// The same of what belongs to the entry `key`. Where the folder answers for the file, and it is
-/// somebody else's, a folder, or on a bad block, that tells of this entry alone.
+/// The same for what belongs to the entry `key`. If the folder itself works and the file belongs to
+/// another user, is a folder, or is on a bad block, only this entry is affected.
 fn of<'p>(key: &'p str, path: &'p Path) -> impl FnOnce(io::Error) -> StoreError + 'p {
     use io::ErrorKind::{IsADirectory, PermissionDenied};
     move |source| {

@@ -25,6 +25,8 @@
 //! - [`sandbox`] is the fake WeChat, which shares no code with what it is there to test;
 //! - [`admin`] is the status page, API and metrics; [`callback`] takes WeChat's pushes;
 //!   [`pipeline`] takes callers' requests. They are [`server::Handler`]s;
+//! - [`api`] is the JSON of the admin API as types: `admin` writes them, the command line reads
+//!   them, and each is made of what the modules below know;
 //! - [`alert`] tells people, [`export`] writes tokens for services that can't come through the
 //!   proxy;
 //! - [`quota`] counts and limits, [`token`] keeps credentials alive; neither knows the other;
@@ -43,6 +45,7 @@
 
 pub mod admin;
 pub mod alert;
+pub mod api;
 pub mod app;
 pub mod callback;
 pub mod config;

@@ -1,4 +1,4 @@
-//! The forms of an answer.
+//! The responses.
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
@@ -6,21 +6,17 @@ use http::{HeaderValue, Response as HttpResponse, StatusCode};
 use serde::Serialize;
 
 use super::guard::Denied;
+use crate::api::ErrorResponse;
 use crate::message::body::Body;
 use crate::server::Response;
 
-/// On every answer: nothing here is to be kept, guessed at or embedded.
+/// On every response: it must not be cached, sniffed or embedded.
 const COMMON: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    error: &'a str,
-}
 
 fn with<B>(status: StatusCode, content_type: &'static str, body: B) -> HttpResponse<B> {
     let mut response = HttpResponse::new(body);
@@ -50,7 +46,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => with(status, "application/json", Body::from(Bytes::from(body))),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "an admin answer could not be written");
+            tracing::error!(error = &error as &dyn std::error::Error, "could not write an admin response");
             with(StatusCode::INTERNAL_SERVER_ERROR, "application/json", Body::Empty)
         }
     }
@@ -58,20 +54,20 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 
 /// `{"error":"..."}`
 pub(super) fn error(status: StatusCode, problem: &str) -> Response {
-    json(status, &Problem { error: problem })
+    json(status, &ErrorResponse { error: problem.to_owned() })
 }
 
-/// What the log says of it.
+/// What the log says about it.
 pub(super) const NO_SUCH_APP: &str = "no app has this name";
 
-/// 404 for an app that isn't configured.
+/// 404 for an app that is not configured.
 pub(super) fn no_such_app(name: &str) -> Response {
     error(StatusCode::NOT_FOUND, &format!("no app is named {name:?}"))
 }
 
-/// 405 with the methods that would do.
+/// 405 with the methods that the path takes.
 pub(super) fn method_not_allowed(allow: &'static str) -> Response {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("this path takes {allow} only"));
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("this path only takes {allow}"));
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
@@ -81,12 +77,13 @@ pub(super) fn denied(denied: Denied) -> Response {
     match denied {
         Denied::NoTokenConfigured => error(
             StatusCode::FORBIDDEN,
-            "this needs the admin token, and none is configured: set [admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
+            "this requires the admin token, and none is configured: set \
+             [admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
         ),
         Denied::NoToken | Denied::WrongToken => {
             let mut response = error(
                 StatusCode::UNAUTHORIZED,
-                "this needs the admin token: send it as `Authorization: Bearer TOKEN`",
+                "this requires the admin token: send it as `Authorization: Bearer TOKEN`",
             );
             let challenge = HeaderValue::from_static("Bearer realm=\"wxgate admin\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -94,7 +91,7 @@ pub(super) fn denied(denied: Denied) -> Response {
         }
         Denied::WebPage => error(
             StatusCode::FORBIDDEN,
-            "a web page of another origin asks: open the status page itself, or send the admin token",
+            "a web page of another origin sent this request: open the status page itself, or send the admin token",
         ),
         Denied::ForeignHost => error(
             StatusCode::FORBIDDEN,
@@ -103,8 +100,8 @@ pub(super) fn denied(denied: Denied) -> Response {
     }
 }
 
-/// What the server sends where the request can't be handed on.
+/// What the server sends where it cannot hand the request on.
 pub(super) fn refusal(status: StatusCode, problem: &str) -> HttpResponse<Bytes> {
-    let body = serde_json::to_vec(&Problem { error: problem }).unwrap_or_default();
+    let body = serde_json::to_vec(&ErrorResponse { error: problem.to_owned() }).unwrap_or_default();
     with(status, "application/json", body.into())
 }

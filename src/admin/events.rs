@@ -12,8 +12,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::snapshot::Snapshot;
-use super::{Admin, answer};
+use super::answer;
+use super::backend::Admin;
+use super::snapshot::snapshot;
+use crate::api::Snapshot;
 use crate::message::body::{Body, Broken};
 use crate::server::Response;
 
@@ -22,15 +24,15 @@ const PERIOD: Duration = Duration::from_secs(2);
 /// Each holds a connection and takes a snapshot every two seconds.
 const MOST_LISTENERS: usize = 64;
 
-/// Sent where nothing has changed, so that the listener knows the stream to live.
+/// Sent if nothing has changed, so that the client knows that the stream is open.
 const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
-/// What goes to all who listen.
+/// What is sent to all clients.
 #[derive(Debug)]
 pub(super) struct Feed {
     places: Arc<Semaphore>,
     begun: Instant,
-    /// With its turn: made once for all listeners.
+    /// With its turn: made once for all clients.
     latest: Mutex<Option<(u128, Bytes)>>,
 }
 
@@ -52,13 +54,13 @@ impl Feed {
         Instant::now() + PERIOD - Duration::from_nanos(u64::try_from(within).unwrap_or_default())
     }
 
-    fn event(&self, admin: &Admin, anew: bool) -> Bytes {
+    fn event(&self, admin: &Admin, fresh: bool) -> Bytes {
         let turn = self.turn();
         let mut latest = self.latest.lock();
         match &*latest {
-            Some((made_in, event)) if *made_in == turn && !anew => event.clone(),
+            Some((made_in, event)) if *made_in == turn && !fresh => event.clone(),
             _ => {
-                let event = written(&Snapshot::of(admin));
+                let event = written(&snapshot(admin));
                 *latest = Some((turn, event.clone()));
                 event
             }
@@ -69,17 +71,17 @@ impl Feed {
 fn written(snapshot: &Snapshot) -> Bytes {
     let mut event = b"event: snapshot\ndata: ".to_vec();
     if let Err(error) = serde_json::to_writer(&mut event, snapshot) {
-        tracing::error!(error = &error as &dyn std::error::Error, "a snapshot could not be written");
+        tracing::error!(error = &error as &dyn std::error::Error, "could not write a snapshot");
         return KEEP_ALIVE;
     }
     event.extend_from_slice(b"\n\n");
     event.into()
 }
 
-/// The stream, or 503 where too many listen.
+/// The stream, or 503 if too many clients follow.
 pub(super) fn answer(feed: &Arc<Feed>, admin: &Arc<Admin>) -> Response {
     let Ok(place) = Arc::clone(&feed.places).try_acquire_owned() else {
-        let problem = format!("{MOST_LISTENERS} listen already");
+        let problem = format!("{MOST_LISTENERS} clients follow already");
         return answer::error(StatusCode::SERVICE_UNAVAILABLE, &problem);
     };
     let listener = Listener {
@@ -100,11 +102,11 @@ struct Listener {
     _place: OwnedSemaphorePermit,
 }
 
-/// What is to be sent, and who waits for what comes after it.
+/// What is to be sent, and the listener that waits for the next.
 type Turn = (Bytes, Option<Listener>);
 
 impl Listener {
-    /// The first snapshot comes at once, the last one says that the process drains.
+    /// The first snapshot is sent at once; the last one says that the process drains.
     async fn next(mut self) -> Turn {
         let mut draining = *self.draining.borrow();
         if self.sent.is_some() {

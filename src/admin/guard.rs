@@ -11,9 +11,9 @@ use crate::server::Address;
 /// Who can reach the admin address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Processes of this machine, and web pages in its browsers.
+    /// Programs on this machine, and web pages in its browsers.
     Loopback,
-    /// Whom the file system lets.
+    /// Whoever the file system allows.
     Unix,
     /// Other machines.
     Open,
@@ -37,26 +37,26 @@ impl Scope {
 pub(super) enum Need {
     /// Nothing.
     Nothing,
-    /// No foreign `Host`.
+    /// A `Host` of this machine.
     KnownHost,
-    /// The right to look.
+    /// The right to read.
     Read,
     /// The right to change.
     Change,
 }
 
-/// Why a request is not let through.
+/// Why a request is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Denied {
-    /// No token configured, so that nobody can have it.
+    /// No token is configured, so none can be right.
     NoTokenConfigured,
-    /// No token sent.
+    /// The request has no token.
     NoToken,
-    /// Another one.
+    /// The request has another token.
     WrongToken,
-    /// A `Host` that isn't this machine's.
+    /// The `Host` is not this machine's.
     ForeignHost,
-    /// A web page of another origin asks.
+    /// A web page of another origin sent the request.
     WebPage,
 }
 
@@ -73,7 +73,7 @@ impl Denied {
     }
 }
 
-/// Decides about a request.
+/// Whether a request may be served.
 pub(super) fn permit(
     need: Need,
     scope: Scope,
@@ -86,15 +86,15 @@ pub(super) fn permit(
     }
     let given = bearer(headers);
     if let (Some(token), Some(given)) = (token, &given) {
-        // A wrong token is refused also where none is needed: whoever sends one wants to know.
+        // A wrong token is denied even where none is needed: whoever sends one wants to know.
         return if token.matches(given) { Ok(()) } else { Err(Denied::WrongToken) };
     }
-    // A web page whose own name was made to resolve to loopback is of the same origin as this
-    // address (DNS rebinding); the Host tells. It can't send the token.
+    // A web page whose own name resolves to loopback (DNS rebinding) has the same origin as this
+    // address. Its Host gives it away, and it cannot send the token.
     if scope == Scope::Loopback && !hosts(uri, headers).all(|host| host::is_local(host::name(host))) {
         return Err(Denied::ForeignHost);
     }
-    // It can't read the answers, but it can take all places among those who listen.
+    // It cannot read the responses, but it could take all places of clients that follow events.
     if need == Need::Read && scope != Scope::Open && is_of_another_page(headers) {
         return Err(Denied::WebPage);
     }
@@ -105,7 +105,7 @@ pub(super) fn permit(
     }
 }
 
-/// Whether a page of another origin has the browser ask. Whoever follows a link asks himself.
+/// Whether a page of another origin made the browser send this. Following a link is different.
 fn is_of_another_page(headers: &HeaderMap) -> bool {
     let says = |name, value: &str| headers.get_all(name).iter().any(|said| said == value);
     let elsewhere = says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site");
@@ -118,8 +118,8 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
 }
 
-/// Every name under which the request asks for this address; one that can't be read comes out
-/// empty, as nobody's.
+/// Every name that the request has for this address. An unreadable one is empty, which matches
+/// nothing.
 fn hosts<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
     let of_headers = headers.get_all(header::HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
     uri.authority().map(http::uri::Authority::as_str).into_iter().chain(of_headers)

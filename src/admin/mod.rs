@@ -1,7 +1,18 @@
 //! The admin address: probes, metrics, the status page and a small API.
 //!
 //! Whoever reads needs the admin token only where the address is open to other machines; whoever
-//! changes something needs it everywhere. No answer holds a credential.
+//! changes something needs it everywhere. No response holds a credential.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `route` | the table of what is served |
+//! | `matching` | which request asks for what |
+//! | `guard` | who may |
+//! | `backend` | what is asked of the rest of the proxy |
+//! | `quota`, `ready`, `events`, `snapshot`, `page` | single routes |
+//! | `openapi` | the API's schema |
+//! | `state` | the process as a whole |
+//! | `answer` | the responses |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,68 +22,68 @@ use http::{HeaderMap, StatusCode, header};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::api::{self, RefreshOutcome};
 use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
 use crate::observe::process;
 use crate::server::{Abuse, Address, Handler, Peer, Refusal, Repeated, Request, Response};
 
 mod answer;
+mod backend;
 mod events;
 mod guard;
+mod matching;
+mod openapi;
 mod page;
 mod quota;
 mod ready;
 mod route;
-mod shown;
 mod snapshot;
 mod state;
-pub mod view;
 
+pub use self::backend::{Admin, Backend, Exposer, Pending};
 use self::events::Feed;
 pub use self::guard::Scope;
 use self::guard::{Denied, Need};
-use self::route::{Lost, Route};
-pub use self::shown::{
-    Activity, Admin, Apps, Clear, Ending, Endpoints, Exposer, LookUp, Pending, Quota, Range, Refresh, Reload,
-    Reset, Store, Traffic, Upstreams, Wechat, Work,
-};
+use self::matching::{Lost, Matched};
+pub use self::openapi::openapi;
+use self::route::Target;
 pub use self::state::{Refused, Reloads, State};
-use self::view::RefreshOutcome;
 
-/// Serves an [`Admin`]; clones share those who listen.
+/// Serves an [`Admin`]; clones share the clients that follow its events.
 #[derive(Clone)]
 pub struct Endpoint {
     admin: Arc<Admin>,
     feed: Arc<Feed>,
-    /// Of requests, by reason.
+    /// Denied requests by reason.
     denials: Arc<Mutex<BTreeMap<&'static str, Denials>>>,
-    /// TLS that came to the plain port.
+    /// TLS handshakes on the plain port.
     tls: Arc<Mutex<Repeated>>,
 }
 
-/// The requests that were denied for a reason.
+/// The requests denied for one reason.
 #[derive(Clone, Copy, Debug, Default)]
 struct Denials {
     all: u64,
-    /// Scanners and misconfigured scrapers make them without end.
+    /// Scanners and misconfigured scrapers never stop sending them.
     reads: Repeated,
 }
 
 impl Handler for Endpoint {
     async fn handle(&self, request: Request, peer: Peer) -> Response {
-        let route = match Route::find(request.method(), request.uri().path()) {
-            Ok(route) => route,
-            Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "there is nothing here"),
+        let matched = match Matched::find(request.method(), request.uri().path()) {
+            Ok(matched) => matched,
+            Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "this path does not exist"),
             Err(Lost::OtherMethod { allow }) => return answer::method_not_allowed(allow),
         };
         let remote = self.admin.trusted_proxies.load().remote(peer, request.headers());
-        let action = route.action(request.uri().query().unwrap_or_default());
-        let is_known = |name: &str| (self.admin.apps)().iter().any(|app| app.name == name);
-        let audit = || Audit::begin(Some(remote), action).of(route.app(), is_known);
-        match self.admin.permit(route.need(), &request) {
-            Ok(()) => self.answer(&route, &request, audit).await,
+        let action = matched.action(request.uri().query().unwrap_or_default());
+        let is_known = |name: &str| self.admin.backend.apps().iter().any(|app| app.name == name);
+        let audit = || Audit::begin(Some(remote), action).of(matched.app(), is_known);
+        match self.admin.permit(matched.need(), &request) {
+            Ok(()) => self.answer(&matched, &request, audit).await,
             Err(denied) => {
-                self.deny(&route, denied, audit);
+                self.deny(&matched, denied, audit);
                 if denied == Denied::WrongToken {
                     let trusted = self.admin.trusted_proxies.load_full();
                     self.admin.tarpit.hold(Abuse::WrongKey, remote, &trusted).await;
@@ -92,7 +103,7 @@ impl Handler for Endpoint {
                     tracing::warn!(
                         remote = %peer.remote(),
                         connections,
-                        "TLS came to the admin address, which speaks plain HTTP: write http:// in place of https://"
+                        "TLS handshake on the admin address, which speaks plain HTTP: use http:// instead of https://"
                     );
                 }
                 return None;
@@ -114,13 +125,13 @@ impl Endpoint {
         Self { admin, feed: Arc::new(Feed::new()), denials: Arc::default(), tls: Arc::default() }
     }
 
-    /// Counts a request that is denied, and tells it: each action, but reads at a bounded rate.
-    fn deny(&self, route: &Route<'_>, denied: Denied, audit: impl Fn() -> Audit) {
+    /// Counts a denied request and logs it: each action, but reads at a bounded rate.
+    fn deny(&self, matched: &Matched<'_>, denied: Denied, audit: impl Fn() -> Audit) {
         let reads = {
             let mut all = self.denials.lock();
             let denials = all.entry(denied.reason()).or_default();
             denials.all += 1;
-            (route.need() != Need::Change).then(|| denials.reads.add(Instant::now()))
+            (matched.need() != Need::Change).then(|| denials.reads.add(Instant::now()))
         };
         match reads {
             None => audit().denied(denied.reason()),
@@ -129,26 +140,30 @@ impl Endpoint {
         }
     }
 
-    /// Shows or does what is asked for; `audit` is begun for what is done.
-    async fn answer(&self, route: &Route<'_>, request: &Request, audit: impl Fn() -> Audit) -> Response {
+    /// Shows or does what is asked for; `audit` starts the log line of what is done.
+    async fn answer(&self, matched: &Matched<'_>, request: &Request, audit: impl Fn() -> Audit) -> Response {
+        let (route, app) = match matched {
+            Matched::Asset(asset) => return page::answer(asset),
+            Matched::Route { route, app } => (*route, app.as_deref().unwrap_or_default()),
+        };
         let admin = &self.admin;
         let query = request.uri().query().unwrap_or_default();
-        match route {
-            Route::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
-            Route::Ready => admin.ready(query),
-            Route::Metrics => self.metrics(request.headers()),
-            Route::Status => answer::json(StatusCode::OK, &admin.status_with(&(admin.quota)())),
-            Route::Endpoints => admin.endpoints(query),
-            Route::Quota => admin.quota(query),
-            Route::Traffic => admin.traffic(query),
-            Route::Activity => answer::json(StatusCode::OK, &(admin.activity)()),
-            Route::Events => events::answer(&self.feed, admin),
-            &Route::Asset(asset) => page::answer(asset),
-            Route::Refresh(app) => admin.refresh(app, query, audit()).await,
-            Route::ClearQuota(app) => admin.clear_quota(app, query, audit()).await,
-            Route::ResetQuota(app) => admin.reset_quota(app, query, audit()).await,
-            Route::LookUp(app) => admin.look_up(app, query, audit()).await,
-            Route::Reload => admin.reload(audit()).await,
+        match route.target {
+            Target::Health => answer::text("text/plain; charset=utf-8", "ok\n".into()),
+            Target::Ready => admin.ready(query),
+            Target::Metrics => self.metrics(request.headers()),
+            Target::Status => answer::json(StatusCode::OK, &admin.status_with(&admin.backend.quota())),
+            Target::Endpoints => admin.endpoints(query),
+            Target::Quota => admin.quota(query),
+            Target::Traffic => admin.traffic(query),
+            Target::Activity => answer::json(StatusCode::OK, &admin.backend.activity()),
+            Target::Events => events::answer(&self.feed, admin),
+            Target::OpenApi => answer::json(StatusCode::OK, &openapi()),
+            Target::Refresh => admin.refresh(app, query, audit()).await,
+            Target::ClearQuota => admin.clear_quota(route, app, query, audit()).await,
+            Target::ResetQuota => admin.reset_quota(route, app, query, audit()).await,
+            Target::LookUp => admin.look_up(route, app, query, audit()).await,
+            Target::Reload => admin.reload(audit()).await,
         }
     }
 
@@ -177,51 +192,51 @@ impl Admin {
         guard::permit(need, self.scope, token.as_deref(), request.uri(), request.headers())
     }
 
-    fn status_with(&self, quota: &view::quota::Quota) -> view::Status {
-        view::Status {
+    fn status_with(&self, quota: &api::Quota) -> api::Status {
+        let backend = &self.backend;
+        api::Status {
             version: self.state.version.to_owned(),
-            started_at: view::time(self.state.started_at),
+            started_at: self.state.started_at.rfc3339(),
             listeners: self.state.listeners.load().iter().map(Address::to_string).collect(),
             draining: self.state.is_draining(),
-            wechat: (self.wechat)(),
-            work: (self.work)(),
+            wechat: backend.wechat(),
+            work: backend.work(),
             configuration: self.state.reloads.borrow().shown(),
-            ending: (self.ending)(),
-            store: (self.store)(),
-            upstreams: (self.upstreams)(),
-            apps: (self.apps)(),
+            ending: backend.ending(),
+            store: backend.store(),
+            upstreams: backend.upstreams(),
+            apps: backend.apps(),
             callers: self.state.callers.load().to_vec(),
-            quota: quota.apps.iter().flat_map(view::NearEnd::of).collect(),
+            quota: quota.apps.iter().flat_map(api::NearEnd::of).collect(),
         }
     }
 
     fn endpoints(&self, query: &str) -> Response {
-        let mut endpoints = (self.endpoints)();
+        let mut found = self.backend.endpoints();
         for (_, wanted) in form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "q") {
             let wanted = wanted.to_ascii_lowercase();
-            endpoints.retain(|endpoint| endpoint.path.to_ascii_lowercase().contains(&wanted));
+            found.endpoints.retain(|endpoint| endpoint.path.to_ascii_lowercase().contains(&wanted));
         }
-        answer::json(StatusCode::OK, &view::Endpoints { endpoints })
+        answer::json(StatusCode::OK, &found)
     }
 
     async fn refresh(&self, app: &str, query: &str, audit: Audit) -> Response {
-        let Some(refresh) = (self.refresh)(app, route::is_forced(query)) else {
+        let Some(refreshed) = self.backend.refresh(app, matching::is_forced(query)).await else {
             audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        let refreshed = refresh.await;
         match refreshed.outcome {
             RefreshOutcome::Replaced | RefreshOutcome::Same => audit.done(),
-            RefreshOutcome::Failed => audit.failed(refreshed.message.clone()),
+            RefreshOutcome::Failed | RefreshOutcome::Unknown => audit.failed(refreshed.message.clone()),
         }
         answer::json(StatusCode::OK, &refreshed)
     }
 
     async fn reload(&self, audit: Audit) -> Response {
-        match (self.reload)().await {
+        match self.backend.reload().await {
             Ok(()) => {
                 audit.done();
-                answer::json(StatusCode::OK, &view::Reloaded { reloaded: true })
+                answer::json(StatusCode::OK, &api::Reloaded { reloaded: true })
             }
             Err(problem) => {
                 audit.failed("the configuration was refused");

@@ -1,23 +1,26 @@
-//! Quota, curves and what happened lately, and the two questions to WeChat that cost something.
+//! Quota and curves, and the requests to WeChat that cost something.
 
 use http::StatusCode;
 
-use super::{Admin, Range, answer, view};
+use super::answer;
+use super::backend::Admin;
+use super::route::Route;
+use crate::api::Range;
 use crate::observe::audit::Audit;
 use crate::server::Response;
 
 /// Why nothing was done, for the log.
-const BAD_PARAMETERS: &str = "the query's parameters are not those of the action";
+const BAD_PARAMETERS: &str = "missing, unknown or wrong parameters";
 
 impl Admin {
-    /// `?app=NAME` leaves the others out.
+    /// With `?app=NAME` only that app's.
     pub(super) fn quota(&self, query: &str) -> Response {
-        let mut quota = (self.quota)();
+        let mut quota = self.backend.quota();
         if let Some(wanted) = value(query, "app") {
             quota.apps.retain(|app| app.app == wanted);
             quota.warnings.retain(|warning| warning.app == wanted);
-            // An app without calls today is not among them, and yet exists.
-            if quota.apps.is_empty() && !(self.apps)().iter().any(|app| app.name == wanted) {
+            // An app without calls today is not in the list, but exists.
+            if quota.apps.is_empty() && !self.backend.apps().iter().any(|app| app.name == wanted) {
                 return answer::no_such_app(&wanted);
             }
         }
@@ -29,20 +32,26 @@ impl Admin {
             None | Some("day") => Range::Day,
             Some("month") => Range::Month,
             Some(other) => {
-                let problem = format!("range is {other:?}: it can be `day` or `month`");
+                let problem = format!("range is {other:?}, expected `day` or `month`");
                 return answer::error(StatusCode::BAD_REQUEST, &problem);
             }
         };
         let app = value(query, "app");
-        match (self.traffic)(app.as_deref(), range) {
+        match self.backend.traffic(app.as_deref(), range) {
             Some(traffic) => answer::json(StatusCode::OK, &traffic),
             None => answer::no_such_app(&app.unwrap_or_default()),
         }
     }
 
-    /// WeChat grants few clears a month, so that a slip must not spend one.
-    pub(super) async fn clear_quota(&self, app: &str, query: &str, mut audit: Audit) -> Response {
-        if let Some(refused) = refuse_others(query, &["confirm", "endpoint"]) {
+    /// WeChat grants few clears a month, so a mistake must not use one.
+    pub(super) async fn clear_quota(
+        &self,
+        route: &Route,
+        app: &str,
+        query: &str,
+        mut audit: Audit,
+    ) -> Response {
+        if let Some(refused) = refuse_others(query, route) {
             audit.failed(BAD_PARAMETERS);
             return refused;
         }
@@ -53,12 +62,13 @@ impl Admin {
         if value(query, "confirm").as_deref() != Some(app) {
             let problem = match &endpoint {
                 None => format!(
-                    "this sets all of today's quota counters of {app:?} at WeChat to zero and spends one of 10 such \
-                     clears a month, those in WeChat's console included; to do it, add confirm={app}"
+                    "this sets all of today's quota counters of {app:?} at WeChat to zero and uses one \
+                     of 10 such clears a month, including those made in WeChat's console; to do it, \
+                     add confirm={app}"
                 ),
                 Some(endpoint) => format!(
-                    "this sets today's quota counter of {endpoint} of {app:?} at WeChat to zero and spends one of 50 \
-                     such clears a month; to do it, add confirm={app}"
+                    "this sets today's quota counter of {endpoint} of {app:?} at WeChat to zero and uses \
+                     one of 50 such clears a month; to do it, add confirm={app}"
                 ),
             };
             audit.failed("not confirmed");
@@ -66,14 +76,13 @@ impl Admin {
         }
         if endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with('/')) {
             audit.failed(BAD_PARAMETERS);
-            let problem = "endpoint must be a path of WeChat's, as /cgi-bin/message/custom/send";
+            let problem = "endpoint must be a path of WeChat's, like /cgi-bin/message/custom/send";
             return answer::error(StatusCode::BAD_REQUEST, problem);
         }
-        let Some(cleared) = (self.clear)(app, endpoint.as_deref()) else {
+        let Some(cleared) = self.backend.clear_quota(app, endpoint.as_deref()).await else {
             audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        let cleared = cleared.await;
         if cleared.cleared {
             audit.done();
         } else {
@@ -82,25 +91,24 @@ impl Admin {
         answer::json(StatusCode::OK, &cleared)
     }
 
-    /// Callers may spend their budgets a second time, which must not be a slip either.
-    pub(super) async fn reset_quota(&self, app: &str, query: &str, audit: Audit) -> Response {
-        if let Some(refused) = refuse_others(query, &["confirm"]) {
+    /// Callers may use their budgets a second time, so a mistake must not do this either.
+    pub(super) async fn reset_quota(&self, route: &Route, app: &str, query: &str, audit: Audit) -> Response {
+        if let Some(refused) = refuse_others(query, route) {
             audit.failed(BAD_PARAMETERS);
             return refused;
         }
         if value(query, "confirm").as_deref() != Some(app) {
             let problem = format!(
-                "this has wxgate's own counters of {app:?} and the `daily` budgets that its requests draw on begin \
-                 anew today, on all replicas; to do it, add confirm={app}"
+                "this resets wxgate's own counters of {app:?}, and the `daily` budgets that its requests \
+                 use, for today and on all replicas; to do it, add confirm={app}"
             );
             audit.failed("not confirmed");
             return answer::error(StatusCode::BAD_REQUEST, &problem);
         }
-        let Some(reset) = (self.reset)(app) else {
+        let Some(reset) = self.backend.reset_quota(app).await else {
             audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        let reset: view::quota::Reset = reset.await;
         if reset.reset {
             audit.done();
         } else {
@@ -109,22 +117,21 @@ impl Admin {
         answer::json(StatusCode::OK, &reset)
     }
 
-    pub(super) async fn look_up(&self, app: &str, query: &str, audit: Audit) -> Response {
-        if let Some(refused) = refuse_others(query, &["rid"]) {
+    pub(super) async fn look_up(&self, route: &Route, app: &str, query: &str, audit: Audit) -> Response {
+        if let Some(refused) = refuse_others(query, route) {
             audit.failed(BAD_PARAMETERS);
             return refused;
         }
         let Some(rid) = value(query, "rid").filter(|rid| is_rid(rid)) else {
             audit.failed(BAD_PARAMETERS);
-            let problem = "rid must be three groups of 8 hexadecimal digits, as 61725984-6126f6f9-040f19c4: \
-                           what WeChat writes behind \"rid:\" in its errmsg";
+            let problem = "rid must be three groups of 8 hexadecimal digits, like \
+                           61725984-6126f6f9-040f19c4: what WeChat writes after \"rid:\" in its errmsg";
             return answer::error(StatusCode::BAD_REQUEST, problem);
         };
-        let Some(remembered) = (self.look_up)(app, &rid) else {
+        let Some(remembered) = self.backend.look_up(app, &rid).await else {
             audit.failed(answer::NO_SUCH_APP);
             return answer::no_such_app(app);
         };
-        let remembered: view::quota::Remembered = remembered.await;
         if remembered.request.is_some() {
             audit.done();
         } else {
@@ -134,13 +141,14 @@ impl Admin {
     }
 }
 
-/// A misspelt parameter must not turn a question about one endpoint into one about all.
-fn refuse_others(query: &str, known: &[&str]) -> Option<Response> {
+/// A misspelt parameter must not turn a request for one endpoint into one for all.
+fn refuse_others(query: &str, route: &Route) -> Option<Response> {
+    let known: Vec<_> = route.parameters.iter().map(|parameter| parameter.name).collect();
     let mut seen = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if !known.contains(&&*name) || seen.contains(&name) {
             let problem =
-                format!("{name:?} is no parameter here, or there twice: it takes {}", known.join(", "));
+                format!("unknown parameter {name:?}, or given twice: this path takes {}", known.join(", "));
             return Some(answer::error(StatusCode::BAD_REQUEST, &problem));
         }
         seen.push(name);

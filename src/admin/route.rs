@@ -1,15 +1,14 @@
-//! Which request means what.
+//! The table of what the admin address serves, apart from the page's files. Requests are matched
+//! against it (`matching`), and `/api/v1/openapi.json` is made of it (`openapi`).
 
-use std::borrow::Cow;
-
-use http::Method;
+use schemars::{Schema, SchemaGenerator};
 
 use super::guard::Need;
-use super::page::{self, Asset};
+use crate::api;
 
-/// What is asked for.
-#[derive(Debug, PartialEq)]
-pub(super) enum Route<'a> {
+/// What is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
     Health,
     Ready,
     Metrics,
@@ -19,169 +18,289 @@ pub(super) enum Route<'a> {
     Traffic,
     Activity,
     Events,
-    Asset(&'static Asset),
-    /// With the app's name.
-    Refresh(Cow<'a, str>),
-    /// With the app's name.
-    ClearQuota(Cow<'a, str>),
-    /// With the app's name.
-    ResetQuota(Cow<'a, str>),
-    /// With the app's name.
-    LookUp(Cow<'a, str>),
+    OpenApi,
+    Refresh,
+    ClearQuota,
+    ResetQuota,
+    LookUp,
     Reload,
 }
 
-/// Nothing is there, or not for this method.
-#[derive(Debug, PartialEq)]
-pub(super) enum Lost {
-    NoSuchPath,
-    OtherMethod { allow: &'static str },
+/// A path of the admin address. What changes something is a `POST`, all else a `GET`.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) target: Target,
+    /// Its name in the schema, and in the log if it changes something.
+    pub(super) id: &'static str,
+    /// `{name}` stands for an app's name.
+    pub(super) path: &'static str,
+    pub(super) need: Need,
+    pub(super) summary: &'static str,
+    /// Of the query.
+    pub(super) parameters: &'static [Parameter],
+    /// The first is the one of a success.
+    pub(super) responses: &'static [Response],
 }
 
-impl<'a> Route<'a> {
-    pub(super) fn find(method: &Method, path: &'a str) -> Result<Self, Lost> {
-        let route = match path {
-            "/healthz" => Self::Health,
-            "/readyz" => Self::Ready,
-            "/metrics" => Self::Metrics,
-            "/api/v1/status" => Self::Status,
-            "/api/v1/endpoints" => Self::Endpoints,
-            "/api/v1/quota" => Self::Quota,
-            "/api/v1/traffic" => Self::Traffic,
-            "/api/v1/activity" => Self::Activity,
-            "/api/v1/events" => Self::Events,
-            "/api/v1/reload" => Self::Reload,
-            _ => match (of_app(path), page::asset(path)) {
-                (Some((app, "refresh")), _) => Self::Refresh(decoded(app)),
-                (Some((app, "clear-quota")), _) => Self::ClearQuota(decoded(app)),
-                (Some((app, "quota/reset")), _) => Self::ResetQuota(decoded(app)),
-                (Some((app, "rid")), _) => Self::LookUp(decoded(app)),
-                (_, Some(asset)) => Self::Asset(asset),
-                _ => return Err(Lost::NoSuchPath),
+/// A parameter of a query.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) required: bool,
+    pub(super) value: Value,
+    pub(super) description: &'static str,
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Text,
+    Boolean,
+    /// It is there or it is not.
+    Presence,
+    Range,
+    Path,
+    Rid,
+}
+
+/// A response that a route may give. Those that `need` brings with it are not listed.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) description: &'static str,
+    pub(super) body: Body,
+}
+
+/// What a response's body holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Body {
+    Json(SchemaOf),
+    /// The schema of each event's data.
+    Events(SchemaOf),
+    Text,
+    /// Any JSON object.
+    Object,
+}
+
+/// Adds a type to the schema.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+impl Route {
+    pub(super) fn method(&self) -> &'static str {
+        if self.need == Need::Change { "POST" } else { "GET" }
+    }
+}
+
+const fn json(of: SchemaOf, description: &'static str) -> Response {
+    Response { status: 200, description, body: Body::Json(of) }
+}
+
+pub(super) const fn error(status: u16, description: &'static str) -> Response {
+    Response { status, description, body: Body::Json(SchemaGenerator::subschema_for::<api::ErrorResponse>) }
+}
+
+const fn optional(name: &'static str, value: Value, description: &'static str) -> Parameter {
+    Parameter { name, required: false, value, description }
+}
+
+const fn required(name: &'static str, value: Value, description: &'static str) -> Parameter {
+    Parameter { name, required: true, value, description }
+}
+
+const CONFIRM: Parameter =
+    required("confirm", Value::Text, "The app's name again, so that a mistake changes nothing.");
+const NO_APP: Response = error(404, "No app has this name.");
+const BAD_PARAMETER: Response =
+    error(400, "A parameter is missing, unknown, given twice or wrong. Nothing was done.");
+
+pub(super) static ROUTES: [Route; 15] = [
+    Route {
+        target: Target::Health,
+        id: "healthz",
+        path: "/healthz",
+        need: Need::Nothing,
+        summary: "Whether the process runs.",
+        parameters: &[],
+        responses: &[Response { status: 200, description: "The process runs.", body: Body::Text }],
+    },
+    Route {
+        target: Target::Ready,
+        id: "readyz",
+        path: "/readyz",
+        need: Need::KnownHost,
+        summary: "Whether a load balancer should send requests here.",
+        parameters: &[
+            optional("app", Value::Text, "Ready only if this app has a usable token."),
+            optional("all", Value::Presence, "Ready only if every app has a usable token."),
+        ],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Readiness>, "Ready."),
+            Response {
+                status: 503,
+                description: "Not ready.",
+                body: Body::Json(SchemaGenerator::subschema_for::<api::Readiness>),
             },
-        };
-        match (route.need(), method) {
-            (Need::Change, &Method::POST) => Ok(route),
-            (Need::Change, _) => Err(Lost::OtherMethod { allow: "POST" }),
-            (_, &Method::GET | &Method::HEAD) => Ok(route),
-            _ => Err(Lost::OtherMethod { allow: "GET, HEAD" }),
-        }
-    }
-
-    /// What is done, as the log of actions names it; `query` is the request's.
-    pub(super) fn action(&self, query: &str) -> &'static str {
-        match self {
-            Self::Refresh(_) if is_forced(query) => "force",
-            Self::Refresh(_) => "refresh",
-            Self::ClearQuota(_) => "clear_quota",
-            Self::ResetQuota(_) => "quota_reset",
-            Self::LookUp(_) => "rid",
-            Self::Reload => "reload",
-            _ => "read",
-        }
-    }
-
-    /// The app that it is done to.
-    pub(super) fn app(&self) -> Option<&str> {
-        match self {
-            Self::Refresh(app) | Self::ClearQuota(app) | Self::ResetQuota(app) | Self::LookUp(app) => {
-                Some(app)
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) fn need(&self) -> Need {
-        match self {
-            Self::Health => Need::Nothing,
-            // The page's own files show nothing: what they show comes from the status, and with
-            // them the browser can ask for the token that the status needs.
-            Self::Ready | Self::Asset(_) => Need::KnownHost,
-            Self::Metrics
-            | Self::Status
-            | Self::Endpoints
-            | Self::Quota
-            | Self::Traffic
-            | Self::Activity
-            | Self::Events => Need::Read,
-            // A look-up changes nothing here, but spends the app's quota and shows a request's
-            // body.
-            Self::Refresh(_) | Self::ClearQuota(_) | Self::ResetQuota(_) | Self::LookUp(_) | Self::Reload => {
-                Need::Change
-            }
-        }
-    }
-}
-
-/// Whether a refresh is to be by force.
-pub(super) fn is_forced(query: &str) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "force" && value == "true")
-}
-
-/// What is to be done to which app.
-fn of_app(path: &str) -> Option<(&str, &str)> {
-    let (app, action) = path.strip_prefix("/api/v1/apps/")?.split_once('/')?;
-    (!app.is_empty()).then_some((app, action))
-}
-
-/// A path segment without its percent-encoding, in which `+` means itself.
-fn decoded(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
-        return segment.into();
-    }
-    let pair = segment.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
-    form_urlencoded::parse(pair.as_bytes())
-        .next()
-        .map_or_else(|| segment.into(), |(name, _)| name.into_owned().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use http::Method;
-
-    use super::{Lost, Route};
-
-    #[test]
-    fn an_app_name_may_be_percent_encoded() {
-        for (path, name) in [
-            ("/api/v1/apps/shop/refresh", "shop"),
-            ("/api/v1/apps/a+b/refresh", "a+b"),
-            ("/api/v1/apps/%E5%BA%97+1/refresh", "店+1"),
-            ("/api/v1/apps/a%2Fb/refresh", "a/b"),
-        ] {
-            assert_eq!(Route::find(&Method::POST, path), Ok(Route::Refresh(name.into())), "{path}");
-        }
-    }
-
-    #[test]
-    fn what_is_done_to_an_app_is_told_apart() {
-        let find = |action: &str| Route::find(&Method::POST, &format!("/api/v1/apps/shop/{action}")).is_ok();
-        assert!(find("refresh") && find("clear-quota") && find("rid"));
-        assert!(find("quota/reset") && !find("quota") && !find("quota/") && !find("reset"));
-        assert!(!find("clear") && !find("rid/"));
-        let found = Route::find(&Method::POST, "/api/v1/apps/a%2Fb/clear-quota");
-        assert_eq!(found, Ok(Route::ClearQuota("a/b".into())));
-        assert_eq!(Route::find(&Method::POST, "/api/v1/apps/a/rid"), Ok(Route::LookUp("a".into())));
-    }
-
-    #[test]
-    fn neighbouring_paths_lead_nowhere() {
-        for path in [
-            "",
-            "/x",
-            "/healthz/",
-            "/api/v1/apps//refresh",
-            "/api/v1/apps/a/b/refresh",
-            "/api/v1/apps/refresh",
-        ] {
-            assert_eq!(Route::find(&Method::POST, path), Err(Lost::NoSuchPath), "{path}");
-        }
-    }
-
-    #[test]
-    fn changes_are_posted_and_the_rest_is_got() {
-        assert_eq!(Route::find(&Method::HEAD, "/metrics"), Ok(Route::Metrics));
-        assert_eq!(Route::find(&Method::POST, "/metrics"), Err(Lost::OtherMethod { allow: "GET, HEAD" }));
-        assert_eq!(Route::find(&Method::GET, "/api/v1/reload"), Err(Lost::OtherMethod { allow: "POST" }));
-    }
-}
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::Metrics,
+        id: "metrics",
+        path: "/metrics",
+        need: Need::Read,
+        summary: "Metrics for Prometheus, as OpenMetrics or in the older text format.",
+        parameters: &[],
+        responses: &[Response { status: 200, description: "The metrics.", body: Body::Text }],
+    },
+    Route {
+        target: Target::Status,
+        id: "status",
+        path: "/api/v1/status",
+        need: Need::Read,
+        summary: "The status of the process, its apps, the store and WeChat.",
+        parameters: &[],
+        responses: &[json(SchemaGenerator::subschema_for::<api::Status>, "The status.")],
+    },
+    Route {
+        target: Target::Endpoints,
+        id: "endpoints",
+        path: "/api/v1/endpoints",
+        need: Need::Read,
+        summary: "What wxgate knows about WeChat's endpoints.",
+        parameters: &[optional("q", Value::Text, "Only paths that contain this, in any case.")],
+        responses: &[json(SchemaGenerator::subschema_for::<api::Endpoints>, "The endpoints.")],
+    },
+    Route {
+        target: Target::Quota,
+        id: "quota",
+        path: "/api/v1/quota",
+        need: Need::Read,
+        summary: "Who used which quota today.",
+        parameters: &[optional("app", Value::Text, "Only this app.")],
+        responses: &[json(SchemaGenerator::subschema_for::<api::Quota>, "The quotas."), NO_APP],
+    },
+    Route {
+        target: Target::Traffic,
+        id: "traffic",
+        path: "/api/v1/traffic",
+        need: Need::Read,
+        summary: "Curves of requests and response times on this replica.",
+        parameters: &[
+            optional("app", Value::Text, "Only this app; all apps together without it."),
+            optional("range", Value::Range, "How much of the past; `day` without it."),
+        ],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Traffic>, "The curves."),
+            error(400, "The range is unknown."),
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::Activity,
+        id: "activity",
+        path: "/api/v1/activity",
+        need: Need::Read,
+        summary: "What happened to tokens lately, and the results of each caller's requests.",
+        parameters: &[],
+        responses: &[json(SchemaGenerator::subschema_for::<api::Activity>, "Events and callers.")],
+    },
+    Route {
+        target: Target::Events,
+        id: "events",
+        path: "/api/v1/events",
+        need: Need::Read,
+        summary: "What the status page shows, as server-sent events named `snapshot`, every two \
+                  seconds if something changed.",
+        parameters: &[],
+        responses: &[
+            Response {
+                status: 200,
+                description: "The stream. The data of each event is a snapshot.",
+                body: Body::Events(SchemaGenerator::subschema_for::<api::Snapshot>),
+            },
+            error(503, "Too many clients follow already."),
+        ],
+    },
+    Route {
+        target: Target::OpenApi,
+        id: "openapi",
+        path: "/api/v1/openapi.json",
+        need: Need::Read,
+        summary: "This document.",
+        parameters: &[],
+        responses: &[Response { status: 200, description: "OpenAPI 3.1.", body: Body::Object }],
+    },
+    Route {
+        target: Target::Refresh,
+        id: "refresh",
+        path: "/api/v1/apps/{name}/refresh",
+        need: Need::Change,
+        summary: "Fetches the app's token.",
+        parameters: &[optional(
+            "force",
+            Value::Boolean,
+            "Replaces the token even if it is valid. The former one expires. WeChat allows this 20 \
+             times a day.",
+        )],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Refreshed>, "The outcome of the fetch."),
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::ClearQuota,
+        id: "clear_quota",
+        path: "/api/v1/apps/{name}/clear-quota",
+        need: Need::Change,
+        summary: "Sets today's quota counters of the app at WeChat to zero. WeChat allows this 10 \
+                  times a month, and 50 times for single endpoints.",
+        parameters: &[
+            CONFIRM,
+            optional("endpoint", Value::Path, "Only the counter of this path of WeChat's."),
+        ],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Cleared>, "Whether WeChat did it."),
+            BAD_PARAMETER,
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::ResetQuota,
+        id: "quota_reset",
+        path: "/api/v1/apps/{name}/quota/reset",
+        need: Need::Change,
+        summary: "Resets wxgate's own counters of the app, and the budgets that its requests use, on \
+                  all replicas.",
+        parameters: &[CONFIRM],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::QuotaReset>, "Whether it was done."),
+            BAD_PARAMETER,
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::LookUp,
+        id: "rid",
+        path: "/api/v1/apps/{name}/rid",
+        need: Need::Change,
+        summary: "Asks WeChat what it remembers about a request. This uses the app's quota.",
+        parameters: &[required("rid", Value::Rid, "What WeChat writes after `rid:` in its errmsg.")],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Remembered>, "What WeChat remembers."),
+            BAD_PARAMETER,
+            NO_APP,
+        ],
+    },
+    Route {
+        target: Target::Reload,
+        id: "reload",
+        path: "/api/v1/reload",
+        need: Need::Change,
+        summary: "Reads the configuration again, like SIGHUP.",
+        parameters: &[],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Reloaded>, "The new configuration is in force."),
+            error(422, "The new configuration was refused; the current one stays."),
+        ],
+    },
+];

@@ -1,77 +1,78 @@
-//! The process as the admin address tells of it.
+//! What the admin address knows about the process.
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::view;
+use crate::api;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 use crate::server::Address;
+use crate::texts::Words;
 
-/// The process as the admin address tells of it.
+/// What the admin address knows about the process.
 #[derive(Debug)]
 pub struct State {
     /// wxgate's version.
     pub version: &'static str,
-    /// When the process began.
+    /// When the process started.
     pub started_at: Timestamp,
-    /// What the proxy listens on; empty until it does, and not ready so long.
+    /// What the proxy listens on. Empty until it does; it is not ready before.
     pub listeners: ArcSwap<Vec<Address>>,
     /// The configured callers.
-    pub callers: ArcSwap<Vec<view::Caller>>,
-    /// The proxy ends: load balancers are to send nobody here.
+    pub callers: ArcSwap<Vec<api::Caller>>,
+    /// The proxy is shutting down: load balancers should send no more requests here.
     pub draining: watch::Sender<bool>,
     /// See [`Reloads`].
     pub reloads: watch::Sender<Reloads>,
 }
 
-/// How the configuration came to be the one in force.
+/// When the current configuration was loaded, and whether a later one was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reloads {
-    /// When it was put in force, at the start or since.
+    /// When the current one was loaded, at the start or by a reload.
     pub succeeded_at: Timestamp,
-    /// What was refused after it.
+    /// The latest one, if it was refused.
     pub refused: Option<Refused>,
 }
 
 /// A configuration that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// When.
+    /// When it was refused.
     pub at: Timestamp,
     /// The first problem, without secrets.
-    pub problem: String,
-    /// Problems beside it.
+    pub problem: Words,
+    /// How many other problems there are.
     pub more: usize,
 }
 
 impl Reloads {
-    pub(super) fn shown(&self) -> view::Configuration {
-        let refused = |refused: &Refused| view::Refused {
-            at: view::time(refused.at),
-            problem: refused.problem.clone(),
+    pub(super) fn shown(&self) -> api::Configuration {
+        let refused = |refused: &Refused| api::RefusedConfiguration {
+            at: refused.at.rfc3339(),
+            problem: refused.problem.to_string(),
             more: refused.more,
         };
-        let loaded_at = view::time(self.succeeded_at);
-        view::Configuration { loaded_at, refused: self.refused.as_ref().map(refused) }
+        let loaded_at = self.succeeded_at.rfc3339();
+        api::Configuration { loaded_at, refused: self.refused.as_ref().map(refused) }
     }
 
     pub(super) fn expose(&self, out: &mut Exposition) {
         out.gauge(
             "wxgate_config_last_reload_successful",
-            "Whether the last reload of the configuration was taken, 1 or 0.",
+            "Whether the last reload of the configuration succeeded, 1 or 0.",
         );
         out.sample(&[], f64::from(u8::from(self.refused.is_none())));
         out.gauge(
             "wxgate_config_last_reload_success_timestamp_seconds",
-            "When the configuration in force was put in force.",
+            "When the current configuration was loaded.",
         );
         out.sample(&[], self.succeeded_at.seconds());
     }
 }
 
 impl State {
-    /// The state of a process that listens on nothing yet.
+    /// The state of a process that does not listen yet.
     pub fn new(started_at: Timestamp) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),

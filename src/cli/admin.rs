@@ -1,4 +1,4 @@
-//! Asks a running proxy through its admin address.
+//! The client of a running proxy's admin address.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use http::{HeaderValue, Method, StatusCode, header};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wxgate::api::{Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed};
 use wxgate::secret::file::{self, Links};
 use wxgate::upstream::tls;
 use zeroize::Zeroizing;
@@ -14,18 +15,18 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::terminal::printable;
 
-/// A refresh may wait for a token call, its retry and the store.
+/// A refresh may wait for a token request, its retry and the store.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A health check that waits longer has its answer. The process ends at most a second later
+/// A health check that waits longer has failed. The process exits at most a second later
 /// (`LAST_WRITES`), which makes 3 s in all.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A status of a thousand apps is some 500 KiB.
-const LONGEST_ANSWER: usize = 16 << 20;
-/// Of `/healthz` it is a word, of `/readyz` a line for each app; what is longer isn't read.
+/// The status of a thousand apps takes about 500 KiB.
+const LONGEST_RESPONSE: usize = 16 << 20;
+/// `/healthz` is a word, `/readyz` a line for each app; what is longer is not read.
 const LONGEST_HEALTH: usize = 64 << 10;
-/// A file longer than this holds no token.
+/// A longer file does not hold a token.
 const LONGEST_TOKEN: u64 = 4096;
 
 /// Where the running proxy is.
@@ -39,39 +40,11 @@ pub(super) struct Endpoint {
     token_file: Option<PathBuf>,
 }
 
-/// Talks to one admin address.
+/// The client of one admin address.
 pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<HeaderValue>,
-}
-
-#[derive(Deserialize)]
-struct Refreshed {
-    outcome: String,
-    generation: Option<u64>,
-    forces_left_today: Option<u64>,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Cleared {
-    cleared: bool,
-    spent_this_month: u32,
-    allowed_a_month: u32,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Reset {
-    reset: bool,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    error: String,
 }
 
 impl Client {
@@ -94,12 +67,12 @@ impl Client {
             "http://localhost".to_owned()
         } else if endpoint.url.contains('@') {
             return Err(Failure::usage(
-                "--admin takes no user name or password, the admin token is read apart",
+                "--admin must not have a user name or password: use --admin-token-file",
             ));
         } else if endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://") {
             endpoint.url.trim_end_matches('/').to_owned()
         } else {
-            return Err(Failure::usage("--admin takes http://HOST:PORT or unix:/path"));
+            return Err(Failure::usage("--admin: expected http://HOST:PORT or unix:/path"));
         };
         let http = builder.build().map_err(Failure::run)?;
         Ok(Self { http, base, token: None })
@@ -115,7 +88,7 @@ impl Client {
         self.call(Method::GET, path).await
     }
 
-    /// Today's quotas of an app, or of all, as JSON text.
+    /// Today's quotas of an app, or of all apps, as JSON text.
     pub(super) async fn quota(&self, app: Option<&str>) -> Result<String, Failure> {
         let only = app.map(|app| {
             form_urlencoded::Serializer::for_suffix(String::from("?"), 1).append_pair("app", app).finish()
@@ -123,7 +96,7 @@ impl Client {
         self.call(Method::GET, &format!("/api/v1/quota{}", only.unwrap_or_default())).await
     }
 
-    /// Has WeChat's counters of an app begin anew, or the one of `endpoint`; says what came of it.
+    /// Resets WeChat's counters of an app, or the one of `endpoint`. Returns the result in words.
     pub(super) async fn clear_quota(&self, app: &str, endpoint: Option<&str>) -> Result<String, Failure> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("confirm", app);
@@ -131,9 +104,7 @@ impl Client {
             query.append_pair("endpoint", endpoint);
         }
         let path = format!("/api/v1/apps/{}/clear-quota?{}", segment(app), query.finish());
-        let answer = self.call(Method::POST, &path).await?;
-        let cleared: Cleared = serde_json::from_str(&answer)
-            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
+        let cleared: Cleared = self.post(&path).await?;
         let text = format!(
             "{}; this month by wxgate: {} of {}",
             printable(&cleared.message),
@@ -143,48 +114,47 @@ impl Client {
         if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
     }
 
-    /// Has wxgate's own counters and budgets of an app begin anew; says what came of it.
+    /// Resets wxgate's own counters and budgets of an app. Returns the result in words.
     pub(super) async fn reset_quota(&self, app: &str) -> Result<String, Failure> {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("confirm", app).finish();
         let path = format!("/api/v1/apps/{}/quota/reset?{query}", segment(app));
-        let answer = self.call(Method::POST, &path).await?;
-        let reset: Reset = serde_json::from_str(&answer)
-            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
+        let reset: QuotaReset = self.post(&path).await?;
         let text = printable(&reset.message);
         if reset.reset { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
     }
 
-    /// Has an app's token fetched; says what came of it.
+    /// Fetches an app's token. Returns the result in words.
     pub(super) async fn refresh(&self, app: &str, force: bool) -> Result<String, Failure> {
         let app = segment(app);
         let query = if force { "?force=true" } else { "" };
-        let answer = self.call(Method::POST, &format!("/api/v1/apps/{app}/refresh{query}")).await?;
-        let refreshed: Refreshed = serde_json::from_str(&answer)
-            .map_err(|_| Failure::run("the admin address answered something else than expected"))?;
-        let mut text = printable(&refreshed.outcome);
+        let refreshed: Refreshed = self.post(&format!("/api/v1/apps/{app}/refresh{query}")).await?;
+        let mut text = refreshed.outcome.as_str().to_owned();
         if let Some(generation) = refreshed.generation {
             text += &format!(", generation {generation}");
         }
-        if let Some(forces) = refreshed.forces_left_today {
-            text += &format!(", forces left today: {forces}");
-        }
+        text += &format!(", forced refreshes left today: {}", refreshed.forces_left_today);
         if !refreshed.message.is_empty() {
             text += &format!("\n{}", printable(&refreshed.message));
         }
-        if refreshed.outcome == "failed" {
+        if refreshed.outcome == RefreshOutcome::Failed {
             return Err(Failure::run(text));
         }
         text.push('\n');
         Ok(text)
     }
 
+    async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let body = self.call(Method::POST, path).await?;
+        serde_json::from_str(&body).map_err(|_| Failure::run("unexpected response from the admin address"))
+    }
+
     async fn call(&self, method: Method, path: &str) -> Result<String, Failure> {
-        let (status, body) = self.exchange(method, path, LONGEST_ANSWER).await?;
-        let body = body.ok_or_else(|| Failure::run("the admin address answers without end"))?;
+        let (status, body) = self.exchange(method, path, LONGEST_RESPONSE).await?;
+        let body = body.ok_or_else(|| Failure::run("the response of the admin address is too long"))?;
         if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
     }
 
-    /// The status, and the body unless it is longer than that.
+    /// The status, and the body unless it is longer than `longest`.
     async fn exchange(
         &self,
         method: Method,
@@ -193,11 +163,11 @@ impl Client {
     ) -> Result<(StatusCode, Option<String>), Failure> {
         let failed = |error: reqwest::Error| {
             let reason = if error.is_connect() {
-                "is a proxy running there? --admin or WXGATE_ADMIN names its admin address"
+                "is a proxy running there? --admin or WXGATE_ADMIN sets its admin address"
             } else if error.is_timeout() {
-                "it does not answer"
+                "it does not respond"
             } else {
-                "the exchange failed"
+                "the request failed"
             };
             Failure::run(Unreachable { base: self.base.clone(), reason, source: error.without_url() })
         };
@@ -218,7 +188,7 @@ impl Client {
     }
 
     fn refused(&self, status: StatusCode, body: &str) -> Failure {
-        let reason = serde_json::from_str::<Refused>(body).map(|refused| printable(&refused.error));
+        let reason = serde_json::from_str::<ErrorResponse>(body).map(|refused| printable(&refused.error));
         let mut text = match reason {
             Ok(reason) => format!("{} answered {}: {reason}", self.base, status.as_u16()),
             Err(_) => format!("{} answered {status}, is it wxgate's admin address?", self.base),
@@ -230,11 +200,11 @@ impl Client {
     }
 }
 
-/// What is at `/healthz` or `/readyz`, which need no token; a failure unless it is well.
+/// What `/healthz` or `/readyz` says, which need no token; a failure unless the status is 200.
 pub(super) async fn health(endpoint: &Endpoint, path: &str) -> Result<String, Failure> {
     let client = Client::without_token(endpoint, HEALTH_TIMEOUT)?;
     let (status, body) = client.exchange(Method::GET, path, LONGEST_HEALTH).await?;
-    // The status decides: that of thousands of apps is long, and well.
+    // The status decides: with thousands of apps the body is long even if all is well.
     let body = body.unwrap_or_else(|| format!("(more than {LONGEST_HEALTH} bytes)"));
     let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
     if status == StatusCode::OK {
@@ -249,7 +219,7 @@ fn segment(name: &str) -> String {
     form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// The admin address can't be talked to.
+/// The admin address cannot be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach {base}: {reason}")]
 struct Unreachable {
@@ -280,7 +250,7 @@ fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
     let plain = plain.strip_suffix('\n').unwrap_or(&plain);
     let plain = plain.strip_suffix('\r').unwrap_or(plain);
     if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::usage(format!("{origin} holds no token: expected one word of ASCII")));
+        return Err(Failure::usage(format!("{origin}: expected a token, one word of ASCII")));
     }
     let mut value = HeaderValue::from_str(&format!("Bearer {plain}"))
         .map_err(|error| Failure::usage(format!("{origin}: {error}")))?;

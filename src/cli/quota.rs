@@ -1,70 +1,11 @@
-//! Who spends which quota, as a table.
+//! Who uses which quota, as a table.
 
-use serde::Deserialize;
+use wxgate::api::{AppQuota, CallerCount, EndpointQuota, Quota};
 
 use super::failure::Failure;
 use super::table::Side::{Left, Right};
 use super::table::Table;
 use super::terminal::{fitted, printable, short, width};
-
-// Only what is shown, and lenient: the proxy may be of another version.
-#[derive(Deserialize)]
-pub(super) struct Quota {
-    day: String,
-    day_ends_in_seconds: u64,
-    pub(super) apps: Vec<App>,
-    #[serde(default)]
-    warnings: Vec<Warning>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct App {
-    pub(super) app: String,
-    pub(super) endpoints: Vec<Endpoint>,
-    problem: Option<String>,
-    #[serde(default)]
-    clears_this_month: u32,
-    #[serde(default)]
-    single_clears_this_month: u32,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Endpoint {
-    pub(super) endpoint: String,
-    pub(super) calls_today: u64,
-    limit: Option<u64>,
-    used: Option<u64>,
-    around: Option<u64>,
-    #[serde(default)]
-    pub(super) pace_per_minute: f64,
-    exhausted_at: Option<String>,
-    slowed_until: Option<String>,
-    #[serde(default)]
-    callers: Vec<Caller>,
-    #[serde(default)]
-    errors: Vec<ErrorCount>,
-}
-
-#[derive(Deserialize)]
-struct Caller {
-    caller: String,
-    calls: u64,
-}
-
-#[derive(Deserialize)]
-struct ErrorCount {
-    errcode: i64,
-    count: u64,
-    meaning: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Warning {
-    app: String,
-    message: String,
-    caller: Option<String>,
-    caller_percent: Option<u64>,
-}
 
 /// The table for the JSON text of `GET /api/v1/quota`, of one app or all.
 pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> {
@@ -79,10 +20,10 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
 
 pub(super) fn parse(json: &str) -> Result<Quota, Failure> {
     serde_json::from_str(json)
-        .map_err(|_| Failure::run("the admin address answered something else than quotas"))
+        .map_err(|_| Failure::run("unexpected response from the admin address: not quotas"))
 }
 
-/// What is asked before counters are cleared, with the month's budget.
+/// The question before counters are cleared, with what is left this month.
 pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<String, Failure> {
     let quota = parse(json)?;
     let known = quota.apps.iter().find(|known| known.app == app);
@@ -90,31 +31,31 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
     let app = printable(app);
     Ok(match endpoint {
         None => format!(
-            "Have all of WeChat's counters of {app} begin anew? WeChat allows it 10 times a month, its console's \
-             included; by wxgate so far: {all}."
+            "Reset all of WeChat's counters of {app}? WeChat allows this 10 times a month, including \
+             resets made in its console; by wxgate so far: {all}."
         ),
         Some(endpoint) => format!(
-            "Have WeChat's counter of {} for {app} begin anew? WeChat allows it 50 times a month, its console's \
-             included; by wxgate so far: {single}.",
+            "Reset WeChat's counter of {} for {app}? WeChat allows this 50 times a month, including \
+             resets made in its console; by wxgate so far: {single}.",
             printable(endpoint)
         ),
     })
 }
 
-/// What is asked before wxgate's own counters and budgets begin anew.
+/// The question before wxgate's own counters and budgets are reset.
 pub(super) fn resetting(app: &str) -> String {
     format!(
-        "Have wxgate's own counters of {}, and the daily budgets that its requests draw on, begin anew today, on all \
-         replicas? Callers may then send as much again. WeChat's counters stay as they are.",
+        "Reset wxgate's own counters of {}, and the daily budgets that its requests use, for today and \
+         on all replicas? Callers may then send as much again. WeChat's counters stay as they are.",
         printable(app)
     )
 }
 
-/// For a terminal of `width` columns; without one nothing is broken.
+/// For a terminal of `width` columns; without one no line is broken.
 fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
     let mut out = fitted(&format!("{}, {left} left; all times are Beijing's", quota.day), "", width);
-    let is_shown = |app: &&App| match only {
+    let is_shown = |app: &&AppQuota| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
     };
@@ -142,7 +83,7 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
         out += "\n";
         out += &fitted(&format!("{}{cleared}", app.app), "", width);
         if let Some(problem) = &app.problem {
-            out += &fitted(&format!("WeChat tells no figures: {problem}"), "  ", width);
+            out += &fitted(&format!("no figures from WeChat: {problem}"), "  ", width);
         }
         if !app.endpoints.is_empty() {
             out += &table.head();
@@ -166,13 +107,13 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     out
 }
 
-fn cells(endpoint: &Endpoint) -> [String; 7] {
+fn cells(endpoint: &EndpointQuota) -> [String; 7] {
     let nothing = || "-".to_owned();
     let used = endpoint.used.unwrap_or(endpoint.calls_today);
     let limit = endpoint.limit.filter(|limit| *limit > 0);
     let percent = |limit: u64| (u128::from(used) * 100 / u128::from(limit)).to_string();
     let all: u128 = endpoint.callers.iter().map(|caller| u128::from(caller.calls)).sum();
-    let share = |caller: &Caller| u128::from(caller.calls) * 100 / all.max(1);
+    let share = |caller: &CallerCount| u128::from(caller.calls) * 100 / all.max(1);
     let most = endpoint.callers.first().map(|caller| format!("{} {}%", caller.caller, share(caller)));
     [
         endpoint.endpoint.clone(),
@@ -185,8 +126,8 @@ fn cells(endpoint: &Endpoint) -> [String; 7] {
     ]
 }
 
-/// What there is to say of an endpoint beside its figures.
-fn remarks(endpoint: &Endpoint) -> Vec<String> {
+/// The lines below an endpoint's row.
+fn remarks(endpoint: &EndpointQuota) -> Vec<String> {
     let around = endpoint.around.filter(|around| *around > 0);
     let around = around.map(|around| format!("{} calls did not come through wxgate", grouped(around)));
     let slowed = endpoint
@@ -254,7 +195,7 @@ ENDPOINT                                           USED    LIMIT   %  PER MIN  R
   slowed since WeChat refused, next call at 00:00
 
 quiet
-  WeChat tells no figures: WeChat answered 48001: api unauthorized
+  no figures from WeChat: WeChat answered 48001: api unauthorized
 
 shop: it ends; most: orders (88 %)
 ";

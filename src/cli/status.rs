@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
+use wxgate::api::{
+    App, AppState, Authorizers, Ending, LastFailure, RefusedConfiguration, RefusedRecord, Status,
+};
 
 use super::failure::Failure;
 use super::table::Side::{Left, Right};
@@ -11,136 +13,13 @@ use super::terminal::{colour, fitted, printable, short, width};
 
 /// The column that is painted.
 const STATE: usize = 1;
-/// Records that are named which are not believed.
+/// Refused records that are named.
 const RECORDS: usize = 5;
-
-// Only what is shown, and lenient: the proxy may be of another version.
-#[derive(Deserialize)]
-struct Status {
-    version: String,
-    started_at: Option<String>,
-    #[serde(default)]
-    listeners: Vec<String>,
-    #[serde(default)]
-    draining: bool,
-    wechat: Option<Wechat>,
-    configuration: Option<Configuration>,
-    #[serde(default)]
-    ending: Vec<Ending>,
-    store: Option<Store>,
-    #[serde(default)]
-    upstreams: Vec<Upstream>,
-    apps: Vec<App>,
-}
-
-#[derive(Deserialize)]
-struct Wechat {
-    blame: String,
-    verdict: String,
-}
-
-#[derive(Deserialize)]
-struct Configuration {
-    refused: Option<Refused>,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    at: String,
-    problem: String,
-    more: usize,
-}
-
-#[derive(Deserialize)]
-struct Ending {
-    kind: String,
-    name: String,
-    ends_in_seconds: u64,
-}
-
-#[derive(Deserialize)]
-struct Upstream {
-    origin: String,
-    problem: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Store {
-    url: String,
-    problem: Option<String>,
-    #[serde(default)]
-    refused: Vec<RefusedRecord>,
-}
-
-#[derive(Deserialize)]
-struct RefusedRecord {
-    key: String,
-    reason: String,
-}
-
-#[derive(Deserialize)]
-struct App {
-    name: String,
-    state: String,
-    token: Option<Token>,
-    last_refresh: Option<Refresh>,
-    last_failure: Option<Problem>,
-    #[serde(default)]
-    interference: u64,
-    #[serde(default)]
-    exports: Vec<Export>,
-    #[serde(default)]
-    credentials: Vec<Credential>,
-    authorizers: Option<Authorizers>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    generation: u64,
-    age_seconds: u64,
-    expires_in_seconds: u64,
-}
-
-#[derive(Deserialize)]
-struct Refresh {
-    at: String,
-    reason: String,
-    outcome: String,
-}
-
-#[derive(Deserialize)]
-struct Export {
-    to: String,
-    problem: Option<String>,
-    overwritten: u64,
-}
-
-#[derive(Deserialize)]
-struct Credential {
-    kind: String,
-    state: String,
-    expires_in_seconds: Option<u64>,
-    last_failure: Option<Problem>,
-}
-
-#[derive(Deserialize)]
-struct Authorizers {
-    in_use: usize,
-    failing: usize,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    at: String,
-    errcode: Option<i64>,
-    message: String,
-    remedy: Option<String>,
-}
 
 /// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
 pub(super) fn render(json: &str) -> Result<String, Failure> {
     table(json, SystemTime::now(), width(), colour())
-        .map_err(|_| Failure::run("the admin address answered something else than a status"))
+        .map_err(|_| Failure::run("unexpected response from the admin address: not a status"))
 }
 
 fn table(
@@ -151,7 +30,7 @@ fn table(
 ) -> Result<String, serde_json::Error> {
     let status: Status = serde_json::from_str(json)?;
     let mut headline = format!("wxgate {}", printable(&status.version));
-    if let Some(age) = status.started_at.as_deref().and_then(|at| age(at, now)) {
+    if let Some(age) = age(&status.started_at, now) {
         headline += &format!(", up {}", short(age));
     }
     if status.draining {
@@ -160,36 +39,36 @@ fn table(
     if !status.listeners.is_empty() {
         headline += &format!(", on {}", printable(&status.listeners.join(", ")));
     }
-    if let Some(store) = &status.store {
-        headline += &format!(", store {}", printable(&store.url));
+    if !status.store.url.is_empty() {
+        headline += &format!(", store {}", printable(&status.store.url));
     }
     let mut out = fitted(&headline, "", width);
-    if let Some(wechat) = status.wechat.as_ref().filter(|wechat| wechat.blame != "nobody") {
-        out += &fitted(&printable(&wechat.verdict), "  ", width);
+    if !matches!(status.wechat.blame.as_str(), "" | "nobody") {
+        out += &fitted(&printable(&status.wechat.verdict), "  ", width);
     }
-    if let Some(refused) = status.configuration.as_ref().and_then(|loaded| loaded.refused.as_ref()) {
-        let Refused { at, problem, more } = refused;
+    if let Some(RefusedConfiguration { at, problem, more }) = &status.configuration.refused {
         let others = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
         let text = format!(
-            "the configuration was refused {}, the old one stays in force and a restart would fail: {problem}{others}",
+            "the new configuration was refused {}; the current one stays, but a restart would fail: \
+             {problem}{others}",
             ago(at, now)
         );
         out += &fitted(&printable(&text), "  ", width);
     }
-    for Ending { kind, name, ends_in_seconds } in &status.ending {
+    for Ending { kind, name, ends_in_seconds, .. } in &status.ending {
         let what = if kind == "certificate" { "the certificate of" } else { "the key of caller" };
-        let end = match ends_in_seconds {
-            0 => "has ended".to_owned(),
-            seconds => format!("ends in {}", short(Duration::from_secs(*seconds))),
+        let expiry = match ends_in_seconds {
+            0 => "has expired".to_owned(),
+            seconds => format!("expires in {}", short(Duration::from_secs(*seconds))),
         };
-        out += &fitted(&printable(&format!("{what} {name} {end}")), "  ", width);
+        out += &fitted(&printable(&format!("{what} {name} {expiry}")), "  ", width);
     }
-    if let Some(problem) = status.store.as_ref().and_then(|store| store.problem.as_deref()) {
+    if let Some(problem) = &status.store.problem {
         let text = format!("the store is down, tokens are served from memory: {problem}");
         out += &fitted(&printable(&text), "  ", width);
     }
-    for RefusedRecord { key, reason } in status.store.iter().flat_map(|store| &store.refused).take(RECORDS) {
-        let text = format!("a record in the store is not believed ({reason}): {key}");
+    for RefusedRecord { key, reason, .. } in status.store.refused.iter().take(RECORDS) {
+        let text = format!("refused a record in the store ({reason}): {key}");
         out += &fitted(&printable(&text), "  ", width);
     }
     for host in &status.upstreams {
@@ -209,7 +88,7 @@ fn table(
     let table = table.laid_out(width);
     out += &table.head();
     for (row, app) in status.apps.iter().enumerate() {
-        out += &painted(&table, row, &app.state, colour);
+        out += &painted(&table, row, app.state, colour);
         out += &remarks(app, now, width);
     }
     if status.apps.is_empty() {
@@ -231,14 +110,14 @@ fn cells(app: &App, now: SystemTime) -> [String; 6] {
         || "-".to_owned(),
         |refresh| format!("{}, {}: {}", ago(&refresh.at, now), refresh.reason, refresh.outcome),
     );
-    [app.name.clone(), app.state.clone(), age_of_token, expires, generation, refresh]
+    [app.name.clone(), app.state.as_str().to_owned(), age_of_token, expires, generation, refresh]
 }
 
-fn painted(table: &Layout<'_, 6>, row: usize, state: &str, colour: bool) -> String {
+fn painted(table: &Layout<'_, 6>, row: usize, state: AppState, colour: bool) -> String {
     let code = match state {
-        "ready" => "32",
-        "starting" => "33",
-        _ => "31",
+        AppState::Ready => "32",
+        AppState::Starting => "33",
+        AppState::Unavailable | AppState::Unknown => "31",
     };
     table.painted(
         row,
@@ -252,12 +131,12 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// What there is to say of an app below its row.
+/// The lines below an app's row.
 fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
-    let mut out = beside(app, now, width);
+    let mut out = other_credentials(app, now, width);
     if app.interference > 0 {
         let text = format!(
-            "interference: somebody else fetches tokens with this app's secret, seen {}",
+            "interference: another program fetches tokens with this app's secret, seen {}",
             times(app.interference)
         );
         out += &fitted(&text, "  ", width);
@@ -268,7 +147,7 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
         }
         if export.overwritten > 0 {
             let times = times(export.overwritten);
-            let text = format!("export to {}: somebody else wrote there {times}", export.to);
+            let text = format!("export to {}: another program wrote there {times}", export.to);
             out += &fitted(&printable(&text), "  ", width);
         }
     }
@@ -278,18 +157,18 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
     out
 }
 
-/// What an app has beside its token: a line for all of it, and what is wrong with those that aren't
-/// there.
-fn beside(app: &App, now: SystemTime, width: Option<usize>) -> String {
+/// An app's credentials other than its token: a line for all, and the problems of those that are
+/// missing.
+fn other_credentials(app: &App, now: SystemTime, width: Option<usize>) -> String {
     let authorizers = app.authorizers.as_ref().map(|authorizers| match authorizers {
         Authorizers { in_use, failing: 0 } => format!("authorizers: {in_use} in use"),
         Authorizers { in_use, failing } => format!("authorizers: {in_use} in use, {failing} failing"),
     });
     let credentials = app.credentials.iter().map(|credential| {
-        let left = credential.expires_in_seconds.filter(|_| credential.state == "ready");
+        let left = credential.expires_in_seconds.filter(|_| credential.state == AppState::Ready);
         match left {
             Some(left) => format!("{} {}", credential.kind, short(Duration::from_secs(left))),
-            None => format!("{} {}", credential.kind, credential.state),
+            None => format!("{} {}", credential.kind, credential.state.as_str()),
         }
     });
     let all: Vec<_> = authorizers.into_iter().chain(credentials).collect();
@@ -297,7 +176,7 @@ fn beside(app: &App, now: SystemTime, width: Option<usize>) -> String {
     if !all.is_empty() {
         out += &fitted(&printable(&all.join(", ")), "  ", width);
     }
-    for credential in app.credentials.iter().filter(|credential| credential.state != "ready") {
+    for credential in app.credentials.iter().filter(|credential| credential.state != AppState::Ready) {
         if let Some(problem) = &credential.last_failure {
             out += &failed(&credential.kind, problem, now, width);
         }
@@ -305,7 +184,7 @@ fn beside(app: &App, now: SystemTime, width: Option<usize>) -> String {
     out
 }
 
-fn failed(what: &str, problem: &Problem, now: SystemTime, width: Option<usize>) -> String {
+fn failed(what: &str, problem: &LastFailure, now: SystemTime, width: Option<usize>) -> String {
     let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
     let text = format!("{what}, {}: {code}{}", ago(&problem.at, now), problem.message);
     let mut out = fitted(&printable(&text), "  ", width);
@@ -316,7 +195,7 @@ fn failed(what: &str, problem: &Problem, now: SystemTime, width: Option<usize>) 
 }
 
 fn age(at: &str, now: SystemTime) -> Option<Duration> {
-    // The clocks of two machines differ: what seems to lie ahead is now.
+    // The clocks of two machines differ: a time that seems to be in the future is now.
     humantime::parse_rfc3339(at).ok().map(|at| now.duration_since(at).unwrap_or_default())
 }
 
@@ -331,7 +210,7 @@ mod tests {
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
         "draining":false,"wechat":{"blame":"wechat","verdict":"it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of /cgi-bin/user/info"},
         "configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
-         "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: is no key","more":2}},
+         "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: unknown key","more":2}},
         "ending":[{"kind":"certificate","name":"server.tls","ends_at":"2026-12-01T10:00:00.000Z","ends_in_seconds":777600},
          {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused","refused":[{"key":"access_token:stable:wx1","reason":"unsealed","since":"2026-11-22T08:00:00.000Z","kept":false}]},
         "upstreams":[{"origin":"https://api.weixin.qq.com","egress":null,"in_use":false,"healthy":false,
@@ -368,19 +247,19 @@ mod tests {
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of
   /cgi-bin/user/info
-  the configuration was refused 2m00s ago, the old one stays in force and a
-  restart would fail: wxgate.toml:3:1: server.lisen: is no key (and 2 more)
-  the certificate of server.tls ends in 9d00h
-  the key of caller orders has ended
+  the new configuration was refused 2m00s ago; the current one stays, but a
+  restart would fail: wxgate.toml:3:1: server.lisen: unknown key (and 2 more)
+  the certificate of server.tls expires in 9d00h
+  the key of caller orders has expired
   the store is down, tokens are served from memory: refused
-  a record in the store is not believed (unsealed): access_token:stable:wx1
+  refused a record in the store (unsealed): access_token:stable:wx1
   https://api.weixin.qq.com fails: no answer within 15s
 APP               STATE           AGE  EXPIRES  GEN  LAST REFRESH
 shop              ready        12m05s    1h47m   42  12m05s ago, ahead: replaced
-  interference: somebody else fetches tokens with this app's secret, seen 3
+  interference: another program fetches tokens with this app's secret, seen 3
   times
   export to file:/run/shop fails: cannot use it
-  export to file:/run/shop: somebody else wrote there 2 times
+  export to file:/run/shop: another program wrote there 2 times
 a-mini-program-with-a-long-name
                   unavailable       -        -    -  -
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in
@@ -422,7 +301,7 @@ hr                starting          -        -    -  -
     }
 
     #[test]
-    fn an_answer_that_is_no_status_is_an_error() {
+    fn a_response_that_is_not_a_status_is_an_error() {
         assert!(table("{}", at_ten(), None, false).is_err());
         assert!(table("<html>", at_ten(), None, false).is_err());
     }

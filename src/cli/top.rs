@@ -1,11 +1,11 @@
-//! What a running proxy is doing, every two seconds anew.
+//! What a running proxy is doing, refreshed every two seconds.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+use wxgate::api::{Activity, App, AppState, CallerActivity, Event, Quota, Status};
 
 use super::admin::Client;
 use super::failure::Failure;
@@ -15,7 +15,7 @@ use super::table::Table;
 use super::terminal::{fitted, print, short, width};
 
 const PERIOD: Duration = Duration::from_secs(2);
-/// Cursor home, and everything from there on gone.
+/// Moves the cursor home and clears everything after it.
 const CLEAR: &str = "\x1b[H\x1b[J";
 /// Lines of each part, so that a frame fits into a small terminal.
 const APPS: usize = 6;
@@ -23,65 +23,10 @@ const CALLERS: usize = 6;
 const ENDPOINTS: usize = 8;
 const EVENTS: usize = 5;
 
-#[derive(Deserialize)]
-struct Status {
-    version: String,
-    started_at: Option<String>,
-    apps: Vec<App>,
-}
-
-#[derive(Deserialize)]
-struct App {
-    name: String,
-    state: String,
-    token: Option<Token>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    generation: u64,
-    expires_in_seconds: u64,
-}
-
-#[derive(Deserialize)]
-struct Activity {
-    callers: Vec<Caller>,
-    events: Vec<Event>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Caller {
-    caller: String,
-    app: String,
-    ok: u64,
-    wechat_error: u64,
-    refused: u64,
-    failed: u64,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    at: String,
-    app: String,
-    reason: String,
-    outcome: String,
-    endpoint: Option<String>,
-    took_ms: Option<u64>,
-    #[serde(default)]
-    replayed: u64,
-    message: Option<String>,
-}
-
 /// How many requests each caller had made by when, by app and caller.
 type Before = (Instant, HashMap<(String, String), u64>);
 
-impl Caller {
-    fn requests(&self) -> u64 {
-        self.ok + self.wechat_error + self.refused + self.failed
-    }
-}
-
-/// Prints frames until it is interrupted; a single one if stdout is no terminal.
+/// Prints frames until it is interrupted; only one if stdout is not a terminal.
 pub(super) async fn run(client: &Client) -> Result<(), Failure> {
     let live = std::io::stdout().is_terminal();
     let mut before = None;
@@ -96,22 +41,22 @@ pub(super) async fn run(client: &Client) -> Result<(), Failure> {
 }
 
 async fn frame(client: &Client, before: &mut Option<Before>) -> Result<String, Failure> {
-    let other = |_| Failure::run("the admin address answered something else than expected");
+    let other = |_| Failure::run("unexpected response from the admin address");
     let status: Status = serde_json::from_str(&client.status().await?).map_err(other)?;
     let quota = quota::parse(&client.get("/api/v1/quota").await?)?;
     let activity: Activity = serde_json::from_str(&client.get("/api/v1/activity").await?).map_err(other)?;
     let now = Instant::now();
     let rates = rates(&activity.callers, before.as_ref(), now);
-    let key = |caller: &Caller| (caller.app.clone(), caller.caller.clone());
+    let key = |caller: &CallerActivity| (caller.app.clone(), caller.caller.clone());
     *before = Some((now, activity.callers.iter().map(|caller| (key(caller), caller.requests())).collect()));
     Ok(render(&status, &quota, &activity, &rates, SystemTime::now(), width()))
 }
 
-/// Requests a second of each caller since the frame before.
-fn rates(callers: &[Caller], before: Option<&Before>, now: Instant) -> Vec<Option<f64>> {
+/// Requests a second of each caller since the previous frame.
+fn rates(callers: &[CallerActivity], before: Option<&Before>, now: Instant) -> Vec<Option<f64>> {
     let Some((at, counts)) = before else { return vec![None; callers.len()] };
     let seconds = now.duration_since(*at).as_secs_f64().max(0.001);
-    let rate = |caller: &Caller| {
+    let rate = |caller: &CallerActivity| {
         let before = counts.get(&(caller.app.clone(), caller.caller.clone())).copied().unwrap_or_default();
         Some(caller.requests().saturating_sub(before) as f64 / seconds)
     };
@@ -120,14 +65,14 @@ fn rates(callers: &[Caller], before: Option<&Before>, now: Instant) -> Vec<Optio
 
 fn render(
     status: &Status,
-    quota: &quota::Quota,
+    quota: &Quota,
     activity: &Activity,
     rates: &[Option<f64>],
     now: SystemTime,
     width: Option<usize>,
 ) -> String {
-    let ready = status.apps.iter().filter(|app| app.state == "ready").count();
-    let up = status.started_at.as_deref().and_then(|at| humantime::parse_rfc3339(at).ok());
+    let ready = status.apps.iter().filter(|app| app.state == AppState::Ready).count();
+    let up = humantime::parse_rfc3339(&status.started_at).ok();
     let up = up.and_then(|at| now.duration_since(at).ok()).map(|up| format!(", up {}", short(up)));
     let rate: Option<f64> = rates.iter().copied().sum();
     let rate = rate.filter(|_| !rates.is_empty()).map(|rate| format!(", {rate:.0} requests a second"));
@@ -151,14 +96,14 @@ fn render(
 fn apps(apps: &[App], width: Option<usize>) -> String {
     let mut table = Table::new([("APP", Left), ("STATE", Left), ("GEN", Right), ("EXPIRES", Right)]);
     let mut sorted: Vec<_> = apps.iter().collect();
-    // What needs somebody comes first.
-    sorted.sort_by_key(|app| app.state == "ready");
+    // Apps that need attention come first.
+    sorted.sort_by_key(|app| app.state == AppState::Ready);
     for app in sorted.iter().take(APPS) {
         let (generation, expires) = app.token.as_ref().map_or_else(
             || ("-".to_owned(), "-".to_owned()),
             |token| (token.generation.to_string(), short(Duration::from_secs(token.expires_in_seconds))),
         );
-        table.add([app.name.clone(), app.state.clone(), generation, expires]);
+        table.add([app.name.clone(), app.state.as_str().to_owned(), generation, expires]);
     }
     [table.laid_out(width).all(), more(apps.len(), APPS)].concat()
 }
@@ -192,7 +137,7 @@ fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> 
     [table.laid_out(width).all(), more(callers.len(), CALLERS)].concat()
 }
 
-fn endpoints(quota: &quota::Quota, width: Option<usize>) -> String {
+fn endpoints(quota: &Quota, width: Option<usize>) -> String {
     let mut table = Table::new([("ENDPOINT", Left), ("APP", Left), ("TODAY", Right), ("PER MIN", Right)]);
     let mut endpoints: Vec<_> =
         quota.apps.iter().flat_map(|app| app.endpoints.iter().map(move |endpoint| (app, endpoint))).collect();
@@ -245,7 +190,7 @@ fn more(all: usize, shown: usize) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Activity, Caller, Instant, Status, quota, rates, render};
+    use super::{Activity, CallerActivity, Instant, Status, quota, rates, render};
 
     fn activity() -> Activity {
         serde_json::from_str(
@@ -254,7 +199,7 @@ mod tests {
              "events":[{"at":"2026-11-25T02:31:00.000Z","app":"shop","reason":"rejected","outcome":"replaced",
               "endpoint":"/cgi-bin/user/info","took_ms":140,"replayed":37,"generation":5,"message":null},
              {"at":"2026-11-25T02:30:00.000Z","app":"\u001b[2J","reason":"interference","outcome":"","endpoint":null,
-              "took_ms":null,"replayed":0,"generation":5,"message":"somebody else fetches"}]}"#,
+              "took_ms":null,"replayed":0,"generation":5,"message":"another program fetches"}]}"#,
         )
         .expect("activity")
     }
@@ -290,14 +235,14 @@ ENDPOINT            APP   TODAY  PER MIN
 
 EVENTS (Beijing time)
 10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
-10:30  [2J: interference: somebody else fetches
+10:30  [2J: interference: another program fetches
 ";
         assert_eq!(frame, expected);
     }
 
     #[test]
     fn a_rate_is_what_came_between_two_frames() {
-        let callers: Vec<Caller> = activity().callers;
+        let callers: Vec<CallerActivity> = activity().callers;
         let now = Instant::now();
         assert_eq!(rates(&callers, None, now), [None, None]);
         let before = (now, [(("shop".to_owned(), "crm".to_owned()), 4)].into());

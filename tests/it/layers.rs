@@ -22,13 +22,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (
         "cli",
-        &["demo", "app", "config", "sandbox", "server", "store", "upstream", "observe", "secret", "texts"],
+        &[
+            "demo", "app", "config", "sandbox", "api", "server", "store", "upstream", "observe", "secret",
+            "texts",
+        ],
     ),
     ("demo", &["app", "config", "sandbox", "server", "observe", "secret", "texts"]),
     (
         "app",
         &[
-            "config", "admin", "alert", "callback", "pipeline", "export", "server", "quota", "token",
+            "config", "admin", "alert", "callback", "api", "pipeline", "export", "server", "quota", "token",
             "trouble", "store", "upstream", "wechat", "message", "observe", "secret", "texts",
         ],
     ),
@@ -40,9 +43,16 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sandbox", &["server", "message", "texts"]),
-    ("admin", &["server", "token", "message", "observe", "secret", "texts"]),
+    ("admin", &["api", "server", "message", "observe", "secret", "texts"]),
     ("alert", &["observe", "secret", "texts"]),
     ("callback", &["server", "wechat", "message", "observe", "secret", "texts"]),
+    (
+        "api",
+        &[
+            "pipeline", "export", "quota", "token", "trouble", "store", "upstream", "wechat", "observe",
+            "texts",
+        ],
+    ),
     (
         "pipeline",
         &[

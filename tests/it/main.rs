@@ -30,6 +30,7 @@ mod faq;
 mod former;
 mod fuzz;
 mod layers;
+mod openapi;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod proxy;

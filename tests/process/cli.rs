@@ -216,7 +216,10 @@ fn refresh_says_what_came_of_it() {
     folder.write("token", "from-a-file\n");
     let ran = folder.run(&["refresh", "shop", "--force", "--admin", &url, "--admin-token-file", "token"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(ran.stdout, "replaced, generation 8, forces left today: 19\nthe token was replaced\n");
+    assert_eq!(
+        ran.stdout,
+        "replaced, generation 8, forced refreshes left today: 19\nthe token was replaced\n"
+    );
     let head = server.join().unwrap().to_ascii_lowercase();
     assert!(head.starts_with("post /api/v1/apps/shop/refresh?force=true http/1.1\r\n"), "{head}");
     assert!(head.contains("authorization: bearer from-a-file\r\n"), "{head}");
@@ -226,7 +229,7 @@ fn refresh_says_what_came_of_it() {
     let (url, server) = answer_once("200 OK", failed);
     let ran = folder.run(&["refresh", "shop", "--admin", &url]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
-    assert_eq!(ran.stderr, "wxgate: failed, forces left today: 19\n40125 wrong secret\n");
+    assert_eq!(ran.stderr, "wxgate: failed, forced refreshes left today: 19\n40125 wrong secret\n");
     let head = server.join().unwrap();
     assert!(head.starts_with("POST /api/v1/apps/shop/refresh HTTP/1.1\r\n"), "{head}");
 }
@@ -332,7 +335,7 @@ fn health_is_read_up_to_a_bound_and_not_waited_for() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let ran = folder.run(&["status", "--healthz", "--admin", &url]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
-    assert!(ran.stderr.contains("it does not answer"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it does not respond"), "{}", ran.stderr);
 }
 
 #[test]

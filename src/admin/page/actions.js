@@ -1,4 +1,4 @@
-// What a reader may do: each asks first, says what it costs, and needs the admin token.
+// The actions: each asks first, says what it costs, and requires the admin token.
 
 import { find, set, show, line, style, options, element } from "./dom.js";
 import { number } from "./format.js";
@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 
 let current = null;
 
-// What stands in the dialog, and where it leads.
+// The texts of a dialog, and the request that it sends.
 function refresh(app) {
   return {
     title: text("refreshTitle")(app.name), what: text("refreshWhat"), button: text("refresh"), counters: [],
@@ -24,7 +24,7 @@ function force(app) {
 }
 
 function clear(app, quota) {
-  // What wxgate doesn't know by name is counted together, and has no counter at WeChat.
+  // Endpoints that wxgate does not know are counted together, and have no counter at WeChat.
   const paths = (quota?.endpoints ?? []).map((one) => one.endpoint).filter((path) => path.startsWith("/"));
   return {
     title: text("clearTitle")(app.name), what: text("clearWhat"), button: text("clear"),
@@ -46,7 +46,8 @@ function told(result, message, bad) {
   style(result, bad ? "result bad" : "result good");
 }
 
-// Posts with `token`; keeps it for the session once the server took it. Gives the answer, or tells the problem.
+// Posts with `token`; keeps it for the session once the server accepted it. Returns the response, or
+// shows the problem.
 async function post(path, token, result) {
   let response;
   try {
@@ -112,12 +113,12 @@ async function confirmed(event) {
     return;
   }
   told(result, answer.message, answer.outcome === "failed" || answer.cleared === false);
-  // Done once: a second click would spend another of the budget.
+  // Done once: a second click would do it again.
   show(confirm, false);
   set(find(".cancel", dialog), text("close"));
 }
 
-// What WeChat remembers, a line each; it is the caller's data, and stays text.
+// What WeChat remembers, one line each. It is the caller's data and stays text.
 function remembered(list, request) {
   const rows = Object.entries(request ?? {}).flatMap(([key, value]) => {
     const names = text("field");
@@ -135,7 +136,7 @@ function found(answer) {
   remembered(find(".answer", section), answer.request);
 }
 
-// Costs nothing that is scarce, so that the dialog comes for the token alone.
+// Costs nothing that is scarce, so the dialog only asks for the token.
 async function lookUp(event) {
   event.preventDefault();
   const section = find("#rid");

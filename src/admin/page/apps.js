@@ -5,7 +5,7 @@ import { ago, duration, joined, moment, number } from "./format.js";
 import * as quota from "./quota.js";
 import { text, translate, word } from "./texts.js";
 
-// More than anybody reads; the rest is a line each.
+// Nobody reads more cards; the rest gets a line each.
 const MOST_CARDS = 50;
 const MOST_CARDS_OF_HEALTHY = 12;
 const HEALTHY = 4;
@@ -41,7 +41,7 @@ function renderFailure(card, app) {
   line(find(".remedy", box), failure.remedy);
 }
 
-// What an app has beside its token.
+// An app's credentials other than its token.
 function beside(app) {
   const acting = app.authorizers === null
     ? []
@@ -98,7 +98,8 @@ function renderCard(card, { app, spent }, { endsIn, changeable }) {
 export function render(apps, spending, context) {
   const spent = new Map(spending.map((one) => [one.app, one]));
   const rows = apps.filter(matches).map((app) => ({ app, spent: spent.get(app.name), rank: trouble(app, spent.get(app.name)) }));
-  // Sorting is stable: among equals the configuration's order holds, and no card moves because a number grew.
+  // Sorting is stable: equal apps stay in the configuration's order, and no card moves because a
+  // number grew.
   rows.sort((a, b) => a.rank - b.rank);
   const troubled = rows.filter((row) => row.rank < HEALTHY).length;
   const cards = Math.min(MOST_CARDS, Math.max(troubled, MOST_CARDS_OF_HEALTHY));
@@ -129,7 +130,7 @@ export function render(apps, spending, context) {
   line(find("#locked"), context.changeable ? null : text("locked"));
 }
 
-// Calls `onFilter` when other apps are to be shown, `onAction(name, app)` for a card's button.
+// Calls `onFilter` when the filter changes, `onAction(name, app)` for a card's button.
 export function start({ onFilter, onAction }) {
   const filter = find("#filter");
   const narrow = () => {

@@ -1,4 +1,4 @@
-// What became of each caller's requests.
+// The results of each caller's requests.
 
 import { find, set, show, keyed, cells, line, style, attribute } from "./dom.js";
 import { number } from "./format.js";
@@ -22,7 +22,7 @@ export function render(configured, active) {
     line(app, row.app);
     style(app, row.quiet ? "name faint" : "name");
     counts.forEach((cell, at) => {
-      // On a phone there is no room for a head of the table.
+      // A phone has no room for the head of the table.
       attribute(cell, "data-name", text(NAMES[at]));
       set(cell, row[COUNTS[at]] === 0 && row.quiet ? "–" : number(row[COUNTS[at]]));
       style(cell, at > 0 && row[COUNTS[at]] > 0 ? "number seen" : "number");

@@ -1,4 +1,4 @@
-// The document, written to only where something changed: a rewritten text would lose the reader's selection.
+// Writes to the document only where something changed: a rewritten text loses the reader's selection.
 
 export const find = (selector, within = document) => within.querySelector(selector);
 
@@ -11,7 +11,7 @@ export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
 
-// A text where there is one, else nothing.
+// The text if there is one, else nothing.
 export function line(node, text) {
   set(node, text ?? "");
   show(node, text !== null && text !== "");
@@ -38,7 +38,8 @@ export function fromTemplate(id) {
 
 const kept = new WeakMap();
 
-// One child of `parent` for each item, in their order; a child stays the same node as long as its key is there.
+// One child of `parent` for each item, in their order. A child stays the same node while its key is
+// there.
 export function keyed(parent, items, keyOf, create, update) {
   const before = kept.get(parent) ?? new Map();
   const wanted = new Map(items.map((item) => [keyOf(item), item]));
@@ -49,7 +50,7 @@ export function keyed(parent, items, keyOf, create, update) {
     const node = before.get(key) ?? create(item);
     update(node, item);
     let place = last === null ? parent.firstElementChild : last.nextElementSibling;
-    // Moving a node loses the selection in it: where one went down, the others stay.
+    // A node that is moved loses the selection in it, so only those that must move do.
     if (place !== null && place !== node && place.nextElementSibling === node) {
       parent.append(place);
       place = node;
@@ -67,7 +68,7 @@ export function cells(...classes) {
   return row;
 }
 
-// The options of a select, as [value, text]; the choice stays if it still is one.
+// The options of a select, as [value, text]. The choice stays if it still exists.
 export function options(select, wanted) {
   const chosen = select.value;
   keyed(select, wanted, ([value]) => value, () => element("option"), (node, [value, text]) => {

@@ -25,7 +25,7 @@ export function duration(seconds, most = 2) {
   return shown.filter((part) => part !== "").join(" ");
 }
 
-// Time alone for today, else with the date.
+// Only the time for today, else with the date.
 export function moment(at) {
   const time = new Date(at);
   const today = time.toDateString() === new Date().toDateString();

@@ -1,4 +1,4 @@
-// Puts the page together: a snapshot comes, each part shows its own.
+// Puts the page together: each part shows its share of a snapshot.
 
 import * as actions from "./actions.js";
 import * as apps from "./apps.js";
@@ -16,7 +16,7 @@ import * as theme from "./theme.js";
 import * as traffic from "./traffic.js";
 
 let snapshot = null;
-// When the page last heard of the server; null while it does.
+// When the connection was lost; null while it is open.
 let lostAt = null;
 
 function render() {
@@ -53,7 +53,7 @@ const again = listen({
       line(find("#notice"), response.status === 503 ? texts.text("tooMany") : texts.text("refusedBy")(await problemOf(response)));
       return;
     }
-    // What was shown is not for whoever has no token.
+    // What was shown is not for readers without a token.
     line(find("#notice"), held() === null ? null : texts.text("wrongToken"));
     hold(null);
     snapshot = null;

@@ -1,4 +1,4 @@
-//! The status page: a few files in the binary, which ask nobody but this address for anything.
+//! The status page: a few files in the binary, which send requests to this address only.
 
 use http::HeaderValue;
 use http::header::{self, HeaderName};
@@ -24,7 +24,7 @@ macro_rules! file {
     };
 }
 
-/// Our own.
+/// Our own files.
 static FILES: [Asset; 17] = [
     Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
     file!("page.css", CSS),
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn the_vendored_files_hold_nothing_that_the_policy_forbids_either() {
         for asset in &UPLOT {
-            // Addresses stand in its banner and licence alone, and the address of the SVG namespace
-            // is no request.
+            // It has addresses only in its banner and licence; the one of the SVG namespace is not
+            // requested.
             let (_, code) = asset.text.split_once("*/\n").unwrap();
             let code = code
                 .split_once("*/")

@@ -1,4 +1,4 @@
-// The head of the page: the process as a whole, and what is wrong with it.
+// The top of the page: the process as a whole, and what is wrong with it.
 
 import { find, set, show, line, style, keyed, element } from "./dom.js";
 import { duration, joined, moment, number, percent } from "./format.js";
@@ -66,7 +66,7 @@ function troubles(status) {
   ].filter((one) => one !== null);
 }
 
-// Is it WeChat or us? One sentence; below it what goes on, and what is over.
+// Is it WeChat or us? One sentence; below it ongoing and past troubles.
 function wechat({ blame, verdict, verdict_zh, troubles }) {
   style(find("#verdict"), blame === "nobody" ? "good" : "bad");
   set(find("#verdict"), isChinese() ? verdict_zh : verdict);

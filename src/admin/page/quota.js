@@ -1,4 +1,4 @@
-// How much of each quota is spent, by whom, and how long the rest lasts.
+// How much of each quota is used, by whom, and how long the rest lasts.
 
 import { find, set, show, line, style, keyed, cells, fromTemplate, element } from "./dom.js";
 import { duration, joined, moment, number, percent } from "./format.js";
@@ -18,7 +18,7 @@ function left(endpoint) {
   return endpoint.remaining ?? (endpoint.limit === null ? null : Math.max(0, endpoint.limit - used(endpoint)));
 }
 
-// The worse of what is spent and of what is to come.
+// The worse of what is used and what is forecast.
 export function level(endpoint) {
   const part = fraction(endpoint);
   if (part >= 0.9 || (endpoint.limit !== null && left(endpoint) === 0)) return "bad";
@@ -58,7 +58,7 @@ function updateBar(node, endpoint) {
   line(find(".shares", node), shares(endpoint));
 }
 
-// The part of an app's card.
+// The quota part of an app's card.
 export function renderApp(card, quota, endsIn) {
   const endpoints = quota?.endpoints ?? [];
   set(find(".ends", card), endpoints.length > 0 ? text("ends")(duration(endsIn)) : text("noCalls"));
@@ -68,7 +68,7 @@ export function renderApp(card, quota, endsIn) {
   set(find(".all", card), text("allEndpoints"));
 }
 
-// Who is behind it; the words of `around` say it themselves.
+// Who caused it; the text of `around` says it itself.
 function blame(warning) {
   if (warning.caller !== null) return text("mostBy")(warning.caller, number(warning.caller_percent));
   return warning.kind === "around" ? null : around(warning);
@@ -101,7 +101,7 @@ function remarks(endpoint) {
   ]);
 }
 
-// Every endpoint of an app: more than the snapshots hold.
+// All endpoints of an app: snapshots only hold some.
 export async function openAll(app) {
   const dialog = find("#endpoints");
   set(find("#endpoints-title"), text("endpointsOf")(app));

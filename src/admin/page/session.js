@@ -9,7 +9,7 @@ export function hold(token) {
   else sessionStorage.setItem(STORED, token);
 }
 
-// A header takes no other characters, and no token has them.
+// A header takes no other characters, so a token has no others.
 export const cleaned = (token) => token.trim().replace(/[^\x21-\x7e]/g, "");
 
 export function ask(path, { token = held(), ...rest } = {}) {

@@ -1,8 +1,8 @@
-// Snapshots of the server's events, as they come, again and again.
+// Follows the server's snapshots, and reconnects.
 
 import { ask } from "./session.js";
 
-// EventSource can't send the token, so that the stream is read by fetch.
+// EventSource cannot send the token, so the stream is read by fetch.
 const LONGEST_SILENCE = 10000;
 const LONGEST_PAUSE = 15000;
 
@@ -22,7 +22,8 @@ async function* events(body, alive) {
   }
 }
 
-// Calls `onSnapshot`, `onLost(since)` and `onDenied(response)`; gives a function that begins anew at once, as after a login.
+// Calls `onSnapshot`, `onLost(since)` and `onDenied(response)`. Returns a function that reconnects at
+// once, for example after a login.
 export function listen({ onSnapshot, onLost, onDenied }) {
   let lastHeard = Date.now();
   let pause = 0;
@@ -31,14 +32,14 @@ export function listen({ onSnapshot, onLost, onDenied }) {
 
   function later() {
     pause = Math.min(LONGEST_PAUSE, Math.max(1000, pause * 2));
-    // Many pages must not come back at the same moment.
+    // Many pages must not reconnect at the same moment.
     timer = setTimeout(connect, pause * (0.75 + Math.random() / 2));
   }
 
   async function connect() {
     clearTimeout(timer);
     connection?.abort();
-    // A hidden page is read by nobody, and a browser has but six connections to one address.
+    // Nobody reads a hidden page, and a browser has only six connections to one address.
     if (document.hidden) return;
     const own = new AbortController();
     connection = own;
@@ -63,12 +64,12 @@ export function listen({ onSnapshot, onLost, onDenied }) {
         }
       }
     } catch (error) {
-      // A connection that broke is told below; a fault of the page's own must not hide behind it.
+      // A broken connection is shown below; an error of the page itself must not be hidden by it.
       if (error.name !== "AbortError" && !(error instanceof TypeError && error.message.match(/fetch|network/i))) console.error(error);
     }
     clearTimeout(watchdog);
     if (own !== connection) return;
-    // Whoever has no token waits for the form.
+    // Without a token the page waits for the form.
     if (denied) return;
     if (!document.hidden) onLost(new Date(lastHeard));
     later();

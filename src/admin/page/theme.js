@@ -1,4 +1,4 @@
-// Light or dark: as the system says, or as the reader chose.
+// Light or dark: what the system says, or what the reader chose.
 
 import { find, set, attribute } from "./dom.js";
 import { text } from "./texts.js";

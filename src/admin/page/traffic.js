@@ -21,7 +21,7 @@ let columns = null;
 let asked = 0;
 
 const label = (key) => text(LABELS[key] ?? key);
-// The style sheet has the colours, in both themes.
+// The colours of both themes are in the style sheet.
 const colour = (id, selector) => getComputedStyle(find(`#${id} ${selector}`)).color;
 
 function dates(plot, splits) {
@@ -35,7 +35,7 @@ function axis(id, rest) {
   return { stroke: faint, font: "11px system-ui, sans-serif", grid: { stroke: grid, width: 1 }, ticks: { show: false }, ...rest };
 }
 
-// A value between two gaps makes no line: it is a point.
+// A value between two gaps has no line, so it is drawn as a point.
 function alone(plot, series) {
   const values = plot.data[series];
   const is = (at) => values[at] !== null && values[at] !== undefined;
@@ -58,7 +58,7 @@ function settings(id, width) {
   };
 }
 
-// The values under the pointer, else the latest whole ones: those of the minute in progress still grow.
+// The values under the pointer, else the latest complete ones: the minute in progress still grows.
 function legend(id, at) {
   if (columns === null) return;
   const { series, shown, title } = CHARTS[id];
@@ -92,7 +92,7 @@ function draw() {
       plot.setData(data);
       continue;
     }
-    // Its colours are the style sheet's, by elements that the drawing looks up.
+    // Its colours come from the style sheet, by elements that the drawing looks up.
     if (find(".grid", box) === null) box.append(element("i", "grid"));
     plots.set(id, new uPlot(settings(id, box.clientWidth), data, box));
   }
@@ -103,7 +103,7 @@ async function load() {
   const query = new URLSearchParams({ range });
   const app = find("#traffic-app").value;
   if (app !== "") query.set("app", app);
-  // The connection's state is the stream's to tell.
+  // The stream shows the connection's state.
   const response = await ask(`api/v1/traffic?${query}`).catch(() => null);
   if (response === null || !response.ok) return;
   const traffic = await response.json();
@@ -117,7 +117,7 @@ export function render(apps) {
   show(find("#traffic-app"), apps.length > 1);
 }
 
-// After another language or theme.
+// After a change of language or theme.
 export function redraw() {
   if (columns === null) return;
   for (const [id, plot] of plots) {
@@ -126,7 +126,7 @@ export function redraw() {
   }
 }
 
-// Loads as often as something can have changed while `isLive()`.
+// Loads as often as something can have changed, while `isLive()`.
 export function start(isLive) {
   let loadedAt = 0;
   const anew = () => {

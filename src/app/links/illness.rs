@@ -10,16 +10,12 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::telling::{Group, Seen, Stage, Teller, grouped};
-use crate::admin;
-use crate::admin::view::{self, time};
 use crate::observe::clock::Clock;
 use crate::trouble::{self, Counted, Detector, Trouble};
 
 const LOOK: Duration = Duration::from_secs(2);
 /// Every so many looks the teller has to see all that goes on: half a minute.
 const ALL_EVERY: u64 = 15;
-/// Troubles that go on in the status at most.
-const MOST_SHOWN: usize = 50;
 
 /// What was counted of all endpoints of the configured apps.
 type Counts = Box<dyn Fn() -> BTreeMap<(Arc<str>, &'static str), Counted> + Send + Sync>;
@@ -82,40 +78,6 @@ fn log((app, kind, stage): &Group, troubles: &[Trouble]) {
     } else {
         let message = trouble::over(troubles).english;
         tracing::info!(app, endpoint, endpoints, trouble, calls, troubled, "{message}");
-    }
-}
-
-/// WeChat as it is when asked.
-pub(in crate::app) fn view(detector: Arc<Mutex<Detector>>) -> admin::Wechat {
-    Arc::new(move || {
-        let detector = detector.lock();
-        let going_on = detector.going_on();
-        let verdict = detector.verdict(&going_on);
-        let troubles = going_on.iter().take(MOST_SHOWN).chain(detector.past()).map(shown).collect();
-        view::wechat::Wechat {
-            blame: verdict.blame.as_str().to_owned(),
-            verdict: verdict.words.english,
-            verdict_zh: verdict.words.chinese,
-            calls: verdict.calls,
-            troubled: verdict.troubled,
-            troubles,
-        }
-    })
-}
-
-fn shown(trouble: &Trouble) -> view::wechat::Trouble {
-    let trouble::Words { english, chinese } = trouble::shown(trouble);
-    view::wechat::Trouble {
-        app: trouble.app.to_string(),
-        endpoint: trouble.endpoint.to_owned(),
-        kind: trouble.kind.as_str().to_owned(),
-        since: time(trouble.since),
-        ended_at: trouble.ended.map(time),
-        calls: trouble.calls,
-        troubled: trouble.troubled,
-        addresses: trouble.addresses.iter().map(ToString::to_string).collect(),
-        message: english,
-        message_zh: chinese,
     }
 }
 

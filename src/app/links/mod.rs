@@ -2,7 +2,6 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `views`, `insight` | everything as the admin address shows it |
 //! | `alerting` | events, to the people who are to know of them |
 //! | `illness` | what the pipeline counted, to the detector of WeChat's troubles |
 //! | `telling` | these troubles, to people |
@@ -17,6 +16,4 @@ pub(super) mod certificates;
 pub(super) mod delivery;
 pub(super) mod expiry;
 pub(super) mod illness;
-pub(super) mod insight;
 pub(super) mod telling;
-pub(super) mod views;

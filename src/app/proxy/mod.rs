@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `surroundings` | what it takes from the process |
 //! | `core` | the parts that outlive a reload |
+//! | `backend` | what the admin address shows and does |
 //! | `start` | makes the parts and starts the servers |
 //! | `unsealed` | why it doesn't start on a store that holds refresh tokens in clear |
 //! | `running` | what can be done with it until it is drained |
 //! | `reload`, `secret_files` | another configuration; files whose change asks for it |
 
+mod backend;
 mod core;
 mod reload;
 mod running;

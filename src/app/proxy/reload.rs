@@ -1,7 +1,7 @@
 //! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
 
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::{Core, Fixed};
 use super::secret_files;
-use crate::admin::{self, Refused, Reloads};
+use crate::admin::{Refused, Reloads};
+use crate::api;
 use crate::app::apps;
-use crate::app::links::{asking, views};
+use crate::app::links::asking;
 use crate::config::{Config, Problems, SecretFile, Severity};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
+use crate::texts::Words;
 use crate::upstream::Trusted;
 use crate::upstream::tls::TlsError;
 
@@ -78,7 +80,7 @@ impl Core {
         self.admin.state.reloads.send_modify(|reloads| match &applied {
             Ok(()) => *reloads = Reloads { succeeded_at: at, refused: None },
             Err(problems) => {
-                let (problem, more) = first_of.unwrap_or_else(|| (problems.clone(), 0));
+                let (problem, more) = first_of.unwrap_or_else(|| (Words::untranslated(problems.clone()), 0));
                 reloads.refused = Some(Refused { at, problem, more });
             }
         });
@@ -142,7 +144,7 @@ impl Core {
         self.connections.trust(config.pipeline.trusted_proxies.clone());
         self.admin.token.store(config.admin.token.clone());
         self.admin.trusted_proxies.store(Arc::new(config.pipeline.trusted_proxies.clone()));
-        self.admin.state.callers.store(Arc::new(views::callers(&config.pipeline)));
+        self.admin.state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -184,24 +186,13 @@ impl Core {
 }
 
 /// The first problem for which the configuration is refused, and how many more there are.
-fn first(problems: &Problems) -> (String, usize) {
+fn first(problems: &Problems) -> (Words, usize) {
     let mut errors = problems.0.iter().filter(|problem| problem.severity == Severity::Error);
-    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    let first = errors.next().map(|problem| Words::of(|| problem.to_string())).unwrap_or_default();
     (first, errors.count())
 }
 
 /// What can't be used of the files that the configuration names.
 fn chain(error: &TlsError) -> String {
     format!("upstream.ca_file: {}", Chain(error))
-}
-
-/// The admin API's reload.
-pub(super) fn on_demand(core: Weak<Core>) -> admin::Reload {
-    Arc::new(move || {
-        let core = core.clone();
-        Box::pin(async move {
-            let Some(core) = core.upgrade() else { return Err("the proxy ends".to_owned()) };
-            core.reload().await
-        })
-    })
 }

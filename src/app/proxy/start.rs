@@ -11,14 +11,15 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::backend::AdminBackend;
 use super::core::{Core, Fixed};
-use super::reload;
 use super::running::Running;
 use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
-use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, insight, telling, views};
+use crate::api;
+use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, telling};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -147,21 +148,19 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
             token: ArcSwapOption::new(config.admin.token.clone()),
             trusted_proxies: ArcSwap::from_pointee(config.pipeline.trusted_proxies.clone()),
             tarpit: Arc::clone(gate.tarpit()),
-            apps: views::apps(manager.clone(), exporter.clone(), clock.clone()),
-            ending: views::ending(Arc::clone(&gate), caller_tls.clone(), clock.clone()),
-            store: views::store(store.clone()),
-            endpoints: Arc::new(views::endpoints),
-            upstreams: views::upstreams(Arc::clone(&upstreams)),
-            wechat: illness::view(Arc::clone(&detector)),
-            work: views::work(Arc::clone(&gate)),
-            refresh: views::refresh(manager.clone()),
-            reload: reload::on_demand(core.clone()),
-            quota: insight::quota(quota.clone(), limits.clone()),
-            traffic: insight::traffic(quota.clone()),
-            activity: insight::activity(manager.clone(), quota.clone(), Arc::clone(&gate)),
-            clear: insight::clear(quota.clone(), limits.clone()),
-            reset: insight::reset(quota.clone(), limits.clone(), Arc::clone(&gate)),
-            look_up: insight::look_up(quota.clone()),
+            backend: Box::new(AdminBackend {
+                manager: manager.clone(),
+                exporter: exporter.clone(),
+                store: store.clone(),
+                gate: Arc::clone(&gate),
+                quota: quota.clone(),
+                limits: limits.clone(),
+                upstreams: Arc::clone(&upstreams),
+                detector: Arc::clone(&detector),
+                tls: caller_tls.clone(),
+                clock: clock.clone(),
+                core: core.clone(),
+            }),
             exposers: vec![
                 exposer(Arc::clone(&gate), |gate, out| gate.expose(out)),
                 exposer(manager.clone(), Manager::expose),
@@ -205,7 +204,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         looking: Arc::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
     });
-    state.callers.store(Arc::new(views::callers(&config.pipeline)));
+    state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
 
     let endpoint = admin::Endpoint::new(Arc::clone(&core.admin));
     let admin_options = memory::admin_options(&config.server.options);

@@ -15,8 +15,8 @@ macro_rules! tables {
 }
 
 tables!(
-    admin, alert, app, callback, cli, config, demo, export, help, message, observe, pipeline, quota, sandbox,
-    secret, server, store, token, trouble, upstream, wechat,
+    admin, alert, api, app, callback, cli, config, demo, export, help, message, observe, pipeline, quota,
+    sandbox, secret, server, store, token, trouble, upstream, wechat,
 );
 
 static INDEX: LazyLock<HashMap<&str, &str>> =

@@ -133,26 +133,7 @@ impl Handle {
         let view = self.shared.view.load();
         let configured = self.shared.configured.load();
         let stats = self.shared.stats();
-        let app = &configured.app;
-        let token = view.token.as_ref();
-        Status {
-            name: Arc::clone(&app.name),
-            appid: Arc::clone(&app.appid),
-            kind: app.kind,
-            mode: app.mode,
-            state: stats.state(view.usable().is_some(), token.is_some()),
-            generation: token.map(|token| token.generation),
-            fetched_at: token.map(|token| token.fetched_at),
-            expires_at: token.map(|token| token.expires_at),
-            next_refresh_at: stats.next_refresh_at,
-            last_refresh: stats.last_refresh,
-            last_failure: stats.last_failure.clone(),
-            failing: stats.failing.is_some(),
-            forces_left_today: stats.forces.left(self.shared.clock.now()),
-            interference: stats.interference,
-            further: Vec::new(),
-            authorizers: None,
-        }
+        Status::of(&configured.app, &view, &stats, self.shared.clock.now())
     }
 
     fn refresh_wait(&self) -> Duration {

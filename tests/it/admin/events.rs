@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use wxgate::admin::view::quota::ErrorCount;
+use wxgate::api::ErrorCount;
 
 use super::setup::{Setup, on_loopback, quota_of, spent};
 use crate::until::until;

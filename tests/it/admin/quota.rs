@@ -82,7 +82,7 @@ async fn counters_are_cleared_only_where_the_apps_name_confirms_it() {
             200,
             json!({
                 "cleared": true, "errcode": null, "spent_this_month": 4, "allowed_a_month": 10,
-                "message": "the counters begin anew",
+                "message": "the counters were reset",
             })
         )
     );
@@ -109,7 +109,7 @@ async fn own_counters_begin_anew_only_where_the_apps_name_confirms_it() {
     }
     assert_eq!(setup.done(), [""; 0]);
     let answer = setup.ask(&format!("POST {path}?confirm=shop"), &bearer(TOKEN)).await;
-    let message = "the counters begin anew";
+    let message = "the counters were reset";
     let told = json!({"reset": true, "calls_counted": 5, "budgets": ["all"], "message": message});
     assert_eq!((answer.status, answer.json()), (200, told));
     assert_eq!(setup.done(), ["reset shop"]);
@@ -144,7 +144,7 @@ async fn a_misspelt_parameter_clears_nothing() {
         let answer = setup.ask(&format!("POST /api/v1/apps/shop/clear-quota?{query}"), &bearer(TOKEN)).await;
         assert_eq!(answer.status, 400, "{query}");
         let error = answer.json()["error"].as_str().expect("a text").to_owned();
-        assert!(error.contains("it takes confirm, endpoint"), "{error}");
+        assert!(error.contains("takes confirm, endpoint"), "{error}");
     }
     assert_eq!(setup.done(), [""; 0]);
 }

@@ -1,47 +1,45 @@
 //! An admin address whose answers a test can change.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use wxgate::admin::view::quota::{self, Activity, Quota, Traffic};
-use wxgate::admin::view::wechat::{self, Wechat};
-use wxgate::admin::view::{self, AppState, RefreshOutcome};
-use wxgate::admin::{Admin, Endpoint, Scope, State};
+use wxgate::admin::{Admin, Backend, Endpoint, Pending, Scope, State};
+use wxgate::api::{self, AppState, RefreshOutcome};
 use wxgate::observe::clock::{Clock, Timestamp};
 use wxgate::secret::Secret;
 use wxgate::server::{Address, Drained, Listener, Options, Server, Tarpit};
 
 pub(crate) const TOKEN: &str = "correct-horse";
 
-/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not whitelisted).
+/// An admin address with two apps, `shop` (ready) and `café` (its server's address is not
+/// whitelisted).
 pub(crate) struct Setup {
     server: Server,
     pub(crate) state: Arc<State>,
-    pub(crate) refreshes: Arc<AtomicUsize>,
-    pub(crate) reloads: Arc<AtomicUsize>,
     pub(crate) data: Arc<Mutex<Data>>,
 }
 
 /// What the admin address tells.
 pub(crate) struct Data {
-    pub(crate) apps: Vec<view::App>,
-    pub(crate) store: view::Store,
-    pub(crate) upstreams: Vec<view::Upstream>,
-    pub(crate) wechat: Wechat,
-    pub(crate) ending: Vec<view::Ending>,
-    pub(crate) quota: Quota,
-    pub(crate) activity: Activity,
+    pub(crate) apps: Vec<api::App>,
+    pub(crate) store: api::Store,
+    pub(crate) upstreams: Vec<api::Upstream>,
+    pub(crate) wechat: api::Wechat,
+    pub(crate) ending: Vec<api::Ending>,
+    pub(crate) quota: api::Quota,
+    pub(crate) activity: api::Activity,
     /// Of all apps, and of each.
-    pub(crate) traffic: Traffic,
+    pub(crate) traffic: api::Traffic,
     pub(crate) started_at: Timestamp,
     /// How often a quota was asked for.
     pub(crate) quotas_made: usize,
+    pub(crate) refreshes: usize,
+    pub(crate) reloads: usize,
     /// What was done to apps, in words.
     pub(crate) done: Vec<String>,
 }
@@ -62,34 +60,32 @@ impl Answer {
     }
 }
 
-pub(crate) fn app(name: &str, state: AppState) -> view::App {
+pub(crate) fn app(name: &str, state: AppState) -> api::App {
     let ready = state == AppState::Ready;
-    view::App {
+    api::App {
         name: name.into(),
         appid: format!("wx-{name}"),
         kind: "official_account".into(),
         token_mode: Some("stable".into()),
         state,
-        token: ready.then_some(view::Token { generation: 3, age_seconds: 60, expires_in_seconds: 7140 }),
+        token: ready.then_some(api::Token { generation: 3, age_seconds: 60, expires_in_seconds: 7140 }),
         next_refresh_in_seconds: Some(30),
-        last_refresh: None,
-        last_failure: (!ready).then(|| view::LastFailure {
-            at: view::time(Timestamp(0)),
+        last_failure: (!ready).then(|| api::LastFailure {
+            at: Timestamp(0).rfc3339(),
             errcode: Some(40164),
             message: "invalid ip 203.0.113.9, not in whitelist".into(),
             remedy: Some("add 203.0.113.9 to the IP whitelist".into()),
             permanent: true,
         }),
         forces_left_today: 20,
-        exports: Vec::new(),
         credentials: ready.then(ticket).into_iter().collect(),
-        authorizers: ready.then_some(view::Authorizers { in_use: 12, failing: 1 }),
-        interference: 0,
+        authorizers: ready.then_some(api::Authorizers { in_use: 12, failing: 1 }),
+        ..api::App::default()
     }
 }
 
-fn ticket() -> view::Credential {
-    view::Credential {
+fn ticket() -> api::Credential {
+    api::Credential {
         kind: "jsapi_ticket".into(),
         state: AppState::Ready,
         generation: Some(2),
@@ -98,33 +94,28 @@ fn ticket() -> view::Credential {
     }
 }
 
-fn endpoint(path: &str) -> view::Endpoint {
-    view::Endpoint {
+fn endpoint(path: &str) -> api::Endpoint {
+    api::Endpoint {
         path: path.into(),
         host: "api.weixin.qq.com".into(),
         method: Some("POST".into()),
         class: "app_token".into(),
         injects: Some("access_token".into()),
-        binary: false,
-        guarded: false,
-        money: false,
-        one_time_code: false,
-        slow: false,
         evidence: true,
-        signed: false,
         window: Some("day".into()),
         replay: true,
+        ..api::Endpoint::default()
     }
 }
 
 /// Trouble that is over.
-fn lag() -> wechat::Trouble {
-    wechat::Trouble {
+fn lag() -> api::Trouble {
+    api::Trouble {
         app: "shop".into(),
         endpoint: "/cgi-bin/user/info".into(),
         kind: "token_lag".into(),
-        since: view::time(Timestamp(0)),
-        ended_at: Some(view::time(Timestamp(20_000))),
+        since: Timestamp(0).rfc3339(),
+        ended_at: Some(Timestamp(20_000).rfc3339()),
         calls: 200,
         troubled: 31,
         addresses: Vec::new(),
@@ -134,26 +125,22 @@ fn lag() -> wechat::Trouble {
 }
 
 /// An endpoint that was called `calls` times today.
-pub(crate) fn spent(path: &str, calls: u64, limit: Option<u64>) -> quota::EndpointQuota {
-    quota::EndpointQuota {
+pub(crate) fn spent(path: &str, calls: u64, limit: Option<u64>) -> api::EndpointQuota {
+    api::EndpointQuota {
         endpoint: path.into(),
         calls_today: calls,
         limit,
         used: limit.map(|_| calls),
         remaining: limit.map(|limit| limit.saturating_sub(calls)),
         asked_at: limit.map(|_| "2026-11-25T07:00:00.000Z".into()),
-        around: None,
-        rate_limit: None,
         pace_per_minute: 12.5,
-        exhausted_at: None,
-        slowed_until: None,
-        callers: vec![quota::CallerCount { caller: "orders".into(), calls }],
-        errors: Vec::new(),
+        callers: vec![api::CallerCount { caller: "orders".into(), calls }],
+        ..api::EndpointQuota::default()
     }
 }
 
-pub(crate) fn quota_of(app: &str, endpoints: Vec<quota::EndpointQuota>) -> quota::AppQuota {
-    quota::AppQuota {
+pub(crate) fn quota_of(app: &str, endpoints: Vec<api::EndpointQuota>) -> api::AppQuota {
+    api::AppQuota {
         app: app.into(),
         endpoints,
         problem: None,
@@ -164,12 +151,12 @@ pub(crate) fn quota_of(app: &str, endpoints: Vec<quota::EndpointQuota>) -> quota
 
 impl Data {
     pub(crate) fn new() -> Self {
-        let nearest = quota::EndpointQuota {
+        let nearest = api::EndpointQuota {
             exhausted_at: Some("2026-11-25T08:40:00.000Z".into()),
             ..spent("/cgi-bin/message/custom/send", 8_812, Some(10_000))
         };
         let endpoints = vec![nearest, spent("/cgi-bin/user/info", 40, None)];
-        let quota = Quota {
+        let quota = api::Quota {
             day: "2026-11-25".into(),
             day_ends_in_seconds: 30_000,
             apps: vec![quota_of("shop", endpoints)],
@@ -177,20 +164,20 @@ impl Data {
         };
         Self {
             apps: vec![app("shop", AppState::Ready), app("café", AppState::Unavailable)],
-            store: view::Store {
+            store: api::Store {
                 url: "redis://r:6379/0".into(),
                 up: false,
                 problem: Some("refused".into()),
                 refused: Vec::new(),
             },
-            upstreams: vec![view::Upstream {
+            upstreams: vec![api::Upstream {
                 origin: "https://api.weixin.qq.com".into(),
                 egress: None,
                 in_use: true,
                 healthy: false,
                 problem: Some("no answer within 15s".into()),
             }],
-            wechat: Wechat {
+            wechat: api::Wechat {
                 blame: "nobody".into(),
                 verdict: "no calls to WeChat in the last 5 minutes".into(),
                 verdict_zh: "近 5 分钟没有调用微信".into(),
@@ -200,42 +187,145 @@ impl Data {
             },
             ending: Vec::new(),
             quota,
-            activity: Activity::default(),
-            traffic: Traffic::default(),
+            activity: api::Activity::default(),
+            traffic: api::Traffic::default(),
             started_at: Timestamp(0),
             quotas_made: 0,
+            refreshes: 0,
+            reloads: 0,
             done: Vec::new(),
         }
     }
 
-    fn reset(&mut self, app: &str) -> quota::Reset {
-        self.done.push(format!("reset {app}"));
-        let message = "the counters begin anew".to_owned();
-        quota::Reset { reset: true, calls_counted: 5, budgets: vec!["all".to_owned()], message }
+    fn knows(&self, name: &str) -> bool {
+        self.apps.iter().any(|app| app.name == name)
     }
 
-    fn clear(&mut self, app: &str, endpoint: Option<&str>) -> quota::Cleared {
+    fn refresh(&mut self, app: &str, force: bool) -> Option<api::Refreshed> {
+        if !["shop", "café"].contains(&app) {
+            return None;
+        }
+        self.refreshes += 1;
+        let outcome = if force { RefreshOutcome::Replaced } else { RefreshOutcome::Same };
+        let forces_left_today = 20 - u32::from(force);
+        Some(api::Refreshed { outcome, generation: Some(4), forces_left_today, message: "done".into() })
+    }
+
+    fn clear(&mut self, app: &str, endpoint: Option<&str>) -> Option<api::Cleared> {
+        if !self.knows(app) {
+            return None;
+        }
         self.done.push(format!("clear {app} {}", endpoint.unwrap_or("everything")));
         let (spent_this_month, allowed_a_month) = if endpoint.is_some() { (8, 50) } else { (4, 10) };
-        let message = "the counters begin anew".into();
-        quota::Cleared { cleared: true, errcode: None, spent_this_month, allowed_a_month, message }
+        let message = "the counters were reset".into();
+        Some(api::Cleared { cleared: true, errcode: None, spent_this_month, allowed_a_month, message })
     }
 
-    fn look_up(&mut self, app: &str, rid: &str) -> quota::Remembered {
+    fn reset(&mut self, app: &str) -> Option<api::QuotaReset> {
+        if !self.knows(app) {
+            return None;
+        }
+        self.done.push(format!("reset {app}"));
+        let message = "the counters were reset".to_owned();
+        Some(api::QuotaReset { reset: true, calls_counted: 5, budgets: vec!["all".to_owned()], message })
+    }
+
+    fn look_up(&mut self, app: &str, rid: &str) -> Option<api::Remembered> {
+        if !self.knows(app) {
+            return None;
+        }
         self.done.push(format!("rid {app} {rid}"));
         let request = serde_json::json!({
             "invoke_time": 1_635_156_704, "cost_in_ms": 30, "client_ip": "203.0.113.9",
             "request_url": "/cgi-bin/user/info?openid=bob", "response_body": "{\"errcode\":40003}",
         });
         let message = "WeChat remembers this request".into();
-        quota::Remembered { request: Some(request), errcode: None, message }
+        Some(api::Remembered { request: Some(request), errcode: None, message })
     }
 }
 
-/// A closure's answer out of what a test may change.
-fn told<T: 'static>(data: &Arc<Mutex<Data>>, of: fn(&mut Data) -> T) -> Arc<dyn Fn() -> T + Send + Sync> {
-    let data = Arc::clone(data);
-    Arc::new(move || of(&mut data.lock().expect("no test panicked with it")))
+/// Says what a test has put into it.
+struct Told(Arc<Mutex<Data>>);
+
+impl Told {
+    fn data(&self) -> MutexGuard<'_, Data> {
+        self.0.lock().expect("no test panicked with it")
+    }
+}
+
+impl Backend for Told {
+    fn apps(&self) -> Vec<api::App> {
+        self.data().apps.clone()
+    }
+
+    fn store(&self) -> api::Store {
+        self.data().store.clone()
+    }
+
+    fn ending(&self) -> Vec<api::Ending> {
+        self.data().ending.clone()
+    }
+
+    fn endpoints(&self) -> api::Endpoints {
+        let endpoints = vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")];
+        api::Endpoints { endpoints }
+    }
+
+    fn upstreams(&self) -> Vec<api::Upstream> {
+        self.data().upstreams.clone()
+    }
+
+    fn wechat(&self) -> api::Wechat {
+        self.data().wechat.clone()
+    }
+
+    fn work(&self) -> api::Work {
+        api::Work { at_work: 12, most: 4096, waiting: 0, refused: 3 }
+    }
+
+    fn quota(&self) -> api::Quota {
+        let mut data = self.data();
+        data.quotas_made += 1;
+        data.quota.clone()
+    }
+
+    fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {
+        let data = self.data();
+        let step_seconds = if range == api::Range::Day { 60 } else { 3600 };
+        let traffic = api::Traffic { step_seconds, ..data.traffic.clone() };
+        app.is_none_or(|app| data.knows(app)).then_some(traffic)
+    }
+
+    fn activity(&self) -> api::Activity {
+        self.data().activity.clone()
+    }
+
+    fn refresh<'a>(&'a self, app: &'a str, force: bool) -> Pending<'a, Option<api::Refreshed>> {
+        Box::pin(async move { self.data().refresh(app, force) })
+    }
+
+    fn clear_quota<'a>(
+        &'a self,
+        app: &'a str,
+        endpoint: Option<&'a str>,
+    ) -> Pending<'a, Option<api::Cleared>> {
+        Box::pin(async move { self.data().clear(app, endpoint) })
+    }
+
+    fn reset_quota<'a>(&'a self, app: &'a str) -> Pending<'a, Option<api::QuotaReset>> {
+        Box::pin(async move { self.data().reset(app) })
+    }
+
+    fn look_up<'a>(&'a self, app: &'a str, rid: &'a str) -> Pending<'a, Option<api::Remembered>> {
+        Box::pin(async move { self.data().look_up(app, rid) })
+    }
+
+    fn reload(&self) -> Pending<'_, Result<(), String>> {
+        let mut data = self.data();
+        data.reloads += 1;
+        let done = if data.reloads == 1 { Ok(()) } else { Err("a.toml:1:1: app: missing".to_owned()) };
+        Box::pin(std::future::ready(done))
+    }
 }
 
 pub(crate) async fn start(address: Address, scope: Option<Scope>, token: Option<&str>) -> Setup {
@@ -251,67 +341,17 @@ pub(crate) async fn start_with(
     let listener = Listener::bind(&address).expect("a free port");
     let state = Arc::new(State::new(data.lock().expect("whole").started_at));
     state.listeners.store(Arc::new(vec![Address::Tcp("127.0.0.1:8080".into())]));
-    state.callers.store(Arc::new(vec![view::Caller {
+    state.callers.store(Arc::new(vec![api::Caller {
         name: "orders".into(),
         apps: vec!["shop".into()],
         expires: None,
     }]));
-    let (refreshes, reloads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (count_refresh, count_reload) = (Arc::clone(&refreshes), Arc::clone(&reloads));
-    let resetting = Arc::clone(&data);
-    let (curves, clearing, looking) = (Arc::clone(&data), Arc::clone(&data), Arc::clone(&data));
-    let known = |data: &Data, name: &str| data.apps.iter().any(|app| app.name == name);
     let admin = Arc::new(Admin {
         scope: scope.unwrap_or_else(|| Scope::of(listener.address())),
         token: ArcSwapOption::from(token.map(|token| Arc::new(Secret::new(token)))),
         trusted_proxies: ArcSwap::default(),
         tarpit: Arc::new(Tarpit::new(Clock::default())),
-        apps: told(&data, |data| data.apps.clone()),
-        endpoints: Arc::new(|| vec![endpoint("/cgi-bin/menu/create"), endpoint("/bizwifi/device/List")]),
-        refresh: Arc::new(move |name, force| {
-            let known = ["shop", "café"].contains(&name);
-            known.then(|| {
-                count_refresh.fetch_add(1, Ordering::Relaxed);
-                let outcome = if force { RefreshOutcome::Replaced } else { RefreshOutcome::Same };
-                let message = "done".into();
-                let forces_left_today = 20 - u32::from(force);
-                let refreshed = view::Refreshed { outcome, generation: Some(4), forces_left_today, message };
-                Box::pin(std::future::ready(refreshed)) as _
-            })
-        }),
-        reload: Arc::new(move || {
-            let turn = count_reload.fetch_add(1, Ordering::Relaxed);
-            let done = if turn == 0 { Ok(()) } else { Err("a.toml:1:1: app: missing".to_owned()) };
-            Box::pin(std::future::ready(done))
-        }),
-        store: told(&data, |data| data.store.clone()),
-        upstreams: told(&data, |data| data.upstreams.clone()),
-        wechat: told(&data, |data| data.wechat.clone()),
-        work: Arc::new(|| view::Work { at_work: 12, most: 4096, waiting: 0, refused: 3 }),
-        ending: told(&data, |data| data.ending.clone()),
-        quota: told(&data, |data| {
-            data.quotas_made += 1;
-            data.quota.clone()
-        }),
-        traffic: Arc::new(move |app, range| {
-            let data = curves.lock().expect("whole");
-            let step_seconds = if range == wxgate::admin::Range::Day { 60 } else { 3600 };
-            let traffic = Traffic { step_seconds, ..data.traffic.clone() };
-            app.is_none_or(|app| known(&data, app)).then_some(traffic)
-        }),
-        activity: told(&data, |data| data.activity.clone()),
-        reset: Arc::new(move |app| {
-            let mut data = resetting.lock().expect("whole");
-            known(&data, app).then(|| Box::pin(std::future::ready(data.reset(app))) as _)
-        }),
-        clear: Arc::new(move |app, endpoint| {
-            let mut data = clearing.lock().expect("whole");
-            known(&data, app).then(|| Box::pin(std::future::ready(data.clear(app, endpoint))) as _)
-        }),
-        look_up: Arc::new(move |app, rid| {
-            let mut data = looking.lock().expect("whole");
-            known(&data, app).then(|| Box::pin(std::future::ready(data.look_up(app, rid))) as _)
-        }),
+        backend: Box::new(Told(Arc::clone(&data))),
         exposers: vec![Arc::new(|out| {
             out.counter("wxgate_test_total", "For the test.");
             out.sample(&[], 1.0);
@@ -330,7 +370,7 @@ pub(crate) async fn start_with(
     let endpoint = Endpoint::new(admin);
     let server =
         Server::start("admin", vec![listener], options, 1, move |_| endpoint.clone()).expect("a worker");
-    Setup { server, state, refreshes, reloads, data }
+    Setup { server, state, data }
 }
 
 pub(crate) async fn on_loopback(token: Option<&str>) -> Setup {
@@ -350,6 +390,14 @@ impl Setup {
     /// Changes what is told.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Data)) {
         change(&mut self.data.lock().expect("whole"));
+    }
+
+    pub(crate) fn refreshes(&self) -> usize {
+        self.data.lock().expect("whole").refreshes
+    }
+
+    pub(crate) fn reloads(&self) -> usize {
+        self.data.lock().expect("whole").reloads
     }
 
     /// What was done to apps so far.

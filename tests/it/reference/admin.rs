@@ -4,7 +4,7 @@ use super::{Language, read};
 use crate::harness::{ADMIN_TOKEN, Gate};
 
 /// Method and path of each row.
-fn shown(language: Language) -> Vec<(reqwest::Method, String)> {
+pub(super) fn shown(language: Language) -> Vec<(reqwest::Method, String)> {
     let page = read(&language.page("admin.md"));
     let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let spans = cells.flat_map(|cell| cell.split('`').filter(|text| text.contains(" /")));

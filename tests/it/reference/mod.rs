@@ -1,12 +1,14 @@
-//! The reference pages of both books: what the code knows is written into them between two marks, and must stand there.
-//! `./x pages` writes it. What the code can't say (what a key is for, what to do about an alert) is in `docs/reference`,
-//! in both languages.
+//! The reference pages of both books: what the code knows is written into them between two marks,
+//! and must stand there. `./x pages` writes it. What the code can't say (what a key is for, what to
+//! do about an alert) is in `docs/reference`, in both languages; the admin API's schema is there,
+//! too, whole.
 
 mod admin;
 mod alerts;
 mod configuration;
 mod logs;
 mod metrics;
+mod openapi;
 mod refusals;
 
 use std::path::{Path, PathBuf};

@@ -7,13 +7,12 @@ mod sample;
 mod setup;
 mod verdict;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use wxgate::admin::view::{self, AppState};
 use wxgate::admin::{Refused, Scope};
+use wxgate::api::{self, AppState};
 use wxgate::observe::clock::Clock;
 use wxgate::server::Address;
 
@@ -79,11 +78,11 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
         ("#tiles", "127.0.0.1:8080"),
         ("#tiles", "redis://redis.internal:6379/0"),
         ("#warnings", "shop: at this pace the quota of /cgi-bin/message/custom/send won't last for the day"),
-        ("#warnings", "most of it by orders (71 %)"),
+        ("#warnings", "mostly by orders (71%)"),
         ("#warnings", "shop: 312 calls of /cgi-bin/message/custom/send did not come through wxgate"),
         (
             "#warnings",
-            "70 % of the day's quota of /cgi-bin/qrcode/create is used · 71,240 calls did not come through wxgate",
+            "70% of today's quota for /cgi-bin/qrcode/create is used · 71,240 calls did not come through wxgate",
         ),
         ("[data-app=shop] .age", "12 min 14 s"),
         ("[data-app=shop] .generation", "42"),
@@ -180,7 +179,7 @@ async fn buttons_ask_first_say_what_it_costs_and_need_the_token() {
     browser
         .until_shown(
             "#action[open]",
-            "WeChat allows 10 such clears a month, those in WeChat's console included; wxgate spent 3",
+            "WeChat allows 10 such clears a month, including those made in its console; wxgate used 3",
         )
         .await;
     browser.picture("dialog-clear").await;
@@ -197,7 +196,7 @@ async fn buttons_ask_first_say_what_it_costs_and_need_the_token() {
 
     browser.fill("#action input", TOKEN).await;
     browser.press("Enter", 13).await;
-    browser.until_shown("#action .result.good", "the counters begin anew").await;
+    browser.until_shown("#action .result.good", "the counters were reset").await;
     assert_eq!(setup.done(), ["clear shop everything"]);
     // What is done can't be done twice by a second click.
     browser.until("document.querySelector('#action .primary').hidden").await;
@@ -210,19 +209,19 @@ async fn buttons_ask_first_say_what_it_costs_and_need_the_token() {
                   choice.value = '/cgi-bin/user/info'; choice.dispatchEvent(new Event('change')); choice.options.length";
     assert_eq!(browser.evaluate(choose).await, 6);
     browser
-        .until_shown("#action .budget", "WeChat allows 50 clears of single counters a month; wxgate spent 7")
+        .until_shown("#action .budget", "WeChat allows 50 clears of single counters a month; wxgate used 7")
         .await;
     browser.click("#action .primary").await;
-    browser.until_shown("#action .result.good", "the counters begin anew").await;
+    browser.until_shown("#action .result.good", "the counters were reset").await;
     assert_eq!(setup.done(), ["clear shop everything", "clear shop /cgi-bin/user/info"]);
     browser.click("#action .cancel").await;
 
     browser.click("[data-app=shop] .force").await;
     browser.until_shown("#action[open]", "20 forced refreshes a day; 19 left today").await;
-    assert_eq!(setup.refreshes.load(Ordering::Relaxed), 0);
+    assert_eq!(setup.refreshes(), 0);
     browser.click("#action .primary").await;
     browser.until_shown("#action .result.good", "done").await;
-    assert_eq!(setup.refreshes.load(Ordering::Relaxed), 1);
+    assert_eq!(setup.refreshes(), 1);
     browser.press("Escape", 27).await;
     browser.until("!document.querySelector('#action').open").await;
 
@@ -294,10 +293,10 @@ async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_lan
     let problem = "wxgate.toml:3:1: server.lisen: is no key <b>".to_owned();
     let refused = Some(Refused { at, problem, more: 2 });
     setup.state.reloads.send_modify(|reloads| reloads.refused = refused);
-    let ending = |kind: &str, name: &str, days: u64| view::Ending {
+    let ending = |kind: &str, name: &str, days: u64| api::Ending {
         kind: kind.to_owned(),
         name: name.to_owned(),
-        ends_at: view::time(at),
+        ends_at: at.rfc3339(),
         ends_in_seconds: days * 86_400,
     };
     setup.change(|data| {
@@ -305,8 +304,8 @@ async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_lan
     });
     for said in [
         "restart would fail: wxgate.toml:3:1: server.lisen: is no key <b> (and 2 more)",
-        "The certificate of server.tls ends in 9 d.",
-        "The key of caller orders has ended.",
+        "The certificate of server.tls expires in 9 d.",
+        "The key of caller orders has expired.",
     ] {
         browser.until_shown("#troubles", said).await;
     }
@@ -329,7 +328,7 @@ async fn the_page_says_when_it_is_not_live_and_comes_back_after_a_restart() {
     let mut browser = shown(&setup).await;
     let address = setup.authority();
     setup.state.draining.send_replace(true);
-    browser.until_shown("#troubles", "wxgate is ending").await;
+    browser.until_shown("#troubles", "wxgate is shutting down").await;
     let (drained, data) =
         tokio::time::timeout(Duration::from_secs(5), setup.stop()).await.expect("not held up");
     assert_eq!(drained.cut_off, 0);
@@ -431,10 +430,10 @@ async fn curves_are_of_an_app_and_a_range_of_choice() {
     let setup = busy(None, None).await;
     let mut browser = shown(&setup).await;
     drawn(&mut browser).await;
-    browser.until_shown("#requests figcaption", "Requests a minute").await;
+    browser.until_shown("#requests figcaption", "Requests per minute").await;
     browser.until_shown("#latency .legend", "at WeChat").await;
     browser.click("#traffic button[value=month]").await;
-    browser.until_shown("#requests figcaption", "Requests an hour").await;
+    browser.until_shown("#requests figcaption", "Requests per hour").await;
     let choose = "const choice = document.querySelector('#traffic-app'); \
                   choice.value = 'members'; choice.dispatchEvent(new Event('change'))";
     browser.evaluate(choose).await;
@@ -470,7 +469,7 @@ async fn curves_are_of_an_app_and_a_range_of_choice() {
 async fn everything_can_be_reached_by_the_keyboard() {
     let setup = busy(None, Some(TOKEN)).await;
     let mut browser = shown(&setup).await;
-    setup.change(|data| data.apps = vec![view::App { forces_left_today: 7, ..app("shop", AppState::Ready) }]);
+    setup.change(|data| data.apps = vec![api::App { forces_left_today: 7, ..app("shop", AppState::Ready) }]);
     browser.until_shown("#apps-count", "1").await;
     let reachable = "[...document.querySelectorAll('button, input, select, a')].filter((one) => one.checkVisibility()).length";
     let wanted = browser.evaluate(reachable).await.as_u64().expect("a number");

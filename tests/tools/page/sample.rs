@@ -1,18 +1,16 @@
 //! A day in the life of a shop: enough of everything for the page to show all that it can.
 
-use wxgate::admin::view::quota::{
-    Activity, CallerActivity, CallerCount, EndpointQuota, ErrorCount, Event, Quota, RateLimit, Traffic,
-    Warning,
+use wxgate::api::{
+    self, Activity, AppState, CallerActivity, CallerCount, EndpointQuota, ErrorCount, Event, Quota,
+    RateLimit, Traffic, Trouble, Warning, Wechat,
 };
-use wxgate::admin::view::wechat::{Trouble, Wechat};
-use wxgate::admin::view::{self, AppState};
 use wxgate::observe::clock::{Clock, Timestamp};
 
 use super::setup::{Data, app, quota_of, spent};
 
 /// RFC 3339 of so many minutes ago; of those to come where negative.
 pub(crate) fn minutes_ago(minutes: i64) -> String {
-    view::time(Timestamp(Clock::default().now().0 - minutes * 60_000))
+    Timestamp(Clock::default().now().0 - minutes * 60_000).rfc3339()
 }
 
 fn callers(of: &[(&str, u64)]) -> Vec<CallerCount> {
@@ -31,17 +29,17 @@ fn error(errcode: i64, count: u64, meaning: &str, meaning_zh: &str) -> ErrorCoun
     }
 }
 
-fn apps() -> Vec<view::App> {
+fn apps() -> Vec<api::App> {
     let refreshed = |minutes, reason: &str, outcome: &str| {
-        Some(view::LastRefresh { at: minutes_ago(minutes), reason: reason.into(), outcome: outcome.into() })
+        Some(api::LastRefresh { at: minutes_ago(minutes), reason: reason.into(), outcome: outcome.into() })
     };
-    let shop = view::App {
+    let shop = api::App {
         appid: "wx3f0a9c2b7d61e845".into(),
-        token: Some(view::Token { generation: 42, age_seconds: 734, expires_in_seconds: 6466 }),
+        token: Some(api::Token { generation: 42, age_seconds: 734, expires_in_seconds: 6466 }),
         next_refresh_in_seconds: Some(6166),
         last_refresh: refreshed(12, "rejected", "replaced"),
         forces_left_today: 19,
-        exports: vec![view::Export {
+        exports: vec![api::Export {
             to: "redis://cache:6379/3 (wechatpy)".into(),
             generation: Some(42),
             checked_at: Some(minutes_ago(0)),
@@ -51,19 +49,19 @@ fn apps() -> Vec<view::App> {
         authorizers: None,
         ..app("shop", AppState::Ready)
     };
-    let members = view::App {
+    let members = api::App {
         kind: "mini_program".into(),
         appid: "wx91d2be07a4c83f56".into(),
-        token: Some(view::Token { generation: 17, age_seconds: 3121, expires_in_seconds: 4079 }),
+        token: Some(api::Token { generation: 17, age_seconds: 3121, expires_in_seconds: 4079 }),
         next_refresh_in_seconds: Some(3779),
         last_refresh: refreshed(52, "ahead", "replaced"),
         credentials: Vec::new(),
         authorizers: None,
         ..app("members", AppState::Ready)
     };
-    let coupons = view::App {
+    let coupons = api::App {
         appid: "wx5e17a0d94b2c6f38".into(),
-        last_failure: Some(view::LastFailure {
+        last_failure: Some(api::LastFailure {
             at: minutes_ago(4),
             errcode: Some(40164),
             message: "invalid ip 203.0.113.9, not in whitelist".into(),
@@ -267,7 +265,7 @@ pub(crate) fn data() -> Data {
     data.started_at = Timestamp(Clock::default().now().0 - 268_000_000);
     data.apps = apps();
     let url = "redis://redis.internal:6379/0".into();
-    data.store = view::Store { url, up: true, problem: None, refused: Vec::new() };
+    data.store = api::Store { url, up: true, problem: None, refused: Vec::new() };
     for upstream in &mut data.upstreams {
         upstream.healthy = true;
         upstream.problem = None;

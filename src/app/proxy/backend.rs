@@ -1,0 +1,157 @@
+//! What the admin address asks of the proxy: each question goes to the module that knows.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::core::Core;
+use crate::admin::{Backend, Pending};
+use crate::api;
+use crate::export::Exporter;
+use crate::observe::clock::Clock;
+use crate::pipeline::Gate;
+use crate::quota::Quota;
+use crate::quota::limit::Limits;
+use crate::server::Tls;
+use crate::store::Store;
+use crate::token::{self, Manager};
+use crate::trouble::Detector;
+use crate::upstream::Upstreams;
+
+const GONE: &str = "the app is not configured any more";
+
+/// The parts that the admin address shows and acts on.
+pub(super) struct AdminBackend {
+    pub(super) manager: Manager,
+    pub(super) exporter: Exporter,
+    pub(super) store: Store,
+    pub(super) gate: Arc<Gate>,
+    pub(super) quota: Quota,
+    pub(super) limits: Limits,
+    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) detector: Arc<Mutex<Detector>>,
+    /// Of the proxy's listeners, if they speak it.
+    pub(super) tls: Option<Tls>,
+    pub(super) clock: Clock,
+    /// Reloads; it holds this.
+    pub(super) core: Weak<Core>,
+}
+
+impl Backend for AdminBackend {
+    fn apps(&self) -> Vec<api::App> {
+        let now = self.clock.now();
+        let mut exports = self.exporter.statuses();
+        let app = |status: token::Status| {
+            let exports = exports.remove(&status.name).unwrap_or_default();
+            api::App::of(&status, exports, now)
+        };
+        self.manager.statuses().into_iter().map(app).collect()
+    }
+
+    fn store(&self) -> api::Store {
+        api::Store::from(&self.store)
+    }
+
+    fn ending(&self) -> Vec<api::Ending> {
+        let now = self.clock.now();
+        let certificate = self.tls.as_ref().and_then(Tls::ends);
+        let certificate =
+            certificate.and_then(|end| api::Ending::soon("certificate", "server.tls", end, now));
+        let keys = self.gate.key_ends().into_iter();
+        let keys = keys.filter_map(|(caller, end)| api::Ending::soon("caller_key", &caller, end, now));
+        certificate.into_iter().chain(keys).collect()
+    }
+
+    fn endpoints(&self) -> api::Endpoints {
+        api::Endpoints::all()
+    }
+
+    fn upstreams(&self) -> Vec<api::Upstream> {
+        self.upstreams.statuses().into_iter().map(api::Upstream::from).collect()
+    }
+
+    fn wechat(&self) -> api::Wechat {
+        api::Wechat::from(&*self.detector.lock())
+    }
+
+    fn work(&self) -> api::Work {
+        self.gate.work().into()
+    }
+
+    fn quota(&self) -> api::Quota {
+        api::Quota::of(self.quota.report(), &self.limits.slowed())
+    }
+
+    fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {
+        self.quota.curves(app, range.into()).map(api::Traffic::from)
+    }
+
+    fn activity(&self) -> api::Activity {
+        let event = |event: &token::Event| {
+            let replayed = |generation| self.quota.replayed(&event.app, generation);
+            api::Event::of(event, replayed)
+        };
+        api::Activity {
+            events: self.manager.events().iter().map(event).collect(),
+            callers: self.gate.callers().into_iter().map(api::CallerActivity::from).collect(),
+        }
+    }
+
+    fn refresh<'a>(&'a self, app: &'a str, force: bool) -> Pending<'a, Option<api::Refreshed>> {
+        Box::pin(async move { Some(self.manager.handle(app)?.refresh(force).await.into()) })
+    }
+
+    fn clear_quota<'a>(
+        &'a self,
+        app: &'a str,
+        endpoint: Option<&'a str>,
+    ) -> Pending<'a, Option<api::Cleared>> {
+        Box::pin(async move {
+            if !self.quota.knows(app) {
+                return None;
+            }
+            let cleared = self.quota.clear(app, endpoint).await.map(api::Cleared::from);
+            // A reload may have removed the app in the meantime.
+            let gone = || api::Cleared { message: GONE.to_owned(), ..api::Cleared::default() };
+            let cleared = cleared.unwrap_or_else(gone);
+            if cleared.cleared {
+                self.limits.forget(app, endpoint);
+            }
+            Some(cleared)
+        })
+    }
+
+    fn reset_quota<'a>(&'a self, app: &'a str) -> Pending<'a, Option<api::QuotaReset>> {
+        Box::pin(async move {
+            if !self.quota.knows(app) {
+                return None;
+            }
+            let failed = |message| api::QuotaReset { message, ..api::QuotaReset::default() };
+            Some(match self.quota.reset(app, &self.limits, &self.gate.callers_of(app)).await {
+                Some(Ok(done)) => api::QuotaReset::of(app, done),
+                Some(Err(error)) => failed(format!("the store failed, try again: {}", error.chain())),
+                None => failed(GONE.to_owned()),
+            })
+        })
+    }
+
+    fn look_up<'a>(&'a self, app: &'a str, rid: &'a str) -> Pending<'a, Option<api::Remembered>> {
+        Box::pin(async move {
+            if !self.quota.knows(app) {
+                return None;
+            }
+            let gone = || api::Remembered { message: GONE.to_owned(), ..api::Remembered::default() };
+            Some(self.quota.look_up(app, rid).await.map_or_else(gone, api::Remembered::from))
+        })
+    }
+
+    fn reload(&self) -> Pending<'_, Result<(), String>> {
+        let core = self.core.clone();
+        Box::pin(async move {
+            let Some(core) = core.upgrade() else {
+                return Err("the proxy is shutting down".to_owned());
+            };
+            core.reload().await
+        })
+    }
+}

@@ -144,7 +144,7 @@ impl Watch {
         let Refused { at, problem, more } = refused;
         // Replicas that read the same file refuse it for the same reason.
         let mut digest = DefaultHasher::new();
-        problem.hash(&mut digest);
+        problem.to(Language::English).hash(&mut digest);
         if self.first("", "reload_refused", Some(digest.finish())).await {
             let (others, others_chinese) = match more {
                 0 => (String::new(), String::new()),
@@ -157,9 +157,13 @@ impl Watch {
                 kind: "reload_refused",
                 english: format!(
                     "the new configuration was refused, the old one stays in force; a restart would fail: \
-                     {problem}{others}"
+                     {problem}{others}",
+                    problem = problem.to(Language::English)
                 ),
-                chinese: format!("新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}"),
+                chinese: format!(
+                    "新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}",
+                    problem = problem.to(Language::Chinese)
+                ),
                 caller: None,
             });
         }

@@ -179,13 +179,13 @@ fn explain(sheet: &mut Sheet, app: &AppOptions, failure: &Failure) {
     let what = match (failure.errcode, &meaning) {
         (Some(code), Some(meaning)) => format!("{code}, {}", meaning.meaning),
         (Some(code), None) => format!("WeChat answered {code}"),
-        (None, _) => failure.message.clone(),
+        (None, _) => failure.message.to_string(),
     };
     sheet.row(&app.name, &format!("FAILED: {what}"));
-    if failure.errcode.is_some() && !failure.message.is_empty() {
+    if failure.errcode.is_some() && !failure.message.as_str().is_empty() {
         sheet.row("", &format!("WeChat says: {}", failure.message));
     }
-    if let Some(remedy) = failure.remedy.as_deref().or_else(|| meaning.map(|meaning| meaning.remedy)) {
+    if let Some(remedy) = failure.remedy.clone().or_else(|| meaning.map(|meaning| meaning.remedy)) {
         sheet.row("", &format!("remedy: {remedy}"));
     }
 }

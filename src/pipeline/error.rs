@@ -407,12 +407,13 @@ mod tests {
     use super::{Error, ErrorStatus, Unavailable, quoted, statuses};
     use crate::quota::limit::{self, Kind};
     use crate::server::Refusal;
+    use crate::texts::Words;
     use crate::upstream::SendError;
 
     #[test]
     fn every_error_has_the_status_and_code_of_the_contract() {
         let text = || "why".into();
-        let unavailable = Unavailable { cause: "why".into(), errcode: Some(40164) };
+        let unavailable = Unavailable { cause: Words::untranslated("why"), errcode: Some(40164) };
         let rows = [
             (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
             (Error::from(Refusal::AmbiguousFraming), 400, Some("bad_request"), -70400),

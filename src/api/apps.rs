@@ -206,8 +206,8 @@ impl From<&(Timestamp, Failure)> for LastFailure {
         Self {
             at: at.rfc3339(),
             errcode: failure.errcode,
-            message: failure.message.clone(),
-            remedy: failure.remedy.clone(),
+            message: failure.message.to_string(),
+            remedy: failure.remedy.as_ref().map(ToString::to_string),
             permanent: failure.permanent,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
 use crate::quota::{AppReport, EndpointReport, Report, WarningReport};
+use crate::texts::Language;
 use crate::wechat::{Family, errcode};
 
 /// Response of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are. Calls are those
@@ -193,8 +194,8 @@ impl ErrorCount {
         Self {
             errcode,
             count,
-            meaning: plain.map(|plain| plain.english.to_owned()),
-            meaning_zh: plain.map(|plain| plain.chinese.to_owned()),
+            meaning: plain.as_ref().map(|plain| plain.to(Language::English).to_owned()),
+            meaning_zh: plain.as_ref().map(|plain| plain.to(Language::Chinese).to_owned()),
             document: errcode::known(errcode).then(|| errcode::document(Family::Api).to_owned()),
         }
     }

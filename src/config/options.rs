@@ -35,7 +35,7 @@ pub struct Config {
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where traces go, if anywhere.
-    pub trace: Option<trace::Options>,
+    pub trace: Option<trace::Collector>,
     /// Files that secrets and certificates were read from, to be watched for changes.
     pub secret_files: Vec<SecretFile>,
     /// What is worth a change although it works.

@@ -1,6 +1,6 @@
 //! Events for the operator: JSON lines on stdout, or coloured text on a terminal.
 //!
-//! They go out by way of the access log, so that a container has one log and not two, in order.
+//! They go through the access log's writer, so that a container has one log, in order.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -15,7 +15,7 @@ use tracing_subscriber::{Layer, Registry};
 use super::access_log::Messages;
 use super::audit;
 use super::clock::Clock;
-use crate::texts::Language;
+use crate::texts::{Language, text};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,12 +61,12 @@ impl Default for Options {
 
 /// The process logs already.
 #[derive(Debug, thiserror::Error)]
-#[error("logging was set up before")]
+#[error("{}", text!("logging is already set up"))]
 pub struct AlreadySet(#[source] tracing::subscriber::SetGlobalDefaultError);
 
 /// Sends the process's events to `messages`, where stdout is written.
 pub fn init(options: &Options, messages: Messages) -> Result<(), AlreadySet> {
-    // Colours only where somebody sees them, also when the format was forced.
+    // Colours only on a terminal, also when the format was forced.
     let colours = io::stdout().is_terminal();
     tracing::subscriber::set_global_default(subscriber(options, colours, messages)).map_err(AlreadySet)
 }
@@ -79,15 +79,15 @@ where
         .with_default(options.level.min(LevelFilter::WARN))
         .with_target(env!("CARGO_PKG_NAME"), options.level)
         .with_target(audit::TARGET, options.level.max(LevelFilter::INFO));
-    // Without `log_internal_errors(false)` a failed write is told with eprintln!, which panics if
-    // stderr is closed too.
+    // Without `log_internal_errors(false)` a failed write is reported with eprintln!, which panics
+    // if stderr is closed too.
     let timer = Milliseconds { in_beijing: !options.format.is_json() };
     let layer = layer().with_writer(writer).with_timer(timer).log_internal_errors(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
         Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
     } else {
         let layer = layer.with_target(false);
-        // Left alone, the layer heeds NO_COLOR.
+        // By default the layer honours NO_COLOR.
         if colours { Box::new(layer) } else { Box::new(layer.with_ansi(false)) }
     };
     Registry::default().with(layer.with_filter(filter))
@@ -113,8 +113,8 @@ impl Write for &Messages {
     }
 }
 
-/// RFC 3339, as in the access log: programs read UTC, people the zone of WeChat's quota days, which
-/// everything else that they see is in.
+/// RFC 3339, as in the access log: UTC for programs, and for people the time zone of WeChat's quota
+/// days, as everywhere else.
 struct Milliseconds {
     in_beijing: bool,
 }

@@ -427,7 +427,7 @@ mod tests {
         let clock = Clock::default();
         let credentials = |name: &str| {
             let app = config.pipeline.apps.iter().find(|app| &*app.token.name == name)?;
-            Some(Handle::unkept(&app.token, &config.token, &clock))
+            Some(Handle::without_task(&app.token, &config.token, &clock))
         };
         Directory::new(config.pipeline.clone(), &[], credentials, &Names::default(), former, NOW)
     }

@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn every_error_has_the_status_and_code_of_the_contract() {
         let text = || Words::untranslated("why");
-        let unavailable = Unavailable { cause: "why".into(), errcode: Some(40164) };
+        let unavailable = Unavailable { cause: text(), errcode: Some(40164) };
         let rows = [
             (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
             (Error::from(Refusal::AmbiguousFraming), 400, Some("bad_request"), -70400),

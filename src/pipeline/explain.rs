@@ -251,7 +251,7 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
     let clock = Clock::default();
     let credentials = |name: &str| {
         let app = options.apps.iter().find(|app| &*app.token.name == name)?;
-        Some(Handle::unkept(&app.token, tokens, &clock))
+        Some(Handle::without_task(&app.token, tokens, &clock))
     };
     Directory::new(options.clone(), &[], credentials, &Names::default(), None, clock.now())
 }
@@ -300,7 +300,7 @@ fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) ->
     let (appid, platform) = Authorizer::parts(Authorizer::name_in(directory, draft.hints())?);
     let platform = directory.platforms(platform).next().filter(|_| is_appid(appid))?;
     let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
-    let (_, token) = Handle::unkept(&app.token, tokens, &Clock::default()).into_iter().next()?;
+    let (_, token) = Handle::without_task(&app.token, tokens, &Clock::default()).into_iter().next()?;
     Some(Rc::new(Authorizer { appid: appid.into(), platform: platform.index, token }))
 }
 

@@ -87,7 +87,7 @@ async fn a_refused_address_is_named_with_what_to_do() {
     let ran = checked(&sandbox(vec![account]), app("shop", APPID, ""), &[]).await;
     assert_eq!(ran.code, Some(1));
     ran.says("shop FAILED: 40164, this machine's address is not in the account's IP whitelist");
-    ran.says("remedy: add 127.0.0.1 to the account's IP whitelist");
+    ran.says("remedy: Add 127.0.0.1 to the account's IP whitelist");
     ran.says("then run `wxgate refresh APP`, or wait 5 minutes");
     assert_eq!(ran.stderr, "wxgate: 1 app got no token\n");
 }

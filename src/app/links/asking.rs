@@ -102,7 +102,7 @@ impl Client {
             Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
                 format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
             }
-            Err(unavailable) => return Err(unavailable.cause.clone()),
+            Err(unavailable) => return Err(unavailable.to_string()),
         };
         let target = Zeroizing::new(target);
         let answer = match self.keys(path).filter(|_| token.is_ok()) {

@@ -74,7 +74,7 @@ pub(super) struct Fixed {
     max_inflight: u64,
     replay_memory: u64,
     replay_spool: u64,
-    trace: Option<trace::Options>,
+    trace: Option<trace::Collector>,
 }
 
 impl Fixed {
@@ -126,7 +126,7 @@ impl Fixed {
             drain_timeout,
         } = server;
         let LogConfig { level, format, language, access } = log;
-        let of_trace = |differs: fn(&trace::Options, &trace::Options) -> bool| match (trace, &new.trace) {
+        let of_trace = |differs: fn(&trace::Collector, &trace::Collector) -> bool| match (trace, &new.trace) {
             (Some(one), Some(other)) => differs(one, other),
             _ => false,
         };

@@ -9,7 +9,7 @@ use crate::config::reader::names::{Known, one_of};
 use crate::config::reader::problem::{Report, did_you_mean, repeated};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::Item;
-use crate::texts::{text, words};
+use crate::texts::{Language, text, words};
 
 const KINDS: [(&str, Option<Kind>); 4] = [
     ("wecom", Some(Kind::Wecom)),
@@ -79,14 +79,15 @@ fn alert(
         check_apps(&list.place, &list.value.0, apps, report);
     }
     let of = of.map_or(&[][..], |list| &list.value.0);
-    let chinese = one_of(&raw.language, &[("zh", true), ("en", false)], report);
+    let languages = [("zh", Language::Chinese), ("en", Language::English)];
+    let language = one_of(&raw.language, &languages, report);
     Some(Options {
         kind: kind?,
         url: url?.0,
         secret,
         topics,
         apps: of.iter().map(|app| Arc::from(app.value.as_str())).collect(),
-        chinese,
+        language,
     })
 }
 

@@ -5,10 +5,10 @@ use http::Uri;
 use crate::config::file;
 use crate::config::reader::problem::Report;
 use crate::config::reader::values::{Field, Item};
-use crate::observe::trace::{self, Options};
+use crate::observe::trace::{self, Collector};
 use crate::texts::text;
 
-pub(in crate::config) fn options(table: &Field<file::Trace>, report: &mut Report<'_>) -> Option<Options> {
+pub(in crate::config) fn options(table: &Field<file::Trace>, report: &mut Report<'_>) -> Option<Collector> {
     let Item { value: raw, place } = table.item()?;
     if !trace::BUILT {
         let text = text!(
@@ -31,7 +31,7 @@ pub(in crate::config) fn options(table: &Field<file::Trace>, report: &mut Report
         report.error(&item.place, text!("is not a share, expected a number from 0 to 1"));
     }
     let service_name = raw.service_name.item().map_or("wxgate", |item| item.value.as_str()).to_owned();
-    Some(Options { endpoint: endpoint.value.clone(), sample, service_name })
+    Some(Collector { endpoint: endpoint.value.clone(), sample, service_name })
 }
 
 fn is_endpoint(text: &str) -> bool {

@@ -107,7 +107,7 @@ fn decided(
     let clock = Clock::default();
     let credentials = |name: &str| {
         let app = config.pipeline.apps.iter().find(|app| &*app.token.name == name)?;
-        Some(Handle::unkept(&app.token, &config.token, &clock))
+        Some(Handle::without_task(&app.token, &config.token, &clock))
     };
     let names = Names::default();
     let directory = Directory::new(config.pipeline.clone(), &[], credentials, &names, None, clock.now());

@@ -47,7 +47,6 @@ pub(super) const TABLE: Table = &[
     ("name an app: path /@NAME/..., header X-Wxgate-App, or `default = true`", "请指明应用：路径 /@NAME/...、请求头 X-Wxgate-App，或配置 `default = true`"),
     ("several apps share {appid}: name one of them, such as /@{name}/ or /@{identity}/", "有多个应用使用 {appid}：请指明其中一个，例如 /@{name}/ 或 /@{identity}/"),
     ("no app is named {name}, did you mean {near}?", "没有名为 {name} 的应用，是否指 {near}？"),
-    ("no app is named {name}", "没有名为 {name} 的应用"),
     ("app {app} is not among this caller's `apps`", "应用 {app} 不在该调用方的 `apps` 中"),
     ("the app of this Host is not among this caller's `apps`", "此 Host 对应的应用不在该调用方的 `apps` 中"),
     ("the app of this placeholder token is not among this caller's `apps`", "此占位 token 对应的应用不在该调用方的 `apps` 中"),

@@ -4,7 +4,6 @@ pub(super) const TABLE: Table = &[
     ("refused connections: server.max_connections or max_connections_per_address is reached", "已拒绝连接：达到 server.max_connections 或 max_connections_per_address"),
     ("no byte of it arrived for too long", "过久没有收到数据"),
     ("it arrived too slowly", "发送过慢"),
-    ("it is longer than {limit} bytes", "超过 {limit} 字节"),
     ("TLS handshake failed: the caller does not trust the certificate of server.tls (unknown CA, other host name, or expired)", "TLS 握手失败：调用方不信任 server.tls 的证书（CA 未知、域名不符或已过期）"),
     ("TLS handshake failed: the caller sent no certificate, or none signed by server.tls.client_ca", "TLS 握手失败：调用方没有提供证书，或证书不是由 server.tls.client_ca 签发"),
     ("TLS handshake failed: no TLS version or cipher in common", "TLS 握手失败：没有共同支持的 TLS 版本或加密套件"),

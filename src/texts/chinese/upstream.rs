@@ -16,7 +16,6 @@ pub(super) const TABLE: Table = &[
     ("This machine has no route there: check its network and firewall.", "本机没有到目标的路由：请检查网络和防火墙。"),
     ("Something between this machine and WeChat closed the connection: check the firewall and upstream.base_urls.", "本机与微信之间的设备关闭了连接：请检查防火墙和 upstream.base_urls。"),
     ("no response within {limit}", "{limit} 内没有响应"),
-    ("the request failed", "请求失败"),
     ("cannot build a request from the call", "无法构造请求"),
     ("the response is longer than 64 KiB", "响应超过 64 KiB"),
     ("Check that this machine can reach the host (firewall, routes), and that token.fetch_timeout is long enough.", "请检查本机能否访问该主机（防火墙、路由），以及 token.fetch_timeout 是否足够长。"),

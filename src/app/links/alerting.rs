@@ -16,7 +16,7 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::quota::{Quota, Warning, WarningKind};
 use crate::store::Store;
-use crate::texts::{Language, words};
+use crate::texts::{Language, Words, words};
 use crate::token::{Event, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.

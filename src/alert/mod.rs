@@ -1,14 +1,14 @@
 //! Notices to people: to the robots of WeCom, DingTalk and Feishu, where teams in China look, or to
 //! a web hook.
 //!
-//! Each target has a task and a queue of its own. Robots take 20 messages a minute, so what comes
-//! faster is sent together.
+//! Each target has a task and a queue of its own. Robots take 20 messages a minute, so notices that
+//! come faster share a message.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `options`, `notice` | who is told of what; what there is to say |
-//! | `robot` | how each kind of target wants to hear it, and what its answer means |
-//! | `task` | the queue and the tries of one target |
+//! | `options`, `notice` | which target gets which notices; a notice |
+//! | `robot` | the form of each kind of target's messages, and what its responses mean |
+//! | `task` | the queue and the attempts of one target |
 //! | `counts` | how sending ended |
 
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Alerts {
         Target { options, queue, task }
     }
 
-    /// Tells all whom it concerns. Returns at once.
+    /// Sends it to all targets that want it. Returns at once.
     pub fn tell(&self, notice: Notice) {
         let notice = Arc::new(notice);
         for target in self.0.targets.lock().iter() {
@@ -109,7 +109,7 @@ impl Alerts {
         }
     }
 
-    /// Ends; what waits is lost.
+    /// Stops; notices that wait are lost.
     pub fn stop(&self) {
         for target in self.0.targets.lock().drain(..) {
             target.task.abort();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::observe::clock::Timestamp;
+use crate::texts::{Language, Words};
 
 /// What a notice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -12,17 +13,17 @@ use crate::observe::clock::Timestamp;
 pub enum Topic {
     /// A quota that is used up, or will be.
     Quota,
-    /// A token that can't be had, or can again.
+    /// A token that can't be fetched, or can again.
     Token,
-    /// Somebody else uses an app's credentials.
+    /// Another party uses an app's credentials.
     Interference,
     /// A configuration that was refused.
     Configuration,
-    /// WeChat is ill, or well again.
+    /// Trouble at WeChat, and its end.
     Upstream,
 }
 
-/// Something that a person should know. No credential is in it.
+/// Something that people should know. It holds no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// When it happened.
@@ -33,20 +34,17 @@ pub struct Notice {
     pub topic: Topic,
     /// In a word, for programs.
     pub kind: &'static str,
-    /// Who is behind it, and its part in percent, where that is a caller.
+    /// The caller that causes it, and its share in percent, if it is one.
     pub caller: Option<(String, u64)>,
-    /// In English.
-    pub english: String,
-    /// In Chinese.
-    pub chinese: String,
+    /// What happened.
+    pub words: Words,
 }
 
 impl Notice {
     /// A line of a message.
-    pub(super) fn line(&self, chinese: bool) -> String {
-        let text = if chinese { &self.chinese } else { &self.english };
+    pub(super) fn line(&self, language: Language) -> String {
         // A robot that wants a keyword gets the product's name.
         let app = self.app.as_ref().map(|app| format!(" {app}")).unwrap_or_default();
-        format!("[wxgate] {}{app}: {text}", self.at.beijing_time())
+        format!("[wxgate] {}{app}: {}", self.at.beijing_time(), self.words.to(language))
     }
 }

@@ -1,25 +1,26 @@
-//! Who is told of what.
+//! Which target gets which notices.
 
 use std::sync::Arc;
 
 use super::notice::Topic;
 use crate::secret::Secret;
+use crate::texts::Language;
 
 /// A target of notices.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose form it takes.
     pub kind: Kind,
-    /// Where to. Holds the robot's key, so it is a secret.
+    /// Its address, which holds the robot's key and so is a secret.
     pub url: Arc<Secret>,
-    /// Signs, where the target demands it.
+    /// Signs the messages, where the target requires it.
     pub secret: Option<Arc<Secret>>,
-    /// What it is told of.
+    /// The topics that it gets.
     pub topics: Vec<Topic>,
     /// Of which apps; all if empty.
     pub apps: Vec<Arc<str>>,
-    /// In Chinese.
-    pub chinese: bool,
+    /// Of its messages.
+    pub language: Language,
 }
 
 impl PartialEq for Options {
@@ -30,7 +31,7 @@ impl PartialEq for Options {
             && secret(self).matches(&secret(other))
             && self.topics == other.topics
             && self.apps == other.apps
-            && self.chinese == other.chinese
+            && self.language == other.language
     }
 }
 
@@ -43,7 +44,7 @@ pub enum Kind {
     DingTalk,
     /// A group robot of Feishu (飞书).
     Feishu,
-    /// JSON to anybody.
+    /// JSON to any server.
     Webhook,
 }
 

@@ -1,4 +1,4 @@
-//! The queue and the tries of one target.
+//! The queue and the attempts of one target.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,18 @@ use tokio::time::sleep;
 use super::counts::{Counts, Outcome};
 use super::robot::{self, Message};
 use super::{Notice, Options};
+use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::secret::mask;
+use crate::texts::text;
 
 /// Between two messages: 20 a minute is what the robots take.
 const SPACING: Duration = Duration::from_secs(3);
 /// In one message.
 const MOST_TOGETHER: usize = 20;
-/// Before each try but the first.
+/// Before each attempt but the first.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
-const LONGEST_ANSWER: usize = 64 * 1024;
+const LONGEST_RESPONSE: usize = 64 * 1024;
 
 pub(super) struct Task {
     pub(super) options: Options,
@@ -51,7 +53,8 @@ impl Task {
                     kind = kind.as_str(),
                     app,
                     notices = notices.len(),
-                    "notices reached nobody: {failure}"
+                    "{}",
+                    text!("could not deliver notices: {failure}", failure)
                 );
                 return self.counts.add(kind, Outcome::Failed, notices.len() as u64);
             };
@@ -67,22 +70,17 @@ impl Task {
         if let Some(signature) = signature {
             request = request.header("x-wxgate-signature", signature);
         }
-        let failed = |error: reqwest::Error| {
-            let error = error.without_url();
-            let cause =
-                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}")
-        };
-        let mut answer = request.send().await.map_err(failed)?;
-        let status = answer.status().as_u16();
+        let failed = |error: reqwest::Error| Chain(&error.without_url()).to_string();
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
         let mut read = Vec::new();
-        while let Some(bytes) = answer.chunk().await.map_err(failed)? {
-            if read.len() + bytes.len() > LONGEST_ANSWER {
-                return Err("its answer is too long".to_owned());
+        while let Some(bytes) = response.chunk().await.map_err(failed)? {
+            if read.len() + bytes.len() > LONGEST_RESPONSE {
+                return Err(text!("its response is too long").to_string());
             }
             read.extend_from_slice(&bytes);
         }
-        // It may say the robot's key or its signature again, which stand in the URL.
+        // It may repeat the robot's key or the signature, which are in the URL.
         let parts = || url.split(['/', '?', '&', '=']).map(str::as_bytes);
         let clean = mask::masked(&read, parts()).unwrap_or(read);
         robot::judge(self.options.kind, status, &clean)

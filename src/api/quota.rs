@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
 use crate::quota::{AppReport, EndpointReport, Report, WarningReport};
+use crate::texts::Language;
 use crate::wechat::{Family, errcode};
 
 /// Response of `GET /api/v1/quota`. Days are Beijing's, as WeChat's quotas are. Calls are those
@@ -156,7 +157,7 @@ impl AppQuota {
         Self {
             app: app.app.to_string(),
             endpoints: app.endpoints.iter().map(endpoint).collect(),
-            problem: app.problem.clone(),
+            problem: app.problem.as_ref().map(ToString::to_string),
             clears_this_month: app.clears.0,
             single_clears_this_month: app.clears.1,
         }
@@ -193,8 +194,8 @@ impl ErrorCount {
         Self {
             errcode,
             count,
-            meaning: plain.map(|plain| plain.english.to_owned()),
-            meaning_zh: plain.map(|plain| plain.chinese.to_owned()),
+            meaning: plain.as_ref().map(|plain| plain.to(Language::English).to_owned()),
+            meaning_zh: plain.as_ref().map(|plain| plain.to(Language::Chinese).to_owned()),
             document: errcode::known(errcode).then(|| errcode::document(Family::Api).to_owned()),
         }
     }
@@ -208,7 +209,7 @@ impl From<WarningReport> for Warning {
             app: warning.app.to_string(),
             endpoint: warning.path,
             kind: warning.kind.as_str().to_owned(),
-            message: warning.message,
+            message: warning.message.to_string(),
             caller,
             caller_percent,
             around: Some(warning.blame.around).filter(|around| *around > 0),

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
-use crate::trouble::{self, Detector, Words};
+use crate::texts::Language;
+use crate::trouble::{self, Detector};
 
 /// Ongoing troubles that are shown at most.
 const MOST_ONGOING: usize = 50;
@@ -61,8 +62,8 @@ impl From<&Detector> for Wechat {
         let troubles = ongoing.iter().take(MOST_ONGOING).chain(detector.past());
         Self {
             blame: verdict.blame.as_str().to_owned(),
-            verdict: verdict.words.english,
-            verdict_zh: verdict.words.chinese,
+            verdict: verdict.words.to(Language::English).to_owned(),
+            verdict_zh: verdict.words.to(Language::Chinese).to_owned(),
             calls: verdict.calls,
             troubled: verdict.troubled,
             troubles: troubles.map(Trouble::from).collect(),
@@ -72,7 +73,7 @@ impl From<&Detector> for Wechat {
 
 impl From<&trouble::Trouble> for Trouble {
     fn from(trouble: &trouble::Trouble) -> Self {
-        let Words { english, chinese } = trouble::shown(trouble);
+        let words = trouble::shown(trouble);
         Self {
             app: trouble.app.to_string(),
             endpoint: trouble.endpoint.to_owned(),
@@ -82,8 +83,8 @@ impl From<&trouble::Trouble> for Trouble {
             calls: trouble.calls,
             troubled: trouble.troubled,
             addresses: trouble.addresses.iter().map(ToString::to_string).collect(),
-            message: english,
-            message_zh: chinese,
+            message: words.to(Language::English).to_owned(),
+            message_zh: words.to(Language::Chinese).to_owned(),
         }
     }
 }

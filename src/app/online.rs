@@ -192,10 +192,10 @@ fn explain(sheet: &mut Sheet, app: &AppOptions, failure: &Failure) {
         (None, _) => failure.message.to_string(),
     };
     sheet.row(&app.name, text!("FAILED: {reason}", reason));
-    if failure.errcode.is_some() && !failure.message.is_empty() {
+    if failure.errcode.is_some() && !failure.message.as_str().is_empty() {
         sheet.row("", text!("WeChat's errmsg: {message}", message = failure.message));
     }
-    if let Some(remedy) = failure.remedy.as_deref().or_else(|| meaning.map(|meaning| meaning.remedy)) {
+    if let Some(remedy) = failure.remedy.clone().or_else(|| meaning.map(|meaning| meaning.remedy)) {
         sheet.row("", text!("remedy: {remedy}", remedy));
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         count => text!("{count} callers", count).to_string(),
     };
     print(&format!("{}\n", text!("{path}: ok, {apps}, {callers}", path = path.display(), apps, callers)))?;
-    for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
+    for line in config.notes.iter().flat_map(|note| wrap(note.as_str(), WIDTH)) {
         print(&format!("{line}\n"))?;
     }
     let memory = wxgate::app::most_memory(&config);

@@ -258,7 +258,7 @@ fn complaint(key: &str, answer: &str) -> Option<(Severity, String)> {
     let first = of_key.next()?;
     // Errors go before warnings.
     let worst = of_key.find(|problem| problem.severity == Severity::Error).unwrap_or(first);
-    Some((worst.severity, worst.text))
+    Some((worst.severity, worst.text.to_string()))
 }
 
 fn names(answer: &str) -> Vec<String> {

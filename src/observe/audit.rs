@@ -12,7 +12,7 @@ pub(super) const TARGET: &str = "wxgate::audit";
 const LONGEST_TEXT: usize = 128;
 
 /// An action under way. Its line is written when this is dropped, so operators who hang up before
-/// the answer are in the log as well.
+/// the response are in the log as well.
 #[derive(Debug)]
 pub struct Audit {
     remote: Option<Remote>,

@@ -1,5 +1,5 @@
-//! When a certificate ends, who made it, and its key. Just enough of X.509 (RFC 5280, 4.1) to find
-//! that out, which rustls keeps to itself.
+//! When a certificate expires, who issued it, and its key. Just enough of X.509 (RFC 5280, 4.1) to
+//! find that out, which rustls keeps to itself.
 
 use std::time::UNIX_EPOCH;
 
@@ -31,8 +31,8 @@ pub fn issuer(der: &[u8]) -> Option<String> {
     Some(shown.join(", "))
 }
 
-/// Its RSA key, an `RSAPublicKey` (RFC 8017, A.1.1), and how many bits that has; none if it can't be
-/// read or is of another kind.
+/// Its RSA key, an `RSAPublicKey` (RFC 8017, A.1.1), and how many bits that has; none if it can't
+/// be read or is of another kind.
 pub fn rsa_key(der: &[u8]) -> Option<(&[u8], usize)> {
     let (_, _, behind_subject) = element(Fields::of(der)?.behind_validity)?;
     let (info, _) = contents(SEQUENCE, behind_subject)?;

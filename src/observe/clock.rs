@@ -104,7 +104,7 @@ const BEIJING: i64 = 8 * 3_600_000;
 /// The last millisecond of the year 9999.
 const LAST: i64 = 253_402_300_799_999;
 
-/// Tells the wall-clock time; clones share an offset that a test may move.
+/// The wall clock; clones share an offset that a test may move.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset: Arc<Offset>,
@@ -142,7 +142,8 @@ impl Clock {
         Self { offset: Arc::new(Offset { simulated_since, ..Offset::default() }) }
     }
 
-    /// Moves the clock by `milliseconds`, either way; whoever sleeps until a timestamp looks again.
+    /// Moves the clock by `milliseconds`, either way; those that sleep until a timestamp check
+    /// again.
     pub fn advance(&self, milliseconds: i64) {
         self.offset.milliseconds.fetch_add(milliseconds, Ordering::AcqRel);
         self.offset.moved.send_replace(());

@@ -16,8 +16,8 @@ const STANDSTILL: Duration = Duration::from_secs(1);
 /// that always has bytes uses up what tokio lets a task do at a time, and a timer has none of that
 /// left to go off with.
 ///
-/// The timer may still be set for an earlier limit: it is set anew only when it goes off, so that a
-/// busy connection touches the timer wheel once in many requests. It is set for a later one where
+/// The timer may still be set for an earlier limit: it is set again only when it goes off, so that
+/// a busy connection touches the timer wheel once in many requests. It is set for a later one where
 /// time was given for a standstill, which happens once for a limit.
 pub fn poll_limit<E>(
     timer: &mut Option<Pin<Box<Sleep>>>,

@@ -1,6 +1,6 @@
 //! Keys and tokens that were typed where they don't belong.
 
-/// Shorter words are no key that anybody should have; an appid has 18 characters.
+/// Shorter words are too short for a key; an appid has 18 characters.
 const SHORTEST_SECRET: usize = 24;
 /// What placeholder tokens begin with.
 const PLACEHOLDER: &str = "wxgate-";

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remote {
-    /// A machine, or what a trusted proxy says of it.
+    /// A machine, as seen or as a trusted proxy reports it.
     Address(IpAddr),
-    /// A process on this machine, by a unix socket: its user, if the kernel told.
+    /// A process on this machine, through a Unix socket: its user, if the kernel reports it.
     Unix(Option<u32>),
 }
 

@@ -1,4 +1,4 @@
-//! Characters that steer a terminal, or the order of what is beside them, and show nothing.
+//! Invisible characters that control a terminal, or the order of the text around them.
 
 /// Whether a character is none to show: a control character, a separator of lines or paragraphs
 /// (Unicode's Zl and Zp), or one that formats (Cf), such as those that turn the direction of a

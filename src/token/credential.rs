@@ -1,4 +1,4 @@
-//! Which of an app's credentials a keeper keeps.
+//! Which of an app's credentials a refresh task fetches.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(super) struct Credential {
     pub issuer: Issuer,
     /// Whose it is, by WeChat's name: the app's, or that of an account that authorised it.
     pub owner: Arc<str>,
-    /// The credential that it is fetched with, where no secret does.
+    /// The credential that it is fetched with, where that isn't a secret.
     pub by: Option<Handle>,
 }
 
@@ -23,7 +23,7 @@ impl Credential {
         Self { issuer: app.kind.issuer(app.mode), owner: Arc::clone(&app.appid), by: None }
     }
 
-    /// What else `app` has. None is fetched before somebody asks for it.
+    /// The other credentials of `app`. They are fetched on demand only.
     pub(super) fn further(app: &AppOptions, main: &Handle) -> Vec<Self> {
         let has = |issuer: &&Issuer| match issuer {
             Issuer::Suite => app.suite.is_some(),
@@ -60,8 +60,8 @@ impl Credential {
         }
     }
 
-    /// Fetched when somebody first asks for it, and ahead of its end only while it is in use: there
-    /// may be thousands.
+    /// Fetched on first use, and refreshed ahead of its expiry only while it is in use: there may
+    /// be thousands.
     pub(super) fn is_on_demand(&self) -> bool {
         !matches!(self.issuer, Issuer::App(_) | Issuer::Work | Issuer::Component)
     }
@@ -80,7 +80,7 @@ impl Credential {
         }
     }
 
-    /// Whether `other` is the same credential, so that its keeper can go on.
+    /// Whether `other` is the same credential, so that its task can continue.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let fetched_alike = match (&self.by, &other.by) {
             (Some(own), Some(other)) => own.is_same(other),

@@ -1,9 +1,9 @@
-//! What WeChat handed over to fetch a credential with: a platform's verify ticket, an account's
-//! refresh token.
+//! What WeChat granted for fetching a credential: a platform's verify ticket, an account's refresh
+//! token.
 //!
-//! A refresh token that is lost costs the account's administrator another authorisation, so it is
-//! saved before it is used, and what the store holds counts. An empty one is an authorisation that
-//! was taken back.
+//! If a refresh token is lost, the account's administrator has to authorise the platform again, so
+//! it is saved before it is used, and the store's is the one that counts. An empty one stands for
+//! an authorisation that was revoked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +14,24 @@ use super::options::AppOptions;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{REFRESH_TOKEN, Record, Saved, Store, StoreError, is_text, next_generation};
+use crate::texts::{text, words};
 use crate::wechat::Issuer;
 
 /// WeChat pushes a ticket every ten minutes, and takes one for twelve hours.
 const TICKETS_LAST: Duration = Duration::from_secs(12 * 3600);
 
-/// The latest that is known of.
+/// The latest one known.
 #[derive(Debug, Default)]
 pub(super) struct Grant {
     held: Option<Record>,
-    /// The store doesn't have it yet.
+    /// Not saved to the store yet.
     unsaved: bool,
-    /// The generation that WeChat refused for good.
+    /// The generation that WeChat has refused permanently.
     refused: Option<u64>,
 }
 
-/// Under which the store keeps what the credential is fetched with, if it takes such a thing.
+/// The store's key for the ticket or refresh token that the credential is fetched with, if it needs
+/// one.
 pub(super) fn key(app: &AppOptions, credential: &Credential) -> Option<String> {
     match credential.issuer {
         Issuer::Component => Some(format!("component_verify_ticket:{}", app.appid)),
@@ -71,7 +73,7 @@ pub(super) async fn save_refresh_token(
         Ok(Some(present)) if present.value.matches(&record.value) => return Ok(present),
         Ok(Some(present)) => record.generation = next_generation(present.generation),
         Ok(None) => {}
-        // How far others have counted can't be believed; the seconds are further.
+        // The other replicas' generation can't be trusted; the time in seconds is higher.
         Err(error) if error.refusal().is_some() => record.generation = seconds(now),
         Err(error) => return Err(error),
     }
@@ -121,7 +123,7 @@ pub async fn import_refresh_token(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let key = refresh_token_key(component, authorizer);
-    // What is refused is nobody's to replace but WeChat's.
+    // Only WeChat may replace a record that the store refuses.
     if store.load(&key).await?.is_some_and(|present| present.value.matches(&value)) {
         return Ok(false);
     }
@@ -129,7 +131,7 @@ pub async fn import_refresh_token(
 }
 
 impl Grant {
-    /// Takes over a newer one.
+    /// Replaces the one held by a newer one.
     pub(super) fn put(&mut self, record: Record) -> bool {
         let newer = self.held.as_ref().is_none_or(|held| record.supersedes(held));
         if newer {
@@ -139,12 +141,12 @@ impl Grant {
         newer
     }
 
-    /// WeChat will never take the one held.
+    /// WeChat will never accept the one held again.
     pub(super) fn refuse(&mut self) {
         self.refused = self.held.as_ref().map(|held| held.generation);
     }
 
-    /// The one to fetch with.
+    /// Returns the one to fetch with.
     pub(super) async fn look(
         &mut self,
         store: &Store,
@@ -156,36 +158,42 @@ impl Grant {
         }
         match store.load(key).await {
             Ok(Some(record)) => drop(self.put(record)),
-            // A store that was flushed has it back from here, and so has one that others wrote to.
+            // A store that was flushed or overwritten gets it back.
             Ok(None) => drop(self.save(store, key).await),
             Err(error) if self.held.is_some() && error.refusal().is_some() => {
                 drop(self.save(store, key).await);
             }
             Err(error) if self.held.is_none() => {
-                return Err(Failure::transient(format!("the store can't be asked: {}", error.chain())));
+                return Err(Failure::transient(words!(
+                    "could not read from the store: {error}",
+                    error = error.chain()
+                )));
             }
             Err(_) => {}
         }
         match &self.held {
             Some(held) if self.refused == Some(held.generation) => {
-                Err(Failure::unauthorized("WeChat refused this refresh token for good (61023)"))
+                Err(Failure::unauthorized(words!("WeChat refused this refresh token for good")))
             }
             Some(held) if held.value.expose().is_empty() => {
-                Err(Failure::unauthorized("the account took its authorisation back"))
+                Err(Failure::unauthorized(words!("the account revoked its authorisation")))
             }
             Some(held) if held.expires_at > now => Ok(Arc::clone(&held.value)),
             _ => Err(Failure::ticketless()),
         }
     }
 
-    /// WeChat sent another refresh token along: it is saved before anything is done with it.
+    /// WeChat returned another refresh token: it is saved before it is used.
     pub(super) async fn replace(&mut self, store: &Store, key: &str, value: &str, now: Timestamp) {
         let Some(held) = &self.held else { return };
         if held.value.expose() == value || value.is_empty() {
             return;
         }
         if !is_text(value) {
-            tracing::warn!("WeChat sent a refresh token along that can't be one: the one before it is kept");
+            tracing::warn!(
+                "{}",
+                text!("the refresh token in WeChat's response is malformed; keeping the previous one")
+            );
             return;
         }
         let generation = next_generation(held.generation);
@@ -194,14 +202,14 @@ impl Grant {
         self.unsaved = true;
         if let Err(error) = self.save(store, key).await {
             tracing::error!(
-                "a new refresh token is in memory alone until the store takes it: {}",
-                error.chain()
+                "{}",
+                text!("new refresh token not saved yet; will retry: {error}", error = error.chain())
             );
         }
     }
 
-    /// Has the store take the one held, also over what it refuses: nothing that is known for
-    /// certain is newer.
+    /// Saves the one held, also over a record that the store refuses: nothing newer is known for
+    /// certain.
     pub(super) async fn save(&mut self, store: &Store, key: &str) -> Result<(), StoreError> {
         let Some(held) = &self.held else { return Ok(()) };
         match store.save_over_refused(key, held).await? {
@@ -213,10 +221,12 @@ impl Grant {
     }
 }
 
-/// What isn't saved isn't used: WeChat may take the one before it no longer once this one was
-/// shown.
+/// It isn't used before it is saved: WeChat may no longer accept the previous one.
 fn unsaved(error: StoreError) -> Failure {
-    Failure::transient(format!("a refresh token waits for the store to take it: {}", error.chain()))
+    Failure::transient(words!(
+        "a refresh token could not be saved to the store yet: {error}",
+        error = error.chain()
+    ))
 }
 
 #[cfg(test)]

@@ -1,42 +1,44 @@
-//! The life of a credential: fetched ahead of time, replaced when WeChat rejects it, once for all.
+//! The life of a credential: fetched ahead of time, replaced once for all requests when WeChat
+//! rejects it.
 //!
-//! Each credential has one refresh task, which alone decides about it and handles one thing at a
-//! time: that is what makes a refresh single-flight. Requests read the token that it publishes with
-//! one atomic load, and ask the task only when there is none or WeChat rejected it. A caller that
-//! hangs up leaves the task's work undisturbed.
+//! Each credential has one refresh task. It alone decides about the credential and handles one
+//! message at a time, so that a refresh is single-flight. Requests read the published token with
+//! one atomic load; they ask the task only if there is none or WeChat rejected it. The task
+//! completes its work even if the caller hangs up.
 //!
 //! ```text
-//!  pipeline, quota, admin ──▶ manager   which apps have tokens; starts, reloads and stops the tasks
+//!  pipeline, quota, admin ──▶ manager   starts, reloads and stops the tasks of all apps
 //!      │                         │
 //!      ▼                         ▼
-//!   handle ──── inbox ────▶    task     the rejection, the renewal, the store
+//!   handle ──── inbox ────▶    task     rejection, renewal, store
 //!      ▲                       │   │
-//!      └──── view ◀────────────┘   ├──▶ life    what is known, without I/O
-//!                                  └──▶ fetch   calls to WeChat
+//!      └──── view ◀────────────┘   ├──▶ life    state and decisions, without clock and I/O
+//!                                  └──▶ fetch   requests to WeChat
 //! ```
 //!
 //! Top to bottom; each uses only what stands below it:
 //!
-//! | room or file | holds |
+//! | folder or file | holds |
 //! | --- | --- |
 //! | `manager` | the apps and their tasks; what reaches them from store and callback |
 //! | `task` | the task around one credential: inbox, timer and I/O |
-//! | `stored` | a look at the store's token, for `wxgate check` |
-//! | `fetch` | calls to WeChat, and what their answers mean |
-//! | `grant` | tickets and refresh tokens that WeChat handed over |
-//! | `settings`, `credential` | what a task fetches, and by what |
-//! | `handle` | what requests and the admin ask of a task, each wait bounded |
-//! | `status` | what there is to see: status, metrics, events |
-//! | `life` | what is known of one credential and follows from it: pure, with time as an argument |
-//! | `options` | what the configuration says |
+//! | `stored` | checks the store's token, for `wxgate check` |
+//! | `fetch` | requests to WeChat, and what the responses mean |
+//! | `grant` | tickets and refresh tokens that WeChat granted |
+//! | `settings`, `credential` | what a task fetches, and with what |
+//! | `handle` | what requests and admins ask of a task, each wait bounded |
+//! | `status` | status, metrics, events |
+//! | `life` | state and decisions of one credential: pure, with time as an argument |
+//! | `options` | the configuration |
 //!
 //! | to find out | look into |
 //! | --- | --- |
 //! | what a rejection leads to | `task/rejection.rs` |
-//! | how long a rejected endpoint is left alone | `life/verdicts.rs`, `HOLD` |
+//! | how long a rejecting endpoint is quarantined | `life/verdicts.rs`, `QUARANTINE` |
 //! | what a replica does that loses a compare-and-set | `task/store_sync.rs`, `save` |
-//! | which errcodes open an app's circuit | [`opens_circuit`]; how long it stays open: `life/backoff.rs` |
-//! | what makes `/readyz` answer 503 | `Admin::ready` in `admin`; for `?all` and `?app=NAME` each [`State`] but `Ready`, see `Stats::state` in `status/stats.rs` |
+//! | which errcodes open an app's circuit | [`opens_circuit`] |
+//! | how long the circuit stays open | `life/backoff.rs`, `CIRCUIT` |
+//! | what makes an app not ready (`/readyz?app=NAME`) | `status/stats.rs`, `Stats::state` |
 //!
 //! [`opens_circuit`]: crate::wechat::errcode::opens_circuit
 

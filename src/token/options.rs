@@ -1,4 +1,4 @@
-//! What the configuration says of tokens and apps.
+//! The configuration of tokens and apps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::wechat::{AppKind, TokenMode};
 /// What holds for the tokens of all apps.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Bounds one call to a token endpoint and one probe.
+    /// Bounds one request to a token endpoint and one probe.
     pub fetch_timeout: Duration,
     /// The longest that a request waits for a new token.
     pub refresh_wait: Duration,
@@ -28,19 +28,19 @@ pub struct AppOptions {
     pub kind: AppKind,
     /// Which token endpoint is used, where there are two.
     pub mode: TokenMode,
-    /// The call that tells a live token from a dead one, a path with a leading `/`.
+    /// The endpoint that tells whether a token is alive, a path with a leading `/`.
     pub probe: Arc<str>,
     /// Which app of its corporation it is, in WeCom.
     pub agent: Option<Arc<str>>,
-    /// What a WeCom provider has beside.
+    /// The suite of a WeCom provider.
     pub suite: Option<SuiteOptions>,
     /// The secret of a WeCom provider.
     pub provider_secret: Option<Arc<Secret>>,
 }
 
 impl AppOptions {
-    /// What tells it from all other apps, by WeChat's names: the appid, and the agent's number
-    /// where a corporation has several apps.
+    /// Identifies it among all apps by WeChat's names: the appid, and the agent's number where a
+    /// corporation has several apps.
     pub fn identity(&self) -> Arc<str> {
         match &self.agent {
             Some(agent) => format!("{}.{agent}", self.appid).into(),

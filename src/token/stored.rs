@@ -10,14 +10,14 @@ use crate::store::{Store, StoreError};
 use crate::upstream::control::Control;
 use crate::wechat::errcode::Proof;
 
-/// What the store's token is worth, found out without a fetch.
+/// Whether the store's token is valid, found out without a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// WeChat takes it.
+    /// WeChat accepts it.
     Alive,
     /// WeChat rejects it.
     Dead,
-    /// WeChat could not be asked, or its answer doesn't tell.
+    /// WeChat could not be reached, or its response proves nothing.
     Undecided,
     /// There is none, or it has expired.
     Missing,

@@ -1,4 +1,4 @@
-//! The course of one kind of trouble at an endpoint: when it begins, and when it is over.
+//! The course of one kind of trouble at an endpoint: when it begins, and when it ends.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ const CLEAN_CALLS: u64 = 6;
 /// and, by the odds that a call had of trouble, so many for one: ten at evens, ninety at one in
 /// ten. That all of them go well by chance happens once in a thousand times, or more rarely.
 const CLEAN_ODDS: u64 = 10;
-/// A setting doesn't change by silence; who calls once a day is told once a day.
+/// Silence doesn't change a setting; with one call a day there is one notice a day.
 const SETTING_SILENT_FOR: Duration = Duration::from_secs(86_400);
 
 /// Trouble that goes on.
@@ -63,8 +63,7 @@ pub(super) struct Illness {
     /// Calls after `last`.
     later: u64,
     calm: Option<Calm>,
-    /// The one before was over only a moment ago: bursts that follow each other aren't told of one
-    /// by one for ever.
+    /// The previous one ended only a moment ago: repeated bursts aren't reported one by one.
     is_relapse: bool,
 }
 
@@ -88,9 +87,9 @@ pub(super) struct Course {
     seen: u64,
     pub(super) troubled: Ring,
     pub(super) illness: Option<Illness>,
-    /// Metrics go on to tell of it.
+    /// Metrics keep its series.
     pub(super) was_ill: bool,
-    /// What was counted until then begins nothing anew.
+    /// What was counted until then begins no new trouble.
     over_at: Option<Timestamp>,
 }
 
@@ -155,7 +154,7 @@ impl Course {
 }
 
 impl Illness {
-    /// Whether nobody has called since the last trouble, so that nothing shows that all is well.
+    /// Whether there were no calls since the last trouble, so that its end is only assumed.
     pub(super) fn is_silent(&self) -> bool {
         self.later == 0
     }

@@ -28,7 +28,7 @@ pub struct Counted {
     pub addresses: Vec<IpAddr>,
 }
 
-/// Knows which of WeChat's endpoints are ill.
+/// Knows which of WeChat's endpoints have trouble.
 #[derive(Debug, Default)]
 pub struct Detector {
     endpoints: BTreeMap<(Arc<str>, &'static str), Endpoint>,

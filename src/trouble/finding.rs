@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::kind::Kind;
 use crate::observe::clock::Timestamp;
 
-/// Below so many percent of the other endpoints' calls these are called well.
+/// Below so many percent of their calls, other endpoints count as fine.
 const WELL: u64 = 2;
 
 /// Trouble of one kind at an endpoint of an app's.
@@ -22,7 +22,7 @@ pub struct Trouble {
     pub since: Timestamp,
     /// Its last call, once it is over.
     pub ended: Option<Timestamp>,
-    /// It counts as over because nobody has called since, so that nothing shows that all is well.
+    /// It counts as over because there were no calls since, so its end is only assumed.
     pub silent: bool,
     /// All calls of the endpoint from the first to the last.
     pub calls: u64,
@@ -39,7 +39,7 @@ pub struct Trouble {
 pub enum Others {
     /// None was called.
     Silent,
-    /// Next to none of their calls has this trouble.
+    /// Almost none of their calls has this trouble.
     Well,
     /// So many percent of their calls have it.
     Too(u64),

@@ -1,18 +1,18 @@
 //! The kinds of trouble.
 
-/// What is wrong with an answer of WeChat's, or with its absence. What a call itself is wrong about
-/// (a bad openid, a used quota) is no trouble of WeChat's.
+/// What is wrong with a response of WeChat's, or with its absence. An error of the caller's (a bad
+/// openid, a used quota) is not trouble at WeChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Errcode -1: WeChat is busy.
     Busy,
     /// A status of 500 or above.
     ServerError,
-    /// No answer in time, or the caller gave up waiting for it.
+    /// No response in time, or the caller gave up waiting for it.
     Timeout,
-    /// No connection, or it broke before the answer was whole.
+    /// No connection, or it was closed before the response was complete.
     Unreachable,
-    /// A token that lives was rejected: some of WeChat's nodes lag, or the endpoint wants another
+    /// A valid token was rejected: some of WeChat's nodes lag, or the endpoint requires another
     /// credential.
     TokenLag,
     /// The address that the call came from isn't in the account's IP whitelist.
@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// Only people end it, so that each call tells.
+    /// Only people can end it, so a single call is enough to report it.
     pub(super) fn is_settings(self) -> bool {
         self == Self::NotWhitelisted
     }

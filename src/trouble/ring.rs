@@ -47,7 +47,8 @@ impl Ring {
         (0..buckets.min(BUCKETS)).map(|back| u64::from(self.counts[self.at(back)])).sum()
     }
 
-    /// How many of the last `buckets` it takes to have all that they count; none if that is nothing.
+    /// How many of the last `buckets` it takes to have all that they count; none if that is
+    /// nothing.
     pub(super) fn reach(&self, buckets: usize) -> Option<usize> {
         (1..=buckets.min(BUCKETS)).rev().find(|back| self.counts[self.at(back - 1)] > 0)
     }

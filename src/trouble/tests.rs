@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Blame, Counted, Detector, Kind, Others, Trouble, begun, over, shown};
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::{Dialect, Exposition};
+use crate::texts::Language::{Chinese, English};
 
 const LOOK: u64 = 2;
 const SEND: &str = "/cgi-bin/message/template/send";
@@ -206,12 +207,12 @@ fn trouble_ends_when_nobody_calls_any_more() {
     assert!(over.silent, "{over:?}");
     let words = shown(over);
     assert_eq!(
-        words.english,
-        "nobody has called /cgi-bin/message/template/send for 5 minutes; until then WeChat could not be reached, or \
-         broke off, for 300 of 300 calls from 17:03 to 17:04"
+        words.to(English),
+        "no calls to /cgi-bin/message/template/send for 5 minutes; before that, WeChat was unreachable, or closed \
+         the connection early, for 300 of 300 calls from 17:03 to 17:04"
     );
     assert_eq!(
-        words.chinese,
+        words.to(Chinese),
         "已有 5 分钟没有调用 /cgi-bin/message/template/send，是否恢复尚不清楚；此前 17:03 至 17:04 的 300 \
          次调用中，有 300 次连不上微信或连接中断"
     );
@@ -220,7 +221,7 @@ fn trouble_ends_when_nobody_calls_any_more() {
     day.run(600, SEND, Kind::Unreachable, |second| (u64::from(second == 800), 0));
     let [.., (_, over)] = &day.told[..] else { panic!("{:?}", day.told) };
     assert!(day.told.len() == 4 && over.ended.is_some() && !over.silent, "{:?}", day.told);
-    assert!(shown(over).english.contains(" is well again: "), "{over:?}");
+    assert!(shown(over).to(English).contains(" has recovered: "), "{over:?}");
 }
 
 #[test]
@@ -271,14 +272,15 @@ fn an_address_is_told_of_at_once_and_ends_when_calls_go_well() {
     day.look();
     let [(2, trouble)] = &day.told[..] else { panic!("{:?}", day.told) };
     let words = begun(std::slice::from_ref(trouble));
-    assert!(words.english.starts_with(
-        "WeChat refuses this machine's address 203.0.113.7 (40164; WeCom: 60020) at \
+    assert!(words.to(English).starts_with(
+        "WeChat has refused this machine's address 203.0.113.7 (40164; WeCom: 60020) on calls to \
          /cgi-bin/message/template/send since 17:03: add it to the IP whitelist"
     ));
-    assert!(words.chinese.contains("拒绝本机 IP 203.0.113.7 调用") && words.chinese.contains("IP 白名单"));
+    let chinese = words.to(Chinese);
+    assert!(chinese.contains("拒绝本机 IP 203.0.113.7 调用") && chinese.contains("IP 白名单"));
     let verdict = day.detector.verdict(&day.detector.going_on());
     assert_eq!(verdict.blame, Blame::Settings);
-    assert!(verdict.words.english.starts_with("it is the IP whitelist in WeChat's console: shop: "));
+    assert!(verdict.words.to(English).starts_with("it is the IP whitelist in WeChat's console: shop: "));
     // It is refused each hour, and nobody changed anything.
     for _ in 0..6 {
         day.run(3_598, SEND, Kind::NotWhitelisted, |_| (0, 0));
@@ -295,13 +297,13 @@ fn an_address_is_told_of_at_once_and_ends_when_calls_go_well() {
 fn it_says_how_the_others_do_and_whose_trouble_it_is() {
     let cases: [(&[Beside], Others, Blame, &str); 4] = [
         (&[], Others::Silent, Blame::Path, "; no other endpoint was called"),
-        (&[("shop", INFO, 0)], Others::Well, Blame::Wechat, "; other endpoints are well"),
-        (&[("shop", INFO, 5)], Others::Too(50), Blame::Path, "; other endpoints too, 50 %"),
+        (&[("shop", INFO, 0)], Others::Well, Blame::Wechat, "; other endpoints are fine"),
+        (&[("shop", INFO, 5)], Others::Too(50), Blame::Path, "; other endpoints too, 50%"),
         (
             &[("shop", INFO, 5), ("game", INFO, 0)],
             Others::Too(50),
             Blame::Wechat,
-            "; other endpoints too, 50 %; other apps are well (and 1 more)",
+            "; other endpoints too, 50%; other apps are fine (and 1 more)",
         ),
     ];
     for (beside, others, blame, end) in cases {
@@ -316,10 +318,14 @@ fn it_says_how_the_others_do_and_whose_trouble_it_is() {
         let going_on = day.detector.going_on();
         assert_eq!((going_on[0].endpoint, going_on[0].others), (SEND, others));
         let verdict = day.detector.verdict(&going_on);
-        assert_eq!(verdict.blame, blame, "{}", verdict.words.english);
-        let said = &verdict.words.english;
+        assert_eq!(verdict.blame, blame, "{}", verdict.words);
+        let said = verdict.words.to(English);
         assert!(said.ends_with(end) || said.contains(&format!("{end} (and")), "{said}");
-        assert!(said.contains("shop: WeChat doesn't answer 60 % of /cgi-bin/message/template/send in time"));
+        assert!(
+            said.contains(
+                "WeChat has not responded in time to 60% of calls to /cgi-bin/message/template/send"
+            )
+        );
     }
 }
 
@@ -350,10 +356,10 @@ fn every_kind_has_its_sentences_in_both_languages() {
             over(&silent),
         ] {
             let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-            assert!(chinese(&words.chinese), "{words:?}");
-            assert!(kind == Kind::NotWhitelisted || !chinese(&words.english), "{words:?}");
-            assert!(words.english.contains(SEND) && words.chinese.contains(SEND), "{words:?}");
-            assert!(said.insert(words.english), "said twice");
+            assert!(chinese(words.to(Chinese)), "{words:?}");
+            assert!(kind == Kind::NotWhitelisted || !chinese(words.to(English)), "{words:?}");
+            assert!(words.to(English).contains(SEND) && words.to(Chinese).contains(SEND), "{words:?}");
+            assert!(said.insert(words.to(English).to_owned()), "said twice");
         }
         assert_eq!(shown(&many[0]), over(&many[..1]));
         assert!(kind.over().starts_with(kind.as_str()));
@@ -372,20 +378,20 @@ fn every_kind_has_its_sentences_in_both_languages() {
     };
     let words = shown(&one);
     assert_eq!(
-        words.english,
-        "WeChat answers -1 to 38 % of /cgi-bin/message/template/send since 17:03; other endpoints are well"
+        words.to(English),
+        "WeChat has returned -1 for 38% of calls to /cgi-bin/message/template/send since 17:03; other endpoints are fine"
     );
     assert_eq!(
-        words.chinese,
+        words.to(Chinese),
         "17:03 起，微信对 /cgi-bin/message/template/send 的 38% 调用返回 -1（系统繁忙）；其他接口正常"
     );
     let over = over(&[Trouble { ended: Some(BEGAN.plus(Duration::from_secs(21 * 60))), ..one }]);
     assert_eq!(
-        over.english,
-        "/cgi-bin/message/template/send is well again: WeChat answered -1 to 460 of 1210 calls from 17:03 to 17:24"
+        over.to(English),
+        "/cgi-bin/message/template/send has recovered: WeChat returned -1 for 460 of 1210 calls from 17:03 to 17:24"
     );
     assert_eq!(
-        over.chinese,
+        over.to(Chinese),
         "/cgi-bin/message/template/send 已恢复正常：17:03 至 17:24 的 1210 次调用中，有 460 次微信返回 -1"
     );
 }

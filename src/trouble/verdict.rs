@@ -1,8 +1,9 @@
-//! Is it WeChat or us? One sentence.
+//! Whether WeChat or wxgate is to blame, in one sentence.
 
 use super::finding::{Others, Trouble, percent};
 use super::kind::Kind;
-use super::words::{self, Words};
+use super::sentences::begun;
+use crate::texts::{Words, text, words};
 
 /// Whose trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub enum Blame {
     Nobody,
     /// WeChat's.
     Wechat,
-    /// The way to WeChat's hosts, or WeChat.
+    /// The network to WeChat's hosts, or WeChat.
     Path,
     /// What is set in WeChat's console.
     Settings,
@@ -28,7 +29,8 @@ impl Blame {
         }
     }
 
-    /// What is answered comes from WeChat; what isn't is WeChat's as long as nearly all else is.
+    /// A response with trouble is WeChat's. A missing one is WeChat's too, as long as nearly all
+    /// other calls are answered.
     fn of(worst: &Trouble, other_apps: Others) -> Self {
         let answers = |others| others == Others::Well;
         match worst.kind {
@@ -47,7 +49,7 @@ pub(super) struct Total {
     pub(super) troubled: u64,
 }
 
-/// The answer, with what it rests on.
+/// The verdict, with the figures it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whose trouble it is.
@@ -65,47 +67,38 @@ impl Verdict {
     pub(super) fn of(going_on: &[Trouble], other_apps: Others, total: Total) -> Self {
         let Total { calls, troubled } = total;
         let Some((worst, more)) = going_on.split_first() else {
+            let share = percent(troubled, calls);
             let words = match calls {
-                0 => Words {
-                    english: "no calls to WeChat in the last 5 minutes".to_owned(),
-                    chinese: "近 5 分钟没有调用微信".to_owned(),
-                },
-                _ => {
-                    let share = percent(troubled, calls);
-                    Words {
-                        english: format!(
-                            "WeChat is well: of {calls} calls in the last 5 minutes {share} % met trouble of its own"
-                        ),
-                        chinese: format!("微信正常：近 5 分钟 {calls} 次调用，{share}% 遇到微信自身的问题"),
-                    }
-                }
+                0 => words!("no calls to WeChat in the last 5 minutes"),
+                _ => words!(
+                    "WeChat is fine: {share}% of {calls} calls in the last 5 minutes failed because of WeChat",
+                    share,
+                    calls
+                ),
             };
             return Self { blame: Blame::Nobody, words, calls, troubled };
         };
         let blame = Blame::of(worst, other_apps);
-        let (lead, lead_chinese) = match blame {
-            Blame::Nobody => ("", ""),
-            Blame::Wechat => ("it is WeChat, not wxgate", "是微信的问题，不是 wxgate"),
-            Blame::Path => ("it is the way to WeChat, or WeChat", "是到微信的网络或微信的问题"),
-            Blame::Settings => ("it is the IP whitelist in WeChat's console", "是微信后台 IP 白名单的问题"),
-        };
-        let said = words::begun(std::slice::from_ref(worst));
-        let (apps, apps_chinese) = match other_apps {
-            Others::Silent => (String::new(), String::new()),
-            Others::Well => ("; other apps are well".to_owned(), "；其他应用正常".to_owned()),
-            Others::Too(share) => {
-                (format!("; other apps too, {share} %"), format!("；其他应用也有 {share}% 的调用如此"))
-            }
-        };
-        let (rest, rest_chinese) = match more.len() {
-            0 => (String::new(), String::new()),
-            more => (format!(" (and {more} more)"), format!("（另有 {more} 处）")),
-        };
-        let app = &worst.app;
-        let words = Words {
-            english: format!("{lead}: {app}: {}{apps}{rest}", said.english),
-            chinese: format!("{lead_chinese}：{app}：{}{apps_chinese}{rest_chinese}", said.chinese),
-        };
+        let words = Words::of(|| sentence(blame, worst, other_apps, more.len()));
         Self { blame, words, calls, troubled }
     }
+}
+
+/// What is said of the worst trouble, where there are `more` others.
+fn sentence(blame: Blame, worst: &Trouble, other_apps: Others, more: usize) -> String {
+    let (app, said) = (&worst.app, begun(std::slice::from_ref(worst)));
+    let said = match blame {
+        Blame::Nobody => said.to_string(),
+        Blame::Wechat => text!("it is WeChat, not wxgate: {app}: {said}", app, said).to_string(),
+        Blame::Path => text!("it is the network to WeChat, or WeChat: {app}: {said}", app, said).to_string(),
+        Blame::Settings => {
+            text!("it is the IP whitelist in WeChat's console: {app}: {said}", app, said).to_string()
+        }
+    };
+    let said = match other_apps {
+        Others::Silent => said,
+        Others::Well => text!("{said}; other apps are fine", said).to_string(),
+        Others::Too(share) => text!("{said}; other apps too, {share}%", said, share).to_string(),
+    };
+    if more == 0 { said } else { text!("{said} (and {more} more)", said, more).to_string() }
 }

@@ -1,8 +1,9 @@
-//! Who hands out a credential, and how what it hands out behaves.
+//! Where credentials come from, and how they behave.
 
 use super::errcode::{Proof, TokenCodes};
 use super::family::Family;
 use super::ticket::TicketKind;
+use crate::texts::{marked, translated};
 
 /// Where a credential comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,7 @@ pub enum TokenMode {
     Classic,
 }
 
-/// The call that tells a live token from a dead one.
+/// The request that tells whether a token is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// A GET of the path that the app's configuration names.
@@ -47,7 +48,7 @@ pub enum Probe {
 }
 
 /// What sets a credential apart.
-struct Spec {
+struct IssuerSpec {
     credential: &'static str,
     words: &'static str,
     family: Family,
@@ -58,9 +59,9 @@ struct Spec {
 }
 
 /// What most tokens are like.
-const TOKEN: Spec = Spec {
+const TOKEN: IssuerSpec = IssuerSpec {
     credential: "access_token",
-    words: "the app's token",
+    words: marked!("the app's token"),
     family: Family::Api,
     codes: Some(&TokenCodes::API),
     probe: Some(Probe::Configured),
@@ -69,14 +70,14 @@ const TOKEN: Spec = Spec {
 };
 
 impl Issuer {
-    const fn spec(self) -> Spec {
+    const fn spec(self) -> IssuerSpec {
         match self {
-            Self::App(TokenMode::Stable) => Spec { forces: true, ..TOKEN },
-            Self::App(TokenMode::Classic) => Spec { rotates: true, ..TOKEN },
-            Self::Work => Spec { family: Family::Work, codes: Some(&TokenCodes::WORK), ..TOKEN },
-            Self::Component => Spec {
+            Self::App(TokenMode::Stable) => IssuerSpec { forces: true, ..TOKEN },
+            Self::App(TokenMode::Classic) => IssuerSpec { rotates: true, ..TOKEN },
+            Self::Work => IssuerSpec { family: Family::Work, codes: Some(&TokenCodes::WORK), ..TOKEN },
+            Self::Component => IssuerSpec {
                 credential: "component_access_token",
-                words: "the platform's token",
+                words: marked!("the platform's token"),
                 rotates: true,
                 // A platform may ask for its own quota, which costs none of it and changes nothing.
                 probe: Some(Probe::Post {
@@ -85,31 +86,31 @@ impl Issuer {
                 }),
                 ..TOKEN
             },
-            Self::Authorizer => Spec {
+            Self::Authorizer => IssuerSpec {
                 credential: "authorizer_access_token",
-                words: "the token by which the platform acts for the account",
+                words: marked!("the token with which the platform acts for the account"),
                 rotates: true,
                 ..TOKEN
             },
             // No call with one of these is known that is free of effects.
-            Self::Suite => Spec {
+            Self::Suite => IssuerSpec {
                 credential: "suite_access_token",
-                words: "the suite's token",
+                words: marked!("the suite's token"),
                 family: Family::Work,
                 codes: Some(&TokenCodes::WORK_PROVIDER),
                 probe: None,
                 ..TOKEN
             },
-            Self::Provider => Spec {
+            Self::Provider => IssuerSpec {
                 credential: "provider_access_token",
-                words: "the provider's token",
+                words: marked!("the provider's token"),
                 family: Family::Work,
                 codes: Some(&TokenCodes::WORK_PROVIDER),
                 probe: None,
                 ..TOKEN
             },
             // Only the browser learns that a ticket is dead.
-            Self::Ticket(kind) => Spec {
+            Self::Ticket(kind) => IssuerSpec {
                 credential: kind.credential(),
                 family: kind.family(),
                 codes: None,
@@ -124,7 +125,7 @@ impl Issuer {
         self.spec().credential
     }
 
-    /// What it is called in WeChat's answer to a fetch.
+    /// Its name in WeChat's response to a fetch.
     pub fn field(self) -> &'static str {
         match self {
             Self::Ticket(_) => "ticket",
@@ -134,7 +135,7 @@ impl Issuer {
 
     /// Whose token it is, in words; of a ticket, that which it is fetched with.
     pub fn words(self) -> &'static str {
-        self.spec().words
+        translated(self.spec().words)
     }
 
     /// Whose hosts hand it out.
@@ -142,9 +143,9 @@ impl Issuer {
         self.spec().family
     }
 
-    /// Whether each fetch ends the credential fetched before, so that one is worth it only for a
-    /// credential that is proven dead. WeChat says so of `/cgi-bin/token`, and nothing of the
-    /// platform's; those are taken to.
+    /// Whether each fetch invalidates the previous credential, so that a fetch is worth it only if
+    /// that is proven dead. WeChat says so of `/cgi-bin/token`, and nothing of the platform's;
+    /// those are taken to.
     pub fn rotates(self) -> bool {
         self.spec().rotates
     }
@@ -166,12 +167,12 @@ impl Issuer {
         matches!(self, Self::Suite | Self::Provider)
     }
 
-    /// The call that tells a live one from a dead one, where one is known.
+    /// The request that tells whether one is alive, where such a request is known.
     pub fn probe(self) -> Option<Probe> {
         self.spec().probe
     }
 
-    /// The errcodes that tell of it.
+    /// What errcodes prove about it.
     pub(super) const fn codes(self) -> Option<&'static TokenCodes> {
         self.spec().codes
     }

@@ -62,8 +62,8 @@ impl<'t> Reader<'t> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    /// Consumes an object; `member` consumes the value of each member, whose name it gets with where
-    /// that begins.
+    /// Consumes an object; `member` consumes the value of each member, whose name it gets with
+    /// where that begins.
     pub(super) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'t, str>, usize) -> Option<()>,
@@ -98,8 +98,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Consumes any value that isn't nested deeper than `depth`; `object` consumes each object in it,
-    /// within which it may be so deep as that is told.
+    /// Consumes any value that isn't nested deeper than `depth`; `object` consumes each object in
+    /// it, within which it may be so deep as that is told.
     pub(super) fn value(
         &mut self,
         depth: usize,

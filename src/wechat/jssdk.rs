@@ -5,9 +5,8 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use crate::observe::hex::hex;
 use crate::secret::Secret;
 
-/// What `wx.config` wants as `signature`: SHA-1 in hex of the four values, in the order of their
-/// names (developers.weixin.qq.com, "JS-SDK使用权限签名算法"). `url` is the page's without what follows a
-/// `#`.
+/// The `signature` for `wx.config`: SHA-1 in hex of the four values, in the order of their names
+/// (developers.weixin.qq.com, "JS-SDK使用权限签名算法"). `url` is the page's, without `#` and what follows.
 pub fn signature(ticket: &Secret, nonce: &str, timestamp: i64, url: &str) -> String {
     let text = format!("jsapi_ticket={}&noncestr={nonce}&timestamp={timestamp}&url={url}", ticket.expose());
     hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))

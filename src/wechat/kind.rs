@@ -20,7 +20,7 @@ pub enum AppKind {
 }
 
 /// What sets a kind apart.
-struct Spec {
+struct KindSpec {
     /// As in the configuration.
     label: &'static str,
     /// Of the token that its requests carry.
@@ -34,21 +34,21 @@ impl AppKind {
     pub const ALL: [Self; 5] =
         [Self::OfficialAccount, Self::MiniProgram, Self::Store, Self::Component, Self::Work];
 
-    const fn spec(self) -> Spec {
+    const fn spec(self) -> KindSpec {
         /// In either mode.
         const APP: Issuer = Issuer::App(TokenMode::Stable);
         match self {
-            Self::OfficialAccount => Spec {
+            Self::OfficialAccount => KindSpec {
                 label: "official_account",
                 issuer: APP,
                 further: &[Issuer::Ticket(TicketKind::JsApi), Issuer::Ticket(TicketKind::Card)],
             },
-            Self::MiniProgram => Spec { label: "mini_program", issuer: APP, further: &[] },
-            Self::Store => Spec { label: "store", issuer: APP, further: &[] },
+            Self::MiniProgram => KindSpec { label: "mini_program", issuer: APP, further: &[] },
+            Self::Store => KindSpec { label: "store", issuer: APP, further: &[] },
             Self::Component => {
-                Spec { label: "component", issuer: Issuer::Component, further: &[Issuer::Authorizer] }
+                KindSpec { label: "component", issuer: Issuer::Component, further: &[Issuer::Authorizer] }
             }
-            Self::Work => Spec {
+            Self::Work => KindSpec {
                 label: "wecom",
                 issuer: Issuer::Work,
                 further: &[

@@ -52,7 +52,7 @@ pub enum StandsFor {
     Provider,
 }
 
-/// What a placeholder says.
+/// The contents of a placeholder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// Which token was asked for.
@@ -61,17 +61,17 @@ pub struct Claims {
     pub appid: String,
     /// The caller's name; empty: anonymous.
     pub caller: String,
-    /// First bytes of the SHA-256 of the caller's key; zeros: none. A key taken away ends its
+    /// First bytes of the SHA-256 of the caller's key; zeros: none. Removing a key invalidates its
     /// placeholders.
     pub key_digest: [u8; DIGEST_LENGTH],
     /// Time of issue in seconds since the Unix epoch.
     pub issued_at: i64,
 }
 
-/// A placeholder that could be read; its claims are anybody's until [`Unverified::verify`] says
+/// A placeholder that could be parsed; anyone may have made it, until [`Parsed::verify`] says
 /// otherwise.
 #[derive(Clone)]
-pub struct Unverified {
+pub struct Parsed {
     claims: Claims,
     mac: [u8; MAC_LENGTH],
 }
@@ -79,7 +79,7 @@ pub struct Unverified {
 /// Issues a placeholder.
 ///
 /// With an appid and caller of up to 64 bytes each, it is shorter than 230 characters. One of more
-/// than 255 bytes, which the configuration doesn't allow, gives a placeholder that nobody can read.
+/// than 255 bytes, which the configuration doesn't allow, gives a placeholder that can't be parsed.
 pub fn issue(secret: &Secret, claims: &Claims) -> String {
     let mut bytes = claims.encode();
     bytes.extend_from_slice(&mac(secret, &bytes));
@@ -90,8 +90,8 @@ pub fn issue(secret: &Secret, claims: &Claims) -> String {
 
 /// Whether `text` is a placeholder, damaged or quoted perhaps, or pretends to be one.
 ///
-/// WeChat's own tokens begin with digits and `_`; a token endpoint that answers so is a proxy, not
-/// WeChat.
+/// WeChat's own tokens begin with digits and `_`; a token endpoint that returns this is a proxy,
+/// not WeChat.
 pub fn looks_like(text: &str) -> bool {
     PREFIX_FINDER.find(text.as_bytes()).is_some()
 }
@@ -110,21 +110,21 @@ pub fn is_within(text: &[u8]) -> bool {
 }
 
 /// Reads a placeholder without believing it; none if it isn't well-formed.
-pub fn parse(text: &str) -> Option<Unverified> {
+pub fn parse(text: &str) -> Option<Parsed> {
     let encoded = text.strip_prefix(PREFIX).filter(|_| text.len() <= MAX_LENGTH)?;
     let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
     let (signed, mac) = bytes.split_last_chunk::<MAC_LENGTH>()?;
-    Some(Unverified { claims: Claims::decode(signed)?, mac: *mac })
+    Some(Parsed { claims: Claims::decode(signed)?, mac: *mac })
 }
 
 /// Without the MAC: a log line with it would hold all that the placeholder is made of.
-impl fmt::Debug for Unverified {
+impl fmt::Debug for Parsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unverified").field("claims", &self.claims).finish_non_exhaustive()
+        f.debug_struct("Parsed").field("claims", &self.claims).finish_non_exhaustive()
     }
 }
 
-impl Unverified {
+impl Parsed {
     /// What it claims.
     pub fn claims(&self) -> &Claims {
         &self.claims

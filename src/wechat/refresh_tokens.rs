@@ -1,4 +1,4 @@
-//! Finds the refresh tokens in an answer of WeChat's: all other bytes go on unchanged.
+//! Finds the refresh tokens in WeChat's response: all other bytes are passed on unchanged.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -16,7 +16,7 @@ pub enum TicketKind {
 }
 
 /// What sets a ticket apart.
-struct Spec {
+struct TicketSpec {
     credential: &'static str,
     family: Family,
     path: &'static str,
@@ -27,27 +27,27 @@ struct Spec {
 impl TicketKind {
     const ALL: [Self; 4] = [Self::JsApi, Self::Card, Self::WorkCorporation, Self::WorkAgent];
 
-    const fn spec(self) -> Spec {
+    const fn spec(self) -> TicketSpec {
         match self {
-            Self::JsApi => Spec {
+            Self::JsApi => TicketSpec {
                 credential: "jsapi_ticket",
                 family: Family::Api,
                 path: "/cgi-bin/ticket/getticket",
                 subject: Some("jsapi"),
             },
-            Self::Card => Spec {
+            Self::Card => TicketSpec {
                 credential: "wx_card_ticket",
                 family: Family::Api,
                 path: "/cgi-bin/ticket/getticket",
                 subject: Some("wx_card"),
             },
-            Self::WorkCorporation => Spec {
+            Self::WorkCorporation => TicketSpec {
                 credential: "corp_jsapi_ticket",
                 family: Family::Work,
                 path: "/cgi-bin/get_jsapi_ticket",
                 subject: None,
             },
-            Self::WorkAgent => Spec {
+            Self::WorkAgent => TicketSpec {
                 credential: "agent_config_ticket",
                 family: Family::Work,
                 path: "/cgi-bin/ticket/get",

@@ -3,7 +3,7 @@
 use super::family::Family;
 use super::issuer::{Issuer, TokenMode};
 
-/// How a call says what it wants.
+/// How a request carries its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A GET with a query.
@@ -21,7 +21,7 @@ pub struct TokenEndpoint {
     pub form: Form,
     /// Of what it hands out.
     pub issuer: Issuer,
-    /// What says the same in each call.
+    /// Parameters that are the same in each request.
     pub fixed: &'static [(&'static str, &'static str)],
     /// How the app's identifier is called.
     pub id: &'static str,
@@ -130,7 +130,7 @@ impl TokenEndpoint {
         ALL.iter().find(|endpoint| endpoint.issuer == issuer && endpoint.code.is_none())
     }
 
-    /// Whether its answers have an errcode when all is well too, as WeCom's do.
+    /// Whether its responses have an errcode even on success, as WeCom's do.
     pub fn says_ok(&self) -> bool {
         self.issuer.family() == Family::Work
     }

@@ -87,7 +87,7 @@ async fn a_refused_address_is_named_with_what_to_do() {
     let ran = checked(&sandbox(vec![account]), app("shop", APPID, ""), &[]).await;
     assert_eq!(ran.code, Some(1));
     ran.says("shop FAILED: 40164, this machine's address is not in the account's IP whitelist");
-    ran.says("remedy: add 127.0.0.1 to the account's IP whitelist");
+    ran.says("remedy: Add 127.0.0.1 to the account's IP whitelist");
     ran.says("then run `wxgate refresh APP`, or wait 5 minutes");
     assert_eq!(ran.stderr, "wxgate: 1 app got no token\n");
 }
@@ -244,7 +244,7 @@ async fn a_server_without_tls_is_named_with_what_to_do() {
     let url = sandbox.url().replace("http:", "https:");
     let ran = tokio::task::spawn_blocking(move || check(&url, &app("shop", APPID, ""), &[])).await.unwrap();
     assert_eq!(ran.code, Some(1));
-    ran.says("remedy: The server doesn't speak TLS as expected");
+    ran.says("remedy: The server does not speak TLS as expected");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_certificate_that_is_not_trusted_is_named_with_what_to_do() {
     });
     let ran = check(&url, &app("shop", APPID, ""), &[]);
     assert_eq!(ran.code, Some(1));
-    ran.says("remedy: The server's certificate isn't trusted");
+    ran.says("remedy: The server's certificate is not trusted");
     server.join().unwrap();
 }
 

@@ -16,7 +16,8 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::quota::{Quota, Warning, WarningKind};
 use crate::store::Store;
-use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
+use crate::texts::{Language, Words, words};
+use crate::token::{Event, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
 pub(super) const QUIET: Duration = Duration::from_secs(3600);
@@ -84,16 +85,15 @@ impl AlertWatch {
                         topic: Topic::Token,
                         kind: "token_recovered",
                         caller: None,
-                        english: "the token is there again".to_owned(),
-                        chinese: "token 已恢复正常".to_owned(),
+                        words: words!("the token is available again"),
                     });
                 }
                 (State::Ready | State::Starting, _) => {}
                 (_, Some((_, failure))) if !without.contains_key(&app) => {
                     let first = self.first(&app, "token_unavailable", status.generation).await;
                     if first {
-                        let (english, chinese) = ("there is no usable token", "没有可用的 token");
-                        self.alerts.tell(trouble(at, &app, "token_unavailable", failure, english, chinese));
+                        let words = words!("there is no usable token: {failure}", failure);
+                        self.alerts.tell(trouble(at, &app, "token_unavailable", words));
                     }
                     without.insert(app, first);
                 }
@@ -112,9 +112,11 @@ impl AlertWatch {
                     still_holds(generation, status.state, status.generation)
                 });
                 if failure.permanent && holds && self.first(&app, "token_not_renewed", generation).await {
-                    let english = "the token can't be renewed, the present one still holds";
-                    let chinese = "token 无法续期，当前 token 仍可用";
-                    self.alerts.tell(trouble(at, &app, "token_not_renewed", &failure, english, chinese));
+                    let words = words!(
+                        "could not refresh the token; the current one is still valid: {failure}",
+                        failure
+                    );
+                    self.alerts.tell(trouble(at, &app, "token_not_renewed", words));
                 }
             }
             Happened::Refreshed { .. } => {}
@@ -127,12 +129,10 @@ impl AlertWatch {
                         topic: Topic::Interference,
                         kind: "interference",
                         caller: None,
-                        english: "somebody else fetches tokens with this app's secret, which ends wxgate's: find them by \
-                                  the secret, or reset it"
-                            .to_owned(),
-                        chinese: "有其他程序正在用该应用的 AppSecret 获取 token，导致 wxgate 的 token 失效：请找到该程序，或重置 \
-                                  AppSecret"
-                            .to_owned(),
+                        words: words!(
+                            "another party fetches tokens with this app's secret, which invalidates wxgate's: find it, \
+                             or reset the secret"
+                        ),
                     });
                 }
             }
@@ -143,22 +143,26 @@ impl AlertWatch {
         let Refused { at, problem, more } = refused;
         // Replicas that read the same file refuse it for the same reason.
         let mut digest = DefaultHasher::new();
-        problem.hash(&mut digest);
+        problem.to(Language::English).hash(&mut digest);
         if self.first("", "reload_refused", Some(digest.finish())).await {
-            let (others, others_chinese) = match more {
-                0 => (String::new(), String::new()),
-                more => (format!(" (and {more} more)"), format!("（另有 {more} 处）")),
+            let words = match more {
+                0 => words!(
+                    "new configuration rejected; keeping the current one; a restart would fail: {problem}",
+                    problem
+                ),
+                more => words!(
+                    "new configuration rejected; keeping the current one; a restart would fail: {problem} (and \
+                     {more} more)",
+                    problem,
+                    more
+                ),
             };
             self.alerts.tell(Notice {
                 at,
                 app: None,
                 topic: Topic::Configuration,
                 kind: "reload_refused",
-                english: format!(
-                    "the new configuration was refused, the old one stays in force; a restart would fail: \
-                     {problem}{others}"
-                ),
-                chinese: format!("新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}"),
+                words,
                 caller: None,
             });
         }
@@ -197,37 +201,20 @@ async fn next<T: Clone>(from: &mut Receiver<T>) -> Option<T> {
     }
 }
 
-fn trouble(
-    at: Timestamp,
-    app: &Arc<str>,
-    kind: &'static str,
-    failure: &Failure,
-    english: &str,
-    chinese: &str,
-) -> Notice {
-    Notice {
-        at,
-        app: Some(Arc::clone(app)),
-        topic: Topic::Token,
-        kind,
-        caller: None,
-        english: format!("{english}: {failure}"),
-        chinese: format!("{chinese}：{failure}"),
-    }
+fn trouble(at: Timestamp, app: &Arc<str>, kind: &'static str, words: Words) -> Notice {
+    Notice { at, app: Some(Arc::clone(app)), topic: Topic::Token, kind, caller: None, words }
 }
 
 fn of_quota(warning: Warning) -> Notice {
-    let Warning { at, app, kind, message, chinese, blame, .. } = warning;
-    let (who, who_chinese) = match (&blame.caller, blame.around) {
+    let Warning { at, app, kind, message, blame, .. } = warning;
+    let words = match (&blame.caller, blame.around) {
         (Some((name, percent)), _) => {
-            let most = format!("{name} ({percent} %)");
-            (format!("; most calls are of {most}"), format!("；调用最多的是 {most}"))
+            words!("{said}; most calls are from {name} ({percent}%)", said = message, name, percent)
         }
-        (None, around) if around > 0 && kind != WarningKind::Around => (
-            format!("; {around} calls did not come through wxgate"),
-            format!("；其中 {around} 次调用没有经过 wxgate"),
-        ),
-        (None, _) => Default::default(),
+        (None, around) if around > 0 && kind != WarningKind::Around => {
+            words!("{said}; {around} calls bypassed wxgate", said = message, around)
+        }
+        (None, _) => message,
     };
     Notice {
         at,
@@ -235,8 +222,7 @@ fn of_quota(warning: Warning) -> Notice {
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
         caller: blame.caller,
-        english: format!("{message}{who}"),
-        chinese: format!("{chinese}{who_chinese}"),
+        words,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::observe::clock::Clock;
 use crate::pipeline::{self, SigningOptions};
 use crate::quota::{Ask, Question};
 use crate::secret::{Secret, mask};
-use crate::texts::text;
+use crate::texts::{Words, text};
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Answer, Call, Control};
 use crate::wechat::signing::{self, Keys, Signed, Unverified};
@@ -52,8 +52,8 @@ pub(in crate::app) fn with(manager: Manager, clients: Clients, clock: Clock) -> 
         let (manager, clock, app) = (manager.clone(), clock.clone(), Arc::clone(app));
         let client = clients.load().get(&app).cloned();
         Box::pin(async move {
-            let client = client.ok_or_else(gone)?;
-            client.ask(&manager, &clock, question).await
+            let client = client.ok_or_else(|| Words::of(gone))?;
+            client.ask(&manager, &clock, question).await.map_err(Words::untranslated)
         })
     })
 }
@@ -102,7 +102,7 @@ impl Client {
             Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
                 format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
             }
-            Err(unavailable) => return Err(unavailable.cause.clone()),
+            Err(unavailable) => return Err(unavailable.to_string()),
         };
         let target = Zeroizing::new(target);
         let answer = match self.keys(path).filter(|_| token.is_ok()) {

@@ -11,7 +11,7 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline::{Gate, PlatformCertificate};
 use crate::store::Store;
-use crate::texts::text;
+use crate::texts::{Words, text, words};
 
 const LOOK: Duration = Duration::from_secs(60);
 /// People are told again when no more than so many days are left.
@@ -64,9 +64,9 @@ impl CertificateWatch {
         is_first(&self.store, &note(app, &format!("{what}:{serial}"), days), NOTED).await
     }
 
-    fn tell(&self, at: Timestamp, app: &Arc<str>, kind: &'static str, (english, chinese): (String, String)) {
+    fn tell(&self, at: Timestamp, app: &Arc<str>, kind: &'static str, words: Words) {
         let (app, topic) = (Some(Arc::clone(app)), Topic::Configuration);
-        self.alerts.tell(Notice { at, app, topic, kind, caller: None, english, chinese });
+        self.alerts.tell(Notice { at, app, topic, kind, caller: None, words });
     }
 }
 
@@ -76,30 +76,21 @@ fn days_left(ends: Timestamp, now: Timestamp) -> Option<u64> {
     DAYS.into_iter().find(|days| left <= Duration::from_secs(days * 86_400))
 }
 
-/// In English and Chinese.
-fn ending(serial: &str, date: &str) -> (String, String) {
-    (
-        format!(
-            "the platform certificate {serial} (API signing) ends on {date}: download the next one in WeChat's \
-             console and put it beside this one in app.signing.platform_certificate"
-        ),
-        format!(
-            "平台证书 {serial}（API 安全）将于 {date} 到期：请在微信后台下载新证书，并在 \
-             app.signing.platform_certificate 中与旧证书并列配置"
-        ),
+fn ending(serial: &str, date: &str) -> Words {
+    words!(
+        "the platform certificate {serial} (API signing) expires on {date}: download the next one in WeChat's \
+         console and add it to app.signing.platform_certificate",
+        serial,
+        date
     )
 }
 
-fn announcement(serial: &str, next: &str) -> (String, String) {
-    (
-        format!(
-            "WeChat has begun to sign by the platform certificate {next}, which will replace {serial}: download it in \
-             WeChat's console and put both into app.signing.platform_certificate"
-        ),
-        format!(
-            "微信已开始使用新的平台证书 {next} 签名，它将取代 {serial}：请在微信后台下载，并将两个证书一同写入 \
-             app.signing.platform_certificate"
-        ),
+fn announcement(serial: &str, next: &str) -> Words {
+    words!(
+        "WeChat has begun to sign with the platform certificate {next}, which will replace {serial}: download it in \
+         WeChat's console and set both in app.signing.platform_certificate",
+        next,
+        serial
     )
 }
 

@@ -73,10 +73,10 @@ fn log((app, kind, stage): &Group, troubles: &[Trouble]) {
     let (app, endpoint, trouble, endpoints) = (&**app, worst.endpoint, kind.as_str(), troubles.len());
     let address = worst.addresses.first().map(ToString::to_string);
     if *stage == Stage::Begun {
-        let message = trouble::begun(troubles).english;
+        let message = trouble::begun(troubles);
         tracing::warn!(app, endpoint, endpoints, trouble, calls, troubled, address, "{message}");
     } else {
-        let message = trouble::over(troubles).english;
+        let message = trouble::over(troubles);
         tracing::info!(app, endpoint, endpoints, trouble, calls, troubled, "{message}");
     }
 }

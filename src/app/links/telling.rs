@@ -211,15 +211,7 @@ impl Teller {
                 Stage::Begun => (kind.as_str(), trouble::begun(&troubles)),
                 Stage::Over | Stage::Silent => (kind.over(), trouble::over(&troubles)),
             };
-            (self.tell)(Notice {
-                at,
-                app: Some(app),
-                topic: Topic::Upstream,
-                kind,
-                caller: None,
-                english: words.english,
-                chinese: words.chinese,
-            });
+            (self.tell)(Notice { at, app: Some(app), topic: Topic::Upstream, kind, caller: None, words });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a line of the access log says, and how it is spelt.
+//! The fields of an access log line, and how they are written.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -18,10 +18,10 @@ const MOST_QUERY_KEYS: usize = 16;
 /// A longer name of a query is taken for a value that lost its name.
 const LONGEST_QUERY_KEY: usize = 40;
 
-/// A request that has been answered. Fields that are `None` are left out of the line.
+/// A request with its response. Fields that are `None` are left out of the line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entry<'a> {
-    /// When the answer was finished.
+    /// When the response was finished.
     pub time: Timestamp,
     /// Name of the app, if the request got that far.
     pub app: Option<&'a str>,
@@ -40,27 +40,27 @@ pub struct Entry<'a> {
     pub endpoint: Option<&'static str>,
     /// HTTP status as sent.
     pub status: u16,
-    /// The error code of the answer as sent, 0 if it carried none; none where nothing was sent.
+    /// The error code of the response as sent, 0 if it carried none; none where nothing was sent.
     pub errcode: Option<i64>,
-    /// Who made the answer: `wechat` or `wxgate`.
+    /// Where the response comes from: `wechat` or `wxgate`.
     pub source: &'static str,
     /// WeChat's own request id, from its error text.
     pub rid: Option<&'a str>,
-    /// The `X-Request-Id` of the answer.
+    /// The `X-Request-Id` of the response.
     pub request_id: &'a str,
-    /// The trace that the request says it is part of.
+    /// The trace that the request belongs to, as it says.
     pub trace_id: Option<&'a str>,
     /// How often the request was sent again with another token.
     pub replays: u32,
-    /// From the request's head to the end of the answer.
+    /// From the request's head to the end of the response.
     pub duration: Duration,
     /// What of it was spent waiting for WeChat, all attempts together.
     pub upstream: Option<Duration>,
     /// Bytes of the request's body.
     pub bytes_in: Option<u64>,
-    /// Bytes of the answer's body.
+    /// Bytes of the response's body.
     pub bytes_out: Option<u64>,
-    /// The proxy's own error code, if the answer is its own.
+    /// The proxy's own error code, if the response is its own.
     pub code: Option<&'static str>,
     /// Why; what looks like a secret in it isn't written.
     pub cause: Option<&'a str>,

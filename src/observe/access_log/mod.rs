@@ -137,8 +137,8 @@ impl AccessLog {
         let _ = is_written.recv_timeout(LONGEST_CLOSE);
     }
 
-    /// Writes what is buffered and ends the writer thread. What is logged afterwards is lost. Waits
-    /// at most five seconds for a sink that takes nothing.
+    /// Writes what is buffered and stops the writer thread. What is logged afterwards is lost.
+    /// Waits at most five seconds for a sink that takes nothing.
     pub fn close(&self) {
         if self.shared.closing.swap(true, Ordering::AcqRel) {
             return;
@@ -356,7 +356,7 @@ mod tests {
 
     use super::{AccessLog, Entry, LONGEST_BUFFER, Lines, Shared, Taken};
 
-    /// A sink that keeps what it gets and can be told to take nothing.
+    /// A sink that keeps what it gets and can be switched off.
     #[derive(Clone, Default)]
     struct Sink(Arc<(Mutex<State>, Condvar)>);
 

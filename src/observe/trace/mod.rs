@@ -1,36 +1,38 @@
 //! Spans of requests for an OpenTelemetry collector: one for the request, one below it for each
 //! attempt at WeChat.
 //!
-//! Built with the cargo feature `otlp`; without it the same types are there, empty, and cost
-//! nothing.
+//! | file | holds |
+//! | --- | --- |
+//! | `tracer`, `error` | what the rest of wxgate uses of traces |
+//! | `otlp` | the recording of a traced request |
+//! | `queue` | sends ended requests to the collector |
+//! | `spans` | a traced request as OpenTelemetry's spans |
+//!
+//! The last three are built with the cargo feature `otlp` only.
 
+mod error;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "otlp")]
 mod queue;
 #[cfg(feature = "otlp")]
 mod spans;
-#[cfg(not(feature = "otlp"))]
-mod untraced;
+mod tracer;
 
-#[cfg(feature = "otlp")]
-pub use self::otlp::{Trace, Tracer};
-#[cfg(feature = "otlp")]
-pub use self::queue::{TraceError, Traces};
-#[cfg(not(feature = "otlp"))]
-pub use self::untraced::{Trace, TraceError, Tracer, Traces};
+pub use self::error::TraceError;
+pub use self::tracer::{Trace, Tracer, Traces};
 
 /// Whether this build can send traces at all.
 pub const BUILT: bool = cfg!(feature = "otlp");
 
-/// Where traces go, and which.
+/// Where traces go, and which requests are traced.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// The collector's address for OTLP over HTTP, to which `/v1/traces` is added.
+pub struct Collector {
+    /// Its address for OTLP over HTTP, to which `/v1/traces` is added.
     pub endpoint: String,
     /// The share, 0 to 1, of requests without a caller's decision that are traced.
     pub sample: f64,
-    /// What the collector calls this service.
+    /// The name of this service there.
     pub service_name: String,
 }
 
@@ -45,18 +47,18 @@ pub struct Parent<'a> {
     pub sampled: bool,
 }
 
-/// What came of one attempt at WeChat.
+/// The outcome of one attempt at WeChat.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attempt {
-    /// HTTP status, if there was an answer.
+    /// HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// WeChat's code, if the answer had one.
+    /// WeChat's code, if the response had one.
     pub errcode: Option<i64>,
-    /// The proxy's code for why there was no answer.
+    /// The proxy's code for why there was no response.
     pub code: Option<&'static str>,
 }
 
-/// A request that has been answered. No path, no query, no header: they may hold credentials.
+/// A request with its response. No path, no query, no header: they may hold credentials.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary<'a> {
     /// The request's method.
@@ -71,12 +73,12 @@ pub struct Summary<'a> {
     pub status: u16,
     /// WeChat's last code.
     pub errcode: Option<i64>,
-    /// How often it was sent again with another token.
+    /// How often it was replayed with another token.
     pub replays: u32,
-    /// The `X-Request-Id` of the answer.
+    /// The `X-Request-Id` of the response.
     pub request_id: &'a str,
-    /// The proxy's own code, if the answer is its own.
+    /// The proxy's own code, if the response is its own.
     pub code: Option<&'static str>,
-    /// The proxy, or the way to WeChat, failed.
+    /// The proxy, or the connection to WeChat, failed.
     pub failed: bool,
 }

@@ -1,47 +1,38 @@
-//! A worker's part: notes what a traced request did, and hands it over when it has ended.
+//! Records what a traced request did, and queues it once it has ended.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{SpanId, TraceId};
 use tokio::time::Instant;
 
-use super::queue::{Queue, Traces};
+use super::queue::Sending;
 use super::spans::{Begun, Ended, new_span_id};
+use super::tracer::{Recorder, Recording};
 use super::{Attempt, Parent, Summary};
+use crate::observe::exposition::Exposition;
 
-/// A worker's end; by default it traces nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Tracer(Option<Arc<Queue>>);
-
-/// The trace of one request; none if it isn't sampled.
-#[derive(Debug, Default)]
-pub struct Trace(Option<Box<Begun>>);
-
-impl Traces {
-    /// A worker's end.
-    pub fn tracer(&self) -> Tracer {
-        Tracer(self.0.as_ref().map(|sending| Arc::clone(&sending.queue)))
-    }
+#[derive(Debug)]
+struct Recorded {
+    begun: Box<Begun>,
+    sending: Arc<Sending>,
 }
 
-impl Tracer {
-    /// Begins the trace of a request. The caller decides whether it is traced; where none does,
-    /// chance.
-    pub fn begin(&self, parent: Option<Parent<'_>>) -> Trace {
-        let Some(queue) = &self.0 else { return Trace(None) };
+impl Recorder for Sending {
+    fn begin(self: Arc<Self>, parent: Option<Parent<'_>>) -> Option<Box<dyn Recording>> {
         let known = parent.and_then(|parent| {
             Some((TraceId::from_hex(parent.trace_id).ok()?, SpanId::from_hex(parent.span_id).ok()?))
         });
         let sampled = match parent {
             Some(parent) => parent.sampled,
-            None => fastrand::f64() < queue.sample,
+            None => fastrand::f64() < self.queue.sample,
         };
         if !sampled {
-            return Trace(None);
+            return None;
         }
         let trace_id = known.map_or_else(|| TraceId::from(fastrand::u128(1..)), |(trace_id, _)| trace_id);
-        Trace(Some(Box::new(Begun {
+        let begun = Box::new(Begun {
             trace_id,
             id: trace_id.to_string(),
             span_id: new_span_id(),
@@ -49,28 +40,31 @@ impl Tracer {
             began: SystemTime::now(),
             since: Instant::now(),
             attempts: Vec::new(),
-        })))
+        });
+        Some(Box::new(Recorded { begun, sending: self }))
     }
 
-    /// Hands a request that has ended to the background, unless too many wait there already.
-    pub fn end<'a>(&self, trace: Trace, summary: impl FnOnce() -> Summary<'a>) {
-        if let (Some(queue), Trace(Some(begun))) = (&self.0, trace) {
-            queue.put(Ended::new(begun, &summary()));
-        }
+    fn expose(&self, out: &mut Exposition) {
+        self.queue.expose(out);
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.stop())
     }
 }
 
-impl Trace {
-    /// The trace's id in 32 hexadecimal digits.
-    pub fn id(&self) -> Option<&str> {
-        self.0.as_ref().map(|begun| begun.id.as_str())
+impl Recording for Recorded {
+    fn id(&self) -> &str {
+        &self.begun.id
     }
 
-    /// Notes an attempt at WeChat that began at `from` and is over.
-    pub fn attempted(&mut self, from: Instant, attempt: Attempt) {
-        if let Some(begun) = &mut self.0 {
-            let start = from.saturating_duration_since(begun.since);
-            begun.attempts.push((start, begun.since.elapsed(), attempt));
-        }
+    fn attempted(&mut self, from: Instant, attempt: Attempt) {
+        let begun = &mut self.begun;
+        let start = from.saturating_duration_since(begun.since);
+        begun.attempts.push((start, begun.since.elapsed(), attempt));
+    }
+
+    fn end(self: Box<Self>, summary: &Summary<'_>) {
+        self.sending.queue.put(Ended::new(self.begun, summary));
     }
 }

@@ -1,4 +1,4 @@
-//! What brings traces to the collector, behind the workers' backs.
+//! Sends traces to the collector, in the background.
 //!
 //! Requests that have ended wait in a queue of a fixed length; what doesn't fit is dropped and
 //! counted. One task collects for `BATCH` after the first, so that workers wake the control plane
@@ -17,9 +17,11 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::Options;
+use super::Collector;
+use super::error::TraceError;
 use super::spans::Ended;
 use crate::observe::exposition::Exposition;
+use crate::texts::text;
 
 /// Requests that may wait for the collector. At a few hundred bytes each that is some megabytes.
 const LONGEST_QUEUE: usize = 8192;
@@ -27,26 +29,12 @@ const LONGEST_QUEUE: usize = 8192;
 const BATCH: Duration = Duration::from_millis(200);
 /// Spans of one call to the collector.
 const MOST_SPANS: usize = 512;
-/// How long one batch is tried, with all repetitions.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long [`Traces::close`] waits for what is still queued.
+/// Bounds the sending of one batch, retries included.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long [`Sending::stop`] waits for what is still queued.
 const LONGEST_CLOSE: Duration = Duration::from_secs(2);
 
-/// Why traces can't be sent.
-#[derive(Debug, thiserror::Error)]
-pub enum TraceError {
-    /// The HTTP client can't be made.
-    #[error("the client for the collector")]
-    Client(#[from] reqwest::Error),
-    /// The endpoint is none.
-    #[error("the exporter")]
-    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-}
-
-/// Brings traces to the collector until it is closed; by default there is none.
-#[derive(Debug, Default)]
-pub struct Traces(pub(super) Option<Sending>);
-
+/// The task that sends, and its queue.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) queue: Arc<Queue>,
@@ -70,53 +58,40 @@ struct Counts {
     dropped: AtomicU64,
 }
 
-impl Traces {
-    /// Starts the task that sends, on the runtime that this is called in. `tls` is for a collector
-    /// behind HTTPS.
-    ///
-    /// # Errors
-    /// If no client can be made; a collector that can't be reached is none.
-    #[expect(clippy::disallowed_methods, reason = "`close` ends the task")]
-    pub fn start(options: &Options, tls: ClientConfig) -> Result<Self, TraceError> {
-        let client =
-            reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).timeout(PATIENCE).build()?;
+impl Sending {
+    #[expect(clippy::disallowed_methods, reason = "`stop` ends the task")]
+    pub(super) fn start(collector: &Collector, tls: ClientConfig) -> Result<Arc<Self>, TraceError> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_backend_preconfigured(tls)
+            .timeout(SEND_TIMEOUT)
+            .build()?;
         let mut exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(client)
-            .with_endpoint(format!("{}/v1/traces", options.endpoint.trim_end_matches('/')))
-            .with_timeout(PATIENCE)
+            .with_endpoint(format!("{}/v1/traces", collector.endpoint.trim_end_matches('/')))
+            .with_timeout(SEND_TIMEOUT)
             .build()?;
         let resource = Resource::builder_empty()
-            .with_service_name(options.service_name.clone())
+            .with_service_name(collector.service_name.clone())
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .build();
         exporter.set_resource(&resource);
         let (ended, waiting) = mpsc::channel(LONGEST_QUEUE);
         let queue = Arc::new(Queue {
             ended,
-            sample: options.sample,
+            sample: collector.sample,
             counts: Counts::default(),
             closing: Notify::new(),
         });
         let task = tokio::spawn(send(exporter, waiting, Arc::clone(&queue)));
-        Ok(Self(Some(Sending { queue, task: Mutex::new(Some(task)) })))
+        Ok(Arc::new(Self { queue, task: Mutex::new(Some(task)) }))
     }
 
-    /// Adds what became of the spans to a scrape.
-    pub fn expose(&self, out: &mut Exposition) {
-        let Some(Sending { queue, .. }) = &self.0 else { return };
-        out.counter("wxgate_trace_spans_total", "Spans by what became of them (sent, failed, dropped).");
-        let Counts { sent, failed, dropped } = &queue.counts;
-        for (outcome, count) in [("sent", sent), ("failed", failed), ("dropped", dropped)] {
-            out.sample(&[("outcome", outcome)], count.load(Ordering::Relaxed) as f64);
-        }
-    }
-
-    /// Sends what is queued, for two seconds at most, and ends.
-    pub async fn close(&self) {
-        let Some(Sending { queue, task }) = &self.0 else { return };
-        let Some(mut task) = task.lock().await.take() else { return };
-        queue.closing.notify_one();
+    /// Sends what is queued, for two seconds at most, and stops.
+    pub(super) async fn stop(&self) {
+        let Some(mut task) = self.task.lock().await.take() else { return };
+        self.queue.closing.notify_one();
         if timeout(LONGEST_CLOSE, &mut task).await.is_err() {
             task.abort();
         }
@@ -124,6 +99,15 @@ impl Traces {
 }
 
 impl Queue {
+    /// Adds the counts of spans to a scrape.
+    pub(super) fn expose(&self, out: &mut Exposition) {
+        out.counter("wxgate_trace_spans_total", "Spans by what became of them (sent, failed, dropped).");
+        let Counts { sent, failed, dropped } = &self.counts;
+        for (outcome, count) in [("sent", sent), ("failed", failed), ("dropped", dropped)] {
+            out.sample(&[("outcome", outcome)], count.load(Ordering::Relaxed) as f64);
+        }
+    }
+
     /// Never waits.
     pub(super) fn put(&self, ended: Ended) {
         let spans = ended.spans() as u64;
@@ -165,8 +149,12 @@ async fn send(
                 let counter = if result.is_ok() { &queue.counts.sent } else { &queue.counts.failed };
                 counter.fetch_add(count, Ordering::Relaxed);
                 match &result {
-                    Err(error) if well => tracing::warn!("traces do not reach the collector: {error}"),
-                    Ok(()) if !well => tracing::info!("traces reach the collector again"),
+                    Err(error) if well => {
+                        tracing::warn!("{}", text!("could not send traces to the collector: {error}", error));
+                    }
+                    Ok(()) if !well => {
+                        tracing::info!("{}", text!("traces reach the collector again"));
+                    }
                     Ok(()) | Err(_) => {}
                 }
                 well = result.is_ok();

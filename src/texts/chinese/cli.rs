@@ -114,7 +114,6 @@ pub(super) const TABLE: Table = &[
     ("(more than {bytes} bytes)", "（超过 {bytes} 字节）"),
     ("could not reach {base}: {reason}", "无法访问 {base}：{reason}"),
     ("{origin}: expected a token, one word of ASCII", "{origin}：应为 token，即一个 ASCII 单词"),
-    ("no app is named {name}", "没有名为 {name} 的应用"),
     ("Reset all of WeChat's counters of {app}? WeChat allows this 10 times a month, including resets made in its console; by wxgate so far: {all}.", "确定清零 {app} 在微信的全部计数？微信每月允许 10 次，包括在微信后台的操作；本月经 wxgate 已清零 {all} 次。"),
     ("Reset WeChat's counter of {endpoint} for {app}? WeChat allows this 50 times a month, including resets made in its console; by wxgate so far: {single}.", "确定清零 {app} 的 {endpoint} 在微信的计数？微信每月允许 50 次，包括在微信后台的操作；本月经 wxgate 已清零 {single} 次。"),
     ("Reset wxgate's own counters of {app}, and the daily budgets that its requests use, for today and on all replicas? Callers may then send as much again. WeChat's counters stay as they are.", "确定清零 wxgate 自身对 {app} 的计数，及其请求所占用的当日限额（所有副本生效）？之后调用方可重新用满限额。微信的计数不变。"),

@@ -54,7 +54,6 @@ pub(super) const TABLE: Table = &[
     ("the placeholder never left wxgate: the real token replaced it", "占位 token 从未离开 wxgate：发往微信时已换成真实 token"),
     ("the SDK works, and its token call invalidated no other token", "SDK 正常工作，它获取 token 也没有使任何其他 token 失效"),
     ("wxgate fetches a new one", "wxgate 获取新 token"),
-    ("accepted", "接受"),
     ("rejected, {code}", "拒绝，{code}"),
     ("no response", "无响应"),
     ("{method} {path} (token {token}): {outcome}", "{method} {path}（token {token}）：{outcome}"),

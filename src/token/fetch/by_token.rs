@@ -1,20 +1,21 @@
-//! A call that carries another of the app's credentials.
+//! A request that carries another of the app's credentials.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::answer::{FetchError, Object, object};
 use super::fields::with_credential;
+use super::response::{FetchError, Object, object};
 use crate::secret::{Secret, mask};
+use crate::texts::{Words, words};
 use crate::token::{Failure, Handle, Rejection, Token, Verdict};
 use crate::upstream::control::{Answer, Call, CallError, Control};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::errcode::{Proof, casts_doubt, scan};
 
-/// How often a call is made again at most whose own credential was rejected.
+/// The most replays of a request whose own credential was rejected.
 const REPLAYS: usize = 2;
 
 /// The call, with a token in its query.
@@ -31,16 +32,16 @@ pub(super) struct CallByToken<'a> {
 }
 
 impl CallByToken<'_> {
-    /// What WeChat answered: an object without an errcode but 0. WeChat may reject the credential
-    /// as it may any caller's, or answer what may come of that: then the credential is looked into,
-    /// replaced if it is dead, and the call made again.
+    /// Returns WeChat's object, which has no errcode but 0. WeChat may reject the credential, or
+    /// return an errcode that may come of a dead one: then the credential is checked, replaced if
+    /// it is dead, and the request replayed.
     pub(super) async fn make(
         &self,
         control: &Control,
         by: &Handle,
         timeout: Duration,
     ) -> Result<Object, FetchError> {
-        let mut token = by.obtain().await.map_err(|error| without(&error.cause, 0))?;
+        let mut token = by.obtain().await.map_err(|error| without(error.cause, 0))?;
         let mut replayed_alive = false;
         let mut replays = 0;
         loop {
@@ -66,13 +67,16 @@ impl CallByToken<'_> {
                 Verdict::Replay(newer) => (token, replayed_alive) = (newer, false),
                 Verdict::ReplayAfter(same, delay) => (token, replayed_alive, pause) = (same, true, delay),
                 Verdict::PassOn => again = false,
-                Verdict::Unavailable(error) => return Err(without(&error.cause, token.generation)),
+                Verdict::Unavailable(error) => return Err(without(error.cause, token.generation)),
             }
             if !again {
                 // Where a secret is sent, a code that rejects a token accuses the secret; so it
-                // isn't read as WeChat's answer.
+                // isn't read as WeChat's response.
                 if rejected {
-                    return Err(without(&format!("WeChat rejects it with {errcode}"), token.generation));
+                    return Err(without(
+                        words!("WeChat rejects it with {errcode}", errcode),
+                        token.generation,
+                    ));
                 }
                 let blamed = Some(token.generation);
                 return self.read(answer, &token).map_err(|error| FetchError { blamed, ..error });
@@ -82,7 +86,7 @@ impl CallByToken<'_> {
         }
     }
 
-    /// Without the credential that it carried: what is left of an answer may go to callers.
+    /// Without the credential that it carried: the rest of a response may go to callers.
     fn read(&self, answer: Result<Answer, CallError>, by: &Token) -> Result<Object, FetchError> {
         let answer = answer.map(|answer| {
             let clean = mask::masked(&answer.body, [by.value.expose().as_bytes()]);
@@ -107,8 +111,9 @@ impl CallByToken<'_> {
     }
 }
 
-/// The fetch failed for the credential that it is made with, of generation `blamed`.
-fn without(cause: &str, blamed: u64) -> FetchError {
-    let failure = Failure::transient(format!("the credential to fetch it with is not to be had: {cause}"));
+/// The fetch failed because of the credential that it is made with, of generation `blamed`.
+fn without(cause: Words, blamed: u64) -> FetchError {
+    let failure =
+        Failure::transient(words!("the credential to fetch it with is not available: {cause}", cause));
     FetchError { blamed: Some(blamed), ..FetchError::of(failure) }
 }

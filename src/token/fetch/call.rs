@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{FetchError, Issued, issued, object, unset};
 use super::by_token::CallByToken;
 use super::fields::Fields;
+use super::response::{FetchError, Issued, issued, object, unset};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -16,8 +16,8 @@ use crate::token::{AppOptions, Failure};
 use crate::upstream::control::{Call, Control};
 use crate::wechat::{Form, Issuer, TicketKind, TokenEndpoint};
 
-/// WeChat's word for a refresh token that it will never take again: the account has to authorise
-/// anew.
+/// WeChat's errcode for a refresh token that it will never accept again: the account has to
+/// authorise the platform again.
 const REFRESH_TOKEN_INVALID: i64 = 61023;
 
 /// A fetch, and what it works with.
@@ -30,7 +30,7 @@ pub(in crate::token) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Fetches the credential; `force` is for what can be forced alone.
+    /// Fetches the credential; `force` applies only to those that can be forced.
     pub(in crate::token) async fn run(&mut self, force: bool) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         if let Issuer::Ticket(kind) = credential.issuer {
@@ -52,8 +52,8 @@ impl Fetch<'_> {
         }
     }
 
-    /// The token by which the platform acts for an account. WeChat may send another refresh token
-    /// along: that one is the store's before the token is anybody's.
+    /// The token by which the platform acts for an account. WeChat may return another refresh
+    /// token, which is saved before the token is used.
     async fn by_token(&mut self, endpoint: &TokenEndpoint, by: Issuer) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(platform) = &credential.by else { return Err(unset("platform")) };
@@ -87,7 +87,7 @@ impl Fetch<'_> {
         issued(&answer, credential.issuer.field(), &[])
     }
 
-    /// What WeChat handed over to fetch with.
+    /// What WeChat granted to fetch with.
     async fn granted(&mut self) -> Result<Arc<Secret>, FetchError> {
         let key = grant::key(&self.settings.app, &self.settings.credential).unwrap_or_default();
         let looked = self.grant.look(self.store, &key, self.now).await;
@@ -95,8 +95,8 @@ impl Fetch<'_> {
     }
 }
 
-/// Fetches an app's token without force: whether WeChat gives one, and how long that lives. What
-/// rotates by a fetch is replaced.
+/// Fetches an app's token without force: whether WeChat gives one, and how long it is valid. A
+/// fetch that rotates the token replaces it.
 ///
 /// # Errors
 /// Why WeChat gave none, with the remedy; a third-party platform's can't be fetched without a
@@ -111,10 +111,10 @@ pub async fn trial(
         return Err(Failure::ticketless());
     }
     let issued = by_secret(control, app, &credential, None, false, timeout).await;
-    issued.map(|issued| (issued.value, issued.lifetime)).map_err(|error| error.failure)
+    issued.map(|issued| (issued.value, issued.lifetime)).map_err(|error| *error.failure)
 }
 
-/// Fetches a token by a secret, and by a ticket where WeChat wants one.
+/// Fetches a token with a secret, and with a ticket where WeChat requires one.
 async fn by_secret(
     control: &Control,
     app: &AppOptions,

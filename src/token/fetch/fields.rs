@@ -1,15 +1,15 @@
-//! What calls for credentials say, in a query or in a JSON object.
+//! The parameters of requests for credentials, as a query or a JSON object.
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// What a call says.
+/// The parameters of a request.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     pub texts: Vec<(&'static str, &'a str)>,
-    /// Whether WeChat is to replace a token that it would hand out again; none where it can't.
+    /// Whether WeChat should replace a token that it would hand out again; none where it can't.
     pub force: Option<bool>,
 }
 

@@ -1,11 +1,11 @@
-//! The call that tells a live credential from a dead one.
+//! The request that tells whether a credential is alive.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::answer::without_mark;
 use super::fields::with_credential;
+use super::response::without_mark;
 use crate::secret::Secret;
 use crate::token::AppOptions;
 use crate::upstream::control::{Call, Control};

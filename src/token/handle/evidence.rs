@@ -1,23 +1,23 @@
-//! What traffic shows about a token while its rejection is being looked into.
+//! What traffic shows about a token while its rejection is being handled.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-/// Successes with the generation under suspicion. While nothing is looked into, a report costs one
-/// relaxed load.
+/// Successes with the generation under suspicion. While no generation is watched, a report costs
+/// one relaxed load.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     /// The generation under suspicion; 0 when there is none.
     watched: AtomicU64,
-    seen: Mutex<Seen>,
+    seen: Mutex<Sightings>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Sightings {
     generation: u64,
-    /// Only calls sent after the rejection was received show that the token outlived it.
+    /// Only requests sent after the rejection was received show that the token outlived it.
     after: Option<Instant>,
     last_sent_at: Option<Instant>,
 }
@@ -25,17 +25,17 @@ struct Seen {
 impl Evidence {
     /// Begins to watch for calls sent after `after` with `generation`.
     pub(crate) fn watch(&self, generation: u64, after: Instant) {
-        *self.seen() = Seen { generation, after: Some(after), last_sent_at: None };
+        *self.seen() = Sightings { generation, after: Some(after), last_sent_at: None };
         self.watched.store(generation, Ordering::Relaxed);
     }
 
     /// What was seen is forgotten too: the next look into a token must not find it.
     pub(crate) fn unwatch(&self) {
         self.watched.store(0, Ordering::Relaxed);
-        *self.seen() = Seen::default();
+        *self.seen() = Sightings::default();
     }
 
-    /// A call that was sent at `sent_at` with `generation` was let in by WeChat.
+    /// WeChat accepted a request that was sent at `sent_at` with `generation`.
     pub(crate) fn report(&self, generation: u64, sent_at: Instant) {
         if self.watched.load(Ordering::Relaxed) != generation {
             return;
@@ -46,13 +46,13 @@ impl Evidence {
         }
     }
 
-    /// When the latest call was sent that shows that the token of this generation lives.
+    /// When the latest request was sent that shows that the token of this generation is valid.
     pub(crate) fn last_sent_at(&self, generation: u64) -> Option<Instant> {
         let seen = self.seen();
         seen.last_sent_at.filter(|_| seen.generation == generation)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, Sightings> {
         self.seen.lock()
     }
 }

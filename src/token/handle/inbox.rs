@@ -1,4 +1,4 @@
-//! What a refresh task is asked, and what it answers.
+//! The messages to a refresh task, and its replies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::store::Record;
 use crate::token::life::{Failure, Rejection, Token, Unavailable};
 use crate::upstream::control::Control;
 
-/// What a refresh task is asked. Whoever asks may be gone when the answer comes.
+/// A message to a refresh task. Its sender may be gone when the reply comes.
 #[derive(Debug)]
 pub(crate) enum TaskMessage {
     Obtain(oneshot::Sender<Result<Arc<Token>, Unavailable>>),
@@ -28,7 +28,7 @@ pub(crate) enum TaskMessage {
     SecretChanged,
     /// What WeChat handed over to fetch with.
     Granted(Record),
-    /// The store has something in that place which is not believed.
+    /// The store holds a ticket or refresh token that it refuses.
     GrantRefused,
     /// Makes the app's calls from now on.
     Control(Control),
@@ -37,17 +37,17 @@ pub(crate) enum TaskMessage {
     Panic,
 }
 
-/// What becomes of a request whose token was rejected.
+/// What happens to a request whose token was rejected.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// Send it again at once with this newer token.
+    /// Replay it at once with this newer token.
     Replay(Arc<Token>),
-    /// The token lives, but some of WeChat's nodes may lag: send it again with this same token
-    /// after the delay.
+    /// The token is valid, but some of WeChat's nodes may lag: replay it with this same token after
+    /// the delay.
     ReplayAfter(Arc<Token>, Duration),
-    /// The endpoint is at fault, or nobody can tell: WeChat's own body goes to the caller.
+    /// The endpoint is at fault, or the cause is unknown: WeChat's own body goes to the caller.
     PassOn,
-    /// No token that WeChat takes is to be had.
+    /// There is no token that WeChat accepts.
     Unavailable(Unavailable),
 }
 

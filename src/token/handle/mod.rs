@@ -1,8 +1,8 @@
-//! What requests and the admin ask of an app's refresh task, each wait bounded.
+//! What requests and admins ask of an app's refresh task, each wait bounded.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `inbox` | what a refresh task is asked, and what it answers |
+//! | `inbox` | the messages to a refresh task, and its replies |
 //! | `shared` | what it shares with its handles: the view that requests read, the inbox |
 //! | `evidence` | what traffic shows about a token that is being looked into |
 
@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
-use super::life::{Failure, Rejection, Token, Unavailable};
+use super::life::{Failure, Moment, Rejection, Token, Unavailable};
 use super::status::Status;
+use crate::texts::words;
 
 mod evidence;
 mod inbox;
@@ -29,7 +30,7 @@ pub struct Handle {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Why a refresh task did not answer.
+/// Why a refresh task did not reply.
 enum NoAnswer {
     /// Not in time.
     Late,
@@ -40,17 +41,17 @@ enum NoAnswer {
 impl Handle {
     /// The usable token, if there is one.
     pub fn current(&self) -> Option<Arc<Token>> {
-        self.shared.view.load().usable().cloned()
+        self.shared.view.load().usable(Instant::now()).cloned()
     }
 
     /// Reads the usable token, if there is one. For the hot path: unlike [`Handle::current`] it
     /// counts no reference, so it writes to no memory that threads share.
     pub fn read<R>(&self, read: impl FnOnce(&Token) -> R) -> Option<R> {
         self.shared.want();
-        self.shared.view.load().usable().map(|token| read(token))
+        self.shared.view.load().usable(Instant::now()).map(|token| read(token))
     }
 
-    /// Told whenever another token is published, or the one that was is found dead.
+    /// Changes whenever another token is published, or the published one is found dead.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.shared.changes.subscribe()
     }
@@ -74,9 +75,9 @@ impl Handle {
         }
     }
 
-    /// What becomes of a request whose token WeChat rejected. Has the token replaced if that is
-    /// called for, once for all who ask. Takes at most `refresh_wait`; goes on if the caller hangs
-    /// up.
+    /// Decides what happens to a request whose token WeChat rejected. Has the token replaced if
+    /// necessary, once for all requests concerned. Takes at most `refresh_wait`; continues if the
+    /// caller hangs up.
     pub async fn rejected(&self, rejection: Rejection) -> Verdict {
         let generation = rejection.generation;
         if let Some(token) = self.current().filter(|token| token.generation > generation) {
@@ -86,7 +87,7 @@ impl Handle {
             Ok(verdict) => verdict,
             Err(no_answer) => match self.current() {
                 Some(token) if token.generation > generation => Verdict::Replay(token),
-                // Nobody has proven it dead.
+                // It isn't proven dead.
                 Some(_) => Verdict::PassOn,
                 None => Verdict::Unavailable(self.unavailable(no_answer)),
             },
@@ -96,7 +97,7 @@ impl Handle {
     /// The token for an upload too long to be replayed: one in its last minutes is renewed first.
     /// Falls back to what is held, then to `token`. Takes at most `refresh_wait`.
     pub async fn freshen(&self, token: Arc<Token>) -> Arc<Token> {
-        if let Some(fresh) = self.shared.view.load().fresh() {
+        if let Some(fresh) = self.shared.view.load().fresh(Instant::now()) {
             return Arc::clone(fresh);
         }
         let generation = token.generation;
@@ -104,7 +105,7 @@ impl Handle {
         self.current().unwrap_or(token)
     }
 
-    /// WeChat let a call in that was sent at `sent_at` with this generation: HTTP 200, on an
+    /// WeChat accepted a request that was sent at `sent_at` with this generation: HTTP 200, on an
     /// endpoint that demands the app's token, with an errcode that proves the token alive. One
     /// relaxed load unless a rejection is looked into.
     pub fn succeeded(&self, generation: u64, sent_at: Instant) {
@@ -115,8 +116,7 @@ impl Handle {
     /// against WeChat's force budget, written before the call; classic mode knows no force, there
     /// any fetch rotates.
     pub async fn refresh(&self, force: bool) -> RefreshReport {
-        // It may have to wait for a rejection that is looked into, and is never worth less than its
-        // own fetch.
+        // It may have to wait for a rejection that is being handled, and then for its own fetch.
         let patience = self.refresh_wait() + self.shared.configured.load().options.fetch_timeout * 4;
         match self.ask(patience, |reply| TaskMessage::Refresh { force, reply }).await {
             Ok(report) => report,
@@ -133,7 +133,8 @@ impl Handle {
         let view = self.shared.view.load();
         let configured = self.shared.configured.load();
         let stats = self.shared.stats();
-        Status::of(&configured.app, &view, &stats, self.shared.clock.now())
+        let now = Moment { wall: self.shared.clock.now(), steady: Instant::now() };
+        Status::of(&configured.app, &view, &stats, now)
     }
 
     fn refresh_wait(&self) -> Duration {
@@ -157,14 +158,17 @@ impl Handle {
     fn unavailable(&self, no_answer: NoAnswer) -> Unavailable {
         let failure = self.shared.stats().failing.clone();
         let what = match no_answer {
-            NoAnswer::Late => format!("no token came within {:?}", self.refresh_wait()),
-            NoAnswer::Gone => {
-                "this app's token is no longer kept: it is being reconfigured or shut down".into()
+            NoAnswer::Late => {
+                words!("no token within {wait}", wait = format_args!("{:?}", self.refresh_wait()))
             }
+            NoAnswer::Gone => words!("the app is being reconfigured, or wxgate is shutting down"),
         };
         Unavailable {
             errcode: failure.as_ref().and_then(|failure| failure.errcode),
-            cause: failure.map_or_else(|| what.clone(), |failure| format!("{what}; {failure}")),
+            cause: match failure {
+                Some(failure) => words!("{what}; {failure}", what, failure),
+                None => what,
+            },
         }
     }
 }

@@ -18,14 +18,14 @@ use crate::token::status::Stats;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub view: ArcSwap<View>,
-    /// Told of each change of the view.
+    /// Signals each change of the view.
     pub changes: watch::Sender<()>,
     pub evidence: Evidence,
     pub configured: ArcSwap<Configured>,
     pub clock: Clock,
-    /// Fetched when somebody asks, and renewed while it is in use.
+    /// Fetched on first use, and refreshed while it is in use.
     pub on_demand: bool,
-    /// Somebody has used it since it was last asked whether anybody does.
+    /// Set on use; cleared when the refresh task checks for idleness.
     wanted: AtomicBool,
     /// Locked for a read or a write of its fields, never over an await.
     stats: Mutex<Stats>,
@@ -70,20 +70,19 @@ impl Shared {
         self.stats.lock()
     }
 
-    /// Whether somebody has used it since this was asked last; always, of what isn't kept on
-    /// demand.
+    /// Whether it was used since the last call; always true if it isn't kept on demand.
     pub(crate) fn was_wanted(&self) -> bool {
         !self.on_demand || self.wanted.swap(false, Ordering::Relaxed)
     }
 
-    /// Read before it is written: what all workers write to, each of them waits for.
+    /// Read before it is written: workers that all write to one place wait for each other.
     pub(super) fn want(&self) {
         if !self.wanted.load(Ordering::Relaxed) {
             self.wanted.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Leaves a message that expects no answer; one for a task that has stopped is dropped.
+    /// Sends a message that expects no reply; one for a stopped task is dropped.
     pub(crate) fn tell(&self, message: TaskMessage) {
         let _ = self.messages.send(message);
     }

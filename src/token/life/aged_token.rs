@@ -20,7 +20,7 @@ pub(super) struct AgedToken {
     adopted: Moment,
     /// The age at which it is refreshed ahead of time.
     ahead_at: Duration,
-    /// The age before which asking WeChat for another one is no use.
+    /// The age before which WeChat won't hand out another one.
     again_at: Duration,
 }
 
@@ -43,7 +43,7 @@ impl AgedToken {
         now.wall.since(self.token.fetched_at).max(steady)
     }
 
-    /// Until it ends.
+    /// Until it expires.
     pub(super) fn remaining(&self, now: Moment) -> Duration {
         self.lifetime().saturating_sub(self.age(now))
     }
@@ -142,7 +142,10 @@ mod tests {
     fn a_dead_token_is_shown_but_not_usable() {
         let now = moment(Instant::now(), 0, 0);
         let held = held(now);
-        assert!(held.view(now, false).usable().is_some() && held.view(now, false).fresh().is_some());
-        assert!(held.view(now, true).usable().is_none() && held.view(now, true).token.is_some());
+        assert!(
+            held.view(now, false).usable(now.steady).is_some()
+                && held.view(now, false).fresh(now.steady).is_some()
+        );
+        assert!(held.view(now, true).usable(now.steady).is_none() && held.view(now, true).token.is_some());
     }
 }

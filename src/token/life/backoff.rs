@@ -1,4 +1,4 @@
-//! What stands in the way of a fetch: a backoff, an open circuit, a ceiling.
+//! What blocks fetches: a backoff, an open circuit, a ceiling.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::moment::{Moment, Pause};
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-/// Between two tries while WeChat's refusal needs a person to end it.
+/// Between two attempts while WeChat's refusal requires a person to act.
 const CIRCUIT: Duration = Duration::from_secs(300);
-/// As many may be due to others than replicas.
+/// So many may have other causes than replicas.
 const UNSPACED: u32 = 2;
 const LONGEST_STORELESS: Duration = Duration::from_secs(60);
 
-/// Remembers failures. Nobody's request shortens the pause that follows one.
+/// Records failures. No request shortens the pause after one.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     present: Option<(Pause, Failure)>,
@@ -24,22 +24,22 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// A fetch failed. Gives back how long none is made now; `chance` in 0..1 spreads that.
+    /// A fetch failed. Returns how long fetches are blocked; `chance` in 0..1 spreads that.
     pub(super) fn fail(&mut self, failure: Failure, now: Moment, chance: f64) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let lasts = if failure.permanent { circuit(chance) } else { pause_after(self.failures, chance) };
-        self.bar(failure, now, lasts);
+        self.block(failure, now, lasts);
         lasts
     }
 
-    /// Bars fetches although none failed.
-    pub(super) fn bar(&mut self, failure: Failure, now: Moment, lasts: Duration) {
+    /// Blocks fetches although none failed.
+    pub(super) fn block(&mut self, failure: Failure, now: Moment, lasts: Duration) {
         self.present = Some((Pause::new(now, lasts), failure));
         self.blamed = None;
     }
 
     /// The present failure may be the fault of the credential that the fetch was made with: of this
-    /// generation, 0 if none was to be had.
+    /// generation, 0 if there was none.
     pub(super) fn blame(&mut self, generation: u64) {
         self.blamed = Some(generation);
     }
@@ -48,31 +48,29 @@ impl Backoff {
         self.blamed
     }
 
-    /// Nothing stands in the way any more.
+    /// Fetches are no longer blocked.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The failure that has not been followed by a success; a new try is due once its pause is
-    /// over.
+    /// The failure that no success has followed; the next attempt is due once its pause is over.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.present.as_ref().map(|(_, failure)| failure)
     }
 
-    /// Until the next try, if something stands in the way.
+    /// Until the next attempt, if fetches are blocked.
     pub(super) fn left(&self, now: Moment) -> Option<Duration> {
         self.present.as_ref().map(|(pause, _)| pause.left(now))
     }
 
     /// Whether a fetch has to wait.
-    pub(super) fn bars(&self, now: Moment) -> bool {
+    pub(super) fn blocks(&self, now: Moment) -> bool {
         self.left(now).is_some_and(|left| !left.is_zero())
     }
 }
 
-/// Spaces the fetches of classic mode while the store is down: replicas that don't know of each
-/// other end each other's token by each fetch, and the faster they fetch, the shorter any of them
-/// lives.
+/// Spaces the fetches of classic mode while the store is down: each fetch of a replica invalidates
+/// the others' token, and the faster they fetch, the shorter each token is valid.
 #[derive(Debug, Default)]
 pub(super) struct StorelessBackoff {
     fetches: u32,
@@ -106,7 +104,7 @@ fn pause_after(failures: u32, chance: f64) -> Duration {
     doubled.min(LONGEST_BACKOFF).mul_f64(0.8 + 0.4 * chance)
 }
 
-/// How long an open circuit waits for its next try, `chance` in 0..1.
+/// How long an open circuit waits for its next attempt, `chance` in 0..1.
 fn circuit(chance: f64) -> Duration {
     CIRCUIT.mul_f64(0.8 + 0.4 * chance)
 }
@@ -121,6 +119,7 @@ mod tests {
     use super::super::moment::Moment;
     use super::{Backoff, StorelessBackoff, pause_after};
     use crate::observe::clock::Timestamp;
+    use crate::texts::Words;
 
     #[test]
     fn backoff_doubles_from_one_second_to_five_minutes_give_or_take_a_fifth() {
@@ -134,11 +133,13 @@ mod tests {
     fn pauses_grow_with_failures_in_a_row_and_a_success_starts_anew() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
         let mut backoff = Backoff::default();
-        let fail = |backoff: &mut Backoff| backoff.fail(Failure::transient("busy"), now, 0.5).as_secs();
+        let fail = |backoff: &mut Backoff| {
+            backoff.fail(Failure::transient(Words::untranslated("busy")), now, 0.5).as_secs()
+        };
         assert_eq!([fail(&mut backoff), fail(&mut backoff), fail(&mut backoff)], [1, 2, 4]);
-        assert!(backoff.bars(now));
+        assert!(backoff.blocks(now));
         backoff.clear();
-        assert!(!backoff.bars(now) && backoff.failure().is_none());
+        assert!(!backoff.blocks(now) && backoff.failure().is_none());
         assert_eq!(fail(&mut backoff), 1);
     }
 
@@ -146,10 +147,10 @@ mod tests {
     fn only_the_failure_just_told_of_is_blamed_on_what_it_was_fetched_with() {
         let now = Moment { wall: Timestamp(0), steady: Instant::now() };
         let mut backoff = Backoff::default();
-        backoff.fail(Failure::transient("its token is dead"), now, 0.5);
+        backoff.fail(Failure::transient(Words::untranslated("its token is dead")), now, 0.5);
         backoff.blame(7);
         assert_eq!(backoff.blamed(), Some(7));
-        backoff.fail(Failure::transient("busy"), now, 0.5);
+        backoff.fail(Failure::transient(Words::untranslated("busy")), now, 0.5);
         assert_eq!(backoff.blamed(), None);
     }
 

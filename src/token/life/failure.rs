@@ -1,7 +1,8 @@
-//! Why a token could not be had.
+//! Why a token could not be fetched.
 
 use std::fmt;
 
+use crate::texts::{Words, text, words};
 use crate::wechat::{Family, errcode};
 
 /// No usable token, and why.
@@ -9,36 +10,36 @@ use crate::wechat::{Family, errcode};
 #[error("{cause}")]
 pub struct Unavailable {
     /// For people: WeChat's code and text, and the remedy; no secret.
-    pub cause: String,
+    pub cause: Words,
     /// WeChat's code, if it was WeChat that refused.
     pub errcode: Option<i64>,
 }
 
-/// Why a token could not be had.
+/// Why a token could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// WeChat's code, if it gave one.
     pub errcode: Option<i64>,
     /// WeChat's text, or ours.
-    pub message: String,
-    /// What ends it.
-    pub remedy: Option<String>,
-    /// Trying again helps only once somebody has done something: the app's circuit opens
+    pub message: Words,
+    /// What the operator can do about it.
+    pub remedy: Option<Words>,
+    /// Retries fail until somebody has acted: the app's circuit opens
     /// ([`opens_circuit`](errcode::opens_circuit)).
     pub permanent: bool,
 }
 
 impl Failure {
-    pub(crate) fn transient(message: impl Into<String>) -> Self {
-        Self { errcode: None, message: message.into(), remedy: None, permanent: false }
+    pub(crate) fn transient(message: Words) -> Self {
+        Self { errcode: None, message, remedy: None, permanent: false }
     }
 
     /// An account has to authorise the platform, or to do so again.
-    pub(crate) fn unauthorized(message: &str) -> Self {
+    pub(crate) fn unauthorized(message: Words) -> Self {
         Self {
             errcode: Some(61023),
-            message: message.into(),
-            remedy: errcode::explain(Family::Api, 61023).map(|meaning| meaning.remedy.to_owned()),
+            message,
+            remedy: errcode::explain(Family::Api, 61023).map(|meaning| meaning.remedy),
             permanent: true,
         }
     }
@@ -46,12 +47,11 @@ impl Failure {
     pub(crate) fn ticketless() -> Self {
         Self {
             errcode: None,
-            message: "WeChat has pushed no ticket in the last twelve hours".into(),
-            remedy: Some(
-                "See that WeChat reaches the callback ([callback] listen) under the URL that is set on \
+            message: words!("WeChat has pushed no ticket in the last twelve hours"),
+            remedy: Some(words!(
+                "Make sure WeChat can reach the callback ([callback] listen) at the URL that is set on \
                  open.weixin.qq.com; it pushes a ticket every ten minutes."
-                    .into(),
-            ),
+            )),
             permanent: false,
         }
     }
@@ -59,11 +59,10 @@ impl Failure {
     pub(crate) fn looped() -> Self {
         Self {
             errcode: None,
-            message: "loop: the answer for a token is a placeholder of wxgate's own".into(),
-            remedy: Some(
-                "WeChat's name leads to a wxgate: correct DNS, hosts file or upstream.base_urls of this one"
-                    .into(),
-            ),
+            message: words!("loop: the response to the token request is a placeholder token of wxgate"),
+            remedy: Some(words!(
+                "WeChat's host name leads to a wxgate: correct this machine's DNS, hosts file or upstream.base_urls."
+            )),
             permanent: true,
         }
     }
@@ -71,13 +70,14 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.errcode {
-            Some(code) => write!(f, "WeChat answered {code} ({})", self.message)?,
-            None => f.write_str(&self.message)?,
-        }
-        match &self.remedy {
-            Some(remedy) => write!(f, "; remedy: {remedy}"),
-            None => Ok(()),
+        let message = &self.message;
+        match (self.errcode, &self.remedy) {
+            (None, None) => message.fmt(f),
+            (None, Some(remedy)) => text!("{message}; remedy: {remedy}", message, remedy).fmt(f),
+            (Some(code), None) => text!("WeChat answered {code} ({message})", code, message).fmt(f),
+            (Some(code), Some(remedy)) => {
+                text!("WeChat answered {code} ({message}); remedy: {remedy}", code, message, remedy).fmt(f)
+            }
         }
     }
 }

@@ -5,11 +5,11 @@
 //! | `token` | the token |
 //! | `aged_token`, `schedule` | how it ages; at which age it is fetched again |
 //! | `view` | what requests see of it |
-//! | `verdicts` | whether it lives, as far as rejections showed; which endpoints are left alone, and how long |
-//! | `failure` | why none could be had |
+//! | `verdicts` | whether it is valid, as far as rejections showed; quarantined endpoints |
+//! | `failure` | why none could be fetched |
 //! | `backoff` | pauses after failures, the open circuit |
-//! | `ceilings` | how many token calls are made at most |
-//! | `refresh` | why a token is fetched, and how that ends |
+//! | `ceilings` | the most token requests |
+//! | `refresh` | why a token is fetched, and the outcome |
 //! | `moment` | time by both clocks |
 
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use self::ceilings::{Ceilings, Need};
 use self::moment::Pause;
 use self::verdicts::Verdicts;
 use crate::store::{ForceBudget, Record};
+use crate::texts::{Words, text, words};
 use crate::wechat::{Issuer, TokenMode};
 
 mod aged_token;
@@ -46,10 +47,10 @@ pub(crate) use verdicts::CachedVerdict;
 pub use verdicts::Rejection;
 pub(crate) use view::View;
 
-/// How long a credential is used on that WeChat goes on handing out after its life, where its word
-/// on that is worth nothing.
+/// How much longer a credential is used that WeChat still hands out after its expiry, where
+/// WeChat's expires_in can't be believed.
 const OVERDUE: Duration = Duration::from_secs(300);
-/// In its last five minutes a token may be replaced without anybody's doing.
+/// In its last five minutes WeChat may replace a token by itself.
 const OWN_RENEWAL: Duration = Duration::from_secs(300);
 
 /// All that is known of one credential.
@@ -67,27 +68,27 @@ pub(crate) struct Life {
     forces: ForceBudget,
     /// When the budget allows the force that a dead token needs.
     force_due: Option<Pause>,
-    /// The token held lost a compare-and-set race in classic mode, where the loser may hold the
-    /// only live one.
+    /// The token held came out of a compare-and-set race in classic mode, where the loser may hold
+    /// the only valid one.
     suspect: bool,
-    /// A classic fetch whose answer was lost may have rotated the token held.
+    /// A classic fetch whose response was lost may have rotated the token held.
     answer_lost: bool,
-    /// The last generation for which interference was told.
+    /// The last generation for which interference was reported.
     interfered: u64,
     /// Spreads what replicas do.
     random: fastrand::Rng,
 }
 
-/// What is due without anybody asking.
+/// What is due by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// The first fetch, or another try once nothing stands in the way.
+    /// The first fetch, or another attempt once fetches are no longer blocked.
     Retry,
     /// A force that the budget didn't allow before.
     Force,
-    /// A fetch ahead of the token's end.
+    /// A fetch ahead of the token's expiry.
     Ahead,
-    /// To find out whether the token held lives.
+    /// A probe whether the token held is valid.
     ProbeSuspect,
 }
 
@@ -152,7 +153,7 @@ impl Life {
             .fold(fetch, |soonest, other| if other.1 < soonest.1 { other } else { soonest })
     }
 
-    /// What was due is done now; what comes of it is told by what follows.
+    /// What was due is being done now.
     pub(crate) fn begin(&mut self, due: Due) {
         match due {
             Due::Force => self.force_due = None,
@@ -183,8 +184,8 @@ impl Life {
         self.newest = self.newest.max(generation);
     }
 
-    /// From now on this token is the one; what was known of the one before it is void. It is
-    /// `suspect` if it won a race in which the loser may be the one that lives.
+    /// Holds this token from now on; what was known of the previous one is void. It is `suspect` if
+    /// it won a race in which the loser may be the valid one.
     pub(crate) fn hold(&mut self, token: Token, suspect: bool, now: Moment) {
         self.seen(token.generation);
         self.held = Some(self.aging(token, now));
@@ -195,8 +196,8 @@ impl Life {
         self.backoff.clear();
     }
 
-    /// Takes over what the store holds, if that is newer and hasn't expired. Whether another token
-    /// is held now.
+    /// Adopts what the store holds, if that is newer and hasn't expired. Returns whether another
+    /// token is held now.
     pub(crate) fn adopt(&mut self, record: Record, now: Moment) -> bool {
         self.seen(record.generation);
         let token = Token::from(record);
@@ -210,8 +211,8 @@ impl Life {
                 held.token = Arc::new(Token { generation: token.generation, ..Token::clone(&held.token) });
                 return false;
             }
-            // Where fetches rotate, the later one ended the other token, whatever the generations
-            // say after a split.
+            // Where fetches rotate, the later one invalidated the other token, whatever the
+            // generations say after a split.
             suspect = self.issuer.rotates() && held.token.fetched_at > token.fetched_at;
         }
         if token.has_expired(now.wall) {
@@ -221,8 +222,7 @@ impl Life {
         true
     }
 
-    /// WeChat handed out the token that is held already. Whether it ends at another time than was
-    /// thought.
+    /// WeChat handed out the token that is held already. Returns whether its expiry changed.
     pub(crate) fn came_again(&mut self, lifetime: Duration, now: Moment) -> bool {
         let Some(held) = &mut self.held else { return false };
         let overstated = self.issuer.overstates_lifetime();
@@ -247,14 +247,14 @@ impl Life {
     }
 }
 
-/// Whether the token held lives.
+/// Whether the token held is valid.
 impl Life {
     /// What is known of a rejection of the token held.
     pub(crate) fn cached_verdict(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
         self.verdicts.recall(rejection, now)
     }
 
-    /// A call sent at `asked` showed that it lives.
+    /// A request sent at `asked` showed that it is valid.
     pub(crate) fn found_alive(&mut self, asked: Instant, now: Moment) {
         self.verdicts.found_alive(asked, now);
     }
@@ -267,31 +267,31 @@ impl Life {
         self.verdicts.found_dead();
     }
 
-    /// Whether the next rejection is likelier an endpoint's fault than the token's: one rejects it
-    /// although it lives, or fetches brought nothing new lately.
+    /// Whether the next rejection is more likely an endpoint's fault than the token's: one rejects
+    /// it although it is valid, or recent fetches brought nothing new.
     pub(crate) fn suspects_endpoints(&self, now: Moment) -> bool {
-        self.verdicts.holds_any(now) || self.ceilings.half_spent(now)
+        self.verdicts.quarantines_any(now) || self.ceilings.half_spent(now)
     }
 
-    /// The endpoint rejects a token that lives.
-    pub(crate) fn hold_endpoint(&mut self, endpoint: u64, now: Moment) {
-        self.verdicts.hold(endpoint, now);
+    /// The endpoint rejects a valid token.
+    pub(crate) fn quarantine(&mut self, endpoint: u64, now: Moment) {
+        self.verdicts.quarantine(endpoint, now);
     }
 
-    /// A held endpoint's rejection had the token looked at, and it isn't known to be dead.
-    pub(crate) fn held_checked(&mut self, now: Moment) {
-        self.verdicts.held_checked(now);
+    /// A quarantined endpoint's rejection had the token probed, and it isn't known to be dead.
+    pub(crate) fn quarantine_probed(&mut self, now: Moment) {
+        self.verdicts.quarantine_probed(now);
     }
 
-    /// A call's answer was lost that may have ended it.
+    /// The response to a fetch was lost that may have rotated it.
     pub(crate) fn answer_lost(&mut self) {
         self.answer_lost = true;
     }
 }
 
-/// What stands in the way of a fetch.
+/// What blocks fetches.
 impl Life {
-    /// A fetch failed, or brought what is of no use. Gives back how long none is made now.
+    /// A fetch failed, or brought nothing useful. Returns how long fetches are blocked.
     pub(crate) fn fail(&mut self, failure: Failure, now: Moment) -> Duration {
         if failure.permanent {
             self.force_due = None;
@@ -299,33 +299,33 @@ impl Life {
         self.backoff.fail(failure, now, self.random.f64())
     }
 
-    /// That failure may be the fault of the credential that the fetch was made with: of this
-    /// generation, 0 if none was to be had.
+    /// That failure may be due to the credential that the fetch was made with: of this generation,
+    /// 0 if there was none.
     pub(crate) fn blame(&mut self, generation: u64) {
         self.backoff.blame(generation);
     }
 
-    /// Whether another credential to fetch with would end what stands in the way.
+    /// Whether another credential to fetch with would unblock fetches.
     pub(crate) fn blames(&self) -> bool {
         self.backoff.blamed().is_some()
     }
 
-    /// Fetches would be made with this generation now: a failure that another one may be blamed for
-    /// stands in the way no longer.
+    /// Fetches would be made with this generation now: a failure that may be due to another one no
+    /// longer blocks them.
     pub(crate) fn fetched_with(&mut self, generation: u64) {
         if self.backoff.blamed().is_some_and(|blamed| blamed != generation) {
-            self.unbar();
+            self.unblock();
         }
     }
 
-    /// Nothing stands in the way any more.
-    pub(crate) fn unbar(&mut self) {
+    /// Fetches are no longer blocked.
+    pub(crate) fn unblock(&mut self) {
         self.backoff.clear();
     }
 
-    /// Whether a backoff, the circuit or a ceiling that was met forbids fetches.
-    pub(crate) fn is_barred(&self, now: Moment) -> bool {
-        self.backoff.bars(now)
+    /// Whether a backoff, the circuit or a ceiling blocks fetches.
+    pub(crate) fn is_blocked(&self, now: Moment) -> bool {
+        self.backoff.blocks(now)
     }
 
     /// The failure that no success has followed.
@@ -337,43 +337,42 @@ impl Life {
     pub(crate) fn failure(&self) -> Failure {
         match (self.backoff.failure(), &self.held) {
             (Some(failure), _) => failure.clone(),
-            (None, Some(_)) => Failure::transient("the token held has expired"),
-            (None, None) => Failure::transient("no token is held yet"),
+            (None, Some(_)) => Failure::transient(words!("the token has expired")),
+            (None, None) => Failure::transient(words!("there is no token yet")),
         }
     }
 
     /// The same for a caller.
     pub(crate) fn unavailable(&self, now: Moment) -> Unavailable {
         let failure = self.failure();
-        let left = self.backoff.left(now).unwrap_or_default();
-        Unavailable {
+        let seconds = self.backoff.left(now).unwrap_or_default().as_secs().max(1);
+        let cause = || {
+            let failure = failure.to_string();
             // A remedy is a sentence of its own.
-            cause: format!(
-                "{}; next try in {} s",
-                failure.to_string().trim_end_matches('.'),
-                left.as_secs().max(1)
-            ),
-            errcode: failure.errcode,
-        }
+            let failure = failure.trim_end_matches(['.', '。']);
+            text!("{failure}; next attempt in {seconds} s", failure, seconds).to_string()
+        };
+        Unavailable { cause: Words::of(cause), errcode: failure.errcode }
     }
 
-    /// Whether too many token calls were made lately; if so, none is until that has passed.
+    /// Whether too many token requests were made lately; if so, blocks fetches until that has
+    /// passed.
     pub(crate) fn meets_ceiling(&mut self, now: Moment) -> bool {
-        let text = "too many token calls brought nothing new; the proxy holds back to spare WeChat's quota";
+        let why =
+            words!("too many token requests brought no new token; wxgate pauses to save WeChat's quota");
         let need = self.need(now);
         let wait = self.ceilings.wait(need, now);
         match (need, &mut self.held) {
-            // What was spent in vain while the token lived must bar nothing once it is dead.
+            // Fruitless requests while the token was valid must block nothing once it is dead.
             (Need::Spare, Some(held)) if !wait.is_zero() => {
                 held.not_yet(now);
                 true
             }
-            _ => self.bar_for(wait, text, now),
+            _ => self.block_for(wait, why, now),
         }
     }
 
-    /// A token call was made at `asked`; `fruitless` if it failed or brought the token that was
-    /// held.
+    /// A token request was made at `asked`; `fruitless` if it failed or brought the token held.
     pub(crate) fn called(&mut self, asked: Moment, fruitless: bool) {
         self.ceilings.count(self.need(asked), fruitless, asked);
     }
@@ -385,8 +384,9 @@ impl Life {
     /// Whether a fetch without the store comes too soon after another one; if so, none is made
     /// until that has passed.
     pub(crate) fn must_wait_for_store(&mut self, now: Moment) -> bool {
-        let text = "the store is down, and replicas that fetch without it end each other's token";
-        self.bar_for(self.storeless.left(now), text, now)
+        let why =
+            words!("the store is down, and replicas that fetch without it invalidate each other's token");
+        self.block_for(self.storeless.left(now), why, now)
     }
 
     pub(crate) fn fetched_without_store(&mut self, now: Moment) {
@@ -398,9 +398,9 @@ impl Life {
         self.storeless.end()
     }
 
-    fn bar_for(&mut self, wait: Duration, text: &str, now: Moment) -> bool {
+    fn block_for(&mut self, wait: Duration, why: Words, now: Moment) -> bool {
         if !wait.is_zero() {
-            self.backoff.bar(Failure::transient(text), now, wait);
+            self.backoff.block(Failure::transient(why), now, wait);
         }
         !wait.is_zero()
     }
@@ -422,11 +422,11 @@ impl Life {
     }
 }
 
-/// Somebody else fetches tokens with this app's secret: seen in what happens to ours.
+/// Whether another party fetches tokens with this app's secret: seen in what happens to ours.
 impl Life {
-    /// A plain fetch brought another token long before WeChat renews by itself: unless a force did
-    /// it that we know of, somebody else has the secret. Gives back the generation that was ended,
-    /// once for each.
+    /// A plain fetch brought another token long before WeChat renews by itself: unless one of our
+    /// forced refreshes did it, another party has the secret. Returns the generation that was
+    /// invalidated, once for each.
     pub(crate) fn replaced_by_others(&mut self, now: Moment) -> Option<u64> {
         let held = self.held.as_ref()?;
         let ours = self.forces.last_at.is_some_and(|last| last >= held.token.fetched_at);
@@ -434,11 +434,11 @@ impl Life {
         (self.issuer.forces() && early && !ours).then(|| self.interference()).flatten()
     }
 
-    /// A classic token is dead long before its end: unless a fetch of ours did it whose answer was
-    /// lost, somebody else fetched. Gives back the generation that was ended, once for each.
+    /// A classic token is dead long before its expiry: unless a fetch of ours did it whose response
+    /// was lost, another party fetched. Returns the generation that was invalidated, once for each.
     pub(crate) fn ended_by_others(&mut self, now: Moment) -> Option<u64> {
         let held = self.held.as_ref().filter(|_| self.is_dead())?;
-        // An authorizer's token also dies where the account takes its authorisation back.
+        // An authorizer's token also dies when the account revokes its authorisation.
         let ours_alone = matches!(self.issuer, Issuer::App(TokenMode::Classic) | Issuer::Component);
         let early = held.remaining(now) > OWN_RENEWAL;
         (ours_alone && early && !self.answer_lost).then(|| self.interference()).flatten()

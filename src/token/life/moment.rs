@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::observe::clock::{Clock, Timestamp};
+use crate::observe::clock::Timestamp;
 
 /// A point in time by both clocks: the wall clock, which may be stepped, and the monotonic one,
 /// which may stand still while a machine sleeps.
@@ -15,10 +15,6 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn now(clock: &Clock) -> Self {
-        Self { wall: clock.now(), steady: Instant::now() }
-    }
-
     /// How long ago `earlier` was, by whichever clock says longer: a wall clock set back never
     /// stretches a wait or a token's life.
     pub(crate) fn since(self, earlier: Self) -> Duration {

@@ -1,4 +1,4 @@
-//! A fetch that is over: why it was made, and how it ended.
+//! A completed fetch: why it was made, and its outcome.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// A fetch that is over.
+/// A completed fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refresh {
     /// When it ended.

@@ -8,6 +8,7 @@ use super::{CachedVerdict, Due, Failure, Life, Rejection, Token};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{ForceBudget, Record};
+use crate::texts::Words;
 use crate::wechat::{Issuer, TokenMode};
 
 const STABLE: Issuer = Issuer::App(TokenMode::Stable);
@@ -42,6 +43,10 @@ impl Times {
     }
 }
 
+fn words(text: &'static str) -> Words {
+    Words::untranslated(text)
+}
+
 fn times() -> Times {
     Times(Instant::now())
 }
@@ -66,15 +71,15 @@ fn another_credential_to_fetch_with_ends_a_pause_that_the_one_before_is_blamed_f
     let times = times();
     let now = times.at(200);
     let mut life = times.life(Issuer::Authorizer);
-    life.fail(Failure::transient("busy"), now);
+    life.fail(Failure::transient(words("busy")), now);
     life.fetched_with(8);
-    assert!(life.is_barred(now), "nobody is to blame");
-    life.fail(Failure::transient("its token is dead"), now);
+    assert!(life.is_blocked(now), "nobody is to blame");
+    life.fail(Failure::transient(words("its token is dead")), now);
     life.blame(7);
     life.fetched_with(7);
-    assert!(life.blames() && life.is_barred(now), "it is the same one");
+    assert!(life.blames() && life.is_blocked(now), "it is the same one");
     life.fetched_with(8);
-    assert!(!life.blames() && !life.is_barred(now));
+    assert!(!life.blames() && !life.is_blocked(now));
 }
 
 #[test]
@@ -113,10 +118,10 @@ fn another_token_voids_what_was_known_of_the_one_before_it() {
         replayed_alive: false,
     };
     life.found_alive(times.at(200).steady, times.at(200));
-    life.hold_endpoint(1, times.at(200));
+    life.quarantine(1, times.at(200));
     assert_eq!(life.cached_verdict(&rejection(1), times.at(210)), CachedVerdict::PassOn);
     life.found_dead();
-    life.fail(Failure::transient("busy"), times.at(210));
+    life.fail(Failure::transient(words("busy")), times.at(210));
     life.hold(times.token("b", 2, 220), false, times.at(220));
     assert!(!life.is_dead() && life.standing_failure().is_none());
     assert_eq!(life.cached_verdict(&rejection(2), times.at(220)), CachedVerdict::Unknown);
@@ -133,7 +138,7 @@ fn what_is_due_first_comes_first() {
     life.found_dead();
     assert_eq!(life.due(times.at(100)), (Due::Retry, Duration::ZERO));
     for _ in 0..9 {
-        life.fail(Failure::transient("busy"), times.at(100));
+        life.fail(Failure::transient(words("busy")), times.at(100));
     }
     life.force_after(Duration::from_secs(30), times.at(100));
     assert_eq!(life.due(times.at(110)), (Due::Force, Duration::from_secs(20)));
@@ -161,22 +166,26 @@ fn a_ceiling_that_is_met_bars_fetches_and_says_why() {
         assert!(!life.meets_ceiling(times.at(200)));
         life.called(times.at(200), true);
     }
-    assert!(!life.is_barred(times.at(200)));
-    assert!(life.meets_ceiling(times.at(210)) && life.is_barred(times.at(210)));
+    assert!(!life.is_blocked(times.at(200)));
+    assert!(life.meets_ceiling(times.at(210)) && life.is_blocked(times.at(210)));
     let cause = life.unavailable(times.at(210)).cause;
-    assert!(cause.ends_with("; next try in 50 s") && !cause.contains(".;"), "{cause}");
-    assert!(!life.is_barred(times.at(260)));
+    let cause = cause.as_str();
+    assert!(cause.ends_with("; next attempt in 50 s") && !cause.contains(".;"), "{cause}");
+    assert!(!life.is_blocked(times.at(260)));
 }
 
 #[test]
-fn a_remedy_that_ends_a_sentence_is_followed_by_the_next_try_and_no_second_stop() {
+fn a_remedy_that_ends_a_sentence_is_followed_by_the_next_attempt_and_no_second_stop() {
     let times = times();
     let mut life = times.life(STABLE);
-    let failure =
-        Failure { remedy: Some("Compare the secret.".into()), ..Failure::transient("the secret is wrong") };
+    let failure = Failure {
+        remedy: Some(words("Compare the secret.")),
+        ..Failure::transient(words("the secret is wrong"))
+    };
     life.fail(failure, times.at(200));
     let cause = life.unavailable(times.at(200)).cause;
-    assert!(cause.contains("; remedy: Compare the secret; next try in "), "{cause}");
+    let cause = cause.as_str();
+    assert!(cause.contains("; remedy: Compare the secret; next attempt in "), "{cause}");
 }
 
 #[test]
@@ -191,7 +200,7 @@ fn a_ceiling_that_is_met_while_the_token_lives_bars_nothing_once_it_is_dead() {
     assert!(life.due(times.at(200)).1 >= Duration::from_secs(30), "a fetch ahead of time waits");
     life.found_dead();
     for _ in 0..3 {
-        assert!(!life.is_barred(times.at(200)) && !life.meets_ceiling(times.at(200)));
+        assert!(!life.is_blocked(times.at(200)) && !life.meets_ceiling(times.at(200)));
         life.called(times.at(200), true);
     }
     assert!(life.meets_ceiling(times.at(200)));

@@ -15,7 +15,7 @@ pub struct Token {
     pub generation: u64,
     /// When WeChat handed it out.
     pub fetched_at: Timestamp,
-    /// When WeChat said that it ends.
+    /// When it expires, by WeChat's `expires_in`.
     pub expires_at: Timestamp,
 }
 

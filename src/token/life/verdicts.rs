@@ -1,5 +1,4 @@
-//! What is remembered about the token now held, so that one look into a rejection serves everybody
-//! it concerns.
+//! What is known about the validity of the token held, so that one check serves all rejections.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,18 +7,18 @@ use tokio::time::Instant;
 
 use super::moment::{Moment, Pause};
 
-/// A call sent so soon after the token was found alive may have met a node that lags too.
+/// A request sent so soon after the token was found alive may also have hit a lagging node.
 const ALIVE_SHARED: Duration = Duration::from_secs(2);
-/// How long an endpoint that rejects a live token is left alone: its rejections go to the callers
-/// and cause nothing.
-const HOLD: Duration = Duration::from_secs(30);
-/// While an endpoint is left alone, its rejections have the token looked at again so often: it may
-/// have died since. Each such look that finds it alive doubles the pause, up to [`HOLD`], since an
-/// endpoint that rejects every token would cause them for ever.
-const HELD_CHECK: Duration = Duration::from_secs(5);
-/// After so long without one they begin anew.
+/// How long an endpoint that rejects a valid token is quarantined: its rejections go to the callers
+/// and trigger nothing.
+const QUARANTINE: Duration = Duration::from_secs(30);
+/// While an endpoint is quarantined, its rejections have the token probed again at this interval,
+/// since it may have died. Each probe that finds it alive doubles the interval, up to
+/// [`QUARANTINE`], since an endpoint that rejects every token would cause them for ever.
+const FIRST_INTERVAL: Duration = Duration::from_secs(5);
+/// After so long without one the interval starts over.
 const CALM: Duration = Duration::from_secs(60);
-/// Until the next look into a rejection, after one that could not tell.
+/// Until the next check after an undecided one.
 const UNDECIDED: Duration = Duration::from_secs(5);
 
 /// WeChat rejected a request's token: at the top level a code that proves it
@@ -29,7 +28,7 @@ const UNDECIDED: Duration = Duration::from_secs(5);
 pub struct Rejection {
     /// Of the token that the request carried.
     pub generation: u64,
-    /// What tells the endpoint from others.
+    /// Identifies the endpoint.
     pub endpoint: u64,
     /// Its path, for log lines.
     pub endpoint_path: &'static str,
@@ -37,7 +36,7 @@ pub struct Rejection {
     pub errcode: i64,
     /// When the attempt that was rejected began to be sent.
     pub sent_at: Instant,
-    /// When its answer was read.
+    /// When its response was read.
     pub received_at: Instant,
     /// The attempt was itself a replay with this same generation, after
     /// [`Verdict::ReplayAfter`](crate::token::Verdict::ReplayAfter).
@@ -51,22 +50,22 @@ pub(super) struct Verdicts {
     alive: Option<Alive>,
     undecided: Option<Pause>,
     /// By endpoint.
-    holds: HashMap<u64, Pause>,
-    /// Between looks for the sake of held endpoints.
-    held_check: Option<HeldCheck>,
+    quarantined: HashMap<u64, Pause>,
+    /// The interval between probes due to quarantined endpoints.
+    last_probe: Option<QuarantineProbe>,
 }
 
-/// The last look for the sake of a held endpoint.
+/// The last probe due to a quarantined endpoint.
 #[derive(Clone, Copy, Debug)]
-struct HeldCheck {
+struct QuarantineProbe {
     at: Moment,
     /// Until the next one.
-    rest: Duration,
+    interval: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Alive {
-    /// When the call was sent that shows it.
+    /// When the request was sent that shows it.
     asked: Instant,
     reached: Moment,
 }
@@ -74,16 +73,16 @@ struct Alive {
 /// What the verdicts say about a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CachedVerdict {
-    /// The endpoint is at fault, or the last look could not tell.
+    /// The endpoint is at fault, or the last check was undecided.
     PassOn,
     /// The token was found alive: replay with it.
     Alive,
     /// The replay that followed "alive" was rejected as well: is it the endpoint, or has the token
     /// died since?
     Confirm,
-    /// The endpoint is held, but it is a while since the token was found alive: has it died?
-    CheckHeld,
-    /// It has to be looked into.
+    /// The endpoint is quarantined, but the token was found alive a while ago: has it died?
+    ProbeQuarantined,
+    /// It has to be checked.
     Unknown,
 }
 
@@ -96,7 +95,7 @@ impl Verdicts {
         self.dead = true;
     }
 
-    /// A call sent at `asked` showed that the token lives.
+    /// A request sent at `asked` showed that the token is valid.
     pub(super) fn found_alive(&mut self, asked: Instant, now: Moment) {
         self.alive = Some(Alive { asked, reached: now });
         self.undecided = None;
@@ -106,35 +105,35 @@ impl Verdicts {
         self.undecided = Some(Pause::new(now, UNDECIDED));
     }
 
-    /// The endpoint rejects a token that lives.
-    pub(super) fn hold(&mut self, endpoint: u64, now: Moment) {
-        self.holds.retain(|_, hold| !hold.over(now));
-        self.holds.insert(endpoint, Pause::new(now, HOLD));
+    /// The endpoint rejects a valid token.
+    pub(super) fn quarantine(&mut self, endpoint: u64, now: Moment) {
+        self.quarantined.retain(|_, pause| !pause.over(now));
+        self.quarantined.insert(endpoint, Pause::new(now, QUARANTINE));
     }
 
-    /// A held endpoint's rejection had the token looked at, which isn't known to be dead.
-    pub(super) fn held_checked(&mut self, now: Moment) {
-        let before = self.held_check.filter(|check| now.since(check.at) < CALM);
-        let rest = before.map_or(HELD_CHECK, |check| (check.rest * 2).min(HOLD));
-        self.held_check = Some(HeldCheck { at: now, rest });
+    /// A quarantined endpoint's rejection had the token probed, which isn't known to be dead.
+    pub(super) fn quarantine_probed(&mut self, now: Moment) {
+        let before = self.last_probe.filter(|check| now.since(check.at) < CALM);
+        let interval = before.map_or(FIRST_INTERVAL, |check| (check.interval * 2).min(QUARANTINE));
+        self.last_probe = Some(QuarantineProbe { at: now, interval });
     }
 
-    /// Whether an endpoint is held.
-    pub(super) fn holds_any(&self, now: Moment) -> bool {
-        self.holds.values().any(|hold| !hold.over(now))
+    /// Whether any endpoint is quarantined.
+    pub(super) fn quarantines_any(&self, now: Moment) -> bool {
+        self.quarantined.values().any(|pause| !pause.over(now))
     }
 
     /// What is known of a rejection of this generation, while it isn't known to be dead.
     pub(super) fn recall(&mut self, rejection: &Rejection, now: Moment) -> CachedVerdict {
-        if self.holds.get(&rejection.endpoint).is_some_and(|hold| !hold.over(now)) {
+        if self.quarantined.get(&rejection.endpoint).is_some_and(|pause| !pause.over(now)) {
             let may_have_died = self.may_have_died_since(rejection.sent_at, now);
-            return if may_have_died { CachedVerdict::CheckHeld } else { CachedVerdict::PassOn };
+            return if may_have_died { CachedVerdict::ProbeQuarantined } else { CachedVerdict::PassOn };
         }
         if let Some(alive) = self.alive {
             if rejection.replayed_alive && rejection.sent_at <= alive.asked {
                 // The token lived before the replay was sent and after it: the endpoint is at
                 // fault.
-                self.hold(rejection.endpoint, now);
+                self.quarantine(rejection.endpoint, now);
                 return CachedVerdict::PassOn;
             }
             if !rejection.replayed_alive && rejection.sent_at < alive.reached.steady + ALIVE_SHARED {
@@ -147,13 +146,14 @@ impl Verdicts {
         if rejection.replayed_alive { CachedVerdict::Confirm } else { CachedVerdict::Unknown }
     }
 
-    /// Whether a held endpoint's rejection of what was sent at `sent_at` is worth a look.
+    /// Whether a quarantined endpoint's rejection of a request sent at `sent_at` is worth a probe.
     fn may_have_died_since(&self, sent_at: Instant, now: Moment) -> bool {
-        let known =
-            self.alive.is_some_and(|alive| sent_at <= alive.asked || now.since(alive.reached) < HELD_CHECK);
-        let rests = self.held_check.is_some_and(|check| now.since(check.at) < check.rest)
+        let known = self
+            .alive
+            .is_some_and(|alive| sent_at <= alive.asked || now.since(alive.reached) < FIRST_INTERVAL);
+        let pauses = self.last_probe.is_some_and(|check| now.since(check.at) < check.interval)
             || self.undecided.is_some_and(|pause| !pause.over(now));
-        !known && !rests
+        !known && !pauses
     }
 }
 
@@ -167,9 +167,9 @@ mod tests {
     use super::{CachedVerdict, Rejection, Verdicts};
     use crate::observe::clock::Timestamp;
 
-    struct Times(Instant);
+    struct Millis(Instant);
 
-    impl Times {
+    impl Millis {
         fn at(&self, ms: u64) -> Instant {
             self.0 + Duration::from_millis(ms)
         }
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_verdict_alive_is_shared_by_what_was_sent_before_it_or_shortly_after() {
-        let times = Times(Instant::now());
+        let times = Millis(Instant::now());
         let mut verdicts = Verdicts::default();
         assert_eq!(verdicts.recall(&times.rejection(1, 0, false), times.moment(0)), CachedVerdict::Unknown);
         verdicts.found_alive(times.at(100), times.moment(110));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_rejected_replay_asks_again_before_it_blames_the_endpoint() {
-        let times = Times(Instant::now());
+        let times = Millis(Instant::now());
         let mut verdicts = Verdicts::default();
         verdicts.found_alive(times.at(100), times.moment(110));
         let replay = times.rejection(1, 610, true);
@@ -213,7 +213,11 @@ mod tests {
         verdicts.found_alive(times.at(710), times.moment(720));
         assert_eq!(verdicts.recall(&replay, times.moment(720)), CachedVerdict::PassOn);
         let next = times.rejection(1, 20_000, false);
-        assert_eq!(verdicts.recall(&next, times.moment(20_010)), CachedVerdict::CheckHeld, "held for 30 s");
+        assert_eq!(
+            verdicts.recall(&next, times.moment(20_010)),
+            CachedVerdict::ProbeQuarantined,
+            "quarantined for 30 s"
+        );
         let other = times.rejection(2, 20_000, false);
         assert_eq!(verdicts.recall(&other, times.moment(20_010)), CachedVerdict::Unknown, "others are not");
         assert_eq!(verdicts.recall(&next, times.moment(30_720)), CachedVerdict::Unknown);
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn after_an_undecided_look_the_next_one_comes_five_seconds_later() {
-        let times = Times(Instant::now());
+        let times = Millis(Instant::now());
         let mut verdicts = Verdicts::default();
         verdicts.undecided(times.moment(0));
         assert_eq!(
@@ -235,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn a_held_endpoints_rejections_have_the_token_looked_at_ever_less_often_while_it_lives() {
-        let times = Times(Instant::now());
+    fn a_quarantined_endpoints_rejections_have_the_token_probed_ever_less_often_while_it_is_alive() {
+        let times = Millis(Instant::now());
         let mut verdicts = Verdicts::default();
         let mut looks = Vec::new();
         verdicts.found_alive(times.at(0), times.moment(0));
@@ -244,13 +248,13 @@ mod tests {
             let (ms, now) = (second * 1000, times.moment(second * 1000));
             // The endpoint is found at fault again and again.
             if second % 30 == 0 {
-                verdicts.hold(1, now);
+                verdicts.quarantine(1, now);
             }
             match verdicts.recall(&times.rejection(1, ms, false), now) {
                 CachedVerdict::PassOn => {}
-                CachedVerdict::CheckHeld => {
+                CachedVerdict::ProbeQuarantined => {
                     verdicts.found_alive(times.at(ms), now);
-                    verdicts.held_checked(now);
+                    verdicts.quarantine_probed(now);
                     looks.push(second);
                 }
                 other => panic!("{second}: {other:?}"),
@@ -258,21 +262,24 @@ mod tests {
         }
         assert_eq!(looks, [5, 10, 20, 40, 70, 100]);
         let calm = times.moment(200_000);
-        verdicts.hold(1, calm);
-        verdicts.held_checked(calm);
+        verdicts.quarantine(1, calm);
+        verdicts.quarantine_probed(calm);
         let soon = times.moment(205_000);
-        assert_eq!(verdicts.recall(&times.rejection(1, 205_000, false), soon), CachedVerdict::CheckHeld);
+        assert_eq!(
+            verdicts.recall(&times.rejection(1, 205_000, false), soon),
+            CachedVerdict::ProbeQuarantined
+        );
     }
 
     #[test]
     fn what_was_sent_before_the_token_was_found_alive_says_nothing_of_it() {
-        let times = Times(Instant::now());
+        let times = Millis(Instant::now());
         let mut verdicts = Verdicts::default();
         verdicts.found_alive(times.at(100), times.moment(110));
-        verdicts.hold(1, times.moment(110));
+        verdicts.quarantine(1, times.moment(110));
         let now = times.moment(20_000);
         assert_eq!(verdicts.recall(&times.rejection(1, 100, false), now), CachedVerdict::PassOn);
-        assert_eq!(verdicts.recall(&times.rejection(1, 101, false), now), CachedVerdict::CheckHeld);
+        assert_eq!(verdicts.recall(&times.rejection(1, 101, false), now), CachedVerdict::ProbeQuarantined);
         verdicts.undecided(now);
         assert_eq!(verdicts.recall(&times.rejection(1, 101, false), now), CachedVerdict::PassOn);
     }

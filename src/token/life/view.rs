@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::token::Token;
 
-/// What requests see: one load, one look at the monotonic clock.
+/// What requests see: a load, and a comparison with the monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     pub token: Option<Arc<Token>>,
@@ -33,11 +33,11 @@ impl View {
             || apart(self.fresh_until, other.fresh_until)
     }
 
-    pub(crate) fn usable(&self) -> Option<&Arc<Token>> {
-        self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| Instant::now() < until))
+    pub(crate) fn usable(&self, now: Instant) -> Option<&Arc<Token>> {
+        self.token.as_ref().filter(|_| self.usable_until.is_some_and(|until| now < until))
     }
 
-    pub(crate) fn fresh(&self) -> Option<&Arc<Token>> {
-        self.token.as_ref().filter(|_| self.fresh_until.is_some_and(|until| Instant::now() < until))
+    pub(crate) fn fresh(&self, now: Instant) -> Option<&Arc<Token>> {
+        self.token.as_ref().filter(|_| self.fresh_until.is_some_and(|until| now < until))
     }
 }

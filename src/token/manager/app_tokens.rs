@@ -1,4 +1,4 @@
-//! The refresh tasks of an app, and what is told of them together.
+//! The refresh tasks of an app, and their status and metrics together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,17 +25,17 @@ pub(super) struct AppTokens {
     pub(super) main: TaskHandle,
     /// Of what else it has.
     pub(super) further: Vec<TaskHandle>,
-    /// Of the accounts that a third-party platform acts for, by their appids, as far as somebody
-    /// has asked for them.
+    /// Of the accounts that a third-party platform acts for, by appid, once they have been asked
+    /// for.
     pub(super) authorizers: HashMap<Arc<str>, TaskHandle>,
     /// Makes the calls of all of them.
     pub(super) control: Control,
-    /// Bounds what of it is fetched on demand at once: another app must not wait for an account
-    /// whose fetch hangs.
+    /// Bounds its concurrent fetches on demand: another app must not wait for an account whose
+    /// fetch hangs.
     pub(super) turns: Arc<Semaphore>,
 }
 
-/// A refresh task at work.
+/// A running refresh task.
 #[derive(Debug)]
 pub(super) struct TaskHandle {
     pub(super) shared: Arc<Shared>,
@@ -119,7 +119,7 @@ impl TaskHandle {
         Arc::clone(&self.shared.configured.load().app.name)
     }
 
-    /// Whether it can go on for `app`, which has the same name: its token is that of the same
+    /// Whether it can continue for `app`, which has the same name: its token is that of the same
     /// account and family.
     pub(super) fn goes_on_for(&self, app: &AppOptions) -> bool {
         let before = self.shared.configured.load();
@@ -148,7 +148,7 @@ impl TaskHandle {
         let token = self.shared.view.load().token.clone();
         let token = token.map(|token| (token.generation, token.expires_at.since(now)));
         let Status { state, next_refresh_at, .. } = self.handle().status();
-        // One that nobody asks for any more may expire.
+        // One that is no longer in use may expire.
         let wanted = next_refresh_at.is_some();
         let usable = wanted.then_some(state == State::Ready);
         let credential = self.credential.issuer.credential();
@@ -159,7 +159,7 @@ impl TaskHandle {
 impl Handle {
     /// Handles as [`Manager::credentials`](super::Manager::credentials) gives them, but with no
     /// refresh task behind: there is never a token. For saying what would be done.
-    pub fn unkept(app: &AppOptions, options: &Options, clock: &Clock) -> Vec<(Issuer, Self)> {
+    pub fn without_task(app: &AppOptions, options: &Options, clock: &Clock) -> Vec<(Issuer, Self)> {
         let handle = |credential: Credential| {
             let issuer = credential.issuer;
             let configured = Configured { app: app.clone(), options: options.clone() };

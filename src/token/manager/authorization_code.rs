@@ -1,8 +1,8 @@
 //! Exchanges of the codes by which accounts that authorised a platform are known.
 //!
 //! WeChat pushes a code to the platform's callback, and sends the account's administrator back to
-//! the platform's page with the same one; it takes each once. So it is exchanged once, whoever asks
-//! first, and the others are told what came of it.
+//! the platform's page with the same one; it accepts each once. So the first to ask exchanges it,
+//! and the others get the same result.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,17 +18,18 @@ use crate::observe::clock::Timestamp;
 use crate::observe::hex::hex;
 use crate::secret::Secret;
 use crate::store::{Record, Store};
+use crate::texts::words;
 use crate::token::life::Failure;
 
 /// Exchanges that a process remembers.
 const MOST: usize = 1000;
-/// How long the store knows what became of a code; WeChat's codes live for minutes.
+/// How long the store keeps the result of a code; WeChat's codes are valid for minutes.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
-/// The account's appid, and what WeChat told of it beside its tokens.
+/// The account's appid, and what WeChat returned about it apart from its tokens.
 pub type Authorized = (Arc<str>, Value);
 
-/// What came of a code, once it has.
+/// The result of a code, once it is known.
 type Exchanged = Option<Result<Authorized, Failure>>;
 
 /// By platform and digest of the code.
@@ -36,8 +37,8 @@ type Exchanged = Option<Result<Authorized, Failure>>;
 pub(super) struct Exchanges(Mutex<HashMap<String, watch::Receiver<Exchanged>>>);
 
 impl Exchanges {
-    /// What came of `platform`'s code: `exchange` runs once, whoever asks, unless it failed before.
-    /// Goes on when nobody waits for it any more.
+    /// The result of a code: `exchange` runs once, whoever asks, unless it failed before. It
+    /// continues even if no one waits for it any more.
     pub(super) async fn once<F>(
         &self,
         runtime: &runtime::Handle,
@@ -65,16 +66,16 @@ impl Exchanges {
         };
         let ended = done.wait_for(Option::is_some).await;
         let result = ended.ok().and_then(|result| result.clone());
-        result.unwrap_or_else(|| Err(Failure::transient("the exchange of the code ended early")))
+        result.unwrap_or_else(|| Err(Failure::transient(words!("the exchange of the code was interrupted"))))
     }
 }
 
-/// What tells a code from others; the code can't be told from it.
+/// Identifies a code without revealing it.
 pub(super) fn digest_of(code: &Secret) -> String {
     hex(digest(&SHA256, code.expose().as_bytes()))
 }
 
-/// What came of a code at another replica, by its key in the store.
+/// The result of a code at another replica, by its key in the store.
 pub(super) async fn look_up(store: &Store, key: &str, now: Timestamp) -> Option<Authorized> {
     let record = store.load(key).await.ok()??;
     if record.expires_at <= now {
@@ -84,8 +85,8 @@ pub(super) async fn look_up(store: &Store, key: &str, now: Timestamp) -> Option<
     Some((appid.into(), info))
 }
 
-/// Tells other replicas. What they aren't told costs a repeated call its answer, and no
-/// authorisation.
+/// Shares a result with other replicas. If this fails, a repeated request gets no result, but no
+/// authorisation is lost.
 pub(super) async fn remember(store: &Store, key: &str, (appid, info): &Authorized, now: Timestamp) {
     let value = Arc::new(Secret::new(json!([&**appid, info]).to_string()));
     let record = Record { value, generation: 1, fetched_at: now, expires_at: now.plus(REMEMBERED) };

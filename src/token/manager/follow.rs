@@ -10,7 +10,7 @@ use crate::token::handle::{Shared, TaskMessage};
 /// Of so many looks at the whole store, one is at what is kept on demand too.
 const THOROUGH: u32 = 10;
 
-/// Listens to the store for as long as both live.
+/// Follows the store's changes until the store or the manager is gone.
 pub(super) async fn follow(mut changes: Changes, registry: Weak<Registry>) {
     let mut looks = 0_u32;
     while let Some(change) = changes.next().await {
@@ -44,8 +44,8 @@ impl Registry {
         for ((_, shared), record) in concerned.iter().zip(records) {
             let record = match record {
                 Ok(record) => record,
-                // What is refused is as nothing. Not at once: a replica with another key may have
-                // written it, and would do so again.
+                // A refused record counts as missing. Not at once: a replica with another key may
+                // have written it, and would do so again.
                 Err(error) if thorough && *change == Change::Any && error.refusal().is_some() => None,
                 Err(_) => continue,
             };

@@ -3,10 +3,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `registry` | the apps |
-//! | `app_tokens` | the tasks of one app together |
-//! | `supervisor` | that a task never ends unasked |
+//! | `app_tokens` | the tasks of one app |
+//! | `supervisor` | restarts tasks that panic |
 //! | `follow` | what reaches tasks from the store |
-//! | `platform` | what a third-party platform's tasks are told: tickets, accounts |
+//! | `platform` | tickets and accounts of third-party platforms |
 //! | `authorization_code` | codes of accounts that authorise a platform |
 
 use std::collections::HashMap;
@@ -27,6 +27,7 @@ use super::task::Deps;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::store::Store;
+use crate::texts::text;
 use crate::upstream::control::Control;
 use crate::wechat::Issuer;
 
@@ -44,7 +45,7 @@ const STARTS: usize = 20;
 /// Credentials of one app that are fetched on demand at once, and accounts that are looked up.
 const TURNS: usize = 32;
 
-/// Keeps the tokens of all apps. Clones share them.
+/// Keeps the tokens of all apps fresh. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Manager(Arc<Registry>);
 
@@ -198,8 +199,8 @@ impl Manager {
         expose(&samples, out);
     }
 
-    /// Stops all tasks. A fetch in progress is waited for, since in classic mode its answer may be
-    /// the only live token; what takes longer than the timeouts allow is cut off.
+    /// Stops all tasks. Waits for fetches in progress, since in classic mode their responses may
+    /// hold the only valid token; those that take longer than the timeouts allow are aborted.
     pub async fn stop(&self) {
         let (supervisors, patience) = {
             let mut apps = self.0.apps();
@@ -220,7 +221,7 @@ impl Manager {
             }
         };
         if timeout(patience, all).await.is_err() {
-            tracing::warn!("a token call did not end in time and was cut off");
+            tracing::warn!("{}", text!("shutdown: aborted a token request that was still in progress"));
             aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
     }

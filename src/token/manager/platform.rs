@@ -1,5 +1,4 @@
-//! What a third-party platform's refresh tasks are told: tickets, and the accounts that authorise
-//! the platform.
+//! What third-party platforms need: tickets, and the accounts that authorise a platform.
 
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use super::authorization_code::{Authorized, digest_of, look_up, remember};
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
+use crate::texts::{text, words};
 use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
@@ -19,7 +19,7 @@ use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
 use crate::wechat::Issuer;
 
-/// How many refresh tokens are saved at once while somebody waits: WeChat shows up to 500.
+/// How many refresh tokens are saved at once while a request waits: WeChat returns up to 500.
 const SAVES: usize = 16;
 
 impl Manager {
@@ -27,7 +27,7 @@ impl Manager {
     /// never authorised it. An account is looked up in the store when it is first asked for.
     ///
     /// # Errors
-    /// The store can't be asked.
+    /// The store can't be read.
     pub async fn authorizer(&self, platform: &str, appid: &str) -> Result<Option<Handle>, Unavailable> {
         if let Some(handle) = self.known_authorizer(platform, appid) {
             return Ok(Some(handle));
@@ -41,7 +41,7 @@ impl Manager {
 
     async fn look_up(&self, platform: &str, appid: Arc<str>) -> Result<Option<Handle>, Unavailable> {
         let _turn = self.0.deps.look_ups.acquire().await;
-        // Others may have asked for the same account, and been faster.
+        // Another request for the same account may have been faster.
         if let Some(handle) = self.known_authorizer(platform, &appid) {
             return Ok(Some(handle));
         }
@@ -52,9 +52,9 @@ impl Manager {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(None),
             Err(error) => {
-                let cause = format!(
-                    "whether this account has authorised the platform can't be told: {}",
-                    error.chain()
+                let cause = words!(
+                    "could not look up whether this account has authorised the platform: {error}",
+                    error = error.chain()
                 );
                 return Err(Unavailable { cause, errcode: None });
             }
@@ -125,10 +125,10 @@ impl Manager {
     }
 
     /// WeChat, asked at `asked_at`, showed these refresh tokens of accounts. Those that the store
-    /// lacks are kept. Goes on when nobody waits for it any more.
+    /// lacks are kept. Continues even if the caller hangs up.
     ///
     /// # Errors
-    /// The store can't tell what it has, or didn't take one.
+    /// The store can't be read, or didn't save one.
     pub async fn take_in(
         &self,
         platform: &str,
@@ -142,7 +142,10 @@ impl Manager {
         let taken_in = self.0.runtime.spawn(async move {
             let taken_in = manager.take_in_all(&platform, &component, shown, asked_at).await;
             taken_in.map_err(|error| Unavailable {
-                cause: format!("the refresh tokens in WeChat's answer could not be kept: {}", error.chain()),
+                cause: words!(
+                    "could not save the refresh tokens in WeChat's response: {error}",
+                    error = error.chain()
+                ),
                 errcode: None,
             })
         });
@@ -188,12 +191,17 @@ impl Manager {
             }
         }
         if count > 0 {
-            tracing::info!(app = platform, accounts = count, "took in refresh tokens that the store lacked");
+            tracing::info!(
+                app = platform,
+                accounts = count,
+                "{}",
+                text!("saved refresh tokens that the store lacked")
+            );
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// An account took its authorisation back at that time; one that it gave later stays.
+    /// An account revoked its authorisation at that time; a later one stays.
     ///
     /// # Errors
     /// The store didn't take it.
@@ -207,7 +215,7 @@ impl Manager {
     }
 
     /// Exchanges the code of an account that authorised the platform for its refresh token, and
-    /// keeps that. Goes on when nobody waits for it any more.
+    /// keeps that. Continues even if the caller hangs up.
     ///
     /// # Errors
     /// WeChat gave none, or the store didn't take it.
@@ -222,7 +230,7 @@ impl Manager {
     }
 
     async fn exchange(&self, platform: &str, code: &Secret, digest: &str) -> Result<Authorized, Failure> {
-        let unknown = || Failure::transient("the platform is not configured");
+        let unknown = || Failure::transient(words!("the platform is not configured"));
         let (component, control, by) = self.platform(platform).ok_or_else(unknown)?;
         let (store, now) = (&self.0.deps.store, self.0.deps.clock.now());
         let key = format!("authorization_code:{component}:{digest}");
@@ -234,7 +242,10 @@ impl Manager {
         let authorization = query_auth(&control, &by, &component, code, timeout).await?;
         let kept = self.granted(platform, &authorization.appid, authorization.refresh_token).await;
         kept.map_err(|error| {
-            Failure::transient(format!("the store didn't take the refresh token: {}", error.chain()))
+            Failure::transient(words!(
+                "could not save the refresh token to the store: {error}",
+                error = error.chain()
+            ))
         })?;
         let authorized = (authorization.appid, authorization.info);
         remember(store, &key, &authorized, now).await;
@@ -249,5 +260,5 @@ impl Manager {
 }
 
 fn shutting_down() -> Unavailable {
-    Unavailable { cause: "the proxy is shutting down".into(), errcode: None }
+    Unavailable { cause: words!("wxgate is shutting down"), errcode: None }
 }

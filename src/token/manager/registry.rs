@@ -22,7 +22,7 @@ pub(super) struct Registry {
     apps: Mutex<AppList>,
 }
 
-/// The apps, and what ends with them.
+/// The apps, and what is stopped with them.
 #[derive(Debug, Default)]
 pub(super) struct AppList {
     /// In the order of the configuration.
@@ -30,7 +30,7 @@ pub(super) struct AppList {
     by_name: HashMap<Arc<str>, usize>,
     /// Tasks told to stop that may not have done so yet.
     pub stopping: Vec<JoinHandle<()>>,
-    /// Tells tasks what others write to the store.
+    /// Tells tasks what other replicas write to the store.
     pub follower: Option<JoinHandle<()>>,
     pub fetch_timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Refresh tasks never end unasked.
+//! Restarts refresh tasks that panic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::texts::text;
 use crate::token::task::RefreshTask;
 
-/// A task that failed is not started again sooner, so that a defect can't spin.
+/// The delay before a restart, so that a defect can't spin.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// Runs a refresh task until it is told to stop. A panic costs the question that caused it, not the
-/// app: what the task knew and what it published stay, and it goes on with the next question.
+/// Runs a refresh task until it is told to stop. A panic loses the message that caused it, not the
+/// app: the task's state and what it published stay, and it continues with the next message.
 pub(super) async fn supervise(task: RefreshTask) {
     let app = task.app_name();
     let task = Arc::new(tokio::sync::Mutex::new(task));
@@ -23,7 +24,7 @@ pub(super) async fn supervise(task: RefreshTask) {
         run.spawn(async move { task.lock().await.run().await });
         match run.join_next().await {
             Some(Err(error)) if error.is_panic() => {
-                tracing::error!(%app, "the token keeper failed and is started again");
+                tracing::error!(%app, "{}", text!("token task panicked; restarting it"));
                 sleep(RESTART).await;
             }
             _ => return,

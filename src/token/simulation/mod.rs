@@ -4,11 +4,11 @@
 //!
 //! A seed settles all delays, rotations and faults. What must hold, whatever the schedule:
 //!
-//! - No fetch while the token lives, but for a while after a fault: a lost lease costs a fetch,
-//!   never a wrong token.
+//! - No fetch while the token is valid, except for a while after a fault: a lost lease costs a
+//!   fetch, never a wrong token.
 //! - No older token over a newer one, in the store as in each replica.
-//! - Nobody waits longer than `refresh_wait`, and once all is quiet, every replica holds the live
-//!   token.
+//! - No request waits longer than `refresh_wait`, and once all is quiet, every replica holds the
+//!   valid token.
 //!
 //! `WXGATE_SIMULATION_SEEDS=FIRST..END` explores others than the usual ones.
 
@@ -60,7 +60,7 @@ fn explore(plan: &Plan) -> Result<world::Figures, String> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("a task panicked".into()))
 }
 
-/// For whoever runs it with `--nocapture`.
+/// Shown with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "figures of a test")]
 fn tell(text: &str) {
     println!("{text}");
@@ -93,8 +93,8 @@ fn a_store_that_stands_still_for_less_than_three_seconds_costs_no_second_fetch()
     all_hold("paused", Plan::paused);
 }
 
-/// How long a lease that nobody at work holds keeps a replica from the next token; `each` says
-/// after which time whoever planted it writes it anew.
+/// How long a planted lease keeps a replica from the next token; it is planted again after each
+/// `each`.
 fn healed_after(mode: TokenMode, each: Duration) -> Duration {
     let plan = Plan { mode, ..Plan::calm(1) };
     paused_clock().block_on(async {

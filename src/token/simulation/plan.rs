@@ -24,7 +24,7 @@ impl Plan {
         Self { seed, mode, replicas, callers: 4, faults: false, pauses: false, looks_again: true }
     }
 
-    /// With crashes, outages, splits, flushes, and answers that are lost.
+    /// With crashes, outages, splits, flushes and lost responses.
     pub(super) fn rough(seed: u64) -> Self {
         Self { faults: true, ..Self::calm(seed) }
     }

@@ -128,7 +128,7 @@ impl Caller {
         let asked = Instant::now();
         let obtained = self.handle.obtain().await;
         self.waited("obtain", asked);
-        let mut token = obtained.map_err(|unavailable| unavailable.cause)?;
+        let mut token = obtained.map_err(|unavailable| unavailable.to_string())?;
         let mut replayed_alive = false;
         for _ in 0..=REPLAYS {
             let sent_at = Instant::now();
@@ -158,7 +158,7 @@ impl Caller {
                     (token, true)
                 }
                 Verdict::PassOn => return Err("WeChat's rejection was passed on".into()),
-                Verdict::Unavailable(unavailable) => return Err(unavailable.cause),
+                Verdict::Unavailable(unavailable) => return Err(unavailable.to_string()),
             };
         }
         Err("rejected after all replays".into())

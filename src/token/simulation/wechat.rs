@@ -1,4 +1,4 @@
-//! WeChat as far as tokens go: what lives, and who fetched when and why.
+//! WeChat's part in tokens: which is valid, and who fetched when and why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,27 +15,27 @@ const LIFETIME: u64 = 7200;
 /// The one account.
 pub(super) struct WeChat {
     mode: TokenMode,
-    state: Mutex<State>,
+    state: Mutex<AccountState>,
 }
 
 #[derive(Default)]
-struct State {
-    /// Number of the token that lives; none after a rotation from outside.
+struct AccountState {
+    /// Number of the valid token; none after a rotation from outside.
     live: Option<u64>,
     issued: u64,
-    fetches: Vec<Fetch>,
-    /// Chance that an answer is lost, or comes late.
+    fetches: Vec<TokenCall>,
+    /// Chance that a response is lost, or comes late.
     lossy: f64,
     lost: Vec<Instant>,
 }
 
 /// A call of a token endpoint.
 #[derive(Clone, Debug)]
-pub(super) struct Fetch {
+pub(super) struct TokenCall {
     pub at: Instant,
     pub replica: usize,
     pub forced: bool,
-    /// No token lived.
+    /// No token was valid.
     pub needed: bool,
 }
 
@@ -44,7 +44,7 @@ impl WeChat {
         Arc::new(Self { mode, state: Mutex::default() })
     }
 
-    /// Somebody else fetched, in a way that ends our token.
+    /// Another party fetched, which invalidates our token.
     pub(super) fn rotate(&self) {
         self.state().live = None;
     }
@@ -57,11 +57,11 @@ impl WeChat {
         self.state().live.is_some_and(|live| token == name(live))
     }
 
-    pub(super) fn fetches(&self) -> Vec<Fetch> {
+    pub(super) fn fetches(&self) -> Vec<TokenCall> {
         self.state().fetches.clone()
     }
 
-    /// When answers were lost or late.
+    /// When responses were lost or late.
     pub(super) fn lost(&self) -> Vec<Instant> {
         self.state().lost.clone()
     }
@@ -98,7 +98,7 @@ impl WeChat {
     fn fetch(&self, replica: usize, forced: bool) -> String {
         let mut state = self.state();
         let needed = state.live.is_none();
-        state.fetches.push(Fetch { at: Instant::now(), replica, forced, needed });
+        state.fetches.push(TokenCall { at: Instant::now(), replica, forced, needed });
         let number = match state.live {
             Some(live) if self.mode == TokenMode::Stable && !forced => live,
             _ => {
@@ -110,7 +110,7 @@ impl WeChat {
         format!(r#"{{"access_token":"{}","expires_in":{LIFETIME}}}"#, name(number))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccountState> {
         self.state.lock()
     }
 }

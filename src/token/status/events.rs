@@ -1,4 +1,4 @@
-//! What happened to tokens lately, for people.
+//! Recent events of tokens, for people.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,12 +40,12 @@ pub enum Happened {
         took: Duration,
         /// Of the token held now.
         generation: Option<u64>,
-        /// Why none came, and whether that will pass by itself.
+        /// Why none came, and whether it passes by itself.
         failure: Option<Failure>,
     },
-    /// Somebody else fetches with the app's secret.
+    /// Another party fetches with the app's secret.
     Interference {
-        /// Of the token that they ended.
+        /// Of the token that this invalidated.
         generation: u64,
     },
 }
@@ -79,7 +79,7 @@ impl Events {
             latest.pop_front();
         }
         drop(latest);
-        // Nobody may be listening.
+        // There may be no listener.
         let _ = self.told.send(event);
     }
 
@@ -117,10 +117,11 @@ mod tests {
 
     use super::{Event, Events, Failure, Happened, Outcome, REMEMBERED, Reason};
     use crate::observe::clock::Timestamp;
+    use crate::texts::Words;
 
     fn event(at: i64, app: &str, failure: Option<&str>) -> Event {
         let outcome = if failure.is_some() { Outcome::Failed } else { Outcome::Replaced };
-        let failure = failure.map(Failure::transient);
+        let failure = failure.map(|text| Failure::transient(Words::untranslated(text.to_owned())));
         let (reason, endpoint, took, generation) = (Reason::Ahead, None, Duration::ZERO, None);
         let what = Happened::Refreshed { reason, outcome, endpoint, took, generation, failure };
         Event { at: Timestamp(at), app: app.into(), credential: "access_token", what }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::state::State;
 use super::stats::Stats;
 use crate::observe::clock::Timestamp;
-use crate::token::life::{Failure, Refresh, View};
+use crate::token::life::{Failure, Moment, Refresh, View};
 use crate::token::options::AppOptions;
 use crate::wechat::{AppKind, TokenMode};
 
@@ -26,7 +26,7 @@ pub struct Status {
     pub generation: Option<u64>,
     /// When WeChat handed it out.
     pub fetched_at: Option<Timestamp>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// When the next refresh or retry is due.
     pub next_refresh_at: Option<Timestamp>,
@@ -34,11 +34,11 @@ pub struct Status {
     pub last_refresh: Option<Refresh>,
     /// The last failure and when it happened; stays after a success.
     pub last_failure: Option<(Timestamp, Failure)>,
-    /// Whether the last failure still stands in the way: no request causes a fetch.
+    /// Whether the last failure still blocks fetches.
     pub failing: bool,
     /// Forced refreshes left today.
     pub forces_left_today: u32,
-    /// How often somebody else fetched with this secret.
+    /// How often another party fetched with this secret.
     pub interference: u64,
     /// What else of the app's is in use.
     pub further: Vec<Further>,
@@ -46,7 +46,7 @@ pub struct Status {
     pub authorizers: Option<Authorizers>,
 }
 
-/// A credential beside an app's token.
+/// A credential of an app other than its token.
 #[derive(Clone, Debug)]
 pub struct Further {
     /// Its name, like `jsapi_ticket`.
@@ -55,7 +55,7 @@ pub struct Further {
     pub state: State,
     /// Of the one held.
     pub generation: Option<u64>,
-    /// When that ends.
+    /// When that expires.
     pub expires_at: Option<Timestamp>,
     /// The last failure and when it happened.
     pub last_failure: Option<(Timestamp, Failure)>,
@@ -71,15 +71,15 @@ pub struct Authorizers {
 }
 
 impl Status {
-    /// How the credential of `app` is doing at `now`, by what its task shares and wrote down.
-    pub(crate) fn of(app: &AppOptions, view: &View, stats: &Stats, now: Timestamp) -> Self {
+    /// How the credential of `app` is doing at `now`, by its task's view and figures.
+    pub(crate) fn of(app: &AppOptions, view: &View, stats: &Stats, now: Moment) -> Self {
         let token = view.token.as_ref();
         Self {
             name: Arc::clone(&app.name),
             appid: Arc::clone(&app.appid),
             kind: app.kind,
             mode: app.mode,
-            state: stats.state(view.usable().is_some(), token.is_some()),
+            state: stats.state(view.usable(now.steady).is_some(), token.is_some()),
             generation: token.map(|token| token.generation),
             fetched_at: token.map(|token| token.fetched_at),
             expires_at: token.map(|token| token.expires_at),
@@ -87,7 +87,7 @@ impl Status {
             last_refresh: stats.last_refresh,
             last_failure: stats.last_failure.clone(),
             failing: stats.failing.is_some(),
-            forces_left_today: stats.forces.left(now),
+            forces_left_today: stats.forces.left(now.wall),
             interference: stats.interference,
             further: Vec::new(),
             authorizers: None,

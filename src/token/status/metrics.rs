@@ -19,7 +19,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// `usable` is whether requests can have the token, none where nobody asks for it.
+    /// `usable` says whether requests can use the token; none if it isn't in use.
     pub(crate) fn new(
         app: Arc<str>,
         credential: &'static str,
@@ -38,7 +38,7 @@ impl Sample {
         }
     }
 
-    /// Both as one, of which there is no age, no generation and no knowing whether it is usable.
+    /// Both as one, without expiry, generation and usability.
     pub(crate) fn and(mut self, other: Self) -> Self {
         (self.generation, self.expires_in, self.usable) = (None, None, None);
         self.interference += other.interference;

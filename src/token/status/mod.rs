@@ -1,12 +1,12 @@
-//! What there is to see of tokens.
+//! Status, metrics and events of tokens.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `glance` | an app's credentials at a glance |
 //! | `state` | whether a credential is usable, and why not |
-//! | `stats` | what a refresh task writes down for status and metrics; what makes a [`State`] |
+//! | `stats` | a refresh task's figures for status and metrics; how a [`State`] follows from them |
 //! | `metrics` | the metrics |
-//! | `events` | what happened lately, for people |
+//! | `events` | recent events, for people |
 
 mod events;
 mod glance;

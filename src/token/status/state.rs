@@ -7,11 +7,11 @@ pub enum State {
     Ready,
     /// No token yet, and none has been refused.
     Starting,
-    /// No usable token; the last try failed and is repeated with a backoff.
+    /// No usable token; the last attempt failed and is repeated with a backoff.
     Failing,
-    /// No usable token; WeChat's refusal needs somebody to act, see the last failure's remedy.
+    /// No usable token; WeChat's refusal requires a person to act, see the last failure's remedy.
     CircuitOpen,
-    /// WeChat rejects the token held, and no other is to be had yet.
+    /// WeChat rejects the token held, and no other could be fetched yet.
     Rejected,
     /// The token held has expired.
     Expired,

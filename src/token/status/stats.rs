@@ -1,17 +1,17 @@
-//! What there is to see of a token's life: counters, the last refresh and failure.
+//! A refresh task's figures: counters, the last refresh and failure.
 
 use super::state::State;
 use crate::observe::clock::Timestamp;
 use crate::store::ForceBudget;
 use crate::token::life::{Failure, Outcome, Reason, Refresh};
 
-/// What a refresh task writes down; read by status and metrics.
+/// A refresh task's figures; read by status and metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     refreshes: [[u64; Outcome::ALL.len()]; Reason::ALL.len()],
     pub last_refresh: Option<Refresh>,
     pub last_failure: Option<(Timestamp, Failure)>,
-    /// The failure that still stands in the way.
+    /// The failure that still blocks fetches.
     pub failing: Option<Failure>,
     pub dead: bool,
     pub next_refresh_at: Option<Timestamp>,
@@ -52,6 +52,7 @@ mod tests {
     use super::super::state::State;
     use super::Stats;
     use crate::observe::clock::Timestamp;
+    use crate::texts::Words;
     use crate::token::life::{Failure, Outcome, Reason, Refresh};
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
         let mut stats = Stats::default();
         assert_eq!(stats.state(false, false), State::Starting);
         assert_eq!(stats.state(false, true), State::Expired);
-        stats.failing = Some(Failure::transient("busy"));
+        stats.failing = Some(Failure::transient(Words::untranslated("busy")));
         assert_eq!(stats.state(false, false), State::Failing);
         stats.dead = true;
         assert_eq!(stats.state(false, true), State::Rejected);

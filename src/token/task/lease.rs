@@ -1,5 +1,5 @@
-//! How long leases last, and what is known of another replica's: whether it is believed, and when
-//! it is taken over.
+//! How long leases last, and what is known of another replica's lease: whether it is believed, and
+//! when it is taken over.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::Instant;
 
 use crate::store::Holder;
 
-/// Longer than a token call, so that a replica that dies while it fetches holds the others up only
+/// Longer than a token request, so that a replica that dies while it fetches delays the others only
 /// briefly.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
-/// How often its owner makes it last anew, which others see.
+/// How often its owner renews it, which other replicas see.
 pub(super) const LEASE_RENEWAL: Duration = Duration::from_secs(1);
-/// A lease of one owner for so long is nobody's who fetches.
+/// An owner that has held the lease for so long is not fetching.
 const ONE_OWNER: Duration = Duration::from_secs(15);
 
-/// What is known of whoever else holds the lease.
+/// What is known of another holder of the lease.
 #[derive(Debug)]
 pub(super) struct OthersLease {
     holder: Holder,
@@ -28,7 +28,7 @@ pub(super) struct OthersLease {
 }
 
 impl OthersLease {
-    /// It is held by `holder`, as the store said now; `before` is what was known.
+    /// The store said now that `holder` has it; `before` is what was known.
     pub(super) fn saw(before: Option<Self>, holder: Holder, now: Instant) -> Self {
         let first = Self { holder, changed_at: now, unchanged_since: Some(now), owner_since: now };
         match before {
@@ -52,8 +52,8 @@ impl OthersLease {
         now.duration_since(self.changed_at) < LEASE
     }
 
-    /// The holder, if the lease can be nobody's who is at work. `longest` is what a fetch takes
-    /// where replicas don't renew in a way that can be seen.
+    /// The holder, if it can't be fetching any more. `longest` bounds a fetch for replicas whose
+    /// renewals can't be seen.
     pub(super) fn stale(&self, longest: Duration, now: Instant) -> Option<&Holder> {
         let unchanged =
             self.unchanged_since.is_some_and(|since| now.duration_since(since) >= LEASE.max(longest));

@@ -4,8 +4,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `run` | the loop: messages, and what is due without anybody asking |
-//! | `rejection` | what follows from a rejection, in five steps |
+//! | `run` | the loop: messages, and what is due by itself |
+//! | `rejection` | what follows from a rejection: all five steps |
 //! | `renewal` | one fetch: lease, look again, fetch, compare-and-set |
 //! | `store_sync` | what passes between the task and the store |
 //! | `refresh_task` | the task, and what each of these needs |

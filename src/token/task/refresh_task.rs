@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::lease::OthersLease;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{Saved, Store, StoreError};
+use crate::texts::text;
 use crate::token::credential::Credential;
 use crate::token::grant::Grant;
 use crate::token::handle::{Configured, Shared, TaskMessage};
@@ -27,14 +28,14 @@ pub(crate) struct Deps {
     pub starts: Arc<Semaphore>,
     /// Bounds the accounts that are looked up at once.
     pub look_ups: Arc<Semaphore>,
-    /// What there is to tell people.
+    /// Events for people.
     pub events: Events,
-    /// Off to see that its lack is found.
+    /// Off in the test that shows that its absence is detected.
     #[cfg(test)]
     pub looks_again: bool,
 }
 
-/// The only one who decides about a credential. Handles one thing at a time.
+/// The only place that decides about a credential. Handles one message at a time.
 pub(crate) struct RefreshTask {
     pub(super) shared: Arc<Shared>,
     pub(super) deps: Deps,
@@ -52,18 +53,18 @@ pub(crate) struct RefreshTask {
     pub(super) life: Life,
     /// Whether a first fetch was made, or none was needed.
     pub(super) started: bool,
-    /// Nobody has used it since the last refresh, so that none is made before somebody asks.
+    /// Unused since the last refresh, so the next one waits until a request asks for the token.
     pub(super) idle: bool,
-    /// This task among those of all replicas: of one process too, two may keep the same credential
-    /// while a reload replaces one by the other.
+    /// Identifies this task among those of all replicas. Even one process may have two tasks for
+    /// the same credential while a reload replaces one by the other.
     pub(super) owner: String,
     /// Another task's lease.
     pub(super) others_lease: Option<OthersLease>,
-    /// A save that the store hasn't answered yet.
+    /// A save that the store hasn't confirmed yet.
     pub(super) late_save: Option<JoinHandle<Result<Saved, StoreError>>>,
-    /// What is still to be done after a fetch, that nobody waits for but a stop.
+    /// Work left after a fetch; only a stop waits for it.
     pub(super) finishing: JoinSet<()>,
-    /// Where and when the token was rejected that is being looked into.
+    /// Endpoint and time of the rejection under investigation.
     pub(super) rejected: Option<(&'static str, Instant)>,
 }
 
@@ -99,7 +100,7 @@ impl RefreshTask {
     }
 
     pub(super) fn now(&self) -> Moment {
-        Moment::now(&self.deps.clock)
+        Moment { wall: self.deps.clock.now(), steady: Instant::now() }
     }
 
     pub(super) fn configured(&self) -> Arc<Configured> {
@@ -110,7 +111,7 @@ impl RefreshTask {
         self.shared.app_name()
     }
 
-    /// Waits for this task's turn, if it is one of many.
+    /// Waits for this task's turn, if it is one of many on demand.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         if !self.shared.on_demand {
             return None;
@@ -123,12 +124,12 @@ impl RefreshTask {
         self.life.usable(self.now())
     }
 
-    /// What is due next without anybody asking, and how long until then.
+    /// What is due next by itself, and how long until then.
     pub(super) fn due(&self, now: Moment) -> Option<(Due, Duration)> {
         (!self.idle).then(|| self.life.due(now))
     }
 
-    /// From now on this token is the one.
+    /// Uses this token from now on.
     pub(super) fn hold(&mut self, token: Token, suspect: bool) {
         self.life.hold(token, suspect, self.now());
         self.started = true;
@@ -140,8 +141,7 @@ impl RefreshTask {
     pub(super) fn publish(&self) {
         let now = self.now();
         let view = self.life.view(now);
-        // A store makes every reader fetch the pointer anew, so it is done only when something
-        // changed.
+        // A store makes every reader reload the pointer, so it is done only when something changed.
         if view.differs(&self.shared.view.load()) {
             self.shared.view.store(Arc::new(view));
             self.shared.changes.send_replace(());
@@ -153,20 +153,25 @@ impl RefreshTask {
         stats.next_refresh_at = self.due(now).map(|(_, left)| now.wall.plus(left));
     }
 
-    /// Remembers a failure, and bars fetches for a while.
+    /// Records a failure, and blocks fetches for a while.
     pub(super) fn fail(&mut self, failure: Failure) {
         let now = self.now();
         let app = self.app_name();
         let retry_in_ms = self.life.fail(failure.clone(), now).as_millis() as u64;
         if failure.permanent {
-            tracing::error!(%app, retry_in_ms, "no token, and no request causes a fetch: {failure}");
+            tracing::error!(
+                %app,
+                retry_in_ms,
+                "{}",
+                text!("no token; circuit open, requests do not trigger a fetch: {failure}", failure)
+            );
         } else {
-            tracing::warn!(%app, retry_in_ms, "no token: {failure}");
+            tracing::warn!(%app, retry_in_ms, "{}", text!("no token: {failure}", failure));
         }
         self.shared.stats().last_failure = Some((now.wall, failure));
     }
 
-    /// Tells people.
+    /// Records an event for people.
     pub(super) fn happened(&self, at: Timestamp, what: Happened) {
         let (app, credential) = (self.app_name(), self.credential.issuer.credential());
         self.deps.events.add(Event { at, app, credential, what });

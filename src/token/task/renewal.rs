@@ -6,21 +6,21 @@ use super::refresh_task::{Deps, RefreshTask};
 use super::store_sync::LeaseResult;
 use crate::observe::clock::Timestamp;
 use crate::store::{Lease, next_generation};
+use crate::texts::{Text, text, words};
 use crate::token::fetch::{Fetch, FetchError, Issued};
 use crate::token::handle::Configured;
 use crate::token::life::{Failure, Moment, Outcome, Reason, Refresh, Token, Unavailable};
 use crate::token::settings::Settings;
 use crate::token::status::Happened;
 
-/// What came of trying to get another token.
+/// The result of trying to get another token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Renewal {
     /// A different token is held now, fetched or taken from the store.
     New,
     /// WeChat gave the one held.
     Same,
-    /// None came, or something stands in the way; see
-    /// [`Life::failure`](crate::token::life::Life::failure).
+    /// None came, or fetches are blocked; see [`Life::failure`](crate::token::life::Life::failure).
     Failed,
     /// The budget allows no force before `next_at`.
     Refused { next_at: Timestamp },
@@ -37,13 +37,13 @@ pub(super) enum Limits {
 impl RefreshTask {
     /// A usable token, or why there is none. Fetches one unless something stands in the way.
     pub(super) async fn obtain(&mut self) -> Result<Arc<Token>, Unavailable> {
-        if self.usable().is_none() && !self.life.is_barred(self.now()) {
+        if self.usable().is_none() && !self.life.is_blocked(self.now()) {
             self.recover(self.life.reason()).await;
         }
         self.usable().ok_or_else(|| self.life.unavailable(self.now()))
     }
 
-    /// Tries to get a token that WeChat takes.
+    /// Tries to get a token that WeChat accepts.
     pub(super) async fn recover(&mut self, reason: Reason) -> Renewal {
         let renewal = self.renew(reason, Limits::Kept).await;
         if renewal == Renewal::Same && self.life.is_dead() {
@@ -55,7 +55,7 @@ impl RefreshTask {
     /// Fetches a token without force.
     pub(super) async fn renew(&mut self, reason: Reason, limits: Limits) -> Renewal {
         let now = self.now();
-        if limits == Limits::Kept && (self.life.is_barred(now) || self.life.meets_ceiling(now)) {
+        if limits == Limits::Kept && (self.life.is_blocked(now) || self.life.meets_ceiling(now)) {
             return Renewal::Failed;
         }
         self.fetch_alone(reason, false).await
@@ -66,9 +66,9 @@ impl RefreshTask {
     pub(super) async fn force(&mut self, reason: Reason, limits: Limits) -> Renewal {
         let dead = self.life.is_dead();
         if !self.credential.issuer.forces() {
-            self.fail(Failure::transient(
-                "WeChat hands out the token that it rejects, and can't be made to replace it",
-            ));
+            self.fail(Failure::transient(words!(
+                "WeChat keeps handing out a token that it rejects, and can't be forced to replace it"
+            )));
             return Renewal::Failed;
         }
         if limits == Limits::Kept && self.life.meets_ceiling(self.now()) {
@@ -79,12 +79,14 @@ impl RefreshTask {
             Renewal::Refused { next_at } if dead => {
                 let now = self.now();
                 self.life.force_after(next_at.since(now.wall), now);
-                self.fail(Failure::transient(
-                    "WeChat rejects the token that it hands out, and no forced refresh is allowed yet",
-                ));
+                self.fail(Failure::transient(words!(
+                    "WeChat keeps handing out a token that it rejects, and no forced refresh is allowed yet"
+                )));
             }
             Renewal::Same if dead => {
-                self.fail(Failure::transient("WeChat hands out the token that it rejects, even by force"));
+                self.fail(Failure::transient(words!(
+                    "WeChat hands out a token that it rejects, even after a forced refresh"
+                )));
             }
             _ => {}
         }
@@ -98,7 +100,7 @@ impl RefreshTask {
             LeaseResult::Granted(lease) => lease,
             LeaseResult::Adopted => return Renewal::New,
             LeaseResult::Busy => {
-                self.fail(Failure::transient("another replica has been fetching for too long"));
+                self.fail(Failure::transient(words!("another replica has been fetching for too long")));
                 return Renewal::Failed;
             }
         };
@@ -118,14 +120,17 @@ impl RefreshTask {
     }
 
     async fn fetch_leased(&mut self, reason: Reason, force: bool, lease: Option<&Lease>) -> Renewal {
-        // Whoever had the lease before may have been faster. An admin's force is meant all the
-        // same.
+        // The previous holder of the lease may have fetched already. An admin's force applies
+        // regardless.
         let meant = force && reason == Reason::Admin;
         if self.looks_again() && self.adopt_newer().await && !meant {
             return Renewal::New;
         }
         if let Some(generation) = self.life.ended_by_others(self.now()) {
-            self.report_interference(generation, "a classic token died long before its end");
+            self.report_interference(
+                generation,
+                text!("a classic token became invalid long before its end: another party fetches tokens with this app's secret"),
+            );
         }
         self.learn_forces().await;
         if force && let Err(refused) = self.spend_force().await {
@@ -148,18 +153,19 @@ impl RefreshTask {
                 reason = reason.as_str(),
                 generation = self.life.newest(),
                 took_ms = took.as_millis() as u64,
-                "token replaced"
+                "{}",
+                text!("token replaced")
             );
         }
-        // Whoever took the lease over meanwhile may have had more luck.
+        // A replica that took the lease over meanwhile may have succeeded.
         if renewal == Renewal::Failed && !meant && self.adopt_newer_promptly().await {
             return Renewal::New;
         }
         renewal
     }
 
-    /// For people. Of accounts that are acted for there may be thousands: only what fails is worth
-    /// a word.
+    /// Records the refresh as an event. There may be thousands of authorizers: of those only
+    /// failures are recorded.
     fn tell(&self, refresh: Refresh) {
         let Refresh { at, reason, outcome, took } = refresh;
         if self.shared.on_demand && outcome == Outcome::Replaced {
@@ -173,18 +179,14 @@ impl RefreshTask {
         self.happened(at, what);
     }
 
-    fn report_interference(&self, generation: u64, what: &str) {
-        // Without the store another replica of ours may have been the one.
+    fn report_interference(&self, generation: u64, what: Text<'_>) {
+        // Without the store it may have been another replica.
         if self.deps.store.problem().is_some() {
             return;
         }
         self.shared.stats().interference += 1;
         self.happened(self.now().wall, Happened::Interference { generation });
-        tracing::warn!(
-            app = %self.app_name(),
-            generation,
-            "{what}: somebody else fetches tokens with this app's secret"
-        );
+        tracing::warn!(app = %self.app_name(), generation, "{what}");
     }
 
     #[cfg(not(test))]
@@ -221,7 +223,10 @@ impl RefreshTask {
             return (Outcome::Same, Renewal::Same);
         }
         if !force && let Some(generation) = self.life.replaced_by_others(asked) {
-            self.report_interference(generation, "WeChat replaced a stable token long before its end");
+            self.report_interference(
+                generation,
+                text!("WeChat replaced a stable token long before its end: another party fetches tokens with this app's secret"),
+            );
         }
         let token = Token {
             value: Arc::new(issued.value),
@@ -238,9 +243,9 @@ impl RefreshTask {
         if error.lost {
             self.life.answer_lost();
         }
-        let mut failure = error.failure;
+        let mut failure = *error.failure;
         if force && failure.errcode == Some(45009) {
-            // The day's forces are spent, by whomever; plain fetches have a quota of their own.
+            // Today's forced refreshes are used up; plain fetches have a quota of their own.
             failure.permanent = false;
         }
         self.fail(failure);

@@ -1,4 +1,4 @@
-//! The loop of a refresh task: messages, and what is due without anybody asking.
+//! The loop of a refresh task: messages, and what is due by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::refresh_task::RefreshTask;
 use super::renewal::{Limits, Renewal};
 use crate::observe::clock::Clock;
 use crate::store::Record;
+use crate::texts::words;
 use crate::token::grant;
 use crate::token::handle::{Handle, RefreshReport, RefreshResult, TaskMessage};
 use crate::token::life::{Due, Failure, Reason};
@@ -22,7 +23,7 @@ const LONGEST_NAP_ON_DEMAND: Duration = Duration::from_secs(300);
 const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 impl RefreshTask {
-    /// Works until told to stop. Called again after a panic, it goes on with what it knew.
+    /// Runs until it is told to stop. Called again after a panic, it continues with its state.
     pub(crate) async fn run(&mut self) {
         self.shared.evidence.unwatch();
         if self.life.token().is_none() {
@@ -45,32 +46,32 @@ impl RefreshTask {
                         while self.finishing.join_next().await.is_some() {}
                         return;
                     }
-                    Some(message) => self.answer(message).await,
+                    Some(message) => self.handle_message(message).await,
                 },
                 Ok(permit) = Arc::clone(&self.deps.starts).acquire_owned(), if first => {
-                    self.take(Due::Retry).await;
+                    self.run_due(Due::Retry).await;
                     drop(permit);
                 }
-                () = changed(&mut others), if self.life.blames() => self.look_for_another(),
+                () = changed(&mut others), if self.life.blames() => self.notice_credential(),
                 () = nap(&self.deps.clock, left, longest), if !first => {
                     if let Some((due, Duration::ZERO)) = self.due(self.now()) {
                         self.publish();
-                        self.take(due).await;
+                        self.run_due(due).await;
                     }
                 }
             }
         }
     }
 
-    async fn answer(&mut self, message: TaskMessage) {
+    async fn handle_message(&mut self, message: TaskMessage) {
         self.idle = false;
-        self.look_for_another();
+        self.notice_credential();
         match message {
             TaskMessage::Obtain(reply) => {
                 let answer = self.obtain().await;
                 let _ = reply.send(answer);
             }
-            // Worked off even if the caller has hung up: the next one needs the token.
+            // Completed even if the caller has hung up: the next one needs the token.
             TaskMessage::Rejected(rejection, reply) => {
                 let verdict = self.handle_rejection(&rejection).await;
                 let _ = reply.send(verdict);
@@ -84,13 +85,13 @@ impl RefreshTask {
                 let _ = reply.send(report);
             }
             TaskMessage::Stored(record) => self.compare(record).await,
-            TaskMessage::SecretChanged => self.life.unbar(),
+            TaskMessage::SecretChanged => self.life.unblock(),
             TaskMessage::Granted(record) => self.granted(record),
             TaskMessage::GrantRefused => self.restore_grant().await,
             TaskMessage::Control(control) => {
-                // What failed by the old way may succeed by the new one.
+                // What failed over the old connection may succeed over the new one.
                 if !control.is_same(&self.control) {
-                    self.life.unbar();
+                    self.life.unblock();
                 }
                 self.control = control;
             }
@@ -101,14 +102,14 @@ impl RefreshTask {
     }
 
     /// Another credential to fetch with may succeed where the one before it failed.
-    fn look_for_another(&mut self) {
+    fn notice_credential(&mut self) {
         if let Some(token) = self.credential.by.as_ref().and_then(Handle::current) {
             self.life.fetched_with(token.generation);
         }
     }
 
-    /// Does what is due, unless nobody has used the credential since this was last done.
-    async fn take(&mut self, due: Due) {
+    /// Does what is due, unless the credential is unused since this was last done.
+    async fn run_due(&mut self, due: Due) {
         self.idle = matches!(due, Due::Retry | Due::Ahead) && !self.shared.was_wanted();
         if self.idle {
             return;
@@ -131,21 +132,21 @@ impl RefreshTask {
     /// Before an upload too long to be replayed: a token in its last minutes is renewed.
     async fn freshen(&mut self, generation: u64) {
         let now = self.now();
-        if self.life.is_renewable(generation, now) && !self.life.is_barred(now) {
+        if self.life.is_renewable(generation, now) && !self.life.is_blocked(now) {
             self.recover(Reason::Ahead).await;
         }
     }
 
     /// An admin's refresh.
     async fn refresh(&mut self, force: bool) -> RefreshReport {
-        self.life.unbar();
+        self.life.unblock();
         let renewal = if force && self.credential.issuer.forces() {
             self.force(Reason::Admin, Limits::Passed).await
         } else {
             self.renew(Reason::Admin, Limits::Passed).await
         };
         if renewal == Renewal::Same && self.life.is_dead() {
-            self.fail(Failure::transient("WeChat still hands out the token that it rejects"));
+            self.fail(Failure::transient(words!("WeChat still hands out the token that it rejects")));
         }
         self.publish();
         RefreshReport {
@@ -160,8 +161,8 @@ impl RefreshTask {
         }
     }
 
-    /// Looks at the ticket before it is needed: whoever writes over it later must not keep this
-    /// replica from its next token until WeChat pushes another one.
+    /// Loads the ticket before it is needed: if it is overwritten later, this replica can still
+    /// fetch its next token.
     async fn learn_ticket(&mut self) {
         if matches!(self.credential.issuer, Issuer::Component | Issuer::Suite)
             && let Some(key) = grant::key(&self.configured().app, &self.credential)
@@ -171,26 +172,25 @@ impl RefreshTask {
         }
     }
 
-    /// What others wrote over it is no ticket or refresh token.
+    /// The store's ticket or refresh token was overwritten with something else.
     async fn restore_grant(&mut self) {
         let key = grant::key(&self.configured().app, &self.credential);
         if let Some(key) = key {
-            // The store tells of it if it can't be put right.
+            // The store logs a failure.
             let _ = self.grant.save(&self.deps.store, &key).await;
         }
     }
 
-    /// WeChat handed over another ticket or refresh token, or an account took its authorisation
-    /// back.
+    /// WeChat granted another ticket or refresh token, or an account revoked its authorisation.
     fn granted(&mut self, record: Record) {
         let taken_back = record.value.expose().is_empty();
         if !self.grant.put(record) {
             return;
         }
-        self.life.unbar();
+        self.life.unblock();
         if taken_back {
             self.life.found_dead();
-            self.fail(Failure::unauthorized("the account took its authorisation back"));
+            self.fail(Failure::unauthorized(words!("the account revoked its authorisation")));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What passes between a refresh task and the store: leases, records, the force budget.
 //!
-//! A store that fails costs nothing but sharing: each replica is its own single flight then, serves
-//! from memory, and offers its token again later.
+//! If the store fails, only sharing is lost: each replica then fetches for itself, serves from
+//! memory, and offers its token to the store again later.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,19 +13,20 @@ use tokio::time::{Instant, sleep};
 use super::lease::{LEASE, LEASE_RENEWAL, OthersLease};
 use super::refresh_task::RefreshTask;
 use crate::store::{ForceRefused, Lease, Record, Saved, Store, StoreError, next_generation};
+use crate::texts::text;
 use crate::token::handle::TaskMessage;
 use crate::token::life::Token;
 
-/// How often those who wait for another replica's fetch look at the store.
+/// How often the store is checked while another replica fetches.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// What came of asking to be the one who fetches.
+/// The result of asking for the lease.
 pub(super) enum LeaseResult {
     /// `None` without a store.
     Granted(Option<Lease>),
     /// Another replica fetched meanwhile.
     Adopted,
-    /// Another replica has been at it for too long.
+    /// Another replica has held the lease for too long.
     Busy,
 }
 
@@ -44,7 +45,7 @@ impl RefreshTask {
             match answer {
                 Ok(Ok(lease)) => {
                     if lease.taken_over {
-                        tracing::warn!(app = %self.app_name(), "a lease that nobody renews was taken over");
+                        tracing::warn!(app = %self.app_name(), "{}", text!("took over a lease that was no longer renewed"));
                     }
                     self.others_lease = None;
                     return LeaseResult::Granted(Some(lease));
@@ -67,7 +68,7 @@ impl RefreshTask {
         }
     }
 
-    /// Keeps the lease for as long as it is polled.
+    /// Renews the lease for as long as it is polled.
     pub(super) async fn keep(store: &Store, lease: Option<&Lease>) -> Infallible {
         let Some(lease) = lease else { return std::future::pending().await };
         loop {
@@ -77,8 +78,7 @@ impl RefreshTask {
         }
     }
 
-    /// Goes on with a save that is late and then gives the lease back, while nobody waits for
-    /// either.
+    /// Completes a late save and then releases the lease, in the background.
     pub(super) fn finish(&mut self, lease: Option<Lease>) {
         let (store, shared) = (self.deps.store.clone(), Arc::clone(&self.shared));
         let (save, app) = (self.late_save.take(), self.app_name());
@@ -106,13 +106,13 @@ impl RefreshTask {
         });
     }
 
-    /// Takes a newer token from the store, if there is one that has not expired.
+    /// Adopts a newer token from the store, if there is one that has not expired.
     pub(super) async fn adopt_newer(&mut self) -> bool {
         let loaded = self.deps.store.load(&self.key).await;
         self.adopt_loaded(loaded)
     }
 
-    /// The same where requests wait, unless the store is late.
+    /// The same where requests wait: doesn't wait for a slow store.
     pub(super) async fn adopt_newer_promptly(&mut self) -> bool {
         let loaded = self.deps.store.load_promptly(&self.key).await;
         self.adopt_loaded(loaded)
@@ -139,11 +139,11 @@ impl RefreshTask {
         adopted
     }
 
-    /// The store holds this now, by another replica's doing or because it lost what it had: the
-    /// higher record is published anew.
+    /// The store holds this now, because another replica saved it or because the store lost data:
+    /// whichever record is higher is published again.
     pub(super) async fn compare(&mut self, stored: Option<Record>) {
         if self.life.store_is_back() {
-            self.life.unbar();
+            self.life.unblock();
         }
         if let Some(record) = &stored
             && self.adopt(record.clone())
@@ -157,10 +157,9 @@ impl RefreshTask {
         }
     }
 
-    /// Saves a new token before it is used, by compare-and-set. Gives back the one to hold, which
-    /// is another replica's if that was first, and whether the race leaves that one in doubt. What
-    /// the store is late with is left to [`RefreshTask::finish`]: those who wait for the token get
-    /// it.
+    /// Saves a new token before it is used, by compare-and-set. Returns the one to hold, which is
+    /// another replica's if that was first, and whether the race leaves that one in doubt. A late
+    /// save is left to [`RefreshTask::finish`], so that waiting requests get the token.
     pub(super) async fn save(&mut self, mut token: Token) -> (Token, bool) {
         loop {
             let (store, key, record) = (self.deps.store.clone(), self.key.clone(), Record::from(&token));
@@ -228,12 +227,12 @@ impl RefreshTask {
     }
 }
 
-/// That the store as a whole is down, or a record refused, it tells itself, once; what else
-/// concerns this app is told here.
+/// The store itself logs, once, that it is down or refuses a record; this logs other errors that
+/// concern the app.
 fn store_failed(app: &str, error: &StoreError) {
     let told = matches!(error, StoreError::Late | StoreError::Down | StoreError::Timeout(_));
     if !told && error.refusal().is_none() {
         let source = std::error::Error::source(error).map(ToString::to_string);
-        tracing::warn!(app, source, "the token is not shared: {error}");
+        tracing::warn!(app, source, "{}", text!("could not save the token to the store: {error}", error));
     }
 }

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::observe::hex::hex;
+use crate::texts::text;
 
 /// An EncodingAESKey comes without its `=`, and its last character has two bits too many, which
 /// needn't be zero: those of WeChat's own samples aren't.
@@ -39,9 +40,9 @@ const SALT: usize = 16;
 /// A decoded EncodingAESKey (消息加解密Key).
 pub struct AesKey(Zeroizing<[u8; KEY_LENGTH]>);
 
-/// A text is no EncodingAESKey.
+/// A text is not an EncodingAESKey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no EncodingAESKey, expected the 43 letters and digits that were set where the push address was")]
+#[error("{}", text!("is not an EncodingAESKey, expected the 43 letters and digits set with the callback URL at WeChat"))]
 pub struct NoAesKey;
 
 impl AesKey {
@@ -53,7 +54,7 @@ impl AesKey {
         if text.len() != KEY_CHARACTERS {
             return Err(NoAesKey);
         }
-        // One byte more than the key, as the decoder's estimate wants it.
+        // One byte more than the key, as the decoder's estimate requires.
         let mut decoded = Zeroizing::new([0; KEY_LENGTH + 1]);
         let length = KEY_BASE64.decode_slice(text, &mut *decoded).map_err(|_| NoAesKey)?;
         let key = decoded.get(..length).and_then(|key| <[u8; KEY_LENGTH]>::try_from(key).ok());
@@ -69,8 +70,8 @@ impl fmt::Debug for AesKey {
 
 /// The SHA-1 that signs a push.
 ///
-/// The parts are joined without a mark between them, so a digit can wander from nonce to timestamp
-/// and the seal still holds: pushes are told apart by their seal, never by the nonce.
+/// The parts are joined without a separator, so a digit can move from nonce to timestamp and the
+/// seal is still valid: pushes are identified by their seal, never by the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seal([u8; digest::SHA1_OUTPUT_LEN]);
 

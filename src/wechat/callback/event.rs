@@ -16,7 +16,7 @@ const LEAST_EPOCH: Duration = Duration::from_secs(1_000_000_000);
 pub enum Event {
     /// `component_verify_ticket`, every ten minutes; good for twelve hours.
     VerifyTicket {
-        /// What `api_component_token` wants.
+        /// The ticket for `api_component_token`.
         ticket: Secret,
         /// When WeChat made it.
         created: Timestamp,
@@ -29,7 +29,7 @@ pub enum Event {
         code: Secret,
         /// The platform's own code that the account came by.
         pre_auth_code: Option<Secret>,
-        /// When `code` ends.
+        /// When `code` expires.
         expires_at: Option<Timestamp>,
         /// When it happened.
         created: Timestamp,
@@ -42,7 +42,7 @@ pub enum Event {
         code: Secret,
         /// The platform's own code that the account came by.
         pre_auth_code: Option<Secret>,
-        /// When `code` ends.
+        /// When `code` expires.
         expires_at: Option<Timestamp>,
         /// When it happened.
         created: Timestamp,
@@ -56,7 +56,7 @@ pub enum Event {
     },
     /// WeCom's `suite_ticket`, every ten minutes; good for thirty.
     SuiteTicket {
-        /// What `get_suite_token` wants.
+        /// The ticket for `get_suite_token`.
         ticket: Secret,
         /// When WeCom made it.
         created: Timestamp,

@@ -1,13 +1,13 @@
 //! What WeChat pushes to a third-party platform, and WeCom to a suite: a signed and encrypted
 //! event.
 //!
-//! The signature comes first: before it holds, nothing is decrypted, so there is no padding to ask
-//! about.
+//! The signature is checked first: nothing is decrypted before, so there is no padding oracle.
 
 use std::sync::Arc;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
+use crate::texts::text;
 
 mod crypto;
 mod event;
@@ -18,7 +18,7 @@ pub use self::event::Event;
 use self::event::seconds;
 use self::xml::Fields;
 
-/// What a platform and WeChat agreed upon at open.weixin.qq.com (WeCom: open.work.weixin.qq.com).
+/// What a platform and WeChat agreed on at open.weixin.qq.com (WeCom: open.work.weixin.qq.com).
 #[derive(Clone, Debug)]
 pub struct Key {
     /// 消息校验Token: what signs.
@@ -36,34 +36,32 @@ pub struct Push {
     pub event: Event,
     /// When WeChat signed it.
     pub sent: Timestamp,
-    /// Tells it from other pushes.
+    /// Identifies the push.
     pub seal: Seal,
 }
 
-/// Why a push is none. All are answered alike; the difference is for the log.
+/// Why a push is rejected. All get the same response; the difference is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// What is signed isn't all there.
-    #[error("msg_signature, timestamp, nonce or the encrypted part is missing, given twice or malformed")]
+    /// Not all parts of the signature are there.
+    #[error("{}", text!("msg_signature, timestamp, nonce or the encrypted part is missing, given twice or malformed"))]
     Unsigned,
     /// Not signed with the platform's token.
-    #[error("the signature is wrong: not from WeChat, or the tokens here and there differ")]
+    #[error("{}", text!("the signature is wrong: it is not from WeChat, or the token set here differs from the one set at WeChat"))]
     Signature,
     /// Not encrypted with the platform's key.
-    #[error(
-        "the signature holds but the content can't be decrypted: the EncodingAESKeys here and there differ"
-    )]
+    #[error("{}", text!("the signature is right but the content can't be decrypted: the EncodingAESKey set here differs from the one set at WeChat"))]
     Cipher,
-    /// Signed and encrypted, but for somebody else.
-    #[error("it is for another platform")]
+    /// Signed and encrypted, but for another receiver.
+    #[error("{}", text!("it is for another platform"))]
     Receiver,
-    /// Signed, encrypted, and not what is pushed to this address.
-    #[error("it is no event of a third-party platform or a suite")]
+    /// Signed and encrypted, but not an event of this callback.
+    #[error("{}", text!("it is not an event of a third-party platform or a suite"))]
     Content,
 }
 
 /// The parameters that are signed along.
-struct Signed<'q> {
+struct SignedParameters<'q> {
     signature: &'q str,
     timestamp: &'q str,
     nonce: &'q str,
@@ -81,7 +79,7 @@ const LONGEST_ECHO: usize = 64;
 /// See [`Rejected`].
 pub fn open(key: &Key, query: &str, body: &[u8]) -> Result<Push, Rejected> {
     let parameters = parameters(query);
-    let signed = Signed::of(&parameters)?;
+    let signed = SignedParameters::of(&parameters)?;
     let envelope = std::str::from_utf8(body).ok().and_then(Fields::read).ok_or(Rejected::Unsigned)?;
     let encrypted = envelope.get("Encrypt").ok_or(Rejected::Unsigned)?;
     let seal = signed.verify(key, encrypted)?;
@@ -94,19 +92,19 @@ pub fn open(key: &Key, query: &str, body: &[u8]) -> Result<Push, Rejected> {
     Ok(Push { event: event.ok_or(Rejected::Content)?, sent, seal })
 }
 
-/// Opens WeCom's question whether this address is the suite's: returns what to answer, and when it
-/// was asked.
+/// Opens WeCom's check that this address is the suite's: returns the response, and when the check
+/// was sent.
 ///
 /// The receiver isn't compared: here WeCom names the provider's corpid instead of the suite
-/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits: else
-/// whoever saw a push could have it decrypted by sending it as a question, since both are signed
-/// alike.
+/// (github.com/w7corp/easywechat/issues/1300). Only an echo comes back, letters and digits:
+/// otherwise anyone who saw a push could have it decrypted by sending it as a check, since both are
+/// signed alike.
 ///
 /// # Errors
 /// See [`Rejected`].
 pub fn open_echo(key: &Key, query: &str) -> Result<(String, Timestamp), Rejected> {
     let parameters = parameters(query);
-    let signed = Signed::of(&parameters)?;
+    let signed = SignedParameters::of(&parameters)?;
     let encrypted = single(&parameters, "echostr").ok_or(Rejected::Unsigned)?;
     signed.verify(key, encrypted)?;
     let sent = signed.sent()?;
@@ -131,7 +129,7 @@ fn single<'q>(parameters: &'q Parameters, name: &str) -> Option<&'q str> {
     values.next().filter(|_| values.next().is_none())
 }
 
-impl<'q> Signed<'q> {
+impl<'q> SignedParameters<'q> {
     fn of(parameters: &'q Parameters) -> Result<Self, Rejected> {
         let part = |name| single(parameters, name).ok_or(Rejected::Unsigned);
         Ok(Self { signature: part("msg_signature")?, timestamp: part("timestamp")?, nonce: part("nonce")? })

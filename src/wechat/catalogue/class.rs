@@ -1,5 +1,6 @@
 //! The classes of credentials that endpoints want.
 
+use crate::texts::{marked, translated};
 use crate::wechat::errcode::TokenCodes;
 use crate::wechat::family::Family;
 use crate::wechat::issuer::Issuer;
@@ -41,12 +42,12 @@ pub enum CredentialClass {
 }
 
 /// What sets a class apart.
-struct Spec {
+struct ClassSpec {
     /// As the admin API has it.
     name: &'static str,
     /// How `catalogue.tsv` spells it.
     columns: &'static [&'static str],
-    /// What an endpoint of this class wants, in words.
+    /// What an endpoint of this class requires, for people.
     words: &'static str,
     /// The query parameter that takes a token.
     parameter: Option<&'static str>,
@@ -73,110 +74,116 @@ impl CredentialClass {
         Self::None,
     ];
 
-    const fn spec(self) -> Spec {
+    const fn spec(self) -> ClassSpec {
         match self {
-            Self::AppToken => Spec {
+            Self::AppToken => ClassSpec {
                 name: "app_token",
                 // An authorizer's token is the app's own, seen from the third-party platform.
                 columns: &["app", "authorizer"],
-                words: "the app's access token",
+                words: marked!("the app's access token"),
                 parameter: Some("access_token"),
                 issuer: None,
             },
-            Self::AppOrComponentToken => Spec {
+            Self::AppOrComponentToken => ClassSpec {
                 name: "app_or_component_token",
                 columns: &["app_or_component", "app_or_component?"],
-                words: "the app's access token, or a third-party platform's for itself",
+                words: marked!("the app's access token, or a third-party platform's for itself"),
                 parameter: Some("access_token"),
                 issuer: None,
             },
-            Self::ComponentToken => Spec {
+            Self::ComponentToken => ClassSpec {
                 name: "component_token",
                 columns: &["component"],
-                words: "a third-party platform's token",
+                words: marked!("a third-party platform's token"),
                 parameter: Some("component_access_token"),
                 issuer: Some(Issuer::Component),
             },
-            Self::ComponentTokenAsAccessToken => Spec {
+            Self::ComponentTokenAsAccessToken => ClassSpec {
                 name: "component_token_as_access_token",
                 columns: &["component_as_access_token"],
-                words: "a third-party platform's token",
+                words: marked!("a third-party platform's token"),
                 parameter: Some("access_token"),
                 issuer: Some(Issuer::Component),
             },
-            Self::UserOauth => Spec {
+            Self::UserOauth => ClassSpec {
                 name: "user_oauth",
                 columns: &["user"],
-                words: "the user's own OAuth token or code, which the caller sends; nothing is changed",
+                words: marked!(
+                    "the user's own OAuth token or code, which the caller sends; wxgate changes nothing"
+                ),
                 parameter: None,
                 issuer: None,
             },
-            Self::AppSecret => Spec {
+            Self::AppSecret => ClassSpec {
                 name: "app_secret",
                 columns: &["secret"],
-                words: "the app's appid and secret in the query",
+                words: marked!("the app's appid and secret in the query"),
                 parameter: None,
                 issuer: None,
             },
-            Self::ComponentSecret => Spec {
+            Self::ComponentSecret => ClassSpec {
                 name: "component_secret",
                 columns: &["component_secret"],
-                words: "a third-party platform's appid and secret in the query",
+                words: marked!("a third-party platform's appid and secret in the query"),
                 parameter: None,
                 issuer: None,
             },
-            Self::TokenEndpoint => Spec {
+            Self::TokenEndpoint => ClassSpec {
                 name: "token_endpoint",
                 columns: &["token"],
-                words: "appid; where callers are configured, the caller's key as secret",
+                words: marked!("appid; where callers are configured, the caller's key as secret"),
                 parameter: None,
                 issuer: None,
             },
-            Self::IssuesCredential => Spec {
+            Self::IssuesCredential => ClassSpec {
                 name: "issues_credential",
                 columns: &["issues"],
-                words: "none of the caller's business: it hands out credentials",
+                words: marked!("none that a caller may have: it hands out credentials"),
                 parameter: None,
                 issuer: None,
             },
-            Self::SuiteToken => Spec {
+            Self::SuiteToken => ClassSpec {
                 name: "suite_token",
                 columns: &["suite"],
-                words: "a WeCom suite's token",
+                words: marked!("a WeCom suite's token"),
                 parameter: Some("suite_access_token"),
                 issuer: Some(Issuer::Suite),
             },
-            Self::SuiteTokenAsAccessToken => Spec {
+            Self::SuiteTokenAsAccessToken => ClassSpec {
                 name: "suite_token_as_access_token",
                 columns: &["suite_as_access_token"],
-                words: "a WeCom suite's token",
+                words: marked!("a WeCom suite's token"),
                 parameter: Some("access_token"),
                 issuer: Some(Issuer::Suite),
             },
-            Self::ProviderToken => Spec {
+            Self::ProviderToken => ClassSpec {
                 name: "provider_token",
                 columns: &["provider"],
-                words: "a WeCom provider's token",
+                words: marked!("a WeCom provider's token"),
                 parameter: Some("provider_access_token"),
                 issuer: Some(Issuer::Provider),
             },
-            Self::ProviderTokenAsAccessToken => Spec {
+            Self::ProviderTokenAsAccessToken => ClassSpec {
                 name: "provider_token_as_access_token",
                 columns: &["provider_as_access_token"],
-                words: "a WeCom provider's token",
+                words: marked!("a WeCom provider's token"),
                 parameter: Some("access_token"),
                 issuer: Some(Issuer::Provider),
             },
-            Self::HardwareToken => Spec {
+            Self::HardwareToken => ClassSpec {
                 name: "hardware_token",
                 columns: &["hardware"],
-                words: "a device's or its model's token, which the caller sends; wxgate keeps none",
+                words: marked!("a device's or its model's token, which the caller sends; wxgate keeps none"),
                 parameter: None,
                 issuer: None,
             },
-            Self::None => {
-                Spec { name: "none", columns: &["none"], words: "none", parameter: None, issuer: None }
-            }
+            Self::None => ClassSpec {
+                name: "none",
+                columns: &["none"],
+                words: marked!("none"),
+                parameter: None,
+                issuer: None,
+            },
         }
     }
 
@@ -190,12 +197,12 @@ impl CredentialClass {
         self.spec().name
     }
 
-    /// What an endpoint of this class wants, in words.
+    /// What an endpoint of this class requires, for people.
     pub fn words(self) -> &'static str {
-        self.spec().words
+        translated(self.spec().words)
     }
 
-    /// The query parameter in which it wants a token that wxgate could hold.
+    /// The query parameter for a token that wxgate could hold.
     pub fn token_parameter(self) -> Option<&'static str> {
         self.spec().parameter
     }

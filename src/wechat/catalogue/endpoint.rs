@@ -16,13 +16,13 @@ pub struct Endpoint {
     pub class: CredentialClass,
     /// `GET` or `POST`, as the SDKs call it; none where they don't show it.
     pub method: Option<&'static str>,
-    /// May answer with a file, so that a body with an `errcode` need not be an error.
+    /// May return a file, so that a body with an `errcode` need not be an error.
     pub binary: bool,
     /// Only for callers whose rules name it exactly.
     pub guarded: bool,
     /// Guarded since it moves money.
     pub money: bool,
-    /// Answers hold refresh tokens of accounts, which don't go on.
+    /// Responses hold refresh tokens of accounts, which are removed.
     pub grants: bool,
     /// Takes a code that WeChat accepts once: not repeated if WeChat may have seen it. A replay is
     /// no such repetition, since a token is rejected before the code is looked at.
@@ -37,10 +37,10 @@ pub struct Endpoint {
     pub window: Option<Window>,
 }
 
-/// The time over which WeChat counts calls before it answers 45009.
+/// The period over which WeChat counts calls before it returns 45009.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// It may be a minute, beside the day.
+    /// It may be a minute as well as the day.
     Minute,
     /// A day of Beijing.
     Day,
@@ -61,7 +61,7 @@ impl Window {
 }
 
 impl Endpoint {
-    /// The query parameter in which it wants the app's secret.
+    /// The query parameter for the app's secret.
     pub fn secret_parameter(&self) -> Option<&'static str> {
         let clears = || self.path.ends_with("/clear_quota/v2");
         (self.class == CredentialClass::AppSecret).then(|| if clears() { "appsecret" } else { "secret" })

@@ -2,7 +2,7 @@
 //! could tell what moves money from what asks about it.
 //!
 //! Users' own purchases stay open (`/xpay/currency_pay`, `/cgi-bin/midas/pay`, `/wxa/game/pay`), as
-//! do orders of the day: nothing of the account's goes to anybody of the caller's choice.
+//! do orders of the day: nothing of the account's goes to anyone of the caller's choice.
 
 /// Those of hosts that share one meaning of their paths, in normal form.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(super) static MAIN: Guarded = Guarded {
         // segment is guarded too.
         "/cgi-bin/clear_quota",
         "/cgi-bin/openapi/quota/clear",
-        // Shows URL, body and answer of anybody's request in the last seven days.
+        // Shows URL, body and response of any request in the last seven days.
         "/cgi-bin/openapi/rid/get",
-        // Demands the platform's secret, and sets its verify tickets flowing anew.
+        // Requires the platform's secret, and restarts its verify tickets.
         "/cgi-bin/component/api_start_push_ticket",
         // Ties the account to an open-platform account, or off it: unionids change for all users.
         "/cgi-bin/open/bind",
@@ -34,7 +34,8 @@ pub(super) static MAIN: Guarded = Guarded {
         // Takes the mini program offline, or its last release back.
         "/wxa/change_visitstatus",
         "/wxa/revertcoderelease",
-        // Hands out keys of the account's Tencent Cloud, and the one that its code is uploaded with.
+        // Hands out keys of the account's Tencent Cloud, and the one that its code is uploaded
+        // with.
         "/tcb/getcodesecret",
         "/tcb/getqcloudtoken",
     ],
@@ -57,7 +58,8 @@ pub(super) static MAIN: Guarded = Guarded {
         "/wxa/game/present",
         "/xpay/cancel_currency_pay",
         "/xpay/present_currency",
-        // Stores: refunds, withdrawals and the account that they go to, presents that the store pays.
+        // Stores: refunds, withdrawals and the account that they go to, presents that the store
+        // pays.
         "/channels/ec/aftersale/acceptapply",
         "/channels/ec/aftersale/genaftersaleorder",
         "/channels/ec/aftersale/merchantacceptguarantee",
@@ -109,7 +111,7 @@ pub(super) static WORK: Guarded = Guarded {
         "/cgi-bin/service/externalcontact/finish_external_userid_migration",
         // The days of trial that a company can be given are numbered.
         "/cgi-bin/service/prolong_try",
-        // Ends the token that it is called with, and the lock on the directory.
+        // Invalidates the token that it is called with, and the lock on the directory.
         "/cgi-bin/sync/contact_sync_success",
     ],
     money: &[

@@ -1,8 +1,8 @@
 //! The endpoint catalogue: what each of WeChat's paths demands, and which ones need care.
 //!
 //! The table is `catalogue.tsv`, made by `tests/it/catalogue/regenerate.py` from what WeChat's
-//! public SDKs call. Rules that are ours and not WeChat's (what hands out credentials, what is slow)
-//! are in `rules`, the list of what is guarded in `guarded`.
+//! public SDKs call. Rules that are ours and not WeChat's (what hands out credentials, what is
+//! slow) are in `rules`, the list of what is guarded in `guarded`.
 //!
 //! WeCom has paths that the official platform has too, with other meanings (`/cgi-bin/menu/create`,
 //! `/cgi-bin/user/get`), so there are two ways in: [`find`] and [`find_work`].
@@ -57,8 +57,8 @@ pub fn find_at(family: Family, path: &str) -> &'static Endpoint {
     }
 }
 
-/// What is assumed of a path that isn't listed, where a credential of `class` goes into the request:
-/// `endpoint`, which was found for it, says all else.
+/// What is assumed of a path that isn't listed, where a credential of `class` goes into the
+/// request: `endpoint`, which was found for it, says all else.
 pub fn assumed_with(endpoint: &'static Endpoint, class: CredentialClass) -> &'static Endpoint {
     Rules::of(endpoint.family).others.with(endpoint, class)
 }

@@ -13,7 +13,8 @@ pub(super) struct Rules {
     /// Catalogued as demanding some token, yet what they answer is refresh tokens or tokens of
     /// other accounts.
     pub(super) issuing: &'static [&'static str],
-    /// Answers hold refresh tokens of accounts beside what a platform can learn nowhere else.
+    /// Responses hold refresh tokens of accounts together with what a platform can learn nowhere
+    /// else.
     pub(super) granting: &'static [&'static str],
     /// Ends of paths that take a code which WeChat accepts once.
     coded: &'static [&'static str],
@@ -32,7 +33,7 @@ static MAIN: Rules = Rules {
     granting: &["/cgi-bin/component/api_get_authorizer_info", "/cgi-bin/component/api_get_authorizer_list"],
     coded: &["/code2verifyinfo", "/jscode2session"],
     slow: &[
-        // Files, beside the uploads that are known by their names.
+        // Files, apart from the uploads that are known by their names.
         "/card/invoice/platform/setpdf",
         "/cgi-bin/material/add_material",
         "/cgi-bin/media/voice/addvoicetorecofortext",

@@ -1,8 +1,8 @@
 //! The errcodes of token endpoints that open an app's circuit. Requests then cause no fetch, and
 //! one is tried every few minutes (`token/life/backoff.rs`).
 
-/// Whether this errcode of a token endpoint opens the app's circuit: WeChat will go on answering so
-/// until somebody changes something.
+/// Whether this errcode of a token endpoint opens the app's circuit: WeChat will return it until a
+/// person changes something.
 ///
 /// Not so a ticket that is too old or of no use (61005, 61006; WeCom's 40085): WeChat pushes
 /// another within minutes.

@@ -5,9 +5,10 @@
 //! | `scan` | which errcode a response has |
 //! | `proof` | what an errcode proves of the token that a request carried |
 //! | `circuit` | which errcodes of a token endpoint open an app's circuit |
-//! | `meaning`, `plain` | what an operator does about them |
+//! | `meaning` | what they mean to an operator, and what to do |
+//! | `plain` | what they mean to callers |
 //! | `known` | which are published |
-//! | `text` | what error texts tell beside |
+//! | `text` | what else error texts say |
 
 mod circuit;
 mod known;
@@ -20,7 +21,7 @@ mod text;
 pub use circuit::opens_circuit;
 use known::KNOWN;
 pub use meaning::{Meaning, explain};
-pub use plain::{Plain, document, plain};
+pub use plain::{document, plain};
 pub use proof::{Proof, TokenCodes, casts_doubt};
 pub use scan::{Scan, scan};
 pub use text::{rid, whitelist_address, words};
@@ -76,7 +77,10 @@ mod tests {
         for code in (0..100_000).filter(|code| opens_circuit(*code)) {
             for family in FAMILIES {
                 let explained = explain(family, code).expect("a remedy");
-                assert!(!explained.meaning.ends_with('.') && explained.remedy.ends_with('.'), "{code}");
+                assert!(
+                    !explained.meaning.as_str().ends_with('.') && explained.remedy.as_str().ends_with('.'),
+                    "{code}"
+                );
             }
         }
         assert_eq!(explain(Family::Api, 40003), None);
@@ -87,7 +91,7 @@ mod tests {
         for code in [61005, 61006, 40085] {
             assert!(!opens_circuit(code), "{code}");
             assert!(
-                explain(Family::Api, code).is_some_and(|meaning| meaning.remedy.contains("ticket")),
+                explain(Family::Api, code).is_some_and(|meaning| meaning.remedy.as_str().contains("ticket")),
                 "{code}"
             );
         }
@@ -97,7 +101,7 @@ mod tests {
     fn wecom_is_explained_by_its_own_console() {
         for code in [40001, 40013, 40125, 45033, 60020] {
             let remedy = explain(Family::Work, code).expect("a remedy").remedy;
-            assert!(!remedy.contains("mp.weixin.qq.com"), "{code}: {remedy}");
+            assert!(!remedy.as_str().contains("mp.weixin.qq.com"), "{code}: {remedy}");
         }
         assert_ne!(explain(Family::Work, 40001), explain(Family::Api, 40001));
         assert_eq!(explain(Family::Work, 42001), explain(Family::Api, 42001));

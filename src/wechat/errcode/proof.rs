@@ -1,17 +1,17 @@
-//! The errcodes that tell of the token that a call carried.
+//! What errcodes prove about the token of a request.
 
-/// What WeChat's answer to a call proves of the token that the call carried.
+/// What WeChat's response proves about the token of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// WeChat took it.
     Alive,
     /// WeChat doesn't take it.
     Dead,
-    /// The answer says nothing of it.
+    /// The response proves nothing.
     Undecided,
 }
 
-/// What the top-level errcodes of WeChat's answers say of one family of tokens.
+/// What the top-level errcodes of WeChat's responses prove about one family of tokens.
 ///
 /// The same codes on user OAuth endpoints concern the user's token, and 40001 at a token endpoint
 /// the app secret, as it does everywhere at WeCom.

@@ -1,4 +1,4 @@
-//! Finds the verdict in an answer: the top-level `errcode`, in one pass, without building a tree.
+//! Finds the top-level `errcode` of a response, in one pass, without building a tree.
 //!
 //! WeChat's bodies may be invalid JSON (raw control characters and broken UTF-8 in nicknames), an
 //! `errcode` may stand anywhere in them, and batch endpoints nest one per item, which must not
@@ -8,13 +8,13 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-/// What an answer says of its own success.
+/// What a response says about its success.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
     /// The top-level `errcode`, or that of a top-level `base_resp` (the device API); none is
     /// success as well.
     pub errcode: Option<i64>,
-    /// An `errmsg` stands beside that `errcode`: a file that somebody uploaded seldom has both.
+    /// An `errmsg` comes with that `errcode`: an uploaded file seldom has both.
     pub errmsg: bool,
 }
 
@@ -45,7 +45,7 @@ pub fn scan(body: &[u8]) -> Scan {
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut cursor = Cursor { rest: body };
-    // Long answers without a code are done with by one search; most of those with one begin with it.
+    // One search settles long responses without a code; most of those with one begin with it.
     let has_code = || body.starts_with(b"{\"errcode\"") || ERRCODE.find(body).is_some();
     if cursor.peek() != Some(b'{') || !has_code() {
         return Scan::default();

@@ -1,4 +1,4 @@
-//! What WeChat's error texts tell beside the errcode.
+//! What WeChat's error texts say apart from the errcode.
 
 use crate::observe::steering::steers;
 
@@ -36,8 +36,8 @@ const LONGEST_WORDS: usize = 200;
 /// What is as long as this is in one piece may be a token, a secret or a key; a `rid` is shorter.
 const LONGEST_PIECE: usize = 32;
 
-/// The `errmsg` of an answer, fit to be quoted to others than who got it: short, on one line, and
-/// without what may be a credential.
+/// The `errmsg` of a response, fit to be quoted to others than its receiver: short, on one line,
+/// and without what may be a credential.
 pub fn words(answer: &[u8]) -> Option<String> {
     let answer = String::from_utf8_lossy(answer);
     let answer: serde_json::Value = serde_json::from_str(answer.trim_start_matches('\u{feff}')).ok()?;

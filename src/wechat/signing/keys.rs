@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::observe::certificate;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
+use crate::texts::text;
 
 /// Bytes of a key of SM4.
 const SM4: usize = 16;
@@ -26,47 +27,37 @@ const SHORTEST_RSA: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {
     /// The symmetric key isn't base64.
-    #[error("is not base64, expected the symmetric key (对称密钥) as the console shows it")]
+    #[error("{}", text!("is not base64, expected the symmetric key (对称密钥) as WeChat's console shows it"))]
     NoBase64,
     /// The symmetric key has the length of SM4's.
-    #[error(
-        "has 16 bytes as those of SM4 have, which is not supported yet, expected AES256: choose it in the console"
-    )]
+    #[error("{}", text!("has 16 bytes, like a key for SM4, which is not supported yet; choose AES256 in WeChat's console"))]
     Sm4,
     /// The symmetric key has another length.
-    #[error("has {0} bytes, expected the 32 of AES256")]
+    #[error("{}", text!("has {length} bytes, expected the 32 of AES256", length = .0))]
     WrongLength(usize),
     /// No PEM with a private key.
-    #[error(
-        "holds no private key in PEM, or a broken one, expected the RSA key (非对称密钥) without a password"
-    )]
+    #[error("{}", text!("holds no valid private key in PEM, expected the RSA key (非对称密钥) without a password"))]
     NoPrivateKey,
     /// A key of an elliptic curve, as SM2's is.
-    #[error(
-        "holds a key of another kind than RSA (SM2 is not supported yet), expected RSA: choose it in the console"
-    )]
+    #[error("{}", text!("holds a key that is not RSA (SM2 is not supported yet); choose RSA in WeChat's console"))]
     NotRsa,
     /// RSA, and unfit.
-    #[error("holds an RSA key that cannot be used ({0}), expected one of 2,048 to 4,096 bits")]
+    #[error("{}", text!("holds an RSA key that cannot be used ({reason}), expected one of 2,048 to 4,096 bits", reason = .0))]
     UnfitRsa(String),
     /// No PEM with a certificate.
-    #[error(
-        "holds no certificate in PEM, or a broken one, expected the platform's (平台证书) from the console"
-    )]
+    #[error("{}", text!("holds no valid certificate in PEM, expected the platform certificate (平台证书) from WeChat's console"))]
     NoCertificate,
     /// More than one certificate.
-    #[error("holds several certificates, expected the platform's (平台证书) alone")]
+    #[error("{}", text!("holds several certificates, expected only the platform certificate (平台证书)"))]
     SeveralCertificates,
     /// A certificate of a key that isn't RSA's.
-    #[error(
-        "holds a certificate of another key than RSA (SM2 is not supported yet), expected RSA: choose it in the console"
-    )]
+    #[error("{}", text!("holds a certificate whose key is not RSA (SM2 is not supported yet); choose RSA in WeChat's console"))]
     CertificateNotRsa,
     /// The certificate is of the account's own key.
-    #[error("holds a certificate of private_key, expected the platform's (平台证书) from the console")]
+    #[error("{}", text!("holds a certificate of private_key, expected the platform certificate (平台证书) from WeChat's console"))]
     OwnCertificate,
     /// A certificate of a key that is too short.
-    #[error("holds a certificate with an RSA key of {0} bits, expected 2,048 or more")]
+    #[error("{}", text!("holds a certificate with an RSA key of {bits} bits, expected 2,048 or more", bits = .0))]
     ShortCertificate(usize),
 }
 
@@ -104,7 +95,7 @@ impl OwnKey {
     ///
     /// # Errors
     ///
-    /// If there is no RSA key in it that is fit.
+    /// If it holds no suitable RSA key.
     pub fn new(pem: &[u8]) -> Result<Self, BadKey> {
         let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| BadKey::NoPrivateKey)?;
         let read = match &key {
@@ -112,7 +103,7 @@ impl OwnKey {
             PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),
             _ => return Err(BadKey::NotRsa),
         };
-        // Ring's own word: it gives no kinds of error.
+        // Ring's text: it has no kinds of errors.
         read.map(Self).map_err(|rejected| match rejected.to_string() {
             word if word == "WrongAlgorithm" => BadKey::NotRsa,
             word => BadKey::UnfitRsa(word),
@@ -139,14 +130,14 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// How long before its end a certificate is worth a warning.
+    /// How long before its expiry a certificate is worth a warning.
     pub const ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
 
     /// Reads a PEM file. The number is the console's, not the certificate's own.
     ///
     /// # Errors
     ///
-    /// If there is no certificate of an RSA key in it.
+    /// If it holds no certificate with an RSA key.
     pub fn new(pem: &[u8], serial: &str) -> Result<Self, BadKey> {
         let der = CertificateDer::from_pem_slice(pem).map_err(|_| BadKey::NoCertificate)?;
         if CertificateDer::pem_slice_iter(pem).count() > 1 {
@@ -166,7 +157,7 @@ impl Certificate {
         &self.serial
     }
 
-    /// When it ends. WeChat's signatures hold beyond it.
+    /// When it expires. WeChat's signatures are valid beyond that.
     pub fn ends(&self) -> Timestamp {
         self.ends
     }

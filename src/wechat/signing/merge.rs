@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::wire::RESERVED;
+use crate::texts::text;
 
 /// The members of an object, without its braces.
 pub struct Merged(pub(super) String);
@@ -18,33 +19,33 @@ impl fmt::Debug for Merged {
     }
 }
 
-/// Why there is no such object.
+/// Why they can't be merged.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmergeable {
     /// The body is something else; where that shows.
-    #[error("the body is no JSON object (line {line}, column {column})")]
+    #[error("{}", text!("the body is not a JSON object (line {line}, column {column})", line = .line, column = .column))]
     NoObject {
         /// From 1.
         line: usize,
         /// From 1, in bytes; 0 before the first.
         column: usize,
     },
-    /// The body's bytes are no text.
-    #[error("the body is not UTF-8")]
+    /// The body is not UTF-8.
+    #[error("{}", text!("the body is not UTF-8"))]
     NotUtf8,
-    /// A parameter's bytes are no text.
-    #[error("a parameter of the query is not UTF-8")]
+    /// A parameter is not UTF-8.
+    #[error("{}", text!("a query parameter is not UTF-8"))]
     QueryNotUtf8,
     /// Query and body, or the query twice, have a field of this name.
-    #[error("{0} stands twice in query and body together")]
+    #[error("{}", text!("{name} is given twice in query and body together", name = .0))]
     Twice(String),
     /// The caller has a field that signing adds.
-    #[error("{0} is added by signing")]
+    #[error("{}", text!("{name} is added by signing", name = .0))]
     Reserved(String),
 }
 
-/// Joins the parameters of `query`, which has no credential any more, to the fields of `body`, which
-/// may be empty. Values of the query become strings.
+/// Joins the parameters of `query`, without credentials, to the fields of `body`, which may be
+/// empty. Values of the query become strings.
 ///
 /// # Errors
 ///

@@ -15,6 +15,7 @@ use super::wire::{
     signed_text,
 };
 use crate::observe::clock::Timestamp;
+use crate::texts::text;
 use crate::wechat::json;
 
 /// How far WeChat's time may be from ours, as its reference code has it.
@@ -34,48 +35,46 @@ pub struct Signed<'h> {
 pub struct Opened {
     /// WeChat's JSON without the fields that signing adds.
     pub body: Vec<u8>,
-    /// WeChat signs by another certificate as well, with this number, which isn't configured: the
+    /// WeChat also signs with another certificate, with this number, which isn't configured: the
     /// configured one is about to be replaced.
     pub announced: Option<String>,
 }
 
-/// Why a response isn't believed.
+/// Why a response isn't trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// It claims success, unsigned.
-    #[error("it is not signed, and reports no error")]
+    #[error("{}", text!("it is not signed and reports no error"))]
     Clear,
-    /// A header is missing or no text.
-    #[error("it has no {0}")]
+    /// A header is missing or not text.
+    #[error("{}", text!("it lacks the header {header}", header = .0))]
     Missing(HeaderName),
     /// It is signed for another account.
-    #[error("it is signed for another account")]
+    #[error("{}", text!("it is signed for another account"))]
     OtherAccount,
-    /// It is too old, or of the future.
-    #[error("its time is more than 300 s from this machine's")]
+    /// It is too old, or from the future.
+    #[error("{}", text!("its timestamp differs from this machine's clock by more than 300 s"))]
     Time,
     /// It is signed by a certificate that isn't configured.
-    #[error(
-        "it is signed by the certificate {0}, which is not configured (app.signing.platform_certificate_sn)"
-    )]
+    #[error("{}", text!("it is signed with certificate {serial}, which is not configured (app.signing.platform_certificate_sn)", serial = .0))]
     UnknownCertificate(String),
     /// The signature is wrong.
-    #[error("its signature is wrong")]
+    #[error("{}", text!("its signature is wrong"))]
     Signature,
     /// The body isn't the JSON of a ciphertext.
-    #[error("its body is not encrypted as it should be")]
+    #[error("{}", text!("its body is not a ciphertext in WeChat's format"))]
     Format,
     /// The ciphertext doesn't decrypt.
-    #[error("it cannot be decrypted by the configured key (app.signing.aes_key, aes_key_sn)")]
+    #[error("{}", text!("it cannot be decrypted with the configured key (app.signing.aes_key, aes_key_sn)"))]
     Decryption,
     /// What was decrypted isn't what signing makes.
-    #[error("what it holds is no JSON object with _appid and _timestamp")]
+    #[error("{}", text!("its plaintext is not a JSON object with _appid and _timestamp"))]
     Plaintext,
     /// It is longer than anything that is signed.
-    #[error("it is longer than {0} bytes")]
+    #[error("{}", text!("it is longer than {limit} bytes", limit = .0))]
     TooLong(usize),
-    /// There is no memory left to read it.
-    #[error("too many signed answers are being read (replay.memory)")]
+    /// There is not enough memory to read it.
+    #[error("{}", text!("too many signed responses are being read (replay.memory)"))]
     NoMemory,
 }
 

@@ -14,6 +14,7 @@ use super::keys::Keys;
 use super::merge::{Merged, push};
 use super::wire::{APPID, SIGNATURE, TIMESTAMP, additional_data, signed_text};
 use crate::observe::clock::Timestamp;
+use crate::texts::text;
 
 /// Random bytes of `_n`; WeChat's pages name 16 to 32.
 const NONCE: usize = 16;
@@ -27,9 +28,9 @@ pub struct Sealed {
     pub headers: HeaderMap,
 }
 
-/// The system gave no randomness, or the key refused.
+/// The system's random source or the key failed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the request could not be signed")]
+#[error("{}", text!("could not sign the request"))]
 pub struct SealFailed;
 
 impl From<ring::error::Unspecified> for SealFailed {
@@ -40,7 +41,7 @@ impl From<ring::error::Unspecified> for SealFailed {
 
 impl Keys {
     /// Encrypts and signs the fields of a request for `path`. It has a nonce and a time of its own,
-    /// so each that goes out is sealed anew.
+    /// so each attempt is sealed again.
     ///
     /// # Errors
     ///

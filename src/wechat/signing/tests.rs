@@ -212,11 +212,11 @@ fn what_makes_no_object_with_a_name_for_each_field_is_refused() {
     for body in
         ["[]", "1", "null", "{", "{\"a\":1}}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "a=1", "{\"a\":NaN}"]
     {
-        assert!(refused(body, "").starts_with("the body is no JSON object (line 1, column "), "{body}");
+        assert!(refused(body, "").starts_with("the body is not a JSON object (line 1, column "), "{body}");
     }
-    assert_eq!(refused(r#"{"a":1}"#, "a=1"), "a stands twice in query and body together");
-    assert_eq!(refused(r#"{"\u0061":1}"#, "a=1"), "a stands twice in query and body together");
-    assert_eq!(refused("", "a=1&a=1"), "a stands twice in query and body together");
+    assert_eq!(refused(r#"{"a":1}"#, "a=1"), "a is given twice in query and body together");
+    assert_eq!(refused(r#"{"\u0061":1}"#, "a=1"), "a is given twice in query and body together");
+    assert_eq!(refused("", "a=1&a=1"), "a is given twice in query and body together");
     for name in RESERVED {
         assert_eq!(refused(&format!("{{\"{name}\":1}}"), ""), format!("{name} is added by signing"));
         assert_eq!(refused("", &format!("{name}=1")), format!("{name} is added by signing"));

@@ -87,7 +87,7 @@ async fn tickets_and_authorisations_that_are_pushed_are_what_calls_live_on() {
 
     // It leaves, which ends what is held of it at once, and comes back.
     push(&gate, says(2, "unauthorized", &account)).await;
-    answered(&gate, &user, |answer| answer.text().contains("took its authorisation back")).await;
+    answered(&gate, &user, |answer| answer.text().contains("revoked its authorisation")).await;
     let anew = authorized.replace(&format!("<AuthorizationCode>{ACCOUNT}"), "<AuthorizationCode>another");
     push(&gate, says(2, "updateauthorized", &anew)).await;
     answered(&gate, &user, |answer| answer.errcode() == 0).await;

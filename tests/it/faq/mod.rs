@@ -1,4 +1,3 @@
 //! The books' FAQ by errcode.
 
-mod chinese;
 mod page;

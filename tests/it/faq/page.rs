@@ -1,29 +1,18 @@
 //! The tables of codes in the FAQ, which are what the code says of them.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use wxgate::texts::Language;
 use wxgate::wechat::Family;
 use wxgate::wechat::errcode::{Meaning, TokenCodes, explain, opens_circuit, plain, throttles};
-
-use super::chinese::{self, chinese};
 
 const BEGIN: &str = "<!-- made by `./x pages`, don't edit -->\n";
 const END: &str = "<!-- until here -->\n";
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Language {
-    English,
-    Chinese,
-}
-
 fn page(language: Language) -> PathBuf {
-    let name = match language {
-        Language::English => "en",
-        Language::Chinese => "zh",
-    };
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{name}/faq.md"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{}/faq.md", language.tag()))
 }
 
 #[test]
@@ -39,19 +28,6 @@ fn the_faq_says_of_codes_what_the_code_does() {
         } else {
             assert!(shown == page, "{} is not what the code says: ./x pages", file.display());
         }
-    }
-}
-
-#[test]
-fn no_chinese_text_is_of_a_code_that_is_gone() {
-    let said: BTreeSet<&str> = codes()
-        .into_iter()
-        .flat_map(|code| [explain(Family::Api, code), explain(Family::Work, code)])
-        .flatten()
-        .flat_map(|meaning| [meaning.meaning, meaning.remedy])
-        .collect();
-    for (english, _) in chinese::TABLE {
-        assert!(said.contains(english), "nothing says: {english}");
     }
 }
 
@@ -91,12 +67,12 @@ fn tables(language: Language) -> String {
         if zh {
             "errcode | 账号 | 怎么办 | 自动重试"
         } else {
-            "errcode | account | what helps | tried again"
+            "errcode | account | what helps | wxgate retries"
         }
     );
-    for code in codes() {
+    for code in codes().into_iter().filter(|code| !SIGNING.contains(code)) {
         for (family, explained) in families(code) {
-            let remedy = in_language(explained.remedy, language);
+            let remedy = explained.remedy.to(language);
             let account = match (family, zh) {
                 (None, _) => "",
                 (Some(Family::Work), false) => "WeCom",
@@ -116,11 +92,30 @@ fn tables(language: Language) -> String {
             let _ = writeln!(out, "| {} | {account} | {remedy} | {again} |", label(code));
         }
     }
+    let _ =
+        writeln!(out, "\n## {}\n", if zh { "签名被拒绝时" } else { "When WeChat refuses a signed request" });
+    let _ = writeln!(out, "{}", if zh { SIGNING_ZH } else { SIGNING_EN });
+    let _ = writeln!(
+        out,
+        "\n| {} |\n| --- | --- |",
+        if zh { "errcode | 怎么办" } else { "errcode | what helps" }
+    );
+    for code in SIGNING {
+        let explained = explain(Family::Api, code).expect("a remedy");
+        let _ = writeln!(out, "| {code} | {} |", explained.remedy.to(language));
+    }
     out
 }
 
+/// Codes of API signing.
+const SIGNING: RangeInclusive<i64> = 40230..=40240;
+
 const ALL_EN: &str = "What WeChat means by it. All of these reach the caller as WeChat sent them, unless the last column says otherwise.";
 const ALL_ZH: &str = "微信返回的错误码的含义。除最后一列另有说明的以外，都原样交给调用方。";
+const SIGNING_EN: &str =
+    "For apps with `[app.signing]`, see [API signing](signing.md). The caller gets WeChat's response.";
+const SIGNING_ZH: &str =
+    "适用于配置了 `[app.signing]` 的应用，见 [API 安全签名](signing.md)。调用方得到的是微信的响应。";
 const TOKENS_EN: &str = "These come from WeChat's token endpoints. Callers get `token_unavailable` with the code once the old token is no\n\
      longer good; status page, `wxgate status` and the log say what helps.";
 const TOKENS_ZH: &str = "这些是微信取 token 的接口返回的。旧 token 不能再用之后，调用方会得到带有该错误码的 `token_unavailable`；怎么办会显示在状态页、`wxgate status` 和日志里。";
@@ -135,21 +130,9 @@ fn families(code: i64) -> Vec<(Option<Family>, Meaning)> {
     }
 }
 
-fn meaning(code: i64, language: Language) -> &'static str {
-    let known = plain(code).map(|plain| match language {
-        Language::English => plain.english,
-        Language::Chinese => plain.chinese,
-    });
-    known.unwrap_or_else(|| {
-        in_language(explain(Family::Api, code).expect("one of both knows it").meaning, language)
-    })
-}
-
-fn in_language(english: &'static str, language: Language) -> &'static str {
-    match language {
-        Language::English => english,
-        Language::Chinese => chinese(english).unwrap_or_else(|| panic!("no Chinese for: {english}")),
-    }
+fn meaning(code: i64, language: Language) -> String {
+    let said = plain(code).or_else(|| Some(explain(Family::Api, code)?.meaning));
+    said.expect("one of both knows it").to(language).to_owned()
 }
 
 /// What becomes of a call that WeChat answers so.

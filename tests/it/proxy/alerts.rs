@@ -98,10 +98,10 @@ async fn every_kind_of_robot_hears_of_a_quota_in_its_own_form() {
     let heard = wecom.messages(1).await;
     let text = heard[0].body["text"]["content"].as_str().expect("text");
     assert!(text.starts_with("[wxgate] ") && text.contains("shop: /cgi-bin/user/info 今日配额"), "{text}");
-    assert!(text.contains("anonymous (100 %)"), "{text}");
+    assert!(text.contains("anonymous（100%）"), "{text}");
     let heard = dingtalk.messages(1).await;
     let text = heard[0].body["text"]["content"].as_str().expect("text");
-    assert!(text.contains("80 % of the day's quota of /cgi-bin/user/info are used: 8 of 10"), "{text}");
+    assert!(text.contains("80% of today's quota for /cgi-bin/user/info is used: 8 of 10"), "{text}");
     let line = heard[0].head.lines().next().expect("a request line");
     assert!(line.contains("/send?key=canary-robot-key&timestamp=") && line.contains("&sign="), "{line}");
     let heard = feishu.messages(1).await;
@@ -283,6 +283,6 @@ async fn a_refused_configuration_is_told_of_once() {
     assert!(notice["message"].as_str().is_some_and(|text| text.contains("test.toml:")), "{notice}");
     let heard = wecom.messages(1).await;
     let text = heard[0].body["text"]["content"].as_str().expect("text");
-    assert!(text.starts_with("[wxgate] ") && text.contains(": 新配置未被接受"), "{text}");
+    assert!(text.starts_with("[wxgate] ") && text.contains(": 新配置有误"), "{text}");
     assert!(of_an_app.heard().is_empty(), "it concerns no app: {:?}", of_an_app.heard());
 }

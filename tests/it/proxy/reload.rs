@@ -51,7 +51,8 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
         setup.server =
             "drain_delay = \"1s\"\ndrain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
         setup.replay = "memory = \"300MiB\"\nspool = \"2GiB\"".into();
-        setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
+        setup.apps =
+            format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\nlanguage = \"zh\"\n{SHOP}");
     });
     let log = reload().await;
     let named =
@@ -59,6 +60,7 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
     let mut named: Vec<_> = named.split(", ").collect();
     named.sort_unstable();
     let expected = [
+        "log.language",
         "log.level",
         "replay.memory",
         "replay.spool",

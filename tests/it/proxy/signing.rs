@@ -91,9 +91,9 @@ async fn what_makes_no_object_is_refused_and_reaches_nobody() {
     let gate = gate(demand(), "").await.settled().await;
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(13 << 20));
     for (query, body, text) in [
-        ("", "[1]", "the body is no JSON object"),
-        ("", "a=1", "the body is no JSON object"),
-        ("?a=1", r#"{"a":1}"#, "a stands twice"),
+        ("", "[1]", "the body is not a JSON object"),
+        ("", "a=1", "the body is not a JSON object"),
+        ("?a=1", r#"{"a":1}"#, "a is given twice"),
         ("", r#"{"_appid":"x"}"#, "_appid is added by signing"),
         ("?_n=1", "", "_n is added by signing"),
         ("", &*long, "replay.max_body"),
@@ -172,16 +172,16 @@ async fn what_does_not_verify_is_neither_handed_on_nor_sent_again() {
     for (defect, why) in [
         (Defect::Clear, "not signed"),
         (Defect::Serial, "not configured"),
-        (Defect::Old, "more than 300 s"),
+        (Defect::Old, "by more than 300 s"),
         (Defect::Iv, "cannot be decrypted"),
         (Defect::Data, "cannot be decrypted"),
         (Defect::Authtag, "cannot be decrypted"),
         (Defect::Signature, "signature is wrong"),
         (Defect::AppidHeader, "another account"),
         (Defect::TimestampHeader, ""),
-        (Defect::NoSignature, "has no wechatmp-signature"),
+        (Defect::NoSignature, "lacks the header wechatmp-signature"),
         (Defect::Appid, "another account"),
-        (Defect::Timestamp, "more than 300 s"),
+        (Defect::Timestamp, "by more than 300 s"),
         (Defect::Padding(17 << 20), "longer than 16777216 bytes"),
     ] {
         let before = gate.journal(RISK).len();
@@ -189,7 +189,7 @@ async fn what_does_not_verify_is_neither_handed_on_nor_sent_again() {
         let answer = gate.post(RISK, r#"{"openid":"o1"}"#).await;
         assert_eq!(answer.refusal(), (502, "answer_unverified", -70502), "{defect:?}: {}", answer.text());
         let text = answer.text();
-        assert!(text.contains("don't send it again") && text.contains(why), "{defect:?}: {text}");
+        assert!(text.contains("do not send it again") && text.contains(why), "{defect:?}: {text}");
         assert!(!text.contains("risk_rank"), "{defect:?}: {text}");
         assert_eq!(gate.journal(RISK).len(), before + 1, "{defect:?}");
         times += 1.0;

@@ -92,13 +92,13 @@ async fn a_burst_of_minus_1_is_told_on_every_way_within_half_a_minute_and_so_is_
     assert!(took <= 30_000, "{took} ms");
     assert_eq!((&notice["topic"], &notice["kind"]), (&"upstream".into(), &"busy".into()));
     let message = notice["message"].as_str().expect("a text");
-    assert!(message.starts_with("WeChat answers -1 to "), "{message}");
-    assert!(message.contains(" % of /cgi-bin/user/get since "), "{message}");
-    assert!(message.ends_with("; other endpoints are well"), "{message}");
+    assert!(message.starts_with("WeChat has returned -1 for "), "{message}");
+    assert!(message.contains("% of calls to /cgi-bin/user/get since "), "{message}");
+    assert!(message.ends_with("; other endpoints are fine"), "{message}");
     let status = wechat(&gate).await;
     assert_eq!(status["blame"], "wechat");
     let verdict = status["verdict"].as_str().expect("a text");
-    assert!(verdict.starts_with("it is WeChat, not wxgate: shop: WeChat answers -1 to "), "{verdict}");
+    assert!(verdict.starts_with("it is WeChat, not wxgate: shop: WeChat has returned -1 for "), "{verdict}");
     assert_eq!(
         (&status["troubles"][0]["app"], &status["troubles"][0]["endpoint"]),
         (&"shop".into(), &ILL.into())
@@ -124,7 +124,7 @@ async fn a_burst_of_minus_1_is_told_on_every_way_within_half_a_minute_and_so_is_
     assert!(took <= 30_000, "{took} ms");
     assert_eq!(notice["kind"], "busy_over");
     let message = notice["message"].as_str().expect("a text");
-    assert!(message.starts_with("/cgi-bin/user/get is well again: WeChat answered -1 to "), "{message}");
+    assert!(message.starts_with("/cgi-bin/user/get has recovered: WeChat returned -1 for "), "{message}");
     assert_eq!(gate.metric(&metric).await, 0.0);
     let status = wechat(&gate).await;
     assert!(status["troubles"][0]["ended_at"].is_string(), "{status}");
@@ -157,20 +157,25 @@ async fn each_kind_of_trouble_is_told_from_the_others() {
         errmsg: Some("invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist".to_owned()),
     };
     let cases: [(&str, &str, &str, Make); 6] = [
-        ("http_5xx", "wechat", "WeChat answers HTTP 5xx to", Box::new(fault(Action::Status { status: 502 }))),
-        ("timeout", "wechat", "WeChat doesn't answer", Box::new(fault(Action::Silence))),
+        (
+            "http_5xx",
+            "wechat",
+            "WeChat has returned HTTP 5xx for",
+            Box::new(fault(Action::Status { status: 502 })),
+        ),
+        ("timeout", "wechat", "WeChat has not responded in time to", Box::new(fault(Action::Silence))),
         (
             "unreachable",
             "path",
-            "WeChat can't be reached, or breaks off,",
+            "WeChat has been unreachable, or closed the connection early,",
             Box::new(fault(Action::Cut { bytes: 3 })),
         ),
-        ("token_lag", "wechat", "WeChat rejects a token that lives", Box::new(lag)),
-        ("token_lag", "wechat", "WeChat rejects a token that lives", Box::new(fault(Action::AlwaysReject))),
+        ("token_lag", "wechat", "WeChat has rejected a valid token", Box::new(lag)),
+        ("token_lag", "wechat", "WeChat has rejected a valid token", Box::new(fault(Action::AlwaysReject))),
         (
             "not_whitelisted",
             "settings",
-            "WeChat refuses this machine's address 203.0.113.7",
+            "WeChat has refused this machine's address 203.0.113.7",
             Box::new(fault(refused)),
         ),
     ];

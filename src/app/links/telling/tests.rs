@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::{Part, Seen, Teller};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::simulated::Server;
+use crate::texts::Language;
 use crate::trouble::{Kind, Others, Trouble};
 
 const SEND: &str = "/cgi-bin/message/template/send";
@@ -44,7 +45,9 @@ impl Replica {
 
 fn teller(server: &Arc<Server>, id: usize, told: &Told) -> Teller {
     let told = Arc::clone(told);
-    Teller::new(server.store(id), move |notice| told.lock().push((id, notice.kind, notice.english)))
+    Teller::new(server.store(id), move |notice| {
+        told.lock().push((id, notice.kind, notice.words.to(Language::English).to_owned()))
+    })
 }
 
 fn trouble(endpoint: &'static str, kind: Kind) -> Trouble {

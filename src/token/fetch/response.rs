@@ -1,4 +1,4 @@
-//! What WeChat answers to calls for credentials.
+//! WeChat's responses to requests for credentials.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -7,16 +7,17 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
+use crate::observe::chain::Chain;
 use crate::observe::steering::steers;
 use crate::secret::{Secret, mask};
 use crate::store::is_token;
+use crate::texts::{Words, translated, words};
 use crate::token::Failure;
 use crate::upstream::control::{Answer, CallError};
 use crate::wechat::errcode::scan;
 use crate::wechat::{Family, errcode, placeholder};
 
-/// Longer than any `expires_in` that WeChat documents (7200); an answer beyond it is taken for
-/// garbage.
+/// Longer than any `expires_in` that WeChat documents (7200); a longer one is not believed.
 const LONGEST_LIFETIME: i64 = 86_400;
 
 /// A credential as WeChat handed it out.
@@ -29,22 +30,22 @@ pub(in crate::token) struct Issued {
 /// A fetch that brought nothing.
 #[derive(Debug)]
 pub(in crate::token) struct FetchError {
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// WeChat may have acted without our knowing: a classic token may have been rotated away.
     pub lost: bool,
-    /// It may be the fault of the credential that the fetch was made with: of this generation, 0 if
-    /// none was to be had.
+    /// It may be due to the credential that the fetch was made with: of this generation, 0 if there
+    /// was none.
     pub blamed: Option<u64>,
 }
 
 impl FetchError {
     /// WeChat is known not to have acted.
     pub(super) fn of(failure: Failure) -> Self {
-        Self { failure, lost: false, blamed: None }
+        Self { failure: Box::new(failure), lost: false, blamed: None }
     }
 }
 
-/// An object that WeChat answered. It may hold credentials, so its texts are wiped on drop.
+/// An object that WeChat returned. It may hold credentials, so its texts are wiped on drop.
 #[derive(Debug)]
 pub(super) struct Object(Map<String, Value>);
 
@@ -78,7 +79,7 @@ pub(super) fn wipe(value: &mut Value) {
     }
 }
 
-/// What WeChat answered to a call about a credential, which carried the credentials `sent`: an
+/// What WeChat returned for a request about a credential, which carried the credentials `sent`: an
 /// object without an errcode but 0.
 pub(super) fn object(
     answer: Result<Answer, CallError>,
@@ -88,34 +89,35 @@ pub(super) fn object(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let mut failed = garbage(describe(&error));
-            failed.failure.remedy = error.remedy().map(str::to_owned);
+            let mut failed = unusable(Words::of(|| Chain(&error).to_string()));
+            failed.failure.remedy = error.remedy().map(|remedy| Words::of(|| translated(remedy)));
             failed.lost = !matches!(error, CallError::Connect(_));
             return Err(failed);
         }
     };
     if answer.status != StatusCode::OK {
-        return Err(garbage(format!("HTTP status {}", answer.status.as_u16())));
+        let status = answer.status.as_u16();
+        return Err(unusable(words!("WeChat returned HTTP status {status}", status)));
     }
     let body = without_mark(&answer.body);
     let parsed = serde_json::from_slice(body).map(Object);
     if let Some(code) = scan(body).errcode.filter(|code| *code != 0) {
-        // The code counts even if the text around it is no valid JSON.
+        // The code counts even if the body around it is not valid JSON.
         let message = parsed.as_ref().ok().and_then(|answer| answer.get("errmsg")?.as_str());
         return Err(refusal(family, code, message.unwrap_or_default(), sent));
     }
-    parsed.map_err(|_| garbage("an answer that is no JSON object".into()))
+    parsed.map_err(|_| unusable(words!("WeChat's response is not a JSON object")))
 }
 
-/// The credential in an object that WeChat answered to a call that carried those in `sent`.
+/// The credential in an object that WeChat returned for a request that carried those in `sent`.
 pub(super) fn issued(answer: &Object, field: &str, sent: &[&Secret]) -> Result<Issued, FetchError> {
     let value = match answer.get(field).and_then(Value::as_str) {
         Some(value) if is_token(value) => Secret::new(value),
-        _ => return Err(garbage(format!("an answer without a well-formed {field}"))),
+        _ => return Err(unusable(words!("WeChat's response has no well-formed {field}", field))),
     };
     // It goes to callers in the end, who are not to have the secret.
     if mask::masked(value.expose().as_bytes(), plain(sent)).is_some() {
-        return Err(garbage(format!("an answer that repeats in {field} what was sent")));
+        return Err(unusable(words!("WeChat's response repeats in {field} what was sent", field)));
     }
     if placeholder::looks_like(value.expose()) {
         return Err(FetchError::of(Failure::looped()));
@@ -124,35 +126,37 @@ pub(super) fn issued(answer: &Object, field: &str, sent: &[&Secret]) -> Result<I
         Some(seconds @ 1..=LONGEST_LIFETIME) => {
             Ok(Issued { value, lifetime: Duration::from_secs(seconds.unsigned_abs()) })
         }
-        _ => Err(garbage("an answer without a sane expires_in".into())),
+        _ => Err(unusable(words!("WeChat's response has no plausible expires_in"))),
     }
 }
 
-/// A body without the byte order mark that some of WeChat's answers begin with.
+/// A body without the byte order mark that some of WeChat's responses begin with.
 pub(super) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// The configuration rules it out.
 pub(super) fn unset(key: &str) -> FetchError {
-    FetchError::of(Failure::transient(format!("the app has no {key}")))
+    FetchError::of(Failure::transient(words!("the app has no {key}", key)))
 }
 
-fn garbage(what: String) -> FetchError {
+/// WeChat may have acted, but its response is of no use.
+fn unusable(what: Words) -> FetchError {
     FetchError { lost: true, ..FetchError::of(Failure::transient(what)) }
 }
 
 fn refusal(family: Family, code: i64, message: &str, sent: &[&Secret]) -> FetchError {
     let remedy = match errcode::whitelist_address(message) {
-        Some(address) if code == 40164 => Some(format!(
-            "add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单), then run \
-             `wxgate refresh APP`, or wait 5 minutes"
+        Some(address) if code == 40164 => Some(words!(
+            "Add {address} to the account's IP whitelist (公众平台 > 设置与开发 > 基本配置 > IP白名单), then run \
+             `wxgate refresh APP`, or wait 5 minutes.",
+            address
         )),
-        _ => errcode::explain(family, code).map(|meaning| meaning.remedy.to_owned()),
+        _ => errcode::explain(family, code).map(|meaning| meaning.remedy),
     };
     let failure = Failure {
         errcode: Some(code),
-        message: quote(message, sent),
+        message: Words::untranslated(quote(message, sent)),
         remedy,
         permanent: errcode::opens_circuit(code),
     };
@@ -163,8 +167,8 @@ fn plain<'s>(secrets: &[&'s Secret]) -> impl Iterator<Item = &'s [u8]> {
     secrets.iter().map(|secret| secret.expose().as_bytes())
 }
 
-/// WeChat's text, fit for a log line: short, without control characters, and without what was sent
-/// even if an intermediary echoed it.
+/// WeChat's text, made fit for a log line: short, without control characters, and without what was
+/// sent, even if an intermediary echoed it.
 fn quote(message: &str, sent: &[&Secret]) -> String {
     let mut message = match mask::masked(message.as_bytes(), plain(sent)) {
         Some(clean) => String::from_utf8_lossy(&clean).into_owned(),
@@ -174,16 +178,6 @@ fn quote(message: &str, sent: &[&Secret]) -> String {
         message = message.replace(secret.expose(), "***");
     }
     message.chars().filter(|c| !steers(*c)).take(200).collect()
-}
-
-fn describe(error: &CallError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -240,6 +234,7 @@ mod tests {
         let failure = judge(200, body).expect_err("refused").failure;
         assert_eq!((failure.errcode, failure.permanent), (Some(40164), true));
         let remedy = failure.remedy.expect("a remedy");
+        let remedy = remedy.as_str();
         assert!(remedy.contains("192.0.2.7") && remedy.contains("`wxgate refresh APP`"), "{remedy}");
         assert!(
             !judge(200, r#"{"errcode":-1,"errmsg":"system error"}"#).expect_err("busy").failure.permanent
@@ -249,10 +244,10 @@ mod tests {
     #[test]
     fn an_echoed_secret_is_not_quoted() {
         let failure = judge(200, r#"{"errcode":40125,"errmsg":"bad s3cret"}"#).expect_err("refused").failure;
-        assert_eq!(failure.message, "bad ***");
+        assert_eq!(failure.message.as_str(), "bad ***");
         let body = r#"{"errcode":40125,"errmsg":"bad 0123456789\/abcdef at ?secret=%30123456789%2fabcdef"}"#;
         let failure = judge(200, body).expect_err("refused").failure;
-        assert_eq!(failure.message, "bad ***************** at ?secret=*********************");
+        assert_eq!(failure.message.as_str(), "bad ***************** at ?secret=*********************");
     }
 
     #[test]
@@ -260,7 +255,7 @@ mod tests {
         for token in ["0123456789/abcdef", "x0123456789\\/abcdefx"] {
             let body = format!(r#"{{"access_token":"{token}","expires_in":7200}}"#);
             let failure = judge(200, &body).expect_err("refused").failure;
-            assert!(!failure.permanent && !failure.message.contains("0123"), "{}", failure.message);
+            assert!(!failure.permanent && !failure.message.as_str().contains("0123"), "{}", failure.message);
         }
     }
 

@@ -24,8 +24,8 @@ macro_rules! text {
     (@ $name:ident) => { $name };
 }
 
-/// [`Words`](crate::texts::Words), with the values as [`text!`](crate::text) takes them: for what is kept, and shown
-/// later in a language that isn't known yet.
+/// [`Words`](crate::texts::Words), with the values as [`text!`](crate::text) takes them: for what
+/// is kept, and shown later in a language that isn't known yet.
 #[macro_export]
 macro_rules! words {
     ($($text:tt)*) => { $crate::texts::Words::from($crate::texts::text!($($text)*)) };

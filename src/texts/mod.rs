@@ -21,8 +21,8 @@ pub use self::words::Words;
 pub use crate::{marked, text, words};
 
 /// Each text of the catalogue: the table that it is in, its English and its Chinese. The table
-/// `help` is of the command line's help, which isn't marked in the code; the others' are named after
-/// the modules in which their texts stand.
+/// `help` is of the command line's help, which isn't marked in the code; the others' are named
+/// after the modules in which their texts stand.
 pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let rows = |(name, table): &(&'static str, chinese::Table)| {
         let name = *name;

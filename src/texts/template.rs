@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-/// Writes `template` with each `{name}` replaced by the value of that name, and `{{` and `}}` by one
-/// brace.
+/// Writes `template` with each `{name}` replaced by the value of that name, and `{{` and `}}` by
+/// one brace.
 pub(super) fn write(
     f: &mut Formatter<'_>,
     template: &str,

@@ -214,7 +214,7 @@ enum QuotaAction {
 struct Listen(Address);
 
 fn address(text: &str) -> Result<Listen, String> {
-    parse_address(text).map(Listen)
+    parse_address(text).map(Listen).map_err(|wrong| wrong.to_string())
 }
 
 fn method(text: &str) -> Result<http::Method, String> {

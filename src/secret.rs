@@ -35,7 +35,7 @@ impl Secret {
         &self.plain
     }
 
-    /// The plain text as it can stand in a query.
+    /// The plain text percent-encoded for a query.
     pub fn expose_encoded(&self) -> Cow<'_, str> {
         match self.unreserved {
             true => Cow::Borrowed(&*self.plain),

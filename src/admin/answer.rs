@@ -1,5 +1,7 @@
 //! The responses.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response as HttpResponse, StatusCode};
@@ -9,6 +11,7 @@ use super::guard::Denied;
 use crate::api::ErrorResponse;
 use crate::message::body::Body;
 use crate::server::Response;
+use crate::texts::text;
 
 /// On every response: it must not be cached, sniffed or embedded.
 const COMMON: [(HeaderName, HeaderValue); 4] = [
@@ -53,8 +56,8 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 }
 
 /// `{"error":"..."}`
-pub(super) fn error(status: StatusCode, problem: &str) -> Response {
-    json(status, &ErrorResponse { error: problem.to_owned() })
+pub(super) fn error(status: StatusCode, problem: impl Display) -> Response {
+    json(status, &ErrorResponse { error: problem.to_string() })
 }
 
 /// What the log says about it.
@@ -62,12 +65,12 @@ pub(super) const NO_SUCH_APP: &str = "no app has this name";
 
 /// 404 for an app that is not configured.
 pub(super) fn no_such_app(name: &str) -> Response {
-    error(StatusCode::NOT_FOUND, &format!("no app is named {name:?}"))
+    error(StatusCode::NOT_FOUND, text!("no app is named {name}", name = format_args!("{name:?}")))
 }
 
 /// 405 with the methods that the path takes.
 pub(super) fn method_not_allowed(allow: &'static str) -> Response {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, &format!("this path only takes {allow}"));
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, text!("this path only takes {allow}", allow));
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
@@ -77,13 +80,15 @@ pub(super) fn denied(denied: Denied) -> Response {
     match denied {
         Denied::NoTokenConfigured => error(
             StatusCode::FORBIDDEN,
-            "this requires the admin token, and none is configured: set \
-             [admin] token = { env = \"WXGATE_ADMIN_TOKEN\" }",
+            text!(
+                "this requires the admin token, and none is configured: set \
+                 [admin] token = {{ env = \"WXGATE_ADMIN_TOKEN\" }}"
+            ),
         ),
         Denied::NoToken | Denied::WrongToken => {
             let mut response = error(
                 StatusCode::UNAUTHORIZED,
-                "this requires the admin token: send it as `Authorization: Bearer TOKEN`",
+                text!("this requires the admin token: send it as `Authorization: Bearer TOKEN`"),
             );
             let challenge = HeaderValue::from_static("Bearer realm=\"wxgate admin\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -91,17 +96,21 @@ pub(super) fn denied(denied: Denied) -> Response {
         }
         Denied::WebPage => error(
             StatusCode::FORBIDDEN,
-            "a web page of another origin sent this request: open the status page itself, or send the admin token",
+            text!(
+                "a web page of another origin sent this request: open the status page itself, or send the admin token"
+            ),
         ),
         Denied::ForeignHost => error(
             StatusCode::FORBIDDEN,
-            "the Host header is not this machine's: use localhost or 127.0.0.1, or send the admin token",
+            text!(
+                "the Host header is not this machine's: use localhost or 127.0.0.1, or send the admin token"
+            ),
         ),
     }
 }
 
 /// What the server sends where it cannot hand the request on.
-pub(super) fn refusal(status: StatusCode, problem: &str) -> HttpResponse<Bytes> {
-    let body = serde_json::to_vec(&ErrorResponse { error: problem.to_owned() }).unwrap_or_default();
+pub(super) fn refusal(status: StatusCode, problem: impl Display) -> HttpResponse<Bytes> {
+    let body = serde_json::to_vec(&ErrorResponse { error: problem.to_string() }).unwrap_or_default();
     with(status, "application/json", body.into())
 }

@@ -18,6 +18,7 @@ use super::snapshot::snapshot;
 use crate::api::Snapshot;
 use crate::message::body::{Body, Broken};
 use crate::server::Response;
+use crate::texts::{Language, text};
 
 const PERIOD: Duration = Duration::from_secs(2);
 
@@ -32,8 +33,8 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 pub(super) struct Feed {
     places: Arc<Semaphore>,
     begun: Instant,
-    /// With its turn: made once for all clients.
-    latest: Mutex<Option<(u128, Bytes)>>,
+    /// In each language, with its turn: made once for all clients.
+    latest: Mutex<[Option<(u128, Bytes)>; 2]>,
 }
 
 impl Feed {
@@ -41,7 +42,7 @@ impl Feed {
         Self {
             places: Arc::new(Semaphore::new(MOST_LISTENERS)),
             begun: Instant::now(),
-            latest: Mutex::new(None),
+            latest: Mutex::default(),
         }
     }
 
@@ -54,13 +55,13 @@ impl Feed {
         Instant::now() + PERIOD - Duration::from_nanos(u64::try_from(within).unwrap_or_default())
     }
 
-    fn event(&self, admin: &Admin, fresh: bool) -> Bytes {
+    fn event(&self, admin: &Admin, language: Language, fresh: bool) -> Bytes {
         let turn = self.turn();
-        let mut latest = self.latest.lock();
-        match &*latest {
+        let latest = &mut self.latest.lock()[language as usize];
+        match latest {
             Some((made_in, event)) if *made_in == turn && !fresh => event.clone(),
             _ => {
-                let event = written(&snapshot(admin));
+                let event = language.scope(|| written(&snapshot(admin)));
                 *latest = Some((turn, event.clone()));
                 event
             }
@@ -71,7 +72,7 @@ impl Feed {
 fn written(snapshot: &Snapshot) -> Bytes {
     let mut event = b"event: snapshot\ndata: ".to_vec();
     if let Err(error) = serde_json::to_writer(&mut event, snapshot) {
-        tracing::error!(error = &error as &dyn std::error::Error, "could not write a snapshot");
+        tracing::error!(error = &error as &dyn std::error::Error, "{}", text!("could not write a snapshot"));
         return KEEP_ALIVE;
     }
     event.extend_from_slice(b"\n\n");
@@ -81,12 +82,13 @@ fn written(snapshot: &Snapshot) -> Bytes {
 /// The stream, or 503 if too many clients follow.
 pub(super) fn answer(feed: &Arc<Feed>, admin: &Arc<Admin>) -> Response {
     let Ok(place) = Arc::clone(&feed.places).try_acquire_owned() else {
-        let problem = format!("{MOST_LISTENERS} clients follow already");
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, &problem);
+        let problem = text!("{most} clients follow already", most = MOST_LISTENERS);
+        return answer::error(StatusCode::SERVICE_UNAVAILABLE, problem);
     };
     let listener = Listener {
         feed: Arc::clone(feed),
         admin: Arc::clone(admin),
+        language: Language::current(),
         draining: admin.state.draining.subscribe(),
         sent: None,
         _place: place,
@@ -97,6 +99,7 @@ pub(super) fn answer(feed: &Arc<Feed>, admin: &Arc<Admin>) -> Response {
 struct Listener {
     feed: Arc<Feed>,
     admin: Arc<Admin>,
+    language: Language,
     draining: watch::Receiver<bool>,
     sent: Option<Bytes>,
     _place: OwnedSemaphorePermit,
@@ -115,7 +118,7 @@ impl Listener {
                 () = sleep_until(self.feed.next_turn_at()) => {}
             }
         }
-        let event = self.feed.event(&self.admin, draining);
+        let event = self.feed.event(&self.admin, self.language, draining);
         let same = self.sent.as_ref() == Some(&event);
         self.sent = Some(event.clone());
         (if same { KEEP_ALIVE } else { event }, (!draining).then_some(self))

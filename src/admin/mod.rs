@@ -27,6 +27,7 @@ use crate::observe::audit::Audit;
 use crate::observe::exposition::{Dialect, Exposition};
 use crate::observe::process;
 use crate::server::{Abuse, Address, Handler, Peer, Refusal, Repeated, Request, Response};
+use crate::texts::{Language, text};
 
 mod answer;
 mod backend;
@@ -71,9 +72,48 @@ struct Denials {
 
 impl Handler for Endpoint {
     async fn handle(&self, request: Request, peer: Peer) -> Response {
+        let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let language = Language::of_accept_language(accepted.unwrap_or_default());
+        language.around(self.serve(request, peer)).await
+    }
+
+    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
+        let (status, problem) = match refusal {
+            Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, text!("too many connections")),
+            Refusal::AmbiguousFraming => {
+                (StatusCode::BAD_REQUEST, text!("the request's length is ambiguous"))
+            }
+            Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, text!("the request is too long")),
+            Refusal::NotHttp => {
+                if let Some(connections) = self.tls.lock().add(Instant::now()) {
+                    tracing::warn!(
+                        remote = %peer.remote(),
+                        connections,
+                        "{}",
+                        text!("TLS handshake on the admin address, which speaks plain HTTP: use http:// instead of https://")
+                    );
+                }
+                return None;
+            }
+            Refusal::Malformed
+            | Refusal::RawTarget
+            | Refusal::HeadTooLarge { .. }
+            | Refusal::TooManyFields
+            | Refusal::TargetTooLong
+            | Refusal::NotTls => return None,
+        };
+        Some(answer::refusal(status, problem))
+    }
+}
+
+impl Endpoint {
+    /// Answers in the language of the moment.
+    async fn serve(&self, request: Request, peer: Peer) -> Response {
         let matched = match Matched::find(request.method(), request.uri().path()) {
             Ok(matched) => matched,
-            Err(Lost::NoSuchPath) => return answer::error(StatusCode::NOT_FOUND, "this path does not exist"),
+            Err(Lost::NoSuchPath) => {
+                return answer::error(StatusCode::NOT_FOUND, text!("this path does not exist"));
+            }
             Err(Lost::OtherMethod { allow }) => return answer::method_not_allowed(allow),
         };
         let remote = self.admin.trusted_proxies.load().remote(peer, request.headers());
@@ -93,33 +133,6 @@ impl Handler for Endpoint {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
-        let (status, problem) = match refusal {
-            Refusal::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "too many connections"),
-            Refusal::AmbiguousFraming => (StatusCode::BAD_REQUEST, "the request's length is ambiguous"),
-            Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "the request is too long"),
-            Refusal::NotHttp => {
-                if let Some(connections) = self.tls.lock().add(Instant::now()) {
-                    tracing::warn!(
-                        remote = %peer.remote(),
-                        connections,
-                        "TLS handshake on the admin address, which speaks plain HTTP: use http:// instead of https://"
-                    );
-                }
-                return None;
-            }
-            Refusal::Malformed
-            | Refusal::RawTarget
-            | Refusal::HeadTooLarge { .. }
-            | Refusal::TooManyFields
-            | Refusal::TargetTooLong
-            | Refusal::NotTls => return None,
-        };
-        Some(answer::refusal(status, problem))
-    }
-}
-
-impl Endpoint {
     /// Serves `admin`.
     pub fn new(admin: Arc<Admin>) -> Self {
         Self { admin, feed: Arc::new(Feed::new()), denials: Arc::default(), tls: Arc::default() }
@@ -240,7 +253,7 @@ impl Admin {
             }
             Err(problem) => {
                 audit.failed("the configuration was refused");
-                answer::error(StatusCode::UNPROCESSABLE_ENTITY, &problem)
+                answer::error(StatusCode::UNPROCESSABLE_ENTITY, problem)
             }
         }
     }

@@ -8,6 +8,7 @@ use super::route::Route;
 use crate::api::Range;
 use crate::observe::audit::Audit;
 use crate::server::Response;
+use crate::texts::text;
 
 /// Why nothing was done, for the log.
 const BAD_PARAMETERS: &str = "missing, unknown or wrong parameters";
@@ -32,8 +33,9 @@ impl Admin {
             None | Some("day") => Range::Day,
             Some("month") => Range::Month,
             Some(other) => {
-                let problem = format!("range is {other:?}, expected `day` or `month`");
-                return answer::error(StatusCode::BAD_REQUEST, &problem);
+                let other = format_args!("{other:?}");
+                let problem = text!("range is {other}, expected `day` or `month`", other);
+                return answer::error(StatusCode::BAD_REQUEST, problem);
             }
         };
         let app = value(query, "app");
@@ -61,22 +63,27 @@ impl Admin {
         }
         if value(query, "confirm").as_deref() != Some(app) {
             let problem = match &endpoint {
-                None => format!(
-                    "this sets all of today's quota counters of {app:?} at WeChat to zero and uses one \
-                     of 10 such clears a month, including those made in WeChat's console; to do it, \
-                     add confirm={app}"
-                ),
-                Some(endpoint) => format!(
-                    "this sets today's quota counter of {endpoint} of {app:?} at WeChat to zero and uses \
-                     one of 50 such clears a month; to do it, add confirm={app}"
-                ),
+                None => text!(
+                    "this sets all of today's quota counters of {app} at WeChat to zero and uses one of 10 \
+                     such clears a month, including those made in WeChat's console; to do it, add \
+                     confirm={app}",
+                    app
+                )
+                .to_string(),
+                Some(endpoint) => text!(
+                    "this sets today's quota counter of {endpoint} of {app} at WeChat to zero and uses one \
+                     of 50 such clears a month; to do it, add confirm={app}",
+                    endpoint,
+                    app
+                )
+                .to_string(),
             };
             audit.failed("not confirmed");
-            return answer::error(StatusCode::BAD_REQUEST, &problem);
+            return answer::error(StatusCode::BAD_REQUEST, problem);
         }
         if endpoint.as_ref().is_some_and(|endpoint| !endpoint.starts_with('/')) {
             audit.failed(BAD_PARAMETERS);
-            let problem = "endpoint must be a path of WeChat's, like /cgi-bin/message/custom/send";
+            let problem = text!("endpoint must be a path of WeChat's, like /cgi-bin/message/custom/send");
             return answer::error(StatusCode::BAD_REQUEST, problem);
         }
         let Some(cleared) = self.backend.clear_quota(app, endpoint.as_deref()).await else {
@@ -98,12 +105,13 @@ impl Admin {
             return refused;
         }
         if value(query, "confirm").as_deref() != Some(app) {
-            let problem = format!(
-                "this resets wxgate's own counters of {app:?}, and the `daily` budgets that its requests \
-                 use, for today and on all replicas; to do it, add confirm={app}"
-            );
             audit.failed("not confirmed");
-            return answer::error(StatusCode::BAD_REQUEST, &problem);
+            let problem = text!(
+                "this resets wxgate's own counters of {app}, and the `daily` limits that its requests use, \
+                 for today and on all replicas; to do it, add confirm={app}",
+                app
+            );
+            return answer::error(StatusCode::BAD_REQUEST, problem);
         }
         let Some(reset) = self.backend.reset_quota(app).await else {
             audit.failed(answer::NO_SUCH_APP);
@@ -124,8 +132,10 @@ impl Admin {
         }
         let Some(rid) = value(query, "rid").filter(|rid| is_rid(rid)) else {
             audit.failed(BAD_PARAMETERS);
-            let problem = "rid must be three groups of 8 hexadecimal digits, like \
-                           61725984-6126f6f9-040f19c4: what WeChat writes after \"rid:\" in its errmsg";
+            let problem = text!(
+                "rid must be three groups of 8 hexadecimal digits, like 61725984-6126f6f9-040f19c4: what \
+                 WeChat writes after \"rid:\" in its errmsg"
+            );
             return answer::error(StatusCode::BAD_REQUEST, problem);
         };
         let Some(remembered) = self.backend.look_up(app, &rid).await else {
@@ -147,9 +157,12 @@ fn refuse_others(query: &str, route: &Route) -> Option<Response> {
     let mut seen = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if !known.contains(&&*name) || seen.contains(&name) {
-            let problem =
-                format!("unknown parameter {name:?}, or given twice: this path takes {}", known.join(", "));
-            return Some(answer::error(StatusCode::BAD_REQUEST, &problem));
+            let problem = text!(
+                "unknown parameter {name}, or given twice: this path takes {known}",
+                name = format_args!("{name:?}"),
+                known = known.join(", ")
+            );
+            return Some(answer::error(StatusCode::BAD_REQUEST, problem));
         }
         seen.push(name);
     }

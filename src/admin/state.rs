@@ -7,6 +7,7 @@ use crate::api;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 use crate::server::Address;
+use crate::texts::Words;
 
 /// What the admin address knows about the process.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Refused {
     /// When it was refused.
     pub at: Timestamp,
     /// The first problem, without secrets.
-    pub problem: String,
+    pub problem: Words,
     /// How many other problems there are.
     pub more: usize,
 }
@@ -49,7 +50,7 @@ impl Reloads {
     pub(super) fn shown(&self) -> api::Configuration {
         let refused = |refused: &Refused| api::RefusedConfiguration {
             at: refused.at.rfc3339(),
-            problem: refused.problem.clone(),
+            problem: refused.problem.to_string(),
             more: refused.more,
         };
         let loaded_at = self.succeeded_at.rfc3339();

@@ -138,7 +138,7 @@ impl From<quota::Cleared> for Cleared {
             errcode: errcode.filter(|errcode| *errcode != 0),
             spent_this_month: spent,
             allowed_a_month: allowed,
-            message,
+            message: message.to_string(),
         }
     }
 }
@@ -158,6 +158,6 @@ impl QuotaReset {
 impl From<quota::Remembered> for Remembered {
     fn from(remembered: quota::Remembered) -> Self {
         let quota::Remembered { request, errcode, message } = remembered;
-        Self { request, errcode: errcode.filter(|errcode| *errcode != 0), message }
+        Self { request, errcode: errcode.filter(|errcode| *errcode != 0), message: message.to_string() }
     }
 }

@@ -235,6 +235,7 @@ impl From<token::Authorizers> for Authorizers {
 impl From<export::Status> for Export {
     fn from(export: export::Status) -> Self {
         let export::Status { to, generation, checked_at, problem, overwritten } = export;
+        let problem = problem.map(|problem| problem.to_string());
         Self { to, generation, checked_at: checked_at.map(Timestamp::rfc3339), problem, overwritten }
     }
 }

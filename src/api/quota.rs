@@ -156,7 +156,7 @@ impl AppQuota {
         Self {
             app: app.app.to_string(),
             endpoints: app.endpoints.iter().map(endpoint).collect(),
-            problem: app.problem.clone(),
+            problem: app.problem.as_ref().map(ToString::to_string),
             clears_this_month: app.clears.0,
             single_clears_this_month: app.clears.1,
         }
@@ -208,7 +208,7 @@ impl From<WarningReport> for Warning {
             app: warning.app.to_string(),
             endpoint: warning.path,
             kind: warning.kind.as_str().to_owned(),
-            message: warning.message,
+            message: warning.message.to_string(),
             caller,
             caller_percent,
             around: Some(warning.blame.around).filter(|around| *around > 0),

@@ -36,7 +36,7 @@ pub struct RefusedRecord {
 
 impl From<&store::Store> for Store {
     fn from(store: &store::Store) -> Self {
-        let problem = store.problem();
+        let problem = store.problem().map(|problem| problem.to_string());
         Self {
             url: store.location().to_string(),
             up: problem.is_none(),

@@ -24,6 +24,7 @@ pub struct Upstream {
 impl From<HostStatus> for Upstream {
     fn from(host: HostStatus) -> Self {
         let HostStatus { origin, egress, in_use, problem } = host;
+        let problem = problem.map(|words| words.to_string());
         Self { origin, egress, in_use, healthy: problem.is_none(), problem }
     }
 }

@@ -19,6 +19,7 @@ use crate::observe::audit::Audit;
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
 use crate::server::Address;
+use crate::texts::Language;
 use crate::upstream::Resolver;
 
 /// Why `serve` ended otherwise than by a signal.
@@ -56,11 +57,15 @@ pub async fn serve(
     );
     let log = Arc::new(started.map_err(StartError::Thread)?);
     log::init(&options, log.messages())?;
+    // What is printed once the log has ended is the terminal's again.
+    let terminal = Language::current();
+    options.language.make_default();
     if let Err(error) = undumpable {
         tracing::warn!(%error, "a crash may leave secrets in a core dump, and other programs of this user may read them");
     }
     let ended = serve_until_signalled(&config, path, sockets, Arc::clone(&log)).await;
     log.close();
+    terminal.make_default();
     ended
 }
 
@@ -175,5 +180,6 @@ fn log_options(config: &LogConfig) -> log::Options {
         LogFormat::Json => Format::Json,
         LogFormat::Pretty => Format::Pretty,
     };
-    log::Options { format, level: config.level.into() }
+    let language = config.language.unwrap_or_else(Language::of_environment);
+    log::Options { format, language, level: config.level.into() }
 }

@@ -167,7 +167,7 @@ async fn open_or_create(options: &Options) -> Result<Store, StoreToolError> {
     let store = Store::open(options).await;
     let store = store.map_err(|source| StoreToolError::Store { location: location(), source })?;
     match store.problem() {
-        Some(problem) => Err(StoreToolError::Down { location: location(), problem }),
+        Some(problem) => Err(StoreToolError::Down { location: location(), problem: problem.to_string() }),
         None => Ok(store),
     }
 }

@@ -1,8 +1,8 @@
 //! The callback address: where WeChat pushes a third-party platform's tickets and authorisations,
 //! and WeCom a suite's.
 //!
-//! It is the one part that the internet reaches, so it shows nothing: what isn't a push of a
-//! configured platform gets an empty answer, the same for every reason.
+//! It is the only part that the internet reaches, so it discloses nothing: what isn't a push of a
+//! configured platform gets an empty response, the same for every reason.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,22 +30,23 @@ use crate::message::body::Body;
 use crate::observe::clock::Clock;
 use crate::observe::exposition::Exposition;
 use crate::server::{self, Handler, Peer, Refusal, Repeated, Request, Response, TrustedProxies};
+use crate::texts::text;
 use crate::wechat::callback::{open, open_echo};
 
-/// How long a push's body may take to come, however steadily it does.
+/// How long a push's body may take to arrive, however steadily it does.
 const BODY: Duration = Duration::from_secs(5);
-/// Tight, since anybody can connect; WeChat sends a push in one go.
+/// Tight, since anyone can connect; WeChat sends a push at once.
 const CONNECTIONS: usize = 256;
 
-/// How connections to the callback address are treated, where `callers` says how callers' are.
+/// The options for connections to the callback address; `callers` are those of callers.
 pub fn server_options(callers: &server::Options) -> server::Options {
     server::Options {
         max_connections: CONNECTIONS,
-        // WeChat's pushes may all come from the one proxy before it.
+        // WeChat's pushes may all come from the one proxy in front of it.
         max_connections_per_address: CONNECTIONS,
         head_timeout: BODY,
         idle_timeout: Duration::from_secs(15),
-        // Silence doesn't end a body before the whole of it must have come.
+        // An idle timeout doesn't end a body before it must be complete.
         body_timeout: 2 * BODY,
         write_timeout: BODY,
         drain_delay: callers.drain_delay,
@@ -54,7 +55,7 @@ pub fn server_options(callers: &server::Options) -> server::Options {
     }
 }
 
-/// What answers at the callback address; shared by its workers.
+/// The handler of the callback address; shared by its workers.
 pub struct Callbacks {
     platforms: Platforms,
     trusted_proxies: ArcSwap<TrustedProxies>,
@@ -70,7 +71,7 @@ pub struct Callbacks {
 pub struct Endpoint(pub Arc<Callbacks>);
 
 impl Callbacks {
-    /// Answers for `platforms` and hands their events to `deliver`.
+    /// Receives the pushes for `platforms` and passes their events to `deliver`.
     pub fn new(platforms: Vec<PlatformOptions>, clock: Clock, deliver: Deliver) -> Self {
         let callbacks = Self {
             platforms: Platforms::default(),
@@ -84,12 +85,12 @@ impl Callbacks {
         callbacks
     }
 
-    /// Answers for other platforms from now on. A push that was seen stays seen.
+    /// Replaces the platforms. A push that was seen stays seen.
     pub fn configure(&self, platforms: Vec<PlatformOptions>) {
         self.platforms.configure(platforms);
     }
 
-    /// Believes other proxies on where pushes come from.
+    /// Replaces the proxies that are trusted on where pushes come from.
     pub fn trust(&self, proxies: TrustedProxies) {
         self.trusted_proxies.store(Arc::new(proxies));
     }
@@ -126,7 +127,7 @@ impl Callbacks {
         response.map_or_else(|| empty(outcome.status()), text)
     }
 
-    /// Takes a push: what became of it, and the name of its event once that is known.
+    /// Processes a push: its outcome, and the name of its event once that is known.
     async fn push(&self, platform: &Platform, request: Request) -> (Outcome, &'static str) {
         let (head, body) = request.into_parts();
         let body = match read(body).await {
@@ -194,7 +195,11 @@ impl Handler for Endpoint {
                     tracing::warn!(
                         remote = %peer.remote(),
                         connections,
-                        "TLS came to the callback address, which speaks plain HTTP: the proxy before it must end TLS"
+                        "{}",
+                        text!(
+                            "TLS connection to the callback address, which takes plain HTTP alone: the proxy in front of it \
+                             must terminate TLS"
+                        )
                     );
                 }
                 return None;

@@ -1,4 +1,4 @@
-//! What becomes of a push: the answer's status, the log line, the count.
+//! The outcome of a push: the response's status, the log line, the count.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,31 +10,32 @@ use super::delivery::{DELIVERY, NotTaken};
 use super::replay::Refused;
 use crate::observe::exposition::Exposition;
 use crate::observe::remote::Remote;
+use crate::texts::text;
 use crate::wechat::callback::Rejected;
 
 /// A longer push is refused; a ticket's is under 1 KiB.
 pub const LONGEST_BODY: usize = 64 * 1024;
 
-/// How a push, or WeCom's question, ended.
+/// The outcome of a push, or of WeCom's verification request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Outcome {
-    #[error("taken")]
+    #[error("{}", text!("accepted"))]
     Success,
-    #[error("WeCom asked whether this is the suite's address")]
+    #[error("{}", text!("WeCom verified the callback URL"))]
     Echo,
     #[error(transparent)]
     Rejected(#[from] Rejected),
     #[error(transparent)]
     Refused(#[from] Refused),
-    #[error("could not be kept")]
+    #[error("{}", text!("it could not be saved"))]
     NotTaken(#[source] NotTaken),
-    #[error("could not be kept within {DELIVERY:?}")]
+    #[error("{}", text!("it could not be saved within {time}", time = format_args!("{DELIVERY:?}")))]
     NotTakenInTime,
-    #[error("is longer than {LONGEST_BODY} bytes")]
+    #[error("{}", text!("it is longer than {limit} bytes", limit = LONGEST_BODY))]
     TooLong,
-    #[error("its body took too long")]
+    #[error("{}", text!("its body took too long to arrive"))]
     TooSlow,
-    #[error("the connection ended within its body")]
+    #[error("{}", text!("the connection was closed before the end of its body"))]
     Broken,
 }
 
@@ -60,7 +61,7 @@ impl Outcome {
         }
     }
 
-    /// What rejects a push is not told to whoever sent it.
+    /// The sender is not told why a push is rejected.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Success | Self::Echo => StatusCode::OK,
@@ -74,20 +75,26 @@ impl Outcome {
         }
     }
 
-    /// One line for each push. A warning where the configuration or this machine is at fault: what
-    /// anybody can send is none.
+    /// One line per push. A warning if the configuration or this machine is at fault, not for what
+    /// anyone can send.
     pub(super) fn log(&self, app: &str, event: &str, remote: Remote) {
         let (outcome, error) = (self.label(), self as &dyn std::error::Error);
         match self {
-            Self::Success | Self::Echo => tracing::info!(app, event, outcome, %remote, "callback"),
+            Self::Success | Self::Echo => {
+                tracing::info!(app, event, outcome, %remote, "{}", text!("callback accepted"));
+            }
             Self::Rejected(Rejected::Unsigned | Rejected::Signature)
             | Self::TooLong
             | Self::TooSlow
-            | Self::Broken => tracing::info!(app, event, outcome, %remote, error, "callback refused"),
+            | Self::Broken => {
+                tracing::info!(app, event, outcome, %remote, error, "{}", text!("callback refused"));
+            }
             Self::Rejected(Rejected::Cipher | Rejected::Receiver | Rejected::Content)
             | Self::Refused(_)
             | Self::NotTaken(_)
-            | Self::NotTakenInTime => tracing::warn!(app, event, outcome, %remote, error, "callback refused"),
+            | Self::NotTakenInTime => {
+                tracing::warn!(app, event, outcome, %remote, error, "{}", text!("callback refused"));
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Lets each push in once.
+//! Accepts each push once.
 //!
-//! A push that was taken is refused when it comes again. WeChat itself repeats one that got no
-//! answer within five seconds, three times; where our `success` was lost, the repetition is refused
-//! too and nothing is lost by it. One that wasn't taken is not remembered, so its repetition gets
-//! in.
+//! An accepted push is refused when it comes again. WeChat itself repeats a push up to three times
+//! if it gets no response within five seconds; if our `success` was lost, the repetition is refused
+//! too and nothing is lost. A push that wasn't accepted is not remembered, so its repetition is
+//! accepted.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::observe::clock::Timestamp;
+use crate::texts::text;
 use crate::wechat::callback::{Push, Seal};
 
 /// How far a push's timestamp may be from our clock: room for a machine whose time is off by
@@ -21,18 +22,18 @@ const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// encrypted. A ticket is good for half as long.
 const OLDEST_EVENT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pushes of a platform that are remembered at once, some 600 KiB. WeChat sends a handful an hour,
-/// and nobody without the platform's keys gets one in here.
+/// and a push without the platform's keys is not remembered.
 const MOST: usize = 10_000;
 
-/// Why a push is not let in although WeChat signed it.
+/// Why a push is refused although WeChat signed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("it was signed or made too long ago or in the future, or this machine's clock is wrong")]
+    #[error("{}", text!("it was signed or created too long ago or in the future, or this machine's clock is wrong"))]
     Stale,
-    #[error("it came before")]
+    #[error("{}", text!("it was received before"))]
     Replayed,
     /// Forgetting the oldest would let it in again; WeChat will repeat this one.
-    #[error("more pushes came within minutes than are remembered")]
+    #[error("{}", text!("more pushes arrived within minutes than can be remembered"))]
     Full,
 }
 
@@ -40,7 +41,7 @@ pub(super) enum Refused {
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<HashMap<Seal, Timestamp>>);
 
-/// A push that is being taken; forgotten on drop unless it was [`Turn::keep`]t.
+/// A push that is being processed; forgotten on drop unless [`Turn::keep`] was called.
 #[derive(Debug)]
 pub(super) struct Turn<'s> {
     seen: &'s Seen,

@@ -45,7 +45,7 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         count(config.pipeline.apps.len(), "app"),
         count(config.pipeline.callers.iter().chain(&config.pipeline.anonymous_caller).count(), "caller"),
     ))?;
-    for line in config.notes.iter().flat_map(|note| wrap(note, WIDTH)) {
+    for line in config.notes.iter().flat_map(|note| wrap(note.as_str(), WIDTH)) {
         print(&format!("{line}\n"))?;
     }
     let memory = wxgate::app::most_memory(&config);

@@ -270,7 +270,7 @@ fn complaint(key: &str, answer: &str) -> Option<(Severity, String)> {
     let first = of_key.next()?;
     // What is refused goes before what is doubted.
     let worst = of_key.find(|problem| problem.severity == Severity::Error).unwrap_or(first);
-    Some((worst.severity, worst.text))
+    Some((worst.severity, worst.text.to_string()))
 }
 
 fn names(answer: &str) -> Vec<String> {

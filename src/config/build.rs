@@ -1,4 +1,4 @@
-//! Turns the file into options, table by table, and checks what concerns several tables.
+//! Turns the file into options, table by table, and checks what involves several tables.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::tables::{
 use crate::observe::access_log::Lines;
 use crate::observe::clock::Timestamp;
 use crate::pipeline::{self, ReplayOptions};
+use crate::texts::{Language, text};
 use crate::token;
 
 pub(super) fn config(
@@ -52,7 +53,7 @@ pub(super) fn config(
     let apps = file.app.item().map_or(&[][..], |item| &item.value);
     if apps.is_empty() && !matches!(file.app, Field::Wrong) {
         let place = Place::default().child("app");
-        report.error(&place, "is missing, expected at least one [[app]] with name, appid and secret");
+        report.error(&place, text!("is missing, expected at least one [[app]] with name, appid and secret"));
     }
     let names = AppNames::new(
         apps.iter()
@@ -116,7 +117,7 @@ fn token_options(raw: &file::Token, request_timeout: Duration, report: &mut Repo
     {
         report.warn(
             &item.place,
-            "is no shorter than server.request_timeout, after which no request is sent again",
+            text!("is not shorter than server.request_timeout, after which no request is replayed"),
         );
     }
     token::Options {
@@ -127,8 +128,8 @@ fn token_options(raw: &file::Token, request_timeout: Duration, report: &mut Repo
 
 fn max_body(field: &Field<Size>, report: &mut Report<'_>) -> u64 {
     if let Some(Item { value: Size(0), place }) = field.item() {
-        // Nginx means "no limit" by it: better ask than guess.
-        report.error(place, "is zero, expected a size like \"64MiB\"");
+        // To nginx zero means "no limit": better to ask than to guess.
+        report.error(place, text!("is zero, expected a size like \"64MiB\""));
     }
     field.or(Size(64 << 20)).0
 }
@@ -145,8 +146,10 @@ fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report
     {
         report.warn(
             place,
-            "replay.memory has no room for a body of replay.max_body (seven eighths of it are for known callers' \
-             bodies), so none that long is replayed",
+            text!(
+                "replay.memory has no room for a body of replay.max_body (seven eighths of it are for bodies of known \
+                 callers), so bodies that long are not replayed"
+            ),
         );
     }
     options
@@ -156,7 +159,7 @@ fn spool_dir(field: &Field<String>, secrets: &Secrets<'_>, report: &mut Report<'
     let Some(item) = field.item() else { return "/tmp".into() };
     let path = secrets.path(&item.value);
     if !path.is_dir() {
-        report.error(&item.place, "is no directory, expected an existing one");
+        report.error(&item.place, text!("is not a directory, expected an existing one"));
     }
     path
 }
@@ -171,10 +174,13 @@ fn log(raw: &file::Log, report: &mut Report<'_>) -> LogConfig {
         ("trace", Level::TRACE),
     ];
     let formats = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
+    // Other tools search for messages, so the locale of the host doesn't change them.
+    let languages = [("en", Some(Language::English)), ("zh", Some(Language::Chinese)), ("auto", None)];
     let lines = [("all", Lines::All), ("errors", Lines::Errors), ("off", Lines::Off)];
     LogConfig {
         level: one_of(&raw.level, &levels, report),
         format: one_of(&raw.format, &formats, report),
+        language: one_of(&raw.language, &languages, report),
         access: one_of(&raw.access, &lines, report),
     }
 }

@@ -1,13 +1,14 @@
-//! The file as it is written: every key, its type and its place, and no rules yet.
+//! The file as written: every key with its type and place, before any rules are checked.
 
 use std::time::Duration;
 
 use super::reader::problem::{Place, Report, did_you_mean, looks_like_secret};
 use super::reader::units::Size;
 use super::reader::values::{Field, Item, NumbersByName, Read, SecretSource, Strings, StringsByName, table};
+use crate::texts::words;
 
-/// Declares a table: its keys with their types. Keys of `former` releases are still read, but named
-/// nowhere.
+/// Declares a table: its keys with their types. Keys of `former` releases are still read, but not
+/// listed.
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty,)* } $(former { $($old:ident: $was:ty,)* })?) => {
         $(#[$doc])*
@@ -165,6 +166,7 @@ section! {
     Log {
         level: String,
         format: String,
+        language: String,
         access: String,
     }
 }
@@ -315,14 +317,14 @@ fn field<T: Read>(
 
 fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {
     let name = if looks_like_secret(key) { "?" } else { key };
-    let advice = did_you_mean(key, keys.iter().copied(), || {
+    let text = did_you_mean(&words!("unknown key"), key, keys.iter().copied()).unwrap_or_else(|| {
         let owners: Vec<_> =
             TABLES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(owner, _)| *owner).collect();
         if owners.is_empty() {
-            format!(", the keys here are {}", keys.join(", "))
+            words!("unknown key, expected one of: {keys}", keys = keys.join(", "))
         } else {
-            format!(", it belongs to {}", owners.join(" or "))
+            words!("unknown key, it belongs to {tables}", tables = owners.join(", "))
         }
     });
-    report.error(&table.child(name), format!("unknown key{advice}"));
+    report.error(&table.child(name), text);
 }

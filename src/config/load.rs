@@ -1,4 +1,4 @@
-//! From a file, or its text, to a configuration or everything that is wrong with it.
+//! Reads a file, or its text, into a configuration or the list of everything wrong with it.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,8 +15,9 @@ use super::reader::text;
 use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::file::{self, Links, Refused};
+use crate::texts::words;
 
-/// A variable of this process's environment; none where it isn't UTF-8.
+/// A variable of this process's environment; none if it isn't UTF-8.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
@@ -26,7 +27,7 @@ impl Config {
     /// Reads and checks a file, with secrets from this process's environment.
     ///
     /// # Errors
-    /// Every problem of the file; the first alone where it is no TOML or can't be read.
+    /// All problems of the file; if it is not TOML or can't be read, the first one alone.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         Self::load_for(path, &Passed::default())
     }
@@ -52,7 +53,7 @@ impl Config {
         Self::parse_at(text, file_name, env, Clock::default().now())
     }
 
-    /// The same as it would be at another time: keys end on their day.
+    /// The same as of another time: keys expire on their day.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -99,8 +100,8 @@ pub(super) fn load(path: &Path, needed: Needed, passed: &Passed) -> Result<Loade
                 key: String::new(),
                 severity: Severity::Error,
                 text: match Refused::of(&error) {
-                    Some(_) => unreadable(&error),
-                    None => format!("cannot be read: {error}"),
+                    Some(_) => unreadable(&words!("the file"), &error),
+                    None => words!("cannot be read: {error}", error),
                 },
             }]));
         }
@@ -136,7 +137,8 @@ fn parse(
         for error in errors {
             let place = text::syntax(error.span().map_or(text.len(), |span| span.start));
             if !explained.contains(&report.line(&place)) {
-                report.error(&place, error.message());
+                // The crate speaks English alone.
+                report.error(&place, words!("is not TOML: {error}", error = error.message()));
             }
         }
         return Err(report.refuse());

@@ -1,10 +1,9 @@
 //! The configuration file: read with positions (`file.rs`), checked as a whole (`build.rs`), turned
 //! into each module's own options (`tables`).
 //!
-//! Commands that only look at a configuration read it as an [`Outline`], which takes no secrets.
+//! Commands that only inspect a configuration read it as an [`Outline`], which requires no secrets.
 //!
-//! Every problem is collected, and what can be settled here is never looked at again while requests
-//! run.
+//! All problems are collected, and what can be decided here is not checked again per request.
 
 mod build;
 mod file;

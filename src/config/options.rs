@@ -7,6 +7,7 @@ use super::reader::secrets::SecretFile;
 use crate::observe::access_log::Lines;
 use crate::observe::trace;
 use crate::secret::Secret;
+use crate::texts::{Language, Words};
 use crate::{alert, callback, export, pipeline, server, store, token, upstream};
 
 /// A configuration that was checked; every default is filled in.
@@ -40,7 +41,7 @@ pub struct Config {
     /// What is worth a change although it works.
     pub warnings: Vec<Problem>,
     /// What holds because nothing else is written, where that matters.
-    pub notes: Vec<String>,
+    pub notes: Vec<Words>,
 }
 
 /// Where callers come in.
@@ -81,6 +82,8 @@ pub struct LogConfig {
     pub level: tracing::Level,
     /// The form of a line.
     pub format: LogFormat,
+    /// The language of its message; none: the environment's.
+    pub language: Option<Language>,
     /// Which requests have a line, whatever the level.
     pub access: Lines,
 }

@@ -16,8 +16,8 @@ pub struct Outline {
     pub upstreams: Vec<upstream::Options>,
     /// As in [`Config`].
     pub token: token::Options,
-    /// As in [`Config`], but for the secrets of apps that are not at hand: an empty one stands in
-    /// for each.
+    /// As in [`Config`], but for the secrets of apps that are not at hand: each is
+    /// replaced by an empty one.
     pub pipeline: pipeline::Options,
     /// As in [`Config`]; without seal keys and password where they are neither needed nor at hand.
     pub store: store::Options,

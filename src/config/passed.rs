@@ -1,9 +1,9 @@
-//! Sockets that somebody else has bound.
+//! Sockets bound by another process.
 
 use crate::server::Address;
 
-/// Where sockets listen that were passed to this process: they take the place of what the file says.
-/// Of what isn't passed the file's addresses are bound.
+/// Where sockets listen that were passed to this process: they take the place of what the file
+/// says. Of what isn't passed the file's addresses are bound.
 #[derive(Clone, Debug, Default)]
 pub struct Passed {
     /// In place of `server.listen`.

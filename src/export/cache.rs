@@ -9,6 +9,7 @@ use super::entries::Format;
 use super::outcome::{Found, Put};
 use crate::observe::clock::Timestamp;
 use crate::store::redis::{Link, Target};
+use crate::texts::text;
 use crate::token::Token;
 use crate::wechat::placeholder;
 
@@ -16,14 +17,14 @@ use crate::wechat::placeholder;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// To be connected, by way of sentinels if need be.
 const CONNECT: Duration = Duration::from_secs(3);
-/// What wxgate remembers beside the keys; in a cluster on the same node, by its hash tag.
+/// What wxgate remembers next to the keys; in a cluster on the same node, by its hash tag.
 const MARK: &str = "wxgate:export:";
 
 /// Compares with what was written last, by whichever replica, and writes.
 ///
 /// KEYS: the mark, then the entries. ARGV: generation, time of the fetch, milliseconds to live,
-/// what placeholders begin with, whether to write where the same token stands, then the values. A
-/// token is older if neither its generation nor its time is higher: generations begin anew where a
+/// what placeholders begin with, whether to write where the same token is, then the values. A
+/// token is older if neither its generation nor its time is higher: generations restart where a
 /// store is lost, and clocks of replicas differ.
 const PUT: &str = "
 local mark = redis.call('HMGET', KEYS[1], 'generation', 'fetched_at', 'sum')
@@ -54,7 +55,7 @@ if placeholder then return 'placeholder' end
 if foreign then return 'foreign' end
 return 'written'";
 
-/// Keys of a Redis; the connection is made anew after a failure.
+/// Keys of a Redis; it reconnects after a failure.
 pub(super) struct Cache {
     target: Target,
     format: Format,
@@ -65,9 +66,9 @@ pub(super) struct Cache {
 /// Why it could not be written to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CacheError {
-    #[error("no answer from Redis within {0:?}")]
+    #[error("{}", text!("no response from Redis within {time}", time = format_args!("{:?}", .0)))]
     Timeout(Duration),
-    #[error("Redis failed")]
+    #[error("{}", text!("Redis failed"))]
     Redis(#[from] RedisError),
 }
 
@@ -86,7 +87,7 @@ impl Cache {
                 .map_err(|_| CacheError::Timeout(CONNECT))??,
         };
         let entries = self.format.entries(&self.key, token, now);
-        // Until WeChat ends it and no sooner: an SDK that finds no token fetches its own.
+        // Until it expires and no sooner: an SDK that finds no token fetches its own.
         let lasts = token.expires_at.since(now).as_millis().max(1);
         let mut command = redis::cmd("EVAL");
         command.arg(PUT).arg(entries.len() + 1).arg(format!("{MARK}{{{}}}", self.key));

@@ -16,9 +16,9 @@ pub enum Format {
     WxJava,
     /// silenceper/wechat's `cache.Redis`: the token as it is.
     Silenceper,
-    /// wechatpy's `RedisStorage`: the token as a JSON string, and beside it when it ends.
+    /// wechatpy's `RedisStorage`: the token as a JSON string, and a second key with its expiry.
     Wechatpy,
-    /// PowerWeChat's `cache.Redis`: WeChat's answer as JSON.
+    /// PowerWeChat's `cache.Redis`: WeChat's response as JSON.
     PowerWeChat,
 }
 

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::outcome::{Found, Put};
 use crate::observe::hex::hex;
 use crate::secret::file::{self, Links, Refused};
+use crate::texts::text;
 use crate::token::Token;
 use crate::wechat::placeholder;
 
@@ -30,13 +31,13 @@ const LONGEST: u64 = 1 << 20;
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
-    #[error("cannot use {}", .path.display())]
+    #[error("{}", text!("cannot use {path}", path = .path.display()))]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} is no regular file", .0.display())]
+    #[error("{}", text!("{path} is not a regular file", path = .0.display()))]
     NoFile(PathBuf),
-    #[error("another process holds the lock {}", .0.display())]
+    #[error("{}", text!("another process holds the lock {path}", path = .0.display()))]
     Locked(PathBuf),
-    #[error("the thread that writes was lost")]
+    #[error("{}", text!("the writing thread failed"))]
     Lost,
 }
 
@@ -56,7 +57,7 @@ pub(super) struct Text {
     pub mode: u32,
     /// What holds the token.
     pub text: String,
-    /// Also where this token stands already: then the form or the mode may be another.
+    /// Also if this token is there already, since the form or the mode may differ.
     pub anew: bool,
 }
 
@@ -103,7 +104,7 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
         if same && !anew {
             return Ok(Put::Unchanged);
         }
-        // Generations begin anew where a store is lost, so both must be lower.
+        // Generations restart where a store is lost, so both must be lower.
         if !same && token.generation <= mark.generation && token.fetched_at.0 <= mark.fetched_at {
             return Ok(Put::Newer);
         }

@@ -10,7 +10,7 @@
 //! | `task` | the loop of one export |
 //! | `entries` | which keys and values an SDK's cache has |
 //! | `template` | a file's text |
-//! | `file`, `cache` | writing to a file or a Redis: whole, and never an older token over a newer one |
+//! | `file`, `cache` | writes to files and Redis: atomic, never an older token over a newer one |
 //! | `options`, `outcome` | what is to be written where; what came of it |
 //! | `status` | what there is to see |
 

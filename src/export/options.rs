@@ -39,7 +39,7 @@ pub enum Destination {
     Redis {
         /// Which Redis.
         target: Target,
-        /// How the values look, and which keys there are beside the first.
+        /// How the values look, and which further keys there are.
         format: Format,
         /// The first key.
         key: String,

@@ -1,6 +1,6 @@
 //! What came of writing a token.
 
-/// What somebody else had written.
+/// What another program had written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// A token that is only good at wxgate's door.
@@ -12,7 +12,7 @@ pub(super) enum Found {
 /// What came of writing.
 #[derive(Debug)]
 pub(super) enum Put {
-    /// It is there now, in the place of what somebody else wrote or not.
+    /// It is there now, possibly in place of what another program wrote.
     Written(Option<Found>),
     /// It was there.
     Unchanged,

@@ -9,6 +9,7 @@ use super::Destination;
 use super::outcome::Found;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
+use crate::texts::Words;
 
 /// How an export is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +20,9 @@ pub struct Status {
     pub generation: Option<u64>,
     /// When it was written or found to be there for the last time.
     pub checked_at: Option<Timestamp>,
-    /// Why the last try failed, if it did.
-    pub problem: Option<String>,
-    /// How often somebody else had written there.
+    /// Why the last attempt failed, if it did.
+    pub problem: Option<Words>,
+    /// How often another program had written there.
     pub overwritten: u64,
 }
 
@@ -30,7 +31,7 @@ pub struct Status {
 pub(super) struct Journal {
     pub generation: Option<u64>,
     pub checked_at: Option<Timestamp>,
-    pub problem: Option<String>,
+    pub problem: Option<Words>,
     pub overwritten: u64,
 }
 

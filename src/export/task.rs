@@ -13,9 +13,10 @@ use super::status::{Counts, Journal};
 use super::{CHECK, Destination, Options};
 use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
+use crate::texts::{Words, text};
 use crate::token::{Handle, Token};
 
-/// Between two tries where the place can't be written to.
+/// Between two attempts while the place can't be written to.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// An export that runs.
@@ -44,11 +45,11 @@ impl Task {
             Destination::Redis { target, format, key } => Some(Cache::new(target, *format, key)),
             Destination::File { .. } => None,
         };
-        // The configuration may want another form than that in which the token stands there.
+        // The configuration may want another form than the one that is there.
         let mut anew = true;
         loop {
             changes.mark_unchanged();
-            // A token that was proven dead stays where it is until there is another.
+            // A token known to be invalid stays until there is another.
             let pause = match self.token.current() {
                 Some(token) => match self.export(&mut cache, &token, anew).await {
                     true => {
@@ -92,7 +93,7 @@ impl Task {
         let (app, to) = (&self.options.app, &self.options.destination);
         let mut journal = self.journal.lock();
         if journal.problem.take().is_some() {
-            tracing::info!(%app, "the token is exported to {to} again");
+            tracing::info!(%app, "{}", text!("the token is exported to {to} again", to));
         }
         journal.checked_at = Some(self.clock.now());
         match put {
@@ -110,29 +111,37 @@ impl Task {
         journal.generation = Some(generation);
     }
 
-    /// Told once for each outage.
+    /// Logged once per outage.
     fn failed(&self, error: &ExportError) {
         let (app, to) = (&self.options.app, &self.options.destination);
         self.counts.failed(app);
-        let text = Chain(error).to_string();
-        let before = self.journal.lock().problem.replace(text.clone());
+        let problem = Words::of(|| Chain(error).to_string());
+        let before = self.journal.lock().problem.replace(problem.clone());
         if before.is_none() {
-            tracing::warn!(%app, "the token can't be exported to {to}, trying again each second: {text}");
+            let text = text!(
+                "could not export the token to {to}, retrying every second: {error}",
+                to,
+                error = problem
+            );
+            tracing::warn!(%app, "{text}");
         }
     }
 }
 
 fn warn(app: &str, to: &Destination, found: Found) {
-    match found {
-        Found::Placeholder => tracing::warn!(
-            app,
-            "{to} held a placeholder of wxgate's: a service that fetches its token through wxgate shares this place \
-             with those that read the export; give it a cache of its own. The token was written again"
-        ),
-        Found::Other => tracing::warn!(
-            app,
-            "{to} held something that wxgate didn't write: somebody else writes there, perhaps a service that still \
-             fetches tokens. The token was written again"
-        ),
-    }
+    let text = match found {
+        Found::Placeholder => text!(
+            "{to} held a placeholder token: a service that fetches its token through wxgate shares this cache with those \
+             that read the export; give it a cache of its own. The real token was written again",
+            to
+        )
+        .to_string(),
+        Found::Other => text!(
+            "{to} held something that wxgate didn't write: another program writes there, perhaps a service that still \
+             fetches tokens. The token was written again",
+            to
+        )
+        .to_string(),
+    };
+    tracing::warn!(app, "{text}");
 }

@@ -1,6 +1,7 @@
 //! The text of an exported file.
 
 use crate::observe::clock::Timestamp;
+use crate::texts::text;
 use crate::token::Token;
 
 /// What a template may name.
@@ -20,13 +21,13 @@ pub struct Template(Vec<Part>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It holds no token.
-    #[error("has no {{{{access_token}}}}, so the file would hold no token")]
+    #[error("{}", text!("has no {{{{access_token}}}}, so the file would hold no token"))]
     NoToken,
-    /// A name that nothing stands for.
-    #[error("names {{{{{0}}}}}, expected {names}", names = names())]
+    /// An unknown name.
+    #[error("{}", text!("has the unknown name {name}, expected one of: {names}", name = braced(.0), names = names()))]
     Unknown(String),
     /// Braces without their counterpart.
-    #[error("has {{{{ without a }}}} after it")]
+    #[error("{}", text!("has {opening} without {closing} after it", opening = "{{", closing = "}}"))]
     Open,
 }
 
@@ -48,7 +49,11 @@ enum Name {
 }
 
 fn names() -> String {
-    NAMES.map(|(name, _)| format!("{{{{{name}}}}}")).join(", ")
+    NAMES.map(|(name, _)| braced(name)).join(", ")
+}
+
+fn braced(name: &str) -> String {
+    format!("{{{{{name}}}}}")
 }
 
 /// A line of a `.properties` file, as old Java services read it.

@@ -1,4 +1,4 @@
-//! The bodies of answers.
+//! The bodies of responses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use http_body::{Frame, SizeHint};
 /// Why a body ended before its end.
 pub type Broken = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of an answer: whole in memory, or a stream from elsewhere.
+/// The body of a response: whole in memory, or a stream.
 #[derive(Default)]
 pub enum Body {
     /// Nothing.
@@ -85,7 +85,7 @@ impl http_body::Body for Body {
 pub trait Observer: Unpin {
     /// So many bytes went out.
     fn passed(&mut self, _bytes: u64) {}
-    /// The body broke off.
+    /// The body ended early.
     fn broke(&mut self, _error: &Broken) {}
     /// The body was dropped before its end.
     fn hung_up(&mut self) {}

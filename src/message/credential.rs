@@ -107,7 +107,7 @@ pub fn ends_a_name(before: &str) -> bool {
     letters.ends_with(b"accesstoken") || letters.ends_with(b"secret")
 }
 
-/// A look at the length and the end of a name, which rules out nearly all that are no credential's:
+/// A look at the length and the end of a name, which rules out nearly all other names:
 /// the names of tokens end in `n`, those of secrets in `t`, but for what may follow these.
 pub(super) fn may_resemble(name: &[u8]) -> bool {
     let [.., third, _, last] = name else { return false };

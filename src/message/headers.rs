@@ -32,7 +32,8 @@ pub fn most_sent(headers: &HeaderMap, noted: &Noted<'_>) -> usize {
     noted.bytes + gzip + (headers.len() + 1) * SEPARATORS
 }
 
-/// Takes out of WeChat's answer what only wxgate says: callers know its own answers by it.
+/// Removes from WeChat's response the headers that only wxgate sets: callers identify its own
+/// responses by them.
 pub fn response(headers: &mut HeaderMap) {
     remove(headers, |name| is_own(name.as_str()));
 }
@@ -49,7 +50,7 @@ fn is_own(name: &str) -> bool {
     matches!(name.as_bytes(), [b'x', b'-' | b'_', b'w', b'x', b'g', b'a', b't', b'e', b'-' | b'_', ..])
 }
 
-/// The caller's own `X-Request-Id`, if it can stand in a log line and a header: 1 to 64 of
+/// The caller's own `X-Request-Id`, if it fits into a log line and a header: 1 to 64 of
 /// `A-Za-z0-9._-:`.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
@@ -110,13 +111,13 @@ fn is_named(connection: &[HeaderValue], name: &HeaderName) -> bool {
     connection.iter().any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_str())))
 }
 
-/// The comma-separated members of a header's value but for those that are no text.
+/// The comma-separated members of a header's value except those that are not text.
 fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     let members = value.as_bytes().split(|byte| *byte == b',');
     members.filter_map(|member| Some(str::from_utf8(member).ok()?.trim())).filter(|token| !token.is_empty())
 }
 
-/// Whether the caller takes a gzip-coded answer (RFC 9110, 12.5.3); what it says of gzip itself
+/// Whether the caller accepts a gzip-coded response (RFC 9110, 12.5.3); what it says of gzip itself
 /// outweighs `*`.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;

@@ -1,4 +1,4 @@
-//! Host names as they stand in `Host` headers and URLs.
+//! Host names as in `Host` headers and URLs.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What a `Location` repeats of the request that it answers.
+//! What a `Location` repeats of the request.
 
 use super::percent;
 use crate::secret::mask;
@@ -37,7 +37,7 @@ impl Separator {
     }
 }
 
-/// `url` without each parameter in which one of `secrets` stands, wherever that is: in the query,
+/// `url` without each parameter that contains one of `secrets`, wherever that is: in the query,
 /// the fragment, or a URL that is a parameter of this one. In the path there is `*` in its place.
 /// None if it has none of them.
 pub fn without<'s>(url: &[u8], secrets: impl IntoIterator<Item = &'s [u8]>) -> Option<Vec<u8>> {

@@ -14,5 +14,5 @@ pub mod query;
 pub mod spelling;
 pub mod traceparent;
 
-/// The methods by which anybody calls WeChat's API.
+/// The methods that are used with WeChat's API.
 pub const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"];

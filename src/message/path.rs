@@ -1,39 +1,41 @@
-//! Request paths: what is refused before anything is decided by a path, and the form in which paths
-//! are compared.
+//! Request paths: what is refused before any decision by path, and the form in which paths are
+//! compared.
+
+use crate::texts::text;
 
 /// Why a path is refused.
 ///
-/// Whatever an upstream may read differently from our own look-ups would lead past the guards, and
-/// no path of WeChat's needs any of it.
+/// Whatever an upstream may read differently from our own look-ups would bypass the guards, and
+/// none of WeChat's paths requires it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
     /// Not in origin form.
-    #[error("the path doesn't begin with `/`; send WeChat's own path, such as `/cgi-bin/user/info`")]
+    #[error("{}", text!("the path doesn't begin with `/`; send WeChat's own path, such as `/cgi-bin/user/info`"))]
     NoLeadingSlash,
     /// Percent-encoding.
-    #[error("the path holds a `%`; no path of WeChat's is percent-encoded, send the characters themselves")]
+    #[error("{}", text!("the path has a `%`; WeChat's paths are not percent-encoded, send the characters themselves"))]
     PercentEncoded,
     /// `//`
-    #[error("the path holds an empty segment (`//`); separate segments by one `/`")]
+    #[error("{}", text!("the path has an empty segment (`//`); separate segments by one `/`"))]
     EmptySegment,
     /// `.` or `..`
-    #[error("the path holds a `.` or `..` segment; send the path that it resolves to")]
+    #[error("{}", text!("the path has a `.` or `..` segment; send the path that it resolves to"))]
     DotSegment,
     /// A control character.
-    #[error("the path holds a control character; send printable ASCII")]
+    #[error("{}", text!("the path has a control character; send printable ASCII"))]
     ControlCharacter,
     /// `\`, which some servers read as `/`.
-    #[error("the path holds a `\\`; separate segments by `/`")]
+    #[error("{}", text!("the path has a `\\`; separate segments by `/`"))]
     Backslash,
-    /// `;`, behind which servlet containers see path parameters and not the path.
-    #[error("the path holds a `;`; parameters go into the query, behind a `?`")]
+    /// `;`, after which servlet containers see path parameters and not the path.
+    #[error("{}", text!("the path has a `;`; parameters belong in the query, after a `?`"))]
     PathParameter,
     /// A space or a byte outside ASCII.
-    #[error("the path holds a space or a character outside ASCII; WeChat's paths are printable ASCII")]
+    #[error("{}", text!("the path has a space or a non-ASCII character; WeChat's paths are printable ASCII"))]
     NotAscii,
 }
 
-/// The path with a single `/` in front of it. WeChat's own pages have printed two, and who joins a
+/// The path with a single `/` in front of it. WeChat's own pages have printed two, and joining a
 /// base URL that ends in `/` with a path sends two.
 pub fn fold(path: &str) -> &str {
     path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path)
@@ -152,7 +154,7 @@ mod tests {
     fn every_fault_says_what_would_be_right() {
         assert_eq!(
             PathFault::PathParameter.to_string(),
-            "the path holds a `;`; parameters go into the query, behind a `?`"
+            "the path has a `;`; parameters belong in the query, after a `?`"
         );
     }
 }

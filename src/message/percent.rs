@@ -34,7 +34,7 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     )
 }
 
-/// The same of bytes in whatever encoding; what is no UTF-8 is lost.
+/// The same of bytes in whatever encoding; what is not UTF-8 is lost.
 pub(super) fn decode_bytes(raw: &[u8]) -> Cow<'_, str> {
     if memchr::memchr2(b'%', b'+', raw).is_none() {
         return String::from_utf8_lossy(raw);
@@ -43,7 +43,7 @@ pub(super) fn decode_bytes(raw: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-/// What a hexadecimal digit stands for.
+/// The value of a hexadecimal digit.
 pub(super) fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),

@@ -15,6 +15,7 @@ use tracing_subscriber::{Layer, Registry};
 use super::access_log::Messages;
 use super::audit;
 use super::clock::Clock;
+use crate::texts::Language;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ impl Format {
 pub struct Options {
     /// How lines look.
     pub format: Format,
+    /// In which messages are written; keys and fields are the same in each.
+    pub language: Language,
     /// The most detailed level of wxgate's own events, but for what operators do. Libraries are
     /// heard from `WARN` up only: below that they may print URLs and headers, which hold
     /// credentials.
@@ -52,7 +55,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { format: Format::Auto, level: LevelFilter::INFO }
+        Self { format: Format::Auto, language: Language::English, level: LevelFilter::INFO }
     }
 }
 
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_json_line_has_its_fields_at_the_top_level_and_a_utc_time() {
-        let options = Options { format: Format::Json, level: LevelFilter::INFO };
+        let options = Options { format: Format::Json, ..Options::default() };
         let text = captured(options, || tracing::info!(app = "shop", generation = 3, "token replaced"));
         let line: serde_json::Value = serde_json::from_str(&text).expect("one JSON line");
         assert_eq!((&line["level"], &line["app"]), (&"INFO".into(), &"shop".into()));
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn pretty_lines_carry_no_escape_sequences_when_colours_are_off() {
-        let options = Options { format: Format::Pretty, level: LevelFilter::INFO };
+        let options = Options { format: Format::Pretty, ..Options::default() };
         let text = captured(options, || tracing::warn!(app = "shop", "token unavailable"));
         assert!(text.contains("WARN token unavailable app=\"shop\"") && !text.contains('\x1b'), "{text}");
         let time = text.split_whitespace().next().expect("a time");
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn libraries_are_heard_from_warnings_up_whatever_the_level() {
-        let options = Options { format: Format::Json, level: LevelFilter::TRACE };
+        let options = Options { format: Format::Json, level: LevelFilter::TRACE, ..Options::default() };
         let text = captured(options, || {
             tracing::info!(target: "hyper::client", "quiet");
             tracing::warn!(target: "hyper::client", "heard");
@@ -190,7 +193,7 @@ mod tests {
     #[test]
     fn what_operators_do_is_told_whatever_the_level() {
         for level in [LevelFilter::OFF, LevelFilter::ERROR, LevelFilter::TRACE] {
-            let text = captured(Options { format: Format::Json, level }, || {
+            let text = captured(Options { format: Format::Json, level, ..Options::default() }, || {
                 Audit::begin(None, "reload").done();
             });
             assert!(text.contains("\"kind\":\"audit\"") && text.contains("\"action\":\"reload\""), "{text}");
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn a_key_in_the_place_of_an_apps_name_is_not_told() {
         let key = "canary-key-of-orders-5d1c";
-        let text = captured(Options { format: Format::Json, level: LevelFilter::INFO }, || {
+        let text = captured(Options { format: Format::Json, ..Options::default() }, || {
             let mut audit = Audit::begin(None, "refresh").of(Some(key), |name| name == "shop");
             audit.concerns(&format!("/{key}"));
             audit.denied("no_token");
@@ -221,7 +224,7 @@ mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }
-        let options = Options { format: Format::Json, level: LevelFilter::INFO };
+        let options = Options { format: Format::Json, ..Options::default() };
         tracing::subscriber::with_default(subscriber(&options, false, || Closed), || {
             tracing::info!("lost");
         });

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::directory::Directory;
 use super::error::Error;
 use super::plan::{AppHints, Authorizer, is_appid};
+use crate::texts::words;
 use crate::token::Manager;
 
 /// A worker's memory of the accounts that it was asked for, so that it asks the token manager,
@@ -20,8 +21,8 @@ impl Authorizers {
         self.0.borrow_mut().clear();
     }
 
-    /// The account among the names in a request that is no app of the configuration, if a platform
-    /// may act for it.
+    /// The account among the names in a request that is not an app of the configuration, if a
+    /// platform may act for it.
     pub(crate) async fn find(
         &self,
         directory: &Directory,
@@ -52,9 +53,9 @@ async fn look_up(directory: &Directory, manager: &Manager, name: &str) -> Result
     for app in directory.platforms(platform) {
         let Some(token) = manager.authorizer(&app.name, appid).await? else { continue };
         if found.is_some() {
-            return Err(Error::BadRequest(
-                "this account authorised several platforms: name one of them too, /@APPID@PLATFORM/".into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "this account authorised several platforms: add one to the path, /@APPID@PLATFORM/"
+            )));
         }
         found = Some(Authorizer { appid: appid.into(), platform: app.index, token });
     }

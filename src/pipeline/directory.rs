@@ -55,7 +55,7 @@ pub(crate) struct App {
     /// Of `token`.
     pub(crate) issuer: Issuer,
     pub(crate) token: Handle,
-    /// What it has beside.
+    /// What else it has.
     further: Vec<(Issuer, Handle)>,
     suite: Option<Arc<str>>,
     pub(crate) own_credential: OwnCredential,
@@ -63,7 +63,7 @@ pub(crate) struct App {
     pub(crate) jssdk_hosts: Vec<String>,
     /// Whether it heeds WeChat's own limits.
     pub(crate) slow_down: bool,
-    /// For requests at work, if they are limited.
+    /// For requests in flight, if they are limited.
     pub(crate) places: Option<ExactPlaces>,
     /// Which of the upstreams it is reached by.
     pub(crate) upstream: usize,
@@ -108,7 +108,7 @@ pub(crate) struct Authenticated<'d> {
 const FORMER_SECRET_SECONDS: i64 = 7200;
 
 impl Directory {
-    /// Indexes `options`, with their `limits` at work. `former` is what was in force until now;
+    /// Indexes `options`, with their `limits` in force. `former` is what was in force until now;
     /// `credentials` has the handles of an app's, the token first, and apps of which it knows
     /// nothing are left out.
     pub(crate) fn new(
@@ -278,9 +278,9 @@ impl Directory {
     /// The caller with this API key.
     ///
     /// A look-up takes no more time with thousands of callers than with one. What its time tells of
-    /// the digests is of no use: whoever tries keys can't choose what their SHA-256 begins with, and
-    /// could make no key of a digest that he knew. The one that is found is compared in constant
-    /// time all the same, so that nothing hangs on how the table compares.
+    /// the digests is of no use: an attacker can't choose what their SHA-256 begins with, and could
+    /// make no key of a digest that he knew. The one that is found is compared in constant time all
+    /// the same, so that nothing hangs on how the table compares.
     pub(crate) fn caller_with_key(&self, key: &[u8]) -> Option<Authenticated<'_>> {
         let digest = digest(&SHA256, key);
         let holder = self.by_key.get(digest.as_ref())?;
@@ -458,7 +458,7 @@ mod tests {
         for wrong in ["", "old", "old-300", "OLD-1"] {
             assert!(directory.caller_with_key(wrong.as_bytes()).is_none(), "{wrong}");
         }
-        // A digest is no key.
+        // A digest is not a key.
         assert!(directory.caller_with_key(digest("old-1").as_bytes()).is_none());
         assert!(directory.caller("c300").is_none());
     }

@@ -1,7 +1,7 @@
 //! How each failure looks to a caller: the one place that knows.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
@@ -13,6 +13,7 @@ use super::options::ErrorStatus;
 use crate::observe::redact::redacted;
 use crate::quota::limit::Refusal;
 use crate::server;
+use crate::texts::{Language, Words, marked, text, translated, words};
 use crate::token::Unavailable;
 use crate::trouble::Kind;
 use crate::upstream::{BodyError, SendError};
@@ -28,79 +29,97 @@ const LATER: i64 = 45011;
 
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-wxgate-error");
 
+/// An errmsg is in both languages if each takes no more characters than this.
+const LONGEST_OF_TWO: usize = 80;
+
 /// Bytes of what is quoted in an error at most.
 const LONGEST_QUOTED: usize = 200;
 
-/// Why a request gets the proxy's own answer instead of WeChat's.
+/// Why a request gets the proxy's own response instead of WeChat's. Its text is in the language of
+/// whoever prints it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Malformed or ambiguous, by the caller's fault.
     #[error("{0}")]
-    BadRequest(Cow<'static, str>),
+    BadRequest(Words),
     /// No app was named, or one that doesn't exist.
     #[error("{0}")]
-    AppUnknown(Cow<'static, str>),
+    AppUnknown(Words),
     /// No key, or a wrong one.
     #[error("{0}")]
-    CallerUnknown(Cow<'static, str>),
+    CallerUnknown(Words),
     /// Not this caller's app, path or method.
     #[error("{0}")]
-    CallerForbidden(Cow<'static, str>),
-    /// No HTTP/1.1, as far as its head could be told from others'.
+    CallerForbidden(Words),
+    /// Not HTTP/1.1, as far as its head could be told from others'.
     #[error("{0}")]
-    Malformed(Cow<'static, str>),
+    Malformed(Words),
     /// Guarded, or issues credentials.
     #[error("{0}")]
-    EndpointForbidden(Cow<'static, str>),
+    EndpointForbidden(Words),
     /// A path that isn't WeChat's.
-    #[error("{0}")]
+    #[error("{}", translated(.0))]
     Foreign(&'static str),
     /// Over `server.max_head`, or with too many fields.
     #[error("{0}")]
-    HeadTooLarge(Cow<'static, str>),
+    HeadTooLarge(Words),
     /// Over `server.max_body`.
-    #[error("the request's body is longer than {limit} bytes (server.max_body)")]
+    #[error("{}", text!("the request body is longer than {limit} bytes (server.max_body)", limit = .limit))]
     BodyTooLarge { limit: u64 },
     /// Over `replay.max_body`, where it must be read whole to be signed.
     #[error(
-        "this request is signed (app.signing), and its body is longer than {limit} bytes (replay.max_body)"
+        "{}",
+        text!(
+            "the body of a signed request (app.signing) exceeds {limit} bytes (replay.max_body)",
+            limit = .limit
+        )
     )]
     TooLargeToSign { limit: u64 },
-    /// WeChat is unreachable or broke off.
-    #[error("WeChat could not be reached, or broke off")]
+    /// WeChat is unreachable, or closed the connection before its response.
+    #[error("{}", text!("could not reach WeChat, or it closed the connection early"))]
     UpstreamFailed(#[source] SendError),
-    /// What WeChat answered may hold refresh tokens, which can't be told from the rest.
-    #[error("WeChat's answer may hold refresh tokens, and is not handed on: {0}")]
+    /// WeChat's response may hold refresh tokens, which can't be told from the rest.
+    #[error(
+        "{}",
+        text!(
+            "WeChat's response may contain refresh tokens and is not passed on: {why}",
+            why = translated(.0)
+        )
+    )]
     AnswerUnreadable(&'static str),
     /// A signed request's response isn't to be believed.
     #[error(
-        "WeChat has answered and may have done it, don't send it again: the answer is not handed on, since {0}"
+        "{}",
+        text!(
+            "do not send it again, WeChat may have processed it; its response cannot be trusted: {why}",
+            why = .0
+        )
     )]
     AnswerUnverified(Unverified),
-    /// WeChat broke off within a short answer.
-    #[error("WeChat's answer broke off")]
+    /// WeChat closed the connection within a short response.
+    #[error("{}", text!("WeChat closed the connection before its response was complete"))]
     AnswerBroken(#[source] BodyError),
     /// The spool file for a long body failed.
-    #[error("the request's body could not be kept")]
+    #[error("{}", text!("could not buffer the request body (replay.spool)"))]
     Spool(#[source] std::io::Error),
     /// No token is held and none could be had.
     #[error("{}", .0.cause)]
     TokenUnavailable(Unavailable),
-    /// WeChat did not answer in time.
-    #[error("WeChat did not answer in time")]
+    /// WeChat did not respond in time.
+    #[error("{}", text!("WeChat did not respond in time"))]
     UpstreamTimeout(#[source] Box<dyn StdError + Send + Sync>),
     /// Over a limit of the configuration's, or of WeChat's own.
     #[error("{}", .0.text)]
     Limited(Refusal),
     /// Admission limits.
-    #[error("{0}")]
+    #[error("{}", translated(.0))]
     Overloaded(&'static str),
-    /// The process ends.
-    #[error("this wxgate is ending: send the request again, on another connection")]
+    /// The process shuts down.
+    #[error("{}", text!("wxgate is shutting down: send the request again on a new connection"))]
     Draining,
-    /// A placeholder that doesn't hold: in WeChat's own shape, so that the SDK that sent it fetches
-    /// anew.
-    #[error("the placeholder token no longer holds: {0}")]
+    /// A placeholder that isn't valid: in WeChat's own shape, so that the SDK that sent it fetches
+    /// another.
+    #[error("{}", text!("the placeholder token is not valid: {why}", why = translated(.0)))]
     PlaceholderExpired(&'static str),
     /// One of the others, at a token or login call: programs there take an errcode for an error
     /// only if it is positive.
@@ -110,9 +129,9 @@ pub(crate) enum Error {
         #[source]
         error: Box<Self>,
     },
-    /// A token call whose `secret` is no caller's key: in WeChat's own shape, so that the SDK
+    /// A token call whose `secret` is not a caller's key: in WeChat's own shape, so that the SDK
     /// reports it as such.
-    #[error("the secret of this token call is no caller's API key")]
+    #[error("{}", text!("the secret of this token call is not a known API key"))]
     WrongSecret,
 }
 
@@ -256,19 +275,44 @@ impl Error {
         if own { self.view().status } else { StatusCode::OK }
     }
 
-    /// The answer; `about` is appended to its text.
-    pub(crate) fn answer(&self, statuses: ErrorStatus, about: &str) -> Response<Bytes> {
-        let view = self.view();
-        let errmsg = match view.code {
-            Some(code) => format!("wxgate: {}: {self}{about}", code.as_str()),
-            None => {
-                format!("invalid credential, access_token is invalid or not latest, wxgate: {self}{about}")
+    /// What the response says: first what is the same in both languages, then its text, then
+    /// `about`.
+    fn errmsg(&self, code: Option<Code>, about: &str) -> Result<String, fmt::Error> {
+        let mut errmsg = String::with_capacity(256);
+        match code {
+            Some(code) => write!(errmsg, "wxgate: {}: ", code.as_str())?,
+            None => errmsg.push_str("invalid credential, access_token is invalid or not latest, wxgate: "),
+        }
+        let start = errmsg.len();
+        Language::English.scope(|| write!(errmsg, "{self}"))?;
+        let end = errmsg.len();
+        if is_short(&errmsg[start..]) {
+            errmsg.push_str(" / ");
+            let second = errmsg.len();
+            Language::Chinese.scope(|| write!(errmsg, "{self}"))?;
+            let chinese = &errmsg[second..];
+            // What others said has no translation.
+            if !is_short(chinese) || *chinese == errmsg[start..end] {
+                errmsg.truncate(end);
             }
-        };
-        let body = serde_json::json!({ "errcode": view.errcode, "errmsg": errmsg }).to_string();
-        let mut answer = Response::new(Bytes::from(body));
-        *answer.status_mut() = self.status(statuses);
-        let headers = answer.headers_mut();
+        }
+        errmsg.push_str(about);
+        Ok(errmsg)
+    }
+
+    /// The response; `about` is appended to its text.
+    pub(crate) fn response(&self, statuses: ErrorStatus, about: &str) -> Response<Bytes> {
+        #[derive(serde::Serialize)]
+        struct ErrorBody<'a> {
+            errcode: i64,
+            errmsg: &'a str,
+        }
+        let view = self.view();
+        let errmsg = self.errmsg(view.code, about).unwrap_or_default();
+        let body = serde_json::to_vec(&ErrorBody { errcode: view.errcode, errmsg: &errmsg });
+        let mut response = Response::new(Bytes::from(body.unwrap_or_default()));
+        *response.status_mut() = self.status(statuses);
+        let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(code) = view.code {
             headers.insert(ERROR_HEADER, HeaderValue::from_static(code.as_str()));
@@ -292,13 +336,17 @@ impl Error {
             }
             _ => {}
         }
-        answer
+        response
     }
 }
 
-/// Which statuses hold for the proxy's own answers to such a request, where `configured` ones are.
-/// HEAD has nothing but the status, to CONNECT 200 says that the tunnel stands, and what lies below
-/// `/wxgate/` no SDK of WeChat's calls.
+fn is_short(text: &str) -> bool {
+    text.len() <= LONGEST_OF_TWO || text.chars().count() <= LONGEST_OF_TWO
+}
+
+/// Which statuses hold for the proxy's own responses to such a request, where `configured` ones
+/// are. HEAD has nothing but the status, to CONNECT 200 says that the tunnel stands, and no SDK for
+/// WeChat calls what lies below `/wxgate/`.
 pub(crate) fn statuses(configured: ErrorStatus, method: &Method, path: &str) -> ErrorStatus {
     let keeps = matches!(*method, Method::HEAD | Method::CONNECT) || path.starts_with("/wxgate/");
     if keeps { ErrorStatus::HTTP } else { configured }
@@ -350,11 +398,10 @@ impl From<Unavailable> for Error {
 impl From<Full> for Error {
     fn from(full: Full) -> Self {
         Self::Overloaded(match full {
-            Full::Process => "too many requests are at work (server.max_inflight)",
-            Full::App => "too many requests of this app's are at work (its max_inflight)",
+            Full::Process => marked!("too many requests in flight (server.max_inflight)"),
+            Full::App => marked!("too many requests of this app in flight (max_inflight of the app)"),
             Full::Share => {
-                "too many requests of this app's are at work: the last places are kept for other apps \
-                 (server.max_inflight)"
+                marked!("this app has its share of server.max_inflight; the rest is for other apps")
             }
         })
     }
@@ -364,37 +411,37 @@ impl From<server::Refusal> for Error {
     fn from(refusal: server::Refusal) -> Self {
         use server::Refusal;
 
-        Self::BadRequest(Cow::Borrowed(match refusal {
+        Self::BadRequest(match refusal {
             Refusal::Malformed => {
-                "this is no HTTP/1.1 request: its first line, or a header field, can't be read"
+                words!("this is not an HTTP/1.1 request: cannot parse its first line or a header field")
             }
             Refusal::HeadTooLarge { limit } => {
-                let text = format!("the request's head is longer than {limit} bytes (server.max_head)");
-                return Self::HeadTooLarge(text.into());
+                return Self::HeadTooLarge(words!(
+                    "the request head is longer than {limit} bytes (server.max_head)",
+                    limit
+                ));
             }
             Refusal::TooManyFields => {
-                return Self::HeadTooLarge("the request has more than 100 header fields".into());
+                return Self::HeadTooLarge(words!("the request has more than 100 header fields"));
             }
             Refusal::BodyTooLarge { limit } => return Self::BodyTooLarge { limit },
-            Refusal::TargetTooLong => "the path and query are longer than 65,534 bytes",
+            Refusal::TargetTooLong => words!("the path and query are longer than 65,534 bytes"),
             Refusal::AmbiguousFraming => {
-                "ambiguous framing: send one Content-Length, in digits, or Transfer-Encoding: chunked, not both"
+                words!("ambiguous framing: send one Content-Length or Transfer-Encoding: chunked")
             }
             Refusal::RawTarget => {
-                "the path or query holds a `\"`, `<` or `>`, or bytes that are no UTF-8 (GBK?): percent-encode them"
+                words!("percent-encode the path and query: they have `\"`, `<`, `>` or are not UTF-8 (GBK?)")
             }
             Refusal::NotHttp => {
-                "this was TLS, and this port speaks plain HTTP: write http:// in place of https://, or give it a \
-                 certificate in [server.tls]"
+                words!("TLS on a port for plain HTTP: use http://, or set up [server.tls]")
             }
-            Refusal::NotTls => "this port speaks TLS: write https:// in place of http://",
+            Refusal::NotTls => words!("this port requires TLS: use https:// instead of http://"),
             Refusal::Overloaded => {
-                return Self::Overloaded(
-                    "too many connections, in all (server.max_connections) or from this address \
-                     (server.max_connections_per_address)",
-                );
+                return Self::Overloaded(marked!(
+                    "too many connections (server.max_connections, max_connections_per_address)"
+                ));
             }
-        }))
+        })
     }
 }
 
@@ -404,14 +451,15 @@ mod tests {
 
     use http::Method;
 
-    use super::{Error, ErrorStatus, Unavailable, quoted, statuses};
+    use super::{Error, ErrorStatus, Full, Unavailable, quoted, statuses};
     use crate::quota::limit::{self, Kind};
     use crate::server::Refusal;
+    use crate::texts::Words;
     use crate::upstream::SendError;
 
     #[test]
     fn every_error_has_the_status_and_code_of_the_contract() {
-        let text = || "why".into();
+        let text = || Words::untranslated("why");
         let unavailable = Unavailable { cause: "why".into(), errcode: Some(40164) };
         let rows = [
             (Error::BadRequest(text()), 400, Some("bad_request"), -70400),
@@ -435,7 +483,7 @@ mod tests {
             (Error::WrongSecret, 200, Some("caller_unknown"), 40125),
         ];
         for (error, status, code, errcode) in rows {
-            let answer = error.answer(ErrorStatus::HTTP, " [about]");
+            let answer = error.response(ErrorStatus::HTTP, " [about]");
             assert_eq!(answer.status().as_u16(), status, "{error:?}");
             let header = answer.headers().get("x-wxgate-error").map(|value| value.to_str().expect("text"));
             assert_eq!(header, code, "{error:?}");
@@ -447,8 +495,50 @@ mod tests {
             assert!(errmsg.ends_with(" [about]"), "{errmsg}");
             let kept =
                 matches!(status, 413 | 431 | 503) || matches!(error, Error::Foreign(_) | Error::Malformed(_));
-            let sent = error.answer(ErrorStatus::WECHAT, "").status().as_u16();
+            let sent = error.response(ErrorStatus::WECHAT, "").status().as_u16();
             assert_eq!(sent, if kept { status } else { 200 }, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_errmsg_is_in_both_languages_where_both_are_short() {
+        let errmsg = |error: &Error| {
+            let body: serde_json::Value =
+                serde_json::from_slice(error.response(ErrorStatus::HTTP, " [about]").body()).expect("JSON");
+            body["errmsg"].as_str().expect("text").to_owned()
+        };
+        assert_eq!(
+            errmsg(&Error::Draining),
+            "wxgate: draining: wxgate is shutting down: send the request again on a new connection / wxgate 正在退出：\
+             请换一个连接重试 [about]"
+        );
+        assert_eq!(
+            errmsg(&Error::PlaceholderExpired("it has expired")),
+            "invalid credential, access_token is invalid or not latest, wxgate: the placeholder token is not valid: it \
+             has expired / 占位 token 无效：已过期 [about]"
+        );
+        let same = Error::BadRequest(Words::untranslated("no translation"));
+        assert_eq!(errmsg(&same), "wxgate: bad_request: no translation [about]");
+        let [short, long] = [80, 81].map(|length| {
+            let words = Words::new("a".repeat(length), "中".repeat(80));
+            errmsg(&Error::BadRequest(words))
+        });
+        assert!(short.contains(" / 中") && !long.contains(" / "), "{short} {long}");
+        let long = Error::BadRequest(Words::new("short", "中".repeat(81)));
+        assert_eq!(errmsg(&long), "wxgate: bad_request: short [about]");
+        for error in [
+            Error::from(Full::Process),
+            Error::from(Full::App),
+            Error::from(Full::Share),
+            Error::from(Refusal::Overloaded),
+            Error::from(Refusal::BodyTooLarge { limit: 1 << 30 }),
+            Error::from(Refusal::HeadTooLarge { limit: 1 << 20 }),
+            Error::from(Refusal::AmbiguousFraming),
+            Error::from(SendError::Timeout(Duration::ZERO)),
+            Error::from(SendError::Switched),
+            Error::WrongSecret,
+        ] {
+            assert!(errmsg(&error).contains(" / "), "{}", errmsg(&error));
         }
     }
 
@@ -458,9 +548,10 @@ mod tests {
         for (kind, code, errcode) in
             [(Kind::Rate, "rate_limited", 45011), (Kind::Quota, "quota_exhausted", 45009)]
         {
-            let error = Error::Limited(limit::Refusal { kind, text: "why".into(), retry_after });
+            let error =
+                Error::Limited(limit::Refusal { kind, text: Words::untranslated("why"), retry_after });
             for (status, limits) in [(200, false), (429, true)] {
-                let answer = error.answer(ErrorStatus { limits, others: !limits }, "");
+                let answer = error.response(ErrorStatus { limits, others: !limits }, "");
                 assert_eq!(answer.status().as_u16(), status);
                 assert_eq!(answer.headers()["x-wxgate-error"], code);
                 assert_eq!(answer.headers()["retry-after"], "2");

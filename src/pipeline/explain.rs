@@ -15,8 +15,8 @@ use super::error::{self, Error};
 use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
-    Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan, Target,
-    Then, TicketUse, is_appid, split_prefix,
+    Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan,
+    RequestTarget, Then, TicketUse, is_appid, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::credential::ends_a_name;
@@ -26,6 +26,7 @@ use crate::observe::names::Names;
 use crate::quota::limit::LimitOptions;
 use crate::secret::Secret;
 use crate::server::Peer;
+use crate::texts::{Words, words};
 use crate::token::{self, Handle, Token};
 use crate::upstream::Site;
 use crate::wechat::Issuer;
@@ -50,11 +51,11 @@ pub struct Explanation {
     pub path: String,
     /// As catalogued; its path is `other` where it isn't.
     pub endpoint: &'static Endpoint,
-    /// The proxy answers it by itself, whoever asks: there are no visits.
+    /// wxgate responds by itself, whoever the caller is: there are no visits.
     pub greets: bool,
     /// What comes of it, caller by caller.
     pub visits: Vec<Visit>,
-    /// The limits that apply to it, whoever of them sends it.
+    /// The limits that apply to it, whichever of the callers sends it.
     pub limits: Vec<LimitOptions>,
 }
 
@@ -82,11 +83,11 @@ pub struct Settled {
     pub site: Site,
     /// As the app's hosts know it.
     pub endpoint: &'static Endpoint,
-    /// Who answers.
+    /// Who responds.
     pub answered_by: AnsweredBy,
 }
 
-/// Who answers a request.
+/// Who responds to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
     /// WeChat.
@@ -106,7 +107,7 @@ pub struct Sent {
     pub injected: Vec<&'static str>,
     /// Who issued the token among them; none for a secret.
     pub issuer: Option<Issuer>,
-    /// It is signed and encrypted, and what is in the query beside the token goes into the body.
+    /// It is signed and encrypted, and the query's other parameters go into the body.
     pub signed: bool,
 }
 
@@ -118,7 +119,7 @@ impl Explanation {
 }
 
 impl Settled {
-    /// What reaches WeChat; nothing if the proxy answers by itself.
+    /// What reaches WeChat; nothing if wxgate responds by itself.
     pub fn sent(&self) -> Option<&Sent> {
         match &self.answered_by {
             AnsweredBy::Wechat(sent) => Some(sent),
@@ -127,7 +128,7 @@ impl Settled {
     }
 }
 
-/// What the proxy answers with by itself.
+/// What wxgate responds with by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalResponse {
     /// A placeholder, under this name.
@@ -140,17 +141,17 @@ pub enum LocalResponse {
     Signature,
 }
 
-/// The proxy's own answer.
+/// The proxy's own error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// HTTP status.
     pub status: u16,
-    /// The proxy's word for it; none where the answer poses as WeChat's.
+    /// The proxy's word for it; none where the response poses as WeChat's.
     pub code: Option<&'static str>,
     /// As `errcode` in the body.
     pub errcode: i64,
     /// Why, for people.
-    pub reason: String,
+    pub reason: Words,
 }
 
 impl Refused {
@@ -161,7 +162,7 @@ impl Refused {
             status: error.status(statuses).as_u16(),
             code: view.code.map(Code::as_str),
             errcode: view.errcode,
-            reason: error.to_string(),
+            reason: Words::of(|| error.to_string()),
         }
     }
 }
@@ -177,7 +178,7 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
         .version(Version::HTTP_11)
         .header(HOST, HeaderValue::from_static("localhost"))
         .body(());
-    let bad = |_| Error::BadRequest("this is no HTTP/1.1 request target".into());
+    let bad = |_| Error::BadRequest(words!("this is not a valid HTTP/1.1 request target"));
     request.map_err(bad).map_err(|error| Refused::new(&error, ErrorStatus::HTTP))
 }
 
@@ -185,7 +186,8 @@ pub fn request(method: &Method, target: &str) -> Result<Request<()>, Refused> {
 /// each of the callers that it can be of: its headers show no key.
 ///
 /// # Errors
-/// What the request is refused for whoever sends it: its request line, or what it says as a token
+/// Why the request is refused, whichever caller sends it: its request line, or what it says as a
+/// token
 /// call.
 pub fn explain(
     options: &Options,
@@ -258,7 +260,7 @@ fn directory(options: &Options, tokens: &token::Options) -> Directory {
 /// needs none.
 fn visitors<'d>(
     facts: &Facts<'d>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     headers: &HeaderMap,
 ) -> Vec<(Option<&'d Caller>, Option<Authenticated<'d>>)> {
     if let Ok(Placeholder::Holds { caller, .. }) = Placeholder::read(facts, target, Some(headers)) {
@@ -313,7 +315,7 @@ fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
     })
 }
 
-fn sent(whole: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
+fn sent(whole: &RequestTarget<'_>, credential: &CredentialPlan<'_>) -> Sent {
     let signed = matches!(credential, CredentialPlan::Token(token) if token.signing.is_some());
     let target = if signed { &whole.without_query() } else { whole };
     let (injected, issuer, request) = match credential {
@@ -337,7 +339,7 @@ fn sent(whole: &Target<'_>, credential: &CredentialPlan<'_>) -> Sent {
     Sent { path_and_query: masked(&request), removed, injected, issuer, signed }
 }
 
-/// The limits that apply to one of the callers who are let through to the app beside them.
+/// The limits that apply to one of the callers that are let through to the app named with them.
 fn limits(
     options: &Options,
     method: &Method,

@@ -19,17 +19,18 @@ use crate::observe::exposition::Exposition;
 use crate::quota::Quota;
 use crate::quota::limit::{LimitOptions, Limits};
 use crate::server::{Address, Tarpit};
+use crate::texts::Words;
 use crate::token::Manager;
 use crate::trouble::Counted;
 use crate::upstream::Upstream;
 
-/// Answers that may hold refresh tokens and are read whole at once, at most.
+/// Responses that may hold refresh tokens and are read whole at once, at most.
 pub(super) const MOST_GRANTS: u64 = 128;
 
-/// How much is at work.
+/// How much is in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
-    /// Requests whose answer hasn't ended, without those that wait for their turn.
+    /// Requests whose response hasn't ended, without those that wait for their turn.
     pub at_work: u64,
     /// So many may be, at a time.
     pub most: u64,
@@ -55,16 +56,16 @@ pub struct PlatformCertificate {
 /// What all workers share: the directory in force, and the counts.
 pub struct Gate {
     pub(super) snapshot: ArcSwap<Snapshot>,
-    /// How often the snapshot was exchanged: to see that it wasn't costs a request less than to take
-    /// hold of it.
+    /// How often the snapshot was exchanged: to see that it wasn't costs a request less than to
+    /// take hold of it.
     pub(super) reloads: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
     pub(super) memory: Arc<Memory>,
-    /// For requests at work.
+    /// For requests in flight.
     pub(super) turns: Arc<Turns>,
     /// For those of them whose bodies must first say who calls.
     pub(super) strangers: Option<ExactPlaces>,
-    /// For those of them whose answers are read whole, since they may hold refresh tokens.
+    /// For those of them whose responses are read whole, since they may hold refresh tokens.
     pub(super) grants: Option<ExactPlaces>,
     /// Where requests are signed.
     pub(super) signers: Arc<Signers>,
@@ -102,7 +103,8 @@ impl Gate {
         let most = options.places(workers);
         let signers = Signers::new(Arc::clone(&memory), clock.clone());
         let turns = Turns::new(most, workers);
-        // A byte of a body is enough to hold one: the other half is for those who said who they are.
+        // A byte of a body is enough to hold one: the other half is for those who said who they
+        // are.
         let strangers = ExactPlaces::new(most.div_ceil(2), None);
         let grants = ExactPlaces::new(MOST_GRANTS, None);
         let at_work = limits.configure(&options.limits);
@@ -163,7 +165,7 @@ impl Gate {
     }
 
     /// The callers whose keys end soon or have ended, and what is to be said of each.
-    pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, String)> {
+    pub fn ending_keys(&self, now: Timestamp) -> Vec<(Arc<str>, Words)> {
         let ending = |(caller, end)| Some((caller, CallerOptions::expiry_warning(end, now)?));
         self.key_ends().into_iter().filter_map(ending).collect()
     }
@@ -208,7 +210,7 @@ impl Gate {
         self.metrics.callers()
     }
 
-    /// How much is at work, and what there was no room for.
+    /// How much is in flight, and what there was no room for.
     pub fn work(&self) -> Work {
         let waiting = self.turns.waiting();
         Work {

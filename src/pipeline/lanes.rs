@@ -1,9 +1,9 @@
-//! The memory that a request is answered in, which the next one takes over.
+//! The memory that a request is served in, which the next one takes over.
 //!
-//! What a request needs on its way are several kilobytes. Made anew for each, they would be copied
-//! once, from where a future is made to where it stays, and be too much for the allocator's fast
-//! ways. So a worker keeps some futures that never end: each answers one request after the other,
-//! and what it keeps of a request ends with that.
+//! What a request needs on its way are several kilobytes. Created for each request, they would be
+//! copied once, from where a future is made to where it stays, and be too much for the allocator's
+//! fast ways. So a worker keeps some futures that never end: each serves one request after the
+//! other, and what it keeps of a request ends with that.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use crate::server::{Peer, Request, Response};
 /// of the time.
 const MOST_IDLE: usize = 64;
 
-/// A request to be answered.
+/// A request to be served.
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) peer: Peer,
@@ -31,21 +31,21 @@ pub(super) struct Lanes {
     idle: RefCell<Vec<Lane>>,
 }
 
-/// A future that answers one request after the other.
+/// A future that serves one request after the other.
 struct Lane {
     hatch: Rc<Hatch>,
     work: Pin<Box<dyn Future<Output = Infallible>>>,
 }
 
-/// By which a request gets into its lane, and the answer out.
+/// By which a request gets into its lane, and the response out.
 #[derive(Default)]
 pub(super) struct Hatch {
     job: Cell<Option<Job>>,
     response: Cell<Option<Response>>,
 }
 
-/// A request in its lane, until it is answered. Dropped before, it takes the lane with it.
-pub(super) struct Turn<'l> {
+/// A request in its lane, until its response. Dropped before, it takes the lane with it.
+pub(super) struct LaneFuture<'l> {
     lanes: &'l Lanes,
     lane: Option<Lane>,
 }
@@ -57,8 +57,8 @@ impl std::fmt::Debug for Lanes {
 }
 
 impl Lanes {
-    /// Answers `job` in a lane: one that is idle, or what `open` makes.
-    pub(super) fn answer<F>(&self, job: Job, open: impl FnOnce(Rc<Hatch>) -> F) -> Turn<'_>
+    /// Serves `job` in a lane: one that is idle, or what `open` makes.
+    pub(super) fn answer<F>(&self, job: Job, open: impl FnOnce(Rc<Hatch>) -> F) -> LaneFuture<'_>
     where
         F: Future<Output = Infallible> + 'static,
     {
@@ -68,7 +68,7 @@ impl Lanes {
             Lane { work: Box::pin(open(Rc::clone(&hatch))), hatch }
         });
         lane.hatch.job.set(Some(job));
-        Turn { lanes: self, lane: Some(lane) }
+        LaneFuture { lanes: self, lane: Some(lane) }
     }
 
     fn give_back(&self, lane: Lane) {
@@ -82,17 +82,17 @@ impl Lanes {
 impl Hatch {
     /// The next request.
     pub(super) fn next(&self) -> impl Future<Output = Job> {
-        // Nobody has to be woken: a lane is driven only when a request has come.
+        // No task has to be woken: a lane is driven only when a request has come.
         poll_fn(|_| self.job.take().map_or(Poll::Pending, Poll::Ready))
     }
 
-    /// Hands out its answer.
+    /// Hands out its response.
     pub(super) fn answer(&self, response: Response) {
         self.response.set(Some(response));
     }
 }
 
-impl Future for Turn<'_> {
+impl Future for LaneFuture<'_> {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {

@@ -4,14 +4,14 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `run` | a worker's pipeline: the four steps, one after the other |
-//! | `plan/` | who calls, for which account, which endpoint, which credential, and what is to be done |
-//! | `permit` | rates and day budgets, and WeChat's own limits; budgets are spent once the body is there |
+//! | `plan/` | caller, account, endpoint, credential, and what is to be done |
+//! | `permit` | rates, day budgets and WeChat's own limits; budgets are spent after the body |
 //! | `act/` | the exchange with WeChat, or the response that wxgate makes itself |
 //! | `report/` | access line, metrics, trace; which trouble of WeChat's a request met |
 //! | `error`, `code` | how each failure looks to a caller; wxgate's words and numbers for it |
 //! | `explain` | the plan of a request that isn't sent |
 //! | `directory`, `caller_limits` | apps and callers of the configuration, for look-up |
-//! | `inflight` | how many requests may be at work at once |
+//! | `inflight` | how many requests may be in flight at once |
 //! | `lanes` | the memory that a request is answered in |
 //! | `most_memory` | what a request takes at most |
 //! | `gate`, `snapshot` | what workers share, and a worker's hold on the configuration in force |

@@ -9,6 +9,7 @@ use http::Method;
 use crate::observe::clock::{ENDS_SOON, Timestamp};
 use crate::quota::limit::LimitOptions;
 use crate::server::TrustedProxies;
+use crate::texts::{Words, words};
 use crate::token;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
@@ -27,19 +28,19 @@ pub struct Options {
     pub limits: Vec<LimitOptions>,
     /// Callers without a key are let in although callers are configured or a listener isn't local.
     pub anonymous: bool,
-    /// Names by which callers without a key reach the proxy, beside those of apps; lower case,
+    /// Names by which callers without a key reach the proxy, besides those of apps; lower case,
     /// without port.
     pub hosts: Vec<String>,
     /// Whose word on where a request comes from is believed.
     pub trusted_proxies: TrustedProxies,
     /// A longer request body is refused.
     pub max_body: u64,
-    /// Requests at work at once, of all workers together; what comes beyond is refused. 0 stands
+    /// Requests in flight at once, of all workers together; what comes beyond is refused. 0 stands
     /// for [`PLACES`](Options::PLACES) for each worker.
     pub max_inflight: u64,
-    /// Once so much was spent waiting for tokens and answers, a request is not sent again.
+    /// Once so much was spent waiting for tokens and responses, a request is not sent again.
     pub request_timeout: Duration,
-    /// Statuses of the proxy's own answers.
+    /// Statuses of the proxy's own responses.
     pub error_status: ErrorStatus,
     /// Replay buffers.
     pub replay: ReplayOptions,
@@ -49,7 +50,7 @@ impl Options {
     /// Of each worker, where nothing else is said.
     pub const PLACES: u64 = 2048;
 
-    /// Requests that may be at work at once.
+    /// Requests that may be in flight at once.
     pub fn places(&self, workers: usize) -> u64 {
         match self.max_inflight {
             0 => Self::PLACES * workers as u64,
@@ -63,7 +64,7 @@ impl Options {
     }
 }
 
-/// Which of the proxy's own answers come with the status of what happened. The others come with
+/// Which of the proxy's own responses come with the status of what happened. The others come with
 /// 200, as WeChat's do, since most SDKs drop the body of any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorStatus {
@@ -123,7 +124,7 @@ pub struct AppOptions {
     /// Where WeChat refuses an endpoint for its limits, it is called at a slow pace until that
     /// window ends.
     pub slow_down: bool,
-    /// Its requests at work at once, of all workers together; 0 is no limit of its own.
+    /// Its requests in flight at once, of all workers together; 0 is no limit of its own.
     pub max_inflight: u64,
     /// Which of the upstreams that the [`Gate`](super::Gate) was given it is reached by.
     pub upstream: usize,
@@ -193,18 +194,16 @@ pub struct CallerOptions {
 
 impl CallerOptions {
     /// What is to be said of keys that end at `expires`, once that is near.
-    pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<String> {
+    pub fn expiry_warning(expires: Timestamp, now: Timestamp) -> Option<Words> {
         let last = expires.last_beijing_date();
         if expires <= now {
-            return Some(format!("has passed: the key is refused since {last} ended"));
+            return Some(words!("has passed: the key is refused since the end of {last} (Beijing)", last));
         }
         let days = expires.beijing_day() - now.beijing_day() - 1;
-        let left = match days {
-            0 => "today".to_owned(),
-            1 => "tomorrow".to_owned(),
-            days => format!("in {days} days"),
-        };
-        (expires.since(now) <= ENDS_SOON)
-            .then(|| format!("comes {left}: the key is refused after {last} in Beijing"))
+        (expires.since(now) <= ENDS_SOON).then(|| match days {
+            0 => words!("is today: the key is refused after {last} (Beijing)", last),
+            1 => words!("is tomorrow: the key is refused after {last} (Beijing)", last),
+            _ => words!("is in {days} days: the key is refused after {last} (Beijing)", days, last),
+        })
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::act::Exchanged;
 use super::code::Code;
 use super::error::Error;
-use super::plan::{Account, Plan, Target};
+use super::plan::{Account, Plan, RequestTarget};
 use crate::message::query;
 use crate::quota::limit::{Limit, Mode, Refusal, Slow, Subject, Wait};
 use crate::wechat::errcode;
@@ -72,7 +72,7 @@ fn settle(limit: &Limit, refusal: Refusal, observed: &mut Observed) -> Result<()
 }
 
 /// Spares an endpoint that WeChat itself refuses for its limits.
-fn spare(slow: &Slow, account: &Account<'_>, target: &Target<'_>) -> Result<(), Error> {
+fn spare(slow: &Slow, account: &Account<'_>, target: &RequestTarget<'_>) -> Result<(), Error> {
     if !slow.is_any() || !account.app.slow_down {
         return Ok(());
     }
@@ -100,12 +100,12 @@ pub(crate) fn learn(slow: &Slow, plan: &Plan<'_>, exchanged: &Exchanged) {
     }
 }
 
-fn clears_quota(target: &Target<'_>) -> bool {
+fn clears_quota(target: &RequestTarget<'_>) -> bool {
     let path = target.endpoint.path;
     ["/clear_quota", "/clear_quota/v2", "/quota/clear"].iter().any(|end| path.ends_with(end))
 }
 
-fn subject<'a>(account: &'a Account<'_>, target: &Target<'_>, path: &'a str) -> Subject<'a> {
+fn subject<'a>(account: &'a Account<'_>, target: &RequestTarget<'_>, path: &'a str) -> Subject<'a> {
     let app = account.app;
     let account = account.authorizer.as_ref().map_or(&app.identity, |authorizer| &authorizer.appid);
     let subject = Subject::new(&app.name, account, path);
@@ -116,13 +116,13 @@ fn subject<'a>(account: &'a Account<'_>, target: &Target<'_>, path: &'a str) -> 
 }
 
 /// The key of the WeCom robot that is called, which is a credential of its own.
-fn robots_key<'r>(target: &Target<'r>) -> Option<Cow<'r, str>> {
+fn robots_key<'r>(target: &RequestTarget<'r>) -> Option<Cow<'r, str>> {
     let of_robots = target.endpoint.path.starts_with("/cgi-bin/webhook/");
     target.query.filter(|_| of_robots).and_then(|query| query::get(query, "key"))
 }
 
 /// WeChat's words, without a robot's key, should they hold it.
-fn words<'f>(words: Option<&'f str>, target: &Target<'_>) -> Option<Cow<'f, str>> {
+fn words<'f>(words: Option<&'f str>, target: &RequestTarget<'_>) -> Option<Cow<'f, str>> {
     let words = words?;
     Some(match robots_key(target).filter(|key| !key.is_empty()) {
         Some(key) => words.replace(&*key, "***").into(),

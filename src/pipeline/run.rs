@@ -19,9 +19,9 @@ use super::authorizers::Authorizers;
 use super::error::Error;
 use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
-use super::lanes::{Hatch, Job, Lanes, Turn};
+use super::lanes::{Hatch, Job, LaneFuture, Lanes};
 use super::permit;
-use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, Target, Then};
+use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, RequestTarget, Then};
 use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::{Body, ObservedBody};
@@ -29,6 +29,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::names::ANONYMOUS;
 use crate::observe::trace::Tracer;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
+use crate::texts::marked;
 use crate::upstream::Gauges;
 use crate::wechat::errcode::Proof;
 
@@ -39,7 +40,7 @@ pub struct Pipeline {
     lanes: Lanes,
 }
 
-/// What answers a worker's requests.
+/// Serves a worker's requests.
 #[derive(Debug)]
 struct Worker {
     gate: Arc<Gate>,
@@ -80,14 +81,14 @@ impl Pipeline {
         Self { worker: Rc::new(worker), lanes: Lanes::default() }
     }
 
-    fn answer(&self, request: Request, peer: Peer, late: bool) -> Turn<'_> {
+    fn answer(&self, request: Request, peer: Peer, late: bool) -> LaneFuture<'_> {
         let job = Job { request, peer, late };
         self.lanes.answer(job, |hatch| Rc::clone(&self.worker).serve(hatch))
     }
 }
 
 impl Worker {
-    /// Answers what comes through `hatch`, one request after the other.
+    /// Serves what comes through `hatch`, one request after the other.
     async fn serve(self: Rc<Self>, hatch: Rc<Hatch>) -> Infallible {
         loop {
             let Job { request, peer, late } = hatch.next().await;
@@ -95,7 +96,7 @@ impl Worker {
         }
     }
 
-    /// Runs a request and reports it; one that is `late` is answered here.
+    /// Runs a request and reports it; one that is `late` is responded to here.
     async fn respond(&self, request: Request, peer: Peer, late: bool) -> Response {
         let snapshot = self.snapshot();
         let (parts, body) = request.into_parts();
@@ -211,8 +212,10 @@ impl Worker {
         }
         let _place = place(
             self.gate.strangers.as_ref(),
-            "too many bodies are being read whose callers aren't known yet (half of server.max_inflight): \
-             a key in a header needs none of it",
+            marked!(
+                "too many bodies of unknown callers are being read (server.max_inflight): send the key in a \
+                 header"
+            ),
         )?;
         let read = act::read_strangers_start(body, ahead, &self.memory, &self.gate.clock).await;
         read.map(|(start, reservation)| (Some(start), Some(reservation)))
@@ -248,7 +251,7 @@ impl Worker {
         report.let_through();
         let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
         let grants = self.gate.grants.as_ref().filter(|_| target.endpoint.grants);
-        let _place = place(grants, "too many answers that may hold refresh tokens are being read")?;
+        let _place = place(grants, marked!("too many responses with refresh tokens are being read at once"))?;
         let pool = snapshot.pool(account.app, account.site(target.endpoint), &self.gauges);
         let exchanged =
             act::exchange(pool, target, credential, sending, injected, &mut report.attempts).await?;
@@ -309,7 +312,7 @@ fn place(places: Option<&ExactPlaces>, full: &'static str) -> Result<Option<Plac
 /// The path and query for WeChat, with the credential that the plan says.
 async fn inject(
     credential: &CredentialPlan<'_>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     sending: &Sending<'_>,
 ) -> Result<Injected, Error> {
     let CredentialPlan::Token(token) = credential else { return Ok(act::without(target, credential)) };

@@ -17,7 +17,7 @@ const PLACES: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct UserTokens {
     places: Box<[AtomicU64]>,
-    /// Keyed by chance, so that nobody can find tokens that take each other's place.
+    /// Keyed at random, so that an attacker can't construct colliding tokens.
     hasher: RandomState,
 }
 
@@ -28,12 +28,12 @@ impl Default for UserTokens {
 }
 
 #[derive(Deserialize)]
-struct Login<'a> {
+struct LoginResponse<'a> {
     access_token: &'a str,
 }
 
 impl UserTokens {
-    /// WeChat answered this to a call without an error: a login's answer has the user's token in
+    /// WeChat's response to a call, without an error: a login's response has the user's token in
     /// it, the call for a user's data in its query.
     pub(crate) fn learn(&self, path: &str, query: Option<&str>, answer: &[u8]) {
         match &*catalogue::normalise(path) {
@@ -41,7 +41,7 @@ impl UserTokens {
             | "/sns/oauth2/refresh_token"
             | "/sns/oauth2/component/access_token"
             | "/sns/oauth2/component/refresh_token" => {
-                if let Ok(login) = serde_json::from_slice::<Login<'_>>(answer) {
+                if let Ok(login) = serde_json::from_slice::<LoginResponse<'_>>(answer) {
                     self.remember(login.access_token);
                 }
             }

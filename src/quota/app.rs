@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::texts::Words;
 use crate::wechat::AppKind;
 
 /// An app whose quota is watched.
@@ -25,9 +26,9 @@ pub enum Question {
         /// The endpoint.
         path: &'static str,
     },
-    /// To let all counters of the app begin anew.
+    /// To reset all counters of the app.
     ClearAll,
-    /// To let the counter of an endpoint begin anew.
+    /// To reset the counter of an endpoint.
     ClearOne {
         /// The endpoint.
         path: String,
@@ -39,8 +40,8 @@ pub enum Question {
     },
 }
 
-/// A future answer: its body, or why there is none, in words for the operator.
-pub type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+/// A future response: its body, or why there is none, in words for the operator.
+pub type Answering = std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, Words>> + Send>>;
 /// Asks WeChat, with the credential of the app of this name. Handed in, since quota knows no
 /// tokens.
 pub type Ask = Arc<dyn Fn(&Arc<str>, Question) -> Answering + Send + Sync>;

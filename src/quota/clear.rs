@@ -1,4 +1,4 @@
-//! What an operator asks of WeChat: that counters begin anew, and what became of a request.
+//! What an operator asks of WeChat: to reset counters, and what became of a request.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use super::usage::figures::Known;
 use super::watched::Watched;
 use super::{App, Question, Quota};
 
+use crate::texts::{Words, text, words};
+
 /// All counters of an app, in a month; shared with WeChat's console (FACTS 5).
 const ALL_A_MONTH: u32 = 10;
 /// Single ones.
@@ -22,25 +24,25 @@ const BUDGET_SPENT: i64 = 48_006;
 /// What became of a clearing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleared {
-    /// WeChat's code if it refused, 0 if it did it; none if it didn't answer.
+    /// WeChat's code if it refused, 0 if it did it; none if it didn't respond.
     pub errcode: Option<i64>,
     /// This month by wxgate, this one included.
     pub spent: u32,
     /// That WeChat allows in a month, the console's included.
     pub allowed: u32,
     /// In words.
-    pub message: String,
+    pub message: Words,
 }
 
 /// What WeChat says of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Remembered {
-    /// Its answer's `request`.
+    /// Its response's `request`.
     pub request: Option<Value>,
-    /// Its code; none if it didn't answer.
+    /// Its code; none if it didn't respond.
     pub errcode: Option<i64>,
     /// In words.
-    pub message: String,
+    pub message: Words,
 }
 
 impl Quota {
@@ -49,8 +51,8 @@ impl Quota {
         self.0.app(app).is_some()
     }
 
-    /// Lets all counters of an app, or the one of `path`, begin anew at WeChat. None if there is no
-    /// such app.
+    /// Resets all of WeChat's counters of an app, or the one of `path`. None if there is no such
+    /// app.
     pub async fn clear(&self, app: &str, path: Option<&str>) -> Option<Cleared> {
         let app = self.0.app(app)?;
         let question = match path {
@@ -68,15 +70,22 @@ impl Quota {
         let (spent, allowed) = if single { (one, SINGLE_A_MONTH) } else { (all, ALL_A_MONTH) };
         let message = match errcode {
             Some(0) => match path {
-                None => "all quota counters of the app begin anew".to_owned(),
-                Some(path) => format!("the quota counter of {path} begins anew"),
+                None => words!("all quota counters of the app were reset"),
+                Some(path) => words!("the quota counter of {path} was reset", path),
             },
             Some(BUDGET_SPENT) => {
-                format!("WeChat has cleared {allowed} times this month, which is all that it allows")
+                words!("WeChat allows {allowed} resets a month, and all of them are used", allowed)
             }
             _ => message,
         };
-        tracing::info!(app = &*app.name, path, errcode, "quota counters were to be cleared: {message}");
+        let result = message.as_str();
+        tracing::info!(
+            app = &*app.name,
+            path,
+            errcode,
+            "{}",
+            text!("quota reset requested: {result}", result)
+        );
         Some(Cleared { errcode, spent, allowed, message })
     }
 
@@ -140,7 +149,7 @@ impl Shared {
         }
     }
 
-    /// WeChat is asked anew, and what was warned of may be warned of again.
+    /// WeChat is asked again, and what was warned of may be warned of again.
     async fn forget_figures(&self, app: &App, path: Option<&str>) {
         let is_meant = |other: &str| path.is_none_or(|path| path == other);
         self.change(app, |notes, _| {
@@ -163,18 +172,19 @@ fn clears_key(app: &App) -> String {
 }
 
 /// WeChat's code, and what there is to say.
-fn judge(answer: Result<&[u8], &String>) -> (Option<i64>, String) {
+fn judge(response: Result<&[u8], &Words>) -> (Option<i64>, Words) {
     #[derive(Deserialize)]
-    struct Body {
+    struct Envelope {
         errcode: Option<i64>,
         errmsg: Option<String>,
     }
-    match answer.map(serde_json::from_slice::<Body>) {
+    match response.map(serde_json::from_slice::<Envelope>) {
         Ok(Ok(body)) => {
             let code = body.errcode.unwrap_or(0);
-            (Some(code), format!("WeChat answered {code}: {}", body.errmsg.unwrap_or_default()))
+            let errmsg = body.errmsg.unwrap_or_default();
+            (Some(code), words!("WeChat returned {code}: {errmsg}", code, errmsg))
         }
-        Ok(Err(_)) => (None, "WeChat's answer is no JSON".to_owned()),
+        Ok(Err(_)) => (None, words!("WeChat's response is not JSON")),
         Err(problem) => (None, problem.clone()),
     }
 }

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `counts/`, `flush` | what went through wxgate, and how it gets into the store |
 //! | `usage/`, `watch` | what WeChat says of its quotas, when it is asked, and who is warned |
-//! | `clear`, `clears` | letting WeChat's counters begin anew, and how often that was done |
+//! | `clear`, `clears` | letting WeChat's counters begin again, and how often that was done |
 //! | `reset` | the same of wxgate's own counters and budgets |
 //! | `app`, `watched` | an app and its questions; what is known of each |
 //! | `shared` | what the tasks of a process share |
@@ -52,7 +52,7 @@ use self::counts::ledger::Ledger;
 use self::counts::tally::Tally;
 use self::shared::Shared;
 
-/// Warnings that nobody has taken yet.
+/// Warnings that have not been received yet.
 const WARNINGS_KEPT: usize = 256;
 
 /// The quotas of a process. Clones share them.

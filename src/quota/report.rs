@@ -8,6 +8,7 @@ use super::counts::tally::Point;
 use super::watched::Watched;
 use super::{Blame, Quota, WarningKind};
 use crate::observe::clock::Timestamp;
+use crate::texts::Words;
 
 /// Everything that is known of today.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub struct AppReport {
     /// The nearest to its end first, then the busiest.
     pub endpoints: Vec<EndpointReport>,
     /// Why WeChat's figures can't be had.
-    pub problem: Option<String>,
+    pub problem: Option<Words>,
     /// Clearings this month: of all counters, of single ones.
     pub clears: (u32, u32),
 }
@@ -71,8 +72,8 @@ pub struct WarningReport {
     pub path: String,
     /// What it is about.
     pub kind: WarningKind,
-    /// In words.
-    pub message: String,
+    /// As a sentence.
+    pub message: Words,
     /// Whose calls brought it about.
     pub blame: Blame,
 }
@@ -84,13 +85,13 @@ pub struct Curves {
     pub step: i64,
     /// Seconds since the epoch.
     pub start: i64,
-    /// Requests answered.
+    /// Responses sent.
     pub calls: Vec<u64>,
     /// With an error of WeChat's.
     pub wechat_errors: Vec<u64>,
     /// Refused by wxgate.
     pub refused: Vec<u64>,
-    /// Without an answer of WeChat's.
+    /// Without a response of WeChat's.
     pub failed: Vec<u64>,
     /// Sent again.
     pub replayed: Vec<u64>,
@@ -148,7 +149,7 @@ impl Quota {
                 app: Arc::clone(&watched.app.name),
                 path: noted.path.clone(),
                 kind: noted.kind,
-                message: noted.message.clone(),
+                message: noted.words(),
                 blame: noted.blame.clone(),
             }));
             let sums = sums.remove(&watched.label).unwrap_or_default();
@@ -161,7 +162,7 @@ impl Quota {
             apps.push(AppReport {
                 app: Arc::clone(&watched.app.name),
                 endpoints,
-                problem: watched.notes.problem.clone().filter(|_| is_today),
+                problem: watched.notes.problem().filter(|_| is_today),
                 clears: watched.clears.spent(now),
             });
         }

@@ -1,4 +1,4 @@
-//! wxgate's own counters and budgets of a day, begun anew because an operator says so.
+//! Resets wxgate's own counters and budgets of a day at an operator's request.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::shared::Shared;
 use super::{App, Quota};
 use crate::store::StoreError;
 
-/// What began anew.
+/// What was reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reset {
     /// Calls of the app that were counted today until now.
@@ -17,8 +17,8 @@ pub struct Reset {
 }
 
 impl Quota {
-    /// Has today's counters of an app, and the budgets that its requests draw on, begin anew for
-    /// all replicas. `callers` are those who may use the app. None if there is no such app.
+    /// Resets today's counters of an app, and the budgets that its requests draw on, for all
+    /// replicas. `callers` are those who may use the app. None if there is no such app.
     pub async fn reset(
         &self,
         app: &str,
@@ -36,7 +36,7 @@ impl Quota {
 }
 
 impl Shared {
-    /// Has the app's counters begin anew: what was counted until now.
+    /// Resets the app's counters; returns what was counted until now.
     async fn begin_anew(&self, app: &App) -> Result<u64, StoreError> {
         let _turn = self.turn.lock().await;
         self.flush_in_turn().await?;

@@ -26,8 +26,8 @@ pub(super) struct Shared {
     /// Names this process among those that add to the store's counters.
     pub(super) writer: String,
     pub(super) runtime: runtime::Handle,
-    /// Whoever holds it talks with the store about counters; two at once would count a batch twice,
-    /// or take old totals for new ones.
+    /// Its holder exchanges counters with the store; two at once would count a batch twice, or take
+    /// old totals for new ones.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// Locked for a look, never over an await; so are the others.
     pub(super) ledger: Mutex<Ledger>,

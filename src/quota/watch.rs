@@ -20,6 +20,7 @@ use super::usage::warning::{Blame, Noted};
 use super::watched::Watched;
 use super::{App, Question, Warning, WarningKind};
 use crate::observe::clock::Timestamp;
+use crate::texts::{Language, Words};
 use crate::wechat::catalogue::{self, CredentialClass};
 use crate::wechat::{AppKind, Family, Issuer};
 
@@ -43,7 +44,7 @@ const FLUSHED: Duration = Duration::from_millis(1_200);
 /// After a question that brought nothing.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// After a day's quota WeChat answers this.
+/// WeChat's errcode once a day's quota is used up.
 const USED_UP: i32 = 45_009;
 
 /// What was called of an app's endpoints today.
@@ -104,11 +105,6 @@ fn notes_key(app: &App) -> String {
 
 fn read_notes(text: Option<&[u8]>) -> Notes {
     text.and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default()
-}
-
-/// A warning in both languages.
-fn words(standing: &Standing<'_>, kind: WarningKind, path: &str) -> (String, String) {
-    (standing.message(kind, path), standing.chinese(kind, path))
 }
 
 impl Shared {
@@ -244,7 +240,7 @@ impl Shared {
             if notes.day != day {
                 return None;
             }
-            notes.problem = None;
+            (notes.problem, notes.problem_chinese) = (None, None);
             match answer {
                 Answer::Figures { limit, used, rate } => {
                     let (limit, used, rate) = (*limit, *used, *rate);
@@ -259,12 +255,12 @@ impl Shared {
                     None
                 }
                 Answer::Silent(problem) => {
-                    notes.problem = Some(problem.clone());
+                    notes.fail(problem);
                     notes.not_before = Some(now.beijing_midnight());
                     None
                 }
                 Answer::Failed(problem) => {
-                    notes.problem = Some(problem.clone());
+                    notes.fail(problem);
                     notes.not_before = notes.not_before.max(Some(now.plus(AFTER_FAILURE)));
                     None
                 }
@@ -274,7 +270,7 @@ impl Shared {
             let used = figures.used_now(ours);
             let standing = Standing { figures: &figures, former: former.as_ref(), used, ends: None };
             for kind in standing.warnings().into_iter().filter(|kind| *kind == WarningKind::Around) {
-                self.warn(app, path, kind, figures.around(), words(&standing, kind, path)).await;
+                self.warn(app, path, kind, figures.around(), standing.message(kind, path)).await;
             }
         }
     }
@@ -294,23 +290,16 @@ impl Shared {
                 let standing = Standing { figures: &figures, former: None, used, ends };
                 let warnings = standing.warnings().into_iter();
                 let around = figures.around();
-                holding.extend(warnings.map(|kind| (*path, kind, around, words(&standing, kind, path))));
+                holding.extend(warnings.map(|kind| (*path, kind, around, standing.message(kind, path))));
             }
         });
-        for (path, kind, around, words) in holding {
-            self.warn(app, path, kind, around, words).await;
+        for (path, kind, around, message) in holding {
+            self.warn(app, path, kind, around, message).await;
         }
     }
 
-    /// Warns unless somebody did so today.
-    async fn warn(
-        &self,
-        app: &App,
-        path: &'static str,
-        kind: WarningKind,
-        around: u64,
-        (message, chinese): (String, String),
-    ) {
+    /// Warns unless a replica did so today.
+    async fn warn(&self, app: &App, path: &'static str, kind: WarningKind, around: u64, message: Words) {
         let is_known =
             |notes: &Notes| notes.warnings.iter().any(|noted| noted.path == path && noted.kind == kind);
         if self.of(app, |watched| is_known(&watched.notes)) == Some(true) {
@@ -320,8 +309,15 @@ impl Shared {
         let first = self.change(app, |notes, now| {
             let first = !is_known(notes);
             if first {
-                let (path, message, blame) = (path.to_owned(), message.clone(), blame.clone());
-                notes.warnings.push(Noted { at: now, path, kind, message, blame });
+                let of = |language| message.to(language).to_owned();
+                notes.warnings.push(Noted {
+                    at: now,
+                    path: path.to_owned(),
+                    kind,
+                    message: of(Language::English),
+                    chinese: Some(of(Language::Chinese)),
+                    blame: blame.clone(),
+                });
             }
             first
         });
@@ -339,8 +335,8 @@ impl Shared {
             "{message}"
         );
         let (app, path, at) = (Arc::clone(&app.name), path.to_owned(), self.clock.now());
-        // Nobody may be listening.
-        let _ = self.warnings.send(Warning { at, app, path, kind, message, chinese, blame });
+        // There may be no receiver.
+        let _ = self.warnings.send(Warning { at, app, path, kind, message, blame });
     }
 
     /// What has gone through wxgate today.
@@ -429,7 +425,7 @@ mod tests {
             appid: format!("wx{number}").into(),
             kind: AppKind::MiniProgram,
         };
-        // After one question of the day WeChat's answer is that no more may be asked.
+        // After one question of the day WeChat's response is that no more may be asked.
         let ask: Ask = Arc::new(|_, _| Box::pin(async { Ok(br#"{"errcode":45009}"#.to_vec()) }));
         let store = Store::memory();
         let apps: Vec<_> = (0..apps).map(app).collect();

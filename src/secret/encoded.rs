@@ -1,4 +1,4 @@
-//! A text as it can stand in a query (RFC 3986, 2.3): here, since a token goes there with each
+//! A text percent-encoded for a query (RFC 3986, 2.3): here, since a token goes there with each
 //! request.
 
 use std::borrow::Cow;
@@ -7,14 +7,14 @@ fn is_unreserved_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~')
 }
 
-/// Whether `value` can stand in a query as it is.
+/// Whether `value` needs no encoding in a query.
 pub(crate) fn is_unreserved(value: &str) -> bool {
     // Every byte is looked at, whatever the first ones are: so the compiler can compare many at
     // once.
     value.bytes().fold(true, |plain, byte| plain & is_unreserved_byte(byte))
 }
 
-/// `value` as it can stand in a query.
+/// `value` percent-encoded for a query.
 pub(crate) fn encoded(value: &str) -> Cow<'_, str> {
     if is_unreserved(value) {
         return Cow::Borrowed(value);

@@ -1,5 +1,5 @@
-//! Reading a file in whose place somebody may have put something else: a pipe or a device must hold
-//! nobody up, and a huge file must not fill the memory.
+//! Reading a file in whose place there may be something else: a pipe or a device must not block,
+//! and a huge file must not fill the memory.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -10,7 +10,9 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-/// Bytes of a configuration, or of a file of certificates or keys: one that is longer is none.
+use crate::texts::text;
+
+/// Bytes of a configuration, or of a file of certificates or keys; a longer file is refused.
 pub const LONGEST: u64 = 1 << 20;
 
 /// What a symlink in the file's place leads to.
@@ -26,10 +28,10 @@ pub enum Links {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A pipe, a socket, a device, or a symlink where none is followed.
-    #[error("it is no regular file")]
+    #[error("{}", text!("it is not a regular file"))]
     NoFile,
     /// More than was allowed, in bytes.
-    #[error("it is longer than {0} bytes")]
+    #[error("{}", text!("it is longer than {limit} bytes", limit = .0))]
     TooLong(u64),
 }
 
@@ -54,7 +56,7 @@ pub fn read(path: &Path, longest: u64, links: Links) -> io::Result<Zeroizing<Vec
     contents(&open(OpenOptions::new().read(true), path, links)?, longest)
 }
 
-/// Opens a regular file as `options` have it, without waiting for anybody at the other end.
+/// Opens a regular file with `options`, without waiting for the other end of a pipe.
 ///
 /// # Errors
 /// It can't be opened, or it is [`Refused`].
@@ -64,7 +66,7 @@ pub fn open(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<
         Links::Refused => OFlags::NONBLOCK | OFlags::NOFOLLOW,
     };
     let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| {
-        // A socket, or a pipe that nobody reads; a link.
+        // A socket, or a pipe without a reader; a link.
         let no_file = error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
             || links == Links::Refused && error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
         if no_file { Refused::NoFile.into() } else { error }
@@ -76,8 +78,8 @@ pub fn open(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<
     if kind.is_file() { Ok(file) } else { Err(Refused::NoFile.into()) }
 }
 
-/// A new file at `path`, for this user alone. What a killed process left there is removed, and so is
-/// somebody else's link: it isn't followed.
+/// A new file at `path`, for this user alone. What a killed process left there is removed; so is a
+/// link, which isn't followed.
 ///
 /// # Errors
 /// It can't be created, or what is there can't be removed.
@@ -89,7 +91,7 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// What is in an open file, from where it stands.
+/// What is in an open file, from its position.
 ///
 /// # Errors
 /// It can't be read, or it is [`Refused`].

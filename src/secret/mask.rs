@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use super::Secret;
 
-/// A shorter one may stand anywhere by chance, and is left alone.
+/// A shorter one may occur by chance, and is left unchanged.
 pub const SHORTEST: usize = 16;
 /// How often `%` may be encoded in its turn, as in a URL within a URL.
 const DEEPEST: usize = 4;
-/// How many `\` may stand before an escaped byte, as in JSON within JSON.
+/// How many `\` may precede an escaped byte, as in JSON within JSON.
 const MOST_BACKSLASHES: usize = 8;
 
 /// `text` with `*` for each byte of each of `secrets`; none if it holds none of them.
@@ -28,7 +28,7 @@ pub fn masked<'s>(text: &[u8], secrets: impl IntoIterator<Item = &'s [u8]>) -> O
     clean
 }
 
-/// The first place from `from` on where `secret` stands.
+/// The first occurrence of `secret` from `from` on.
 pub fn place(text: &[u8], from: usize, secret: &[u8]) -> Option<(usize, usize)> {
     if text.len() < secret.len() {
         return None;

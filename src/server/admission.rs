@@ -14,6 +14,7 @@ use super::count::Count;
 use super::remote::network_of;
 use super::{Options, Peer, Repeated, TrustedProxies};
 use crate::observe::exposition::Exposition;
+use crate::texts::text;
 
 /// A server's connections; it may outlive the server.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Connections {
     }
 }
 
-/// Connections that are told at once that there is no room for them; the others are closed.
+/// Refused connections that get a response at the same time; the others are closed.
 const ANSWERED_AT_ONCE: usize = 256;
 
 /// Counts a server's connections, and says whether there is room for one more.
@@ -49,16 +50,16 @@ pub(super) struct Admission {
     refused: Mutex<[Repeated; REASONS.len()]>,
 }
 
-/// Why there is no room.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum LimitReached {
     All,
     OfAddress,
 }
 
-const REASONS: [Reason; 2] = [Reason::All, Reason::OfAddress];
+const REASONS: [LimitReached; 2] = [LimitReached::All, LimitReached::OfAddress];
 
-impl Reason {
+impl LimitReached {
     /// As in the metrics: the key of the configuration.
     fn as_str(self) -> &'static str {
         match self {
@@ -128,15 +129,15 @@ impl Admission {
     }
 
     /// A place at `worker` for a connection of `peer`, unless there is none.
-    pub(super) fn admit(self: &Arc<Self>, worker: usize, peer: Peer) -> Result<Place, Reason> {
+    pub(super) fn admit(self: &Arc<Self>, worker: usize, peer: Peer) -> Result<Place, LimitReached> {
         let of_address = match self.counted(peer) {
-            Some(address) => Some(self.take(address).ok_or(Reason::OfAddress)?),
+            Some(address) => Some(self.take(address).ok_or(LimitReached::OfAddress)?),
             None => None,
         };
         if self.open() >= self.most {
-            return Err(Reason::All);
+            return Err(LimitReached::All);
         }
-        let worker = self.workers.get(worker).ok_or(Reason::All)?;
+        let worker = self.workers.get(worker).ok_or(LimitReached::All)?;
         worker.add();
         Ok(Place { worker: Arc::clone(worker), _of_address: of_address })
     }
@@ -162,19 +163,23 @@ impl Admission {
     }
 
     /// Counts one that is refused, and tells it if that was not done just now.
-    pub(super) fn refused(&self, reason: Reason, peer: Peer) {
+    pub(super) fn refused(&self, reason: LimitReached, peer: Peer) {
         let told = self.refused.lock()[reason as usize].add(Instant::now());
         if let Some(connections) = told {
             tracing::warn!(
                 remote = %peer.remote(),
                 reason = reason.as_str(),
                 connections,
-                "connections refused: there are as many already as there may be, in all or from one address"
+                "{}",
+                text!(
+                    "refused connections: server.max_connections or max_connections_per_address is reached"
+                )
             );
         }
     }
 
-    /// Leave to answer one that is refused, given back on drop, if not too many are being answered.
+    /// Permission to respond to a refused one, given back on drop, if not too many are being
+    /// responded to.
     pub(super) fn answer(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.answering).try_acquire_owned().ok()
     }
@@ -195,7 +200,7 @@ impl Admission {
 mod tests {
     use std::sync::Arc;
 
-    use super::{ANSWERED_AT_ONCE, Admission, Connections, Reason};
+    use super::{ANSWERED_AT_ONCE, Admission, Connections, LimitReached};
     use crate::server::count::Count;
     use crate::server::{Options, Peer};
 
@@ -227,7 +232,7 @@ mod tests {
             let first = admission.admit(0, one).expect("a place");
             let _second = admission.admit(1, same).expect("a place");
             for _ in 0..3 {
-                assert_eq!(admission.admit(0, beyond).err(), Some(Reason::OfAddress));
+                assert_eq!(admission.admit(0, beyond).err(), Some(LimitReached::OfAddress));
             }
             let _other = admission.admit(0, other).expect("of another address");
             drop(first);
@@ -251,7 +256,7 @@ mod tests {
         let admission = admission(2, 10);
         let places = ["198.51.100.1", "127.0.0.1"].map(|address| admission.admit(0, peer(address)));
         for address in ["198.51.100.1", "198.51.100.3", "127.0.0.1"] {
-            assert_eq!(admission.admit(0, peer(address)).err(), Some(Reason::All), "{address}");
+            assert_eq!(admission.admit(0, peer(address)).err(), Some(LimitReached::All), "{address}");
         }
         assert_eq!(admission.held.lock().len(), 1, "who was refused holds nothing");
         drop(places);

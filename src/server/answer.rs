@@ -1,10 +1,10 @@
-//! Answers as bytes, for the places where hyper has none to encode.
+//! Responses as bytes, for the places where hyper has none to encode.
 
 use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-/// An answer as bytes; the last one of its connection.
+/// A response as bytes; the last one of its connection.
 pub(super) fn on_the_wire(answer: &http::Response<Bytes>) -> Bytes {
     let mut head = String::with_capacity(256);
     let status = answer.status();

@@ -63,8 +63,8 @@ pub(super) async fn serve<H: Handler>(
         }
     };
     let progress = Rc::new(Progress::new(count, Rc::clone(&drain), options.max_head));
-    // Who waited to be let in is no later than others, and on another connection to a listener that
-    // is held it would be let in.
+    // A connection that waited to be accepted is not later than others, and on another connection
+    // to a listener that is held it would be let in.
     let in_time = held || drain.is_closing();
     let mut idleness = Idleness::new(Rc::clone(&progress), Rc::clone(&options), in_time);
     let mut guarded = Guarded::new(socket, peer, Rc::clone(&progress), options, handler);
@@ -112,7 +112,7 @@ fn speak<H: Handler>(
         .header_read_timeout(None)
         .max_header_size(max_head)
         .max_buf_size(memory::buffer(max_head))
-        // One copy costs less than a second iovec for small answers.
+        // One copy costs less than a second iovec for small responses.
         .writev(false)
         .serve_connection(TokioIo::new(guarded), service)
 }
@@ -130,8 +130,8 @@ async fn close<H: Handler>(mut guarded: Guarded<H>, ended: hyper::Result<()>) ->
     Ok(())
 }
 
-/// Tells a caller for which there is no room, and reads nothing before that. TLS would have to be
-/// spoken first.
+/// Tells a caller that a limit of connections is reached, and reads nothing before that. TLS would
+/// have to be spoken first.
 pub(super) async fn refuse<H: Handler>(accepted: Accepted, handler: &H) -> io::Result<()> {
     let peer = accepted.peer();
     let mut socket = match accepted {
@@ -192,8 +192,8 @@ async fn attended<T>(progress: &Progress, index: u64, answer: impl Future<Output
     .await
 }
 
-/// While it lives a request is at work; when hyper has taken the last of its answer, the connection
-/// may be idle again.
+/// While it exists, a request is in flight; when hyper has taken the last of its response, the
+/// connection may be idle again.
 struct Answering(Rc<Progress>);
 
 impl Answering {

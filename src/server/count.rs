@@ -47,8 +47,8 @@ impl Count {
         Parked(Arc::clone(self))
     }
 
-    /// Changes how many have a request at work. Only the worker's own thread does so, so a load and
-    /// a store do.
+    /// Changes how many have a request in flight. Only the worker's own thread does so, so a load
+    /// and a store do.
     pub(super) fn works(&self, change: impl FnOnce(usize) -> usize) {
         self.active.store(change(self.active.load(Ordering::Relaxed)), Ordering::Relaxed);
     }

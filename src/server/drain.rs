@@ -14,12 +14,12 @@ use tokio::sync::watch;
 pub(super) enum Stage {
     #[default]
     Serving,
-    /// All is served, and answers say that their connection ends.
+    /// All requests are served, and responses say that their connection ends.
     Leaving,
-    /// Who waits to be let in is let in, nobody after them; who is idle has a moment left. Where
+    /// Connections that wait are accepted, later ones are not; idle ones have a moment left. Where
     /// the listener is held, others are let in as long as something is waited for.
     Closing,
-    /// Nobody is let in any more, so that who was let in last has time too.
+    /// No connection is accepted any more, so that the last ones have time too.
     Full,
     /// Whatever still runs is cut off.
     Stopped,
@@ -68,12 +68,12 @@ impl Drain {
         }
     }
 
-    /// Answers say that their connection ends.
+    /// Responses say that their connection ends.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// Nobody new is let in, and who is idle has a moment left.
+    /// No new connection is accepted, and idle ones have a moment left.
     pub(super) fn is_closing(&self) -> bool {
         self.stage.get() >= Stage::Closing
     }

@@ -1,20 +1,22 @@
-//! Why a request's body ends before its end although its caller is there.
+//! Why a request's body is incomplete although its caller is still connected.
 
 use std::error::Error;
 use std::io;
 
-/// Why a request's body ends before its end although its caller is there: a cause of what the body
-/// fails with.
+use crate::texts::text;
+
+/// Why a request's body is incomplete although its caller is still connected: a cause of the error
+/// that the body fails with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
     /// [`Options::body_timeout`](super::Options::body_timeout)
-    #[error("nothing came of it for too long")]
+    #[error("{}", text!("no byte of it arrived for too long"))]
     Silent,
     /// [`Options::pace`](super::Options::pace)
-    #[error("it came too slowly")]
+    #[error("{}", text!("it arrived too slowly"))]
     Slow,
     /// A chunk of it is longer than [`Handler::longest_body`](super::Handler::longest_body).
-    #[error("it is longer than {limit} bytes")]
+    #[error("{}", text!("it is longer than {limit} bytes", limit = .limit))]
     TooLong {
         /// Bytes that it may have.
         limit: u64,

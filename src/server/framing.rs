@@ -1,10 +1,10 @@
 //! A second pair of eyes on where requests begin.
 //!
-//! hyper drops a Content-Length that stands beside a Transfer-Encoding, and one of two equal
-//! Content-Lengths, before a handler can see them. Both are the stuff of request smuggling (RFC
-//! 9112, 6.3), so the bytes are watched on their way in: just enough to find each head, count its
-//! framing headers and skip its body. A transfer coding other than `chunked` is ambiguous too:
-//! hyper would take the coded bytes for the body.
+//! hyper drops a Content-Length next to a Transfer-Encoding, and one of two equal Content-Lengths,
+//! before a handler can see them. Both are the stuff of request smuggling (RFC 9112, 6.3), so the
+//! bytes are watched on their way in: just enough to find each head, count its framing headers and
+//! skip its body. A transfer coding other than `chunked` is ambiguous too: hyper would take the
+//! coded bytes for the body.
 
 use memchr::{memchr, memchr_iter};
 
@@ -12,7 +12,7 @@ use memchr::{memchr, memchr_iter};
 #[derive(Debug)]
 pub(super) struct Framing {
     longest_head: usize,
-    place: Place,
+    place: Position,
     /// The line in the making when a read ended within it; only its beginning matters.
     partial: Vec<u8>,
     head: Head,
@@ -28,7 +28,7 @@ pub(super) struct Framing {
 
 /// Where in the stream of messages the last byte stood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Position {
     /// Between two requests.
     #[default]
     Between,
@@ -87,7 +87,7 @@ impl Framing {
     pub(super) fn new(longest_head: usize) -> Self {
         Self {
             longest_head,
-            place: Place::default(),
+            place: Position::default(),
             partial: Vec::new(),
             head: Head::default(),
             heads: 0,
@@ -102,13 +102,13 @@ impl Framing {
         self.longest_head
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Position {
         self.place
     }
 
     /// Whether the `index`th request comes next, and nothing but empty lines has come of it.
     pub(super) fn awaits(&self, index: u64) -> bool {
-        self.place == Place::Between && self.heads == index
+        self.place == Position::Between && self.heads == index
     }
 
     /// Why the `index`th request of the connection, counted from 0, or one before it, can't be
@@ -119,7 +119,7 @@ impl Framing {
 
     /// The size of the chunk of the `index`th request within which the last byte stood.
     pub(super) fn chunk_of(&self, index: u64) -> Option<u64> {
-        (self.heads == index + 1 && matches!(self.place, Place::Chunk(_))).then_some(self.body.chunk)
+        (self.heads == index + 1 && matches!(self.place, Position::Chunk(_))).then_some(self.body.chunk)
     }
 
     /// Which request came last, and what has come of its body.
@@ -135,26 +135,26 @@ impl Framing {
     /// Whether anything has come behind the `index`th request.
     pub(super) fn is_followed(&self, index: u64) -> bool {
         let next = index + 1;
-        self.heads > next || (self.heads == next && (self.trailed || self.place == Place::Head))
+        self.heads > next || (self.heads == next && (self.trailed || self.place == Position::Head))
     }
 
     /// Whether the body of the `index`th request has not come whole, or its end can't be told.
     pub(super) fn is_within_body_of(&self, index: u64) -> bool {
-        self.heads == index + 1 && !matches!(self.place, Place::Between | Place::Head)
+        self.heads == index + 1 && !matches!(self.place, Position::Between | Position::Head)
     }
 
     /// Takes note of bytes just read; whether they are more than empty lines before a request.
     pub(super) fn observe(&mut self, bytes: &[u8]) -> bool {
         let (before, heads) = (self.place, self.heads);
         self.follow(bytes);
-        (before, heads) != (Place::Between, self.heads) || self.place != Place::Between
+        (before, heads) != (Position::Between, self.heads) || self.place != Position::Between
     }
 
     fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             match &mut self.place {
-                Place::Lost => return,
-                Place::Length(left) | Place::Chunk(left) => {
+                Position::Lost => return,
+                Position::Length(left) | Position::Chunk(left) => {
                     let step = (*left).min(bytes.len() as u64);
                     *left -= step;
                     self.body.came += step;
@@ -162,19 +162,19 @@ impl Framing {
                     bytes = bytes.get(usize::try_from(step).unwrap_or(usize::MAX)..).unwrap_or_default();
                     if done {
                         self.place = match self.place {
-                            Place::Chunk(_) => Place::ChunkSize,
-                            _ => Place::Between,
+                            Position::Chunk(_) => Position::ChunkSize,
+                            _ => Position::Between,
                         };
                     }
                 }
-                Place::Head if self.partial.is_empty() => bytes = self.lines_of_head(bytes),
-                Place::Between | Place::Head | Place::ChunkSize | Place::Trailers => {
-                    let in_head = matches!(self.place, Place::Between | Place::Head);
+                Position::Head if self.partial.is_empty() => bytes = self.lines_of_head(bytes),
+                Position::Between | Position::Head | Position::ChunkSize | Position::Trailers => {
+                    let in_head = matches!(self.place, Position::Between | Position::Head);
                     let Some(end) = memchr(b'\n', bytes) else {
                         // Half an empty line begins no head.
                         match self.place {
-                            Place::Between if bytes == b"\r" => self.trailed = self.heads > 0,
-                            Place::Between => self.place = Place::Head,
+                            Position::Between if bytes == b"\r" => self.trailed = self.heads > 0,
+                            Position::Between => self.place = Position::Head,
                             _ => {}
                         }
                         self.keep(bytes);
@@ -243,32 +243,32 @@ impl Framing {
 
     fn fail(&mut self, index: u64, fault: Fault) {
         self.fault.get_or_insert((index, fault));
-        self.place = Place::Lost;
+        self.place = Position::Lost;
     }
 
     fn line(&mut self, line: &[u8]) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.place {
             // Empty lines before a request line are skipped (RFC 9112, 2.2).
-            Place::Between if line.is_empty() => self.trailed = self.heads > 0,
-            Place::Between => {
+            Position::Between if line.is_empty() => self.trailed = self.heads > 0,
+            Position::Between => {
                 self.raw_target = is_raw(line);
-                self.place = Place::Head;
+                self.place = Position::Head;
             }
-            Place::Head if line.is_empty() => self.end_of_head(),
-            Place::Head => self.head.note(line),
-            Place::ChunkSize => match chunk_size(line) {
-                Some(0) => self.place = Place::Trailers,
+            Position::Head if line.is_empty() => self.end_of_head(),
+            Position::Head => self.head.note(line),
+            Position::ChunkSize => match chunk_size(line) {
+                Some(0) => self.place = Position::Trailers,
                 Some(size) if size > LONGEST_BODY => self.fail(self.heads - 1, Fault::BodyTooLong),
                 Some(size) => {
                     self.body.chunk = size;
-                    self.place = Place::Chunk(size.saturating_add(2));
+                    self.place = Position::Chunk(size.saturating_add(2));
                 }
                 // Where the next head begins is unknown, so none can be vouched for.
                 None => self.fail(self.heads, Fault::Ambiguous),
             },
-            Place::Trailers if line.is_empty() => self.place = Place::Between,
-            Place::Trailers | Place::Length(_) | Place::Chunk(_) | Place::Lost => {}
+            Position::Trailers if line.is_empty() => self.place = Position::Between,
+            Position::Trailers | Position::Length(_) | Position::Chunk(_) | Position::Lost => {}
         }
     }
 
@@ -288,11 +288,11 @@ impl Framing {
             return self.fail(index, Fault::BodyTooLong);
         }
         self.place = if head.encodings == 1 {
-            Place::ChunkSize
+            Position::ChunkSize
         } else if head.length > 0 {
-            Place::Length(head.length)
+            Position::Length(head.length)
         } else {
-            Place::Between
+            Position::Between
         };
     }
 }
@@ -320,7 +320,7 @@ impl Head {
     }
 }
 
-/// Whether a request line has a `"`, `<` or `>`, or bytes that are no UTF-8: other bytes hyper
+/// Whether a request line has a `"`, `<` or `>`, or bytes that are not UTF-8: other bytes hyper
 /// takes.
 fn is_raw(line: &[u8]) -> bool {
     // Each byte is looked at, whatever the others are: so the compiler can compare many at once.

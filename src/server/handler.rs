@@ -1,4 +1,4 @@
-//! What answers requests, and what it is given.
+//! What serves requests, and what it is given.
 
 use std::future::Future;
 
@@ -10,16 +10,16 @@ use crate::observe::remote::Remote;
 
 /// A request as it came from the socket; its body is read as the handler asks for it.
 pub type Request = http::Request<Incoming>;
-/// What a handler answers.
+/// What a handler responds with.
 pub type Response = http::Response<Body>;
 
-/// Answers requests; one instance for each worker, never shared between threads.
+/// Serves requests; one instance for each worker, never shared between threads.
 pub trait Handler: 'static {
-    /// Answers one request. Dropped unfinished when the caller hangs up.
+    /// Serves one request. Dropped unfinished when the caller hangs up.
     fn handle(&self, request: Request, peer: Peer) -> impl Future<Output = Response>;
 
-    /// Answers one that came when nobody new was let in any more: the server ends, and whoever is
-    /// asked again on another connection has more time for it.
+    /// Responds to one that came when no connection was accepted any more: the server shuts down,
+    /// and the process that takes over has more time for it.
     fn late(&self, request: Request, peer: Peer) -> impl Future<Output = Response> {
         self.handle(request, peer)
     }
@@ -29,7 +29,7 @@ pub trait Handler: 'static {
         u64::MAX
     }
 
-    /// The answer where no request could be made of what came; `None` leaves it to the HTTP
+    /// The response where no request could be made of what came; `None` leaves it to the HTTP
     /// library.
     fn refuse(&self, refusal: Refusal, peer: Peer) -> Option<http::Response<Bytes>> {
         let _ = (refusal, peer);
@@ -42,7 +42,7 @@ pub trait Handler: 'static {
 pub enum Peer {
     /// A TCP peer.
     Tcp(std::net::SocketAddr),
-    /// Somebody on this machine, by a unix socket: the user, if the kernel told.
+    /// A process on this machine, by a unix socket: the user, if the kernel told.
     Unix(Option<u32>),
 }
 
@@ -87,12 +87,13 @@ pub enum Refusal {
     },
     /// The request target is longer than 65,534 bytes.
     TargetTooLong,
-    /// Several Content-Lengths, one beside Transfer-Encoding, or a coding other than chunked (RFC
-    /// 9112, 6.3: request smuggling).
+    /// Several Content-Lengths, one together with Transfer-Encoding, or a coding other than chunked
+    /// (RFC 9112, 6.3: request smuggling).
     AmbiguousFraming,
     /// More connections than [`Options::max_connections`](super::Options::max_connections), or more
     /// from this address than
-    /// [`max_connections_per_address`](super::Options::max_connections_per_address). Nothing was read.
+    /// [`max_connections_per_address`](super::Options::max_connections_per_address). Nothing was
+    /// read.
     Overloaded,
     /// Plain HTTP where TLS is spoken.
     NotTls,

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::{Peer, Repeated};
 use crate::observe::exposition::Exposition;
+use crate::texts::{Text, text};
 
 /// Why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum HandshakeFailure {
     Untrusted,
     ClientCertificate,
     Incompatible,
@@ -23,17 +24,17 @@ pub(super) enum Reason {
     Other,
 }
 
-const REASONS: [Reason; 7] = [
-    Reason::Untrusted,
-    Reason::ClientCertificate,
-    Reason::Incompatible,
-    Reason::Malformed,
-    Reason::Closed,
-    Reason::Timeout,
-    Reason::Other,
+const REASONS: [HandshakeFailure; 7] = [
+    HandshakeFailure::Untrusted,
+    HandshakeFailure::ClientCertificate,
+    HandshakeFailure::Incompatible,
+    HandshakeFailure::Malformed,
+    HandshakeFailure::Closed,
+    HandshakeFailure::Timeout,
+    HandshakeFailure::Other,
 ];
 
-impl Reason {
+impl HandshakeFailure {
     /// As in the metrics.
     fn as_str(self) -> &'static str {
         match self {
@@ -47,20 +48,20 @@ impl Reason {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn text(self) -> Text<'static> {
         match self {
-            Self::Untrusted => {
-                "the caller does not accept the certificate of server.tls: it lacks the authority, or the name or \
-                 time is another"
-            }
-            Self::ClientCertificate => {
-                "the caller shows no certificate, or none that server.tls.client_ca signed"
-            }
-            Self::Incompatible => "caller and wxgate have no TLS version or cipher in common",
-            Self::Malformed => "what the caller sends is not TLS",
-            Self::Closed => "the caller hung up",
-            Self::Timeout => "the caller fell silent",
-            Self::Other => "it ended otherwise",
+            Self::Untrusted => text!(
+                "TLS handshake failed: the caller does not trust the certificate of server.tls (unknown CA, \
+                 other host name, or expired)"
+            ),
+            Self::ClientCertificate => text!(
+                "TLS handshake failed: the caller sent no certificate, or none signed by server.tls.client_ca"
+            ),
+            Self::Incompatible => text!("TLS handshake failed: no TLS version or cipher in common"),
+            Self::Malformed => text!("TLS handshake failed: the caller does not send TLS"),
+            Self::Closed => text!("TLS handshake failed: the caller closed the connection"),
+            Self::Timeout => text!("TLS handshake failed: the caller stopped sending"),
+            Self::Other => text!("TLS handshake failed"),
         }
     }
 
@@ -116,20 +117,20 @@ pub(super) struct Failures(Mutex<[Repeated; REASONS.len()]>);
 impl Failures {
     /// Counts one, and tells it if the same was not told just now.
     pub(super) fn add(&self, peer: SocketAddr, error: &io::Error) {
-        let reason = Reason::of(error);
+        let reason = HandshakeFailure::of(error);
         if let Some(failures) = self.count(reason, Instant::now()) {
             tracing::warn!(
                 remote = %Peer::Tcp(peer).remote(),
                 reason = reason.as_str(),
                 failures,
                 error = error as &dyn std::error::Error,
-                "TLS handshake failed: {}",
-                reason.words()
+                "{}",
+                reason.text()
             );
         }
     }
 
-    fn count(&self, reason: Reason, now: Instant) -> Option<u64> {
+    fn count(&self, reason: HandshakeFailure, now: Instant) -> Option<u64> {
         self.0.lock()[reason as usize].add(now)
     }
 
@@ -146,14 +147,14 @@ impl Failures {
 mod tests {
     use tokio::time::Instant;
 
-    use super::{Failures, REASONS, Reason};
+    use super::{Failures, HandshakeFailure, REASONS};
 
     #[test]
     fn each_reason_is_told_by_itself() {
         let (failures, now) = (Failures::default(), Instant::now());
-        assert_eq!(failures.count(Reason::Untrusted, now), Some(1));
-        assert_eq!(failures.count(Reason::Untrusted, now), None);
-        assert_eq!(failures.count(Reason::Closed, now), Some(1), "another reason");
+        assert_eq!(failures.count(HandshakeFailure::Untrusted, now), Some(1));
+        assert_eq!(failures.count(HandshakeFailure::Untrusted, now), None);
+        assert_eq!(failures.count(HandshakeFailure::Closed, now), Some(1), "another reason");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{Handler, Options};
 use crate::observe::deadline::poll_limit;
 
 /// Idle for so long, or for twice as long, a connection parks: it keeps its socket and lets hyper's
-/// buffers go. To make these anew costs a few thousand instructions, so busy ones must not come
+/// buffers go. To allocate them again costs a few thousand instructions, so busy ones must not come
 /// here.
 const PARKS_AFTER: Duration = Duration::from_millis(100);
 
@@ -25,9 +25,9 @@ const PARKS_AFTER: Duration = Duration::from_millis(100);
 pub(super) struct Idleness {
     progress: Rc<Progress>,
     options: Rc<Options>,
-    /// It came when nobody was too late yet.
+    /// It was accepted before new callers were turned away.
     in_time: bool,
-    silence: Option<(Silence, Instant)>,
+    silence: Option<(IdlePeriod, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer wakes the task when it goes off: it was polled by one that had a turn left.
     armed: bool,
@@ -35,10 +35,10 @@ pub(super) struct Idleness {
 
 /// What comes between two others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Silence {
+struct IdlePeriod {
     /// Requests before it.
     after: u64,
-    /// Nobody new is let in.
+    /// No new connection is accepted.
     last: bool,
 }
 
@@ -97,7 +97,7 @@ impl Idleness {
     fn poll_over(&mut self, context: &mut Context<'_>, limit: Duration) -> Poll<()> {
         let now = Instant::now();
         let after = self.progress.dispatched.get();
-        let silence = Silence { after, last: self.progress.drain.is_closing() };
+        let silence = IdlePeriod { after, last: self.progress.drain.is_closing() };
         let since = match self.silence {
             Some((same, since)) if same == silence => since,
             _ => {

@@ -18,6 +18,8 @@ use tokio::io::unix::AsyncFd;
 use super::tls::Tls;
 use super::{Address, Peer};
 
+use crate::texts::text;
+
 /// Connections that the kernel may hold ready while the acceptor is busy.
 const BACKLOG: i32 = 4096;
 
@@ -41,12 +43,34 @@ enum Bound {
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}{hint}")]
+#[error("{}", self.text())]
 pub struct BindError {
     address: Address,
-    hint: &'static str,
     #[source]
     source: io::Error,
+}
+
+impl BindError {
+    fn text(&self) -> String {
+        let address = &self.address;
+        let text = match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                text!("cannot listen on {address}: the address is in use by another process", address)
+                    .to_string()
+            }
+            io::ErrorKind::PermissionDenied => text!(
+                "cannot listen on {address}: not permitted (ports below 1024 require CAP_NET_BIND_SERVICE)",
+                address
+            )
+            .to_string(),
+            io::ErrorKind::AddrNotAvailable => {
+                text!("cannot listen on {address}: this machine does not have that address", address)
+                    .to_string()
+            }
+            _ => text!("cannot listen on {address}", address).to_string(),
+        };
+        text
+    }
 }
 
 /// A connection as the acceptor hands it to a worker: not yet part of any runtime.
@@ -59,8 +83,8 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    /// The next that waits at `listener`, which must not block. No runtime knows it yet: to have the
-    /// acceptor's watch it as well would take two more calls to the kernel.
+    /// The next that waits at `listener`, which must not block. No runtime knows it yet: to have
+    /// the acceptor's watch it as well would take two more calls to the kernel.
     fn tcp(listener: &std::net::TcpListener, tls: Option<&Tls>) -> io::Result<Self> {
         let (socket, peer) = acceptfrom_with(listener, FLAGS)?;
         // It always has one.
@@ -86,7 +110,7 @@ impl Accepted {
     }
 }
 
-/// Removes a socket's file. To be dropped before the socket: while that lives, no other file gets
+/// Removes a socket's file. To be dropped before the socket: while that is open, no other file gets
 /// its number.
 #[derive(Debug)]
 pub(super) struct UnlinkOnDrop {
@@ -104,7 +128,7 @@ impl UnlinkOnDrop {
 
 impl Drop for UnlinkOnDrop {
     fn drop(&mut self) {
-        // Somebody may have put another in its place.
+        // Another process may have replaced it.
         if file_at(&self.path).is_ok_and(|file| file == self.file) {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -123,18 +147,7 @@ impl Listener {
             Address::Tcp(authority) => bind_tcp(authority),
             Address::Unix(path) => bind_unix(path.clone()),
         };
-        let failed = |source: io::Error| BindError {
-            address: address.clone(),
-            hint: match source.kind() {
-                io::ErrorKind::AddrInUse => ": the address is in use by another process",
-                io::ErrorKind::PermissionDenied => {
-                    ": not permitted (ports below 1024 need CAP_NET_BIND_SERVICE)"
-                }
-                io::ErrorKind::AddrNotAvailable => ": this machine doesn't have that address",
-                _ => "",
-            },
-            source,
-        };
+        let failed = |source: io::Error| BindError { address: address.clone(), source };
         let bound = bound.map_err(failed)?;
         let address = match &bound {
             Bound::Tcp(listener) => Address::Tcp(listener.local_addr().map_err(failed)?.to_string()),
@@ -143,7 +156,7 @@ impl Listener {
         Ok(Self { bound, address, tls: None, held: false })
     }
 
-    /// One that somebody else has bound and holds beyond the end of this process. It is left to the
+    /// One that another process has bound and holds beyond the end of this one. It is left to the
     /// next then, with all that waits in its queue.
     ///
     /// # Errors
@@ -169,13 +182,13 @@ impl Listener {
         Ok(Self { bound, address: Address::Unix(path), tls: None, held: true })
     }
 
-    /// Whether somebody else holds it too.
+    /// Whether another process holds it too.
     pub(super) fn is_held(&self) -> bool {
         self.held
     }
 
-    /// Has a TCP listener speak TLS. Nobody listens in on a unix socket, so that one stays as it
-    /// is.
+    /// Has a TCP listener speak TLS. A unix socket can't be eavesdropped on, so that one stays as
+    /// it is.
     #[must_use]
     pub fn speaking(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
@@ -212,7 +225,8 @@ pub(super) enum Accepting {
     Unix { unlink: Option<UnlinkOnDrop>, listener: AsyncFd<std::os::unix::net::UnixListener> },
 }
 
-/// A listener that is about to close: connections that the kernel holds ready for it would be reset.
+/// A listener that is about to close: connections that the kernel holds ready for it would be
+/// reset.
 pub(super) enum Queue {
     Tcp(std::net::TcpListener, Option<Tls>),
     Unix(std::os::unix::net::UnixListener),
@@ -230,7 +244,7 @@ impl Accepting {
         }
     }
 
-    /// What waits to be let in. Nobody comes to a unix socket any more: its file is gone.
+    /// Connections that wait to be accepted. No more come to a unix socket: its file is gone.
     pub(super) fn into_queue(self) -> Queue {
         match self {
             Self::Tcp(listener, tls) => Queue::Tcp(listener.into_inner(), tls),
@@ -266,7 +280,8 @@ fn is_listening(socket: &impl AsFd) -> io::Result<()> {
 }
 
 fn bind_tcp(authority: &str) -> io::Result<Bound> {
-    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    let mut failure =
+        io::Error::new(io::ErrorKind::AddrNotAvailable, text!("the name has no address").to_string());
     for address in authority.to_socket_addrs()? {
         let attempt = || {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -296,8 +311,8 @@ fn bind_unix(path: PathBuf) -> io::Result<Bound> {
     Ok(Bound::Unix { unlink, listener })
 }
 
-/// Whether nobody has a socket open any more. One that is of another kind, whose queue is full or
-/// that is closed to us is somebody's.
+/// Whether no process has the socket open any more. One that is of another kind, whose queue is
+/// full or that is closed to us is in use.
 fn is_stale(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Else a full queue would be waited for.

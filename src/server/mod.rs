@@ -7,11 +7,11 @@
 //! | `drain` | how connections learn of the end |
 //! | `connection`, `idle` | one of them; its time between requests |
 //! | `socket`, `tls`, `handshakes` | a caller's socket; TLS on it |
-//! | `stream`, `patience`, `pace` | deadlines on it: for silence, and for a body that comes slowly |
+//! | `stream`, `patience`, `pace` | its timeouts: for silence, and for a slow body |
 //! | `framing`, `progress`, `fault` | where requests begin, and what is wrong with one |
-//! | `handler`, `answer`, `pieces` | what answers; answers as bytes, and in pieces |
+//! | `handler`, `answer`, `pieces` | what serves requests; responses as bytes, and in pieces |
 //! | `remote` | whom a request comes from |
-//! | `tarpit`, `repeated` | who is answered late; what the log tells at a bounded rate |
+//! | `tarpit`, `repeated` | whose responses are delayed; what the log tells at a bounded rate |
 //! | `options`, `memory` | how connections are treated, and what they take at most |
 
 mod admission;
@@ -69,6 +69,8 @@ pub use self::repeated::Repeated;
 pub use self::tarpit::{Abuse, Tarpit};
 pub use self::tls::{Identity, IdentityError, Tls};
 use self::worker::{Assignment, End};
+
+use crate::texts::text;
 
 /// A running server. Dropping it cuts everything off; [`Server::drain`] is the friendly end.
 #[derive(Debug)]
@@ -181,7 +183,7 @@ impl Server {
             })?);
         }
         for worker in begun {
-            worker.recv().map_err(|_| io::Error::other("a worker ended at once"))??;
+            worker.recv().map_err(|_| io::Error::other(text!("a worker exited at once").to_string()))??;
         }
         let routes = Arc::new(routes);
         for (held, listener) in listeners {
@@ -228,15 +230,16 @@ impl Server {
         self.pulse.clone()
     }
 
-    /// Answers say from now on that their connection ends; all else stays.
+    /// Responses say from now on that their connection ends; all else stays.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
         self.stage.send_replace(Stage::Leaving);
     }
 
-    /// Leaves, and after the drain delay lets in who waits for it, and nobody else; what runs then
-    /// finishes within the drain timeout, or is cut off. A listener that somebody else holds too is
-    /// served while there is something to wait for, but for half of the timeout at most.
+    /// Leaves, and after the drain delay accepts the connections that wait for it, and no others;
+    /// what runs then finishes within the drain timeout, or is aborted. A listener that another
+    /// process holds too is served while there is something to wait for, but for half of the
+    /// timeout at most.
     pub async fn drain(self) -> Drained {
         self.drain_unless(std::future::pending()).await
     }
@@ -294,7 +297,7 @@ struct Acceptor {
     /// Connections so far, so that workers with as few take turns.
     turn: usize,
     failed: Repeated,
-    /// Of a listener that somebody else holds too.
+    /// Of a listener that another process holds too.
     before: Option<Arc<Before>>,
 }
 
@@ -302,7 +305,7 @@ impl Acceptor {
     async fn run(mut self, listener: Accepting, mut stage: watch::Receiver<Stage>) {
         loop {
             let accepted = tokio::select! {
-                // First: who goes on after the last answer is the next process's.
+                // First: who goes on after the last response is the next process's.
                 biased;
                 () = self.is_over(&mut stage) => break,
                 accepted = listener.accept() => accepted,
@@ -319,9 +322,9 @@ impl Acceptor {
         }
     }
 
-    /// Waits until nobody is let in any more. While a process ends that another one follows, who
-    /// comes is served as long as there is something to wait for anyway, unless little time is
-    /// left.
+    /// Waits until no connection is accepted any more. While a process ends that another one
+    /// follows, who comes is served as long as there is something to wait for anyway, unless little
+    /// time is left.
     async fn is_over(&self, stage: &mut watch::Receiver<Stage>) {
         if stage.wait_for(|stage| *stage >= Stage::Closing).await.is_err() {
             return;
@@ -344,15 +347,15 @@ impl Acceptor {
                 // Most often no file descriptor is left; one may come free soon.
                 if let Some(failures) = self.failed.add(tokio::time::Instant::now()) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, failures, "cannot accept a connection, trying again and again");
+                    tracing::warn!(error, failures, "{}", text!("cannot accept a connection; will retry"));
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 
-    /// Hands a connection to the worker that has the fewest. One for which there is no room is
-    /// closed, or told so by the worker if it is plain.
+    /// Hands a connection to the worker that has the fewest. One over the limit is closed, or told
+    /// so by the worker if it is plain.
     fn assign(&self, accepted: Accepted, turn: usize) {
         let workers = self.admission.workers();
         let count = workers.len();

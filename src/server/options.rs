@@ -19,7 +19,7 @@ pub enum Address {
 pub struct Options {
     /// Bytes of a request's head, from its first line to the empty one. A longer one is refused.
     pub max_head: usize,
-    /// Connections open at once; what comes beyond is answered by
+    /// Connections open at once; what comes beyond is handled by
     /// [`Handler::refuse`](super::Handler::refuse) and closed.
     pub max_connections: usize,
     /// The same from one address, of IPv6 from one network of 64 bits. This machine and trusted
@@ -33,9 +33,9 @@ pub struct Options {
     pub body_timeout: Duration,
     /// How fast a request's body must come.
     pub pace: Pace,
-    /// Longest time that a caller may take no byte of an answer.
+    /// Longest time that a caller may take no byte of a response.
     pub write_timeout: Duration,
-    /// From the call to stop until nobody new is let in: those who send callers here may notice.
+    /// From the call to stop until no connection is accepted: load balancers have time to notice.
     pub drain_delay: Duration,
     /// How long idle connections are kept from then on.
     pub drain_idle: Duration,

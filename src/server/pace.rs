@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How fast a request's body must come. Only the time counts in which the caller was waited for,
-/// not that in which nobody read because WeChat took no more.
+/// not that in which wxgate read nothing because WeChat took no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Bytes a second over the last `window`.

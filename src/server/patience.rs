@@ -78,7 +78,7 @@ mod tests {
         tokio::time::advance(STANDSTILL).await;
         assert!(is_lost(&mut patience), "nothing came");
 
-        // Time is given once, however late it is; and anew after progress.
+        // Time is given once, however late it is; and again after progress.
         patience.progress();
         for _ in 0..2 {
             assert!(!is_lost(&mut patience));

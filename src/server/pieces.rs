@@ -1,4 +1,4 @@
-//! Answers in pieces that a connection's write buffer has room for.
+//! Responses in pieces that a connection's write buffer has room for.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,4 +1,4 @@
-//! What the socket, the service and the answer's body of one connection know together.
+//! What the socket, the service and the response's body of one connection know together.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use super::drain::{Drain, Registration};
 use super::framing::{Fault, Framing};
 use super::{Handler, Refusal};
 
-/// What the socket, the service and the answer's body of one connection know together.
+/// What the socket, the service and the response's body of one connection know together.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// The worker's, of which this connection is one.
@@ -18,15 +18,15 @@ pub(super) struct Progress {
     pub(super) drain: Rc<Drain>,
     /// Among those that the drain tells.
     pub(super) registration: Registration,
-    /// An answer has said that the connection ends.
+    /// A response has said that the connection ends.
     pub(super) told: Cell<bool>,
-    /// It was idle when nobody new was let in any more: what comes now comes too late.
+    /// It was idle when wxgate stopped accepting connections: what comes now is too late.
     pub(super) late: Cell<bool>,
-    /// Between a request's dispatch and the end of its answer's body.
+    /// Between a request's dispatch and the end of its response's body.
     pub(super) answering: Cell<bool>,
     /// Requests handed to the handler so far.
     pub(super) dispatched: Cell<u64>,
-    /// From a request's dispatch until the last byte of its answer is with the kernel: silence is
+    /// From a request's dispatch until the last byte of its response is with the kernel: silence is
     /// no idleness then.
     pub(super) writing: Cell<bool>,
     /// Our side is about to be ended.

@@ -52,7 +52,7 @@ impl Pulse {
 }
 
 impl Signs {
-    /// Answers whenever it is asked; to be polled along with the worker's other work.
+    /// Responds whenever it is asked; to be polled along with the worker's other work.
     pub(crate) async fn answer(&mut self) {
         if self.asked.changed().await.is_err() {
             return std::future::pending().await;

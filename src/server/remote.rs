@@ -49,8 +49,8 @@ impl TrustedProxies {
     }
 }
 
-/// Whom an address counts for where something is limited: itself, or of IPv6 its network of 64 bits,
-/// since who has one address of that has all.
+/// Whom an address counts for where something is limited: itself, or of IPv6 its network of 64
+/// bits, since who has one address of that has all.
 pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -28,7 +28,7 @@ pub(super) struct Linger {
 impl Linger {
     /// Of one whose request was read.
     pub(super) const LONG: Self = Self { in_all: Duration::from_secs(10), pause: Duration::from_secs(2) };
-    /// Of one for which there is no room.
+    /// Of one over the limit.
     pub(super) const SHORT: Self = Self { in_all: Duration::from_secs(2), pause: Duration::from_secs(1) };
 }
 

@@ -1,4 +1,4 @@
-//! A caller's socket with the timeouts that hyper doesn't have, and the answers that hyper would
+//! A caller's socket with the timeouts that hyper doesn't have, and the responses that hyper would
 //! give by itself.
 
 use std::io;
@@ -13,19 +13,21 @@ use tokio::time::Instant;
 
 use super::answer::on_the_wire;
 use super::fault::BodyFault;
-use super::framing::Place;
+use super::framing::Position;
 use super::pace::Arrival;
 use super::patience::Patience;
 use super::progress::{Look, Progress};
 use super::socket::{self, Linger, Socket};
 use super::{Handler, Options, Peer, Refusal};
 
+use crate::texts::text;
+
 /// The type of the record with which TLS begins; no method of HTTP's does.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a silence means. Whoever drives the connection looks after idle ones.
+/// What a silence means. The connection's task handles idle ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
+enum ReadTimeout {
     /// Where the next request begins can't be told.
     Lost,
     Head,
@@ -39,12 +41,12 @@ pub(super) struct Guarded<H> {
     pub(super) progress: Rc<Progress>,
     options: Rc<Options>,
     pub(super) handler: Rc<H>,
-    reading: Patience<Silence>,
+    reading: Patience<ReadTimeout>,
     writing: Patience<()>,
     /// The body that is waited for, if one is.
     arrival: Option<Box<Arrival>>,
     substitute: Option<Bytes>,
-    /// What couldn't be parsed has its answer.
+    /// What couldn't be parsed got its response.
     refused: bool,
     /// The first byte that came.
     first: Option<u8>,
@@ -76,7 +78,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// Answers what hyper gives up without a word, such as HTTP/2.
+    /// Responds to what hyper gives up silently, such as HTTP/2.
     pub(super) async fn refuse_if_hyper_did_not(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.refused, true) {
             return Ok(());
@@ -87,7 +89,7 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// The answer to what hyper refuses as this.
+    /// The response to what hyper refuses as this.
     fn refuse(&self, refusal: Refusal) -> Option<Bytes> {
         self.handler.refuse(self.cause_of(refusal), self.peer).map(|answer| on_the_wire(&answer))
     }
@@ -119,30 +121,30 @@ impl<H: Handler> Guarded<H> {
         self.socket.poll_comes(context)
     }
 
-    /// Takes what the caller still sends of a request that was answered already.
+    /// Takes what the caller still sends of a request that already got its response.
     pub(super) async fn linger(mut self) {
-        if !self.ended && self.progress.framing.borrow().place() != Place::Between {
+        if !self.ended && self.progress.framing.borrow().place() != Position::Between {
             socket::discard(&mut self.socket, Linger::LONG).await;
         }
     }
 
     /// What is awaited from the caller, if anything, and for how long.
-    fn awaited(&mut self) -> Option<(Silence, Duration)> {
+    fn awaited(&mut self) -> Option<(ReadTimeout, Duration)> {
         let place = self.progress.framing.borrow().place();
         match place {
-            Place::Length(_) | Place::ChunkSize | Place::Chunk(_) | Place::Trailers => {
-                Some((Silence::Body, self.body_awaited()))
+            Position::Length(_) | Position::ChunkSize | Position::Chunk(_) | Position::Trailers => {
+                Some((ReadTimeout::Body, self.body_awaited()))
             }
             // hyper may read on where this can't follow.
-            Place::Lost if self.is_body_at_work() => Some((Silence::Body, self.body_awaited())),
+            Position::Lost if self.is_body_at_work() => Some((ReadTimeout::Body, self.body_awaited())),
             _ if self.progress.writing.get() => None,
-            Place::Head => Some((Silence::Head, self.options.head_timeout)),
-            Place::Between if self.progress.is_idle() => None,
-            Place::Between | Place::Lost => Some((Silence::Lost, self.options.idle_timeout)),
+            Position::Head => Some((ReadTimeout::Head, self.options.head_timeout)),
+            Position::Between if self.progress.is_idle() => None,
+            Position::Between | Position::Lost => Some((ReadTimeout::Lost, self.options.idle_timeout)),
         }
     }
 
-    /// Whether what was read last is of the body of the request at work.
+    /// Whether what was read last is of the body of the request in flight.
     fn is_body_at_work(&self) -> bool {
         let latest = self.progress.dispatched.get().checked_sub(1);
         latest.is_some_and(|index| self.progress.framing.borrow().is_within_body_of(index))
@@ -170,9 +172,9 @@ impl<H: Handler> Guarded<H> {
         }
     }
 
-    /// Why the body of the request at work is given up, if what came of it last is a reason.
+    /// Why the body of the request in flight is given up, if what came of it last is a reason.
     fn body_fault(&self) -> Option<BodyFault> {
-        if !matches!(self.progress.framing.borrow().place(), Place::Chunk(_) | Place::Lost) {
+        if !matches!(self.progress.framing.borrow().place(), Position::Chunk(_) | Position::Lost) {
             return None;
         }
         let index = self.progress.dispatched.get().checked_sub(1)?;
@@ -183,18 +185,18 @@ impl<H: Handler> Guarded<H> {
     }
 
     /// Gives up a caller that is too slow.
-    fn lost(&mut self, silence: Silence) -> io::Error {
-        let slow = silence == Silence::Body
+    fn lost(&mut self, silence: ReadTimeout) -> io::Error {
+        let slow = silence == ReadTimeout::Body
             && self.arrival.as_ref().is_some_and(|arrival| arrival.is_late(Instant::now()));
         if slow {
-            // Who still sends is lingered for, or the answer would be lost to a reset.
+            // Who still sends is lingered for, or the response would be lost to a reset.
             return BodyFault::Slow.into();
         }
         self.ended = true;
         match silence {
-            Silence::Body => BodyFault::Silent.into(),
-            Silence::Lost | Silence::Head => {
-                io::Error::new(io::ErrorKind::TimedOut, "the caller fell silent")
+            ReadTimeout::Body => BodyFault::Silent.into(),
+            ReadTimeout::Lost | ReadTimeout::Head => {
+                io::Error::new(io::ErrorKind::TimedOut, text!("the caller stopped sending").to_string())
             }
         }
     }
@@ -203,7 +205,8 @@ impl<H: Handler> Guarded<H> {
     fn look(&self) -> io::Result<()> {
         if self.progress.look.get() == Look::Wanted {
             if self.socket.is_read_closed() {
-                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the caller hung up"));
+                let text = text!("the caller closed the connection");
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, text.to_string()));
             }
             self.progress.look.set(Look::There);
         }
@@ -223,11 +226,12 @@ impl<H: Handler> Guarded<H> {
         }
         ready!(self.writing.poll_lost((), self.options.write_timeout, context));
         self.ended = true;
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller stopped reading")))
+        let text = text!("the caller stopped reading").to_string();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
     }
 }
 
-/// Recognises the answer that hyper gives by itself to what it can't parse: the only one that
+/// Recognises the response that hyper gives by itself to what it can't parse: the only one that
 /// belongs to no request.
 fn own_answer(bytes: &[u8]) -> Option<Refusal> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..2)?;
@@ -251,10 +255,10 @@ impl<H: Handler> AsyncRead for Guarded<H> {
             self.ended |= fresh.is_empty();
             self.first = self.first.or_else(|| fresh.first().copied());
             let is_more = self.progress.framing.borrow_mut().observe(fresh);
-            // A head has one deadline from its first byte, however its bytes trickle in. Empty lines
-            // before it are no sign of one.
-            let is_same_head =
-                self.reading.is_for(&Silence::Head) && self.progress.framing.borrow().place() == Place::Head;
+            // A head has one deadline from its first byte, however its bytes trickle in. Empty
+            // lines before it don't start one.
+            let is_same_head = self.reading.is_for(&ReadTimeout::Head)
+                && self.progress.framing.borrow().place() == Position::Head;
             if is_more && !is_same_head {
                 self.reading.progress();
             }

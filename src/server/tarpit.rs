@@ -1,4 +1,4 @@
-//! Holds answers back from those who try keys, so that guessing is slow, and from SDKs that ask
+//! Holds responses back from those who try keys, so that guessing is slow, and from SDKs that ask
 //! again and again with a token that is dead.
 
 use std::collections::HashMap;
@@ -12,8 +12,9 @@ use super::TrustedProxies;
 use super::remote::network_of;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::remote::Remote;
+use crate::texts::text;
 
-/// How long an answer is held back.
+/// How long a response is held back.
 const DELAY: Duration = Duration::from_secs(1);
 /// So many at once; what comes beyond is sent at once, so that connections don't pile up.
 const MOST_HELD: usize = 100;
@@ -25,7 +26,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What is slowed down where it is done again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abuse {
-    /// An API key or admin token that nobody has.
+    /// An unknown API key or admin token.
     WrongKey,
     /// A placeholder token that no longer holds.
     DeadPlaceholder,
@@ -36,7 +37,7 @@ impl Abuse {
     fn threshold(self) -> (usize, Duration) {
         match self {
             Self::WrongKey => (10, Duration::from_secs(60)),
-            // Some SDKs fetch anew and try again without end.
+            // Some SDKs fetch and retry without end.
             Self::DeadPlaceholder => (3, Duration::from_secs(10)),
         }
     }
@@ -56,20 +57,20 @@ impl Abuse {
 #[derive(Debug)]
 pub struct Tarpit {
     clock: Clock,
-    /// Places for answers that are held back; who hangs up gives his back.
+    /// Places for responses that are held back; who hangs up gives his back.
     places: Semaphore,
     wrong_keys: Mutex<Table>,
     dead_placeholders: Mutex<Table>,
 }
 
 impl Tarpit {
-    /// With nobody in it.
+    /// Empty.
     pub fn new(clock: Clock) -> Self {
         let (wrong_keys, dead_placeholders) = Default::default();
         Self { clock, places: Semaphore::new(MOST_HELD), wrong_keys, dead_placeholders }
     }
 
-    /// Counts a refusal to `remote`, and waits if its answer is to be held back.
+    /// Counts a refusal to `remote`, and waits if its response is to be held back.
     pub async fn hold(&self, abuse: Abuse, remote: Remote, trusted: &TrustedProxies) {
         let Some(address) = abuse.address(remote, trusted) else { return };
         let table = match abuse {
@@ -78,7 +79,8 @@ impl Tarpit {
         };
         let Some(untold) = table.lock().add(address, abuse.threshold(), self.clock.now()) else { return };
         if let (Abuse::WrongKey, Some(count)) = (abuse, untold) {
-            tracing::warn!(%remote, wrong_keys = count, "wrong API keys or admin tokens, again and again");
+            let text = text!("repeated wrong API keys or admin tokens");
+            tracing::warn!(%remote, wrong_keys = count, "{text}");
         }
         if let Ok(_place) = self.places.try_acquire() {
             self.clock.sleep(DELAY).await;
@@ -157,7 +159,7 @@ mod tests {
         networks.iter().map(|text| text.parse().expect("a network")).collect()
     }
 
-    /// How long the answer is held back.
+    /// How long the response is held back.
     async fn held(tarpit: &Tarpit, abuse: Abuse, remote: &str) -> Duration {
         let began = Instant::now();
         tarpit.hold(abuse, address(remote), &proxies(&["10.0.0.0/8"])).await;

@@ -19,6 +19,7 @@ use super::socket::{self, Linger, Socket};
 use crate::observe::certificate;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
+use crate::texts::text;
 
 /// What a listener shows of itself and demands of callers.
 #[derive(Clone)]
@@ -38,22 +39,22 @@ impl fmt::Debug for Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The first certificate is not one of the key.
-    #[error("the key does not belong to the certificate")]
+    #[error("{}", text!("the key does not belong to the certificate"))]
     KeyMismatch,
     /// The first certificate is none.
-    #[error("the certificate cannot be used")]
+    #[error("{}", text!("the certificate cannot be used"))]
     Certificate(#[source] rustls::Error),
     /// A kind of key that can't sign.
-    #[error("the key cannot be used")]
+    #[error("{}", text!("the key cannot be used"))]
     Key(#[source] rustls::Error),
     /// A certificate of the callers' authorities is none.
-    #[error("an authority of callers' certificates cannot be used")]
+    #[error("{}", text!("a CA certificate for callers cannot be used"))]
     Authority(#[source] rustls::Error),
     /// The callers' authorities are none.
-    #[error("callers' certificates cannot be checked")]
+    #[error("{}", text!("callers' certificates cannot be verified"))]
     Authorities(#[source] VerifierBuilderError),
     /// The cryptography lacks a protocol version.
-    #[error("no TLS version can be offered")]
+    #[error("{}", text!("no TLS version is available"))]
     Versions(#[source] rustls::Error),
 }
 
@@ -89,7 +90,7 @@ impl Identity {
             rustls::Error::InvalidCertificate(_) => IdentityError::Certificate(error),
             _ => IdentityError::Key(error),
         })?;
-        // Whoever offers h2 too is told what is spoken here.
+        // A client that offers h2 too is told what is spoken here.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), ends })
     }

@@ -15,17 +15,19 @@ use super::listener::Accepted;
 use super::pulse::Signs;
 use super::{Handler, Options, connection};
 
+use crate::texts::text;
+
 /// What the acceptor sends.
 pub(super) enum Assignment {
     /// To be served. Where its listener is `held`, the next process goes on with it.
     Served { accepted: Accepted, place: Place, held: bool },
-    /// To be told that there is no room.
+    /// To be told that a limit is reached.
     Refused(Accepted, OwnedSemaphorePermit),
 }
 
 /// How a worker learns of the end, and tells of it.
 pub(super) struct End {
-    /// Whether answers say that their connection ends.
+    /// Whether responses say that their connection ends.
     pub(super) leaving: Arc<AtomicBool>,
     pub(super) stage: watch::Receiver<Stage>,
     /// Dropped once nothing runs of what was there when the delay ended.
@@ -58,7 +60,11 @@ pub(super) fn run<H: Handler>(
         tokio::task::spawn_local(serving).await
     });
     if let Err(error) = finished {
-        tracing::error!(error = &error as &dyn std::error::Error, "a worker ended by itself");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "{}",
+            text!("a worker exited unexpectedly")
+        );
     }
 }
 
@@ -110,7 +116,7 @@ async fn serve<H: Handler>(
             break true;
         }
     };
-    // The acceptors may have ended by themselves, and then nobody is served any more.
+    // The acceptors may have exited by themselves, and then no caller is served any more.
     if *stage.borrow() >= Stage::Closing || stage.has_changed().is_err() {
         signs.end();
     }

@@ -33,7 +33,7 @@ impl Default for Announcer {
 
 impl Announcer {
     pub(super) fn announce(&self, change: Change) {
-        // Without a reader there is nobody to tell.
+        // Without a reader there is nothing to do.
         let _ = self.0.send(change);
     }
 

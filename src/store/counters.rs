@@ -1,17 +1,18 @@
 //! The counters and budgets of a day, which the replicas share.
 //!
-//! A total is believed as far as it can be true. What can't is left as it is, told once, and counts
-//! for nothing, or, as a budget, as spent: until it began anew ([`Store::begin_anew`]), which gives
-//! it another name in the store, or somebody removes it there.
+//! A total is accepted if it can be true. An impossible one is left unchanged, logged once, and
+//! ignored, or, as a budget, counts as spent: until it is reset ([`Store::begin_anew`]), which
+//! gives it another name in the store, or is removed there.
 
 use super::engine::{Addition, Batch, Claim, Reserved, Total, name_since, reset_of, resets_of};
 use super::operations::Operation;
 use super::times::{DAYS_LAST, STEP, within};
 use super::{Store, StoreError};
+use crate::texts::text;
 
-/// So many times its limit no budget has granted, unless the limit was lowered since.
+/// No budget has granted so many times its limit, unless the limit was lowered since.
 const FAR: u64 = 10;
-/// Counters that a tool adds to in one step: fewer than Redis may answer about at once.
+/// Counters that a tool adds to in one step: fewer than Redis may return at once.
 const ADDED_AT_ONCE: usize = 5_000;
 
 /// What the counters of a day say.
@@ -19,12 +20,9 @@ const ADDED_AT_ONCE: usize = 5_000;
 pub struct DayCounts {
     /// By name.
     pub counts: Vec<(String, u64)>,
-    /// How often what is counted under a name began anew.
+    /// How often the counter of a name was reset.
     pub resets: Vec<(String, u64)>,
 }
-
-/// What heals a counter or a budget.
-const HEALED: &str = "until `wxgate quota reset APP`, or until the key is removed";
 
 impl Store {
     /// Adds to counters of a day ([`Timestamp::beijing_day`]) and gives back what each came to.
@@ -35,8 +33,8 @@ impl Store {
         self.add_under(&count_entry(day), &counts, None).await
     }
 
-    /// The same, but a batch that was added before adds nothing: one whose answer was lost can be
-    /// offered again.
+    /// The same, but a batch that was added before adds nothing: one whose response was lost can be
+    /// sent again.
     pub async fn add_once(
         &self,
         day: i64,
@@ -57,7 +55,7 @@ impl Store {
         Ok(totals)
     }
 
-    /// The same for a tool, which has any number of counters and the patience for them.
+    /// The same for a tool, with any number of counters and a longer timeout.
     pub(super) async fn add_all(&self, key: &str, counts: &[Addition<'_>]) -> Result<(), StoreError> {
         for counts in counts.chunks(ADDED_AT_ONCE) {
             let totals = within(STEP, self.0.engine.add(key, counts, None, DAYS_LAST)).await?;
@@ -102,7 +100,7 @@ impl Store {
     }
 
     /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
-    /// granted. Where the answer is lost, so is what was granted, until the day ends: it is
+    /// granted. Where the response is lost, so is what was granted, until the day ends: it is
     /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
     /// has seen, which a store that was flushed may have lost, since it began anew for the
     /// `resets`th time.
@@ -122,7 +120,10 @@ impl Store {
             self.0.damages.tell(
                 &key,
                 &name_since(name, reserved.resets),
-                &format!("counts as spent {HEALED}"),
+                text!(
+                    "a budget in the store has an impossible value: it counts as spent until `wxgate quota reset APP`, or \
+                     until the key is removed"
+                ),
             );
         }
         Ok(reserved)
@@ -135,9 +136,9 @@ impl Store {
         self.run(Operation::Reserve, self.0.engine.give_back(&key, &name, amount)).await
     }
 
-    /// Has what is counted for each of `names` begin anew within the day: how often that was done.
-    /// With each comes how often is known, which a store that was flushed may have lost. Who counts
-    /// goes on under another name ([`name_since`]).
+    /// Resets the counters of `names` within the day, and returns how often each was reset. Each
+    /// comes with the number of resets known so far, which a store that was flushed may have lost.
+    /// Counting goes on under another name ([`name_since`]).
     pub async fn begin_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         self.reset(&count_entry(day), names, 1).await
     }
@@ -147,7 +148,7 @@ impl Store {
         self.reset(&budget_entry(day), names, 1).await
     }
 
-    /// Tells a store that lost it how often what is counted for each of `names` began anew.
+    /// Restores in a store that lost it how often the counter of each of `names` was reset.
     pub async fn keep_resets(&self, day: i64, names: &[(&str, u64)]) -> Result<(), StoreError> {
         self.reset(&count_entry(day), names, 0).await.map(drop)
     }
@@ -169,7 +170,10 @@ impl Store {
         self.0.damages.tell(
             key,
             name,
-            &format!("is left alone, and each replica counts for itself, {HEALED}"),
+            text!(
+                "a counter in the store has an impossible value and is ignored: each replica counts for itself until \
+                 `wxgate quota reset APP`, or until the key is removed"
+            ),
         );
     }
 }

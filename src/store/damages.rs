@@ -1,37 +1,36 @@
-//! Totals that somebody else wrote, or a disk, and entries that can't be opened: told once each.
+//! Totals with impossible values, and entries that can't be opened: logged once each.
 
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
 
 use super::StoreError;
+use crate::texts::{Text, text};
 
-/// Told of, each once.
+/// How many are logged, each once.
 const MOST_TOLD: usize = 1_000;
 /// Characters of a name that are shown.
 const LONGEST_SHOWN: usize = 256;
 
-/// The damaged totals that were told.
+/// The damaged totals that were logged.
 #[derive(Debug, Default)]
 pub(super) struct Damages(Mutex<HashSet<String>>);
 
 impl Damages {
-    /// Tells, the first time, that `name` under `key` can't be, and what becomes of it.
-    pub(super) fn tell(&self, key: &str, name: &str, consequence: &str) {
+    /// Logs once that `name` under `key` has an impossible value, as `text` says.
+    pub(super) fn tell(&self, key: &str, name: &str, text: Text<'_>) {
         if self.is_new(format!("{key} {name}")) {
             let name: String = name.chars().take(LONGEST_SHOWN).collect();
-            tracing::warn!(key, name, "a total in the store can't be: it {consequence}");
+            tracing::warn!(key, name, "{text}");
         }
     }
 
-    /// Tells, the first time, that all under `key` can't be used, as `error` says.
+    /// Logs once that the entry `key` can't be used, as `error` says.
     pub(super) fn tell_unusable(&self, key: &str, error: &StoreError) {
         if self.is_new(key.to_owned()) {
-            let why = error.chain();
-            tracing::warn!(
-                key,
-                "an entry of the store is left as it is, and wxgate goes on without it: {why}"
-            );
+            let text =
+                text!("an entry of the store is ignored and left unchanged: {error}", error = error.chain());
+            tracing::warn!(key, "{text}");
         }
     }
 
@@ -48,7 +47,7 @@ mod tests {
 
     use parking_lot::Mutex;
 
-    use super::{Damages, MOST_TOLD};
+    use super::{Damages, MOST_TOLD, Text};
 
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -71,10 +70,10 @@ mod tests {
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..3 {
-                damages.tell("count:20000", "shop orders /x", "is left alone");
+                damages.tell("count:20000", "shop orders /x", Text { english: "ignored", values: &[] });
             }
             for number in 0..2 * MOST_TOLD {
-                damages.tell("budget:20000", &number.to_string(), "counts as spent");
+                damages.tell("budget:20000", &number.to_string(), Text { english: "spent", values: &[] });
             }
         });
         let text = String::from_utf8_lossy(&log.0.lock()).into_owned();

@@ -6,50 +6,51 @@ use std::time::Duration;
 use super::refusal::Refusal;
 use super::seal::SealError;
 use crate::observe::chain::Chain;
+use crate::texts::text;
 
 /// A store's operation failed; the work goes on without it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing came back in time.
-    #[error("no answer from the store within {0:?}")]
+    #[error("{}", text!("no response from the store within {time}", time = format_args!("{:?}", .0)))]
     Timeout(Duration),
-    /// Others wait for it already, and a request must not.
-    #[error("the store is late")]
+    /// Other operations already wait for it; a request must not.
+    #[error("{}", text!("the store is slow to respond"))]
     Late,
-    /// It failed before and hasn't been found well since.
-    #[error("the store is down")]
+    /// It failed before and hasn't recovered since.
+    #[error("{}", text!("the store is down"))]
     Down,
     /// A file or folder can't be used.
-    #[error("cannot use {}", .path.display())]
+    #[error("{}", text!("cannot use {path}", path = .path.display()))]
     File {
         /// Which.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// What lies in the place of an entry, or of its lock, can't be opened by this user.
-    #[error("the entry {key} can't be used, cannot open {}", .path.display())]
+    /// What is in place of an entry, or of its lock, can't be opened by this user.
+    #[error("{}", text!("the entry {key} cannot be used, failed to open {path}", key = .key, path = .path.display()))]
     Unusable {
         /// Its key.
         key: String,
-        /// Where it lies.
+        /// Its place.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// Redis refused, or can't be reached.
-    #[error("Redis failed")]
+    /// Redis returned an error, or can't be reached.
+    #[error("{}", text!("Redis failed"))]
     Redis(#[from] ::redis::RedisError),
-    /// Redis answered something else than what was asked.
-    #[error("Redis answered {answered} values where {asked} were asked for")]
+    /// Redis returned another number of values than was asked for.
+    #[error("{}", text!("Redis returned {answered} values, expected {asked}", answered = .answered, asked = .asked))]
     Amount {
         /// So many were asked for.
         asked: usize,
         /// So many came.
         answered: usize,
     },
-    /// What is to be written is longer than what is read.
-    #[error("the entry {key} would have more than {limit} bytes")]
+    /// What is to be written is longer than what can be read.
+    #[error("{}", text!("the entry {key} would have more than {limit} bytes", key = .key, limit = .limit))]
     TooLong {
         /// Its key.
         key: String,
@@ -57,21 +58,21 @@ pub enum StoreError {
         limit: usize,
     },
     /// What is stored can't be read.
-    #[error("the entry {key} is damaged")]
+    #[error("{}", text!("the entry {key} is damaged", key = .key))]
     Damaged {
         /// Its key.
         key: String,
     },
     /// A later version of wxgate wrote it.
-    #[error("the entry {key} has the format {format}, which a later version of wxgate wrote")]
+    #[error("{}", text!("the entry {key} has format {format} of a later version of wxgate", key = .key, format = .format))]
     Format {
         /// Its key.
         key: String,
         /// The number of the format.
         format: u32,
     },
-    /// What is stored can't be sealed or opened.
-    #[error("the entry {key} can't be opened")]
+    /// What is stored can't be sealed or unsealed.
+    #[error("{}", text!("the entry {key} cannot be opened", key = .key))]
     Sealed {
         /// Its key.
         key: String,
@@ -81,10 +82,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether it tells of the store as a whole and not of one entry.
+    /// Whether it concerns the store as a whole and not one entry.
     pub(super) fn means_down(&self) -> bool {
         match self {
-            // One key that something else uses.
+            // One key that is used for something else.
             Self::Redis(error) => error.code() != Some("WRONGTYPE"),
             Self::Timeout(_) | Self::Down | Self::File { .. } | Self::Amount { .. } => true,
             Self::TooLong { .. }
@@ -96,7 +97,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it tells only that something took too long.
+    /// Whether it only means that something took too long.
     pub(super) fn is_late(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Late => true,
@@ -106,7 +107,7 @@ impl StoreError {
         }
     }
 
-    /// Why what is stored isn't believed, if it tells of that.
+    /// Why what is stored isn't accepted, if that is the error.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Damaged { .. } | Self::Unusable { .. } => Some(Refusal::Damaged),

@@ -35,7 +35,7 @@ pub enum Content {
         /// Why it can't be used, if so.
         problem: Option<StoreError>,
     },
-    /// Somebody fetches.
+    /// A replica fetches.
     Lease {
         /// Who.
         owner: String,
@@ -73,7 +73,8 @@ impl Store {
     /// All there is but the day's counters and what replicas note for each other, by key.
     ///
     /// # Errors
-    /// The store failed, or made no progress for half a minute: it has time for as much as it holds.
+    /// The store failed, or made no progress for half a minute: it has time for as much as it
+    /// holds.
     pub async fn list(&self) -> Result<Vec<Listed>, StoreError> {
         let entries = self.0.engine.entries().await?.into_iter();
         let entries = entries.filter(|entry| !entry.key.starts_with(NOTE));

@@ -1,13 +1,13 @@
-//! Under which keys what lies.
+//! The prefixes of keys, by what is stored under them.
 
 /// Begins the keys of notes.
 pub(super) const NOTE: &str = "note:";
 /// Begins the keys of refresh tokens.
 pub const REFRESH_TOKEN: &str = "refresh_token:";
-/// The same of all that only people can get again.
+/// The prefixes of all that requires people to get again.
 const IRREPLACEABLE: [&str; 2] = [REFRESH_TOKEN, "permanent_code:"];
 
-/// Whether what is lost under `key` costs people another authorisation.
+/// Whether the loss of what is under `key` requires another authorisation.
 pub fn is_irreplaceable(key: &str) -> bool {
     IRREPLACEABLE.iter().any(|kind| key.starts_with(kind))
 }

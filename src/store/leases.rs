@@ -62,7 +62,8 @@ impl Store {
         self.lease_over(key, owner, None, lasts).await
     }
 
-    /// The same, also if another owner holds it who is `over`: one that has died, or never lived.
+    /// The same, also if another owner holds it that is `over`: one that no longer runs, or never
+    /// did.
     pub async fn lease_over(
         &self,
         key: &str,
@@ -117,7 +118,7 @@ impl Store {
                 let Some(own) = self.holder(lease).await?.filter(|holder| holder.is(lease)) else {
                     return Ok(());
                 };
-                // A renewal that nobody waits for any more may have been under way.
+                // An abandoned renewal may still have been in progress.
                 if self.replace(lease, Some(&own), None).await? {
                     return Ok(());
                 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::redis::Target;
+use crate::texts::{Words, words};
 
 /// An engine and where to find what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +23,16 @@ impl Location {
     /// # Errors
     /// What is wrong with it and what would be right, as the rest of a sentence; it never repeats a
     /// password.
-    pub fn parse(url: &str) -> Result<Self, String> {
+    pub fn parse(url: &str) -> Result<Self, Words> {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         match scheme {
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "file" if rest.starts_with('/') => Ok(Self::File(rest.into())),
-            "file" => Err("has no absolute path, expected one like \"file:/var/lib/wxgate\"".to_owned()),
+            "file" => Err(words!("has no absolute path, expected one like \"file:/var/lib/wxgate\"")),
             _ if scheme.starts_with("redis") => Target::parse(url).map(Self::Redis),
-            _ => {
-                Err("is no store, expected \"file:/var/lib/wxgate\", \"redis://HOST:6379/0\" or \"memory:\""
-                    .to_owned())
-            }
+            _ => Err(words!(
+                "is not a store, expected \"file:/var/lib/wxgate\", \"redis://HOST:6379/0\" or \"memory:\""
+            )),
         }
     }
 

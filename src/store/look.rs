@@ -1,5 +1,5 @@
-//! A look through all records: those that can't be used are counted and told, and those that are in
-//! clear or under the former key are sealed with the present one.
+//! A scan of all records: those that can't be used are counted and logged, and those in clear or
+//! under the former key are sealed with the current one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,12 @@ use super::refusals::Refusals;
 use super::times::{PATIENCE_FOR_ALL, within};
 use super::{Record, Refusal, Seal, StoreError};
 use crate::observe::clock::Timestamp;
+use crate::texts::text;
 
 /// Replicas that don't seal yet, or seal with the former key, may write at any time.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// What a look brought.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub struct LookedThrough {
     /// Records that were sealed with the present key.
@@ -48,7 +49,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// The record in `bytes` under `key`, and whether it was sealed anew on this occasion.
+    /// The record in `bytes` under `key`, and whether it was sealed again.
     pub(super) async fn believe(&self, key: &str, bytes: &[u8]) -> Result<(Record, bool), StoreError> {
         let seal = self.seal.as_deref();
         let opened = Text::parse(key, bytes).and_then(|text| text.open(key, seal));
@@ -79,7 +80,7 @@ impl Look {
             let stale = Text::parse(key, &bytes).is_ok_and(|text| text.is_stale(self.seal.as_deref()));
             match self.believe(key, &bytes).await {
                 Ok((_, true)) => looked.sealed += 1,
-                // Somebody was faster, with the present key or another one.
+                // Another replica was faster, with the current key or another one.
                 Ok((_, false)) => looked.left += usize::from(stale),
                 Err(error) => {
                     let Some(refusal) = error.refusal() else { return Err(error) };
@@ -94,7 +95,7 @@ impl Look {
         Ok(looked)
     }
 
-    /// Looks through all records twice a minute for as long as some may have to be sealed anew.
+    /// Scans all records twice a minute for as long as some may have to be sealed again.
     pub(super) async fn again_and_again(&self, health: &Health) {
         let mut settled = true;
         while self.seal.as_deref().is_some_and(Seal::changes) {
@@ -117,13 +118,14 @@ impl LookedThrough {
     pub(super) fn tell(&self) {
         let Self { sealed, left, refused, .. } = self;
         if *sealed > 0 {
-            tracing::info!(sealed, "records were sealed with store.seal_key");
+            tracing::info!(sealed, "{}", text!("records were sealed with store.seal_key"));
         }
         if left + refused == 0 {
-            tracing::info!(
-                "no record is left in clear or under the former key: once every replica runs with this \
-                 store.seal_key, store.accept_unsealed and store.former_seal_key can be removed"
+            let text = text!(
+                "no record is left in clear or under the former key: once every replica runs with this store.seal_key, \
+                 store.accept_unsealed and store.former_seal_key can be removed"
             );
+            tracing::info!("{text}");
         }
     }
 }

@@ -2,23 +2,23 @@
 //! force budgets, day counters and day budgets.
 //!
 //! No operation takes longer than [`PATIENCE`]: a store that takes longer, or fails, is down. Its
-//! operations fail at once then, and a task of its own tries it again each second. That costs
-//! nothing but sharing: its users treat [`StoreError`] as "the store holds nothing" and serve from
-//! memory. One that takes longer than [`LATE`] is late: what serves a request goes on without it
-//! ([`Store::promptly`]), what runs in the background waits on.
+//! operations then fail at once, and a background task retries it every second. Only sharing is
+//! lost: callers treat [`StoreError`] as "the store holds nothing" and serve from memory. A store
+//! that takes longer than [`LATE`] is late: requests go on without it ([`Store::promptly`]),
+//! background tasks keep waiting.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `engine/` | the few operations that each of the engines memory, file and Redis offers |
 //! | `record`, `seal` | a token's text form, and how its value is sealed |
-//! | `counters`, `damages` | the day counters and day budgets, and what is said of those that can't be |
-//! | `plausible` | what can be true of a record |
-//! | `refusal`, `refusals` | why a record isn't believed; those that there are |
+//! | `counters`, `damages` | the day counters and day budgets, and logging of impossible values |
+//! | `plausible` | which values a record can have |
+//! | `refusal`, `refusals` | why a record isn't accepted; those that there are |
 //! | `records`, `look` | loading and saving records; looking through all of them |
 //! | `leases` | who may fetch |
-//! | `keys` | under which keys what lies |
+//! | `keys` | the prefixes of keys |
 //! | `force` | the budget of forced refreshes |
-//! | `changes` | word of what others wrote |
+//! | `changes` | notice of what others wrote |
 //! | `health`, `operations` | whether the store is up, and what is counted |
 //! | `inspect` | what a store holds, and moving to another |
 //! | `location` | where a store is, as its URL says |
@@ -32,6 +32,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
+use crate::texts::{Words, text};
 
 mod changes;
 mod counters;
@@ -87,7 +88,7 @@ use times::{DAYS_LAST, within};
 
 /// How often a store that is down is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// Under which nothing is.
+/// A key without an entry.
 const NOTHING: &str = "probe";
 /// Where a store is and how its values are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,12 +145,12 @@ impl Store {
         Self(Arc::new(Inner::new(engine, &options, announcer)))
     }
 
-    /// Opens the store that `options` describe, on the runtime that this is called in; a task there
-    /// looks after it until the last clone is dropped.
+    /// Opens the store that `options` describe, on the current runtime; a task there looks after it
+    /// until the last clone is dropped.
     ///
     /// # Errors
-    /// The folder can't be used. A Redis that doesn't answer is no error: it is down, and tried
-    /// again.
+    /// The folder can't be used. A Redis that doesn't respond is not an error: the store is down,
+    /// and is tried again.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         let announcer = Announcer::default();
         let engine = match &options.location {
@@ -165,8 +166,8 @@ impl Store {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// What comes of `work` with this store, for a request: nothing once the store is late. Work
-    /// that is handed in by reference can be gone on with in the background.
+    /// The result of `work` with this store, for a request: none once the store is late. Work that
+    /// is passed by reference can continue in the background.
     pub async fn promptly<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         if self.0.health.is_late() {
             return None;
@@ -185,8 +186,8 @@ impl Store {
     }
 
     /// Spends one forced refresh of `key` and gives back what is spent now. To be called before the
-    /// refresh: one whose answer is lost counts at WeChat all the same. `own` is what this process
-    /// knows of, which a store that was down or flushed may not.
+    /// refresh: one whose response is lost counts at WeChat all the same. `own` is what this
+    /// process knows of, which a store that was down or flushed may not.
     pub async fn spend_force(
         &self,
         key: &str,
@@ -215,26 +216,29 @@ impl Store {
         .await
     }
 
-    /// What can't be read or can't be counts as nothing spent: the next force is written in its
-    /// place, and WeChat's own budget bounds it.
+    /// An unreadable or impossible value counts as unused: the next forced refresh overwrites it,
+    /// and WeChat's own budget bounds it.
     fn force_budget(&self, key: &str, text: Option<&[u8]>) -> ForceBudget {
         force::parse(text).unwrap_or_else(|| {
             self.0.damages.tell(
                 key,
                 "used",
-                "counts as nothing spent, and the next force is written in its place",
+                text!(
+                    "the budget of forced refreshes in the store has an impossible value: it counts as unused, and the next \
+                     forced refresh overwrites it"
+                ),
             );
             ForceBudget::default()
         })
     }
 
-    /// What is noted under `key`: what replicas tell each other, in clear.
+    /// The note under `key`: what replicas tell each other, in clear.
     pub async fn note(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.run(Operation::Load, self.get(&note_entry(key))).await
     }
 
-    /// What is noted under each of `keys`, in one operation; an error for what can't be opened, which
-    /// was told.
+    /// The note under each of `keys`, in one operation; an error for each that can't be opened,
+    /// which was logged.
     pub async fn notes(
         &self,
         keys: &[String],
@@ -264,13 +268,13 @@ impl Store {
         self.run(Operation::Save, self.0.engine.swap(swap)).await
     }
 
-    /// Word of what is written from now on, by whomever.
+    /// Notice of what is written from now on, by any replica.
     pub fn changes(&self) -> Changes {
         self.0.announcer.changes()
     }
 
     /// Why the store is down, if it is.
-    pub fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<Words> {
         self.0.health.problem()
     }
 
@@ -291,7 +295,7 @@ impl Store {
         self.0.engine.get(&[key]).await?.pop().unwrap_or(Ok(None))
     }
 
-    /// The keys, and what is demanded of records.
+    /// The keys, and what records must fulfil.
     pub fn seal(&self) -> Option<&Seal> {
         self.0.seal.as_deref()
     }
@@ -387,7 +391,7 @@ impl Drop for Inner {
     }
 }
 
-/// Waits for the store's answer while it is late, and tries it each second while it is down.
+/// Waits for the store's response while it is late, and retries it every second while it is down.
 async fn watch_over(engine: &Engine, health: &Health, operations: &Operations, announcer: &Announcer) {
     loop {
         health.troubled().await;

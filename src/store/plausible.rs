@@ -1,5 +1,5 @@
-//! What can be true of a record. Whoever can write to the store, or a fault, may have put anything
-//! there: what no wxgate would have written is damage.
+//! Which values a record can have. Whoever can write to the store, or a fault, may have put
+//! anything there: what wxgate would not have written counts as damaged.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::observe::clock::{Clock, Timestamp};
 
 /// Exact in JSON and in metrics as well, and out of reach for whoever counts by one.
 const LAST_GENERATION: u64 = 1 << 53;
-/// By how much another machine's clock may be ahead: a wrong time zone is less.
+/// How far another machine's clock may be ahead: a wrong time zone is less.
 const SKEW: Duration = Duration::from_secs(86_400);
-/// WeChat documents 7200 s, and no answer that says more than a day is taken.
+/// WeChat documents 7200 s, and a response with more than a day is not accepted.
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 /// WeChat asks for room for 512 characters.
 const LONGEST_TOKEN: usize = 2048;
@@ -22,14 +22,14 @@ pub fn next_generation(generation: u64) -> u64 {
     generation.saturating_add(1).min(LAST_GENERATION)
 }
 
-/// Whether it may stand in a query as it is; a token with anything else would change the request
+/// Whether it may be in a query as it is; a token with anything else would change the request
 /// around it.
 pub fn is_token(value: &str) -> bool {
     (1..=LONGEST_TOKEN).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!*:=@/,".contains(&byte))
 }
 
-/// Whether it may be a ticket or refresh token, which stand in JSON.
+/// Whether it may be a ticket or refresh token, which are sent in JSON.
 pub fn is_text(value: &str) -> bool {
     (1..=LONGEST_TOKEN).contains(&value.len()) && !value.chars().any(|c| c.is_control() || c.is_whitespace())
 }
@@ -78,7 +78,7 @@ mod tests {
             (true, TOKEN, "t-1", 1 << 53, now, now + 2 * HOURS),
             (false, TOKEN, "t-1", (1 << 53) + 1, now, now + 2 * HOURS),
             (false, TOKEN, "t-1", u64::MAX, now, now + 2 * HOURS),
-            // A wrong time zone is no reason to do without a token.
+            // A wrong time zone does not make a token unusable.
             (true, TOKEN, "t-1", 1, now + 14 * HOURS, now + 16 * HOURS),
             (false, TOKEN, "t-1", 1, now + 48 * HOURS, now + 50 * HOURS),
             (false, TOKEN, "t-1", 1, -1, 2 * HOURS),

@@ -31,7 +31,7 @@ pub struct Record {
     pub expires_at: Timestamp,
 }
 
-/// Where a record stands among others of its token: the higher one holds.
+/// The order of records of the same token: the higher one is valid.
 ///
 /// The digest settles the order of two tokens that the sides of a split numbered alike, so that all
 /// holders come to agree on the same one.
@@ -153,14 +153,14 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Whether it should be written anew: it is in clear although there is a key, or sealed with
+    /// Whether it should be written again: it is in clear although there is a key, or sealed with
     /// the former one.
     pub(super) fn is_stale(&self, seal: Option<&Seal>) -> bool {
         let Some(present) = seal.and_then(Seal::key_id) else { return false };
         self.sealed.as_deref().is_none_or(|sealed| key_id(sealed) != present)
     }
 
-    /// The record, and whether it should be written anew.
+    /// The record, and whether it should be written again.
     pub(super) fn open(self, key: &str, seal: Option<&Seal>) -> Result<(Record, bool), StoreError> {
         let (rank, stale) = (self.rank(key)?, self.is_stale(seal));
         let value = match (&self.value, &self.sealed, seal) {
@@ -192,7 +192,7 @@ impl<'a> Text<'a> {
         Ok((record, stale))
     }
 
-    /// What the seal vouches for beside the value.
+    /// What the seal authenticates besides the value.
     fn beside(&self, key: &str) -> String {
         format!("{key} {} {} {}", self.generation, self.fetched_at, self.expires_at)
     }

@@ -1,7 +1,7 @@
-//! Loading and saving records, believed as far as they can be.
+//! Loading and saving records, if they can be accepted.
 //!
-//! A record that is refused is as none: the next good one takes its place, whatever it says its
-//! generation is. What can't be had again is the exception.
+//! A refused record counts as absent: the next valid one replaces it, whatever its generation. What
+//! can't be obtained again is the exception.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use super::operations::Operation;
 use super::record::Text;
 use super::{LookedThrough, Record, Refusal, Refused, Seal, Store, StoreError};
 
-/// What became of a compare-and-set.
+/// The result of a compare-and-set.
 #[derive(Clone, Debug)]
 pub enum Saved {
     /// The record is the store's now.
@@ -67,8 +67,7 @@ impl Store {
         self.save_unless(key, record, is_irreplaceable(key)).await
     }
 
-    /// The same, over what can't be had again as well: for what takes the place of that for
-    /// certain.
+    /// The same, also over what can't be obtained again: for a record that certainly replaces it.
     pub async fn save_over_refused(&self, key: &str, record: &Record) -> Result<Saved, StoreError> {
         self.save_unless(key, record, false).await
     }

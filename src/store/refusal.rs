@@ -1,15 +1,15 @@
-//! Why a record is not believed.
+//! Why a record is not accepted.
 
-/// Why a record is not believed.
+/// Why a record is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is in clear although there is a key.
     Unsealed,
     /// It was sealed with a key that isn't configured.
     UnknownKey,
-    /// It, or what stands beside it, was changed.
+    /// It, or what is authenticated with it, was changed.
     BrokenSeal,
-    /// It can't be read, or says what can't be.
+    /// It can't be read, or has impossible values.
     Damaged,
     /// A later version wrote it.
     Format,

@@ -1,4 +1,4 @@
-//! Records that are not believed: counted and told once for each change, and shown for as long as
+//! Records that are not accepted: counted and logged once for each change, and shown for as long as
 //! they are there.
 
 use std::collections::BTreeMap;
@@ -11,13 +11,14 @@ use super::keys::is_irreplaceable;
 use super::refusal::Refusal;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
+use crate::texts::text;
 
-/// Whoever can write to the store can write as many as they like.
+/// Whoever can write to the store can write any number.
 const MOST: usize = 1000;
-/// Told in a minute.
+/// Logged per minute.
 const MOST_TOLD: u32 = 100;
 
-/// A record that is not believed.
+/// A record that is not accepted.
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// Its key.
@@ -30,10 +31,10 @@ pub struct Refused {
 
 /// All that there are, as far as they were met.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<State>);
+pub(super) struct Refusals(Mutex<Met>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Met {
     counts: [u64; Refusal::ALL.len()],
     /// With what tells another record under the same key.
     present: BTreeMap<String, (Refused, u64)>,
@@ -41,8 +42,8 @@ struct State {
     told: (i64, u32),
 }
 
-impl State {
-    /// Whether one more may be told: records can be changed as fast as their change is heard of.
+impl Met {
+    /// Whether one more may be logged: records can change as fast as their changes are announced.
     fn tells(&mut self, now: Timestamp) -> bool {
         let minute = now.0 / 60_000;
         if self.told.0 != minute {
@@ -76,13 +77,21 @@ impl Refusals {
                 return;
             }
         }
-        let is_left = is_irreplaceable(key) || matches!(error, StoreError::Unusable { .. });
-        let becomes = if is_left { "it is left as it is" } else { "the next good one takes its place" };
         let why = error.chain();
-        tracing::warn!(key, reason = reason.as_str(), "a record in the store is refused, {becomes}: {why}");
+        let reason = reason.as_str();
+        if is_irreplaceable(key) || matches!(error, StoreError::Unusable { .. }) {
+            let text = text!("a record in the store is refused and left unchanged: {error}", error = why);
+            tracing::warn!(key, reason, "{text}");
+        } else {
+            let text = text!(
+                "a record in the store is refused; the next valid one replaces it: {error}",
+                error = why
+            );
+            tracing::warn!(key, reason, "{text}");
+        }
     }
 
-    /// What is under `key` is believed, or gone.
+    /// What is under `key` is accepted, or gone.
     pub(super) fn settle(&self, key: &str) {
         self.0.lock().present.remove(key);
     }
@@ -108,13 +117,13 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, MOST_TOLD, Refusals, State, StoreError};
+    use super::{MOST, MOST_TOLD, Met, Refusals, StoreError};
     use crate::observe::clock::Timestamp;
     use crate::observe::exposition::{Dialect, Exposition};
 
     #[test]
     fn no_more_than_some_are_told_in_a_minute_however_often_records_change() {
-        let mut state = State::default();
+        let mut state = Met::default();
         let mut told = |at| (0..1_000).filter(|_| state.tells(Timestamp(at))).count();
         assert_eq!((told(0), told(59_999), told(60_000)), (MOST_TOLD as usize, 0, MOST_TOLD as usize));
     }

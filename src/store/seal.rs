@@ -1,8 +1,8 @@
-//! Values sealed at rest: whoever reads the store's disk or Redis learns no token.
+//! Values encrypted at rest: whoever reads the store's disk or Redis learns no token.
 //!
 //! A sealed value is `KEYID.BASE64URL(nonce, ciphertext, tag)`, by AES-256-GCM with a random nonce.
-//! What stands in clear beside it (the entry's key, generation, times) is authenticated with it, so
-//! that no value passes for another.
+//! The fields in clear next to it (the entry's key, generation, times) are authenticated with it,
+//! so that values can't be exchanged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,18 +16,19 @@ use zeroize::Zeroizing;
 
 use crate::observe::hex::hex;
 use crate::secret::Secret;
+use crate::texts::text;
 
 /// Bytes of a key.
 const KEY: usize = 32;
 
-/// The keys of a store, and what is demanded of its records.
+/// The keys of a store, and what its records must fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
-    /// Seals what is written; without it that is in clear.
+    /// Seals what is written; without it values are written in clear.
     present: Option<Arc<Key>>,
     /// Opens what others seal already, or sealed before.
     former: Option<Arc<Key>>,
-    /// Records in clear are believed although there is a key.
+    /// Records in clear are accepted although there is a key.
     accept_unsealed: bool,
 }
 
@@ -41,19 +42,19 @@ struct Key {
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// A configured key isn't one.
-    #[error("is no key, expected 32 random bytes in base64 or hex: openssl rand -base64 32")]
+    #[error("{}", text!("is not a key, expected 32 random bytes in base64 or hex: openssl rand -base64 32"))]
     NoKey,
     /// Whoever wrote it may not have the key.
-    #[error("it is in clear although store.seal_key is set")]
+    #[error("{}", text!("it is in clear although store.seal_key is set"))]
     Unsealed,
     /// The value was sealed with a key that is neither the present nor the former one.
-    #[error("sealed with the key {0}, which isn't configured")]
+    #[error("{}", text!("it is sealed with the key {id}, which is not configured", id = .0))]
     UnknownKey(String),
-    /// The value or what stands beside it was changed.
-    #[error("the seal is broken")]
+    /// The value or what is authenticated with it was changed.
+    #[error("{}", text!("the seal is broken"))]
     Broken,
-    /// The machine gave no random bytes.
-    #[error("the system gave no random bytes")]
+    /// The operating system returned no random bytes.
+    #[error("{}", text!("the operating system returned no random bytes"))]
     Random,
 }
 
@@ -67,7 +68,7 @@ impl Seal {
         Ok(Self { present: Some(Arc::new(Key::new(present)?)), former, accept_unsealed: false })
     }
 
-    /// Opens what was sealed with `former`, and seals nothing: for replicas beside others that
+    /// Opens what was sealed with `former`, and seals nothing: for replicas next to others that
     /// begin to seal.
     ///
     /// # Errors
@@ -76,13 +77,13 @@ impl Seal {
         Ok(Self { present: None, former: Some(Arc::new(Key::new(former)?)), accept_unsealed: false })
     }
 
-    /// The same keys, but records in clear are believed and sealed.
+    /// The same keys, but records in clear are accepted and sealed.
     #[must_use]
     pub fn accepting_unsealed(&self) -> Self {
         Self { accept_unsealed: true, ..self.clone() }
     }
 
-    /// Whether records in clear are believed although there is a key.
+    /// Whether records in clear are accepted although there is a key.
     pub fn accepts_unsealed(&self) -> bool {
         self.accept_unsealed
     }
@@ -107,7 +108,7 @@ impl Seal {
         self.accept_unsealed || !self.seals()
     }
 
-    /// Whether records that are believed may have to be sealed anew.
+    /// Whether accepted records may have to be sealed again.
     pub(super) fn changes(&self) -> bool {
         self.seals() && (self.accept_unsealed || self.former.is_some())
     }

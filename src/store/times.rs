@@ -16,11 +16,11 @@ pub(super) const PATIENCE_FOR_ALL: Duration = Duration::from_secs(30);
 pub(super) const STEP: Duration = Duration::from_secs(30);
 /// The day that a budget or counter is for has ended everywhere by then.
 pub(super) const DAYS_LAST: Duration = Duration::from_secs(3 * 86_400);
-/// Longer than any token lives, so that the count of generations goes on after a long rest; shorter
-/// than for ever, so that an app that is gone leaves nothing behind.
+/// Longer than any token is valid, so that generations continue after a long pause; but finite, so
+/// that a removed app leaves nothing behind.
 pub(super) const RECORDS_LAST: Duration = Duration::from_secs(30 * 86_400);
 
-/// What comes of `work` in this time.
+/// The result of `work` within this time.
 pub(super) async fn within<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, StoreError>>,

@@ -1,6 +1,8 @@
 //! Which language.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What people read.
@@ -76,6 +78,12 @@ impl Language {
         }
         let _former = Former(SCOPE.replace(Some(self)));
         write()
+    }
+
+    /// Runs `future` with whatever it prints in this language.
+    pub async fn around<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| self.scope(|| future.as_mut().poll(context))).await
     }
 
     /// As HTML and configurations name it.

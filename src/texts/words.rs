@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::language::Language;
-use super::text::{Text, translated};
+use super::text::Text;
+use super::{chinese, template};
 
 /// The same in both languages. Prints and serialises in the language of the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,11 @@ pub struct Words {
 }
 
 impl Words {
+    /// Words that are there in both languages.
+    pub fn new(english: impl Into<Cow<'static, str>>, chinese: impl Into<Cow<'static, str>>) -> Self {
+        Self { english: english.into(), chinese: chinese.into() }
+    }
+
     /// What `write` writes, in both languages.
     pub fn of<T: Into<Cow<'static, str>>>(write: impl Fn() -> T) -> Self {
         Self {
@@ -46,10 +52,23 @@ impl Words {
 
 impl From<Text<'_>> for Words {
     fn from(text: Text<'_>) -> Self {
-        if text.values.is_empty() && !text.english.contains(['{', '}']) {
-            return Self::of(|| translated(text.english));
+        let chinese = chinese::of(text.english).unwrap_or(text.english);
+        if text.values.is_empty() && memchr::memchr2(b'{', b'}', text.english.as_bytes()).is_none() {
+            return Self::new(text.english, chinese);
         }
-        Self::of(|| text.to_string())
+        // A value may have a translation too.
+        let write =
+            |language: Language, template| language.scope(|| Filled(template, text.values).to_string());
+        Self::new(write(Language::English, text.english), write(Language::Chinese, chinese))
+    }
+}
+
+/// A template with its values.
+struct Filled<'a>(&'static str, &'a [(&'static str, &'a dyn fmt::Display)]);
+
+impl fmt::Display for Filled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        template::write(f, self.0, self.1)
     }
 }
 

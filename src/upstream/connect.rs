@@ -12,34 +12,35 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::egress::{Destination, Egress, EgressError};
-use super::resolve::{Resolver, patience};
+use super::resolve::{NoAddress, Resolver, patience};
 use super::socket::Socket;
 use super::tls::BUFFER as TLS_BUFFER;
 use super::{Options, Origin};
+use crate::texts::{marked, text, translated};
 
 /// Why no connection came about. No byte of a request was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The host name can't be resolved.
-    #[error("cannot resolve {host}")]
+    #[error("{}", text!("cannot resolve {host}", host = .host))]
     Resolve {
         /// Name asked for.
         host: String,
-        /// The resolver's answer.
+        /// The resolver's response.
         #[source]
         source: io::Error,
     },
     /// No address of the host took the connection.
-    #[error("cannot connect to {host}")]
+    #[error("{}", text!("cannot connect to {host}", host = .host))]
     Refused {
         /// Name asked for.
         host: String,
-        /// The last address's answer.
+        /// The last address's response.
         #[source]
         source: io::Error,
     },
     /// TLS failed: most often a certificate that isn't trusted.
-    #[error("cannot agree on TLS with {host}")]
+    #[error("{}", text!("TLS handshake with {host} failed", host = .host))]
     Tls {
         /// Name asked for.
         host: String,
@@ -48,10 +49,18 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// Not a name that a certificate can be for.
-    #[error("{0} is not a name that a certificate can be for")]
+    #[error("{}", text!("{host} is not a name that a certificate can be for", host = .0))]
     Name(String),
     /// The name leads back here.
-    #[error("loop: {host} leads to {address}, where this wxgate itself listens; remedy: {}", LOOP_REMEDY)]
+    #[error(
+        "{}",
+        text!(
+            "loop: {host} leads to {address}, where wxgate itself listens; remedy: set upstream.resolve to \
+             WeChat's real addresses, or correct DNS, the hosts file or upstream.base_urls",
+            host = .host,
+            address = .address
+        )
+    )]
     Loop {
         /// Name asked for.
         host: String,
@@ -59,7 +68,7 @@ pub enum ConnectError {
         address: SocketAddr,
     },
     /// The egress proxy made no connection.
-    #[error("no connection through the egress proxy {proxy}")]
+    #[error("{}", text!("no connection through the egress proxy {proxy}", proxy = .proxy))]
     Egress {
         /// `scheme://host:port`
         proxy: String,
@@ -68,7 +77,14 @@ pub enum ConnectError {
         source: EgressError,
     },
     /// All of it took longer than the connect timeout.
-    #[error("no connection to {host} within {limit:?}")]
+    #[error(
+        "{}",
+        text!(
+            "no connection to {host} within {limit}",
+            host = .host,
+            limit = format_args!("{:?}", .limit)
+        )
+    )]
     Timeout {
         /// Name asked for.
         host: String,
@@ -76,9 +92,6 @@ pub enum ConnectError {
         limit: Duration,
     },
 }
-
-const LOOP_REMEDY: &str = "set upstream.resolve to WeChat's real addresses, or correct DNS, the hosts file or \
-                           upstream.base_urls";
 
 impl ConnectError {
     /// Whether another host may be reached all the same: it isn't the egress proxy that fails.
@@ -89,13 +102,13 @@ impl ConnectError {
         }
     }
 
-    /// What ends it, as far as the error shows.
+    /// What ends it, as far as the error shows, in the language of the moment.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Resolve { .. } => Some(
-                "See that the host in upstream.base_urls is spelled right and that this machine's DNS knows it; \
-                 upstream.resolve sets addresses without DNS.",
-            ),
+            Self::Resolve { .. } => Some(translated(marked!(
+                "Check the spelling of the host in upstream.base_urls and this machine's DNS; upstream.resolve \
+                 sets addresses without DNS."
+            ))),
             Self::Refused { source, .. } => remedy_of_io(source.kind()),
             Self::Tls { source, .. } => {
                 // rustls's own errors come wrapped, what the socket says does not.
@@ -105,38 +118,39 @@ impl ConnectError {
             // Says it itself.
             Self::Name(_) | Self::Loop { .. } => None,
             Self::Egress { source, .. } => Some(source.remedy()),
-            Self::Timeout { .. } => {
-                Some("See that this machine may reach the host (firewall, routes, egress_proxy).")
-            }
+            Self::Timeout { .. } => Some(translated(marked!(
+                "Check that this machine can reach the host (firewall, routes, egress_proxy)."
+            ))),
         }
     }
 }
 
 fn remedy_of_tls(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(_) => {
-            "The server's certificate isn't trusted: check the machine's clock, and set upstream.ca_file if a proxy of \
-             your own stands between."
-        }
+    translated(match error {
+        rustls::Error::InvalidCertificate(_) => marked!(
+            "The server's certificate is not trusted: check this machine's clock, and set upstream.ca_file \
+             if a proxy of your own intercepts TLS."
+        ),
         _ => {
-            "The server doesn't speak TLS as expected: see that upstream.base_urls has the right scheme and port."
+            marked!("The server does not speak TLS as expected: check scheme and port in upstream.base_urls.")
         }
-    }
+    })
 }
 
 pub(super) fn remedy_of_io(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
+    Some(translated(match kind {
         io::ErrorKind::ConnectionRefused => {
-            Some("Nothing listens there: check host and port in upstream.base_urls, and the firewall.")
+            marked!("Nothing listens there: check host and port in upstream.base_urls, and the firewall.")
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some("This machine has no route there: check its network and firewall.")
+            marked!("This machine has no route there: check its network and firewall.")
         }
-        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Some(
-            "Something between here and WeChat ended the connection: check firewall and upstream.base_urls.",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => marked!(
+            "Something between this machine and WeChat closed the connection: check the firewall and \
+             upstream.base_urls."
         ),
-        _ => None,
-    }
+        _ => return None,
+    }))
 }
 
 /// Makes connections.
@@ -223,7 +237,7 @@ impl Connector {
     /// packets leaves some for the next.
     async fn dial(&self, host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let share = self.share(addresses.len());
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, NoAddress);
         for address in addresses {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => match self.check(host, &stream) {
@@ -279,8 +293,8 @@ impl From<io::Error> for CheckError {
 }
 
 /// Whether a connection from `local` to `peer` has reached the listener at `own`. Of a listener on
-/// all addresses those of the machine aren't known, but whoever connects to an address of its own
-/// machine does so from that very address.
+/// all addresses those of the machine aren't known, but a connection to an address of the own
+/// machine comes from that very address.
 fn is_same(own: SocketAddr, peer: SocketAddr, local: SocketAddr) -> bool {
     let (own_ip, peer_ip) = (own.ip().to_canonical(), peer.ip().to_canonical());
     let here = peer_ip.is_loopback() || peer_ip == local.ip().to_canonical();

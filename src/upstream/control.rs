@@ -19,6 +19,7 @@ use super::hosts::Hosts;
 use super::once;
 use super::socket::Socket;
 use crate::observe::chain::causes;
+use crate::texts::{Words, marked, text, translated};
 
 /// Makes the proxy's own calls to WeChat, off the hot path, to the host that requests go to as
 /// well.
@@ -58,7 +59,7 @@ pub enum Call<'a> {
     },
 }
 
-/// An answer, whole.
+/// A response, whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
@@ -69,36 +70,39 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why a call brought no answer. Carries no URL: ours hold secrets.
+/// Why a call got no response. Carries no URL: ours hold secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Nothing answered in time.
-    #[error("no answer within {0:?}")]
+    /// No response in time.
+    #[error("{}", text!("no response within {limit}", limit = format_args!("{:?}", .0)))]
     Timeout(Duration),
     /// No connection: WeChat has seen nothing of the call.
     #[error(transparent)]
     Connect(ConnectError),
-    /// The exchange broke off.
-    #[error("the exchange failed")]
+    /// The exchange failed.
+    #[error("{}", text!("the request failed"))]
     Exchange(#[from] hyper::Error),
     /// The call can't be put into a request.
-    #[error("the call makes no request")]
+    #[error("{}", text!("cannot build a request from the call"))]
     Malformed(#[from] http::Error),
-    /// The answer is longer than any token answer.
-    #[error("the answer is longer than 64 KiB")]
+    /// The response is longer than any token response.
+    #[error("{}", text!("the response is longer than 64 KiB"))]
     TooLong,
 }
 
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 impl CallError {
-    /// What ends it, as far as the error shows.
+    /// What ends it, as far as the error shows, in the language of the moment.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Timeout(_) => Some(
-                "See that this machine may reach the host (firewall, routes), and that token.fetch_timeout leaves time enough.",
-            ),
-            Self::TooLong => Some("See that upstream.base_urls leads to WeChat and not to a web page."),
+            Self::Timeout(_) => Some(translated(marked!(
+                "Check that this machine can reach the host (firewall, routes), and that token.fetch_timeout is \
+                 long enough."
+            ))),
+            Self::TooLong => Some(translated(marked!(
+                "Check that upstream.base_urls leads to WeChat and not to a web page."
+            ))),
             Self::Connect(error) => error.remedy(),
             Self::Exchange(error) => {
                 remedy_of_io(causes(error).find_map(|cause| cause.downcast_ref::<io::Error>())?.kind())
@@ -122,7 +126,7 @@ impl Control {
         Arc::ptr_eq(&self.hosts, &other.hosts)
     }
 
-    /// Makes one call; `timeout` bounds it from connecting to the answer's last byte.
+    /// Makes one call; `timeout` bounds it from connecting to the response's last byte.
     pub async fn call(&self, call: Call<'_>, timeout: Duration) -> Result<Answer, CallError> {
         #[cfg(test)]
         if let Some(Scripts(script)) = &self.script {
@@ -151,7 +155,7 @@ impl Control {
             Ok(answer) => self.hosts.answered(host, answer.status, began),
             Err(CallError::Timeout(limit)) => self.hosts.failed(host, Evidence::Silent(*limit)),
             Err(CallError::Exchange(error)) => {
-                self.hosts.failed(host, Evidence::Broken(error.to_string()));
+                self.hosts.failed(host, Evidence::Broken(Words::of(|| error.to_string())));
             }
             Err(CallError::Connect(_) | CallError::Malformed(_) | CallError::TooLong) => {}
         }
@@ -188,7 +192,7 @@ impl Control {
     }
 }
 
-/// Bytes that may hold a credential, overwritten once nobody has them any more.
+/// Bytes that may hold a credential, overwritten once they are no longer referenced.
 fn wiped(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(bytes))
 }
@@ -218,13 +222,13 @@ impl Control {
         upstreams[0].control(super::Site::Api)
     }
 
-    /// With answers of a test's own, and no network.
+    /// With responses of a test's own, and no network.
     pub(crate) fn scripted(script: Arc<Script>) -> Self {
         Self { script: Some(Scripts(script)), ..Self::nowhere() }
     }
 }
 
-/// Answers a call.
+/// Responds to a call.
 #[cfg(test)]
 pub(crate) type Script = dyn Fn(Scripted) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>
     + Send

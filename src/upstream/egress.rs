@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::origin::host_and_port;
 use crate::secret::Secret;
+use crate::texts::{Words, marked, text, translated, words};
 
 /// An egress proxy. Prints without credentials.
 #[derive(Clone)]
@@ -39,25 +40,25 @@ pub enum Protocol {
 /// Why a proxy made no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
-    /// Nobody answers at its address.
-    #[error("it can't be reached")]
+    /// Nothing responds at its address.
+    #[error("{}", text!("it is unreachable"))]
     Unreachable(#[source] io::Error),
-    /// It broke off before it had answered.
-    #[error("it broke off")]
+    /// It closed the connection before its response.
+    #[error("{}", text!("it closed the connection early"))]
     Broken(#[source] io::Error),
     /// It wants credentials, or others.
-    #[error("it doesn't take our credentials: it answered {0}")]
-    Denied(String),
+    #[error("{}", text!("it rejected the credentials: {answer}", answer = .0))]
+    Denied(Words),
     /// It can't or won't connect to the host.
-    #[error("it doesn't connect to {host}: it answered {answer}")]
+    #[error("{}", text!("it does not connect to {host}: {answer}", host = .host, answer = .answer))]
     Refused {
         /// The host, or the address that `upstream.resolve` gives for it.
         host: String,
         /// Its status, or what its code means.
-        answer: String,
+        answer: Words,
     },
-    /// It answers in another protocol.
-    #[error("it doesn't answer as {0} proxies do")]
+    /// It speaks another protocol.
+    #[error("{}", text!("it does not respond as {protocol} proxies do", protocol = .0))]
     Foreign(&'static str),
 }
 
@@ -68,7 +69,7 @@ pub(super) enum Destination {
     Address(IpAddr),
 }
 
-/// A proxy's answer to CONNECT is a few lines.
+/// A proxy's response to CONNECT is a few lines.
 const LONGEST_HEAD: usize = 16 * 1024;
 
 impl Egress {
@@ -104,7 +105,7 @@ impl Egress {
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await.map_err(EgressError::Broken)?;
         let status = status(&read_head(stream).await?).ok_or(EgressError::Foreign("HTTP"))?;
-        let answer = status.to_string();
+        let answer = words!("status {status}", status);
         match status {
             200..300 => Ok(()),
             401 | 407 => Err(EgressError::Denied(answer)),
@@ -142,10 +143,10 @@ impl Egress {
                 }
                 let [_, status] = ask(stream, &login).await?;
                 if status != 0 {
-                    return Err(EgressError::Denied(format!("status {status}")));
+                    return Err(EgressError::Denied(words!("status {status}", status)));
                 }
             }
-            (NONE_FITS, _) => return Err(EgressError::Denied("no acceptable methods".to_owned())),
+            (NONE_FITS, _) => return Err(EgressError::Denied(words!("no acceptable methods"))),
             _ => return Err(foreign()),
         }
         let mut request = vec![VERSION, 1, 0];
@@ -169,10 +170,7 @@ impl Egress {
             return Err(foreign());
         }
         if reply != 0 {
-            return Err(EgressError::Refused {
-                host: destination.to_string(),
-                answer: socks_reply(reply).to_owned(),
-            });
+            return Err(EgressError::Refused { host: destination.to_string(), answer: socks_reply(reply) });
         }
         let bound = match kind {
             1 => 4,
@@ -186,7 +184,7 @@ impl Egress {
     }
 }
 
-/// Sends `bytes` and reads an answer of `N`.
+/// Sends `bytes` and reads a response of `N`.
 async fn ask<const N: usize>(stream: &mut TcpStream, bytes: &[u8]) -> Result<[u8; N], EgressError> {
     let mut answer = [0; N];
     stream.write_all(bytes).await.map_err(EgressError::Broken)?;
@@ -224,17 +222,17 @@ fn status(head: &[u8]) -> Option<u16> {
     std::str::from_utf8(rest).ok()?.parse().ok()
 }
 
-fn socks_reply(code: u8) -> &'static str {
+fn socks_reply(code: u8) -> Words {
     match code {
-        1 => "general failure",
-        2 => "not allowed by its rules",
-        3 => "network unreachable",
-        4 => "host unreachable",
-        5 => "connection refused",
-        6 => "TTL expired",
-        7 => "command not supported",
-        8 => "kind of address not supported",
-        _ => "an unknown code",
+        1 => words!("general failure"),
+        2 => words!("not allowed by its rules"),
+        3 => words!("network unreachable"),
+        4 => words!("host unreachable"),
+        5 => words!("connection refused"),
+        6 => words!("TTL expired"),
+        7 => words!("command not supported"),
+        8 => words!("address type not supported"),
+        _ => words!("unknown code {code}", code),
     }
 }
 
@@ -244,24 +242,24 @@ impl EgressError {
         matches!(self, Self::Refused { .. })
     }
 
-    /// What ends it.
+    /// What ends it, in the language of the moment.
     pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Unreachable(_) | Self::Broken(_) => {
-                "See that the proxy runs, that host and port in egress_proxy are right, and that the firewall lets \
-                 this machine there."
-            }
+        translated(match self {
+            Self::Unreachable(_) | Self::Broken(_) => marked!(
+                "Check that the proxy runs, that host and port in egress_proxy are right, and that the firewall \
+                 lets this machine connect."
+            ),
             Self::Denied(_) => {
-                "Give the proxy's user name in egress_proxy and its password in egress_password."
+                marked!("Set the proxy's user name in egress_proxy and its password in egress_password.")
             }
-            Self::Refused { .. } => {
-                "See that the proxy's rules allow this host and port, and that the proxy itself reaches it."
-            }
-            Self::Foreign(_) => {
-                "See whether the proxy is one for HTTP or for SOCKS 5, and that egress_proxy begins with http:// or \
+            Self::Refused { .. } => marked!(
+                "Check that the proxy's rules allow this host and port, and that the proxy itself can reach it."
+            ),
+            Self::Foreign(_) => marked!(
+                "Check whether the proxy speaks HTTP or SOCKS 5, and start egress_proxy with http:// or \
                  socks5:// accordingly."
-            }
-        }
+            ),
+        })
     }
 }
 

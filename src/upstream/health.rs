@@ -9,27 +9,29 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::texts::{Words, text};
+
 /// A failure, seen on a request or a probe.
 #[derive(Debug)]
 pub(super) enum Evidence {
     /// No connection: it counts at once, as in nginx. Nothing was sent, so trying elsewhere costs
     /// nothing.
-    Unconnected(String),
-    /// No answer in time.
+    Unconnected(Words),
+    /// No response in time.
     Silent(Duration),
-    /// The connection broke before an answer.
-    Broken(String),
-    /// An answer 500 or above.
+    /// The connection broke before a response.
+    Broken(Words),
+    /// A status of 500 or above.
     Status(u16),
-    /// A connection that had served before was closed without a byte of an answer. It may have been
-    /// an idle close that crossed the request, so a probe alone decides.
+    /// A connection that had served before was closed without a byte of a response. It may have
+    /// been an idle close that crossed the request, so a probe alone decides.
     Stale,
     /// A caller lost patience before the response timeout did. It may have been the caller's haste:
     /// the same.
     GivenUp(Duration),
 }
 
-/// Points at which a host is unhealthy; an answer below 500 clears them.
+/// Points at which a host is unhealthy; a response below 500 clears them.
 const UNHEALTHY_AT: u32 = 15;
 /// Probes in a row that bring a host back.
 const GOOD_PROBES: u32 = 2;
@@ -52,9 +54,9 @@ impl Evidence {
         }
     }
 
-    /// Whether requests keep away until a probe has answered. Not over an answer: WeChat's gateways
-    /// have a bad moment now and then, and each detour would find the other host's tokens a little
-    /// behind.
+    /// Whether requests keep away until a probe has succeeded. Not because of a response: WeChat's
+    /// gateways have a bad moment now and then, and each detour would find the other host's tokens
+    /// a little behind.
     fn is_suspect(&self) -> bool {
         !matches!(self, Self::Status(_))
     }
@@ -63,12 +65,18 @@ impl Evidence {
 impl std::fmt::Display for Evidence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unconnected(cause) => f.write_str(cause),
-            Self::Silent(limit) => write!(f, "no answer within {limit:?}"),
-            Self::Broken(cause) => write!(f, "the connection broke before an answer came: {cause}"),
-            Self::Status(status) => write!(f, "HTTP status {status}"),
-            Self::Stale => f.write_str("a connection was closed as a request came"),
-            Self::GivenUp(waited) => write!(f, "a caller gave up after {} s", waited.as_secs()),
+            Self::Unconnected(cause) => write!(f, "{cause}"),
+            Self::Silent(limit) => {
+                write!(f, "{}", text!("no response within {limit}", limit = format_args!("{limit:?}")))
+            }
+            Self::Broken(cause) => {
+                write!(f, "{}", text!("the connection was closed before a response: {cause}", cause))
+            }
+            Self::Status(status) => write!(f, "{}", text!("HTTP status {status}", status)),
+            Self::Stale => write!(f, "{}", text!("the connection was closed while a request was sent")),
+            Self::GivenUp(waited) => {
+                write!(f, "{}", text!("a caller gave up after {seconds} s", seconds = waited.as_secs()))
+            }
         }
     }
 }
@@ -77,7 +85,7 @@ impl std::fmt::Display for Evidence {
 const CLEAR: u8 = 0;
 /// In use, with something against it.
 const MARKED: u8 = 1;
-/// Avoided until a probe has answered.
+/// Avoided until a probe has succeeded.
 const SUSPECT: u8 = 2;
 const UNHEALTHY: u8 = 3;
 
@@ -85,7 +93,7 @@ const UNHEALTHY: u8 = 3;
 #[derive(Debug)]
 pub(super) struct Health {
     mark: AtomicU8,
-    /// Where there is no other host no probe decides: an answer to a request does.
+    /// Where there is no other host no probe decides: a response to a request does.
     alone: bool,
     record: Mutex<Record>,
 }
@@ -93,7 +101,7 @@ pub(super) struct Health {
 #[derive(Debug, Default)]
 struct Record {
     points: u32,
-    problem: Option<String>,
+    problem: Option<Words>,
     /// When it was last said to be suspect or unhealthy.
     since: Option<Instant>,
     /// A task probes this host.
@@ -110,7 +118,7 @@ struct Record {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
     None,
-    /// Nobody probes it yet: somebody has to.
+    /// No task probes it yet: one must be started.
     Watch,
     /// It is unhealthy from now on; `watch` as above.
     Unhealthy {
@@ -147,14 +155,14 @@ impl Health {
     }
 
     /// Why it is unhealthy, if it is.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Words> {
         let record = self.record.lock();
         if self.mark.load(Ordering::Relaxed) == UNHEALTHY { record.problem.clone() } else { None }
     }
 
-    /// A request that began at `began` was answered.
+    /// A request that began at `began` got a response.
     pub(super) fn succeeded(&self, began: Instant) -> Change {
-        // Of an unhealthy host the answers still under way say little; probes decide.
+        // Of an unhealthy host the responses still under way say little; probes decide.
         let mark = self.mark.load(Ordering::Relaxed);
         if mark == CLEAR || (mark == UNHEALTHY && !self.alone) {
             return Change::None;
@@ -162,8 +170,8 @@ impl Health {
         let mut record = self.record.lock();
         match self.mark.load(Ordering::Relaxed) {
             UNHEALTHY if !self.alone => Change::None,
-            // The answer was on its way already when another request failed: failures are no longer
-            // in a row, but whether the host still answers it doesn't tell.
+            // The response was on its way already when another request failed: failures are no
+            // longer in a row, but it doesn't show whether the host still responds.
             SUSPECT | UNHEALTHY if record.since.is_some_and(|since| began < since) => {
                 record.points = 0;
                 Change::None
@@ -200,12 +208,12 @@ impl Health {
         Change::Watch
     }
 
-    /// A probe was answered, or not.
+    /// A probe got a response, or not.
     pub(super) fn probed(&self, failure: Option<&Evidence>) -> Next {
         let mut record = self.record.lock();
         let mark = self.mark.load(Ordering::Relaxed);
         match (mark, failure) {
-            // A request was answered meanwhile.
+            // A request got a response meanwhile.
             (CLEAR, _) => {
                 record.watched = false;
                 Next::Done { healthy_again: false }
@@ -245,7 +253,7 @@ impl Health {
         record.needed = GOOD_PROBES << record.doublings;
         record.good = 0;
         record.pause = SHORTEST_PAUSE;
-        record.problem = Some(evidence.to_string());
+        record.problem = Some(Words::of(|| evidence.to_string()));
         record.since = Some(Instant::now());
         self.mark.store(UNHEALTHY, Ordering::Relaxed);
     }
@@ -256,16 +264,16 @@ mod tests {
     use super::*;
 
     fn refused() -> Evidence {
-        Evidence::Unconnected("refused".into())
+        Evidence::Unconnected(Words::untranslated("refused"))
     }
 
     #[test]
     fn a_host_that_takes_no_connection_is_unhealthy_until_probes_are_answered() {
         let health = Health::new(false);
         assert_eq!(health.failed(&refused()), Change::Unhealthy { watch: true });
-        assert_eq!((health.is_fit(), health.problem().as_deref()), (false, Some("refused")));
+        assert_eq!((health.is_fit(), health.problem()), (false, Some(Words::untranslated("refused"))));
         assert_eq!(health.failed(&refused()), Change::None);
-        // An answer still under way brings nothing back.
+        // A response still under way brings nothing back.
         assert_eq!(health.succeeded(Instant::now()), Change::None);
         assert_eq!(health.probed(None), Next::After(SHORTEST_PAUSE));
         assert_eq!(health.probed(Some(&refused())), Next::After(SHORTEST_PAUSE * 2));
@@ -291,8 +299,8 @@ mod tests {
         assert!(!health.is_fit() && health.is_suspect());
         assert_eq!(health.probed(None), Next::Done { healthy_again: false });
         assert!(health.is_fit());
-        // Nothing was answered since: the third in a row is one too many, whatever probes say.
-        assert_eq!(health.failed(&Evidence::Broken("reset".into())), Change::Watch);
+        // There was no response since: the third in a row is one too many, whatever probes say.
+        assert_eq!(health.failed(&Evidence::Broken(Words::untranslated("reset"))), Change::Watch);
         assert_eq!(health.failed(&Evidence::Status(503)), Change::Unhealthy { watch: false });
     }
 
@@ -322,7 +330,7 @@ mod tests {
     fn an_answer_that_was_on_its_way_as_a_host_failed_brings_no_request_back() {
         let health = Health::new(false);
         let earlier = Instant::now() - SHORTEST_PAUSE;
-        let broken = Evidence::Broken("reset".into());
+        let broken = Evidence::Broken(Words::untranslated("reset"));
         assert_eq!(health.failed(&broken), Change::Watch);
         assert_eq!((health.succeeded(earlier), health.is_fit()), (Change::None, false));
         // But failures aren't in a row any more.

@@ -13,6 +13,7 @@ use super::quiet::Quiet;
 use super::socket::Socket;
 use super::{Options, Origin, once};
 use crate::observe::chain::Chain;
+use crate::texts::{Words, text};
 
 /// The hosts of one site, the preferred one first, and how they are doing. Shared by all workers
 /// and the control client.
@@ -40,7 +41,7 @@ pub struct HostStatus {
     /// Requests go there now.
     pub in_use: bool,
     /// Why they wouldn't by choice.
-    pub problem: Option<String>,
+    pub problem: Option<Words>,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -88,7 +89,7 @@ impl Hosts {
         if let Err(error) = &connected
             && error.concerns_host()
         {
-            self.failed(host, Evidence::Unconnected(Chain(error).to_string()));
+            self.failed(host, Evidence::Unconnected(Words::of(|| Chain(error).to_string())));
         }
         connected
     }
@@ -100,7 +101,7 @@ impl Hosts {
         (next != host && error.concerns_host()).then_some(next)
     }
 
-    /// `host` answered a request that began at `began` with this status.
+    /// `host` responded to a request that began at `began` with this status.
     pub(super) fn answered(self: &Arc<Self>, host: usize, status: http::StatusCode, began: Instant) {
         // Not implemented, or another version of HTTP: these are about the request.
         if status.is_server_error() && !matches!(status.as_u16(), 501 | 505) {
@@ -146,13 +147,16 @@ impl Hosts {
         self.runtime.spawn(watch(hosts, host, pause));
     }
 
-    /// Whether `host` answers anything below 500 to a request that needs no token and costs no
-    /// quota.
+    /// Whether `host` responds with anything below 500 to a request that needs no token and costs
+    /// no quota.
     async fn probe(&self, host: usize) -> Result<(), Evidence> {
         let origin = self.origin(host);
         let connected = self.connector.connect(origin).await;
-        let socket = connected.map_err(|error| Evidence::Unconnected(Chain(&error).to_string()))?;
-        let broken = |error: &(dyn std::error::Error + 'static)| Evidence::Broken(Chain(error).to_string());
+        let socket =
+            connected.map_err(|error| Evidence::Unconnected(Words::of(|| Chain(&error).to_string())))?;
+        let broken = |error: &(dyn std::error::Error + 'static)| {
+            Evidence::Broken(Words::of(|| Chain(error).to_string()))
+        };
         let request = once::request(origin, Method::GET, "/", bytes::Bytes::new()).map_err(|e| broken(&e))?;
         let read = async |answer: http::Response<_>| Ok::<_, hyper::Error>(answer.status());
         let limit = self.options().connect_timeout;
@@ -168,15 +172,18 @@ impl Hosts {
         let origin = self.origin(host).url();
         let next = self.choose();
         if next == host {
-            tracing::warn!(origin, cause = %evidence, "a WeChat host is unhealthy, and no other is left");
+            let text = text!("a WeChat host is unhealthy, and there is no other");
+            tracing::warn!(origin, cause = %evidence, "{text}");
         } else {
             let now = self.origin(next).url();
-            tracing::warn!(origin, now, cause = %evidence, "a WeChat host is unhealthy, requests go to another");
+            let text = text!("a WeChat host is unhealthy; requests go to another");
+            tracing::warn!(origin, now, cause = %evidence, "{text}");
         }
     }
 
     fn tell_healthy(&self, host: usize) {
-        tracing::info!(origin = self.origin(host).url(), "a WeChat host is healthy again");
+        let origin = self.origin(host).url();
+        tracing::info!(origin, "{}", text!("a WeChat host is healthy again"));
     }
 }
 

@@ -1,8 +1,8 @@
-//! Answers before the answer (1xx), of which a host may send some and must not send them for ever.
+//! Interim responses (1xx), of which a host may send some, but not without end.
 
 use std::io;
 
-use super::http1::MOST_INTERIM;
+use super::http1::{Fault, MOST_INTERIM};
 
 /// Of a status line, before its status: `HTTP/1.1 `.
 const BEFORE_STATUS: u8 = 9;
@@ -11,11 +11,11 @@ const BEFORE_STATUS: u8 = 9;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Interim {
     seen: u8,
-    place: Place,
+    place: InterimState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum InterimState {
     /// Within a status line, before its status: so many bytes of it.
     Before(u8),
     /// Within the head of one, behind its status.
@@ -23,42 +23,42 @@ enum Place {
         /// Nothing but a line's end has come of the line.
         blank: bool,
     },
-    /// The answer itself has begun.
+    /// The final response has begun.
     Over,
 }
 
-impl Default for Place {
+impl Default for InterimState {
     fn default() -> Self {
         Self::Before(0)
     }
 }
 
 impl Interim {
-    /// Takes the next bytes; fails at the first answer too many.
+    /// Takes the next bytes; fails at the first one too many.
     pub(super) fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // As nearly every answer comes.
-        if let (Place::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) = (self.place, bytes) {
-            self.place = Place::Over;
+        // As nearly every response comes.
+        if let (InterimState::Before(0), [b'H', _, _, _, _, _, _, _, _, b'2'..=b'5', ..]) =
+            (self.place, bytes)
+        {
+            self.place = InterimState::Over;
         }
         for byte in bytes {
             self.place = match (self.place, byte) {
-                (Place::Over, _) => break,
-                (Place::Before(0), b'\r' | b'\n') => Place::Before(0),
-                (Place::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
-                    return Err(io::Error::other(format!(
-                        "more than {MOST_INTERIM} answers before the answer"
-                    )));
+                (InterimState::Over, _) => break,
+                (InterimState::Before(0), b'\r' | b'\n') => InterimState::Before(0),
+                (InterimState::Before(BEFORE_STATUS), b'1') if self.seen == MOST_INTERIM => {
+                    return Err(io::Error::other(Fault::TooManyInterim(MOST_INTERIM)));
                 }
-                (Place::Before(BEFORE_STATUS), b'1') => {
+                (InterimState::Before(BEFORE_STATUS), b'1') => {
                     self.seen += 1;
-                    Place::Head { blank: false }
+                    InterimState::Head { blank: false }
                 }
-                (Place::Before(BEFORE_STATUS), _) => Place::Over,
-                (Place::Before(so_far), _) => Place::Before(so_far + 1),
-                (Place::Head { blank: true }, b'\n') => Place::default(),
-                (Place::Head { .. }, b'\n') => Place::Head { blank: true },
-                (Place::Head { blank }, b'\r') => Place::Head { blank },
-                (Place::Head { .. }, _) => Place::Head { blank: false },
+                (InterimState::Before(BEFORE_STATUS), _) => InterimState::Over,
+                (InterimState::Before(so_far), _) => InterimState::Before(so_far + 1),
+                (InterimState::Head { blank: true }, b'\n') => InterimState::default(),
+                (InterimState::Head { .. }, b'\n') => InterimState::Head { blank: true },
+                (InterimState::Head { blank }, b'\r') => InterimState::Head { blank },
+                (InterimState::Head { .. }, _) => InterimState::Head { blank: false },
             };
         }
         Ok(())

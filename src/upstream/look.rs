@@ -19,6 +19,8 @@ use super::once;
 use super::set::Upstream;
 use super::socket::Socket;
 
+use crate::texts::text;
+
 /// What is asked for: without a token WeChat refuses it.
 pub const PATH: &str = "/cgi-bin/get_api_domain_ip";
 
@@ -36,7 +38,7 @@ pub struct Sight {
     pub connect: Duration,
     /// TLS, where it is spoken.
     pub tls: Option<TlsSight>,
-    /// The answers, at least one.
+    /// The responses, at least one.
     pub answers: Vec<AnswerSight>,
     /// When it closed the idle connection.
     pub idle: Idle,
@@ -57,10 +59,10 @@ pub struct TlsSight {
     pub certificate: Option<Vec<u8>>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Clone, Debug)]
 pub struct AnswerSight {
-    /// From the request to the answer's last byte.
+    /// From the request to the response's last byte.
     pub took: Duration,
     /// Its status.
     pub status: StatusCode,
@@ -75,7 +77,7 @@ pub struct AnswerSight {
 /// What became of the connection once nothing was asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// It was closed with an answer, the one of this number.
+    /// It was closed with a response, the one of this number.
     NotKept(usize),
     /// It was closed after so long.
     Closed(Duration),
@@ -89,24 +91,24 @@ pub enum LookError {
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The exchange broke off.
-    #[error("the exchange failed")]
+    /// The exchange failed.
+    #[error("{}", text!("the request failed"))]
     Exchange(#[from] Error),
     /// The request can't be made.
-    #[error("the call makes no request")]
+    #[error("{}", text!("cannot build a request from the call"))]
     Malformed(#[from] http::Error),
-    /// No answer in time.
-    #[error("no answer within {0:?}")]
+    /// No response in time.
+    #[error("{}", text!("no response within {limit}", limit = format_args!("{:?}", .0)))]
     Timeout(Duration),
-    /// The answer is longer than any that is expected.
-    #[error("the answer is longer than 64 KiB")]
+    /// The response is longer than any that is expected.
+    #[error("{}", text!("the response is longer than 64 KiB"))]
     TooLong,
 }
 
 /// Looks at `origin` by the way of `upstream`; waits at most `idle` for it to close the connection.
 ///
 /// # Errors
-/// If it doesn't answer.
+/// If it doesn't respond.
 pub async fn look(upstream: &Upstream, origin: &Origin, idle: Duration) -> Result<Sight, LookError> {
     let connector = &upstream.connector;
     let limit = connector.options.connect_timeout;
@@ -196,14 +198,14 @@ async fn ask(
         };
         match answer {
             Ok(Ok(answer)) => answers.push(answer),
-            // A connection that is kept may end with any answer.
+            // A connection that is kept may end with any response.
             Ok(Err(LookError::Exchange(_))) if !answers.is_empty() => ended = true,
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(LookError::Timeout(limit)),
         }
     }
     let began = Instant::now();
-    // Closing is what comes with an answer: its head says so, or the end follows at once.
+    // Closing is what comes with a response: its head says so, or the end follows at once.
     if !ended && closes(&answers) {
         ended = true;
     }

@@ -1,16 +1,16 @@
-//! Connections to WeChat: which host, by what way, and whether it answers.
+//! Connections to WeChat: which host, by what way, and whether it responds.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `options`, `origin` | how to reach WeChat; its hosts' names |
 //! | `set` | the upstreams of the configuration in force, and what there is to see of them |
-//! | `hosts` | the hosts that stand for each other: which is used, and the probes of those that fail |
+//! | `hosts` | interchangeable hosts: which one is used, and the probes of those that fail |
 //! | `health` | what is held against one host |
 //! | `quiet` | whether it closes connections as requests come |
 //! | `connect`, `egress`, `resolve`, `tls`, `socket` | a fresh connection: name, proxy, TCP, TLS |
 //! | `client/` | the hot path: a worker's connections, and one request on one of them |
 //! | `http1/` | HTTP/1.1 as bytes, for the hot path |
-//! | `interim` | how many answers may come before the answer |
+//! | `interim` | how many interim responses may come |
 //! | `control`, `once` | the proxy's own calls, each on a connection of its own |
 //! | `look` | one host looked at closely, for `wxgate check --probe` |
 
@@ -33,8 +33,8 @@ mod socket;
 pub mod tls;
 
 pub use self::client::{
-    Answer, BodyError, Failure, Gauges, LONGEST_PIECE, Need, Patience, Payload, Pool, Progress, Ready,
-    SendError, Start, Stream, most_memory,
+    BodyError, Failure, Gauges, LONGEST_PIECE, Need, Patience, Payload, Pool, Progress, Ready, SendError,
+    Start, Stream, UpstreamResponse, most_memory,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -28,14 +28,14 @@ pub(super) fn request(
 }
 
 /// HTTP on a socket: what sends requests, and what drives them until the connection ends.
-pub(super) async fn open(socket: Socket) -> Result<(Sender, Connection), hyper::Error> {
+pub(super) async fn open(socket: Socket) -> Result<(Sender, OnceConnection), hyper::Error> {
     http1::handshake(TokioIo::new(Counted { socket, interim: Interim::default() })).await
 }
 
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
-pub(super) type Connection = http1::Connection<TokioIo<Counted>, Full<Bytes>>;
+pub(super) type OnceConnection = http1::Connection<TokioIo<Counted>, Full<Bytes>>;
 
-/// Sends `request` and has `read` make something of the answer; the connection is closed then.
+/// Sends `request` and has `read` make something of the response; the connection is closed then.
 pub(super) async fn exchange<T, E: From<hyper::Error>>(
     socket: Socket,
     request: Request<Full<Bytes>>,
@@ -67,7 +67,7 @@ pub(super) async fn body(mut body: Incoming, most: usize) -> Result<Option<Vec<u
     Ok(Some(bytes))
 }
 
-/// A socket that ends where a host answers without end before its answer.
+/// A socket that fails where a host sends interim responses without end.
 pub(super) struct Counted {
     socket: Socket,
     interim: Interim,

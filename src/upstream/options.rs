@@ -16,7 +16,7 @@ pub struct Options {
     /// The origins stand for all of WeChat's hosts, as a sandbox does or a gateway; else for
     /// [`Site::Api`] alone.
     pub all_sites: bool,
-    /// For TCP, a proxy's answer and TLS together.
+    /// For TCP, a proxy's response and TLS together.
     pub connect_timeout: Duration,
     /// From a request's last byte to the response head.
     pub response_timeout: Duration,
@@ -37,7 +37,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How long WeChat may take to answer on an endpoint, which may be a `slow` one.
+    /// How long WeChat may take to respond on an endpoint, which may be a `slow` one.
     pub fn response_timeout_at(&self, slow: bool) -> Duration {
         if slow { self.slow_response_timeout } else { self.response_timeout }
     }

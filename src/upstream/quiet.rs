@@ -1,4 +1,4 @@
-//! Hosts that close connections quietly: just after an answer, as the next request comes.
+//! Hosts that close connections quietly: just after a response, as the next request comes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Quiet {
         Self { zero: Instant::now(), until: AtomicU64::new(0), made: AtomicU64::new(0) }
     }
 
-    /// It has closed a connection that had served before, without a byte of an answer.
+    /// It has closed a connection that had served before, without a byte of a response.
     pub(super) fn closed(&self) {
         // `now` is rounded down.
         self.until.store(self.now() + 1 + LASTS.as_secs(), Ordering::Relaxed);

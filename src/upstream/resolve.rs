@@ -9,6 +9,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::texts::text;
+
 type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 /// A host and a port.
 type Name = (String, u16);
@@ -25,9 +27,9 @@ pub(super) fn patience(connect_timeout: Duration) -> Duration {
     PATIENCE.min(connect_timeout / 3)
 }
 
-/// Asks for a name's addresses anew each time: whoever caches them is the system. Where it gives
-/// none in time, the last ones are gone on with, however old: a dead DNS is no reason for an
-/// outage. What it says late is learned all the same.
+/// Asks for a name's addresses each time: caching is the system's job. Where it gives none in time,
+/// the last known ones are used, however old: a dead DNS must not cause an outage. What it says
+/// late is learned all the same.
 #[derive(Clone, Default)]
 pub struct Resolver {
     /// In place of the system's.
@@ -35,6 +37,11 @@ pub struct Resolver {
     /// No more than the hosts of the configuration.
     known: Arc<Mutex<HashMap<Name, Known>>>,
 }
+
+/// The resolver knows the name, but no address of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", text!("the name has no address"))]
+pub(super) struct NoAddress;
 
 /// What a name led to when it was last answered.
 struct Known {
@@ -71,11 +78,11 @@ impl Resolver {
         let failure = match timeout(patience, answer).await {
             Ok(Ok(addresses)) if !addresses.is_empty() => {
                 if self.resume(&name) {
-                    tracing::info!(host, "the host's name can be resolved again");
+                    tracing::info!(host, "{}", text!("the host name resolves again"));
                 }
                 return Ok(addresses);
             }
-            Ok(Ok(_)) => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+            Ok(Ok(_)) => io::Error::new(io::ErrorKind::NotFound, NoAddress),
             Ok(Err(error)) => error,
             Err(_) => io::ErrorKind::TimedOut.into(),
         };
@@ -83,7 +90,8 @@ impl Resolver {
             tracing::warn!(
                 host,
                 error = &failure as &dyn std::error::Error,
-                "cannot resolve the host's name: going on with the addresses that it had"
+                "{}",
+                text!("cannot resolve the host name; using its last known addresses")
             );
         }
         // Another question may have been answered meanwhile.
@@ -116,7 +124,7 @@ impl Resolver {
         self.known.lock().get_mut(name).is_some_and(|known| known.ask_at.take().is_some())
     }
 
-    /// Asks, and learns the answer whether or not somebody still waits for it.
+    /// Asks, and learns the answer whether or not a caller still waits for it.
     #[expect(clippy::disallowed_methods, reason = "a question to the system can't be taken back anyway")]
     fn ask(&self, name: Name) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + use<> {
         let (resolver, asked_at) = (self.clone(), Instant::now());
@@ -219,7 +227,7 @@ mod tests {
     /// Short: these wait for real.
     const SHORT: Duration = Duration::from_millis(20);
 
-    /// Gives the first of `answers` at once, and each other one once somebody speaks or hangs up;
+    /// Gives the first of `answers` at once, and each other one once the peer speaks or hangs up;
     /// then none.
     fn slow(answers: &[SocketAddr]) -> (std::sync::mpsc::Sender<()>, Resolver) {
         let (speak, silence) = std::sync::mpsc::channel::<()>();

@@ -60,8 +60,8 @@ impl Upstreams {
         Self { resolver, own: own.into(), runtime, current: Mutex::default() }
     }
 
-    /// Puts `options` in force, of which `trusted` was read; the answer has an upstream for each, in
-    /// their order.
+    /// Puts `options` in force, of which `trusted` was read; returns an upstream for each, in their
+    /// order.
     ///
     /// # Errors
     /// TLS can't be set up; then what was in force stays.

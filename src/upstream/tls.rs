@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::secret::file::{self, Links};
+use crate::texts::text;
 
 /// What a connection holds of bytes that aren't written yet; rustls's default would be 64 KiB.
 pub(super) const BUFFER: usize = 16 * 1024;
@@ -16,7 +17,7 @@ pub(super) const BUFFER: usize = 16 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file can't be read or isn't PEM.
-    #[error("cannot read certificates from {path}")]
+    #[error("{}", text!("cannot read certificates from {path}", path = .path.display()))]
     Read {
         /// `upstream.ca_file`
         path: PathBuf,
@@ -25,10 +26,10 @@ pub enum TlsError {
         source: rustls::pki_types::pem::Error,
     },
     /// The file holds no certificate.
-    #[error("{0} holds no certificate")]
+    #[error("{}", text!("{path} contains no certificate", path = .0.display()))]
     Empty(PathBuf),
     /// A certificate that can't be a root.
-    #[error("a certificate in {path} cannot be trusted")]
+    #[error("{}", text!("a certificate in {path} cannot be used as a root", path = .path.display()))]
     Root {
         /// `upstream.ca_file`
         path: PathBuf,
@@ -37,7 +38,7 @@ pub enum TlsError {
         source: rustls::Error,
     },
     /// The provider lacks a protocol version.
-    #[error("no TLS version can be offered")]
+    #[error("{}", text!("no TLS version is available"))]
     Versions(#[source] rustls::Error),
 }
 

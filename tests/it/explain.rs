@@ -84,7 +84,7 @@ fn the_app_and_what_named_it_are_told() {
 #[test]
 fn an_app_that_rejects_own_tokens_says_so() {
     let text = explain(Method::GET, "/@cafe/cgi-bin/user/info?access_token=mine", Some(&two_apps()));
-    says(&text, "reports: no, 400 bad_request: the request brings a token of its own");
+    says(&text, "reports: no, 400 bad_request: leave the token out: this app rejects tokens");
     says(&text, "orders: no, 403 caller_forbidden: ");
     says(&text, "sent nothing");
 }
@@ -283,7 +283,7 @@ fn endpoints_of_wxgates_own_are_told_as_such() {
     says(&text, "endpoint wxgate's own, and none of WeChat's");
     says(&text, "sent nothing: wxgate answers by itself, with the real token");
     says(&text, "orders: yes");
-    says(&text, "reports: no, 403 caller_forbidden: caller reports has no lease_token = true");
+    says(&text, "reports: no, 403 caller_forbidden: caller reports may not lease real tokens");
     let page = "/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2Fa";
     says(&explain(Method::GET, page, Some(&config)), "with the page's signature");
     let text =
@@ -300,7 +300,7 @@ fn paths_that_are_not_wechats_are_told_as_such() {
         let pay = explain(Method::POST, "/pay/unifiedorder", config);
         says(
             &pay,
-            "refused 404 endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+            "refused 404 endpoint_forbidden: WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com",
         );
         says(&explain(Method::GET, "/metrics", config), "refused 404 endpoint_forbidden: the metrics are at");
         says(
@@ -388,9 +388,9 @@ fn what_no_sdk_calls_keeps_its_status() {
     let secret = |_: &str| Some(CANARY.to_owned());
     let config = Config::parse(text, "test.toml", &secret).expect("a configuration").into();
     let text = explain(Method::CONNECT, "api.weixin.qq.com:443", Some(&config));
-    says(&text, "refused 400 bad_request: no tunnels");
+    says(&text, "refused 400 bad_request: wxgate is not a tunnel");
     let text = explain(Method::POST, "//@shop//wxgate/token", Some(&config));
-    says(&text, "anybody: no, 400 bad_request: the lease endpoint takes GET");
+    says(&text, "anybody: no, 400 bad_request: the lease endpoint accepts GET");
 }
 
 #[test]
@@ -431,13 +431,13 @@ fn the_limits_that_concern_a_request_are_listed() {
         "a".repeat(64)
     ));
     let text = explain(Method::GET, "/cgi-bin/user/info?openid=o", Some(&config));
-    says(&text, "caller orders may send 50 requests a second (rate in [[caller]]), of each replica");
+    says(&text, "caller orders: 50 requests a second (rate in [[caller]]), of each replica");
     says(
         &text,
-        "all callers together may send 500 requests a day to GET /cgi-bin/user/**, of which 100 are reserved for some \
-         of them (daily in [[limit]]), only counted (mode = \"observe\")",
+        "all callers together: 500 requests a day (100 reserved for some) to GET /cgi-bin/user/** \
+         (daily in [[limit]]), only counted (mode = \"observe\")",
     );
-    assert!(!text.contains("without a key may") && !text.contains("message"), "{text}");
+    assert!(!text.contains("without a key:") && !text.contains("message"), "{text}");
     let text = explain(Method::POST, "/cgi-bin/message/custom/send", Some(&config));
-    says(&text, "caller orders may send 1000 requests a day to /cgi-bin/message/** (daily in [[caller]])");
+    says(&text, "caller orders: 1000 requests a day to /cgi-bin/message/** (daily in [[caller]])");
 }

@@ -210,7 +210,7 @@ async fn a_server_whose_worker_ends_at_once_does_not_start() {
         Reader { pause: Duration::ZERO }
     };
     let failed = Server::start("test", vec![listener], Options::default(), 2, made).expect_err("one ended");
-    assert_eq!(failed.to_string(), "a worker ended at once");
+    assert_eq!(failed.to_string(), "a worker exited at once");
 }
 
 /// What a bind to a unix socket's path says that is somebody's.

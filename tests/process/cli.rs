@@ -81,7 +81,7 @@ fn a_good_file_is_ok() {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
     let note = ran.stdout.strip_prefix(ok).expect("it is ok");
     let note = note.replace('\n', " ");
-    assert!(note.starts_with("server.error_status is not written, so \"wechat\" holds: "), "{note}");
+    assert!(note.starts_with("server.error_status is not set and defaults to \"wechat\": "), "{note}");
     folder.write("told.toml", &format!("[server]\nerror_status = 'wechat'\n{GOOD}"));
     let told = folder.run(&["check", "--config", "told.toml"]).stdout;
     let memory = told.strip_prefix(&ok.replace("good", "told")).expect("it is ok");
@@ -349,7 +349,7 @@ fn what_is_named_in_the_place_of_a_file_is_not_waited_for() {
          appid = 'wx0123456789abcdef'\nsecret = { env = 'SHOP_SECRET' }\n",
     );
     for (file, reason) in
-        [("pipe", "no regular file"), ("/dev/zero", "no regular file"), ("huge", "longer than")]
+        [("pipe", "not a regular file"), ("/dev/zero", "not a regular file"), ("huge", "longer than")]
     {
         let ran = folder.run(&["status", "--admin-token-file", file]);
         assert_eq!(ran.code, Some(64), "{ran:?}");

@@ -191,7 +191,7 @@ fn init_takes_all_of_it_by_flags_and_prints_each_key_once() {
     // In one line of the log; here it is wrapped.
     let said = checked.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        said.contains("such as \"**\"; to some callers these stay closed: /card/giftcard/order/refund, "),
+        said.contains("such as \"**\"; for some callers these stay closed: /card/giftcard/order/refund, "),
         "{said}"
     );
 }
@@ -210,7 +210,7 @@ fn init_overwrites_nothing_and_writes_nothing_that_is_wrong() {
 
     for (more, part) in [
         (&["--listen", "0.0.0.0:8080"][..], "--caller"),
-        (&["--app", "a b"], "app[0].name: is no name"),
+        (&["--app", "a b"], "app[0].name: is not a name"),
         (&["--store", "mysql://h"], "store.url"),
     ] {
         let ran = folder.run(&[&flags[..], &["--output", "other.toml"], more].concat());
@@ -225,7 +225,7 @@ fn init_overwrites_nothing_and_writes_nothing_that_is_wrong() {
 
 #[test]
 fn init_warns_of_an_appid_as_check_does() {
-    let warned = "app[0].appid: warning: is no usual AppID, expected wx and 16 digits";
+    let warned = "app[0].appid: warning: is an unusual AppID, expected wx and 16 digits";
     for secret in ["SHOP_SECRET", "NOT_SET_YET"] {
         let folder = Folder::new();
         let ran = folder.run(&["init", "--appid", "wx1", "--secret-env", secret]);
@@ -240,7 +240,7 @@ fn init_warns_of_an_appid_as_check_does() {
     assert!(company.code == Some(0) && !company.stderr.contains("warning"), "{company:?}");
     let mixed = ["init", "--appid", "ww0123456789abcdef", "--kind", "store", "--secret-env", "SHOP_SECRET"];
     let mixed = Folder::new().run(&mixed);
-    assert!(mixed.stderr.contains("warning: begins like a corpid of WeCom's"), "{mixed:?}");
+    assert!(mixed.stderr.contains("warning: begins like a corpid of WeCom"), "{mixed:?}");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn init_takes_an_appid_that_it_doubts_if_it_is_given_again() {
     let folder = Folder::new();
     // AppID twice; then a kind that is written by hand, and one that isn't.
     let shown = folder.on_a_terminal(100, &["init"], "wx1\n\ncomponent\nstore\n\n\n\n\n\n\n");
-    assert!(shown.contains("is no usual AppID"), "{shown}");
+    assert!(shown.contains("is an unusual AppID"), "{shown}");
     assert!(shown.contains("AppID of the account (of WeCom the corpid) [wx1]: "), "{shown}");
     assert!(shown.contains("is none of official_account, mini_program, store, wecom"), "{shown}");
     let written = folder.read("wxgate.toml");

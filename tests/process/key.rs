@@ -106,13 +106,13 @@ fn a_configuration_that_is_no_file_names_no_app_and_is_not_waited_for() {
 fn names_that_the_configuration_would_refuse_are_refused() {
     let folder = Folder::new();
     for (arguments, part) in [
-        (["key", "a b", "--app", "shop"], "the caller's name is no name, expected 1 to 64 characters"),
+        (["key", "a b", "--app", "shop"], "the caller's name is not a name, expected 1 to 64 characters"),
         (["key", "other", "--app", "shop"], "has a meaning of its own"),
         (
             ["key", "anonymous", "--app", "shop"],
             "is the name of all callers without a key, so no key is made",
         ),
-        (["key", "orders", "--app", "../shop"], "--app is no name"),
+        (["key", "orders", "--app", "../shop"], "--app is not a name"),
     ] {
         let ran = folder.run(&arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{arguments:?}");

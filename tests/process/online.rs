@@ -243,7 +243,7 @@ async fn a_server_without_tls_is_named_with_what_to_do() {
     let url = sandbox.url().replace("http:", "https:");
     let ran = tokio::task::spawn_blocking(move || check(&url, &app("shop", APPID, ""), &[])).await.unwrap();
     assert_eq!(ran.code, Some(1));
-    ran.says("remedy: The server doesn't speak TLS as expected");
+    ran.says("remedy: The server does not speak TLS as expected");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_certificate_that_is_not_trusted_is_named_with_what_to_do() {
     });
     let ran = check(&url, &app("shop", APPID, ""), &[]);
     assert_eq!(ran.code, Some(1));
-    ran.says("remedy: The server's certificate isn't trusted");
+    ran.says("remedy: The server's certificate is not trusted");
     server.join().unwrap();
 }
 

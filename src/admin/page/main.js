@@ -83,6 +83,8 @@ function reworded() {
   theme.label();
   render();
   traffic.redraw();
+  // Remedies and the like come in the language that is asked for.
+  again();
 }
 
 texts.start(reworded);

@@ -1,5 +1,7 @@
 // The admin token of this browser tab, and requests with it.
 
+import { locale } from "./texts.js";
+
 const STORED = "wxgate-admin-token";
 
 export const held = () => sessionStorage.getItem(STORED);
@@ -13,7 +15,8 @@ export function hold(token) {
 export const cleaned = (token) => token.trim().replace(/[^\x21-\x7e]/g, "");
 
 export function ask(path, { token = held(), ...rest } = {}) {
-  const headers = token === null || token === "" ? {} : { Authorization: `Bearer ${token}` };
+  const headers = { "Accept-Language": locale() };
+  if (token !== null && token !== "") headers.Authorization = `Bearer ${token}`;
   return fetch(path, { headers, cache: "no-store", ...rest });
 }
 

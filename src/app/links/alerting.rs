@@ -16,6 +16,7 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::quota::{Quota, Warning, WarningKind};
 use crate::store::Store;
+use crate::texts::Language;
 use crate::token::{Event, Failure, Happened, Manager, Outcome, State};
 
 /// The same trouble of an app is told once in this time.
@@ -143,7 +144,7 @@ impl Watch {
         let Refused { at, problem, more } = refused;
         // Replicas that read the same file refuse it for the same reason.
         let mut digest = DefaultHasher::new();
-        problem.hash(&mut digest);
+        problem.to(Language::English).hash(&mut digest);
         if self.first("", "reload_refused", Some(digest.finish())).await {
             let (others, others_chinese) = match more {
                 0 => (String::new(), String::new()),
@@ -156,9 +157,13 @@ impl Watch {
                 kind: "reload_refused",
                 english: format!(
                     "the new configuration was refused, the old one stays in force; a restart would fail: \
-                     {problem}{others}"
+                     {problem}{others}",
+                    problem = problem.to(Language::English)
                 ),
-                chinese: format!("新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}"),
+                chinese: format!(
+                    "新配置未被接受，仍沿用旧配置；此时重启会失败：{problem}{others_chinese}",
+                    problem = problem.to(Language::Chinese)
+                ),
                 caller: None,
             });
         }
@@ -217,7 +222,7 @@ fn trouble(
 }
 
 fn of_quota(warning: Warning) -> Notice {
-    let Warning { at, app, kind, message, chinese, blame, .. } = warning;
+    let Warning { at, app, kind, message, blame, .. } = warning;
     let (who, who_chinese) = match (&blame.caller, blame.around) {
         (Some((name, percent)), _) => {
             let most = format!("{name} ({percent} %)");
@@ -235,8 +240,8 @@ fn of_quota(warning: Warning) -> Notice {
         topic: if kind == WarningKind::Around { Topic::Interference } else { Topic::Quota },
         kind: kind.as_str(),
         caller: blame.caller,
-        english: format!("{message}{who}"),
-        chinese: format!("{chinese}{who_chinese}"),
+        english: format!("{}{who}", message.to(Language::English)),
+        chinese: format!("{}{who_chinese}", message.to(Language::Chinese)),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::observe::clock::Clock;
 use crate::pipeline::{self, SigningOptions};
 use crate::quota::{Ask, Question};
 use crate::secret::{Secret, mask};
+use crate::texts::Words;
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Answer, Call, Control};
 use crate::wechat::signing::{self, Keys, Signed, Unverified};
@@ -51,8 +52,8 @@ pub(in crate::app) fn with(manager: Manager, clients: Clients, clock: Clock) -> 
         let (manager, clock, app) = (manager.clone(), clock.clone(), Arc::clone(app));
         let client = clients.load().get(&app).cloned();
         Box::pin(async move {
-            let client = client.ok_or("the app is not configured any more")?;
-            client.ask(&manager, &clock, question).await
+            let client = client.ok_or_else(|| Words::untranslated("the app is not configured any more"))?;
+            client.ask(&manager, &clock, question).await.map_err(Words::untranslated)
         })
     })
 }

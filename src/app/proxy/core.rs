@@ -125,7 +125,7 @@ impl Fixed {
             drain_idle: _,
             drain_timeout,
         } = server;
-        let LogConfig { level, format, access } = log;
+        let LogConfig { level, format, language, access } = log;
         let of_trace = |differs: fn(&trace::Options, &trace::Options) -> bool| match (trace, &new.trace) {
             (Some(one), Some(other)) => differs(one, other),
             _ => false,
@@ -150,6 +150,7 @@ impl Fixed {
             ("callback.listen", *callback != new.callback),
             ("log.level", *level != new.log.level),
             ("log.format", *format != new.log.format),
+            ("log.language", *language != new.log.language),
             ("log.access", *access != new.log.access),
             ("server.max_inflight", *max_inflight != new.max_inflight),
             ("replay.memory", *replay_memory != new.replay_memory),

@@ -16,6 +16,7 @@ use crate::app::links::asking;
 use crate::config::{Config, Problems, SecretFile, Severity};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
+use crate::texts::Words;
 use crate::upstream::Trusted;
 use crate::upstream::tls::TlsError;
 
@@ -79,7 +80,7 @@ impl Core {
         self.admin.state.reloads.send_modify(|reloads| match &applied {
             Ok(()) => *reloads = Reloads { succeeded_at: at, refused: None },
             Err(problems) => {
-                let (problem, more) = first_of.unwrap_or_else(|| (problems.clone(), 0));
+                let (problem, more) = first_of.unwrap_or_else(|| (Words::untranslated(problems.clone()), 0));
                 reloads.refused = Some(Refused { at, problem, more });
             }
         });
@@ -185,9 +186,9 @@ impl Core {
 }
 
 /// The first problem for which the configuration is refused, and how many more there are.
-fn first(problems: &Problems) -> (String, usize) {
+fn first(problems: &Problems) -> (Words, usize) {
     let mut errors = problems.0.iter().filter(|problem| problem.severity == Severity::Error);
-    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    let first = errors.next().map(|problem| Words::of(|| problem.to_string())).unwrap_or_default();
     (first, errors.count())
 }
 

@@ -3,44 +3,49 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::server::Address;
+use crate::texts::{Words, words};
 
-/// Longest path that fits into a unix socket address, its closing NUL excepted (`sun_path`, 108
+/// Longest path that fits into a unix socket address, without its final NUL (`sun_path` has 108
 /// bytes on Linux).
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// Reads `host:port` or `unix:/path`; the error says what is wrong and what would be right.
-pub fn parse_address(text: &str) -> Result<Address, String> {
+pub fn parse_address(text: &str) -> Result<Address, Words> {
     if let Some(path) = text.strip_prefix("unix:") {
         if !path.starts_with('/') {
-            return Err("is no absolute path, write \"unix:/path/to/socket\"".to_owned());
+            return Err(words!("is not an absolute path, write \"unix:/path/to/socket\""));
         }
         if path.len() > LONGEST_SOCKET_PATH {
-            return Err(format!("is too long for a socket, at most {LONGEST_SOCKET_PATH} bytes of path"));
+            return Err(words!(
+                "is too long: the path of a socket has at most {limit} bytes",
+                limit = LONGEST_SOCKET_PATH
+            ));
         }
         return Ok(Address::Unix(path.into()));
     }
     let Some((host, port)) = text.rsplit_once(':') else {
-        return Err("has no port, expected \"HOST:PORT\" or \"unix:/path\"".to_owned());
+        return Err(words!("has no port, expected \"HOST:PORT\" or \"unix:/path\""));
     };
     if host.is_empty() || host == "*" {
-        return Err(format!(
-            "has no host, write \"127.0.0.1:{port}\" for this machine alone or \"0.0.0.0:{port}\" for all addresses"
+        return Err(words!(
+            "has no host, write \"127.0.0.1:{port}\" for this machine alone or \"0.0.0.0:{port}\" for all addresses",
+            port
         ));
     }
     if port.parse::<u16>().is_err() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("has no port from 0 to 65535 behind the last colon, expected \"HOST:PORT\"".to_owned());
+        return Err(words!("has no port from 0 to 65535 after the last colon, expected \"HOST:PORT\""));
     }
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match bracketed {
         Some(address) if address.parse::<Ipv6Addr>().is_ok() => {}
         None if is_host_name(host) => {}
         None if host.contains("://") => {
-            return Err("is a URL, expected \"HOST:PORT\" or \"unix:/path\"".to_owned());
+            return Err(words!("is a URL, expected \"HOST:PORT\" or \"unix:/path\""));
         }
         None if host.contains(':') => {
-            return Err("is an IPv6 address without brackets, expected \"[::1]:PORT\"".to_owned());
+            return Err(words!("is an IPv6 address without brackets, expected \"[::1]:PORT\""));
         }
-        _ => return Err("has a malformed host, expected \"HOST:PORT\" or \"unix:/path\"".to_owned()),
+        _ => return Err(words!("has a malformed host, expected \"HOST:PORT\" or \"unix:/path\"")),
     }
     Ok(Address::Tcp(text.to_ascii_lowercase()))
 }
@@ -65,7 +70,7 @@ pub(in crate::config) fn host_and_port(text: &str) -> (&str, u16) {
     (host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or(0))
 }
 
-/// Splits `host[:port]`; an IPv6 host without its brackets. None if there is no proper host.
+/// Splits `host[:port]`; an IPv6 host without its brackets. None if the host is malformed.
 pub(in crate::config) fn host_port(authority: &str) -> Option<(&str, Option<&str>)> {
     if let Some((host, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let good = host.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.starts_with(':'));
@@ -78,14 +83,14 @@ pub(in crate::config) fn host_port(authority: &str) -> Option<(&str, Option<&str
     is_host_name(host).then_some((host, port))
 }
 
-/// Reads a name or address as it stands in `Host`, without its port; the error says what is wrong.
-pub(in crate::config) fn read_host(text: &str) -> Result<String, &'static str> {
+/// Reads a name or address as in a `Host` header, without its port; the error says what is wrong.
+pub(in crate::config) fn read_host(text: &str) -> Result<String, Words> {
     let host = text.trim_end_matches('.').to_ascii_lowercase();
     if host.contains(':') && host.parse::<Ipv6Addr>().is_err() {
-        return Err("has a port or a scheme, expected the host name alone");
+        return Err(words!("has a port or a scheme, expected the host name alone"));
     }
     if !is_host_name(&host) && host.parse::<IpAddr>().is_err() {
-        return Err("is no host name, expected one like \"shop.wechat.internal\"");
+        return Err(words!("is not a host name, expected one like \"shop.wechat.internal\""));
     }
     Ok(host)
 }

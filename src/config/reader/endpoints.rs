@@ -1,10 +1,11 @@
-//! Whether WeChat has what a pattern names, as far as the catalogue knows: a misspelt path limits
-//! and allows nothing, and nobody notices.
+//! Whether a pattern matches an endpoint of the catalogue: a misspelt path limits and allows
+//! nothing, and goes unnoticed.
 
 use http::Method;
 
 use super::names::Known;
 use super::problem::{Place, Report};
+use crate::texts::{Words, words};
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
@@ -67,26 +68,27 @@ pub(in crate::config) fn check(pattern: &Pattern, hosts: Hosts, place: &Place, r
     if pattern.path() == "**" || pattern.path().starts_with("/wxgate/") {
         return;
     }
-    // It may take a look at the whole catalogue, and a thousand callers may have the same rules.
+    // It may search the whole catalogue, and a thousand callers may have the same rules.
     if let Some(text) = report.judged(format!("{pattern} {hosts:?}"), || wrong(pattern, hosts)) {
-        report.warn(place, &*text);
+        report.warn(place, text);
     }
 }
 
 /// What is wrong with it.
-fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<String> {
-    let taken_in = taken_in(pattern);
-    let here: Vec<_> = taken_in.iter().copied().filter(|endpoint| hosts.has(endpoint)).collect();
-    let verb = if pattern.path().contains('*') { "takes in" } else { "names" };
+fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<Words> {
+    let matched = matched(pattern);
+    let here: Vec<_> = matched.iter().copied().filter(|endpoint| hosts.has(endpoint)).collect();
     if here.is_empty() {
-        let text = match (nearest(pattern, hosts), taken_in.first()) {
-            (_, Some(elsewhere)) => {
-                let host = elsewhere.family.host();
-                format!("{verb} an endpoint of {host} alone, and no app that this is for calls that host")
+        let text = match (nearest(pattern, hosts), matched.first()) {
+            (_, Some(elsewhere)) => words!(
+                "matches endpoints of {host} alone, and no app that this applies to calls that host",
+                host = elsewhere.family.host()
+            ),
+            (Some(near), None) => {
+                words!("matches no endpoint that wxgate knows, did you mean \"{near}\"?", near)
             }
-            (Some(near), None) => format!("{verb} no endpoint that wxgate knows, did you mean {near:?}?"),
-            (None, None) => format!(
-                "{verb} no endpoint that wxgate knows, expected one of WeChat's; if WeChat has it, it works as it is"
+            (None, None) => words!(
+                "matches no endpoint that wxgate knows, expected one of WeChat's; if WeChat has it, it works as it is"
             ),
         };
         return Some(text);
@@ -102,11 +104,17 @@ fn wrong(pattern: &Pattern, hosts: Hosts) -> Option<String> {
         return None;
     }
     let known = here.iter().find_map(|endpoint| endpoint.method).unwrap_or("POST");
-    Some(format!("{verb} what is called by {known}, not {method}, expected \"{known} {}\"", pattern.path()))
+    let path = pattern.path();
+    Some(words!(
+        "matches an endpoint that takes {known}, not {method}, expected \"{known} {path}\"",
+        known,
+        method,
+        path
+    ))
 }
 
 /// The endpoints whose paths the pattern matches, by whichever method.
-fn taken_in(pattern: &Pattern) -> Vec<&'static Endpoint> {
+fn matched(pattern: &Pattern) -> Vec<&'static Endpoint> {
     if !pattern.path().contains('*') {
         let found = [catalogue::find(pattern.path()), catalogue::find_work(pattern.path())];
         return found.into_iter().filter(|endpoint| endpoint.id != 0).collect();
@@ -151,7 +159,7 @@ fn nearest(pattern: &Pattern, hosts: Hosts) -> Option<String> {
     Some(format!("{method}{near}{rest}"))
 }
 
-/// The segments of `path` at the places of those in `fixed`, stars kept. `open`: more may follow.
+/// The segments of `path` in place of those in `fixed`, stars kept. `open`: more may follow.
 fn like(path: &str, fixed: &str, open: bool) -> Option<String> {
     if !open && !fixed.contains('*') {
         return Some(path.to_owned());

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::problem::{Report, did_you_mean, looks_like_secret};
+use super::problem::{Report, did_you_mean, repeated};
 use super::values::{Field, Item};
+use crate::texts::{text, words};
 
-/// More names than anybody wants to read in a sentence.
+/// More names than fit into a sentence.
 const MANY: usize = 20;
 
 /// Names that others may refer to, in their order. A file may have thousands.
@@ -18,7 +19,7 @@ pub(in crate::config) struct Known<'a> {
 impl<'a> FromIterator<&'a str> for Known<'a> {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
         let names: Vec<_> = names.into_iter().collect();
-        // Of those that are there twice, which was reported, the first.
+        // Of names given twice, which were reported, the first.
         let indices = names.iter().enumerate().rev().map(|(index, name)| (*name, index)).collect();
         Self { names, indices }
     }
@@ -31,41 +32,52 @@ impl Known<'_> {
     }
 }
 
-/// Names are labels of metrics, path segments and words of logs; `reserved` ones stand for
-/// something there already.
+/// Names are labels of metrics, path segments and words of logs; `reserved` ones already have a
+/// meaning there.
 pub(in crate::config) fn check_name(name: &Item<String>, reserved: &[&str], report: &mut Report<'_>) {
     let text = name.value.as_str();
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     if !plain || text.is_empty() || text.len() > 64 || text.bytes().all(|byte| byte == b'.') {
-        report.error(&name.place, "is no name, expected 1 to 64 characters of A-Z a-z 0-9 _ . -");
+        report.error(&name.place, text!("is not a name, expected 1 to 64 characters of A-Z a-z 0-9 _ . -"));
     } else if reserved.contains(&text) {
         report.error(
             &name.place,
-            format!("\"{text}\" has a meaning of its own in metrics, expected another name"),
+            text!("\"{name}\" has a meaning of its own in metrics, expected another name", name = text),
         );
     }
 }
 
-/// Reports a name that is none of `known`, which are names of `what`.
+/// What a name is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum NameOf {
+    App,
+    Caller,
+}
+
+/// Reports a name that is not in `known`.
 pub(in crate::config) fn check_known(
     name: &Item<String>,
-    what: &str,
+    what: NameOf,
     known: &Known<'_>,
     report: &mut Report<'_>,
 ) {
     if known.index(&name.value).is_some() {
         return;
     }
-    let all = || match known.names.len() {
-        0 => String::new(),
-        1..=MANY => format!(", expected {}", known.names.join(" or ")),
-        many => format!(", expected one of the {many} that there are"),
+    let wrong = match what {
+        NameOf::App => words!("{name} is not the name of an app", name = repeated(&name.value)),
+        NameOf::Caller => words!("{name} is not the name of a caller", name = repeated(&name.value)),
     };
-    // Each suggestion takes a look at all names.
+    // Each suggestion compares all names.
     let candidates = if report.is_long() { &[][..] } else { &known.names };
-    let advice = did_you_mean(&name.value, candidates.iter().copied(), all);
-    let word = if looks_like_secret(&name.value) { "this" } else { &format!("{:?}", name.value) };
-    report.error(&name.place, format!("{word} is no {what}'s name{advice}"));
+    let text = did_you_mean(&wrong, &name.value, candidates.iter().copied()).unwrap_or_else(|| {
+        match known.names.len() {
+            0 => wrong,
+            1..=MANY => words!("{wrong}, expected one of: {values}", wrong, values = known.names.join(", ")),
+            number => words!("{wrong}, expected one of the {number} known names", wrong, number),
+        }
+    });
+    report.error(&name.place, text);
 }
 
 /// Whether a text is `length` hexadecimal digits.
@@ -73,7 +85,7 @@ pub(in crate::config) fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The value that a word stands for; the first one is the default.
+/// The value of a word; the first one is the default.
 pub(in crate::config) fn one_of<T: Copy>(
     field: &Field<String>,
     words: &[(&str, T)],
@@ -84,13 +96,10 @@ pub(in crate::config) fn one_of<T: Copy>(
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == item.value) {
         return *value;
     }
-    let all = || {
-        let (last, others) = words.split_last().unwrap_or((&words[0], &[]));
-        let others: Vec<_> = others.iter().map(|(word, _)| *word).collect();
-        format!(", expected {} or {}", others.join(", "), last.0)
-    };
-    let advice = did_you_mean(&item.value, words.iter().map(|(word, _)| *word), all);
-    let word = if looks_like_secret(&item.value) { "this" } else { &format!("{:?}", item.value) };
-    report.error(&item.place, format!("{word} is none of its values{advice}"));
+    let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+    let wrong = words!("{value} is not one of its values", value = repeated(&item.value));
+    let text = did_you_mean(&wrong, &item.value, all.iter().copied())
+        .unwrap_or_else(|| words!("{wrong}, expected one of: {values}", wrong, values = all.join(", ")));
+    report.error(&item.place, text);
     default
 }

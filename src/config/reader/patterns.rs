@@ -5,10 +5,11 @@ use http::Method;
 use super::endpoints::{self, Hosts};
 use super::problem::{Place, Report, did_you_mean};
 use crate::message::METHODS;
+use crate::texts::{Words, words};
 use crate::wechat::pattern::Pattern;
 
-/// The pattern that stands at `place`, of endpoints on these hosts; reports what is none, or takes
-/// in nothing.
+/// The pattern at `place`, of endpoints on these hosts; reports what is not a pattern, or matches
+/// nothing.
 pub(in crate::config) fn pattern(
     text: &str,
     hosts: Hosts,
@@ -18,11 +19,12 @@ pub(in crate::config) fn pattern(
     let pattern = parse(text).map_err(|text| report.error(place, text)).ok()?;
     match pattern.method.as_ref().map(Method::as_str).filter(|method| !METHODS.contains(method)) {
         Some(method) => {
-            let all = || format!(", expected one of {}", METHODS.join(", "));
-            let advice = did_you_mean(method, METHODS, all);
-            // Version 0.1.0 took it, and no request ever fitted.
-            let text =
-                format!("{method} is no method that is let through, which the next release refuses{advice}");
+            // Version 0.1.0 accepted it, and it matched no request.
+            let wrong =
+                words!("{method} is a method that is never let through; the next release refuses it", method);
+            let text = did_you_mean(&wrong, method, METHODS).unwrap_or_else(|| {
+                words!("{wrong}, expected one of: {values}", wrong, values = METHODS.join(", "))
+            });
             report.warn(place, text);
         }
         None => endpoints::check(&pattern, hosts, place, report),
@@ -31,15 +33,16 @@ pub(in crate::config) fn pattern(
 }
 
 /// Reads `/cgi-bin/message/**`, `GET /cgi-bin/user/info` or `**`.
-fn parse(text: &str) -> Result<Pattern, &'static str> {
+fn parse(text: &str) -> Result<Pattern, Words> {
     let (method, pattern) = match text.split_once(' ') {
         Some((method, pattern)) => {
             if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                return Err(
-                    "has no method in capitals before the blank, expected one like \"GET /cgi-bin/user/info\"",
-                );
+                return Err(words!(
+                    "has no method in capitals before the blank, expected one like \"GET /cgi-bin/user/info\""
+                ));
             }
-            (Some(Method::from_bytes(method.as_bytes()).map_err(|_| "has a malformed method")?), pattern)
+            let method = Method::from_bytes(method.as_bytes());
+            (Some(method.map_err(|_| words!("has a malformed method"))?), pattern)
         }
         None => (None, text),
     };
@@ -47,27 +50,29 @@ fn parse(text: &str) -> Result<Pattern, &'static str> {
         return Ok(Pattern::new(method, pattern.to_owned()));
     }
     let Some(path) = pattern.strip_prefix('/') else {
-        return Err("has no path that begins with /, expected one like \"/cgi-bin/message/**\"");
+        return Err(words!("has no path that begins with /, expected one like \"/cgi-bin/message/**\""));
     };
     let path = path.strip_suffix('/').unwrap_or(path);
     let segments: Vec<_> = path.split('/').collect();
     for (index, segment) in segments.iter().enumerate() {
         match *segment {
-            "" | "." | ".." => return Err("has an empty, . or .. segment, which no request has"),
+            "" | "." | ".." => return Err(words!("has an empty, . or .. segment, which no request has")),
             "*" => {}
             "**" if index + 1 == segments.len() => {}
             "**" => {
-                return Err(
-                    "has ** before its end, expected ** as the last segment alone, or * for one segment",
-                );
+                return Err(words!(
+                    "has ** before its end, expected ** as the last segment alone, or * for one segment"
+                ));
             }
             other if other.contains('*') => {
-                return Err("has a * within a segment, expected * for a whole segment or ** at the end");
+                return Err(words!(
+                    "has a * within a segment, expected * for a whole segment or ** at the end"
+                ));
             }
             other if !other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.~@:".contains(&byte)) => {
-                return Err(
-                    "has a character that no endpoint's path has, expected a path without query and %",
-                );
+                return Err(words!(
+                    "has a character that no endpoint's path has, expected a path without query and %"
+                ));
             }
             _ => {}
         }

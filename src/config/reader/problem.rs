@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::message::spelling::suggestion;
+use crate::texts::{Words, text, words};
 
 /// Whether a problem keeps the configuration from being used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
     /// What is wrong and what would be right.
-    pub text: String,
+    pub text: Words,
 }
 
 impl fmt::Display for Problem {
@@ -43,7 +44,7 @@ impl fmt::Display for Problem {
             write!(f, " {}:", self.key)?;
         }
         if self.severity == Severity::Warning {
-            f.write_str(" warning:")?;
+            return write!(f, " {}", text!("warning: {problem}", problem = self.text));
         }
         write!(f, " {}", self.text)
     }
@@ -67,7 +68,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Where in the file a value stands, and its key's path.
+/// Where in the file a value is, and its key's path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::config) struct Place {
     pub key: String,
@@ -86,13 +87,13 @@ impl Place {
         Self { key: format!("{}[{index}]", self.key), offset }
     }
 
-    /// The same key, seen at another byte of the file.
+    /// The same key, at another byte of the file.
     pub(in crate::config) fn at(self, offset: usize) -> Self {
         Self { offset, ..self }
     }
 }
 
-/// Problems of which nobody reads more, so that no long search is made for what else to say.
+/// More problems than anyone reads: from here on no long search is made for suggestions.
 const MANY: usize = 100;
 
 /// Collects problems while a file is read.
@@ -100,7 +101,7 @@ pub(in crate::config) struct Report<'t> {
     file: Arc<str>,
     lines: Lines<'t>,
     problems: Vec<Problem>,
-    judged: HashMap<String, Option<Arc<str>>>,
+    judged: HashMap<String, Option<Words>>,
 }
 
 impl<'t> Report<'t> {
@@ -109,11 +110,11 @@ impl<'t> Report<'t> {
         Self { file: file.into(), lines, problems: Vec::new(), judged: HashMap::new() }
     }
 
-    pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<String>) {
+    pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<Words>) {
         self.add(place, Severity::Error, text.into());
     }
 
-    pub(in crate::config) fn warn(&mut self, place: &Place, text: impl Into<String>) {
+    pub(in crate::config) fn warn(&mut self, place: &Place, text: impl Into<Words>) {
         self.add(place, Severity::Warning, text.into());
     }
 
@@ -122,21 +123,22 @@ impl<'t> Report<'t> {
         self.lines.position(place.offset).0
     }
 
-    /// What `judge` says of `subject`: it is asked once, however many tables repeat the subject.
+    /// What `judge` says about `subject`; it is called once, however many tables repeat the
+    /// subject.
     pub(in crate::config) fn judged(
         &mut self,
         subject: String,
-        judge: impl FnOnce() -> Option<String>,
-    ) -> Option<Arc<str>> {
-        self.judged.entry(subject).or_insert_with(|| judge().map(Arc::from)).clone()
+        judge: impl FnOnce() -> Option<Words>,
+    ) -> Option<Words> {
+        self.judged.entry(subject).or_insert_with(judge).clone()
     }
 
-    /// Whether there are more problems than anybody reads.
+    /// Whether there are more problems than anyone reads.
     pub(in crate::config) fn is_long(&self) -> bool {
         self.problems.len() >= MANY
     }
 
-    fn add(&mut self, place: &Place, severity: Severity, text: String) {
+    fn add(&mut self, place: &Place, severity: Severity, text: Words) {
         self.problems.push(Problem {
             file: Arc::clone(&self.file),
             position: Some(self.lines.position(place.offset)),
@@ -186,19 +188,22 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// `, did you mean "x"?`, or `otherwise`.
+/// What is wrong, with the candidate that was probably meant; none if no candidate is like `word`.
 pub(in crate::config) fn did_you_mean<'a>(
+    wrong: &Words,
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
-    otherwise: impl FnOnce() -> String,
-) -> String {
-    match suggestion(word, candidates) {
-        Some(candidate) => format!(", did you mean \"{candidate}\"?"),
-        None => otherwise(),
-    }
+) -> Option<Words> {
+    let candidate = suggestion(word, candidates)?;
+    Some(words!("{wrong}, did you mean \"{candidate}\"?", wrong, candidate))
 }
 
-/// Whether a text written where none belongs may be a pasted secret, and must not be repeated.
+/// A value in quotes, as a problem may repeat it.
+pub(in crate::config) fn repeated(value: &str) -> String {
+    if looks_like_secret(value) { "\"***\"".to_owned() } else { format!("{value:?}") }
+}
+
+/// Whether a text where none belongs may be a pasted secret, which must not be repeated.
 pub(in crate::config) fn looks_like_secret(text: &str) -> bool {
     text.len() >= 16
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -227,9 +232,9 @@ mod tests {
         for _ in 0..3 {
             let said = report.judged("subject".to_owned(), || {
                 asked += 1;
-                Some("wrong".to_owned())
+                Some(Words::untranslated("wrong"))
             });
-            assert_eq!(said.as_deref(), Some("wrong"));
+            assert_eq!(said.as_ref().map(Words::as_str), Some("wrong"));
         }
         assert_eq!(asked, 1);
     }

@@ -11,13 +11,12 @@ use super::problem::{Place, Report, looks_like_secret};
 use super::values::{Item, SecretSource};
 use crate::secret::Secret;
 use crate::secret::file::{self, Links, Refused};
+use crate::texts::{Words, text, words};
 
-const IN_CLEAR: &str =
-    "is a secret in clear, move it out of the file: { env = \"NAME\" } or { file = \"PATH\" }";
-/// A file longer than this is no secret.
+/// A longer file does not hold a secret.
 const LONGEST_SECRET: u64 = 4096;
 
-/// A file that a secret, or the certificate beside one, was read from, and what was in it.
+/// A file that a secret or a certificate was read from, and what was in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile {
     /// Where it is.
@@ -76,8 +75,8 @@ impl<'a> Secrets<'a> {
         self.folder.join(text)
     }
 
-    /// As [`Secrets::resolve`]; an empty one stands in for one that isn't needed: that an app has
-    /// it matters, and not what it is.
+    /// As [`Secrets::resolve`], but with an empty secret in place of one that isn't needed: what
+    /// matters is that the app has one.
     pub(in crate::config) fn resolve_or_stand_in(
         &mut self,
         source: &Item<SecretSource>,
@@ -95,8 +94,8 @@ impl<'a> Secrets<'a> {
     ) -> Option<Arc<Secret>> {
         let (plain, place, origin) = match &source.value {
             SecretSource::Clear(secret) => {
-                report.warn(&source.place, IN_CLEAR);
-                (Zeroizing::new(secret.expose().to_owned()), &source.place, "the secret".to_owned())
+                warn_of_clear(&source.place, report);
+                (Zeroizing::new(secret.expose().to_owned()), &source.place, words!("the secret"))
             }
             SecretSource::Env(name) => {
                 (self.variable(name, report)?, &name.place, variable_name(&name.value))
@@ -115,7 +114,7 @@ impl<'a> Secrets<'a> {
     ) -> Option<Zeroizing<Vec<u8>>> {
         match &source.value {
             SecretSource::Clear(secret) => {
-                report.warn(&source.place, IN_CLEAR);
+                warn_of_clear(&source.place, report);
                 Some(Zeroizing::new(secret.expose().as_bytes().to_vec()))
             }
             SecretSource::Env(name) => {
@@ -132,7 +131,7 @@ impl<'a> Secrets<'a> {
     fn variable(&mut self, name: &Item<String>, report: &mut Report<'_>) -> Option<Zeroizing<String>> {
         let plain = (self.env)(&name.value);
         if plain.is_none() && self.misses(&name.place) {
-            report.error(&name.place, format!("{} is not set", variable_name(&name.value)));
+            report.error(&name.place, text!("{origin} is not set", origin = variable_name(&name.value)));
         }
         plain.map(Zeroizing::new)
     }
@@ -141,8 +140,8 @@ impl<'a> Secrets<'a> {
         let bytes = self.bytes(path, LONGEST_SECRET, report)?;
         self.warn_of_others(path, report);
         let Ok(text) = std::str::from_utf8(&bytes) else {
-            let reason = unreadable(&io::ErrorKind::InvalidData.into());
-            report.error(&path.place, format!("{} {reason}", file_name(&path.value)));
+            let invalid = io::ErrorKind::InvalidData.into();
+            report.error(&path.place, unreadable(&file_name(&path.value), &invalid));
             return None;
         };
         let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
@@ -152,8 +151,11 @@ impl<'a> Secrets<'a> {
     /// Warns of a file that other users of this machine can read, or write.
     pub(in crate::config) fn warn_of_others(&self, path: &Item<String>, report: &mut Report<'_>) {
         if is_open_to_others(&self.path(&path.value)).unwrap_or(false) {
-            let name = file_name(&path.value);
-            report.warn(&path.place, format!("{name} is open to every user of this machine, expected mode 0600 and wxgate's user as its owner"));
+            let text = text!(
+                "{file} is open to every user of this machine, expected mode 0600 and wxgate's user as its owner",
+                file = file_name(&path.value)
+            );
+            report.warn(&path.place, text);
         }
     }
 
@@ -180,7 +182,7 @@ impl<'a> Secrets<'a> {
             }
             Err(error) => {
                 if self.misses(&path.place) {
-                    report.error(&path.place, format!("{} {}", file_name(&path.value), unreadable(&error)));
+                    report.error(&path.place, unreadable(&file_name(&path.value), &error));
                 }
                 None
             }
@@ -188,31 +190,40 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// Why a file can't be used, as the rest of a sentence that begins with its name.
-pub(in crate::config) fn unreadable(error: &io::Error) -> String {
+/// Why `file` can't be used.
+pub(in crate::config) fn unreadable(file: &Words, error: &io::Error) -> Words {
     match Refused::of(error) {
-        // What a pipe gives is gone once it was read, and a reload reads it again.
-        Some(Refused::NoFile) => return "is a pipe or a device, expected a regular file".to_owned(),
-        Some(Refused::TooLong(longest)) => return format!("is longer than {longest} bytes"),
+        // A pipe can be read once, and a reload reads it again.
+        Some(Refused::NoFile) => {
+            return words!("{file} is a pipe or a device, expected a regular file", file);
+        }
+        Some(Refused::TooLong(limit)) => return words!("{file} is longer than {limit} bytes", file, limit),
         None => {}
     }
     match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
-        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
-        io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
-        _ => format!("cannot be read: {error}"),
+        io::ErrorKind::NotFound => words!("{file} does not exist", file),
+        io::ErrorKind::PermissionDenied => words!("{file} may not be read by this user", file),
+        io::ErrorKind::IsADirectory => words!("{file} is a directory", file),
+        io::ErrorKind::InvalidData => words!("{file} is not UTF-8 text", file),
+        _ => words!("{file} cannot be read: {error}", file, error),
     }
 }
 
-/// What a secret file is told by, without being kept.
+fn warn_of_clear(place: &Place, report: &mut Report<'_>) {
+    report.warn(
+        place,
+        text!("is a secret in clear, move it out of the file: {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"),
+    );
+}
+
+/// Identifies the contents of a secret file without keeping them.
 pub fn digest(contents: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, contents).as_ref());
     digest
 }
 
-/// Whether others may open a file: a folder on the way that is closed to them keeps them out.
+/// Whether others may open a file: a folder on its path that is closed to them keeps them out.
 fn is_open_to_others(path: &Path) -> io::Result<bool> {
     let path = path.canonicalize()?;
     let mode = |path: &Path| Ok::<_, io::Error>(path.metadata()?.permissions().mode());
@@ -224,17 +235,18 @@ fn is_open_to_others(path: &Path) -> io::Result<bool> {
     Ok(mode(&path)? & 0o006 != 0)
 }
 
-/// A secret is one word of visible ASCII: it must fit into a query and a header as it is.
-fn check(plain: &str, origin: &str, place: &Place, report: &mut Report<'_>) -> Option<()> {
+/// A secret is one word of visible ASCII, as it goes into queries and headers.
+fn check(plain: &str, origin: &Words, place: &Place, report: &mut Report<'_>) -> Option<()> {
     if plain.is_empty() {
-        report.error(place, format!("{origin} is empty"));
+        report.error(place, text!("{origin} is empty", origin));
         return None;
     }
     if !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
         report.error(
             place,
-            format!(
-                "{origin} holds a blank, a line break or a non-ASCII character, expected the secret alone"
+            text!(
+                "{origin} holds a blank, a line break or a non-ASCII character, expected the secret alone",
+                origin
             ),
         );
         return None;
@@ -243,15 +255,16 @@ fn check(plain: &str, origin: &str, place: &Place, report: &mut Report<'_>) -> O
 }
 
 /// Names a variable, unless the name may be a secret pasted in its place.
-fn variable_name(name: &str) -> String {
+fn variable_name(name: &str) -> Words {
     let plausible = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plausible && !looks_like_secret(name) {
-        format!("the environment variable {name}")
+        words!("the environment variable {name}", name)
     } else {
-        "the environment variable named here".to_owned()
+        words!("the environment variable named here")
     }
 }
 
-fn file_name(path: &str) -> String {
-    if looks_like_secret(path) { "the file named here".to_owned() } else { format!("the file {path}") }
+/// Names a file, unless the path may be a secret pasted in its place.
+pub(in crate::config) fn file_name(path: &str) -> Words {
+    if looks_like_secret(path) { words!("the file named here") } else { words!("the file {path}", path) }
 }

@@ -2,10 +2,11 @@
 //! input methods that look like TOML's own.
 
 use super::problem::Place;
+use crate::texts::{Words, words};
 
-/// The place of a file's first byte that isn't UTF-8, and what is wrong with it; the text before it
-/// is the other half.
-pub(in crate::config) fn decode(bytes: &[u8]) -> Result<&str, (&str, String)> {
+/// The file's text; the error is the text before the first byte that isn't UTF-8, and what is wrong
+/// with that byte.
+pub(in crate::config) fn decode(bytes: &[u8]) -> Result<&str, (&str, Words)> {
     let error = match std::str::from_utf8(bytes) {
         Ok(text) => return Ok(text),
         Err(error) => error,
@@ -14,26 +15,27 @@ pub(in crate::config) fn decode(bytes: &[u8]) -> Result<&str, (&str, String)> {
     let before = std::str::from_utf8(before).unwrap_or("");
     let utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
     let text = if utf_16 {
-        "the file is UTF-16, expected UTF-8: iconv -f UTF-16 -t UTF-8 OLD > NEW".to_owned()
+        words!("the file is UTF-16, expected UTF-8: iconv -f UTF-16 -t UTF-8 OLD > NEW")
     } else {
         let byte = wrong.first().copied().unwrap_or_default();
-        format!(
-            "the byte 0x{byte:02X} is not UTF-8, expected the whole file in it; one in GBK (ANSI) becomes so by: \
-             iconv -f GBK -t UTF-8 OLD > NEW"
+        words!(
+            "the byte {byte} is not UTF-8, expected a file in UTF-8; to convert a file in GBK (ANSI): \
+             iconv -f GBK -t UTF-8 OLD > NEW",
+            byte = format_args!("0x{byte:02X}")
         )
     };
     Err((before, text))
 }
 
-/// A place that the grammar has no name for.
+/// A place for which the grammar has no key.
 pub(in crate::config) fn syntax(offset: usize) -> Place {
     Place { key: "syntax".to_owned(), offset }
 }
 
 /// Characters outside strings and comments where ASCII was meant: where each is, and what to write.
 /// At most one of each kind a line.
-pub(in crate::config) fn look_alikes(text: &str) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> = Vec::new();
+pub(in crate::config) fn look_alikes(text: &str) -> Vec<(usize, Words)> {
+    let mut found: Vec<(usize, Words)> = Vec::new();
     let mut of_line: Vec<char> = Vec::new();
     let mut within: Option<&str> = None;
     let mut at = 0;
@@ -72,7 +74,7 @@ pub(in crate::config) fn look_alikes(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The characters that end what this one begins, as people mix them.
+/// The characters that close this quotation mark, as people mix them.
 fn closing(quote: char) -> Option<&'static [char]> {
     match quote {
         '“' | '”' | '„' => Some(&['“', '”', '"', '＂']),
@@ -85,36 +87,40 @@ fn closing(quote: char) -> Option<&'static [char]> {
 }
 
 /// What is wrong with a character. Characters of the same kind are reported once a line.
-fn look_alike(character: char) -> Option<(char, String)> {
-    let (kind, what) = match character {
+fn look_alike(character: char) -> Option<(char, Words)> {
+    let punctuation = |plain: char| {
+        (plain, words!("{character} is full-width punctuation, write {plain}", character, plain))
+    };
+    let bracket =
+        |plain: char| (plain, words!("{character} is a full-width bracket, write {plain}", character, plain));
+    Some(match character {
         '“' | '”' | '„' | '‘' | '’' | '「' | '」' | '『' | '』' | '＂' | '＇' => {
-            ('"', "is a Chinese quotation mark, write \" (as in \"shop\")".to_owned())
+            ('"', words!("{character} is a Chinese quotation mark, write \" (as in \"shop\")", character))
         }
-        '：' | '＝' => ('=', "is full-width punctuation, write =".to_owned()),
-        '，' | '、' => (',', "is full-width punctuation, write ,".to_owned()),
-        '。' | '．' => ('.', "is full-width punctuation, write .".to_owned()),
-        '【' | '〔' | '［' => ('[', "is a full-width bracket, write [".to_owned()),
-        '】' | '〕' | '］' => (']', "is a full-width bracket, write ]".to_owned()),
+        '：' | '＝' => punctuation('='),
+        '，' | '、' => punctuation(','),
+        '。' | '．' => punctuation('.'),
+        '【' | '〔' | '［' => bracket('['),
+        '】' | '〕' | '］' => bracket(']'),
         '\u{3000}' | '\u{a0}' | '\u{2002}'..='\u{200a}' | '\u{202f}' => {
-            let code = u32::from(character);
-            return Some((
-                ' ',
-                format!("here stands U+{code:04X}, a blank of another kind, write a plain one"),
-            ));
+            (' ', words!("{code} is a blank of another kind, write a plain one", code = code(character)))
         }
         '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => {
-            let code = u32::from(character);
-            return Some(('\u{200b}', format!("here stands U+{code:04X}, which can't be seen, delete it")));
+            ('\u{200b}', words!("{code} is an invisible character, delete it", code = code(character)))
         }
         // The full-width forms are in the order of ASCII.
         '！'..='～' => {
             let plain = char::from_u32(u32::from(character) - 0xfee0)?;
             let kind = if plain.is_ascii_alphanumeric() { 'a' } else { plain };
-            (kind, format!("is a full-width character, write {plain}"))
+            (kind, words!("{character} is a full-width character, write {plain}", character, plain))
         }
         _ => return None,
-    };
-    Some((kind, format!("{character} {what}")))
+    })
+}
+
+/// The code point, as Unicode writes it.
+fn code(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
 }
 
 #[cfg(test)]
@@ -125,7 +131,7 @@ mod tests {
     fn look_alikes_are_found_outside_strings_and_comments_alone() {
         let found = |text: &str| {
             let told = look_alikes(text).into_iter();
-            told.map(|(at, what)| format!("{at} {}", &what[..what.find(' ').unwrap_or(0)]))
+            told.map(|(at, what)| format!("{at} {}", what.as_str().split(' ').next().unwrap_or_default()))
                 .collect::<Vec<_>>()
         };
         assert_eq!(found("name = \"“店”，：\" # “注释”，\nx = '：'"), [""; 0]);
@@ -135,7 +141,7 @@ mod tests {
         // Nothing is reported between them; behind them it is again.
         assert_eq!(found("a = “店，#铺” ，\nb = ‘it”"), ["4 “", "21 ，", "29 ‘"]);
         assert_eq!(found("【app】\nname：“x”"), ["0 【", "6 】", "14 ：", "17 “"]);
-        assert_eq!(found("a\u{3000}=\u{3000}1"), ["1 here"]);
+        assert_eq!(found("a\u{3000}=\u{3000}1"), ["1 U+3000"]);
         assert_eq!(found("ｎａｍｅ = １"), ["0 ｎ"]);
         // A string ends with its line, even without a closing quote.
         assert_eq!(found("a = \"x\nb：1"), ["8 ："]);
@@ -146,8 +152,9 @@ mod tests {
         assert_eq!(decode("名".as_bytes()), Ok("名"));
         let (before, text) = decode(b"a = 1\nb = '\xc3\xfb'\n").expect_err("GBK");
         assert_eq!(before, "a = 1\nb = '");
+        let text = text.as_str();
         assert!(text.starts_with("the byte 0xC3 ") && text.contains("iconv -f GBK"), "{text}");
         let (before, text) = decode(b"\xff\xfea\0").expect_err("UTF-16");
-        assert!(before.is_empty() && text.contains("UTF-16"), "{text}");
+        assert!(before.is_empty() && text.as_str().contains("UTF-16"), "{text}");
     }
 }

@@ -6,33 +6,36 @@ use toml::de::DeValue;
 
 use super::problem::{Place, Report};
 use super::values::{Field, Read, mismatch};
+use crate::texts::{Text, text};
 
-/// Longer waits are a slip of the pen, and would overflow the clock's arithmetic.
+/// Longer waits are a typing error, and would overflow the clock's arithmetic.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Read for Duration {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
-        const EXAMPLES: &str = "expected a duration like \"500ms\", \"5s\" or \"2h\"";
+        let no_unit = |number: &str, report: &mut Report<'_>| {
+            report.error(place, text!("has no unit, write \"{number}s\" for seconds", number));
+            None
+        };
         if let Some(number) = value.as_integer() {
-            report.error(place, format!("has no unit, write \"{}s\" for seconds", number.as_str()));
-            return None;
+            return no_unit(number.as_str(), report);
         }
         let Some(text) = value.as_str() else {
-            mismatch(value, place, report, &EXAMPLES["expected ".len()..]);
+            mismatch(value, place, report, text!("a duration like \"500ms\", \"5s\" or \"2h\""));
             return None;
         };
         if !text.is_empty() && text != "0" && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            report.error(place, format!("has no unit, write \"{text}s\" for seconds"));
-            return None;
+            return no_unit(text, report);
         }
         match humantime::parse_duration(text) {
             Ok(duration) if duration <= LONGEST => Some(duration),
             Ok(_) => {
-                report.error(place, "is too long, at most \"24h\" makes sense here");
+                report.error(place, text!("is too long, expected at most \"24h\""));
                 None
             }
             Err(_) => {
-                report.error(place, format!("is no duration, {EXAMPLES}"));
+                report
+                    .error(place, text!("is not a duration, expected one like \"500ms\", \"5s\" or \"2h\""));
                 None
             }
         }
@@ -41,8 +44,8 @@ impl Read for Duration {
 
 impl Read for Size {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
-        const EXAMPLES: &str =
-            "a size like \"64KiB\", \"12MiB\" or \"1GiB\", or a number of bytes without quotes";
+        const EXAMPLES: Text<'_> =
+            text!("a size like \"64KiB\", \"12MiB\" or \"1GiB\", or a number of bytes without quotes");
         if value.as_integer().is_some() {
             return u64::read(value, place, report).map(Self);
         }
@@ -52,7 +55,7 @@ impl Read for Size {
         };
         let size = parse_size(text);
         if size.is_none() {
-            report.error(place, format!("is no size, expected {EXAMPLES}"));
+            report.error(place, text!("is not a size, expected {examples}", examples = EXAMPLES));
         }
         size.map(Self)
     }
@@ -75,7 +78,7 @@ fn parse_size(text: &str) -> Option<u64> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::config) struct Size(pub u64);
 
-/// The duration or its default; zero is reported: a timeout of nothing fails everything.
+/// The duration or its default; zero is reported, since it would time out everything.
 pub(in crate::config) fn positive(
     field: &Field<Duration>,
     default: Duration,
@@ -85,7 +88,7 @@ pub(in crate::config) fn positive(
         && item.value.is_zero()
     {
         let default = humantime::format_duration(default);
-        report.error(&item.place, format!("is zero, expected a duration like \"{default}\""));
+        report.error(&item.place, text!("is zero, expected a duration like \"{default}\"", default));
     }
     field.or(default)
 }

@@ -1,22 +1,23 @@
 //! Reads TOML values into plain types and reports what doesn't fit, without stopping at the first
 //! problem.
 //!
-//! Serde's derive stops at the first error and the `toml` crate's own text prints the line at
-//! fault, which may hold a secret: so the parsed tree is walked here.
+//! Serde's derive stops at the first error, and the error messages of the `toml` crate print the
+//! line, which may hold a secret: so the parsed tree is walked here.
 
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Place, Report};
 use crate::secret::Secret;
+use crate::texts::{Text, text};
 
-/// A value and where it stands.
+/// A value and where it is.
 #[derive(Debug)]
 pub(in crate::config) struct Item<T> {
     pub value: T,
     pub place: Place,
 }
 
-/// A key's value; `Wrong` has been reported already, so that nobody calls the key missing.
+/// A key's value; `Wrong` has been reported already, so the key is not reported as missing.
 #[derive(Debug, Default)]
 pub(in crate::config) enum Field<T> {
     #[default]
@@ -53,16 +54,16 @@ impl<T> Field<T> {
         }
     }
 
-    /// What was given; reports a key that isn't there.
+    /// What was given; reports `missing` of a key that isn't there.
     pub(in crate::config) fn required(
         &self,
         key: Place,
         report: &mut Report<'_>,
-        advice: &str,
+        missing: Text<'_>,
     ) -> Option<&Item<T>> {
         match self {
             Self::Given(item) => return Some(item),
-            Self::Missing => report.error(&key, format!("is missing, {advice}")),
+            Self::Missing => report.error(&key, missing),
             Self::Wrong => {}
         }
         None
@@ -92,7 +93,7 @@ pub(in crate::config) enum SecretSource {
 pub(in crate::config) struct StringsByName(pub Vec<(Item<String>, Strings)>);
 
 impl StringsByName {
-    /// What stands under a name in lower case.
+    /// The strings of a name in lower case.
     pub(in crate::config) fn of(&self, name: &str) -> Option<&[Item<String>]> {
         let (_, strings) = self.0.iter().find(|(key, _)| key.value.eq_ignore_ascii_case(name))?;
         Some(&strings.0)
@@ -111,10 +112,18 @@ pub(in crate::config) fn mismatch(
     value: &DeValue<'_>,
     place: &Place,
     report: &mut Report<'_>,
-    expected: &str,
+    expected: Text<'_>,
 ) {
-    let article = if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
-    report.error(place, format!("is {article} {}, expected {expected}", value.type_str()));
+    let found = match value {
+        DeValue::String(_) => text!("a string"),
+        DeValue::Integer(_) => text!("an integer"),
+        DeValue::Float(_) => text!("a float"),
+        DeValue::Boolean(_) => text!("a boolean"),
+        DeValue::Datetime(_) => text!("a datetime"),
+        DeValue::Array(_) => text!("an array"),
+        DeValue::Table(_) => text!("a table"),
+    };
+    report.error(place, text!("is {found}, expected {expected}", found, expected));
 }
 
 /// The table, if it is one.
@@ -124,7 +133,7 @@ pub(in crate::config) fn table<'v, 'i>(
     report: &mut Report<'_>,
 ) -> Option<&'v DeTable<'i>> {
     if value.as_table().is_none() {
-        mismatch(value, place, report, "a table");
+        mismatch(value, place, report, text!("a table"));
     }
     value.as_table()
 }
@@ -132,7 +141,7 @@ pub(in crate::config) fn table<'v, 'i>(
 impl Read for String {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         if value.as_str().is_none() {
-            mismatch(value, place, report, "a string in quotes");
+            mismatch(value, place, report, text!("a string in quotes"));
         }
         value.as_str().map(str::to_owned)
     }
@@ -141,7 +150,7 @@ impl Read for String {
 impl Read for bool {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         if value.as_bool().is_none() {
-            mismatch(value, place, report, "true or false, without quotes");
+            mismatch(value, place, report, text!("true or false, without quotes"));
         }
         value.as_bool()
     }
@@ -150,12 +159,12 @@ impl Read for bool {
 impl Read for u64 {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         let Some(integer) = value.as_integer() else {
-            mismatch(value, place, report, "a whole number, without quotes");
+            mismatch(value, place, report, text!("a whole number, without quotes"));
             return None;
         };
         let number = Self::from_str_radix(integer.as_str(), integer.radix()).ok();
         if number.is_none() {
-            report.error(place, "is out of range, expected a whole number from 0");
+            report.error(place, text!("is out of range, expected a whole number from 0"));
         }
         number
     }
@@ -166,12 +175,12 @@ impl Read for f64 {
         let text =
             value.as_float().map(|float| float.as_str()).or_else(|| value.as_integer().map(|i| i.as_str()));
         let Some(text) = text else {
-            mismatch(value, place, report, "a number, without quotes");
+            mismatch(value, place, report, text!("a number, without quotes"));
             return None;
         };
         let number = text.parse().ok().filter(|number: &Self| number.is_finite());
         if number.is_none() {
-            report.error(place, "is out of range, expected a number");
+            report.error(place, text!("is out of range, expected a number"));
         }
         number
     }
@@ -181,7 +190,7 @@ impl Read for Strings {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
         let Some(array) = value.as_array() else {
             if value.as_str().is_none() {
-                mismatch(value, place, report, "a list of strings");
+                mismatch(value, place, report, text!("a list of strings"));
             }
             return value
                 .as_str()
@@ -232,7 +241,7 @@ fn by_name<T>(
 
 impl Read for SecretSource {
     fn read(value: &DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
-        const FORMS: &str = "{ env = \"NAME\" } or { file = \"PATH\" }";
+        const FORMS: Text<'_> = text!("{{ env = \"NAME\" }} or {{ file = \"PATH\" }}");
         if let Some(text) = value.as_str() {
             return Some(Self::Clear(Secret::new(text)));
         }
@@ -249,8 +258,8 @@ impl Read for SecretSource {
                 "file" => Self::File,
                 _ => {
                     // The key isn't repeated: a secret may have been pasted in its place.
-                    report
-                        .error(&place.clone().at(key.span().start), format!("unknown key, expected {FORMS}"));
+                    let place = place.clone().at(key.span().start);
+                    report.error(&place, text!("unknown key, expected {forms}", forms = FORMS));
                     return None;
                 }
             };
@@ -258,7 +267,9 @@ impl Read for SecretSource {
             sources.push(source(Item { value, place: value_place }));
         }
         if sources.len() != 1 {
-            report.error(place, format!("names {} sources, expected one: {FORMS}", sources.len()));
+            let number = sources.len();
+            report
+                .error(place, text!("names {number} sources, expected one: {forms}", number, forms = FORMS));
             return None;
         }
         sources.pop()
@@ -283,15 +294,15 @@ impl<T: Read> Read for Vec<Item<T>> {
             DeValue::Table(_) => {
                 report.error(
                     place,
-                    format!(
-                        "is one table, but there may be several: write [[{}]] in double brackets",
-                        place.key
+                    text!(
+                        "is one table, but there may be several: write [[{key}]] in double brackets",
+                        key = place.key
                     ),
                 );
                 Some(element(value, place.element(0, place.offset), report).into_iter().collect())
             }
             _ => {
-                mismatch(value, place, report, &format!("tables that begin with [[{}]]", place.key));
+                mismatch(value, place, report, text!("tables that begin with [[{key}]]", key = place.key));
                 None
             }
         }

@@ -6,9 +6,10 @@ use super::callers::check_apps;
 use crate::alert::{Kind, Options, Topic};
 use crate::config::file;
 use crate::config::reader::names::{Known, one_of};
-use crate::config::reader::problem::{Report, did_you_mean};
+use crate::config::reader::problem::{Report, did_you_mean, repeated};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::Item;
+use crate::texts::{text, words};
 
 const KINDS: [(&str, Option<Kind>); 4] = [
     ("wecom", Some(Kind::Wecom)),
@@ -41,19 +42,26 @@ fn alert(
 ) -> Option<Options> {
     let raw = &table.value;
     let missing = |key: &str| table.place.child(key);
-    raw.kind.required(missing("kind"), report, "expected wecom, dingtalk, feishu or webhook");
+    raw.kind.required(
+        missing("kind"),
+        report,
+        text!("is missing, expected wecom, dingtalk, feishu or webhook"),
+    );
     let kind = raw.kind.item().and_then(|_| one_of(&raw.kind, &KINDS, report));
-    let advice = "expected the robot's address, which is a secret: { env = \"NAME\" } or { file = \"PATH\" }";
-    let source = raw.url.required(missing("url"), report, advice);
+    let no_url = text!(
+        "is missing, expected the robot's address, which is a secret: {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"
+    );
+    let source = raw.url.required(missing("url"), report, no_url);
     let url = source.and_then(|source| Some((secrets.resolve(source, report)?, &source.place)));
     if let Some((url, place)) = &url
         && !is_web(url.expose())
     {
-        report.error(place, "is no address, expected one that begins with https://");
+        report.error(place, text!("is not an address, expected one that begins with https://"));
     }
     let secret = raw.secret.item().and_then(|source| {
         if kind == Some(Kind::Wecom) {
-            report.error(&source.place, "is not used, a robot of WeCom is known by its address alone");
+            report
+                .error(&source.place, text!("is not used, a WeCom robot is identified by its address alone"));
         }
         secrets.resolve(source, report)
     });
@@ -61,7 +69,7 @@ fn alert(
         None => TOPICS.map(|(_, topic)| topic).to_vec(),
         Some(list) => {
             if list.value.0.is_empty() {
-                report.error(&list.place, "is empty, leave it out to be told of everything");
+                report.error(&list.place, text!("is empty, leave it out to receive alerts on every topic"));
             }
             list.value.0.iter().filter_map(|word| topic(word, report)).collect()
         }
@@ -93,11 +101,12 @@ fn is_web(text: &str) -> bool {
 fn topic(word: &Item<String>, report: &mut Report<'_>) -> Option<Topic> {
     let known = TOPICS.iter().find(|(name, _)| *name == word.value).map(|(_, topic)| *topic);
     if known.is_none() {
-        let names = TOPICS.iter().map(|(name, _)| *name);
-        let advice = did_you_mean(&word.value, names, || {
-            ", expected quota, token, interference, configuration or upstream".to_owned()
+        let names = TOPICS.map(|(name, _)| name);
+        let wrong = words!("{name} is not a topic", name = repeated(&word.value));
+        let text = did_you_mean(&wrong, &word.value, names).unwrap_or_else(|| {
+            words!("{wrong}, expected one of: {values}", wrong, values = names.join(", "))
         });
-        report.error(&word.place, format!("{:?} is nothing to be told of{advice}", word.value));
+        report.error(&word.place, text);
     }
     known
 }

@@ -15,17 +15,18 @@ use crate::observe::clock::Timestamp;
 use crate::pipeline::{AppOptions, OwnCredential};
 use crate::secret::Secret;
 use crate::server::Address;
+use crate::texts::{Text, text};
 use crate::token;
 use crate::upstream::{self, Origin};
 use crate::wechat::pattern::Pattern;
 use crate::wechat::{AppKind, Family, TokenMode, catalogue};
 
-/// The cheapest call that demands the app's token and changes nothing.
+/// The cheapest API call that requires the app's token and changes nothing.
 const PROBE: &str = "/cgi-bin/get_api_domain_ip";
 
-/// What must be unique among apps: where it was first seen.
+/// What must be unique among apps: where it was first given.
 #[derive(Default)]
-struct Seen {
+struct Given {
     names: HashMap<String, Place>,
     hosts: HashMap<String, Place>,
     default: Option<Place>,
@@ -33,7 +34,7 @@ struct Seen {
 
 /// What apps depend on of other tables.
 pub(in crate::config) struct Surroundings<'a> {
-    /// The store is this process's own, and nobody said that this is fine.
+    /// The store is not shared, and the configuration doesn't allow that.
     pub unshared: bool,
     pub listen: &'a [Address],
     pub now: Timestamp,
@@ -47,7 +48,7 @@ pub(in crate::config) fn options(
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Vec<AppOptions> {
-    let mut seen = Seen::default();
+    let mut seen = Given::default();
     let mut apps: Vec<_> =
         raw.iter().filter_map(|item| app(item, surroundings, &mut seen, secrets, report)).collect();
     if let ([table], [only]) = (raw, &mut apps[..])
@@ -72,21 +73,25 @@ pub(in crate::config) fn hosts_of(raw: &file::App) -> Hosts {
 fn app(
     table: &Item<file::App>,
     surroundings: &mut Surroundings<'_>,
-    seen: &mut Seen,
+    seen: &mut Given,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<AppOptions> {
     let raw = &table.value;
     let missing = |key: &str| table.place.child(key);
-    let name = raw.name.required(missing("name"), report, "expected one like \"shop\"");
+    let name = raw.name.required(missing("name"), report, text!("is missing, expected a name like \"shop\""));
     let appid = raw.appid.required(
         missing("appid"),
         report,
-        "expected the account's AppID, like \"wx0123456789abcdef\"",
+        text!("is missing, expected the account's AppID, like \"wx0123456789abcdef\""),
     );
     let secret = raw
         .secret
-        .required(missing("secret"), report, "expected { env = \"NAME\" } or { file = \"PATH\" }")
+        .required(
+            missing("secret"),
+            report,
+            text!("is missing, expected {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"),
+        )
         .and_then(|source| secret(source, appid, secrets, report));
 
     if let Some(name) = name {
@@ -107,8 +112,9 @@ fn app(
             match seen.names.get(&key) {
                 Some(first) if corporation => {
                     let line = report.line(first);
-                    let text = format!(
-                        "is used on line {line} already, expected an agent_id of its own in each of the two"
+                    let text = text!(
+                        "is already used on line {line}, expected a different agent_id in each of the two",
+                        line
                     );
                     report.error(&appid.place, text);
                 }
@@ -120,7 +126,7 @@ fn app(
         match &seen.default {
             Some(first) => report.error(
                 &item.place,
-                format!("is a second default app, the first is on line {}", report.line(first)),
+                text!("is a second default app, the first is on line {line}", line = report.line(first)),
             ),
             None => seen.default = Some(item.place.clone()),
         }
@@ -128,7 +134,7 @@ fn app(
     let hosts = hosts(raw, seen, report);
     let kind = kind(&raw.kind, report);
     let mode = mode(&raw.token_mode, surroundings.unshared, report);
-    let beside = beside(raw, kind, secrets, report);
+    let of_work = of_work(raw, kind, secrets, report);
     let upstream = upstream(raw, surroundings, secrets, report);
     let signing = signing_table::options(&raw.signing, appid, kind, surroundings.now, secrets, report);
     // A fake WeChat has ids of its own.
@@ -156,8 +162,8 @@ fn app(
             mode,
             probe: Arc::from(probe),
             agent: raw.agent_id.item().map(|agent| Arc::from(agent.value.as_str())),
-            suite: beside.suite,
-            provider_secret: beside.provider_secret,
+            suite: of_work.suite,
+            provider_secret: of_work.provider_secret,
         },
         default: raw.default.item().map(|item| item.value),
         hosts,
@@ -194,7 +200,8 @@ pub(super) fn unique(
     match seen.get(key) {
         Some(first) => {
             let line = report.line(first);
-            report.error(&item.place, format!("is used on line {line} already, expected one of its own"));
+            report
+                .error(&item.place, text!("is already used on line {line}, expected a different one", line));
         }
         None => drop(seen.insert(key.to_owned(), item.place.clone())),
     }
@@ -208,7 +215,7 @@ fn secret(
 ) -> Option<Arc<Secret>> {
     let secret = secrets.resolve_or_stand_in(source, report)?;
     if appid.is_some_and(|appid| appid.value == secret.expose()) {
-        report.error(&source.place, "is the same as the appid, expected the AppSecret");
+        report.error(&source.place, text!("is the same as the appid, expected the AppSecret"));
     }
     Some(secret)
 }
@@ -217,18 +224,21 @@ fn secret(
 fn check_appid(appid: &Item<String>, report: &mut Report<'_>) {
     let text = &appid.value;
     if !is_plausible(text) {
-        report.error(&appid.place, "is no AppID, expected one like \"wx0123456789abcdef\"");
+        report.error(&appid.place, text!("is not an AppID, expected one like \"wx0123456789abcdef\""));
     } else if is_hex(text, 32) {
-        report.warn(&appid.place, "looks like an AppSecret, expected an AppID like \"wx0123456789abcdef\"");
+        report.warn(
+            &appid.place,
+            text!("looks like an AppSecret, expected an AppID like \"wx0123456789abcdef\""),
+        );
     } else if text.starts_with("gh_") {
         report.warn(
             &appid.place,
-            "is the account's original ID, expected its AppID, like \"wx0123456789abcdef\"",
+            text!("is the account's original ID (原始 ID), expected its AppID, like \"wx0123456789abcdef\""),
         );
     }
 }
 
-fn hosts(raw: &file::App, seen: &mut Seen, report: &mut Report<'_>) -> Vec<String> {
+fn hosts(raw: &file::App, seen: &mut Given, report: &mut Report<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
     for item in raw.hosts.item().map(|item| item.value.0.as_slice()).unwrap_or_default() {
         match read_host(&item.value) {
@@ -249,7 +259,7 @@ fn jssdk_hosts(raw: &file::App, report: &mut Report<'_>) -> Vec<String> {
         if !is_host_name(&host) {
             report.error(
                 &item.place,
-                "is no host name, expected that of a web page, like \"shop.example.com\"",
+                text!("is not a host name, expected that of a web page, like \"shop.example.com\""),
             );
         }
         hosts.push(host);
@@ -261,18 +271,18 @@ fn kind(field: &Field<String>, report: &mut Report<'_>) -> AppKind {
     one_of(field, &AppKind::ALL.map(|kind| (kind.as_str(), kind)), report)
 }
 
-/// What apps of WeCom have beside.
+/// What only apps of WeCom have.
 #[derive(Default)]
-struct Beside {
+struct OfWork {
     suite: Option<token::SuiteOptions>,
     provider_secret: Option<Arc<Secret>>,
 }
 
-fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> Beside {
+fn of_work(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -> OfWork {
     if !kind.has_token_modes()
         && let Some(item) = raw.token_mode.item()
     {
-        report.error(&item.place, "is for official accounts and mini programs, leave it out");
+        report.error(&item.place, text!("is for official accounts and mini programs alone, leave it out"));
     }
     if kind.family() != Family::Work {
         let given = [
@@ -282,31 +292,31 @@ fn beside(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &mu
             raw.provider_secret.item().map(|item| &item.place),
         ];
         for place in given.into_iter().flatten() {
-            report.error(place, "is for kind = \"wecom\" alone, leave it out");
+            report.error(place, text!("is for kind = \"wecom\" alone, leave it out"));
         }
-        return Beside::default();
+        return OfWork::default();
     }
     if let Some(agent) = raw.agent_id.item()
         && (agent.value.is_empty() || !agent.value.bytes().all(|byte| byte.is_ascii_digit()))
     {
-        report.error(&agent.place, "is no AgentId, expected digits like \"1000002\"");
+        report.error(&agent.place, text!("is not an AgentId, expected digits like \"1000002\""));
     }
     let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
         (Some(id), Some(source)) => secrets
             .resolve_or_stand_in(source, report)
             .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
         (Some(id), None) => {
-            report.error(&id.place, "needs suite_secret beside it");
+            report.error(&id.place, text!("requires suite_secret"));
             None
         }
         (None, Some(source)) => {
-            report.error(&source.place, "needs suite_id beside it");
+            report.error(&source.place, text!("requires suite_id"));
             None
         }
         (None, None) => None,
     };
     let provider = raw.provider_secret.item().and_then(|source| secrets.resolve_or_stand_in(source, report));
-    Beside { suite, provider_secret: provider }
+    OfWork { suite, provider_secret: provider }
 }
 
 fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> TokenMode {
@@ -317,10 +327,11 @@ fn mode(field: &Field<String>, unshared: bool, report: &mut Report<'_>) -> Token
     {
         report.error(
             &item.place,
-            "\"classic\" with a memory: store would end the live token at every start and between replicas, since \
-             each fetch of /cgi-bin/token makes a new one and the store is not shared, expected \"stable\", a store.url \
-             that is kept, like \"file:/var/lib/wxgate\", or token.allow_unshared = true if nobody else uses this \
-             account's token",
+            text!(
+                "\"classic\" with a memory: store invalidates the token in use at every start and on other replicas, \
+                 since each fetch from /cgi-bin/token replaces it, expected \"stable\", a persistent store.url like \
+                 \"file:/var/lib/wxgate\", or token.allow_unshared = true if nothing else uses this account's token"
+            ),
         );
     }
     mode
@@ -333,7 +344,7 @@ fn is_plausible(appid: &str) -> bool {
 
 /// Signs that an otherwise plausible appid belongs to another kind of account. The AppID isn't
 /// repeated here either.
-fn unlike(appid: &str, kind: AppKind, secret: Option<&Secret>) -> Option<&'static str> {
+fn unlike(appid: &str, kind: AppKind, secret: Option<&Secret>) -> Option<Text<'static>> {
     /// The length of each Secret of WeCom's; AppSecrets have 32 characters.
     const WORK_SECRET: usize = 43;
     if !is_plausible(appid) || is_hex(appid, 32) || appid.starts_with("gh_") {
@@ -345,30 +356,33 @@ fn unlike(appid: &str, kind: AppKind, secret: Option<&Secret>) -> Option<&'stati
         let old =
             appid.starts_with("wx") && secret.is_some_and(|secret| secret.expose().len() == WORK_SECRET);
         return match appid {
-            _ if appid.starts_with("wx") && !old => Some(
-                "begins like the AppID of an official account or a mini program, expected a corpid, like \
-                 \"ww0123456789abcdef\", or another kind than \"wecom\"",
-            ),
-            _ if appid.starts_with("ww") && !usual("ww") => {
-                Some("is no usual corpid, expected ww and 16 digits of 0-9 a-f, like \"ww0123456789abcdef\"")
-            }
+            _ if appid.starts_with("wx") && !old => Some(text!(
+                "begins like the AppID of an official account or a mini program, expected a corpid like \
+                 \"ww0123456789abcdef\", or another kind than \"wecom\""
+            )),
+            _ if appid.starts_with("ww") && !usual("ww") => Some(text!(
+                "is an unusual corpid, expected ww and 16 digits of 0-9 a-f, like \"ww0123456789abcdef\""
+            )),
             _ => None,
         };
     }
     if appid.starts_with("ww") {
-        return Some(
-            "begins like a corpid of WeCom's, expected kind = \"wecom\" or an AppID like \"wx0123456789abcdef\"",
-        );
+        return Some(text!(
+            "begins like a corpid of WeCom, expected kind = \"wecom\" or an AppID like \"wx0123456789abcdef\""
+        ));
     }
-    (!usual("wx"))
-        .then_some("is no usual AppID, expected wx and 16 digits of 0-9 a-f, like \"wx0123456789abcdef\"")
+    (!usual("wx")).then_some(text!(
+        "is an unusual AppID, expected wx and 16 digits of 0-9 a-f, like \"wx0123456789abcdef\""
+    ))
 }
 
 fn check_probe(probe: &Item<String>, hosts: Hosts, report: &mut Report<'_>) {
     let path = &probe.value;
     let plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
     if !path.starts_with('/') || !plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
-        report.error(&probe.place, format!("is no plain path of an endpoint, expected one like \"{PROBE}\""));
+        let text =
+            text!("is not the plain path of an endpoint, expected one like \"{example}\"", example = PROBE);
+        report.error(&probe.place, text);
     } else {
         let pattern = Pattern::new(None, catalogue::normalise(path).into_owned());
         endpoints::check(&pattern, hosts, &probe.place, report);

@@ -12,6 +12,7 @@ use crate::config::options::CallbackConfig;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::{Field, Item};
+use crate::texts::{Words, text};
 use crate::wechat::callback::{AesKey, Key};
 use crate::wechat::{AppKind, Issuer};
 
@@ -37,12 +38,15 @@ pub(in crate::config) fn options(
         platforms.extend(platform(app, receiver, secrets, report));
     }
     if let Some((_, place)) = listeners.first().filter(|_| !given) {
-        report.warn(place, "takes no pushes, expected an [[app]] with callback_token and callback_aes_key");
+        report.warn(
+            place,
+            text!("receives no pushes, expected an [[app]] with callback_token and callback_aes_key"),
+        );
     }
     CallbackConfig { listen: listeners.into_iter().map(|(address, _)| address).collect(), platforms }
 }
 
-/// Whom the pushes are for.
+/// The app or suite that the pushes are for.
 fn receiver<'t>(
     table: &'t Item<file::App>,
     listeners: &[Listener],
@@ -53,25 +57,27 @@ fn receiver<'t>(
     let receiver = if kind.is_some_and(AppKind::is_platform) {
         raw.appid.item()
     } else if kind.is_some_and(|kind| kind.may_have(Issuer::Suite)) {
-        let advice = "expected the id of the suite that callback_token belongs to";
-        raw.suite_id.required(table.place.child("suite_id"), report, advice)
+        let missing = text!("is missing, expected the id of the suite that callback_token belongs to");
+        raw.suite_id.required(table.place.child("suite_id"), report, missing)
     } else {
         if let Some(place) = place(raw).filter(|_| !matches!(raw.kind, Field::Wrong)) {
             report.error(
                 place,
-                "is for third-party platforms and WeCom's suites alone, expected kind = \"component\"",
+                text!("is for third-party platforms and WeCom's suites alone, expected kind = \"component\""),
             );
         }
         return None;
     };
     if let Some(place) = place(raw).filter(|_| listeners.is_empty()) {
-        report
-            .warn(place, "has no effect, expected an address that WeChat's pushes reach in callback.listen");
+        report.warn(
+            place,
+            text!("has no effect, expected an address that WeChat's pushes reach in callback.listen"),
+        );
     }
     receiver
 }
 
-/// Where the first of the keys stands.
+/// Where the first of the keys is.
 fn place(raw: &file::App) -> Option<&Place> {
     raw.callback_token.item().or_else(|| raw.callback_aes_key.item()).map(|source| &source.place)
 }
@@ -83,18 +89,21 @@ fn platform(
     report: &mut Report<'_>,
 ) -> Option<PlatformOptions> {
     let raw = &table.value;
-    let advice =
-        "expected both callback_token and callback_aes_key, as they were set where the push address was";
+    let missing = text!(
+        "is missing, expected both callback_token and callback_aes_key, as set in the console together with the push \
+         address"
+    );
     let token = raw
         .callback_token
-        .required(table.place.child("callback_token"), report, advice)
+        .required(table.place.child("callback_token"), report, missing)
         .and_then(|source| secrets.resolve(source, report));
     let aes_key = raw
         .callback_aes_key
-        .required(table.place.child("callback_aes_key"), report, advice)
+        .required(table.place.child("callback_aes_key"), report, missing)
         .and_then(|source| {
             let text = secrets.resolve(source, report)?;
-            AesKey::parse(text.expose()).map_err(|wrong| report.error(&source.place, wrong.to_string())).ok()
+            let key = AesKey::parse(text.expose());
+            key.map_err(|wrong| report.error(&source.place, Words::of(|| wrong.to_string()))).ok()
         });
     Some(PlatformOptions {
         name: Arc::from(raw.name.item()?.value.as_str()),

@@ -7,24 +7,26 @@ use super::apps::unique;
 use super::listeners::{Listener, open_to_others};
 use crate::config::file;
 use crate::config::reader::endpoints::AppNames;
-use crate::config::reader::names::{Known, check_known, check_name, is_hex};
+use crate::config::reader::names::{Known, NameOf, check_known, check_name, is_hex};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::values::{Field, Item};
 use crate::observe::clock::Timestamp;
 use crate::pipeline::CallerOptions;
 use crate::quota::limit::LimitOptions;
+use crate::texts::{Words, text};
 use crate::wechat::pattern::Pattern;
 
-/// SHA-256 of nothing and of a lone newline: what `sha256sum` says of a variable that isn't set.
+/// SHA-256 of nothing and of a lone newline: the output of `sha256sum` for a variable that isn't
+/// set.
 const EMPTY_KEYS: [&str; 2] = [
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
 ];
 
-/// What must be unique among callers: where it was first seen.
+/// What must be unique among callers: where it was first given.
 #[derive(Default)]
-struct Seen {
+struct Taken {
     names: HashMap<String, Place>,
     keys: HashMap<[u8; 32], Place>,
 }
@@ -52,16 +54,20 @@ pub(in crate::config) fn options(
         _ if !any_has_key(raw) => {}
         (None, Some(admitted)) if admitted.value => report.warn(
             &admitted.place,
-            "lets those without a key do all that the callers' `allow` and `rate` keep from them, expected a \
-             [[caller]] with name = \"anonymous\", apps and allow beside it, which the next release demands",
+            text!(
+                "lets callers without a key do everything that `allow` and `rate` deny to the others, expected a \
+                 [[caller]] with name = \"anonymous\", apps and allow, which the next release requires"
+            ),
         ),
         (Some(table), admitted) if !admitted.is_some_and(|admitted| admitted.value) => report.warn(
             &table.place,
-            "has no effect, beside other callers those without a key are let in by server.anonymous = true alone",
+            text!(
+                "has no effect: while there are other callers, server.anonymous = true alone lets in callers without a key"
+            ),
         ),
         _ => {}
     }
-    let mut seen = Seen::default();
+    let mut seen = Taken::default();
     let (anonymous, known): (Vec<_>, Vec<_>) = raw
         .iter()
         .map(|item| (is_anonymous(item), caller(item, apps, &mut seen, now, report)))
@@ -70,7 +76,7 @@ pub(in crate::config) fn options(
     (known, anonymous.into_iter().find_map(|(_, caller)| caller))
 }
 
-/// Warns where the real token would cross a network in clear.
+/// Warns if the real token would cross a network in clear.
 pub(in crate::config) fn warn_of_leases(
     raw: &[Item<file::Caller>],
     listeners: &[Listener],
@@ -83,9 +89,10 @@ pub(in crate::config) fn warn_of_leases(
     for item in leases {
         report.warn(
             &item.place,
-            format!(
-                "hands the real token out over plain HTTP, and other machines can reach {open}, expected \
-                 [server.tls], or loopback and unix addresses alone"
+            text!(
+                "returns the real token over plain HTTP, and other machines can reach {address}, expected [server.tls], \
+                 or loopback and unix addresses alone",
+                address = open
             ),
         );
     }
@@ -94,13 +101,14 @@ pub(in crate::config) fn warn_of_leases(
 fn caller(
     table: &Item<file::Caller>,
     apps: &AppNames<'_>,
-    seen: &mut Seen,
+    seen: &mut Taken,
     now: Timestamp,
     report: &mut Report<'_>,
 ) -> Option<CallerOptions> {
     let raw = &table.value;
     let missing = |key: &str| table.place.child(key);
-    let name = raw.name.required(missing("name"), report, "expected one like \"orders\"");
+    let name =
+        raw.name.required(missing("name"), report, text!("is missing, expected a name like \"orders\""));
     if let Some(name) = name {
         check_name(name, &["other"], report);
         unique(&mut seen.names, name, &name.value, report);
@@ -111,20 +119,21 @@ fn caller(
     } else {
         keys(raw, missing("key_sha256"), &mut seen.keys, report)
     };
-    let advice = "expected the names of the apps that it may use, like [\"shop\"]";
-    let granted = raw.apps.required(missing("apps"), report, advice);
+    let no_apps = text!("is missing, expected the names of the apps that it may use, like [\"shop\"]");
+    let granted = raw.apps.required(missing("apps"), report, no_apps);
     if let Some(granted) = granted {
         check_apps(&granted.place, &granted.value.0, &apps.names, report);
     }
     if is_anonymous(table) {
-        let advice = "expected what may be called without a key, like [\"/cgi-bin/user/info\"]";
-        raw.allow.required(missing("allow"), report, advice);
+        let nothing =
+            text!("is missing, expected what may be called without a key, like [\"/cgi-bin/user/info\"]");
+        raw.allow.required(missing("allow"), report, nothing);
     }
     let allow = match raw.allow.item() {
         None => vec![Pattern::new(None, "**".to_owned())],
         Some(list) => {
             if list.value.0.is_empty() {
-                report.error(&list.place, "allows nothing, leave it out to allow every endpoint");
+                report.error(&list.place, text!("allows nothing, leave it out to allow every endpoint"));
             }
             let granted = granted.map(|item| item.value.0.as_slice()).unwrap_or_default();
             let hosts = apps.hosts(granted.iter().map(|app| app.value.as_str()));
@@ -143,7 +152,7 @@ fn caller(
     })
 }
 
-/// Refuses keys that make no sense for callers without a key: a hash, an end, the real token.
+/// Refuses keys of the table that make no sense without an API key: a hash, an end, the real token.
 fn refuse_keys(raw: &file::Caller, report: &mut Report<'_>) {
     let places = [
         raw.key_sha256.item().map(|item| &item.place),
@@ -151,8 +160,7 @@ fn refuse_keys(raw: &file::Caller, report: &mut Report<'_>) {
         raw.lease_token.item().filter(|item| item.value).map(|item| &item.place),
     ];
     for place in places.into_iter().flatten() {
-        report
-            .error(place, "is for callers with a key, those of name = \"anonymous\" have none: leave it out");
+        report.error(place, text!("is for callers with a key, name = \"anonymous\" has none: leave it out"));
     }
 }
 
@@ -160,12 +168,16 @@ fn expires(date: &Item<String>, now: Timestamp, report: &mut Report<'_>) -> Opti
     let Some(end) = Timestamp::end_of_beijing_date(&date.value) else {
         report.error(
             &date.place,
-            "is no day, expected one like \"2027-03-31\", the last on which the key holds",
+            text!("is not a date, expected one like \"2027-03-31\", the last day on which the key is valid"),
         );
         return None;
     };
-    if let Some(text) = CallerOptions::expiry_warning(end, now) {
-        report.warn(&date.place, format!("{text}, expected another key and a later day"));
+    let why = || CallerOptions::expiry_warning(end, now);
+    if why().is_some() {
+        let text = || {
+            text!("{why}, expected another key and a later day", why = why().unwrap_or_default()).to_string()
+        };
+        report.warn(&date.place, Words::of(text));
     }
     Some(end)
 }
@@ -178,13 +190,12 @@ fn keys(
     report: &mut Report<'_>,
 ) -> Vec<[u8; 32]> {
     let mut keys = Vec::new();
-    let advice = "expected the SHA-256 of its API key: printf %s KEY | sha256sum";
+    let advice = text!("is missing, expected the SHA-256 of its API key: printf %s KEY | sha256sum");
     if let Some(digests) = raw.key_sha256.required(missing, report, advice) {
-        if !(1..=2).contains(&digests.value.0.len()) {
-            report.error(
-                &digests.place,
-                format!("holds {} digests, expected one, or two for a rotation", digests.value.0.len()),
-            );
+        let number = digests.value.0.len();
+        if !(1..=2).contains(&number) {
+            let text = text!("has {number} digests, expected one, or two for a rotation", number);
+            report.error(&digests.place, text);
         }
         for digest in &digests.value.0 {
             keys.extend(key(digest, seen, report));
@@ -193,23 +204,28 @@ fn keys(
     keys
 }
 
-/// The digest isn't repeated: somebody may have written the key itself.
+/// The digest isn't repeated: the value may be the key itself.
 fn key(
     digest: &Item<String>,
     seen: &mut HashMap<[u8; 32], Place>,
     report: &mut Report<'_>,
 ) -> Option<[u8; 32]> {
     let Some(bytes) = decode(&digest.value) else {
-        report
-            .error(&digest.place, "is no SHA-256, expected 64 hexadecimal digits: printf %s KEY | sha256sum");
+        report.error(
+            &digest.place,
+            text!("is not a SHA-256, expected 64 hexadecimal digits: printf %s KEY | sha256sum"),
+        );
         return None;
     };
     if EMPTY_KEYS.contains(&digest.value.to_ascii_lowercase().as_str()) {
-        report.error(&digest.place, "is the SHA-256 of an empty key, was the variable with the key set?");
+        report.error(
+            &digest.place,
+            text!("is the SHA-256 of an empty key, was the variable with the key set?"),
+        );
     }
     if let Some(first) = seen.get(&bytes) {
         let line = report.line(first);
-        report.error(&digest.place, format!("is used on line {line} already, expected a key of its own"));
+        report.error(&digest.place, text!("is already used on line {line}, expected a different key", line));
     } else {
         seen.insert(bytes, digest.place.clone());
     }
@@ -229,7 +245,8 @@ fn decode(text: &str) -> Option<[u8; 32]> {
 
 pub(super) fn check_apps(place: &Place, granted: &[Item<String>], apps: &Known<'_>, report: &mut Report<'_>) {
     if granted.is_empty() {
-        report.error(place, "is empty, expected the names of the apps that it may use, like [\"shop\"]");
+        report
+            .error(place, text!("is empty, expected the names of the apps that it may use, like [\"shop\"]"));
     }
-    granted.iter().for_each(|app| check_known(app, "app", apps, report));
+    granted.iter().for_each(|app| check_known(app, NameOf::App, apps, report));
 }

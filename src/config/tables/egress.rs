@@ -8,13 +8,14 @@ use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::Item;
 use crate::secret::{Secret, userinfo};
+use crate::texts::{Words, text, words};
 use crate::upstream::{Egress, Protocol};
 
 /// Longest user name and password that SOCKS 5 has room for (RFC 1929).
 const LONGEST: usize = 255;
 
-/// The proxy that a table names, and where; `inherited` where it names none. `beside` is the app's
-/// own key, which stands beside the table.
+/// The proxy that a table names, and where; `inherited` where it names none. `beside` is the key of
+/// the `[[app]]` itself, outside of the table.
 pub(super) fn option<'a>(
     raw: &'a file::Upstream,
     beside: Option<&'a Item<String>>,
@@ -24,19 +25,21 @@ pub(super) fn option<'a>(
 ) -> (Option<Egress>, Option<&'a Place>) {
     let within = raw.egress_proxy.item();
     if let Some((within, _)) = within.zip(beside) {
-        report.error(&within.place, "is there twice, beside [app.upstream] and within, expected one");
+        report.error(
+            &within.place,
+            text!("is given twice, in [[app]] and in [app.upstream], expected one of them"),
+        );
     }
     let password = raw.egress_password.item();
     let Some(url) = within.or(beside) else {
         if let Some(password) = password {
-            report
-                .error(&password.place, "has no egress_proxy beside it, expected \"http://USER@HOST:PORT\"");
+            report.error(&password.place, text!("requires egress_proxy, expected \"http://USER@HOST:PORT\""));
         }
         return (inherited, None);
     };
     if url.value == "direct" {
         if let Some(password) = password {
-            report.error(&password.place, "is for a proxy, but egress_proxy says \"direct\"");
+            report.error(&password.place, text!("is for a proxy, but egress_proxy is \"direct\""));
         }
         return (None, None);
     }
@@ -50,7 +53,9 @@ pub(super) fn option<'a>(
     if egress.credentials.as_ref().is_some_and(|(_, password)| !password.expose().is_empty()) {
         report.warn(
             &url.place,
-            "holds a password in clear, move it to egress_password = { env = \"NAME\" } in the upstream's table",
+            text!(
+                "holds a password in clear, move it to egress_password = {{ env = \"NAME\" }} in the upstream's table"
+            ),
         );
     }
     if let Some(password) = password
@@ -60,37 +65,41 @@ pub(super) fn option<'a>(
             Some((user, _)) => egress.credentials = Some((user, secret)),
             None => report.error(
                 &password.place,
-                "needs a user name in egress_proxy, expected one like \"http://USER@HOST:PORT\"",
+                text!("requires a user name in egress_proxy, expected one like \"http://USER@HOST:PORT\""),
             ),
         }
     }
     if let Some((user, password)) = &egress.credentials
         && (user.len() > LONGEST || password.expose().len() > LONGEST)
     {
-        report.error(&url.place, "has a user name or password longer than 255 bytes");
+        report.error(
+            &url.place,
+            text!("has a user name or password longer than {limit} bytes", limit = LONGEST),
+        );
     }
     (Some(egress), Some(&url.place))
 }
 
 /// Reads `scheme://[user[:password]@]host:port`. The URL isn't repeated in errors: it may hold a
 /// password.
-fn parse(url: &str) -> Result<Egress, &'static str> {
-    const EXAMPLE: &str =
-        "is no proxy, expected one like \"http://10.0.0.5:3128\", \"socks5://10.0.0.5:1080\" or \"direct\"";
-    let (scheme, rest) = url.split_once("://").ok_or(EXAMPLE)?;
+fn parse(url: &str) -> Result<Egress, Words> {
+    let no_proxy = || {
+        words!(
+            "is not a proxy, expected one like \"http://10.0.0.5:3128\", \"socks5://10.0.0.5:1080\" or \"direct\""
+        )
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(no_proxy)?;
     let protocol = match scheme {
         "http" => Protocol::Http,
         // Names are left to the proxy in any case.
         "socks5" | "socks5h" => Protocol::Socks5,
         "https" => {
-            return Err(
-                "is a proxy to be spoken to through TLS, which is not built: expected http:// or socks5://",
-            );
+            return Err(words!("is a proxy over TLS, which is not supported, expected http:// or socks5://"));
         }
         _ => {
-            return Err(
-                "has another scheme than http and socks5, expected one like \"http://10.0.0.5:3128\"",
-            );
+            return Err(words!(
+                "has another scheme than http and socks5, expected one like \"http://10.0.0.5:3128\""
+            ));
         }
     };
     let (user, authority) = match rest.rsplit_once('@') {
@@ -98,19 +107,21 @@ fn parse(url: &str) -> Result<Egress, &'static str> {
         None => (None, rest),
     };
     let authority = authority.strip_suffix('/').unwrap_or(authority);
-    let (host, port) = host_port(authority).ok_or(EXAMPLE)?;
+    let (host, port) = host_port(authority).ok_or_else(no_proxy)?;
     let port = match port.map(str::parse::<u16>) {
         Some(Ok(port)) if port > 0 => port,
-        Some(_) => return Err("has a malformed port, expected one like \"http://10.0.0.5:3128\""),
-        None => return Err("has no port, expected one like \"http://10.0.0.5:3128\""),
+        Some(_) => return Err(words!("has a malformed port, expected one like \"http://10.0.0.5:3128\"")),
+        None => return Err(words!("has no port, expected one like \"http://10.0.0.5:3128\"")),
     };
     let credentials = match user.map(userinfo) {
         None => None,
         Some((Some(user), password)) => Some((user, Arc::new(password.unwrap_or_else(|| Secret::new(""))))),
-        Some((None, _)) => return Err("has no user name, expected one like \"http://USER@HOST:PORT\""),
+        Some((None, _)) => {
+            return Err(words!("has no user name, expected one like \"http://USER@HOST:PORT\""));
+        }
     };
     if protocol == Protocol::Http && credentials.as_ref().is_some_and(|(user, _)| user.contains(':')) {
-        return Err("has a user name with a colon, which Basic authentication can't say");
+        return Err(words!("has a user name with a colon, which Basic authentication does not allow"));
     }
     Ok(Egress { protocol, host: host.to_ascii_lowercase(), port, credentials })
 }

@@ -12,6 +12,7 @@ use crate::config::reader::values::{Field, Item};
 use crate::export::{Destination, Format, Options, Template, key_of};
 use crate::pipeline::AppOptions;
 use crate::store::redis::Target;
+use crate::texts::{Text, Words, text};
 use crate::token;
 
 const FORMATS: [(&str, Format); 4] = [
@@ -21,8 +22,8 @@ const FORMATS: [(&str, Format); 4] = [
     ("powerwechat", Format::PowerWeChat),
 ];
 
-/// Two apps in one place would each take the other's token for a stranger's.
-type Seen = HashMap<String, Place>;
+/// Two apps in one place would each report the other's token as foreign.
+type Destinations = HashMap<String, Place>;
 
 pub(in crate::config) fn options(
     raw: &[Item<file::App>],
@@ -30,7 +31,7 @@ pub(in crate::config) fn options(
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Options> {
-    let mut seen = Seen::new();
+    let mut seen = Destinations::new();
     let mut exports = Vec::new();
     let named: HashMap<&str, _> = apps.iter().map(|app| (&*app.token.name, &app.token)).collect();
     for raw in raw {
@@ -39,7 +40,10 @@ pub(in crate::config) fn options(
         let Some(app) = app.copied() else { continue };
         for table in raw.value.export.item().map_or(&[][..], |list| &list.value) {
             if app.kind.is_platform() {
-                report.error(&table.place, "is of a third-party platform, whose token no service may have");
+                report.error(
+                    &table.place,
+                    text!("is of a third-party platform, whose token no service may have"),
+                );
             }
             let destination = destination(table, app, &mut seen, secrets, report);
             exports.extend(destination.map(|destination| Options {
@@ -55,7 +59,7 @@ pub(in crate::config) fn options(
 fn destination(
     table: &Item<file::Export>,
     app: &token::AppOptions,
-    seen: &mut Seen,
+    seen: &mut Destinations,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Destination> {
@@ -71,7 +75,7 @@ fn destination(
                     place(&raw.prefix),
                     place(&raw.key),
                 ],
-                "is for a Redis alone, this export names a file",
+                text!("is for Redis alone, this export writes a file"),
                 report,
             );
             to_file(path, raw, seen, secrets, report)
@@ -79,20 +83,23 @@ fn destination(
         (None, Some(url)) => {
             misplaced(
                 [place(&raw.template), place(&raw.mode)],
-                "is for a file alone, this export names a Redis",
+                text!("is for files alone, this export writes to Redis"),
                 report,
             );
             to_redis(url, table, app, seen, secrets, report)
         }
         (Some(_), Some(redis)) => {
-            report.error(&redis.place, "stands beside file, expected an [[app.export]] of its own");
+            report.error(
+                &redis.place,
+                text!("is given together with file, expected an [[app.export]] of its own"),
+            );
             None
         }
         (None, None) => {
             if matches!((&raw.file, &raw.redis), (Field::Missing, Field::Missing)) {
                 report.error(
                     &table.place,
-                    "goes nowhere, expected file = \"PATH\" or redis = \"redis://HOST:6379/0\"",
+                    text!("has no destination, expected file = \"PATH\" or redis = \"redis://HOST:6379/0\""),
                 );
             }
             None
@@ -104,7 +111,7 @@ fn place<T>(field: &Field<T>) -> Option<&Place> {
     field.item().map(|item| &item.place)
 }
 
-fn misplaced<const N: usize>(places: [Option<&Place>; N], problem: &str, report: &mut Report<'_>) {
+fn misplaced<const N: usize>(places: [Option<&Place>; N], problem: Text<'_>, report: &mut Report<'_>) {
     for place in places.into_iter().flatten() {
         report.error(place, problem);
     }
@@ -113,20 +120,20 @@ fn misplaced<const N: usize>(places: [Option<&Place>; N], problem: &str, report:
 fn to_file(
     path: &Item<String>,
     raw: &file::Export,
-    seen: &mut Seen,
+    seen: &mut Destinations,
     secrets: &Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Destination> {
     let place = &path.place;
     let path = secrets.path(&path.value);
-    // One beside a configuration that was named without a folder has none either.
+    // Relative to a configuration that was given without a folder, it has none either.
     let path = std::path::absolute(&path).unwrap_or(path);
     if path.is_dir() || path.file_name().is_none() {
-        report.error(place, "is a folder, expected a file in it");
+        report.error(place, text!("is a folder, expected a file in it"));
     } else if !path.parent().is_some_and(std::path::Path::is_dir) {
         report.error(
             place,
-            "is in a folder that doesn't exist, create it with the rights that its reader needs",
+            text!("is in a folder that doesn't exist, create it with the permissions that its reader needs"),
         );
     }
     unique(seen, format!("file {}", path.display()), place, report);
@@ -135,7 +142,7 @@ fn to_file(
         Some(item) => match Template::parse(&item.value) {
             Ok(template) => template,
             Err(error) => {
-                report.error(&item.place, error.to_string());
+                report.error(&item.place, Words::of(|| error.to_string()));
                 return None;
             }
         },
@@ -149,12 +156,18 @@ fn mode(item: Option<&Item<String>>, report: &mut Report<'_>) -> u32 {
     match u32::from_str_radix(&item.value, 8) {
         Ok(mode) if mode <= 0o777 && mode & PRIVATE == PRIVATE && mode & 0o133 == 0 => {
             if mode & 0o004 != 0 {
-                report.warn(&item.place, "lets every user of this machine read the token, expected \"0640\"");
+                report.warn(
+                    &item.place,
+                    text!("lets every user of this machine read the token, expected \"0640\""),
+                );
             }
             mode
         }
         _ => {
-            report.error(&item.place, "is no mode for a file with a token, expected \"0600\" or \"0640\"");
+            report.error(
+                &item.place,
+                text!("is not a mode for a file with a token, expected \"0600\" or \"0640\""),
+            );
             PRIVATE
         }
     }
@@ -164,13 +177,15 @@ fn to_redis(
     url: &Item<String>,
     table: &Item<file::Export>,
     app: &token::AppOptions,
-    seen: &mut Seen,
+    seen: &mut Destinations,
     secrets: &mut Secrets<'_>,
     report: &mut Report<'_>,
 ) -> Option<Destination> {
     let raw = &table.value;
-    let advice = "expected whose cache it is: \"wxjava\", \"silenceper\", \"wechatpy\" or \"powerwechat\"";
-    let known = raw.format.required(table.place.child("format"), report, advice).is_some();
+    let missing = text!(
+        "is missing, expected the SDK whose cache it is: \"wxjava\", \"silenceper\", \"wechatpy\" or \"powerwechat\""
+    );
+    let known = raw.format.required(table.place.child("format"), report, missing).is_some();
     let target = match Target::parse(&url.value) {
         Ok(target) => target,
         Err(wrong) => {
@@ -180,11 +195,12 @@ fn to_redis(
         }
     };
     if target.has_password() {
-        report.warn(&url.place, "holds a password in clear, move it to password = { env = \"NAME\" }");
+        report
+            .warn(&url.place, text!("holds a password in clear, move it to password = {{ env = \"NAME\" }}"));
     }
     store_table::warn_of_clear(&target, &url.place, report);
     if let Some(item) = raw.ca_file.item().filter(|_| !target.has_tls()) {
-        report.error(&item.place, "is for rediss:// alone, redis is without TLS");
+        report.error(&item.place, text!("is for rediss:// alone, redis is without TLS"));
     }
     let ca_file = raw.ca_file.item().map(|item| upstream_table::ca_file(item, secrets, report));
     let username = raw.username.item().map(|username| username.value.clone());
@@ -195,10 +211,16 @@ fn to_redis(
     }
     let format = one_of(&raw.format, &FORMATS, report);
     if format.has_several_keys() && target.is_cluster() {
-        report.error(&url.place, "is a cluster, which keeps the two keys of this format on different nodes");
+        report.error(
+            &url.place,
+            text!("is a cluster, which keeps the two keys of this format on different nodes"),
+        );
     }
     if let (Some(prefix), Some(_)) = (raw.prefix.item(), raw.key.item()) {
-        report.error(&prefix.place, "stands beside key, which is whole already: keep one of them");
+        report.error(
+            &prefix.place,
+            text!("is given together with key, which is the complete key already: keep one of them"),
+        );
     }
     let prefix = raw.prefix.item().map(|item| plain(item, report));
     let key = match raw.key.item() {
@@ -209,21 +231,26 @@ fn to_redis(
     Some(Destination::Redis { target, format, key })
 }
 
-/// Braces would make a hash tag of their own.
+/// Braces would make a hash tag.
 fn plain<'i>(item: &'i Item<String>, report: &mut Report<'_>) -> &'i str {
     let fits = |c: char| c.is_ascii_graphic() && !"{}".contains(c);
     if item.value.is_empty() || !item.value.chars().all(fits) {
-        report.error(&item.place, "is no part of a key, expected printable ASCII without blanks and braces");
+        report.error(
+            &item.place,
+            text!("is not part of a key, expected printable ASCII without blanks and braces"),
+        );
     }
     &item.value
 }
 
-fn unique(seen: &mut Seen, target: String, place: &Place, report: &mut Report<'_>) {
+fn unique(seen: &mut Destinations, target: String, place: &Place, report: &mut Report<'_>) {
     match seen.get(&target) {
         Some(first) => {
             let line = report.line(first);
-            report
-                .error(place, format!("is the place of the export on line {line} already, expected another"));
+            report.error(
+                place,
+                text!("is already the destination of the export on line {line}, expected another", line),
+            );
         }
         None => {
             seen.insert(target, place.clone());

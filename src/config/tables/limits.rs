@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use crate::config::file;
 use crate::config::reader::endpoints::{AppNames, Hosts};
-use crate::config::reader::names::{Known, check_known, one_of};
+use crate::config::reader::names::{Known, NameOf, check_known, one_of};
 use crate::config::reader::patterns::pattern;
 use crate::config::reader::problem::{Place, Report};
 use crate::config::reader::values::{Field, Item, NumbersByName};
 use crate::quota::limit::{LimitOptions, Mode, Per, Rate};
+use crate::texts::text;
 
 /// Slices of a budget are counted in 32 bits, and no quota of WeChat's is larger.
 const LARGEST_BUDGET: u64 = u32::MAX as u64;
@@ -99,15 +100,19 @@ fn limit(
     report: &mut Report<'_>,
 ) -> Option<Found> {
     let raw = &table.value;
-    let named = |field: &Field<String>, what: &str, known: &Known<'_>, report: &mut Report<'_>| {
+    let named = |field: &Field<String>, what: NameOf, known: &Known<'_>, report: &mut Report<'_>| {
         let name = field.item()?;
         check_known(name, what, known, report);
         Some(Arc::from(name.value.as_str()))
     };
-    let (app, caller) = (named(&raw.app, "app", apps, report), named(&raw.caller, "caller", callers, report));
+    let (app, caller) =
+        (named(&raw.app, NameOf::App, apps, report), named(&raw.caller, NameOf::Caller, callers, report));
     let endpoint = raw.endpoint.item().map(|item| pattern(&item.value, hosts, &item.place, report));
     if matches!((&raw.rate, &raw.daily), (Field::Missing, Field::Missing)) {
-        report.error(&table.place, "limits nothing, expected rate = \"50/s\" or daily = 100000, or both");
+        report.error(
+            &table.place,
+            text!("limits nothing, expected rate = \"50/s\" or daily = 100000, or both"),
+        );
     }
     let rate = raw.rate.item().and_then(|item| rate(item, report));
     let daily = raw.daily.item().map(|number| budget(number, report));
@@ -118,7 +123,7 @@ fn limit(
         options: LimitOptions {
             app,
             caller,
-            // A pattern that is none was reported.
+            // A malformed pattern was reported.
             endpoint: match endpoint {
                 None => None,
                 Some(pattern) => Some(pattern?),
@@ -141,30 +146,34 @@ fn reserved(
     report: &mut Report<'_>,
 ) -> Vec<(Arc<str>, u64)> {
     if let Some(caller) = limit.caller.item() {
-        report
-            .error(&caller.place, "stands beside reserve, which shares a limit among callers, leave one out");
+        report.error(
+            &caller.place,
+            text!("is given together with reserve, which divides a limit among callers: leave one out"),
+        );
     }
     if matches!(limit.daily, Field::Missing) {
-        report.error(&reserve.place, "needs daily beside it, of which these are parts");
+        report.error(&reserve.place, text!("requires daily, of which these are parts"));
     }
     let mut parts = Vec::new();
     for (name, part) in &reserve.value.0 {
-        check_known(name, "caller", callers, report);
+        check_known(name, NameOf::Caller, callers, report);
         if let Some(part) = part {
             parts.push((Arc::from(name.value.as_str()), budget(part, report)));
         }
     }
     let sum = parts.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
     if let Some(daily) = daily.filter(|daily| sum > *daily) {
-        report.error(&reserve.place, format!("reserves {sum}, which is more than daily = {daily}"));
+        report.error(&reserve.place, text!("reserves {sum}, which is more than daily = {daily}", sum, daily));
     }
     parts
 }
 
 fn budget(number: &Item<u64>, report: &mut Report<'_>) -> u64 {
     if !(1..=LARGEST_BUDGET).contains(&number.value) {
-        let text =
-            "is out of range, expected 1 to 4294967295; what is to be called not at all is left out of allow";
+        let text = text!(
+            "is out of range, expected 1 to {largest}; to forbid an endpoint, leave it out of allow",
+            largest = LARGEST_BUDGET
+        );
         report.error(&number.place, text);
     }
     number.value
@@ -173,7 +182,8 @@ fn budget(number: &Item<u64>, report: &mut Report<'_>) -> u64 {
 fn rate(item: &Item<String>, report: &mut Report<'_>) -> Option<Rate> {
     let rate = parse_rate(&item.value);
     if rate.is_none() {
-        report.error(&item.place, "is no rate, expected one like \"50/s\", \"600/m\" or \"1000/h\"");
+        report
+            .error(&item.place, text!("is not a rate, expected one like \"50/s\", \"600/m\" or \"1000/h\""));
     }
     rate
 }
@@ -191,7 +201,8 @@ fn parse_rate(text: &str) -> Option<Rate> {
     Some(Rate { requests: NonZeroU32::new(requests)?, per })
 }
 
-/// Two limits of one scope would count together, and nobody could tell which of them refused.
+/// Two limits of one scope would count together, and a refusal could not say which of them was
+/// exceeded.
 fn refuse_doubles(found: &[Found], report: &mut Report<'_>) {
     let mut seen: HashMap<(String, bool), &Place> = HashMap::new();
     for Found { options, place } in found {
@@ -199,12 +210,12 @@ fn refuse_doubles(found: &[Found], report: &mut Report<'_>) {
             if !there {
                 continue;
             }
-            let what = if daily { "daily" } else { "rate" };
+            let key = if daily { "daily" } else { "rate" };
             if let Some(first) = seen.insert((options.scope(), daily), place) {
                 let line = report.line(first);
                 report.error(
                     place,
-                    format!("has the same {what} as line {line}, for the same requests: leave one out"),
+                    text!("limits {key} of the same requests as line {line} does: leave one out", key, line),
                 );
             }
         }

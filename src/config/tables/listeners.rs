@@ -12,18 +12,19 @@ use crate::config::reader::secrets::Secrets;
 use crate::config::reader::units::{Size, positive};
 use crate::config::reader::values::{Field, Item, Strings};
 use crate::server::{Address, Options, TrustedProxies};
+use crate::texts::{Words, text, words};
 
 /// More threads than any machine has cores.
 const MOST_WORKERS: u64 = 1024;
 
-/// Bytes of an admin token that nobody guesses.
+/// Bytes of an admin token that cannot be guessed.
 const SHORTEST_TOKEN: usize = 16;
 /// What `server.max_head` may be: SDKs send a few hundred bytes, and each connection may take a
 /// multiple of it.
 const SHORTEST_HEAD: usize = 1024;
 const LONGEST_HEAD: usize = 1024 * 1024;
 
-/// A listener and where it was written.
+/// A listener and where it was given.
 pub(in crate::config) type Listener = (Address, Place);
 
 pub(in crate::config) fn listeners(
@@ -35,7 +36,7 @@ pub(in crate::config) fn listeners(
         None => vec![(Address::Tcp("127.0.0.1:8080".to_owned()), listen_of("server"))],
         Some(list) => {
             if list.value.0.is_empty() {
-                report.error(&list.place, "is empty, expected an address like \"127.0.0.1:8080\"");
+                report.error(&list.place, text!("is empty, expected an address like \"127.0.0.1:8080\""));
             }
             distinct(list, report)
         }
@@ -47,7 +48,7 @@ fn listen_of(table: &str) -> Place {
     Place::default().child(table).child("listen")
 }
 
-/// The sockets that were passed, if any were, in the place of what the file lists.
+/// The sockets that were passed, if any, in place of what the file lists.
 fn instead(listed: Vec<Listener>, passed: &[Address], place: impl Fn() -> Place) -> Vec<Listener> {
     if passed.is_empty() {
         return listed;
@@ -55,13 +56,13 @@ fn instead(listed: Vec<Listener>, passed: &[Address], place: impl Fn() -> Place)
     passed.iter().map(|address| (address.clone(), place())).collect()
 }
 
-/// The addresses of a list, each of which may stand there once.
+/// The addresses of a list; each may be given once.
 fn distinct(list: &Item<Strings>, report: &mut Report<'_>) -> Vec<Listener> {
     let mut listeners: Vec<Listener> = Vec::new();
     for item in &list.value.0 {
         if let Some(address) = address(item, report) {
             if taken(&listeners, &address).is_some() {
-                report.error(&item.place, "is listed twice");
+                report.error(&item.place, text!("is given twice"));
             }
             listeners.push((address, item.place.clone()));
         }
@@ -84,8 +85,8 @@ fn same(one: &Address, other: &Address) -> bool {
     one == other && !any_port
 }
 
-/// Where pushes are taken. Other machines may reach it without a key: WeChat has none but signs
-/// what it sends.
+/// Where pushes are received. Other machines may reach it without a key: WeChat has no key but
+/// signs what it sends.
 pub(in crate::config) fn callback(
     raw: &file::Callback,
     passed: &[Address],
@@ -105,40 +106,40 @@ pub(in crate::config) fn callback(
         };
         report.error(
             place,
-            format!("is an address of both {owner} and callback.listen, expected one of its own for each"),
+            text!(
+                "is an address of both {key} and callback.listen, expected a different one for each",
+                key = owner
+            ),
         );
     }
     listeners
 }
 
-/// Without keys everybody who reaches a listener has the apps' full powers: say so twice, or stay
-/// local.
+/// Without keys everyone who reaches a listener has the full permissions of the apps: that requires
+/// a second setting, or local listeners.
 pub(in crate::config) fn refuse_strangers(listeners: &[Listener], passed: bool, report: &mut Report<'_>) {
     for (address, place) in listeners {
         if !is_local(address) {
-            let what = which(address, passed);
-            report.error(
-                place,
-                format!(
-                    "{what}can be reached from other machines while there is no [[caller]], expected a [[caller]] \
-                     with a key, a loopback or unix address, or server.anonymous = true to let everybody in"
-                ),
+            let open = words!(
+                "can be reached from other machines while there is no [[caller]], expected a [[caller]] with a key, a \
+                 loopback or unix address, or server.anonymous = true to let everyone in"
             );
+            report.error(place, of_socket(open, address, passed));
         }
     }
 }
 
-/// What a problem begins with that the file's own key can't have.
-fn which(address: &Address, passed: bool) -> String {
+/// The same problem of a socket that was passed, which the key in the file does not name.
+fn of_socket(problem: Words, address: &Address, passed: bool) -> Words {
     if passed {
-        format!("has no effect, since the socket {address} was passed; that one ")
+        words!("has no effect, since the socket {address} was passed; that one {problem}", address, problem)
     } else {
-        String::new()
+        problem
     }
 }
 
-/// Names by which callers without a key reach the proxy. Where other machines can, warns if nobody
-/// said which these are.
+/// Names by which callers without a key reach the proxy. Warns if other machines can reach it and
+/// the names are not given.
 pub(in crate::config) fn hosts(
     raw: &file::Server,
     listeners: &[Listener],
@@ -150,10 +151,11 @@ pub(in crate::config) fn hosts(
     {
         report.warn(
             &anonymous.place,
-            format!(
-                "lets callers without a key in from other machines ({open}), by IP address, WeChat's own names and \
-                 names without a dot alone, since any other may be a web page's own (DNS rebinding), expected \
-                 server.hosts beside it with the other names that callers use, or [] if there are none"
+            text!(
+                "lets in callers without a key from other machines ({address}), but only by IP address, WeChat's own \
+                 names and names without a dot, since any other name may belong to a web page (DNS rebinding), expected \
+                 server.hosts with the other names that callers use, or [] if there are none",
+                address = open
             ),
         );
     }
@@ -194,7 +196,7 @@ fn max_connections(field: &Field<u64>, default: usize, report: &mut Report<'_>) 
     match usize::try_from(item.value) {
         Ok(number) if number > 0 => number,
         _ => {
-            report.error(&item.place, "is out of range, expected a number from 1");
+            report.error(&item.place, text!("is out of range, expected a number from 1"));
             1
         }
     }
@@ -205,13 +207,13 @@ fn max_head(field: &Field<Size>, default: usize, report: &mut Report<'_>) -> usi
     match usize::try_from(item.value.0) {
         Ok(bytes) if (SHORTEST_HEAD..=LONGEST_HEAD).contains(&bytes) => bytes,
         _ => {
-            report.error(&item.place, "is out of range, expected a size from \"1KiB\" to \"1MiB\"");
+            report.error(&item.place, text!("is out of range, expected a size from \"1KiB\" to \"1MiB\""));
             default
         }
     }
 }
 
-/// Whose `X-Forwarded-For` is believed.
+/// The proxies whose `X-Forwarded-For` is trusted.
 pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Report<'_>) -> TrustedProxies {
     let items = field.item().map_or(&[][..], |list| &list.value.0);
     let read = |item: &Item<String>| {
@@ -220,9 +222,14 @@ pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Re
         match network.map(|network: IpNet| network.prefix_len()) {
             None => report.error(
                 &item.place,
-                "is no network, expected one like \"10.0.0.0/8\" or \"fd00::/8\", or a single address",
+                text!(
+                    "is not a network, expected one like \"10.0.0.0/8\" or \"fd00::/8\", or a single address"
+                ),
             ),
-            Some(0) => report.warn(&item.place, "is everybody, who can then write any address into the log"),
+            Some(0) => report.warn(
+                &item.place,
+                text!("includes every address, so that anyone can write any address into the log"),
+            ),
             Some(_) => {}
         }
         network
@@ -230,13 +237,13 @@ pub(in crate::config) fn trusted_proxies(field: &Field<Strings>, report: &mut Re
     items.iter().filter_map(read).collect()
 }
 
-/// Threads that serve; 0 stands for one a core.
+/// Threads that serve; 0 means one per core.
 pub(in crate::config) fn workers(field: &Field<u64>, report: &mut Report<'_>) -> usize {
     let number = field.item().map_or(0, |item| {
         if item.value > MOST_WORKERS {
             report.error(
                 &item.place,
-                format!("is out of range, expected 0 for one a core, or up to {MOST_WORKERS}"),
+                text!("is out of range, expected 0 for one per core, or up to {most}", most = MOST_WORKERS),
             );
         }
         item.value.min(MOST_WORKERS)
@@ -261,29 +268,30 @@ pub(in crate::config) fn admin(
         let place = raw.listen.item().map_or(place, |item| &item.place);
         report.error(
             place,
-            "is an address of both server.listen and admin.listen, expected one of its own for each",
+            text!("is an address of both server.listen and admin.listen, expected a different one for each"),
         );
     }
     if !is_local(&listen) && matches!(raw.token, Field::Missing) {
         let place = raw.listen.item().map_or_else(|| listen_of("admin"), |item| item.place.clone());
-        let what = which(&listen, passed.is_some());
-        report.error(
-            &place,
-            format!(
-                "{what}can be reached from other machines, so it needs admin.token, expected token = \
-                 {{ env = \"NAME\" }} or a loopback or unix address"
-            ),
+        let open = words!(
+            "can be reached from other machines, which requires admin.token, expected token = {{ env = \"NAME\" }} or a \
+             loopback or unix address"
         );
+        report.error(&place, of_socket(open, &listen, passed.is_some()));
     }
     let token = raw.token.item().and_then(|source| {
         let token = secrets.resolve(source, report)?;
         if token.expose().len() < SHORTEST_TOKEN {
-            let better = "better is the output of: openssl rand -hex 32";
             let text = match is_local(&listen) {
-                true => format!("is shorter than {SHORTEST_TOKEN} bytes, {better}"),
-                false => format!(
-                    "is shorter than {SHORTEST_TOKEN} bytes, and whoever reaches {listen} can guess it: the next \
-                     release refuses it, {better}"
+                true => words!(
+                    "is shorter than {shortest} bytes, expected a longer one: openssl rand -hex 32",
+                    shortest = SHORTEST_TOKEN
+                ),
+                false => words!(
+                    "is shorter than {shortest} bytes, so that whoever reaches {address} can guess it, and the next release \
+                     refuses it, expected a longer one: openssl rand -hex 32",
+                    shortest = SHORTEST_TOKEN,
+                    address = listen
                 ),
             };
             report.warn(&source.place, text);

@@ -1,10 +1,11 @@
-//! What callers' patterns leave closed: endpoints that move money are open only to whom an exact
-//! entry of `allow` names them.
+//! What callers' patterns leave closed: endpoints that move money are open only to callers with an
+//! exact entry in `allow`.
 
 use http::Method;
 
 use crate::config::reader::endpoints::AppNames;
 use crate::pipeline::CallerOptions;
+use crate::texts::{Words, words};
 use crate::wechat::catalogue::{self, Endpoint};
 use crate::wechat::pattern::Pattern;
 
@@ -12,7 +13,7 @@ use crate::wechat::pattern::Pattern;
 pub(in crate::config) fn note<'c>(
     callers: impl Iterator<Item = &'c CallerOptions>,
     apps: &AppNames<'_>,
-) -> Option<String> {
+) -> Option<Words> {
     let callers: Vec<_> =
         callers.map(|caller| (caller, apps.hosts(caller.apps.iter().map(AsRef::as_ref)))).collect();
     let is_left = |endpoint: &&Endpoint| {
@@ -26,10 +27,10 @@ pub(in crate::config) fn note<'c>(
     if left.is_empty() {
         return None;
     }
-    Some(format!(
-        "endpoints that move money are open to callers whose `allow` names them exactly, and not by patterns such as \
-         \"**\"; to some callers these stay closed: {}",
-        left.join(", ")
+    Some(words!(
+        "endpoints that move money are open only to callers whose `allow` names them exactly, not by patterns such as \
+         \"**\"; for some callers these stay closed: {endpoints}",
+        endpoints = left.join(", ")
     ))
 }
 

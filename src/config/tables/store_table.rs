@@ -1,4 +1,4 @@
-//! `[store]`: where tokens are kept, and what they are sealed with.
+//! `[store]`: where tokens are kept, and the keys they are sealed with.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use crate::config::reader::secrets::Secrets;
 use crate::config::reader::values::Field;
 use crate::store::redis::Target;
 use crate::store::{Location, Options, Seal};
+use crate::texts::{Words, text};
 
 pub(in crate::config) fn options(
     raw: &file::Store,
@@ -35,7 +36,7 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
             if let Some(url) = url.filter(|_| target.has_password()) {
                 report.warn(
                     &url.place,
-                    "holds a password in clear, move it to store.password = { env = \"NAME\" }",
+                    text!("holds a password in clear, move it to store.password = {{ env = \"NAME\" }}"),
                 );
             }
             if let Some(url) = url {
@@ -45,14 +46,16 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
                 {
                     report.warn(
                         &url.place,
-                        "is on another machine, where whoever reads that Redis has every token, expected \
-                         store.seal_key beside it: openssl rand -base64 32",
+                        text!(
+                            "is on another machine, where whoever can read that Redis has every token, expected \
+                             store.seal_key: openssl rand -base64 32"
+                        ),
                     );
                 }
             }
             let ca_file = raw.ca_file.item();
             if let Some(item) = ca_file.filter(|_| !target.has_tls()) {
-                report.error(&item.place, "is for rediss:// alone, store.url is without TLS");
+                report.error(&item.place, text!("is for rediss:// alone, store.url is without TLS"));
             }
             let ca_file = ca_file.map(|item| upstream_table::ca_file(item, secrets, report));
             let username = raw.username.item().map(|username| username.value.clone());
@@ -66,7 +69,7 @@ fn location(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_
             let ca_file = raw.ca_file.item().map(|item| &item.place);
             let prefix = raw.prefix.item().map(|item| &item.place);
             for place in [username, password, ca_file, prefix].into_iter().flatten() {
-                report.error(place, "is for a Redis alone, store.url names none");
+                report.error(place, text!("is for Redis alone, store.url is not a Redis"));
             }
             other
         }
@@ -77,13 +80,15 @@ fn is_elsewhere(target: &Target) -> bool {
     !target.hosts().all(is_loopback)
 }
 
-/// Warns of a Redis on another machine that is spoken to in clear.
+/// Warns of a Redis on another machine without TLS.
 pub(super) fn warn_of_clear(target: &Target, place: &Place, report: &mut Report<'_>) {
     if is_elsewhere(target) && !target.has_tls() {
         report.warn(
             place,
-            "is on another machine and without TLS, so that its password and what is kept there cross the network \
-             in clear, expected rediss://",
+            text!(
+                "is on another machine and without TLS, so that the password and the stored values cross the network in \
+                 clear, expected rediss://"
+            ),
         );
     }
 }
@@ -93,7 +98,10 @@ fn prefix(raw: &file::Store, report: &mut Report<'_>) -> Option<String> {
     let item = raw.prefix.item()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if item.value.is_empty() || !item.value.chars().all(plain) {
-        report.error(&item.place, "is no prefix, expected letters, digits, _ - and . like \"wxgate\"");
+        report.error(
+            &item.place,
+            text!("is not a prefix, expected letters, digits, _ - and . like \"wxgate\""),
+        );
     }
     Some(item.value.clone())
 }
@@ -105,11 +113,11 @@ fn seal(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -
         report.warn(
             &item.place,
             match present {
-                Some(_) => {
-                    "whoever can write to the store can have all calls sent with a token of theirs; remove it \
-                     once wxgate has said that no record is left in clear"
-                }
-                None => "does nothing without store.seal_key",
+                Some(_) => text!(
+                    "lets whoever can write to the store have all requests sent with a token of theirs; remove it once \
+                     wxgate has logged that no record is left in clear"
+                ),
+                None => text!("has no effect without store.seal_key"),
             },
         );
     }
@@ -117,7 +125,7 @@ fn seal(raw: &file::Store, secrets: &mut Secrets<'_>, report: &mut Report<'_>) -
         let item = item?;
         let key = secrets.resolve(item, report)?;
         if let Err(error) = Seal::former_alone(&key) {
-            report.error(&item.place, error.to_string());
+            report.error(&item.place, Words::of(|| error.to_string()));
         }
         Some(key)
     });

@@ -12,11 +12,12 @@ use super::egress;
 use crate::config::file;
 use crate::config::reader::address::{host_and_port, host_port, is_loopback};
 use crate::config::reader::problem::Report;
-use crate::config::reader::secrets::{Secrets, unreadable};
+use crate::config::reader::secrets::{Secrets, file_name, unreadable};
 use crate::config::reader::units::positive;
 use crate::config::reader::values::{Field, Item, Strings, StringsByName};
 use crate::secret::file::{self as regular, Links};
 use crate::server::Address;
+use crate::texts::{Words, text, words};
 use crate::upstream::{Egress, Options, Origin};
 
 /// `[upstream]`.
@@ -62,13 +63,13 @@ pub(super) fn of_app(
         }
     };
     let options = merged(table, egress_proxy, global.clone(), listeners, secrets, report);
-    // Who gives an app a host of its own means all of its calls.
+    // A host of its own is for all calls of the app.
     let all_sites = table.base_urls.item().is_some() || global.all_sites;
     Some(Options { all_sites, ..options })
 }
 
-/// Warns of what a stop cuts off although WeChat would have time left. The slow endpoints' default
-/// is longer than a stop should take: only who wrote a timeout for them relies on it.
+/// Warns of requests that a stop aborts although WeChat would have time left. The default for slow
+/// endpoints is longer than a stop should take: only an explicit timeout counts.
 pub(in crate::config) fn warn_of_cuts(
     raw: &file::Upstream,
     apps: &[Item<file::App>],
@@ -84,8 +85,9 @@ pub(in crate::config) fn warn_of_cuts(
         let response = humantime::format_duration(response_timeout);
         report.warn(
             &item.place,
-            format!(
-                "is shorter than upstream.response_timeout ({response}): a stop cuts off what WeChat works on"
+            text!(
+                "is shorter than upstream.response_timeout ({timeout}): a stop aborts requests that WeChat is working on",
+                timeout = response
             ),
         );
     }
@@ -96,13 +98,15 @@ pub(in crate::config) fn warn_of_cuts(
         let drain = humantime::format_duration(drain);
         report.warn(
             &item.place,
-            format!("is longer than server.drain_timeout ({drain}): a stop cuts off what WeChat works on"),
+            text!(
+                "is longer than server.drain_timeout ({timeout}): a stop aborts requests that WeChat is working on",
+                timeout = drain
+            ),
         );
     }
 }
 
-/// What `raw` says, and `inherited` where it says nothing. `egress_proxy` may stand beside the
-/// table.
+/// What `raw` sets, and `inherited` for the rest. `egress_proxy` may be given outside of the table.
 fn merged(
     raw: &file::Upstream,
     egress_proxy: Option<&Item<String>>,
@@ -122,14 +126,14 @@ fn merged(
     if let Some((egress, place)) = egress.as_ref().zip(named)
         && listeners.iter().any(|listener| is_own(&egress.host, egress.port, listener))
     {
-        report.error(place, "is an address of server.listen, expected a proxy that leads to WeChat");
+        report.error(place, text!("is an address of server.listen, expected a proxy that leads to WeChat"));
     }
     let resolve = match raw.resolve.item() {
         Some(item) => resolve(&item.value, &origins, egress.as_ref(), report),
         None => inherited.resolve,
     };
     let response_timeout = positive(&raw.response_timeout, inherited.response_timeout, report);
-    // Who has so much patience with every endpoint has it with the slow ones too.
+    // A longer timeout for every endpoint also holds for the slow ones.
     let patient = inherited.slow_response_timeout.max(response_timeout);
     Options {
         origins,
@@ -154,7 +158,7 @@ fn origins(
 ) -> Option<Vec<Origin>> {
     let list = base_urls.item()?;
     if list.value.0.is_empty() {
-        report.error(&list.place, "is empty, expected [\"https://api.weixin.qq.com\"]");
+        report.error(&list.place, text!("is empty, expected [\"https://api.weixin.qq.com\"]"));
     }
     let mut origins = Vec::new();
     for url in &list.value.0 {
@@ -163,14 +167,13 @@ fn origins(
                 if listeners.iter().any(|listener| is_own(&origin.host, origin.port, listener)) {
                     report.error(
                         &url.place,
-                        "is an address of server.listen, so that requests would go round in a loop, \
-                         expected WeChat's address",
+                        text!("is an address of server.listen, so that requests would loop, expected WeChat's address"),
                     );
                 }
                 if origins.contains(&origin) {
                     report.error(
                         &url.place,
-                        "is there twice, expected another host, to be used if the first fails",
+                        text!("is given twice, expected another host, to be used if the first fails"),
                     );
                 }
                 origins.push(origin);
@@ -182,8 +185,8 @@ fn origins(
     (!origins.is_empty() && origins.len() == list.value.0.len()).then_some(origins)
 }
 
-/// Warns of hosts on other machines that are spoken to in clear. A sidecar that adds TLS is on this
-/// machine, whatever it is called.
+/// Warns of hosts on other machines without TLS. A sidecar that adds TLS is on this machine,
+/// whatever its name.
 fn warn_of_clear(raw: &file::Upstream, origins: &[Origin], report: &mut Report<'_>) {
     let here = |origin: &Origin| {
         let resolved = raw.resolve.item().and_then(|item| item.value.of(&origin.host));
@@ -194,32 +197,36 @@ fn warn_of_clear(raw: &file::Upstream, origins: &[Origin], report: &mut Report<'
     for (_, url) in origins.iter().zip(urls).filter(|(origin, _)| !origin.tls && !here(origin)) {
         report.warn(
             &url.place,
-            "is on another machine and without TLS, so that secrets and tokens cross the network in clear, expected \
-             https://",
+            text!(
+                "is on another machine and without TLS, so that secrets and tokens cross the network in clear, expected \
+                 https://"
+            ),
         );
     }
 }
 
 /// Reads `scheme://host[:port]`. The URL isn't repeated in errors: it may hold credentials.
-fn parse_origin(url: &str) -> Result<Origin, &'static str> {
-    const EXAMPLE: &str = "is no base URL, expected one like \"https://api.weixin.qq.com\"";
-    let (scheme, rest) = url.split_once("://").ok_or(EXAMPLE)?;
+fn parse_origin(url: &str) -> Result<Origin, Words> {
+    let no_url = || words!("is not a base URL, expected one like \"https://api.weixin.qq.com\"");
+    let (scheme, rest) = url.split_once("://").ok_or_else(no_url)?;
     let tls = match scheme {
         "https" => true,
         "http" => false,
-        _ => return Err("has another scheme than https and http, expected \"https://HOST\""),
+        _ => return Err(words!("has another scheme than https and http, expected \"https://HOST\"")),
     };
     if rest.contains('@') {
-        return Err("holds a user name or password, which WeChat takes none of, expected \"https://HOST\"");
+        return Err(words!(
+            "has a user name or password, which WeChat does not use, expected \"https://HOST\""
+        ));
     }
     if rest.contains(['?', '#']) {
-        return Err("has a query, but requests bring their own, expected \"https://HOST\"");
+        return Err(words!("has a query, but requests have their own, expected \"https://HOST\""));
     }
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains('/') {
-        return Err("has a path, but requests bring their own, expected \"https://HOST\"");
+        return Err(words!("has a path, but requests have their own, expected \"https://HOST\""));
     }
-    let (host, port) = host_port(authority).ok_or(EXAMPLE)?;
+    let (host, port) = host_port(authority).ok_or_else(no_url)?;
     let port = match port {
         None => {
             if tls {
@@ -230,13 +237,15 @@ fn parse_origin(url: &str) -> Result<Origin, &'static str> {
         }
         Some(port) => match port.parse::<u16>() {
             Ok(port) if port > 0 => port,
-            _ => return Err("has a malformed port, expected \"https://HOST:PORT\""),
+            _ => return Err(words!("has a malformed port, expected \"https://HOST:PORT\"")),
         },
     };
     let host = host.to_ascii_lowercase();
     let origin = Origin { tls, host, port };
     if !tls && origin.is_wechats() {
-        return Err("is WeChat without TLS, where credentials would travel in clear, write https://");
+        return Err(words!(
+            "is WeChat without TLS, so that credentials would cross the network in clear, write https://"
+        ));
     }
     Ok(origin)
 }
@@ -252,11 +261,11 @@ fn is_own(own_host: &str, own_port: u16, listener: &Address) -> bool {
 pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
     let path = secrets.path(&item.value);
     match regular::read(&path, regular::LONGEST, Links::Followed) {
-        Err(error) => report.error(&item.place, format!("the file {} {}", item.value, unreadable(&error))),
+        Err(error) => report.error(&item.place, unreadable(&file_name(&item.value), &error)),
         Ok(pem) => {
             let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect();
             if certificates.is_empty() || certificates.iter().any(Result::is_err) {
-                report.error(&item.place, "the file holds no certificates in PEM form, or broken ones");
+                report.error(&item.place, text!("the file holds no certificates in PEM, or broken ones"));
             }
         }
     }
@@ -276,21 +285,20 @@ fn resolve(
         let known = origins.iter().map(|origin| &origin.host).chain(egress.map(|egress| &egress.host));
         if !own && !known.clone().any(|known| *known == host) {
             let known: Vec<_> = known.map(String::as_str).collect();
-            let those = if let [only] = known[..] {
-                format!("the host of base_urls is {only}")
-            } else {
-                format!("the hosts here are {}", known.join(", "))
-            };
-            report.warn(&name.place, format!("has no effect, {those}"));
+            report.warn(
+                &name.place,
+                text!("has no effect, expected one of: {hosts}", hosts = known.join(", ")),
+            );
         }
         if addresses.0.is_empty() {
-            report.error(&name.place, "names no address, expected [\"203.0.113.7\"]");
+            report.error(&name.place, text!("has no address, expected [\"203.0.113.7\"]"));
         }
         let mut ips = Vec::new();
         for address in &addresses.0 {
             match address.value.parse::<IpAddr>() {
                 Ok(ip) => ips.push(ip),
-                Err(_) => report.error(&address.place, "is no IP address, expected one like \"203.0.113.7\""),
+                Err(_) => report
+                    .error(&address.place, text!("is not an IP address, expected one like \"203.0.113.7\"")),
             }
         }
         resolve.insert(host, ips);

@@ -12,8 +12,9 @@ use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::pipeline::error::Error;
 use crate::server::BodyFault;
+use crate::texts::{marked, words};
 
-/// How long it may take in all, as long as nobody knows who sends it.
+/// How long it may take in all, as long as its caller is unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What of a body was read before anything was decided by it.
@@ -43,8 +44,8 @@ pub(crate) async fn read_start(body: &mut Incoming, limit: usize) -> Result<Body
     read(body, limit, |_| Ok(())).await
 }
 
-/// The same for somebody who may be anybody: in so much time, and in the memory that there is for
-/// strangers, which is held until the reservation is dropped.
+/// The same for an unknown caller: in so much time, and in the memory that there is for strangers,
+/// which is held until the reservation is dropped.
 pub(crate) async fn read_strangers_start(
     body: &mut Incoming,
     limit: usize,
@@ -54,17 +55,17 @@ pub(crate) async fn read_strangers_start(
     let mut reservation = Reservation::of(&memory.strangers);
     let reserve = |more| match reservation.grow(more) {
         true => Ok(()),
-        false => Err(Error::Overloaded(
-            "too many bodies are being read whose callers aren't known yet (an eighth of replay.memory): \
-             a key in a header needs none of it",
-        )),
+        false => Err(Error::Overloaded(marked!(
+            "too many bodies of unknown callers are being read (replay.memory): send the key in a header"
+        ))),
     };
     let start = tokio::select! {
         biased;
         start = read(body, limit, reserve) => start?,
         () = clock.sleep(PATIENCE) => {
-            let text = "the request's body took more than 10 s to say who sends it: a key in a header says it at once";
-            return Err(Error::BadRequest(text.into()));
+            return Err(Error::BadRequest(words!(
+                "the body took more than 10 s to name its caller: send the key in a header"
+            )));
         }
     };
     Ok((start, reservation))
@@ -108,15 +109,14 @@ pub(super) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Err
 pub(super) fn broke_off(source: &hyper::Error) -> Error {
     match BodyFault::of(source) {
         Some(BodyFault::TooLong { limit }) => Error::BodyTooLarge { limit },
-        Some(fault) => Error::Malformed(format!("the request's body broke off: {fault}").into()),
-        None => Error::Malformed(format!("the request's body broke off: {}", Chain(source)).into()),
+        Some(fault) => Error::Malformed(words!("the request body is incomplete: {cause}", cause = fault)),
+        None => Error::Malformed(words!("the request body is incomplete: {cause}", cause = Chain(source))),
     }
 }
 
-/// The body came too slowly for WeChat, which answered with this status.
+/// The body came too slowly for WeChat, which responded with this status.
 pub(super) fn too_slow(status: StatusCode) -> Error {
-    let text = format!("the request's body broke off: {}, WeChat gave it up ({status})", BodyFault::Slow);
-    Error::Malformed(text.into())
+    Error::Malformed(words!("the request body came too slowly, WeChat responded with {status}", status))
 }
 
 /// By how many bytes a buffer is to grow for `more`: it doubles, but not beyond `most` without

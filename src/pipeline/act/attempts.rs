@@ -29,7 +29,7 @@ pub(crate) struct Attempts {
     pub(crate) refused_address: Option<IpAddr>,
     /// WeChat rejected a token that wasn't found to be dead.
     pub(crate) disputed: bool,
-    /// The errcode of an answer that is still on its way, once it has come.
+    /// The errcode of a response that is still on its way, once it has come.
     late: Option<Rc<Cell<Option<i64>>>>,
     /// How often the request was sent again with another token.
     pub(crate) replays: u32,
@@ -55,7 +55,8 @@ impl Attempts {
         self.under_way = Some(sent_at);
     }
 
-    /// The caller hung up: what is under way has ended. How long it was waited for, if anything was.
+    /// The caller closed the connection: what is under way has ended. How long it was waited for,
+    /// if anything was.
     pub(crate) fn cut_off(&mut self) -> Option<Duration> {
         let waited = self.under_way.take()?.elapsed();
         self.upstream += waited;
@@ -71,12 +72,12 @@ impl Attempts {
         self.ended(sent_at, Attempt { status, errcode: finding.errcode, code: None });
     }
 
-    /// The answer goes on before it said anything: where its errcode is to be put.
+    /// The response goes on before it said anything: where its errcode is to be put.
     pub(super) fn is_late(&mut self) -> Rc<Cell<Option<i64>>> {
         Rc::clone(self.late.insert(Rc::default()))
     }
 
-    /// The errcode that came as the answer went on.
+    /// The errcode that came as the response went on.
     pub(crate) fn late_errcode(&self) -> Option<i64> {
         self.late.as_ref()?.get()
     }
@@ -98,7 +99,7 @@ impl Attempts {
         self.replay_rejected = self.replays > 0;
     }
 
-    /// What came of that: it lives, or isn't known to be dead.
+    /// What came of that: it is valid, or isn't known to be dead.
     pub(super) fn judged(&mut self, verdict: &Verdict) {
         self.disputed |= matches!(verdict, Verdict::ReplayAfter(..) | Verdict::PassOn);
     }

@@ -18,7 +18,7 @@ use crate::pipeline::options::Options;
 use crate::upstream::Progress;
 
 /// Where the body comes from.
-pub(super) enum Source {
+pub(super) enum BodySource {
     Empty,
     /// All of it, in memory.
     Full {
@@ -33,7 +33,7 @@ pub(super) enum Source {
     Spooled(Arc<Spooled>, u64),
 }
 
-impl Source {
+impl BodySource {
     /// Takes a caller's body: `declared` is its length, if there is one, `start` what was read of
     /// it.
     pub(super) async fn of(

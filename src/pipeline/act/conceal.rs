@@ -13,7 +13,7 @@ use super::outgoing::Outgoing;
 use crate::message::body::Body;
 use crate::message::{location, query};
 use crate::secret::mask::{self, Mask, SHORTEST};
-use crate::upstream::Answer;
+use crate::upstream::UpstreamResponse;
 use crate::wechat::catalogue::Endpoint;
 
 /// As much as 4 KiB of gzip can unpack to.
@@ -21,7 +21,7 @@ const LONGEST_UNPACKED: u64 = 5 * 1024 * 1024;
 
 /// The credentials that an exchange sent.
 #[derive(Default)]
-pub(super) struct Sent {
+pub(super) struct SentCredentials {
     latest: Bytes,
     /// Of the attempts before; empty but for replays.
     earlier: Vec<Bytes>,
@@ -35,20 +35,20 @@ pub(super) enum Manner {
     Overwrite,
     /// It is unpacked, and credentials in it are overwritten.
     Unpack,
-    /// Nobody can tell what is in it.
+    /// Its contents can't be determined.
     Drop,
 }
 
 /// How a body is coded.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(super) enum ContentCoding {
     None,
     Gzip,
     Other,
 }
 
-impl Coding {
-    pub(super) fn of(answer: &Answer<Outgoing>) -> Self {
+impl ContentCoding {
+    pub(super) fn of(answer: &UpstreamResponse<Outgoing>) -> Self {
         let has_length = answer.length().is_some();
         if has_length && !answer.headers.contains_key(CONTENT_ENCODING) {
             return Self::None;
@@ -67,7 +67,7 @@ impl Coding {
     }
 }
 
-impl Sent {
+impl SentCredentials {
     /// Another attempt sends `credential`, which is empty if it is none of ours.
     pub(super) fn add(&mut self, credential: Bytes) {
         if credential.len() < SHORTEST {
@@ -93,16 +93,16 @@ impl Sent {
         if self.earlier.is_empty() { self.latest.len() } else { SHORTEST }
     }
 
-    /// What becomes of the body of an answer that isn't mere content.
-    pub(super) fn manner(&self, answer: &Answer<Outgoing>, coding: Coding) -> Manner {
+    /// What becomes of the body of a response that isn't mere content.
+    pub(super) fn manner(&self, answer: &UpstreamResponse<Outgoing>, coding: ContentCoding) -> Manner {
         if self.latest.is_empty() || answer.length() == Some(0) {
             return Manner::AsItIs;
         }
         match coding {
-            Coding::None => Manner::Overwrite,
-            Coding::Gzip => Manner::Unpack,
-            Coding::Other if answer.status == StatusCode::OK => Manner::Overwrite,
-            Coding::Other => Manner::Drop,
+            ContentCoding::None => Manner::Overwrite,
+            ContentCoding::Gzip => Manner::Unpack,
+            ContentCoding::Other if answer.status == StatusCode::OK => Manner::Overwrite,
+            ContentCoding::Other => Manner::Drop,
         }
     }
 
@@ -119,7 +119,7 @@ impl Sent {
         mask.has_masked() || self.masked(bytes).is_some()
     }
 
-    /// Overwrites them in an answer's headers; a `Location` loses the parameter.
+    /// Overwrites them in a response's headers; a `Location` loses the parameter.
     pub(super) fn conceal(&self, headers: &mut HeaderMap) {
         if self.latest.is_empty() {
             return;
@@ -155,7 +155,7 @@ impl Sent {
     }
 }
 
-/// A redirect may repeat the query that it answers, with any token in it.
+/// A redirect may repeat the query of its request, with any token in it.
 pub(super) fn conceal_redirect(headers: &mut HeaderMap, endpoint: &Endpoint) {
     let Some(location) = headers.get(LOCATION) else { return };
     let clean = location.to_str().ok().and_then(|text| {
@@ -180,17 +180,17 @@ pub(super) fn conceal_redirect(headers: &mut HeaderMap, endpoint: &Endpoint) {
 mod tests {
     use bytes::Bytes;
 
-    use super::Sent;
+    use super::SentCredentials;
 
     #[test]
     fn the_tokens_of_the_attempts_before_are_concealed_too() {
-        let mut sent = Sent::default();
+        let mut sent = SentCredentials::default();
         for credential in ["the-first-token-of-them", "", "short", "the-second-token-of-them"] {
             sent.add(Bytes::from(credential));
         }
         let clean = sent.masked(b"the-first-token-of-them the-second-token-of-them short");
         let (first, second) = ("*".repeat(23), "*".repeat(24));
         assert_eq!(clean.map(Bytes::from), Some(format!("{first} {second} short").into()));
-        assert_eq!(Sent::default().masked(b"the-first-token-of-them"), None);
+        assert_eq!(SentCredentials::default().masked(b"the-first-token-of-them"), None);
     }
 }

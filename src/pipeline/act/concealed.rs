@@ -22,7 +22,7 @@ const PIECE: usize = 16 * 1024;
 pub(super) struct Concealed {
     body: Body,
     mask: Mask,
-    coding: Coding,
+    coding: GunzipState,
     /// Has come, and is still to be unpacked.
     waiting: Bytes,
     /// Nothing follows what is waiting.
@@ -30,37 +30,37 @@ pub(super) struct Concealed {
     ended: bool,
 }
 
-enum Coding {
+enum GunzipState {
     None,
-    /// It is said to be gzip; what has no gzip at its beginning goes on as it is.
+    /// It is said to be gzip; what does not begin as gzip is passed on unchanged.
     Unproven,
     Gzip(Box<GzDecoder<Vec<u8>>>),
-    /// A member has ended; what follows and is no other one is padding, which has no meaning.
+    /// A member has ended; what follows and is not another one is padding, which has no meaning.
     Behind,
     Padding,
 }
 
 impl Concealed {
     pub(super) fn new(body: Body, mask: Mask) -> Self {
-        Self { body, mask, coding: Coding::None, waiting: Bytes::new(), last: false, ended: false }
+        Self { body, mask, coding: GunzipState::None, waiting: Bytes::new(), last: false, ended: false }
     }
 
-    /// A gzip body, which is unpacked; what only says that it is one goes on as it is.
+    /// A gzip body, which is unpacked; what only claims to be gzip is passed on unchanged.
     pub(super) fn packed(body: Body, mask: Mask) -> Self {
-        Self { coding: Coding::Unproven, ..Self::new(body, mask) }
+        Self { coding: GunzipState::Unproven, ..Self::new(body, mask) }
     }
 
     /// Makes something of what is waiting.
     fn advance(&mut self) -> Result<Bytes, Broken> {
-        if matches!(self.coding, Coding::Unproven | Coding::Behind) {
+        if matches!(self.coding, GunzipState::Unproven | GunzipState::Behind) {
             self.coding = match (self.waiting.starts_with(&MAGIC), &self.coding) {
-                (true, _) => Coding::Gzip(Box::new(GzDecoder::new(Vec::new()))),
-                (false, Coding::Behind) => Coding::Padding,
-                (false, _) => Coding::None,
+                (true, _) => GunzipState::Gzip(Box::new(GzDecoder::new(Vec::new()))),
+                (false, GunzipState::Behind) => GunzipState::Padding,
+                (false, _) => GunzipState::None,
             };
         }
         let plain = match &mut self.coding {
-            Coding::Gzip(member) => {
+            GunzipState::Gzip(member) => {
                 let mut ended = false;
                 while !ended && !self.waiting.is_empty() && member.get_ref().len() < PIECE {
                     let slice = self.waiting.get(..SLICE).unwrap_or(&self.waiting);
@@ -73,12 +73,12 @@ impl Concealed {
                 }
                 let plain = std::mem::take(member.get_mut());
                 if ended {
-                    self.coding = Coding::Behind;
+                    self.coding = GunzipState::Behind;
                 }
                 plain.into()
             }
-            Coding::None => std::mem::take(&mut self.waiting),
-            Coding::Unproven | Coding::Behind | Coding::Padding => {
+            GunzipState::None => std::mem::take(&mut self.waiting),
+            GunzipState::Unproven | GunzipState::Behind | GunzipState::Padding => {
                 self.waiting.clear();
                 Bytes::new()
             }
@@ -95,8 +95,8 @@ impl Concealed {
     /// Whether what is waiting is too little to make something of.
     fn wants_more(&self) -> bool {
         let enough = match self.coding {
-            Coding::Unproven | Coding::Behind => MAGIC.len(),
-            Coding::None | Coding::Gzip(_) | Coding::Padding => 1,
+            GunzipState::Unproven | GunzipState::Behind => MAGIC.len(),
+            GunzipState::None | GunzipState::Gzip(_) | GunzipState::Padding => 1,
         };
         !self.last && self.waiting.len() < enough
     }
@@ -145,14 +145,14 @@ impl http_body::Body for Concealed {
     }
 
     fn is_end_stream(&self) -> bool {
-        let all_passed = matches!(self.coding, Coding::None) && self.mask.held() == 0;
+        let all_passed = matches!(self.coding, GunzipState::None) && self.mask.held() == 0;
         self.ended || all_passed && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         let rest = self.body.size_hint();
         match (&self.coding, rest.exact()) {
-            (Coding::None, Some(rest)) => SizeHint::with_exact(rest + self.mask.held() as u64),
+            (GunzipState::None, Some(rest)) => SizeHint::with_exact(rest + self.mask.held() as u64),
             _ => SizeHint::new(),
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::ahead;
 use super::attempts::Attempts;
-use super::conceal::{self, Coding, Manner, Sent};
+use super::conceal::{self, ContentCoding, Manner, SentCredentials};
 use super::inject::{self, Injected};
 use super::inspect::{self, Finding, Inspected};
 use super::late::{Late, Look};
@@ -19,9 +19,9 @@ use super::signing::Signing;
 use crate::message::body::Body;
 use crate::message::headers;
 use crate::pipeline::error::Error;
-use crate::pipeline::plan::{CredentialPlan, KeptToken, Target};
+use crate::pipeline::plan::{CredentialPlan, KeptToken, RequestTarget};
 use crate::server::Response;
-use crate::upstream::{Answer, Patience, Pool, Start};
+use crate::upstream::{Patience, Pool, Start, UpstreamResponse};
 use crate::wechat::errcode::Proof;
 
 /// What an exchange came to.
@@ -38,7 +38,7 @@ pub(crate) struct Exchanged {
 /// had.
 pub(crate) async fn exchange(
     pool: &Rc<Pool>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     credential: &CredentialPlan<'_>,
     mut sending: Sending<'_>,
     mut injected: Injected,
@@ -46,7 +46,7 @@ pub(crate) async fn exchange(
 ) -> Result<Exchanged, Error> {
     let patience = sending.patience(pool.options().response_timeout_at(target.endpoint.slow));
     let mut replayed_alive = false;
-    let mut sent = Sent::default();
+    let mut sent = SentCredentials::default();
     loop {
         let Injected { path_and_query, generation, credential: credential_sent } = injected;
         sent.add(credential_sent);
@@ -67,14 +67,14 @@ pub(crate) async fn exchange(
             let rejection =
                 |generation| replay::rejection(generation, target, &nothing, sent_at, replayed_alive);
             Box::new(Look {
-                gzip: Coding::of(&answer) == Coding::Gzip,
+                gzip: ContentCoding::of(&answer) == ContentCoding::Gzip,
                 endpoint: target.endpoint,
                 errcode: attempts.is_late(),
                 token: token
                     .map(|(token, generation)| (token.handle.clone(), token.issuer, rejection(generation))),
             })
         });
-        // Gives the connection of a whole answer back, before a new token is waited for.
+        // Gives the connection of a whole response back, before a new token is waited for.
         let response = respond(answer, Unread { start, manner, look }, target, credential, &sent);
         let rejected = token.filter(|(token, _)| finding.proof(token.issuer) == Proof::Dead);
         let Some((KeptToken { handle, param, .. }, generation)) = rejected else {
@@ -98,16 +98,16 @@ pub(crate) async fn exchange(
     }
 }
 
-/// One attempt: sends the request and finds out what the answer is.
+/// One attempt: sends the request and finds out what the response is.
 async fn attempt(
     pool: &Rc<Pool>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     path_and_query: &[u8],
     sending: &mut Sending<'_>,
     patience: &Patience,
-    sent: &Sent,
+    sent: &SentCredentials,
     now: Instant,
-) -> Result<(Answer<Outgoing>, Inspected), Error> {
+) -> Result<(UpstreamResponse<Outgoing>, Inspected), Error> {
     let endpoint = target.endpoint;
     let mut answer = send::send(pool, sending, path_and_query, patience, endpoint, now).await?;
     if sending.came_too_slowly(answer.status) {
@@ -121,13 +121,13 @@ async fn attempt(
     Ok((answer, inspected))
 }
 
-/// WeChat's answer for the caller.
+/// WeChat's response for the caller.
 fn respond(
-    mut answer: Answer<Outgoing>,
+    mut answer: UpstreamResponse<Outgoing>,
     body: Unread,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     credential: &CredentialPlan<'_>,
-    sent: &Sent,
+    sent: &SentCredentials,
 ) -> Response {
     let Unread { start, manner, look } = body;
     let mut response = HttpResponse::new(Body::Empty);
@@ -153,7 +153,7 @@ fn respond(
     response
 }
 
-/// An answer's body, and what is to be done to it.
+/// A response's body, and what is to be done to it.
 struct Unread {
     start: Start,
     manner: Manner,

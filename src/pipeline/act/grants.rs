@@ -1,5 +1,5 @@
-//! Answers that hold refresh tokens of the accounts that authorised a platform: what the store
-//! lacks is taken in, and each goes on as a placeholder.
+//! Responses that hold refresh tokens of the accounts that authorised a platform: what the store
+//! lacks is taken in, and each is replaced by a placeholder.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -16,6 +16,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::plan::{Plan, is_appid};
 use crate::secret::Secret;
 use crate::server::Response;
+use crate::texts::marked;
 use crate::token::Manager;
 use crate::wechat::placeholder::StandsFor;
 use crate::wechat::refresh_tokens::{self, Found};
@@ -35,11 +36,12 @@ pub(crate) async fn keep(
         Body::Empty => return Ok(response),
         Body::Full(body) if body.len() <= LONGEST => body,
         Body::Full(_) | Body::Stream(_) => {
-            return Err(Error::AnswerUnreadable("it is longer than 1 MiB, or repeats a credential"));
+            return Err(Error::AnswerUnreadable(marked!("it is longer than 1 MiB, or repeats a credential")));
         }
     };
     let plain = decoded(response.headers(), body)?;
-    let mut found = refresh_tokens::find(&plain).ok_or(Error::AnswerUnreadable("it is no JSON object"))?;
+    let mut found =
+        refresh_tokens::find(&plain).ok_or(Error::AnswerUnreadable(marked!("it is not a JSON object")))?;
     found.retain(|found| !found.token.is_empty());
     if found.is_empty() {
         return Ok(response);
@@ -77,10 +79,10 @@ fn decoded<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Err
             let read = MultiGzDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut plain);
             match read {
                 Ok(length) if length <= LONGEST => Ok(plain.into()),
-                Ok(_) => Err(Error::AnswerUnreadable("it is longer than 1 MiB")),
-                Err(_) => Err(Error::AnswerUnreadable("it is damaged")),
+                Ok(_) => Err(Error::AnswerUnreadable(marked!("it is longer than 1 MiB"))),
+                Err(_) => Err(Error::AnswerUnreadable(marked!("it is not valid gzip"))),
             }
         }
-        Some(_) => Err(Error::AnswerUnreadable("it has a coding that nobody asked for")),
+        Some(_) => Err(Error::AnswerUnreadable(marked!("it has an unexpected Content-Encoding"))),
     }
 }

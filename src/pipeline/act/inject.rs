@@ -5,7 +5,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::message::credential::CredentialParam;
 use crate::message::query;
-use crate::pipeline::plan::{CredentialPlan, Target};
+use crate::pipeline::plan::{CredentialPlan, RequestTarget};
 use crate::token::Token;
 
 /// What WeChat gets for a path and query.
@@ -18,7 +18,7 @@ pub(crate) struct Injected {
 }
 
 /// The path and query for WeChat, with the token in `param`.
-pub(crate) fn inject(target: &Target<'_>, param: CredentialParam, token: &Token) -> Injected {
+pub(crate) fn inject(target: &RequestTarget<'_>, param: CredentialParam, token: &Token) -> Injected {
     let path_and_query = rewritten(target, Some((param, &token.value.expose_encoded())));
     let credential = slice_of(&path_and_query, token.value.expose().as_bytes());
     Injected { path_and_query, generation: Some(token.generation), credential }
@@ -34,7 +34,7 @@ fn slice_of(whole: &Bytes, value: &[u8]) -> Bytes {
 }
 
 /// The path and query for WeChat where no token is wanted that is kept.
-pub(crate) fn without(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Injected {
+pub(crate) fn without(target: &RequestTarget<'_>, credential: &CredentialPlan<'_>) -> Injected {
     let path_and_query = match credential {
         CredentialPlan::AsSent => as_sent(target),
         CredentialPlan::Secret(params) => {
@@ -52,7 +52,7 @@ pub(crate) fn without(target: &Target<'_>, credential: &CredentialPlan<'_>) -> I
     Injected { path_and_query, generation: None, credential }
 }
 
-fn rewritten(target: &Target<'_>, credential: Option<(CredentialParam, &str)>) -> Bytes {
+fn rewritten(target: &RequestTarget<'_>, credential: Option<(CredentialParam, &str)>) -> Bytes {
     match target.may_hold.tokens {
         true => query::rewrite(target.path, target.query, credential),
         false => query::append(target.path, target.query, credential),
@@ -60,7 +60,7 @@ fn rewritten(target: &Target<'_>, credential: Option<(CredentialParam, &str)>) -
 }
 
 /// The form for WeChat, where it is another than the caller's.
-pub(crate) fn form(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Option<Vec<u8>> {
+pub(crate) fn form(target: &RequestTarget<'_>, credential: &CredentialPlan<'_>) -> Option<Vec<u8>> {
     match credential {
         CredentialPlan::AsSent | CredentialPlan::Nothing => None,
         CredentialPlan::Token(_) => target.form?.rewrite(&[]),
@@ -69,7 +69,7 @@ pub(crate) fn form(target: &Target<'_>, credential: &CredentialPlan<'_>) -> Opti
 }
 
 /// The user's token is the caller's business: not a byte is touched.
-fn as_sent(target: &Target<'_>) -> Bytes {
+fn as_sent(target: &RequestTarget<'_>) -> Bytes {
     let query = target.query.unwrap_or_default();
     let mut bytes = BytesMut::with_capacity(target.path.len() + 1 + query.len());
     bytes.put_slice(target.path.as_bytes());

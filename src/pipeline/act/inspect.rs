@@ -1,4 +1,4 @@
-//! What WeChat's answer says, as far as it is small enough to be an error.
+//! What WeChat's response says, as far as it is small enough to be an error.
 
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use flate2::read::GzDecoder;
 use http::StatusCode;
 use http::header::CONTENT_DISPOSITION;
 
-use super::conceal::{Coding, Manner, Sent};
+use super::conceal::{ContentCoding, Manner, SentCredentials};
 use super::grants;
 use super::outgoing::Outgoing;
 use crate::pipeline::error::Error;
-use crate::upstream::{Answer, BodyError, Start};
+use crate::upstream::{BodyError, Start, UpstreamResponse};
 use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode::{self, Proof, scan};
@@ -21,17 +21,17 @@ use crate::wechat::errcode::{self, Proof, scan};
 /// Real error bodies have 50 to 300 bytes; what is longer is content (FACTS: WeChat's error bodies
 /// seen in the wild).
 pub(crate) const LONGEST_ERROR: usize = 4 * 1024;
-/// How long an answer is held back at most for what has not come of it.
+/// How long a response is held back at most for what has not come of it.
 const LONGEST_PEEK: Duration = Duration::from_secs(1);
 
-/// What an answer turned out to be.
+/// What a response turned out to be.
 #[derive(Default)]
 pub(crate) struct Finding {
     /// The top-level errcode, if there is one that means something here.
     pub(crate) errcode: Option<i64>,
-    /// The answer was looked at and begins as a JSON object.
+    /// The response was looked at and begins as a JSON object.
     is_object: bool,
-    /// The peek ended before the answer said anything.
+    /// The peek ended before the response said anything.
     pub(crate) cut: bool,
     /// WeChat's id of the request, from the error text.
     pub(crate) rid: Option<String>,
@@ -42,15 +42,16 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// What the answer proves of a credential of this issuer's. A user's token has no issuer here:
-    /// it is sent as it is (`CredentialPlan::AsSent`), and no code of its endpoints is asked about.
-    /// What isn't WeChat's JSON (a middlebox's page, the empty answer to a HEAD) proves nothing.
+    /// What the response proves of a credential of this issuer's. A user's token has no issuer
+    /// here: it is sent as it is (`CredentialPlan::AsSent`), and no code of its endpoints is asked
+    /// about. What isn't WeChat's JSON (a middlebox's page, the empty response to a HEAD) proves
+    /// nothing.
     pub(crate) fn proof(&self, issuer: Issuer) -> Proof {
         if self.is_object { issuer.proof(self.errcode) } else { Proof::Undecided }
     }
 }
 
-/// An answer that was looked at.
+/// A response that was looked at.
 pub(super) struct Inspected {
     pub(super) start: Start,
     pub(super) finding: Finding,
@@ -58,12 +59,12 @@ pub(super) struct Inspected {
     pub(super) manner: Manner,
 }
 
-/// Reads as much of the answer as it takes to know whether it is an error, and no longer than a
+/// Reads as much of the response as it takes to know whether it is an error, and no longer than a
 /// second; one that holds refresh tokens whole, within `whole_within`.
 pub(super) async fn inspect(
-    answer: &mut Answer<Outgoing>,
+    answer: &mut UpstreamResponse<Outgoing>,
     endpoint: &Endpoint,
-    sent: &Sent,
+    sent: &SentCredentials,
     whole_within: Duration,
 ) -> Result<Inspected, Error> {
     let length = answer.length();
@@ -78,12 +79,12 @@ pub(super) async fn inspect(
     if !looked_at && matches!(answer.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return passes(Manner::AsItIs);
     }
-    let coding = Coding::of(answer);
+    let coding = ContentCoding::of(answer);
     let mut manner = sent.manner(answer, coding);
     if !looked_at {
         return passes(manner);
     }
-    let gzip = coding == Coding::Gzip;
+    let gzip = coding == ContentCoding::Gzip;
     let mut start = match endpoint.grants {
         false => answer.read(LONGEST_ERROR, LONGEST_PEEK, |bytes| !may_be_error(bytes, gzip)).await?,
         true => answer.read(grants::LONGEST + 1, whole_within, |_| false).await?,
@@ -125,7 +126,7 @@ pub(super) async fn inspect(
     Ok(Inspected { start, finding, manner })
 }
 
-/// What `bytes`, all of an answer or its beginning, say.
+/// What `bytes`, all of a response or its beginning, say.
 pub(super) fn judge(bytes: &[u8], gzip: bool, endpoint: &Endpoint) -> Finding {
     let plain = if gzip { unpack(bytes) } else { None };
     let text = plain.as_deref().unwrap_or(bytes);

@@ -16,7 +16,7 @@ use crate::wechat::Issuer;
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::errcode::Proof;
 
-/// What an answer says that came too late for a replay.
+/// What a response says that came too late for a replay.
 pub(super) struct Look {
     pub(super) gzip: bool,
     pub(super) endpoint: &'static Endpoint,
@@ -33,7 +33,7 @@ impl Look {
         let Some((handle, issuer, rejection)) = self.token else { return };
         if let (Proof::Dead, Some(errcode)) = (finding.proof(issuer), finding.errcode) {
             let rejection = Rejection { errcode, received_at: Instant::now(), ..rejection };
-            // Nobody waits for what comes of it; the next caller needs it.
+            // No request waits for the result; the next caller needs it.
             tokio::task::spawn_local(async move { handle.rejected(rejection).await });
         }
     }

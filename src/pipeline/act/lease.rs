@@ -1,5 +1,5 @@
-//! Answers at the lease endpoint: the real token, and a new one where the service says that WeChat
-//! rejected it.
+//! Responses of the lease endpoint: the real token, and a new one where the service says that
+//! WeChat rejected it.
 
 use tokio::time::Instant;
 

@@ -21,7 +21,7 @@ pub(crate) fn text(text: String) -> Response {
     response
 }
 
-/// JSON that holds a credential, which nobody on the way may keep.
+/// JSON that contains a credential, which must not be cached on the way.
 pub(crate) fn credential(body: &Value) -> Response {
     let mut response = json(body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

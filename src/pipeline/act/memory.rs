@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::pipeline::options::ReplayOptions;
 
 /// Bodies of known callers up to here are read whole before they are sent (they mostly came with
-/// the head), and count for nothing here: the most requests that may be at work bound them.
+/// the head), and count for nothing here: the limit of requests in flight bounds them.
 pub(crate) const SMALL: u64 = 64 * 1024;
 
 /// What is left of `replay.memory` and `replay.spool`. Most requests leave it alone.

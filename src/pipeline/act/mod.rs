@@ -1,19 +1,19 @@
-//! Acts on a plan: sends the request to WeChat, or answers it here.
+//! Acts on a plan: sends the request to WeChat, or responds to it here.
 //!
 //! | file | does |
 //! | --- | --- |
 //! | `exchange` | the loop: send, inspect, and once more where the token was rejected |
 //! | `inject` | path, query and form with the credential in them |
 //! | `ahead` | what of a body must be read before the caller is known |
-//! | `body`, `kept`, `spool`, `memory` | the request's body, kept for a replay, and what it may take |
+//! | `body`, `kept`, `spool`, `memory` | the request's body, kept for a replay; memory limits |
 //! | `outgoing`, `send` | the body on its way to WeChat, and the request on a connection |
 //! | `signing`, `signers` | what is signed and encrypted on its way; the threads for it |
-//! | `inspect`, `late` | the top-level errcode of a small JSON response; of one that comes too slowly for it |
-//! | `conceal`, `concealed` | our credentials, where a response repeats them: head; body as it passes |
-//! | `grants` | answers that hold refresh tokens, which stay here |
+//! | `inspect`, `late` | the errcode of a small JSON response; of one that comes too slowly |
+//! | `conceal`, `concealed` | our credentials repeated in a response's head and body |
+//! | `grants` | responses that hold refresh tokens, which stay here |
 //! | `replay` | whether the same bytes go out again |
 //! | `attempts` | what came of it so far, for the report |
-//! | `placeholder`, `lease`, `ticket`, `greeting` | responses of wxgate's own, by `local_response` |
+//! | `placeholder`, `lease`, `ticket`, `greeting` | wxgate's own responses, by `local_response` |
 
 mod ahead;
 mod attempts;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::kept::Kept;
 use super::spool::Spooled;
 use crate::message::body::Broken;
+use crate::texts::text;
 use crate::upstream::{LONGEST_PIECE, Progress};
 
 /// A request's body on its way to WeChat.
@@ -154,7 +155,8 @@ fn poll_data(
     })
 }
 
-/// The caller broke off its upload; what WeChat got of it is cut short too and counts for nothing.
+/// The caller closed the connection within its upload; what WeChat got of it is cut short too and
+/// counts for nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("the caller broke off its upload")]
+#[error("{}", text!("the caller closed the connection during its upload"))]
 pub(crate) struct CallerBroke(#[source] pub(super) hyper::Error);

@@ -1,5 +1,5 @@
-//! Answers to token calls: an unmodified SDK gets a placeholder that says which account and caller
-//! it is.
+//! Responses to token calls: an unmodified SDK gets a placeholder that says which account and
+//! caller it is.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::server::Response;
 use crate::token::{Failure, Unavailable};
 use crate::wechat::placeholder::{self, Claims, StandsFor};
 
-/// The answer: a placeholder for this account and caller, in WeChat's shape.
+/// The response: a placeholder for this account and caller, in WeChat's shape.
 pub(crate) fn answer(
     asked: Asked,
     account: &Account<'_>,
@@ -33,8 +33,8 @@ pub(crate) fn answer(
     local_response::json(&body)
 }
 
-/// The answer to a call for what an account granted: what WeChat told of it, with a placeholder for
-/// its tokens.
+/// The response to a call for what an account granted: what WeChat told of it, with a placeholder
+/// for its tokens.
 pub(crate) fn authorization(
     account: &Account<'_>,
     caller: Option<Authenticated<'_>>,

@@ -1,4 +1,4 @@
-//! WeChat rejected the token: send the same bytes again, or let its answer pass?
+//! WeChat rejected the token: send the same bytes again, or let its response pass?
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::inspect::Finding;
 use crate::pipeline::error::Error;
-use crate::pipeline::plan::Target;
+use crate::pipeline::plan::RequestTarget;
 use crate::token::{Rejection, Token, Verdict};
 use crate::upstream::Patience;
 use crate::wechat::catalogue;
@@ -17,7 +17,7 @@ pub(crate) const MOST: u32 = 2;
 
 /// What becomes of the request.
 pub(crate) enum Decision {
-    /// WeChat's own answer goes to the caller.
+    /// WeChat's own response goes to the caller.
     PassOn,
     /// The same bytes go out again.
     Again {
@@ -30,7 +30,7 @@ pub(crate) enum Decision {
 /// What the token manager is told.
 pub(crate) fn rejection(
     generation: u64,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     finding: &Finding,
     sent_at: Instant,
     replayed_alive: bool,
@@ -47,7 +47,7 @@ pub(crate) fn rejection(
 }
 
 /// What holds tell endpoints by. Paths that the catalogue doesn't list share an id, but not a fate.
-fn key(target: &Target<'_>) -> u64 {
+fn key(target: &RequestTarget<'_>) -> u64 {
     if target.endpoint.id != 0 {
         return u64::from(target.endpoint.id);
     }
@@ -56,8 +56,8 @@ fn key(target: &Target<'_>) -> u64 {
     hasher.finish() | 1 << 63
 }
 
-/// Turns the manager's verdict into what this request can still do. A replay never begins once
-/// the request timeout is spent: its caller may have given up and sent the message anew.
+/// Turns the manager's verdict into what this request can still do. A replay never begins once the
+/// request timeout is spent: its caller may have given up and sent the message again.
 pub(crate) async fn decide(
     verdict: Verdict,
     may_replay: bool,

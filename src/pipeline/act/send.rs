@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::ahead::{BodyStart, broke_off};
-use super::body::Source;
+use super::body::BodySource;
 use super::memory::Memory;
 use super::outgoing::{CallerBroke, Outgoing};
 use super::signing::{self, Signing};
@@ -21,12 +21,13 @@ use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::pipeline::plan::Head;
-use crate::upstream::{Answer, Need, Patience, Pool, Progress, Ready, SendError};
+use crate::texts::{Words, words};
+use crate::upstream::{Need, Patience, Pool, Progress, Ready, SendError, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
 const LONGEST_TARGET: usize = 65_534;
-/// Of a longer body WeChat may answer before all of it has arrived, and then reset the connection.
+/// To a longer body WeChat may respond before all of it has arrived, and then reset the connection.
 const AT_ONCE: u64 = 16 * 1024;
 /// So long a server waits for more of a body before it can have had enough of that. What it has
 /// against a head it says earlier.
@@ -38,7 +39,7 @@ pub(crate) struct Sending<'r> {
     /// all need just one.
     head: &'r Head<'r>,
     has_length: bool,
-    body: Source,
+    body: BodySource,
     progress: Rc<Progress>,
     request_timeout: Duration,
     /// It went out before.
@@ -57,7 +58,7 @@ impl<'r> Sending<'r> {
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
         let declared = declared_length(&head.noted, &body);
-        let body = Source::of(start, body, declared, options, memory).await?;
+        let body = BodySource::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(head.parts.method, Method::POST | Method::PUT);
         let progress = Progress::new();
@@ -70,7 +71,7 @@ impl<'r> Sending<'r> {
         Self {
             head,
             has_length: true,
-            body: Source::Full { bytes: body, _memory: None },
+            body: BodySource::Full { bytes: body, _memory: None },
             progress: Progress::new(),
             request_timeout: options.request_timeout,
             again: false,
@@ -87,7 +88,7 @@ impl<'r> Sending<'r> {
     pub(super) async fn seal(&mut self) -> Result<(), Error> {
         if let Some(signing) = &mut self.signing {
             let bytes = Box::pin(signing.seal()).await?;
-            self.body = Source::Full { bytes, _memory: None };
+            self.body = BodySource::Full { bytes, _memory: None };
         }
         Ok(())
     }
@@ -97,12 +98,12 @@ impl<'r> Sending<'r> {
         self.body.is_replayable()
     }
 
-    /// What all attempts have together, each of which WeChat may take `response_timeout` to answer.
+    /// What all attempts have together, each of which may take WeChat `response_timeout`.
     pub(crate) fn patience(&self, response_timeout: Duration) -> Patience {
         Patience::new(Rc::clone(&self.progress), response_timeout, self.request_timeout)
     }
 
-    /// Whether an answer with this status says that the body came too slowly: WeChat's servers may
+    /// Whether a response with this status says that the body came too slowly: WeChat's servers may
     /// have less patience for it than wxgate, and say so by a page that reads like anything else.
     pub(super) fn came_too_slowly(&self, status: StatusCode) -> bool {
         match status {
@@ -123,14 +124,14 @@ impl<'r> Sending<'r> {
         mut ready: Ready,
         target: &[u8],
         patience: &Patience,
-    ) -> Result<Answer<Outgoing>, Attempted> {
+    ) -> Result<UpstreamResponse<Outgoing>, Attempted> {
         let unsendable = |text| Attempted::Unsendable(Error::BadRequest(text));
         let body = self.body.outgoing(&self.progress);
-        let body = body.ok_or_else(|| unsendable("the request's body is gone".into()))?;
+        let body = body.ok_or_else(|| unsendable(words!("the request body is gone")))?;
         let Head { parts, noted, .. } = self.head;
         let added = if self.signing.is_some() { signing::HEADERS } else { 0 };
         let head = ready.begin(&parts.method, target, headers::most_sent(&parts.headers, noted) + added);
-        let mut head = head.map_err(|bad| unsendable(bad.to_string().into()))?;
+        let mut head = head.map_err(|bad| unsendable(Words::of(|| bad.to_string())))?;
         match &self.signing {
             None => headers::request(&parts.headers, noted, |name, value| head.field(name, value)),
             Some(signing) => signing.headers(self.head, |name, value| head.field(name, value)),
@@ -144,7 +145,7 @@ impl<'r> Sending<'r> {
     /// Which connections will do; `once` says that it must not go out twice.
     fn need(&self, once: bool) -> Need {
         match once {
-            // The connection of the answer before may be about to be reset.
+            // The connection of the response before may be about to be reset.
             _ if self.again && self.length() > AT_ONCE => Need::Fresh,
             true => Need::Once,
             false => Need::Any,
@@ -164,7 +165,7 @@ fn declared_length(noted: &Noted<'_>, body: &Incoming) -> Option<u64> {
 
 /// Sends a request. It is sent once more on a fresh connection only where WeChat can't have seen
 /// it: no byte was handed to the kernel; or, for GET, where a connection that had served before was
-/// closed without a byte of an answer, since WeChat's idle close may have crossed the request. A
+/// closed without a byte of a response, since WeChat's idle close may have crossed the request. A
 /// message must not go out twice; so that it goes out once where WeChat closes like that often, it
 /// keeps off connections that have served before.
 pub(crate) async fn send(
@@ -174,10 +175,9 @@ pub(crate) async fn send(
     patience: &Patience,
     endpoint: &Endpoint,
     now: Instant,
-) -> Result<Answer<Outgoing>, Error> {
+) -> Result<UpstreamResponse<Outgoing>, Error> {
     if target.len() > LONGEST_TARGET {
-        let text = "the path and query are longer than 65,534 bytes with the token in them";
-        return Err(Error::BadRequest(text.into()));
+        return Err(Error::BadRequest(words!("path and query with the token are longer than 65,534 bytes")));
     }
     let once = sending.head.parts.method != Method::GET || endpoint.one_time_code;
     let ready = pool.ready(sending.need(once), now).await?;
@@ -201,7 +201,7 @@ pub(crate) async fn send(
     Ok(sending.attempt(ready, target, patience).await?)
 }
 
-/// Why an attempt brought no answer.
+/// Why an attempt brought no response.
 enum Attempted {
     Failed(SendError),
     /// There was no request to be sent.

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::memory::Memory;
 use crate::observe::clock::Clock;
 use crate::pipeline::error::Error;
+use crate::texts::marked;
 
 /// How a signed request's response was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,7 +64,7 @@ impl Signers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let gone = "the threads that sign requests are gone";
+        let gone = marked!("the threads that sign requests have stopped");
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Overloaded(gone))?;
         let done = spawn_blocking(move || {
             // Who waits for it may be gone, and the thread is at it all the same.

@@ -11,15 +11,16 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 
 use super::ahead::{BodyStart, read_on};
-use super::conceal::{Manner, Sent};
+use super::conceal::{Manner, SentCredentials};
 use super::inspect::{self, Finding, Inspected, LONGEST_ERROR};
 use super::memory::Reservation;
 use super::outgoing::Outgoing;
 use super::signers::{SignedOutcome, Signers};
 use crate::message::{headers, query};
 use crate::pipeline::error::{Error, quoted};
-use crate::pipeline::plan::{Head, Target};
-use crate::upstream::{Answer, BodyError, Start};
+use crate::pipeline::plan::{Head, RequestTarget};
+use crate::texts::{marked, words};
+use crate::upstream::{BodyError, Start, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
 use crate::wechat::signing::{self, Keys, Merged, Sealed, Signed, Unverified, merge};
 
@@ -33,7 +34,7 @@ const COPIES: u64 = 6;
 /// Bytes of what signing adds to a head, at most.
 pub(super) const HEADERS: usize = 2 * 1024;
 
-const NO_RANDOMNESS: &str = "a request could not be signed: the system has no randomness";
+const NO_RANDOMNESS: &str = marked!("could not sign the request: the system has no randomness");
 
 /// What a signed request is made of.
 pub(crate) struct Signing {
@@ -54,7 +55,7 @@ impl Signing {
     pub(crate) async fn read(
         keys: &Arc<Keys>,
         signers: &Arc<Signers>,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         start: Option<BodyStart>,
         mut body: Incoming,
         limit: u64,
@@ -62,7 +63,9 @@ impl Signing {
         let mut memory = Reservation::of(&signers.memory.known);
         let mut reserve = |more: u64| match memory.grow(more * COPIES) {
             true => Ok(()),
-            false => Err(Error::Overloaded("too many bodies are being signed (replay.memory)")),
+            false => {
+                Err(Error::Overloaded(marked!("too many request bodies are being signed (replay.memory)")))
+            }
         };
         let (bytes, ended) = start.map_or_else(Default::default, |start| (start.bytes.to_vec(), start.whole));
         reserve(bytes.len() as u64)?;
@@ -78,8 +81,10 @@ impl Signing {
         let query = String::from_utf8_lossy(query.strip_prefix(b"?").unwrap_or_default());
         let fields = merge(&bytes, &query);
         let fields = fields.map_err(|why| {
-            let why = quoted(&why.to_string());
-            Error::BadRequest(format!("this request is signed (app.signing), and {why}").into())
+            Error::BadRequest(words!(
+                "could not sign this request (app.signing): {why}",
+                why = format_args!("{}", quoted(&why.to_string()))
+            ))
         })?;
         let signing = Self {
             keys: Arc::clone(keys),
@@ -126,9 +131,9 @@ impl Signing {
     /// may come in clear.
     pub(super) async fn inspect(
         &self,
-        answer: &mut Answer<Outgoing>,
+        answer: &mut UpstreamResponse<Outgoing>,
         endpoint: &Endpoint,
-        sent: &Sent,
+        sent: &SentCredentials,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let signed = Signed::of(&answer.headers).is_some();
@@ -150,9 +155,9 @@ impl Signing {
 
     async fn open(
         &self,
-        answer: &mut Answer<Outgoing>,
+        answer: &mut UpstreamResponse<Outgoing>,
         endpoint: &Endpoint,
-        sent: &Sent,
+        sent: &SentCredentials,
         whole_within: Duration,
     ) -> Result<Inspected, Error> {
         let unverified = |why| Err(Error::AnswerUnverified(why));
@@ -209,12 +214,12 @@ fn is_of_body(name: &HeaderName) -> bool {
 
 /// An unsigned response with status 200: good for an error, and for what isn't JSON.
 async fn clear(
-    answer: &mut Answer<Outgoing>,
+    answer: &mut UpstreamResponse<Outgoing>,
     endpoint: &Endpoint,
-    sent: &Sent,
+    sent: &SentCredentials,
     whole_within: Duration,
 ) -> Result<Inspected, Error> {
-    // Nobody asked for a coding, in which anything could be.
+    // An unrequested coding could contain anything.
     let coded = answer.headers.contains_key(CONTENT_ENCODING) || !answer.codings.is_empty();
     let start = answer.read(LONGEST_ERROR + 1, whole_within, |bytes| !inspect::may_be_json(bytes)).await?;
     let (bytes, whole) = match &start {
@@ -236,7 +241,7 @@ async fn clear(
     Ok(Inspected { start, finding, manner: Manner::AsItIs })
 }
 
-fn says_json(answer: &Answer<Outgoing>) -> bool {
+fn says_json(answer: &UpstreamResponse<Outgoing>) -> bool {
     let kind = answer.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     kind.windows(4).any(|word| word.eq_ignore_ascii_case(b"json"))
 }

@@ -1,4 +1,4 @@
-//! Bodies of unknown length: WeChat answers 412 to chunked requests, so all of it must be there
+//! Bodies of unknown length: WeChat rejects chunked requests with 412, so all of it must be there
 //! before the length is known. It is read into memory or, when that gets long or scarce, a file.
 
 use std::io;
@@ -15,6 +15,7 @@ use super::ahead::{extend, next_piece};
 use super::memory::{Memory, Reservation, SMALL};
 use crate::pipeline::error::Error;
 use crate::pipeline::options::ReplayOptions;
+use crate::texts::{marked, text};
 use crate::upstream::LONGEST_PIECE;
 
 /// A body stays in memory up to here.
@@ -43,7 +44,7 @@ impl Spooled {
         if count == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                "the spool file is shorter than what was written",
+                text!("the spool file is shorter than what was written to it").to_string(),
             ));
         }
         chunk.truncate(count);
@@ -71,9 +72,9 @@ impl Spooling {
 
     async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         if !self.spool.grow(data.len() as u64) {
-            return Err(Error::Overloaded(
-                "too much lies in the spool folder (replay.spool): a body with a Content-Length needs none of it",
-            ));
+            return Err(Error::Overloaded(marked!(
+                "the spool folder is full (replay.spool): send the body with a Content-Length"
+            )));
         }
         self.length += data.len() as u64;
         self.file.write_all(data).await.map_err(Error::Spool)

@@ -1,4 +1,4 @@
-//! Answers with a ticket that wxgate keeps, or with a page's signature by it.
+//! Responds with a ticket that wxgate keeps, or with a page's signature by it.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::pipeline::plan::{Account, TicketUse};
 use crate::server::Response;
 use crate::wechat::jssdk;
 
-/// The answer, with a ticket that is fetched if none is held.
+/// The response, with a ticket that is fetched if none is held.
 pub(crate) async fn answer(
     wanted: &TicketUse<'_>,
     account: &Account<'_>,

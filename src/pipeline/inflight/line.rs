@@ -32,8 +32,7 @@ impl Hash for Party {
 /// waited longest of those that wait most.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Those with somebody waiting, who was called longest ago first; few, so they are looked
-    /// through.
+    /// Parties with waiters, the one served longest ago first; few, so they are looked through.
     parties: Vec<(Party, VecDeque<Waiter>)>,
     len: usize,
     most: usize,
@@ -101,7 +100,7 @@ impl Line {
         found.is_ok_and(|place| self.take(at, place).is_some())
     }
 
-    /// Gives a turn to one of the party that `held` says has fewest at work, of those that `may`
+    /// Gives a turn to one of the party that `held` says has fewest in flight, of those that `may`
     /// have one and whose app has a place. Whose turn it was.
     pub(super) fn call(&mut self, held: impl Fn(Party) -> u64, may: impl Fn(Party) -> bool) -> Option<Party> {
         let newest_first = self.len > self.most / 4;
@@ -122,7 +121,7 @@ impl Line {
                 let _ = waiter.turn.send(turn);
             }
             if rest > 0 {
-                // Of those that have equally many at work, each in turn.
+                // Of those that have equally many in flight, each in turn.
                 let called = self.parties.remove(at);
                 self.parties.push(called);
             }

@@ -1,4 +1,4 @@
-//! How many requests may be at work at once: in the process, and for an app. What comes beyond
+//! How many requests may be in flight at once: in the process, and for an app. What comes beyond
 //! waits a moment for its turn, and is refused before its body is read.
 
 mod line;

@@ -26,7 +26,7 @@ impl Taken {
     }
 
     /// Who lines up says so before it looks for a place, and who gives one back does so before it
-    /// looks for somebody in line: all in one order, or the two could miss each other.
+    /// looks for a waiter in line: all in one order, or the two could miss each other.
     fn give_back(&self, places: u64) {
         self.0.fetch_sub(places, Ordering::SeqCst);
     }

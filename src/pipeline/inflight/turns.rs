@@ -25,7 +25,7 @@ const KEPT: u64 = 8;
 /// All turns of the process.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    /// Of all that came in: those at work, those in line, and those who are told that there is
+    /// Of all that came in: those in flight, those in line, and those who are told that there is
     /// none.
     entered: Places,
     most: u64,
@@ -67,7 +67,7 @@ pub(crate) enum Full {
 type Turned = Result<Option<Place>, Full>;
 
 impl Turns {
-    /// For `most` requests at work on `workers`.
+    /// For `most` requests in flight on `workers`.
     pub(crate) fn new(most: u64, workers: usize) -> Arc<Self> {
         let waiting = most.min(WAITING);
         Arc::new(Self {
@@ -93,7 +93,7 @@ impl Turns {
         self.entered.of_worker()
     }
 
-    /// So many may be at work at a time.
+    /// So many may be in flight at a time.
     pub(crate) fn most(&self) -> u64 {
         self.most
     }
@@ -122,7 +122,7 @@ impl Turns {
         Box::pin(self.line_up(worker, party, app)).await
     }
 
-    /// A request of `party`'s is at work no more. Its places are to be given back before.
+    /// A request of `party`'s is in flight no more. Its places are to be given back before.
     pub(crate) fn end(&self, worker: usize, party: Party) {
         self.held.with(worker, |held| {
             if let Some(count) = held.get_mut(&party) {
@@ -193,12 +193,12 @@ impl Turns {
         }
     }
 
-    /// Places that no request is at work on. Who lines up is not at work.
+    /// Places that no request is in flight on. Who lines up is not in flight.
     fn free(&self) -> u64 {
         self.most.saturating_sub(self.entered.taken().saturating_sub(self.waiting()))
     }
 
-    /// What all have at work, by party.
+    /// What all have in flight, by party.
     fn held(&self) -> Map<Party, u64> {
         self.held.fold(Map::default(), |mut all, of_worker| {
             for (party, count) in of_worker {
@@ -265,12 +265,12 @@ mod tests {
     const GAME: Party = Party { app: 3, caller: 1 };
 
     /// A worker of its own process.
-    struct Worker {
+    struct OneWorker {
         turns: Arc<Turns>,
         places: WorkersPlaces,
     }
 
-    impl Worker {
+    impl OneWorker {
         fn of(most: u64, apps: usize) -> Rc<Self> {
             let turns = Turns::new(most, 1);
             turns.share_among(apps);
@@ -278,7 +278,7 @@ mod tests {
             Rc::new(Self { turns, places })
         }
 
-        /// A request that is at work for so long, once it has its turn.
+        /// A request that is in flight for so long, once it has its turn.
         async fn request(
             &self,
             party: Party,
@@ -314,7 +314,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_place_waits_for_one_and_not_for_long() {
-        let worker = Worker::of(1, 1);
+        let worker = OneWorker::of(1, 1);
         let began = Instant::now();
         let (first, second) =
             tokio::join!(worker.request(SHOP, None, PATIENCE - SHORT), worker.request(SHOP, None, LONG),);
@@ -330,7 +330,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_app_whose_requests_hang_leaves_places_to_the_others() {
-        let worker = Worker::of(64, 2);
+        let worker = OneWorker::of(64, 2);
         LocalSet::new()
             .run_until(async {
                 let hanging = (0..100).map(|_| {
@@ -361,7 +361,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_there_is_one_app_it_has_all_places() {
-        let worker = Worker::of(64, 1);
+        let worker = OneWorker::of(64, 1);
         let asked = Instant::now();
         LocalSet::new()
             .run_until(async {
@@ -378,7 +378,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_a_place_of_its_apps_has_none_of_the_process() {
-        let worker = Worker::of(2, 2);
+        let worker = OneWorker::of(2, 2);
         let app = ExactPlaces::new(1, None).expect("a limit");
         let asked = Instant::now();
         let (first, second, other) = tokio::join!(
@@ -392,7 +392,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_that_hangs_up_in_line_leaves_it_and_one_that_was_called_wastes_no_turn() {
-        let worker = Worker::of(4, 1);
+        let worker = OneWorker::of(4, 1);
         let app = ExactPlaces::new(1, None).expect("a limit");
         let hung_up = async {
             let gone = worker.request(SHOP, Some(&app), LONG);

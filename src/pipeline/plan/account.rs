@@ -1,6 +1,5 @@
 //! The account that a request is for.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use super::placeholder::Placeholder;
 use crate::message::spelling::suggestion;
 use crate::pipeline::directory::{App, Authenticated, Caller, Directory};
 use crate::pipeline::error::{Error, quoted};
+use crate::texts::words;
 use crate::token::Handle;
 use crate::upstream::Site;
 use crate::wechat::Family;
@@ -31,7 +31,7 @@ pub(crate) struct Authorizer {
 }
 
 impl<'d> Account<'d> {
-    /// Settles the account; `authorizer` is the one among the names that is no app of its own.
+    /// Settles the account; `authorizer` is the one among the names that is not a configured app.
     pub(crate) fn settle(
         directory: &'d Directory,
         caller: Option<Authenticated<'d>>,
@@ -46,7 +46,7 @@ impl<'d> Account<'d> {
             let app = app.ok_or_else(|| unknown_app(directory, who, name, by))?;
             match named {
                 Some((other, _)) if !std::ptr::eq(other, app) => {
-                    return Err(Error::BadRequest("the request names two different apps".into()));
+                    return Err(Error::BadRequest(words!("the request names two different apps")));
                 }
                 Some(_) => {}
                 None => named = Some((app, by)),
@@ -54,9 +54,9 @@ impl<'d> Account<'d> {
         }
         let (app, named_by) = match (named, &hints.placeholder) {
             (Some((app, _)), Placeholder::Holds { app: other, .. }) if !std::ptr::eq(app, *other) => {
-                return Err(Error::BadRequest(
-                    "the placeholder token is of another app than the request names".into(),
-                ));
+                return Err(Error::BadRequest(words!(
+                    "the placeholder token is for another app than the request names"
+                )));
             }
             (Some(named), _) => named,
             (None, &Placeholder::Holds { app, .. }) => (app, NamedBy::Placeholder),
@@ -68,9 +68,9 @@ impl<'d> Account<'d> {
         if let Some(claimed) = hints.placeholder.authorizer()
             && !authorizer.as_ref().is_some_and(|authorizer| authorizer.is_named(claimed))
         {
-            return Err(Error::BadRequest(
-                "the placeholder token is of another account than the request names".into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "the placeholder token is for another account than the request names"
+            )));
         }
         match who {
             Some(who) if !who.may_use(app) => {
@@ -110,47 +110,52 @@ fn unnamed<'d>(
     let of_host = || Some((directory.app_of_host(host?)?, NamedBy::Host));
     let only = || Some((who?.only_app(directory)?, NamedBy::OnlyApp));
     let default = || Some((directory.default_app()?, NamedBy::Default));
-    of_host().or_else(only).or_else(default).ok_or(Error::AppUnknown(
-        "name an app by path prefix /@NAME/ or header X-Wxgate-App, or set `default = true` on one".into(),
-    ))
+    of_host().or_else(only).or_else(default).ok_or_else(|| {
+        Error::AppUnknown(words!("name an app: path /@NAME/..., header X-Wxgate-App, or `default = true`"))
+    })
 }
 
 /// Where callers are configured, strangers don't learn which apps exist.
 fn unknown_app(directory: &Directory, who: Option<&Caller>, name: &str, by: NamedBy) -> Error {
     let mut sharing = directory.apps.iter().filter(|app| *app.appid == *name);
     if let Some(app) = sharing.find(|app| who.is_none_or(|who| who.may_use(app))) {
-        return Error::AppUnknown(
-            format!(
-                "several apps share {}: name the one that is meant, such as /@{}/ or /@{}/",
-                app.appid, app.name, app.identity
-            )
-            .into(),
-        );
+        return Error::AppUnknown(words!(
+            "several apps share {appid}: name one of them, such as /@{name}/ or /@{identity}/",
+            appid = app.appid,
+            name = app.name,
+            identity = app.identity
+        ));
     }
     if directory.has_callers() {
         return forbidden_app(Some(name), by);
     }
     let known = directory.apps.iter().flat_map(|app| [&*app.name, &*app.appid]);
-    let advice = suggestion(name, known).map(|near| format!(", did you mean {near}?"));
-    let advice = advice.unwrap_or_default();
-    Error::AppUnknown(format!("no app is named {}{advice}", quoted(name)).into())
+    let near = suggestion(name, known);
+    let name = quoted(name);
+    Error::AppUnknown(match near {
+        Some(near) => words!("no app is named {name}, did you mean {near}?", name, near),
+        None => words!("no app is named {name}", name),
+    })
 }
 
 /// In the same words whether or not the app exists.
 fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
-    let app = match (name, by) {
-        (Some(name), _) => format!("app {}", quoted(name)).into(),
-        (_, NamedBy::Host) => Cow::from("the app of this Host"),
-        (_, NamedBy::Placeholder) => "the app of this placeholder token".into(),
-        (_, NamedBy::Default | NamedBy::OnlyApp) => "the default app".into(),
-        _ => "the app that the request names".into(),
-    };
-    Error::CallerForbidden(format!("{app} is not among this caller's `apps`").into())
+    Error::CallerForbidden(match (name.map(quoted), by) {
+        (Some(app), _) => words!("app {app} is not among this caller's `apps`", app),
+        (_, NamedBy::Host) => words!("the app of this Host is not among this caller's `apps`"),
+        (_, NamedBy::Placeholder) => {
+            words!("the app of this placeholder token is not among this caller's `apps`")
+        }
+        (_, NamedBy::Default | NamedBy::OnlyApp) => {
+            words!("the default app is not among this caller's `apps`")
+        }
+        _ => words!("the app that the request names is not among this caller's `apps`"),
+    })
 }
 
 impl Authorizer {
-    /// The name in a request that is no app of the configuration: an authorizer's, if a platform
-    /// may act for it.
+    /// The name in a request that is not an app of the configuration: an authorizer's, if a
+    /// platform may act for it.
     pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
         let names = hints.named().map(|(_, name)| name);
         let mut names = names.chain(hints.placeholder.authorizer());

@@ -14,6 +14,7 @@ use super::token_call::TokenCall;
 use crate::message::noted::Noted;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
+use crate::texts::words;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-wxgate-key");
 
@@ -33,12 +34,10 @@ pub(crate) fn by_key<'d>(
             if placeholder::bearers(directory, headers).any(|token| *token.as_bytes() == *key) {
                 continue;
             }
-            return Err(Error::CallerUnknown(
-                "this API key is no caller's; see [[caller]] key_sha256".into(),
-            ));
+            return Err(Error::CallerUnknown(words!("unknown API key (no [[caller]] has its key_sha256)")));
         };
         if shown.is_some_and(|other| !std::ptr::eq(other.who, found.who)) {
-            return Err(Error::BadRequest("the request has the API keys of two callers".into()));
+            return Err(Error::BadRequest(words!("the request has API keys of two callers")));
         }
         shown = Some(found);
     }
@@ -55,14 +54,14 @@ pub(crate) fn by_secret<'d>(
     let by_secret = secret.and_then(|secret| directory.caller_with_key(secret.as_bytes()));
     match (by_key, by_secret) {
         (Some(one), Some(other)) if !std::ptr::eq(one.who, other.who) => {
-            Err(Error::BadRequest("the API key and the secret are keys of different callers".into()))
+            Err(Error::BadRequest(words!("the API key and the secret belong to different callers")))
         }
         (one, other) => Ok(one.or(other)),
     }
 }
 
-/// The caller of a token call that shows no placeholder: a secret that is no caller's key, or two
-/// that differ, are refused. Ignored if a valid key is present.
+/// The caller of a token call that shows no placeholder: a secret that is not a caller's key, or
+/// two that differ, are refused. Ignored if a valid key is present.
 pub(crate) fn of_token_call<'d>(
     directory: &'d Directory,
     by_key: Option<Authenticated<'d>>,
@@ -83,9 +82,9 @@ pub(crate) fn of_token_call<'d>(
 /// Refuses a key that has ended.
 pub(crate) fn check_expiry(facts: &Facts<'_>, caller: Option<Authenticated<'_>>) -> Result<(), Error> {
     if caller.is_some_and(|caller| caller.who.has_expired(facts.clock)) {
-        return Err(Error::CallerUnknown(
-            "this API key has expired (`expires` of the caller): ask for another".into(),
-        ));
+        return Err(Error::CallerUnknown(words!(
+            "this API key has expired (`expires` of the caller): ask for a new one"
+        )));
     }
     Ok(())
 }
@@ -97,19 +96,19 @@ pub(crate) fn settle<'d>(
     placeholder: &Placeholder<'d>,
 ) -> Result<Option<Authenticated<'d>>, Error> {
     match (by_key, placeholder) {
-        (Some(one), Placeholder::Holds { caller: Some(other), .. })
-            if !std::ptr::eq(one.who, other.who) =>
-        {
-            Err(Error::BadRequest("the API key and the placeholder token name different callers".into()))
+        (Some(one), Placeholder::Holds { caller: Some(other), .. }) if !std::ptr::eq(one.who, other.who) => {
+            Err(Error::BadRequest(words!(
+                "the API key and the placeholder token belong to different callers"
+            )))
         }
         (Some(caller), _) | (None, &Placeholder::Holds { caller: Some(caller), .. }) => Ok(Some(caller)),
         (None, Placeholder::Void(reason)) if !directory.callers.is_empty() => {
             Err(Error::PlaceholderExpired(reason))
         }
         (None, _) if directory.admits_anonymous() => Ok(None),
-        (None, _) => Err(Error::CallerUnknown(
-            "an API key is needed: Authorization: Bearer KEY, or X-Wxgate-Key, or as the password in the base URL".into(),
-        )),
+        (None, _) => Err(Error::CallerUnknown(words!(
+            "API key required: Authorization: Bearer KEY, X-Wxgate-Key, or the URL's password"
+        ))),
     }
 }
 

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::credential::{CredentialParam, SECRETS};
 use crate::message::query;
 use crate::pipeline::directory::{App, Directory};
 use crate::pipeline::error::Error;
 use crate::pipeline::options::{OwnCredential, SigningOptions};
 use crate::pipeline::user_tokens::UserTokens;
+use crate::texts::words;
 use crate::token::Handle;
 use crate::wechat::catalogue::{CredentialClass, Endpoint};
 use crate::wechat::signing::Keys;
@@ -39,11 +40,11 @@ pub(crate) struct KeptToken<'a> {
     pub(crate) signing: Option<&'a SigningOptions>,
 }
 
-/// On endpoints whose form goes on as it is, a placeholder or an API key in it would too.
+/// On endpoints whose form is passed on unchanged, a placeholder or an API key in it would too.
 pub(crate) fn check_form(
     directory: &Directory,
     credential: &CredentialPlan<'_>,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Result<(), Error> {
     let Some(form) = target.form.filter(|_| matches!(credential, CredentialPlan::Nothing)) else {
         return Ok(());
@@ -51,9 +52,9 @@ pub(crate) fn check_form(
     let is_callers =
         |value: &str| placeholder::looks_like(value) || directory.caller_with_key(value.as_bytes()).is_some();
     if form.credentials().any(|(_, value)| is_callers(value.trim())) {
-        return Err(Error::BadRequest(
-            "this endpoint wants no token, and its form goes on as it is: leave access_token out".into(),
-        ));
+        return Err(Error::BadRequest(words!(
+            "this endpoint takes no token and its form is passed on: leave access_token out"
+        )));
     }
     Ok(())
 }
@@ -70,21 +71,21 @@ impl<'a> CredentialPlan<'a> {
         }
         match endpoint.class {
             CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match &account.authorizer {
-                Some(authorizer) => token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer),
+                Some(authorizer) => {
+                    token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
+                }
                 None if app.kind.is_platform() && endpoint.class == CredentialClass::AppToken => {
-                    Err(Error::BadRequest(
-                        "this endpoint wants the token of an account that authorised the platform: name it by path \
-                         prefix, /@APPID/"
-                            .into(),
-                    ))
+                    Err(Error::BadRequest(words!(
+                        "this endpoint requires the token of an account that authorised the platform: name \
+                             it by path prefix, /@APPID/"
+                    )))
                 }
                 None => token(&app.token, CredentialParam::AccessToken, app.issuer),
             },
-            CredentialClass::AppSecret if app.kind.is_platform() => Err(Error::BadRequest(
-                "this endpoint wants an account's own AppSecret, which a platform never has: call the one below \
-                 /sns/component/ or /sns/oauth2/component/"
-                    .into(),
-            )),
+            CredentialClass::AppSecret if app.kind.is_platform() => Err(Error::BadRequest(words!(
+                "this endpoint requires an account's own AppSecret, which a platform does not have: call \
+                     the one below /sns/component/ or /sns/oauth2/component/"
+            ))),
             CredentialClass::AppSecret => {
                 let secret = endpoint.secret_parameter().unwrap_or("secret");
                 Ok(Self::Secret([("appid", &app.appid), (secret, app.secret.expose())]))
@@ -115,12 +116,12 @@ impl<'a> CredentialPlan<'a> {
         signing.keys.as_ref()
     }
 
-    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is nobody's
-    /// own.
+    /// Where a caller's own token is not to be replaced, it is refused. A placeholder is not a
+    /// token of the caller's own.
     pub(crate) fn check_own(
         &self,
         app: &App,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         user_tokens: &UserTokens,
     ) -> Result<(), Error> {
         if !matches!(self, Self::Token(_)) {
@@ -130,17 +131,15 @@ impl<'a> CredentialPlan<'a> {
             // The confusion of two kinds of access_token, the other way round than
             // `check_confusion` has it.
             if user_tokens.knows(value.trim()) {
-                return Err(Error::BadRequest(
-                    "this endpoint wants the app's token, which wxgate adds, but got a user's OAuth access_token (from \
-                     /sns/oauth2/access_token), which is for /sns/userinfo and /sns/auth: leave it out"
-                        .into(),
-                ));
+                return Err(Error::BadRequest(words!(
+                    "this endpoint requires the app's token, which wxgate adds, but got a user's OAuth \
+                         access_token (from /sns/oauth2/access_token): leave it out"
+                )));
             }
             if app.own_credential == OwnCredential::Reject {
-                return Err(Error::BadRequest(
-                    "the request brings a token of its own, which this app rejects (own_credential): leave it out"
-                        .into(),
-                ));
+                return Err(Error::BadRequest(words!(
+                    "leave the token out: this app rejects tokens in requests (own_credential)"
+                )));
             }
         }
         Ok(())
@@ -151,9 +150,9 @@ fn check_platform(app: &App) -> Result<(), Error> {
     if app.kind.is_platform() {
         return Ok(());
     }
-    Err(Error::EndpointForbidden(
-        "this endpoint wants the credential of a third-party platform, which this app is not".into(),
-    ))
+    Err(Error::EndpointForbidden(words!(
+        "this endpoint requires a third-party platform, which this app is not"
+    )))
 }
 
 /// What this issuer hands out, for endpoints that take nothing else.
@@ -162,10 +161,11 @@ fn handle_of(app: &App, issuer: Issuer) -> Result<&Handle, Error> {
         check_platform(app)?;
         return Ok(&app.token);
     }
-    app.further(issuer).ok_or(Error::EndpointForbidden(
-        "this endpoint wants a credential of WeCom that this app does not have (suite_id, provider_secret)"
-            .into(),
-    ))
+    app.further(issuer).ok_or_else(|| {
+        Error::EndpointForbidden(words!(
+            "this endpoint requires a WeCom credential (suite_id, provider_secret) that this app lacks"
+        ))
+    })
 }
 
 /// What a caller brings to an endpoint that wants the AppSecret, in the query and in a form.
@@ -187,7 +187,7 @@ impl<'r> Login<'r> {
         }
     }
 
-    pub(crate) fn read(target: &Target<'r>) -> Self {
+    pub(crate) fn read(target: &RequestTarget<'r>) -> Self {
         if target.endpoint.secret_parameter().is_none() {
             return Self::default();
         }
@@ -208,7 +208,7 @@ impl<'r> Login<'r> {
         let mut appids = self.appids;
         appids.dedup();
         if appids.len() > 1 {
-            return Err(Error::BadRequest("the request has different appids".into()));
+            return Err(Error::BadRequest(words!("the request has different appids")));
         }
         Ok(appids.pop())
     }

@@ -19,7 +19,7 @@ use super::lease::{self, Lease};
 use super::placeholder::Placeholder;
 use super::signing;
 use super::stray;
-use super::target::{Head, Target};
+use super::target::{Head, RequestTarget};
 use super::ticket::{self, TicketUse};
 use super::token_call::{self, Asked, TokenCall};
 use super::unlisted;
@@ -30,11 +30,12 @@ use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::{Error, Step};
 use crate::secret::Secret;
 use crate::server::Peer;
+use crate::texts::words;
 
 /// What is to be done with a request.
 pub(crate) struct Plan<'p> {
     pub(crate) head: &'p Head<'p>,
-    pub(crate) target: Target<'p>,
+    pub(crate) target: RequestTarget<'p>,
     /// None is anonymous.
     pub(crate) caller: Option<Authenticated<'p>>,
     pub(crate) account: &'p Account<'p>,
@@ -43,7 +44,7 @@ pub(crate) struct Plan<'p> {
     pub(crate) then: Then<'p>,
 }
 
-/// What answers the request.
+/// What produces the response.
 pub(crate) enum Then<'p> {
     /// WeChat does, to the request with this credential.
     Forward(CredentialPlan<'p>),
@@ -63,12 +64,12 @@ pub(crate) struct Opening<'d, 'r> {
     facts: Facts<'d>,
     head: &'r Head<'r>,
     peer: Peer,
-    pub(crate) target: Target<'r>,
+    pub(crate) target: RequestTarget<'r>,
     /// The caller by its key.
     shown: Option<Authenticated<'d>>,
     /// The token that the request asks for.
     asked: Option<Asked>,
-    /// Answered here, whoever asks; there is no further step.
+    /// Responded to here, whoever the caller is; there is no further step.
     pub(crate) greeting: Option<Greeting>,
 }
 
@@ -82,7 +83,7 @@ pub(crate) struct BodyFields<'r> {
 /// After the second step: who calls, and what names the account.
 pub(crate) struct Draft<'d, 'r> {
     opening: &'r Opening<'d, 'r>,
-    target: Target<'r>,
+    target: RequestTarget<'r>,
     pub(crate) caller: Option<Authenticated<'d>>,
     hints: AppHints<'d, 'r>,
     purpose: Purpose<'r>,
@@ -105,7 +106,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         identity: &mut Identity,
     ) -> Result<Self, Error> {
         let parts = head.parts;
-        let target = Target::read(head)?;
+        let target = RequestTarget::read(head)?;
         target.check_proxied(facts.directory)?;
         identity.endpoint = Some(target.endpoint);
         let greeting = foreign::greeting(&parts.method, &target)?;
@@ -114,7 +115,7 @@ impl<'d, 'r> Opening<'d, 'r> {
             identity.step = Some(Step::Caller);
         }
         if asked.is_some() && !matches!(parts.method, Method::GET | Method::POST | Method::HEAD) {
-            return Err(Error::EndpointForbidden("a token call is made by GET or POST".into()));
+            return Err(Error::EndpointForbidden(words!("a token call must be GET or POST")));
         }
         let shown = match greeting {
             None => caller::by_key(facts.directory, &parts.headers, &head.noted)
@@ -154,7 +155,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// Reads that part of the body; `whole` if nothing follows it.
     pub(crate) fn fields(&self, body: &'r [u8], whole: bool) -> Result<BodyFields<'r>, Error> {
         if self.asked.is_some() && !whole {
-            return Err(Error::BadRequest("the body of a token call is longer than 64 KiB".into()));
+            return Err(Error::BadRequest(words!("the body of a token call is longer than 64 KiB")));
         }
         let mut form = None;
         if form::is_declared(&self.head.parts.headers) {
@@ -165,9 +166,9 @@ impl<'d, 'r> Opening<'d, 'r> {
         }
         let set = Login::fields(self.target.endpoint);
         if form.is_some_and(|form| form.is_cut_within(set)) {
-            return Err(Error::BadRequest(
-                "a credential in the form begins within its first 64 KiB and is too long".into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "a credential in the form extends beyond its first 64 KiB"
+            )));
         }
         let read = |asked| TokenCall::read(asked, self.target.query, body, form);
         Ok(BodyFields { call: self.asked.map(read).transpose()?, form })
@@ -198,7 +199,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     fn caller_of_token_call(
         &'r self,
-        target: Target<'r>,
+        target: RequestTarget<'r>,
         call: &'r TokenCall,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
@@ -215,7 +216,7 @@ impl<'d, 'r> Opening<'d, 'r> {
         };
         self.admit(caller, identity)?;
         if call.differ.appids {
-            return Err(Error::BadRequest("the call names two different apps".into()));
+            return Err(Error::BadRequest(words!("the token call names two different apps")));
         }
         let appid = call.account_name(facts.directory).map(Into::into);
         let hints = AppHints::new(&target, &head.noted, placeholder, appid)?;
@@ -224,7 +225,7 @@ impl<'d, 'r> Opening<'d, 'r> {
 
     fn caller_of_lease(
         &'r self,
-        target: Target<'r>,
+        target: RequestTarget<'r>,
         identity: &mut Identity,
     ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, head, shown, .. } = *self;
@@ -234,7 +235,11 @@ impl<'d, 'r> Opening<'d, 'r> {
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
     }
 
-    fn caller_of_call(&'r self, target: Target<'r>, identity: &mut Identity) -> Result<Draft<'d, 'r>, Error> {
+    fn caller_of_call(
+        &'r self,
+        target: RequestTarget<'r>,
+        identity: &mut Identity,
+    ) -> Result<Draft<'d, 'r>, Error> {
         let Self { facts, head, mut shown, .. } = *self;
         let login = Login::read(&target);
         for secret in &login.secrets {
@@ -273,13 +278,15 @@ impl<'d, 'r> Draft<'d, 'r> {
         self
     }
 
-    /// Settles the account; `authorizer` is the one among the hints that is no app of its own.
+    /// Settles the account; `authorizer` is the one among the hints that is not a configured app.
     pub(crate) fn account(&self, authorizer: Option<Rc<Authorizer>>) -> Result<Account<'d>, Error> {
         let account = Account::settle(self.directory(), self.caller, &self.hints, authorizer)?;
         if let Purpose::TokenCall(TokenCall { appid: Some(id), .. }) = self.purpose
             && !account.is_meant_by(id)
         {
-            return Err(Error::BadRequest("the call is for another app than the request names".into()));
+            return Err(Error::BadRequest(words!(
+                "the token call is for another app than the request names"
+            )));
         }
         Ok(account)
     }
@@ -313,7 +320,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         Ok(Plan { head, target, caller: self.caller, account, limits, then })
     }
 
-    fn call<'p>(&'p self, account: &'p Account<'p>, target: &Target<'p>) -> Result<Then<'p>, Error> {
+    fn call<'p>(&'p self, account: &'p Account<'p>, target: &RequestTarget<'p>) -> Result<Then<'p>, Error> {
         let method = &self.opening.head.parts.method;
         access::check_family(account.app, target.endpoint.family)?;
         access::check_login(account.app, self.target.endpoint, target.endpoint)?;

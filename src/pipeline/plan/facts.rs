@@ -24,7 +24,7 @@ pub(crate) struct Identity {
     pub(crate) admitted: bool,
     pub(crate) caller: Option<usize>,
     pub(crate) app: Option<usize>,
-    /// It shows a key that is no caller's.
+    /// Its key is not a caller's.
     pub(crate) guessed: bool,
     /// Of a token or login call: what is being settled.
     pub(super) step: Option<Step>,
@@ -36,7 +36,7 @@ impl Identity {
         self.step = self.step.and(Some(step));
     }
 
-    /// Why the answer with `error` is held back if there are many such.
+    /// Why the response with `error` is held back if there are many such.
     pub(crate) fn abuse(&self, error: &Error) -> Option<Abuse> {
         match error {
             Error::PlaceholderExpired(_) => Some(Abuse::DeadPlaceholder),

@@ -1,19 +1,20 @@
 //! Paths that WeChat's API doesn't have: health checks, scrapers, browsers and calls of WeChat Pay
-//! end here, whoever they come from, and never reach WeChat with an account's token.
+//! end here, whatever caller they come from, and never reach WeChat with an account's token.
 
 use http::Method;
 
-use super::target::Target;
+use super::target::RequestTarget;
 use super::{lease, ticket};
 use crate::pipeline::error::Error;
+use crate::texts::marked;
 use crate::wechat::catalogue;
 
-/// What is answered here to anybody.
+/// What anybody gets a response to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Greeting {
     /// `GET /`: what this is.
     Home,
-    /// `GET /healthz`: that it answers.
+    /// `GET /healthz`: that it is up.
     Health,
 }
 
@@ -22,7 +23,7 @@ const PAY: [&str; 4] = ["/pay", "/v3/pay", "/secapi", "/mmpaymkttransfers"];
 const OWN: &str = "/wxgate";
 
 /// The greeting that is asked for, if any; refuses all other paths that aren't WeChat's.
-pub(crate) fn greeting(method: &Method, target: &Target<'_>) -> Result<Option<Greeting>, Error> {
+pub(crate) fn greeting(method: &Method, target: &RequestTarget<'_>) -> Result<Option<Greeting>, Error> {
     if target.endpoint.id != 0 {
         return Ok(None);
     }
@@ -34,18 +35,17 @@ pub(crate) fn greeting(method: &Method, target: &Target<'_>) -> Result<Option<Gr
             return Ok(Some(if path.is_empty() { Greeting::Home } else { Greeting::Health }));
         }
         "" | "/healthz" | "/favicon.ico" | "/robots.txt" => {
-            "neither WeChat nor wxgate has anything at this path with this method"
+            marked!("neither WeChat nor wxgate has anything at this path with this method")
         }
-        "/metrics" => "the metrics are at wxgate's admin address (admin.listen)",
+        "/metrics" => marked!("the metrics are at wxgate's admin address (admin.listen)"),
         own if is_in(OWN) => {
             if target.path == lease::PATH || own == ticket::SIGNATURE {
                 return Ok(None);
             }
-            "below /wxgate/ there are /wxgate/token and /wxgate/jssdk/signature alone"
+            marked!("unknown path below /wxgate/: expected /wxgate/token or /wxgate/jssdk/signature")
         }
         _ if PAY.into_iter().any(is_in) => {
-            "this is WeChat Pay's: call https://api.mch.weixin.qq.com directly, with the merchant's own key and \
-             certificate, not through wxgate"
+            marked!("WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com directly")
         }
         _ => return Ok(None),
     };

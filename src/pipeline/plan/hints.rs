@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use http::header::HeaderName;
 
 use super::placeholder::Placeholder;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::noted::Noted;
 use crate::pipeline::error::Error;
+use crate::texts::words;
 
 /// Names the app; in a response to `X-Wxgate-Explain` it says which app it was.
 pub(crate) const APP_HEADER: HeaderName = HeaderName::from_static("x-wxgate-app");
@@ -45,19 +46,19 @@ pub(crate) struct AppHints<'d, 'r> {
 }
 
 impl<'d, 'r> AppHints<'d, 'r> {
-    /// What target and headers say, and beside them `placeholder` and `appid`.
+    /// What target and headers say, and besides `placeholder` and `appid`.
     pub(crate) fn new(
-        target: &Target<'r>,
+        target: &RequestTarget<'r>,
         headers: &Noted<'r>,
         placeholder: Placeholder<'d>,
         appid: Option<Cow<'r, str>>,
     ) -> Result<Self, Error> {
-        let Target { prefix, from_appid, host, .. } = *target;
+        let RequestTarget { prefix, from_appid, host, .. } = *target;
         if target.from_appid_differs {
-            return Err(Error::BadRequest("the query has several from_appid that differ".into()));
+            return Err(Error::BadRequest(words!("the query has different values of from_appid")));
         }
         if headers.several_apps {
-            return Err(Error::BadRequest("there are several X-Wxgate-App headers".into()));
+            return Err(Error::BadRequest(words!("the X-Wxgate-App header is given twice")));
         }
         let header = headers.app.map(|name| name.to_str().unwrap_or_default());
         Ok(Self { prefix, header, from_appid, placeholder, appid, host })

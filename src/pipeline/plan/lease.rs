@@ -7,10 +7,11 @@
 use http::Method;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::query;
 use crate::pipeline::directory::{Authenticated, Directory};
 use crate::pipeline::error::Error;
+use crate::texts::words;
 
 /// No path of WeChat's begins so.
 pub(crate) const PATH: &str = "/wxgate/token";
@@ -29,40 +30,40 @@ pub(crate) fn permit<'d>(
     method: &Method,
 ) -> Result<Authenticated<'d>, Error> {
     if *method != Method::GET {
-        return Err(Error::BadRequest("the lease endpoint takes GET alone".into()));
+        return Err(Error::BadRequest(words!("the lease endpoint accepts GET only")));
     }
     let Some(caller) = caller else {
         return Err(if directory.callers.is_empty() {
-            Error::CallerForbidden(
-                "the lease endpoint is off: it needs a [[caller]] with lease_token = true".into(),
-            )
+            Error::CallerForbidden(words!(
+                "the lease endpoint is off: it requires a [[caller]] with lease_token = true"
+            ))
         } else {
-            Error::CallerUnknown("an API key is needed for the lease endpoint".into())
+            Error::CallerUnknown(words!("the lease endpoint requires an API key"))
         });
     };
     if !caller.who.lease_token {
         let name = &caller.who.name;
-        return Err(Error::CallerForbidden(
-            format!("caller {name} has no lease_token = true, so it gets no real token").into(),
-        ));
+        return Err(Error::CallerForbidden(words!(
+            "caller {name} may not lease real tokens: it lacks lease_token = true",
+            name
+        )));
     }
     Ok(caller)
 }
 
 impl Lease {
     /// The lease that is asked for.
-    pub(crate) fn new(account: &Account<'_>, target: &Target<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(account: &Account<'_>, target: &RequestTarget<'_>) -> Result<Self, Error> {
         if account.app.kind.is_platform() && account.authorizer.is_none() {
-            return Err(Error::EndpointForbidden(
-                "a platform's own token, by which those of all its accounts are had, is not handed out"
-                    .into(),
-            ));
+            return Err(Error::EndpointForbidden(words!(
+                "a platform's own token is not leased: it gives access to all its accounts"
+            )));
         }
         let rejected = target.query.and_then(|query| query::get(query, "rejected"));
         let rejected = rejected.map(|text| text.parse()).transpose().map_err(|_| {
-            Error::BadRequest(
-                "rejected is no generation, as the lease endpoint gave it with the token".into(),
-            )
+            Error::BadRequest(words!(
+                "rejected must be the generation that the lease endpoint returned with the token"
+            ))
         })?;
         Ok(Self { rejected })
     }

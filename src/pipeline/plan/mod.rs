@@ -14,7 +14,7 @@
 //! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
 //! | `signing` | whether it is signed on its way |
-//! | `token_call`, `ticket`, `lease` | what wxgate answers by itself |
+//! | `token_call`, `ticket`, `lease` | what wxgate responds to by itself |
 
 mod access;
 mod account;
@@ -45,6 +45,6 @@ pub use hints::NamedBy;
 pub(crate) use hints::{APP_HEADER, AppHints};
 pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;
-pub(crate) use target::{Head, Target, split_prefix};
+pub(crate) use target::{Head, RequestTarget, split_prefix};
 pub(crate) use ticket::TicketUse;
 pub(crate) use token_call::Asked;

@@ -4,9 +4,10 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::facts::Facts;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::pipeline::directory::{App, Authenticated, Directory};
 use crate::pipeline::error::Error;
+use crate::texts::{marked, words};
 use crate::wechat::Issuer;
 use crate::wechat::placeholder::{self, StandsFor};
 
@@ -37,7 +38,7 @@ impl<'d> Placeholder<'d> {
     /// Several name different things.
     pub(crate) fn read(
         facts: &Facts<'d>,
-        target: &Target<'_>,
+        target: &RequestTarget<'_>,
         bearing: Option<&HeaderMap>,
     ) -> Result<Self, Error> {
         let bearer =
@@ -53,9 +54,9 @@ impl<'d> Placeholder<'d> {
                 return Ok(other);
             }
             if !first.agrees(&other) {
-                return Err(Error::BadRequest(
-                    "the request has two placeholder tokens that name different apps or callers".into(),
-                ));
+                return Err(Error::BadRequest(words!(
+                    "the request has two placeholder tokens for different apps or callers"
+                )));
             }
         }
         Ok(first)
@@ -75,14 +76,14 @@ impl<'d> Placeholder<'d> {
 
     fn verify(facts: &Facts<'d>, text: &str) -> Self {
         let directory = facts.directory;
-        let Some(unverified) = placeholder::parse(text) else { return Self::Void("it is damaged") };
+        let Some(unverified) = placeholder::parse(text) else { return Self::Void(marked!("it is damaged")) };
         let claims = unverified.claims();
         let (authorizer, identity) = match claims.appid.split_once('@') {
             Some((_, platform)) => (Some(claims.appid.clone()), platform),
             None => (None, claims.appid.as_str()),
         };
         let Some(app) = directory.app(identity).filter(|app| *app.identity == *identity) else {
-            return Self::Void("its app is not configured here");
+            return Self::Void(marked!("its app is not configured here"));
         };
         let now = facts.clock.now();
         let issuer = match claims.stands_for {
@@ -93,18 +94,18 @@ impl<'d> Placeholder<'d> {
         };
         let former = app.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
         if !unverified.verify(&app.secret) && !former.is_some_and(|secret| unverified.verify(secret)) {
-            return Self::Void("its signature does not hold");
+            return Self::Void(marked!("its signature is wrong"));
         }
         let age = (now.0 / 1000).saturating_sub(claims.issued_at);
         if !(-CLOCK_SKEW_SECONDS..=placeholder::VALID_FOR_SECONDS).contains(&age) {
-            return Self::Void("it is too old");
+            return Self::Void(marked!("it has expired"));
         }
         if claims.caller.is_empty() {
             let admitted = directory.admits_anonymous();
             return if admitted && directory.rules(None).is_none_or(|rules| rules.may_use(app)) {
                 Self::Holds { app, caller: None, authorizer, issuer }
             } else {
-                Self::Void("it names no caller")
+                Self::Void(marked!("it names no caller"))
             };
         }
         let caller = directory.caller(&claims.caller).filter(|caller| caller.may_use(app));
@@ -113,7 +114,7 @@ impl<'d> Placeholder<'d> {
             .and_then(|caller| Some(Authenticated { who: caller, key: caller.key(claims.key_digest)? }))
         {
             Some(caller) => Self::Holds { app, caller: Some(caller), authorizer, issuer },
-            None => Self::Void("its caller no longer has that key or app"),
+            None => Self::Void(marked!("its caller no longer has that key or app")),
         }
     }
 

@@ -5,17 +5,17 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::pipeline::options::SigningOptions;
 use crate::wechat::{Family, signing};
 
-/// How this request with the app's token is signed; none if it goes as it is. WeChat takes no signed
-/// uploads; a caller that signs by itself is left alone, and how a GET would be encrypted isn't
-/// documented.
+/// How this request with the app's token is signed; none if it goes as it is. WeChat takes no
+/// signed uploads; a caller that signs by itself is left alone, and how a GET would be encrypted
+/// isn't documented.
 pub(super) fn options<'a>(
     account: &'a Account<'_>,
     parts: &Parts,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Option<&'a SigningOptions> {
     let options = account.app.signing.as_ref()?;
     let signed = parts.method == Method::POST

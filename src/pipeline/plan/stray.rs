@@ -11,24 +11,25 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
 use super::credential::Login;
-use super::target::Target;
+use super::target::RequestTarget;
 use super::token_call::Asked;
 use crate::message::{credential, query};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
+use crate::texts::{Text, text, words};
 use crate::wechat::catalogue::CredentialClass;
 use crate::wechat::placeholder::{self, PREFIX, PREFIX_FINDER};
 
 /// Refuses a request with a placeholder anywhere but in a credential of its query or form. What a
-/// token call asks with goes to nobody.
-pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) -> Result<(), Error> {
+/// token call sends is not passed on.
+pub(crate) fn check(parts: &Parts, target: &RequestTarget<'_>, asked: Option<Asked>) -> Result<(), Error> {
     if let Some((name, _)) = parts.headers.iter().find(|(name, value)| is_in_header(name, value)) {
-        return Err(misplaced(&format!("the header {name}")));
+        return Err(misplaced(&text!("the header {name}", name)));
     }
     let path = parts.uri.path();
     let is_known = target.prefix.is_none() && target.endpoint.id != 0;
     if !is_known && (is_assigned(path) || placeholder::is_within(path.as_bytes())) {
-        return Err(misplaced("the path"));
+        return Err(misplaced(&text!("the path")));
     }
     if !is_known {
         check_path(path)?;
@@ -43,7 +44,7 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
     if let Some(query) = target.query.filter(may_hold)
         && let Some(text) = query::others(query).filter(|text| !granted(text)).find(is_stray)
     {
-        return Err(misplaced(&format!("the query's {}", query::keys(&text))));
+        return Err(misplaced(&text!("the query's {keys}", keys = query::keys(&text))));
     }
     // A form's texts are people's: a short word that only begins as a placeholder does may be
     // theirs.
@@ -52,7 +53,7 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
     if let Some(form) = target.form
         && let Some(text) = form.others().filter(|text| !granted(text)).find(is_stray)
     {
-        return Err(misplaced(&format!("the form's {}", query::keys(&text))));
+        return Err(misplaced(&text!("the form's {keys}", keys = query::keys(&text))));
     }
     Ok(())
 }
@@ -60,7 +61,7 @@ pub(crate) fn check(parts: &Parts, target: &Target<'_>, asked: Option<Asked>) ->
 /// Refuses JSON under a form's type with one in it: who sends that means a form.
 pub(crate) fn check_no_form(body: &[u8]) -> Result<(), Error> {
     if memchr::memmem::find(body, b"access_token=wxgate-").is_some() {
-        return Err(misplaced("JSON that is declared as a form"));
+        return Err(misplaced(&text!("JSON that is declared as a form")));
     }
     Ok(())
 }
@@ -68,18 +69,18 @@ pub(crate) fn check_no_form(body: &[u8]) -> Result<(), Error> {
 /// Refuses a credential's name in the path, whose value would go on as it is, and be logged.
 fn check_path(path: &str) -> Result<(), Error> {
     if path.match_indices('=').any(|(at, _)| credential::ends_a_name(&path[..at])) {
-        return Err(Error::BadRequest(
-            "the path has the name of a credential before a `=`: put a `?` before the query".into(),
-        ));
+        return Err(Error::BadRequest(words!(
+            "the path contains a credential's name and `=`: put a `?` before the query"
+        )));
     }
     Ok(())
 }
 
 /// Refuses a caller's key in the place of a secret, or of a user's token, where WeChat would get
-/// it. Token calls go to nobody.
+/// it. Token calls are not passed on.
 pub(crate) fn check_key(
     directory: &Directory,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
     asked: Option<Asked>,
 ) -> Result<(), Error> {
     let set = !Login::fields(target.endpoint).is_empty();
@@ -90,20 +91,19 @@ pub(crate) fn check_key(
     let tokens = stays.then(|| target.credentials()).into_iter().flatten();
     let mut values = target.secrets().chain(tokens);
     if values.any(|value| directory.caller_with_key(value.trim().as_bytes()).is_some()) {
-        return Err(Error::BadRequest(
-            "an API key stands where WeChat would get it, as a secret or token: send it as Authorization: Bearer \
-             KEY, or X-Wxgate-Key"
-                .into(),
-        ));
+        return Err(Error::BadRequest(words!(
+            "an API key is given as a secret or token, which WeChat would get: send it as \
+                 Authorization: Bearer KEY or X-Wxgate-Key"
+        )));
     }
     Ok(())
 }
 
-fn misplaced(place: &str) -> Error {
-    Error::BadRequest(
-        format!("a placeholder token stands in {place}: it belongs into access_token in the query or a form")
-            .into(),
-    )
+fn misplaced(place: &Text<'_>) -> Error {
+    Error::BadRequest(words!(
+        "placeholder token in {place}: it belongs in access_token, in query or form",
+        place
+    ))
 }
 
 /// Hosts, programs and request ids may have names that begin like a placeholder. As the bearer
@@ -125,7 +125,7 @@ fn is_in_header(name: &HeaderName, value: &HeaderValue) -> bool {
     placeholder::is_within(value) && !is_bearer() || is_password()
 }
 
-/// Whether one is somebody's value.
+/// Whether one is the value of a parameter.
 fn is_assigned(text: &str) -> bool {
     if memchr::memchr(b'=', text.as_bytes()).is_none() {
         return false;

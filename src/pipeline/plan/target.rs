@@ -12,12 +12,13 @@ use crate::message::query::{self, CLOUD_RUN_APP, MayHold};
 use crate::message::{METHODS, host, path};
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
+use crate::texts::{Words, words};
 use crate::wechat::Family;
 use crate::wechat::catalogue::{self, CredentialClass, Endpoint};
 
 /// Where a request goes, before anybody asked whether it may.
 #[derive(Clone, Copy)]
-pub(crate) struct Target<'r> {
+pub(crate) struct RequestTarget<'r> {
     /// App named by the path's prefix.
     pub(crate) prefix: Option<&'r str>,
     /// WeChat's path.
@@ -75,19 +76,18 @@ impl<'r> Head<'r> {
     }
 }
 
-impl<'r> Target<'r> {
+impl<'r> RequestTarget<'r> {
     /// Reads the request line and `Host`.
     pub(crate) fn read(head: &'r Head<'r>) -> Result<Self, Error> {
         let Head { parts, noted, .. } = *head;
         let uri = &parts.uri;
         if parts.method == Method::CONNECT {
-            return Err(Error::BadRequest(
-                "no tunnels: wxgate must see a request to add the token, so use http:// in place of https://"
-                    .into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "wxgate is not a tunnel, it must add the token: use http:// instead of https://"
+            )));
         }
         // RFC 9112, 3.2: exactly one `Host` in HTTP/1.1, or intermediaries may disagree on whom the
-        // request is for; 3.2.2: a host in the target counts, and not the Host beside it.
+        // request is for; 3.2.2: a host in the target counts, and not the Host header.
         let named = noted.host;
         let host = match (uri.scheme_str(), uri.authority()) {
             (None, None) => named.map(|host| host.to_str().unwrap_or_default()),
@@ -97,27 +97,28 @@ impl<'r> Target<'r> {
         };
         let proxied = uri.scheme().is_some() && host.is_some();
         if uri.authority().is_some() != proxied || !uri.path().starts_with('/') {
-            return Err(Error::BadRequest(
-                "the request target must be a path such as /cgi-bin/user/info".into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "the request target must be a path such as /cgi-bin/user/info"
+            )));
         }
-        // TRACE would echo the token; of others nobody knows what they would do.
+        // TRACE would echo the token; the effect of others is unknown.
         if !METHODS.contains(&parts.method.as_str()) {
-            return Err(Error::BadRequest(
-                format!("this method is not for WeChat's API, expected one of {}", METHODS.join(", ")).into(),
-            ));
+            return Err(Error::BadRequest(words!(
+                "unknown method for WeChat's API, expected {methods}",
+                methods = METHODS.join(", ")
+            )));
         }
         if named.is_none() && parts.version >= Version::HTTP_11 {
-            return Err(Error::Malformed("a Host header is missing".into()));
+            return Err(Error::Malformed(words!("the Host header is missing")));
         }
         if noted.several_hosts {
-            return Err(Error::Malformed("there are several Host headers".into()));
+            return Err(Error::Malformed(words!("the Host header is given twice")));
         }
         let (prefix, path) = split_prefix(uri.path());
         let endpoint = catalogue::find(path);
         // There is no fault in the catalogue's own paths, which nearly all requests are for.
         if endpoint.path != path {
-            path::check(path).map_err(|fault| Error::BadRequest(fault.to_string().into()))?;
+            path::check(path).map_err(|fault| Error::BadRequest(Words::of(|| fault.to_string())))?;
         }
         Ok(Self {
             prefix,
@@ -179,7 +180,7 @@ impl<'r> Target<'r> {
         if wechat || directory.knows_host(&host) || host::is_local(&host) {
             return Ok(());
         }
-        Err(Error::BadRequest("as an HTTP proxy wxgate is for http://api.weixin.qq.com alone".into()))
+        Err(Error::BadRequest(words!("as an HTTP proxy, wxgate serves only http://api.weixin.qq.com")))
     }
 
     /// The same request, where the endpoint isn't listed and is taken to want a credential of

@@ -228,14 +228,14 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
     rows(
         false,
         &[
-            ("CONNECT api.weixin.qq.com:443", &[], "bad_request: no tunnels"),
-            ("TRACE /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("BREW /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("get /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("TRACK /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("DEBUG /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("PURGE /cgi-bin/user/info", &[], "bad_request: this method"),
-            ("POSTS /cgi-bin/user/info", &[], "bad_request: this method"),
+            ("CONNECT api.weixin.qq.com:443", &[], "bad_request: wxgate is not a tunnel"),
+            ("TRACE /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("BREW /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("get /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("TRACK /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("DEBUG /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("PURGE /cgi-bin/user/info", &[], "bad_request: unknown method"),
+            ("POSTS /cgi-bin/user/info", &[], "bad_request: unknown method"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 // x:wxgate- and 48 more.
@@ -243,12 +243,12 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
                     "authorization",
                     "Basic eDp3eGdhdGUtQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
                 )],
-                "bad_request: a placeholder token stands in the header authorization",
+                "bad_request: placeholder token in the header authorization",
             ),
             (
                 "GET /cgi-bin/user/info",
                 &[("host", "a"), ("host", "b")],
-                "bad_request: there are several Host",
+                "bad_request: the Host header is given twice",
             ),
             ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
             ("GET http://a:b@api.weixin.qq.com/cgi-bin/user/info", &[], "bad_request: the request target"),
@@ -257,11 +257,15 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("GET ///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET /@shop///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
             ("GET /@shop/a?from_appid=game", &[], "bad_request: the request names two different apps"),
-            ("GET /a?from_appid=shop&from_appid=game", &[], "bad_request: the query has several from_appid"),
+            (
+                "GET /a?from_appid=shop&from_appid=game",
+                &[],
+                "bad_request: the query has different values of from_appid",
+            ),
             (
                 "GET /a",
                 &[("x-wxgate-app", "shop"), ("x-wxgate-app", "shop")],
-                "bad_request: there are several X-Wxgate-App",
+                "bad_request: the X-Wxgate-App header is given twice",
             ),
             (
                 "GET /@game/cgi-bin/token?appid=wx0000000000000001&secret=x",
@@ -275,7 +279,7 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
 
 #[test]
 fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
-    const SAYS: &str = "bad_request: the path has the name of a credential before a `=`: put a `?`";
+    const SAYS: &str = "bad_request: the path contains a credential's name and `=`: put a `?`";
     rows(
         false,
         &[
@@ -287,7 +291,11 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
             ("GET /@shop&access_token=X/cgi-bin/user/info", &[], SAYS),
             // Business of WeChat's.
             ("GET /@shop/cgi-bin/user/info&openid=O", &[], "shop: token"),
-            ("GET /@shop/cgi-bin/x=1,2:3/access_token", &[], "endpoint_forbidden: this endpoint issues"),
+            (
+                "GET /@shop/cgi-bin/x=1,2:3/access_token",
+                &[],
+                "endpoint_forbidden: only wxgate fetches credentials",
+            ),
             ("GET /@shop/cgi-bin/user/info&access_token", &[], "shop: token"),
         ],
     );
@@ -296,7 +304,7 @@ fn a_credential_in_the_path_is_told_that_a_question_mark_is_missing() {
 #[test]
 fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
     const HARMS: &str = "endpoint_forbidden: this endpoint can harm";
-    const ISSUES: &str = "endpoint_forbidden: this endpoint issues";
+    const ISSUES: &str = "endpoint_forbidden: only wxgate fetches credentials";
     let tails =
         [".", ",", "+", "$", "'", ":", "!", "|", "~", ".json", "-", "*", "@x", "=1", "&a", "/", "/v9"];
     for tail in tails {
@@ -328,7 +336,7 @@ fn a_key_in_a_secret_that_nobody_takes_is_refused() {
                 &[(
                     &format!("GET /@shop{path}?{name}=key-of-reports"),
                     &[ORDERS],
-                    "bad_request: an API key stands where WeChat would get it",
+                    "bad_request: an API key is given as a secret or token",
                 )],
             );
         }
@@ -339,7 +347,7 @@ fn a_key_in_a_secret_that_nobody_takes_is_refused() {
             (
                 "GET /@shop/sns/userinfo?Access_Token=key-of-reports",
                 &[ORDERS],
-                "bad_request: an API key stands where WeChat would get it",
+                "bad_request: an API key is given as a secret or token",
             ),
             ("GET /@shop/cgi-bin/user/info?access_token=key-of-reports", &[ORDERS], "shop: token"),
             ("GET /@shop/sns/unlisted?secret=other", &[ORDERS], "shop: as sent"),
@@ -392,7 +400,7 @@ fn a_request_for_no_app_is_refused() {
 #[test]
 fn a_corporation_with_several_apps_is_none_of_them() {
     let request = "GET /@ww0000000000000002/cgi-bin/user/get";
-    let expected = "app_unknown: several apps share ww0000000000000002: name the one that is meant, such as ";
+    let expected = "app_unknown: several apps share ww0000000000000002: name one of them, such as ";
     let first = format!("{expected}/@sales/ or /@ww0000000000000002.1/");
     let second = format!("{expected}/@support/ or /@ww0000000000000002.2/");
     rows(false, &[(request, &[], &first), ("GET /@ww0000000000000002.2/cgi-bin/user/get", &[], "support: ")]);
@@ -444,48 +452,44 @@ fn a_request_is_refused_what_its_account_does_not_have() {
             (
                 "GET /@tenants/cgi-bin/user/info",
                 &[],
-                "bad_request: this endpoint wants the token of an account",
+                "bad_request: this endpoint requires the token of an account",
             ),
             (
                 "POST /@shop/cgi-bin/component/api_create_preauthcode",
                 &[],
-                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
+                "endpoint_forbidden: this endpoint requires a third-party platform",
             ),
             (
                 "GET /@hr/cgi-bin/service/get_pre_auth_code",
                 &[],
-                "endpoint_forbidden: this endpoint wants a credential of WeCom",
+                "endpoint_forbidden: this endpoint requires a WeCom credential",
             ),
             (
                 "POST /@shop/cgi-bin/component/api_get_authorizer_info",
                 &[],
-                "endpoint_forbidden: this endpoint wants the credential of a third-party platform",
+                "endpoint_forbidden: this endpoint requires a third-party platform",
             ),
-            ("GET /@tenants/cgi-bin/token", &[], "48001: this endpoint issues a credential of another kind"),
+            ("GET /@tenants/cgi-bin/token", &[], "48001: this endpoint issues a kind of credential"),
             (
                 "POST /@shop/cgi-bin/clear_quota",
                 &[],
                 "endpoint_forbidden: this endpoint can harm the account",
             ),
-            (
-                "GET /@game/cgi-bin/user/info?access_token=mine",
-                &[],
-                "bad_request: the request brings a token of its own",
-            ),
+            ("GET /@game/cgi-bin/user/info?access_token=mine", &[], "bad_request: leave the token out"),
             (
                 "GET /@game/cgi-bin/user/info?a=1;Access.Token%00=mine",
                 &[],
-                "bad_request: the request brings a token of its own",
+                "bad_request: leave the token out",
             ),
             (
                 "GET /@shop/sns/userinfo?access_token=wxgate-x",
                 &[],
-                "bad_request: this endpoint wants the user's OAuth",
+                "bad_request: this endpoint requires the user's OAuth",
             ),
             (
                 "GET /@game/wxgate/jssdk/signature?url=https://a/",
                 &[],
-                "endpoint_forbidden: no page is signed",
+                "endpoint_forbidden: app game signs no pages",
             ),
             (
                 "GET /@shop/wxgate/jssdk/signature?url=https://evil.example/",
@@ -498,13 +502,13 @@ fn a_request_is_refused_what_its_account_does_not_have() {
                 "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%26noncestr%3Dx%26timestamp%3D1\
                  %26url%3Dhttps%3A%2F%2Fevil.example%2F",
                 &[],
-                "bad_request: url reads as two pages",
+                "bad_request: url is ambiguous",
             ),
             (
                 "GET /@shop/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2F%3Ftimestamp%3D1%26timestamp%3D\
                  %26url%3Dhttps%3A%2F%2Fevil.example%2F",
                 &[],
-                "bad_request: url reads as two pages",
+                "bad_request: url is ambiguous",
             ),
         ],
     );
@@ -528,7 +532,7 @@ fn two_slashes_in_front_of_a_path_are_taken_for_one() {
             (
                 "POST /@tenants//cgi-bin/component/api_query_auth.json",
                 &[],
-                "endpoint_forbidden: this endpoint issues",
+                "endpoint_forbidden: only wxgate fetches credentials",
             ),
             (
                 "GET //wxgate/jssdk/signature?url=https://shop.example/",
@@ -555,18 +559,18 @@ fn paths_that_are_not_wechats_end_here_whoever_asks() {
             ("GET /metrics", "endpoint_forbidden: the metrics are at"),
             ("GET /favicon.ico", "endpoint_forbidden: neither"),
             ("GET /robots.txt", "endpoint_forbidden: neither"),
-            ("GET /wxgate", "endpoint_forbidden: below /wxgate/"),
-            ("GET /WXGATE/", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/tokens", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/Token", "endpoint_forbidden: below /wxgate/"),
-            ("GET /@shop/wxgate/token.json", "endpoint_forbidden: below /wxgate/"),
+            ("GET /wxgate", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /WXGATE/", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/tokens", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/Token", "endpoint_forbidden: unknown path below /wxgate/"),
+            ("GET /@shop/wxgate/token.json", "endpoint_forbidden: unknown path below /wxgate/"),
             (
                 "POST /pay/unifiedorder",
-                "endpoint_forbidden: this is WeChat Pay's: call https://api.mch.weixin.qq.com",
+                "endpoint_forbidden: WeChat Pay does not go through wxgate: call https://api.mch.weixin.qq.com",
             ),
-            ("POST /@shop/V3/Pay/transactions/jsapi", "endpoint_forbidden: this is WeChat Pay's"),
-            ("POST /secapi/pay/refund", "endpoint_forbidden: this is WeChat Pay's"),
-            ("POST //mmpaymkttransfers/promotion/transfers", "endpoint_forbidden: this is WeChat Pay's"),
+            ("POST /@shop/V3/Pay/transactions/jsapi", "endpoint_forbidden: WeChat Pay does not go"),
+            ("POST /secapi/pay/refund", "endpoint_forbidden: WeChat Pay does not go"),
+            ("POST //mmpaymkttransfers/promotion/transfers", "endpoint_forbidden: WeChat Pay does not go"),
         ] {
             rows(callers, &[(request, key.as_slice(), expected)]);
         }
@@ -590,7 +594,7 @@ fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
         "/cgi-bin/batch/replaceuser",
     ] {
         let expected = match path {
-            // A token call that names the corporation beside another app names two.
+            // A token call that names the corporation and another app names two.
             "/cgi-bin/gettoken?corpid=ww0000000000000001&corpsecret=x" => "40013: ",
             "/cgi-bin/gettoken" => "48001: ",
             _ => "endpoint_forbidden: ",
@@ -606,7 +610,7 @@ fn a_call_of_wecoms_for_another_account_is_told_what_it_takes() {
         false,
         &[
             ("POST /@hr/cgi-bin/message/send", &[], "hr: token as access_token"),
-            // Both have it, and nobody knows of it.
+            // Both have it, unknown to each other.
             ("GET /@shop/cgi-bin/user/get", &[], "shop: token as access_token"),
             ("GET /@shop/cgi-bin/message/unheard_of", &[], "shop: token as access_token"),
         ],
@@ -618,18 +622,18 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
     rows(
         true,
         &[
-            ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: an API key is needed"),
-            ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: this API key"),
+            ("GET /@shop/cgi-bin/user/info", &[], "caller_unknown: API key required"),
+            ("GET /@shop/cgi-bin/user/info", &[("x-wxgate-key", "wrong")], "caller_unknown: unknown API key"),
             (
                 "GET /@shop/cgi-bin/user/info",
                 &[ORDERS, REPORTS],
-                "bad_request: the request has the API keys of two",
+                "bad_request: the request has API keys of two",
             ),
             ("GET /cgi-bin/user/info", &[REPORTS], "shop: token"),
             (
                 "POST /cgi-bin/menu/create",
                 &[REPORTS],
-                "caller_forbidden: no rule of this caller's `allow` fits this method and path",
+                "caller_forbidden: this caller's `allow` has no rule for this method and path",
             ),
             (
                 "GET /@game/cgi-bin/user/info",
@@ -653,9 +657,9 @@ fn a_caller_is_known_by_its_key_and_held_to_its_rules() {
             ("GET /@shop/cgi-bin/token?secret=key-of-orders&secret=key-of-orders", &[], "shop: placeholder"),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[], "40125: "),
             ("GET /@shop/cgi-bin/token?secret=wrong", &[ORDERS], "shop: placeholder"),
-            ("GET /wxgate/token", &[], "caller_unknown: an API key is needed for the lease endpoint"),
-            ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders has no lease_token"),
-            ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint takes GET"),
+            ("GET /wxgate/token", &[], "caller_unknown: the lease endpoint requires an API key"),
+            ("GET /@shop/wxgate/token", &[ORDERS], "caller_forbidden: caller orders may not lease"),
+            ("POST /@shop/wxgate/token", &[ORDERS], "bad_request: the lease endpoint accepts GET"),
         ],
     );
 }
@@ -705,7 +709,8 @@ fn a_web_page_without_a_key_is_refused() {
                 headers.push(host);
             }
             let planned = planned_for(peer, false, request, &headers, "");
-            let expected = "caller_forbidden: web pages may not call without an API key: the request has ";
+            let expected =
+                "caller_forbidden: web pages may not call without an API key, and the request has ";
             assert!(planned.starts_with(expected), "{peer:?} {headers:?}: {planned}");
             headers.push(ORDERS);
             let planned = planned_for(peer, true, request, &headers, "");
@@ -740,13 +745,13 @@ fn who_typed_the_address_is_told_the_command() {
             "192.0.2.7:8080/@shop/cgi-bin/user/info?...'",
         ),
         ("GET /@shop/cgi-bin/user/info", "localhost:8080", "localhost:8080/@shop/cgi-bin/user/info'"),
-        // Whoever made up the link must not have made up a command.
+        // The author of the link must not be able to inject a command.
         ("GET /@shop/cgi-bin/user/'$(id)'", "localhost", "localhost/...'"),
         ("GET /@shop/cgi-bin/$(id)", "a'b", "localhost/...'"),
         ("GET /@shop/cgi-bin/0123456789abcdef0123456789abcdef", "localhost", "localhost/...'"),
     ] {
         let planned = planned(false, request, &[page, ("host", host)], "");
-        assert!(planned.ends_with(&format!("; by hand: curl 'http://{expected}")), "{planned}");
+        assert!(planned.ends_with(&format!("; use: curl 'http://{expected}")), "{planned}");
     }
 }
 
@@ -761,7 +766,7 @@ fn a_name_that_may_have_been_rebound_is_refused_without_a_key() {
         ("evil.weixin.qq.com", false, false),
         ("api.weixin.qq.com.evil.example", false, false),
         ("", false, false),
-        // An address is no name, but on loopback nobody comes by another.
+        // An address is no name, but on loopback no caller comes by another.
         ("192.0.2.7:8080", false, true),
         ("[2001:db8::7]:8080", false, true),
         ("127.8.8.8", true, true),
@@ -804,22 +809,22 @@ fn a_placeholder_where_it_names_nothing_is_refused() {
                 (
                     "GET /cgi-bin/user/info?Access_Token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the query's Access_Token",
+                    "bad_request: placeholder token in the query's Access_Token",
                 ),
                 (
                     path,
                     &[("x-access-token", "wxgate-x")],
-                    "bad_request: a placeholder token stands in the header x-access-token",
+                    "bad_request: placeholder token in the header x-access-token",
                 ),
                 (
                     "GET /cgi-bin/user/info&access_token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the path",
+                    "bad_request: placeholder token in the path",
                 ),
                 (
                     "GET /cgi-bin/user/info?access_token=x;access_token=wxgate-x",
                     &[],
-                    "bad_request: a placeholder token stands in the query's ;access_token",
+                    "bad_request: placeholder token in the query's ;access_token",
                 ),
                 (path, &[("authorization", "Bearer wxgate-x")], "40001: "),
             ],
@@ -876,7 +881,7 @@ fn a_wrong_key_is_a_guess_wherever_it_stands_and_none_is_not() {
     ] {
         let (planned, identity) = decided(LOOPBACK, true, request, headers, "");
         assert_eq!(identity.guessed, expected, "{request} {headers:?}: {planned}");
-        // Where nobody has a key, none is wrong.
+        // Without configured keys, none is wrong.
         assert!(!decided(LOOPBACK, false, request, headers, "").1.guessed, "{request} {headers:?}");
     }
 }

@@ -4,10 +4,11 @@
 use http::Method;
 
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::{host, query};
 use crate::pipeline::directory::App;
 use crate::pipeline::error::Error;
+use crate::texts::words;
 use crate::token::Handle;
 use crate::wechat::{Family, Issuer, TicketKind, jssdk};
 
@@ -26,7 +27,7 @@ pub(crate) enum TicketUse<'a> {
 pub(crate) fn wanted<'a>(
     account: &'a Account<'_>,
     method: &Method,
-    target: &Target<'_>,
+    target: &RequestTarget<'_>,
 ) -> Result<Option<TicketUse<'a>>, Error> {
     let path = target.known_path();
     let has_type =
@@ -42,45 +43,44 @@ pub(crate) fn wanted<'a>(
     let kept = account.app.further(Issuer::Ticket(kind)).filter(|_| account.authorizer.is_none());
     if path == SIGNATURE {
         let page = page(account.app, target)?;
-        let handle = kept.ok_or(Error::EndpointForbidden(
-            "only official accounts and WeCom apps have tickets for the JS-SDK".into(),
-        ))?;
+        let handle = kept.ok_or_else(|| {
+            Error::EndpointForbidden(words!("only official accounts and WeCom apps have JS-SDK tickets"))
+        })?;
         return Ok(Some(TicketUse::Sign(handle, page)));
     }
     // Where nothing is kept, the call goes to WeChat.
     Ok(kept.filter(|_| *method == Method::GET).map(TicketUse::HandOut))
 }
 
-/// The page's address as WeChat signs it, if its host is one of the app's: whoever gets a signature
-/// for a page can use the account's JS-SDK there.
-fn page(app: &App, target: &Target<'_>) -> Result<String, Error> {
-    let bad = |text: &'static str| Error::BadRequest(text.into());
+/// The page's address as WeChat signs it, if its host is one of the app's: a signature for a page
+/// lets that page use the account's JS-SDK.
+fn page(app: &App, target: &RequestTarget<'_>) -> Result<String, Error> {
     let url = target.query.and_then(|query| query::get(query, "url")).filter(|url| !url.is_empty());
     let url = url.ok_or_else(|| {
-        bad("url is missing: the address of the page that calls wx.config, percent-encoded")
+        Error::BadRequest(words!("url is missing: the page that calls wx.config, percent-encoded"))
     })?;
     let page = url.split('#').next().unwrap_or_default();
     let rest = page.strip_prefix("https://").or_else(|| page.strip_prefix("http://"));
-    let rest =
-        rest.ok_or_else(|| bad("url is no address of a web page: it begins with https:// or http://"))?;
+    let rest = rest.ok_or_else(|| Error::BadRequest(words!("url must begin with https:// or http://")))?;
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if authority.contains(['@', '\\']) || page.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-        return Err(bad("url is no plain address of a web page"));
+        return Err(Error::BadRequest(words!("url is not a plain web address")));
     }
     if jssdk::reads_as_two(page) {
-        return Err(bad("url reads as two pages: &timestamp= directly precedes &url= in it"));
+        return Err(Error::BadRequest(words!("url is ambiguous: &timestamp= directly precedes &url= in it")));
     }
     let host = host::name(authority).to_ascii_lowercase();
     if app.jssdk_hosts.is_empty() {
-        return Err(Error::EndpointForbidden(
-            format!("no page is signed for app {}: list the hosts of its pages in jssdk_hosts", app.name)
-                .into(),
-        ));
+        return Err(Error::EndpointForbidden(words!(
+            "app {app} signs no pages: list their hosts in its jssdk_hosts",
+            app = app.name
+        )));
     }
     if !app.jssdk_hosts.contains(&host) {
-        return Err(Error::CallerForbidden(
-            format!("the url's host is not among the jssdk_hosts of app {}", app.name).into(),
-        ));
+        return Err(Error::CallerForbidden(words!(
+            "the url's host is not among the jssdk_hosts of app {app}",
+            app = app.name
+        )));
     }
     Ok(page.to_owned())
 }

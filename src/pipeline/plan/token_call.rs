@@ -1,4 +1,5 @@
-//! Calls for tokens, which wxgate answers with a placeholder: which they are, and what they say.
+//! Calls for tokens, to which wxgate responds with a placeholder: which they are, and what they
+//! say.
 
 use std::borrow::Cow;
 
@@ -6,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::access;
 use super::account::Account;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::form::{self, Form};
 use crate::message::query;
 use crate::pipeline::directory::Directory;
 use crate::pipeline::error::Error;
 use crate::secret::Secret;
+use crate::texts::words;
 use crate::wechat::{Issuer, TokenEndpoint, catalogue};
 
 /// What a token call asks for.
@@ -40,7 +42,7 @@ pub(crate) struct Differ {
 }
 
 /// What a request asks for, if it is a call for a token that one of the apps could have.
-pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked> {
+pub(crate) fn asked(directory: &Directory, target: &RequestTarget<'_>) -> Option<Asked> {
     if !target.endpoint.issues() {
         return None;
     }
@@ -50,7 +52,7 @@ pub(crate) fn asked(directory: &Directory, target: &Target<'_>) -> Option<Asked>
     (matches!(asked.issuer, Issuer::App(_)) || some_app_has_it()).then_some(asked)
 }
 
-/// Refuses a call for what an account of this kind doesn't have: its answer would be a token that
+/// Refuses a call for what an account of this kind doesn't have: its response would be a token that
 /// is good for nothing.
 pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
     let app = account.app;
@@ -63,13 +65,14 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
     if has {
         return Ok(());
     }
-    Err(Error::EndpointForbidden(
-        format!("this endpoint issues a credential of another kind than app {} has", app.name).into(),
-    ))
+    Err(Error::EndpointForbidden(words!(
+        "this endpoint issues a kind of credential that app {app} does not have",
+        app = app.name
+    )))
 }
 
 /// The fields of a JSON body; there are none in an empty one or a `null`, which some clients send
-/// beside a query.
+/// along with a query.
 fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
     let text = form::without_mark(body);
     if text.is_empty() {
@@ -78,7 +81,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Error> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(Value::Null) => Ok(Map::new()),
-        _ => Err(Error::BadRequest("the body of a token call must be a JSON object or a form".into())),
+        _ => Err(Error::BadRequest(words!("the body of a token call must be a JSON object or a form"))),
     }
 }
 
@@ -103,8 +106,10 @@ impl TokenCall {
                 Some(Value::String(text)) => Some(text.clone()),
                 None | Some(Value::Null) => None,
                 Some(_) => {
-                    let text = format!("{name} in the body of a token call must be a string");
-                    return Err(Error::BadRequest(text.into()));
+                    return Err(Error::BadRequest(words!(
+                        "{name} in the body of a token call must be a string",
+                        name
+                    )));
                 }
             };
             let in_form = form.into_iter().flat_map(|form| form.get_all(name));
@@ -127,7 +132,7 @@ impl TokenCall {
         })
     }
 
-    /// Whether its secret may be a key that somebody tries.
+    /// Whether its secret may be a guessed key.
     pub(crate) fn tries_secret(&self) -> bool {
         self.differ.secrets || !matches!(self.secret.as_deref(), None | Some("" | "anonymous"))
     }

@@ -1,7 +1,7 @@
 //! Which credential a path gets that isn't in the catalogue: the request says so.
 
 use super::placeholder::Placeholder;
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::message::credential::CredentialParam;
 use crate::message::query;
 use crate::wechat::catalogue::CredentialClass;
@@ -12,7 +12,7 @@ const OF_HARDWARE: [&str; 2] = ["device_access_token", "model_access_token"];
 
 /// The target, with what its endpoint is taken to want if it isn't listed. What its name says has
 /// been said: the users' side of the API, and what hands out credentials, stay what they are.
-pub(crate) fn settled<'r>(target: Target<'r>, placeholder: &Placeholder<'_>) -> Target<'r> {
+pub(crate) fn settled<'r>(target: RequestTarget<'r>, placeholder: &Placeholder<'_>) -> RequestTarget<'r> {
     if target.endpoint.id != 0 || target.endpoint.class != CredentialClass::AppToken {
         return target;
     }
@@ -21,7 +21,7 @@ pub(crate) fn settled<'r>(target: Target<'r>, placeholder: &Placeholder<'_>) -> 
 
 /// By the kind of the token for which a placeholder stands; else by the parameter that the caller
 /// used.
-fn wanted(target: &Target<'_>, placeholder: &Placeholder<'_>) -> CredentialClass {
+fn wanted(target: &RequestTarget<'_>, placeholder: &Placeholder<'_>) -> CredentialClass {
     let in_query = |name: &str| target.query.is_some_and(|query| query::get(query, name).is_some());
     let in_form = |name: &str| target.form.is_some_and(|form| form.get(name).is_some());
     if OF_HARDWARE.iter().any(|name| in_query(name) || in_form(name)) {

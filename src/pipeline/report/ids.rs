@@ -13,7 +13,7 @@ const ID_LENGTH: usize = 16;
 const IDS: usize = 64;
 
 /// Ids of our own, for requests that bring none. They are made in batches that share their memory,
-/// so that neither an id nor its copy in the answer has to be allocated.
+/// so that neither an id nor its copy in the response has to be allocated.
 #[derive(Debug, Default)]
 pub(crate) struct Ids(RefCell<Bytes>);
 

@@ -60,7 +60,7 @@ pub struct CallerRequests {
     pub wechat_error: u64,
     /// Refused by wxgate.
     pub refused: u64,
-    /// Without an answer of WeChat's.
+    /// Without a response of WeChat's.
     pub failed: u64,
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum Replayed {
     Failed,
 }
 
-/// Who made an answer.
+/// Who made a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     Wechat,
@@ -94,7 +94,7 @@ pub(crate) struct RequestKey {
     pub(crate) app: u16,
     pub(crate) endpoint: u16,
     pub(crate) status: u16,
-    /// Of the answer as sent, 0 if it carried none.
+    /// Of the response as sent, 0 if it carried none.
     pub(crate) errcode: i32,
     pub(crate) source: Source,
 }
@@ -175,7 +175,7 @@ impl Metrics {
         }
     }
 
-    /// Changes a worker's own gauge; nobody else writes it.
+    /// Changes a worker's own gauge; only that worker writes it.
     pub(crate) fn in_flight(&self, worker: usize, change: impl FnOnce(u64) -> u64) {
         if let Some(InFlight(gauge)) = self.in_flight.get(worker) {
             gauge.store(change(gauge.load(Ordering::Relaxed)), Ordering::Relaxed);

@@ -34,6 +34,7 @@ use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
+use crate::texts::{marked, translated};
 use crate::trouble::Kind;
 use crate::wechat::placeholder;
 
@@ -44,7 +45,7 @@ const EXPLAIN_GENERATION: HeaderName = HeaderName::from_static("x-wxgate-token-g
 const EXPLAIN_REPLAYS: HeaderName = HeaderName::from_static("x-wxgate-replays");
 const EXPLAIN_UPSTREAM: HeaderName = HeaderName::from_static("x-wxgate-upstream-ms");
 
-/// nginx's status for a caller that hung up before its answer; never sent.
+/// nginx's status for a caller that hung up before its response; never sent.
 const HUNG_UP: u16 = 499;
 /// A body no longer than this goes out at once, so that what is waited for is WeChat.
 const AT_ONCE: u64 = 16 * 1024;
@@ -64,10 +65,10 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Answers and counts a connection for which there is no room. No request came on it, so there
-    /// is no line for it in the access log.
+    /// Responds to a connection over the limit, and counts it. No request came on it, so the access
+    /// log has no line for it.
     pub(crate) fn turned_away(&self, error: &Error) -> http::Response<Bytes> {
-        let mut answer = error.answer(ErrorStatus::HTTP, "");
+        let mut answer = error.response(ErrorStatus::HTTP, "");
         let view = error.view();
         let status = answer.status().as_u16();
         self.metrics.counts.with(self.worker, |counts| {
@@ -82,8 +83,8 @@ impl Reporter {
         answer
     }
 
-    /// Answers, counts and logs what never became a request: whoever sent it is no SDK of WeChat's,
-    /// so it has a status of its own.
+    /// Responds to, counts and logs what never became a request: its sender is not an SDK for
+    /// WeChat, so it has a status of its own.
     pub(crate) fn refused(&self, error: &Error, remote: Remote) -> http::Response<Bytes> {
         let answer = self.turned_away(error);
         let view = error.view();
@@ -106,7 +107,7 @@ impl Reporter {
     }
 }
 
-/// What is known of one request so far. Reported once: when its answer has ended, or when it is
+/// What is known of one request so far. Reported once: when its response has ended, or when it is
 /// dropped.
 pub(crate) struct Report {
     reporter: Rc<Reporter>,
@@ -134,13 +135,14 @@ pub(crate) struct Report {
     pub(crate) bytes_in: u64,
     bytes_out: u64,
     status: u16,
-    /// Of the answer as sent; none where nothing was.
+    /// Of the response as sent; none where nothing was.
     errcode: Option<i64>,
     source: Source,
     outcome: Outcome,
     code: Option<Code>,
+    /// A borrowed one is a marked text.
     cause: Option<Cow<'static, str>>,
-    /// What broke off or failed shows this to be wrong with WeChat.
+    /// What the failure shows to be wrong with WeChat.
     trouble: Option<Kind>,
 }
 
@@ -186,7 +188,7 @@ impl Report {
             source: Source::Wxgate,
             outcome: Outcome::Failed,
             code: None,
-            cause: Some("the caller hung up".into()),
+            cause: Some(marked!("the caller closed the connection").into()),
             trouble: None,
         }
     }
@@ -205,7 +207,7 @@ impl Report {
         Ok(())
     }
 
-    /// It is at work no more: what is left is its answer.
+    /// It is no longer in flight: what is left is its response.
     pub(crate) fn leave(&mut self) {
         self.end_turn();
         if std::mem::take(&mut self.has_place) {
@@ -230,7 +232,7 @@ impl Report {
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
     }
 
-    /// The answer to the caller whose request had `headers`, with those that the proxy adds; what
+    /// The response to the caller whose request had `headers`, with those that the proxy adds; what
     /// it turned out to be is noted.
     pub(crate) fn deliver(
         &mut self,
@@ -264,7 +266,7 @@ impl Report {
                 self.cause = Some(Chain(&error).to_string().into());
                 let (_, path) = split_prefix(self.uri.path());
                 let statuses = error::statuses(configured, &self.method, path);
-                error.answer(statuses, &self.about()).map(Body::from)
+                error.response(statuses, &self.about()).map(Body::from)
             }
         };
         self.status = response.status().as_u16();
@@ -276,7 +278,7 @@ impl Report {
         response
     }
 
-    /// The answer goes out with this body, which is in memory.
+    /// The response goes out with this body, which is in memory.
     pub(crate) fn sends(&mut self, body: &Body) {
         self.bytes_out = http_body::Body::size_hint(body).lower();
     }
@@ -462,7 +464,7 @@ impl Report {
             bytes_in: Some(self.bytes_in),
             bytes_out: Some(self.bytes_out),
             code: self.code.map(Code::as_str),
-            cause: self.cause.as_deref(),
+            cause: self.cause.as_ref().map(shown),
             user_agent: agent.as_deref(),
         });
     }
@@ -481,7 +483,7 @@ impl Observer for Report {
 
     fn hung_up(&mut self) {
         self.outcome = Outcome::Failed;
-        self.cause = Some("the caller hung up within the answer".into());
+        self.cause = Some(marked!("the caller closed the connection within the response").into());
     }
 }
 
@@ -502,6 +504,14 @@ impl Drop for Report {
         self.count(taken, waited, request_id, now);
         self.log(taken, request_id, now);
         self.end_trace();
+    }
+}
+
+/// A cause in the language of the log.
+fn shown<'c>(cause: &'c Cow<'static, str>) -> &'c str {
+    match cause {
+        Cow::Borrowed(marked) => translated(marked),
+        Cow::Owned(text) => text,
     }
 }
 

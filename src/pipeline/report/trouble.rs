@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::trouble::Kind;
 use crate::wechat::errcode;
 
-/// WeChat answers within a fraction of a second; a caller that gave up after so long waited for
+/// WeChat responds within a fraction of a second; a caller that gave up after so long waited for
 /// nothing. SDKs have the patience of 5 s and more, and wxgate has more than they.
 const PATIENCE: Duration = Duration::from_secs(3);
 const BUSY: i64 = -1;

@@ -71,7 +71,7 @@ pub(crate) struct Ledger {
     batches: u64,
     errors: HashMap<(u16, &'static str, i32), u64>,
     replays: HashMap<(u16, u64), u64>,
-    /// How often the counters of apps began anew today.
+    /// How often the counters of apps were reset today.
     resets: HashMap<u16, u64>,
     histories: BTreeMap<u16, History>,
     whole: History,
@@ -156,7 +156,7 @@ impl Ledger {
     }
 
     /// The batch that the store is to add next. It is offered until [`Ledger::accepted`], so that
-    /// one whose answer was lost is neither lost nor counted twice.
+    /// one whose response was lost is neither lost nor counted twice.
     pub(crate) fn offer(&mut self) -> Option<Arc<Offered>> {
         if self.waiting.is_empty() {
             self.close();
@@ -238,7 +238,7 @@ impl Ledger {
         }
     }
 
-    /// How often the app's counters began anew today.
+    /// How often the app's counters were reset today.
     pub(crate) fn resets(&self, app: u16) -> u64 {
         self.resets.get(&app).copied().unwrap_or_default()
     }
@@ -248,7 +248,7 @@ impl Ledger {
         self.resets.iter().map(|(app, resets)| (*app, *resets))
     }
 
-    /// The app's counters begin anew for the `resets`th time, unless that is known.
+    /// The app's counters are reset for the `resets`th time, unless that is known.
     pub(crate) fn begin_anew(&mut self, app: u16, resets: u64) {
         if resets > self.resets(app) {
             self.resets.insert(app, resets);
@@ -289,14 +289,14 @@ impl Ledger {
     }
 }
 
-/// A counter's name in the store: `app caller path`, and how often the app's counters began anew.
+/// A counter's name in the store: `app caller path`, and how often the app's counters were reset.
 /// No name of the configuration has a blank.
 pub(crate) fn name_of(key: &Key, names: &[Arc<str>], resets: u64) -> String {
     let name = |label: u16| names.get(usize::from(label)).map_or(OTHER_PATH, |name| &**name);
     name_since(&format!("{} {} {}", name(key.app), name(key.caller), key.path), resets).into_owned()
 }
 
-/// What the name means here: apps and callers that this replica doesn't know count for nobody.
+/// What the name means here: apps and callers that this replica doesn't know are not counted.
 fn key_of(name: &str, label: &impl Fn(&str) -> Option<u16>) -> Option<Named> {
     let mut parts = name.splitn(3, ' ');
     let (app, caller, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -474,7 +474,7 @@ mod tests {
         ledger.learn(&of(0, &[(0, 40)]), label);
         ledger.take(&counted(&[CALL]), NOW);
         assert_eq!(total(&ledger), 41);
-        // Another replica had them begin anew, and has counted two since.
+        // Another replica reset them, and has counted two since.
         ledger.learn(&of(1, &[(0, 40), (1, 2)]), label);
         assert_eq!((total(&ledger), ledger.resets(2), ledger.known(1, &key)), (3, 1, 2));
         // A store that lost that tells of before.

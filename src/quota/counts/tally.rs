@@ -7,13 +7,13 @@ use crate::observe::metrics::{Map, Sharded};
 /// What a request meant for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
-    /// WeChat answered without an error.
+    /// WeChat responded without an error.
     Ok,
-    /// WeChat answered with one.
+    /// WeChat responded with one.
     WechatError,
     /// wxgate refused.
     Refused,
-    /// No answer came from WeChat.
+    /// WeChat did not respond.
     Failed,
 }
 
@@ -26,13 +26,13 @@ pub struct Call {
     pub endpoint: u16,
     /// What became of it.
     pub outcome: Outcome,
-    /// WeChat's last answer's, 0 if it carried none.
+    /// WeChat's last response's, 0 if it carried none.
     pub errcode: i32,
     /// How often it was sent again.
     pub replays: u32,
     /// Of the token that it was sent with last, 0 if with none.
     pub generation: u64,
-    /// From its head to the end of its answer.
+    /// From its head to the end of its response.
     pub taken: Duration,
     /// Of it, waiting for WeChat.
     pub upstream: Duration,
@@ -139,7 +139,7 @@ impl Tally {
         });
     }
 
-    /// Hands each worker's counts to `take` and begins anew. `spare` is what the workers go on
+    /// Hands each worker's counts to `take` and starts from zero. `spare` is what the workers go on
     /// with: its tables keep their room, so that a worker is stopped for no longer than it takes to
     /// exchange two pointers.
     pub(crate) fn drain(&self, spare: &mut Counts, mut take: impl FnMut(&Counts)) {

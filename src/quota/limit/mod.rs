@@ -26,11 +26,12 @@ use self::budget::{Lack, Office};
 use self::rate::Meter;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{Store, StoreError};
+use crate::texts::words;
 
-/// Budgets that one operation of the store has begin anew.
+/// Budgets that one operation of the store resets.
 const RESET_AT_ONCE: usize = 1_000;
 
-/// A configured limit at work.
+/// A configured limit in force.
 #[derive(Debug)]
 pub struct Limit {
     options: LimitOptions,
@@ -90,11 +91,12 @@ impl Limit {
             Lack::Spent => {
                 let now = self.clock.now();
                 let retry_after = now.beijing_midnight().since(now);
-                Refusal { kind: Kind::Quota, text: format!("{text}, until midnight in Beijing"), retry_after }
+                let text = words!("{limit}; resets at 00:00 Beijing", limit = text);
+                Refusal { kind: Kind::Quota, text, retry_after }
             }
             Lack::Store => Refusal {
                 kind: Kind::Quota,
-                text: format!("{text}, and the store, which counts them, does not answer"),
+                text: words!("{limit}; the store that counts them does not respond", limit = text),
                 retry_after: budget::ASK_AGAIN,
             },
         }
@@ -189,7 +191,7 @@ impl Limits {
         limits
     }
 
-    /// Has today's budgets that requests for `app` draw on begin anew, for all replicas: those of
+    /// Resets today's budgets that requests for `app` draw on, for all replicas: those of
     /// the app, and those of all apps that concern one of `callers`, or all. The names of these.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! What is configured of a limit, and how it is called.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::Method;
 
 use super::Rate;
+use crate::texts::{Words, text};
 use crate::wechat::pattern::Pattern;
 
 /// A limit: whom and what it concerns, and how much that is. Everything that it concerns counts
@@ -75,35 +75,67 @@ impl LimitOptions {
         self.reserve.iter().map(|(_, part)| part).sum()
     }
 
-    /// `caller orders may send 50 requests a second to /cgi-bin/message/** (rate in [[caller]])`
-    pub fn rate_text(&self) -> String {
-        let text = self.text(&self.rate.map(|rate| rate.to_string()).unwrap_or_default());
-        format!("{text} (rate in {})", self.table)
+    /// `caller orders: 50 requests a second to /cgi-bin/message/** (rate in [[caller]])`
+    pub fn rate_text(&self) -> Words {
+        let rate = self.rate;
+        self.text("rate", || rate.map(|rate| rate.to_string()).unwrap_or_default())
     }
 
-    /// `caller orders may send 1000 requests a day to /cgi-bin/message/** (daily in [[caller]])`
-    pub fn daily_text(&self) -> String {
-        let mut text = self.text(&format!("{} requests a day", self.daily.unwrap_or_default()));
-        if !self.reserve.is_empty() {
-            let _ = write!(text, ", of which {} are reserved for some of them", self.reserved());
-        }
-        let _ = write!(text, " (daily in {})", self.table);
-        text
+    /// `caller orders: 1000 requests a day to /cgi-bin/message/** (daily in [[caller]])`
+    pub fn daily_text(&self) -> Words {
+        let (daily, reserved) = (self.daily.unwrap_or_default(), self.reserved());
+        self.text("daily", || match reserved {
+            0 => text!("{daily} requests a day", daily).to_string(),
+            _ => text!("{daily} requests a day ({reserved} reserved for some)", daily, reserved).to_string(),
+        })
     }
 
-    fn text(&self, amount: &str) -> String {
-        let mut text = match self.caller.as_deref() {
-            None => "all callers together".to_owned(),
-            Some(Self::ANONYMOUS) => "callers without a key".to_owned(),
-            Some(name) => format!("caller {name}"),
-        };
-        let _ = write!(text, " may send {amount}");
-        if let Some(endpoint) = &self.endpoint {
-            let _ = write!(text, " to {endpoint}");
-        }
-        if let Some(app) = &self.app {
-            let _ = write!(text, " for app {app}");
-        }
-        text
+    fn text(&self, key: &str, amount: impl Fn() -> String) -> Words {
+        let table = self.table;
+        Words::of(|| {
+            let who = match self.caller.as_deref() {
+                None => text!("all callers together").to_string(),
+                Some(Self::ANONYMOUS) => text!("callers without a key").to_string(),
+                Some(name) => text!("caller {name}", name).to_string(),
+            };
+            let amount = amount();
+            match (&self.endpoint, &self.app) {
+                (None, None) => {
+                    text!("{who}: {amount} ({key} in {table})", who, amount, key, table).to_string()
+                }
+                (Some(endpoint), None) => {
+                    let text = text!(
+                        "{who}: {amount} to {endpoint} ({key} in {table})",
+                        who,
+                        amount,
+                        endpoint,
+                        key,
+                        table
+                    );
+                    text.to_string()
+                }
+                (None, Some(app)) => {
+                    let text = text!(
+                        "{who}: {amount} for app {app} ({key} in {table})",
+                        who,
+                        amount,
+                        app,
+                        key,
+                        table
+                    );
+                    text.to_string()
+                }
+                (Some(endpoint), Some(app)) => text!(
+                    "{who}: {amount} to {endpoint} for app {app} ({key} in {table})",
+                    who,
+                    amount,
+                    endpoint,
+                    app,
+                    key,
+                    table
+                )
+                .to_string(),
+            }
+        })
     }
 }

@@ -10,6 +10,8 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
+use crate::texts::text;
+
 /// Requests in a unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -42,17 +44,19 @@ impl Per {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per = match self.per {
-            Per::Second => "a second",
-            Per::Minute => "a minute",
-            Per::Hour => "an hour",
-        };
-        let requests = if self.requests.get() == 1 { "request" } else { "requests" };
-        write!(f, "{} {requests} {per}", self.requests)
+        let requests = self.requests;
+        match (requests.get(), self.per) {
+            (1, Per::Second) => write!(f, "{}", text!("1 request a second")),
+            (1, Per::Minute) => write!(f, "{}", text!("1 request a minute")),
+            (1, Per::Hour) => write!(f, "{}", text!("1 request an hour")),
+            (_, Per::Second) => write!(f, "{}", text!("{requests} requests a second", requests)),
+            (_, Per::Minute) => write!(f, "{}", text!("{requests} requests a minute", requests)),
+            (_, Per::Hour) => write!(f, "{}", text!("{requests} requests an hour", requests)),
+        }
     }
 }
 
-/// A rate at work. Its state is one word that all workers write to, on a cache line of its own.
+/// A rate in force. Its state is one word that all workers write to, on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Meter(RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>);

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::texts::Words;
+
 /// A request is over a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Which kind of limit.
     pub kind: Kind,
     /// Whose limit it is, for people.
-    pub text: String,
+    pub text: Words,
     /// When to try again.
     pub retry_after: Duration,
 }

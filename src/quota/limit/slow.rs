@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::{Kind, Refusal};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::hex::hex;
+use crate::texts::{text, words};
 
 /// Accounts times endpoints that are slowed at once; what comes beyond goes on at full pace.
 const MOST: usize = 10_000;
@@ -63,7 +64,7 @@ struct Slowed {
     code: i64,
     /// WeChat's.
     words: Option<Arc<str>>,
-    /// The answer to what was sent before is no news.
+    /// The response to what was sent before says nothing new.
     as_of: Instant,
     /// When WeChat took a call again.
     ended: Option<Timestamp>,
@@ -74,13 +75,13 @@ struct Slowed {
 }
 
 /// By account, then by path.
-type Known = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Slowed>>>;
+type SlowedByAccount = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Slowed>>>;
 
 /// What is slowed. Costs a request one relaxed load while nothing is.
 #[derive(Debug)]
 pub struct Slow {
     count: AtomicUsize,
-    known: ArcSwap<Known>,
+    known: ArcSwap<SlowedByAccount>,
     /// Locked for a change, which is rare.
     changing: Mutex<()>,
     clock: Clock,
@@ -118,18 +119,29 @@ impl Slowed {
         is_first
     }
 
-    fn refusal(&self, path: &str, now: Timestamp) -> Refusal {
-        let (code, app, retry_after) = (self.code, &self.app, self.next().since(now));
-        let of = if self.robot { "a robot of " } else { "" };
-        let words = self.words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
-        Refusal {
-            kind: if code == 45009 { Kind::Quota } else { Kind::Rate },
-            text: format!(
-                "WeChat itself refused {path} for {of}app {app} with {code}{words}; until it takes a call, single \
-                 ones are sent on at growing intervals (app.slow_down)"
+    fn refusal(&self, now: Timestamp) -> Refusal {
+        let (code, retry_after) = (self.code, self.next().since(now));
+        let text = match (self.robot, self.words.as_deref()) {
+            (false, None) => {
+                words!("WeChat's own limit (errcode {code}): only single calls pass (app.slow_down)", code)
+            }
+            (false, Some(errmsg)) => words!(
+                "WeChat's own limit (errcode {code}, {errmsg}): only single calls pass (app.slow_down)",
+                code,
+                errmsg
             ),
-            retry_after,
-        }
+            (true, None) => words!(
+                "WeChat's own limit for this robot (errcode {code}): only single calls pass (app.slow_down)",
+                code
+            ),
+            (true, Some(errmsg)) => words!(
+                "WeChat's own limit for this robot (errcode {code}, {errmsg}): only single calls pass \
+                 (app.slow_down)",
+                code,
+                errmsg
+            ),
+        };
+        Refusal { kind: if code == 45009 { Kind::Quota } else { Kind::Rate }, text, retry_after }
     }
 }
 
@@ -154,7 +166,7 @@ impl Slow {
     pub fn check(&self, subject: &Subject<'_>) -> Result<(), Refusal> {
         let Some(slowed) = self.find(subject).filter(|slowed| slowed.is_active()) else { return Ok(()) };
         let now = self.clock.now();
-        if slowed.lets_through(now) { Ok(()) } else { Err(slowed.refusal(subject.path, now)) }
+        if slowed.lets_through(now) { Ok(()) } else { Err(slowed.refusal(now)) }
     }
 
     /// WeChat refused a request that was sent at this time, with this code and in these words.
@@ -174,7 +186,8 @@ impl Slow {
         };
         let (app, path) = (subject.app, subject.path);
         if there.is_none() {
-            tracing::warn!(%app, path, code, "WeChat refuses this endpoint for its limits: it is called at a slow pace");
+            let text = text!("WeChat's own limit is reached at this endpoint; slowing down calls to it");
+            tracing::warn!(%app, path, code, "{text}");
         }
         let slowed = Slowed {
             app: Arc::clone(app),
@@ -241,10 +254,10 @@ impl Slow {
         self.known.load().get(&*subject.account)?.get(subject.path).map(Arc::clone)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
+    fn change(&self, change: impl FnOnce(&mut SlowedByAccount)) {
         // In turn, or the count would not be that of the map.
         let _turn = self.changing.lock();
-        let mut known = Known::clone(&self.known.load());
+        let mut known = SlowedByAccount::clone(&self.known.load());
         change(&mut known);
         known.retain(|_, paths| !paths.is_empty());
         let active = known.values().flat_map(HashMap::values).filter(|slowed| slowed.is_active());
@@ -253,7 +266,7 @@ impl Slow {
     }
 }
 
-fn has_room(known: &Known, subject: &Subject<'_>) -> bool {
+fn has_room(known: &SlowedByAccount, subject: &Subject<'_>) -> bool {
     let all = || known.values().flat_map(HashMap::values);
     let robots = || all().filter(|slowed| slowed.robot && slowed.app == *subject.app).count();
     all().count() < MOST && (!subject.robot || robots() < MOST_ROBOTS)
@@ -301,7 +314,8 @@ mod tests {
             learn(&slow, &subject, code);
             let refusal = slow.check(&subject).expect_err("slowed");
             assert_eq!(refusal.kind, kind);
-            assert!(refusal.text.contains(&format!("app shop with {code} (WeChat's words)")), "{refusal:?}");
+            let text = refusal.text.to_string();
+            assert!(text.contains(&format!("own limit (errcode {code}, WeChat's words)")), "{text}");
             for expected in [2, 4, 8, 16, 32, 60, 60, 60] {
                 assert_eq!(waits(&slow, &subject).await, expected);
                 learn(&slow, &subject, code);
@@ -354,7 +368,7 @@ mod tests {
         slow.learn(&subject, 45009, Some("other words"), Instant::now());
         let refusal = slow.check(&subject).expect_err("slowed");
         assert_eq!((refusal.kind, refusal.retry_after.as_secs()), (Kind::Quota, 4));
-        assert!(refusal.text.contains("45009 (other words)"), "{refusal:?}");
+        assert!(refusal.text.to_string().contains("errcode 45009, other words"), "{refusal:?}");
         assert_eq!(waits(&slow, &subject).await, 4);
     }
 
@@ -393,7 +407,7 @@ mod tests {
             learn(&slow, &robot(index), 45009);
         }
         let refusal = slow.check(&robot(0)).expect_err("slowed");
-        assert!(refusal.text.contains("a robot of app shop"), "{refusal:?}");
+        assert!(refusal.text.to_string().contains("limit for this robot"), "{refusal:?}");
         slow.check(&robot(MOST_ROBOTS - 1)).expect_err("slowed");
         slow.check(&robot(MOST_ROBOTS)).expect("one too many");
         slow.check(&Subject::new(&app, "ww1", "/x")).expect("no robot");
@@ -401,7 +415,7 @@ mod tests {
         learn(&slow, &others, 45009);
         slow.check(&others).expect_err("another app has a thousand of its own");
         assert!(!format!("{slow:?}{:?}", robot(0)).contains("canary"));
-        // Those that nobody calls make room.
+        // Those that are no longer called make room.
         advance(Duration::from_secs(62)).await;
         learn(&slow, &robot(MOST_ROBOTS), 45009);
         slow.check(&robot(MOST_ROBOTS)).expect_err("slowed");

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::warning::Noted;
+use super::warning::{Noted, noted};
 use crate::observe::clock::Timestamp;
+use crate::texts::{Language, Words, words};
 
 /// Questions in any minute about one app, by all replicas together.
 const MOST_A_MINUTE: usize = 6;
@@ -25,7 +26,7 @@ pub(crate) struct Called {
     pub(crate) ours: u64,
     /// Since when.
     pub(crate) since: Timestamp,
-    /// When WeChat last answered that its quota is used up.
+    /// When WeChat last responded that its quota is used up.
     pub(crate) refused: Option<Timestamp>,
 }
 
@@ -41,7 +42,7 @@ pub(crate) struct Figures {
     /// How much of that came after WeChat was asked.
     pub(crate) slack: u64,
     /// What wxgate had counted more than WeChat when both were first compared, or when WeChat's
-    /// counter was cleared: what was before is nobody's fault, as counters in memory don't outlive
+    /// counter was cleared: earlier differences prove nothing, as counters in memory don't survive
     /// a restart.
     pub(crate) base: i64,
     pub(crate) base_slack: u64,
@@ -70,6 +71,9 @@ pub(crate) struct Notes {
     pub(crate) not_before: Option<Timestamp>,
     /// Why the last question brought nothing.
     pub(crate) problem: Option<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub(crate) problem_chinese: Option<String>,
     pub(crate) endpoints: BTreeMap<String, Known>,
     pub(crate) warnings: Vec<Noted>,
 }
@@ -77,12 +81,12 @@ pub(crate) struct Notes {
 impl Figures {
     /// What has been used by now, when `ours` have gone through wxgate today.
     pub(crate) fn used_now(&self, ours: u64) -> u64 {
-        // Counted from the question, not the comparison: WeChat's answer doesn't include calls that
-        // came between the two.
+        // Counted from the question, not the comparison: WeChat's response doesn't include calls
+        // that came between the two.
         self.used.saturating_add(ours.saturating_sub(self.ours.saturating_sub(self.slack)))
     }
 
-    /// WeChat's counter has begun anew, which only asking shows.
+    /// WeChat's counter was reset, so the figures must be asked for again.
     pub(crate) fn doubt(&mut self) {
         self.at = Timestamp::default();
     }
@@ -128,6 +132,17 @@ impl Notes {
             let asked = std::mem::take(&mut self.asked);
             *self = Self { day, asked, ..Self::default() };
         }
+    }
+
+    /// Notes why the last question brought nothing.
+    pub(crate) fn fail(&mut self, problem: &Words) {
+        self.problem = Some(problem.to(Language::English).to_owned());
+        self.problem_chinese = Some(problem.to(Language::Chinese).to_owned());
+    }
+
+    /// Why the last question brought nothing.
+    pub(crate) fn problem(&self) -> Option<Words> {
+        Some(noted(self.problem.as_deref()?, self.problem_chinese.as_ref()))
     }
 
     /// How many questions may be asked now.
@@ -177,7 +192,7 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.since(at) < MINUTE && at.since(now) < MINUTE
 }
 
-/// What WeChat's answer means.
+/// What WeChat's response means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Figures {
@@ -188,36 +203,36 @@ pub(crate) enum Answer {
     /// It has no figures of this path.
     Nothing,
     /// It says no more today.
-    Silent(String),
+    Silent(Words),
     /// Something went wrong.
-    Failed(String),
+    Failed(Words),
 }
 
-/// Judges the body of an answer to `openapi/quota/get`.
+/// Judges the body of a response to `openapi/quota/get`.
 pub(crate) fn judge(body: &[u8]) -> Answer {
     #[derive(Deserialize)]
-    struct Body {
+    struct QuotaResponse {
         errcode: Option<i64>,
         errmsg: Option<String>,
-        quota: Option<Quota>,
-        rate_limit: Option<Rate>,
+        quota: Option<DailyQuota>,
+        rate_limit: Option<RateLimit>,
     }
     #[derive(Deserialize)]
-    struct Quota {
+    struct DailyQuota {
         daily_limit: i64,
         used: i64,
     }
     #[derive(Deserialize)]
-    struct Rate {
+    struct RateLimit {
         call_count: i64,
         refresh_second: i64,
     }
-    let Ok(body) = serde_json::from_slice::<Body>(body) else {
-        return Answer::Failed("WeChat's answer is no JSON with a quota".into());
+    let Ok(body) = serde_json::from_slice::<QuotaResponse>(body) else {
+        return Answer::Failed(words!("WeChat's response is not JSON with a quota"));
     };
     let told = || {
         let code = body.errcode.unwrap_or_default();
-        format!("WeChat answered {code}: {}", body.errmsg.as_deref().unwrap_or_default())
+        words!("WeChat returned {code}: {errmsg}", code, errmsg = body.errmsg.as_deref().unwrap_or_default())
     };
     match (body.errcode.unwrap_or(0), &body.quota) {
         (0, Some(quota)) => {
@@ -241,6 +256,7 @@ mod tests {
 
     use super::{Answer, Called, Figures, Known, Notes, judge};
     use crate::observe::clock::Timestamp;
+    use crate::texts::words;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -298,7 +314,7 @@ mod tests {
 
     #[test]
     fn calls_around_wxgate_are_what_wechat_counted_beside_ours_since_the_first_look() {
-        // Whoever counted nothing before a restart accuses nobody.
+        // Without counts from before a restart no other program is blamed.
         let first = figures(1_000, 300, 200).after(None);
         assert_eq!((first.base, first.around(), first.used_now(250)), (-100, 0, 350));
         let second = figures(1_000, 340, 210).after(Some(&Known::Figures(first)));
@@ -325,7 +341,7 @@ mod tests {
         assert_eq!(judge(br#"{"errcode":76021,"errmsg":"cgi_path not found"}"#), Answer::Nothing);
         assert_eq!(
             judge(br#"{"errcode":45009,"errmsg":"reach max"}"#),
-            Answer::Silent("WeChat answered 45009: reach max".into())
+            Answer::Silent(words!("WeChat returned {code}: {errmsg}", code = 45009, errmsg = "reach max"))
         );
         assert!(matches!(judge(b"<html>"), Answer::Failed(_)));
         assert!(matches!(judge(br#"{"errcode":40001}"#), Answer::Failed(_)));

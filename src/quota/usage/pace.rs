@@ -82,7 +82,7 @@ mod tests {
         pace.observe(6_000, seconds(600));
         pace.observe(6_000, seconds(1_200));
         assert!((2.0..4.0).contains(&pace.per_second()), "{}", pace.per_second());
-        // A counter that begins anew, and a clock that is set back.
+        // A counter that is reset, and a clock that is set back.
         pace.observe(0, seconds(1_201));
         pace.observe(5, seconds(1_100));
         assert!(pace.per_second() < 4.0);

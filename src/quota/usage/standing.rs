@@ -3,6 +3,7 @@
 use super::figures::Figures;
 use super::warning::WarningKind;
 use crate::observe::clock::Timestamp;
+use crate::texts::{Words, words};
 
 /// Growth of the calls around wxgate between two looks that is worth a word: WeChat counts a call
 /// that is in progress, and a replay as another one.
@@ -46,49 +47,34 @@ impl Standing<'_> {
         threshold.into_iter().chain(forecast).chain(around.then_some(WarningKind::Around)).collect()
     }
 
-    /// The warning in Chinese.
-    pub(crate) fn chinese(&self, kind: WarningKind, path: &str) -> String {
+    /// The warning as a sentence.
+    pub(crate) fn message(&self, kind: WarningKind, path: &str) -> Words {
         let (used, limit) = (self.used, self.figures.limit);
         let percent = u128::from(used) * 100 / u128::from(limit.max(1));
         match kind {
-            WarningKind::Used70 | WarningKind::Used90 => {
-                format!("{path} 今日配额已使用 {percent}%：{used} / {limit}")
-            }
-            WarningKind::Exhausted => format!("{path} 今日配额已用完：{used} / {limit}"),
-            WarningKind::Forecast => {
-                let at = self.ends.map(Timestamp::beijing_time).unwrap_or_default();
-                format!("按当前速度，{path} 今日配额将在 {at}（北京时间）用完，目前 {used} / {limit}")
-            }
-            WarningKind::Around => format!(
-                "微信今日统计的 {path} 调用中有 {} 次未经过 wxgate：其他程序正在使用该应用的凭证",
-                self.figures.around()
+            WarningKind::Used70 | WarningKind::Used90 => words!(
+                "{percent}% of today's quota for {path} is used: {used} of {limit}",
+                percent,
+                path,
+                used,
+                limit
             ),
-        }
-    }
-
-    /// The warning in words.
-    pub(crate) fn message(&self, kind: WarningKind, path: &str) -> String {
-        let Figures { limit, .. } = *self.figures;
-        let percent = u128::from(self.used) * 100 / u128::from(limit.max(1));
-        match kind {
-            WarningKind::Used70 | WarningKind::Used90 => {
-                format!("{percent} % of the day's quota of {path} are used: {} of {limit}", self.used)
-            }
             WarningKind::Exhausted => {
-                format!("the day's quota of {path} is used up: {} of {limit}", self.used)
+                words!("today's quota for {path} is used up: {used} of {limit}", path, used, limit)
             }
-            WarningKind::Forecast => {
-                let at = self.ends.map(Timestamp::beijing_time).unwrap_or_default();
-                format!(
-                    "at the present pace the day's quota of {path} will be used up at {at} (Beijing): {} of {limit} \
-                     are used",
-                    self.used
-                )
-            }
-            WarningKind::Around => format!(
-                "WeChat counted {} calls of {path} today that did not come through wxgate: somebody else calls with \
-                 this app's credentials",
-                self.figures.around()
+            WarningKind::Forecast => words!(
+                "at the current rate, today's quota for {path} will be used up at {at} (Beijing): {used} of \
+                 {limit} used",
+                path,
+                at = self.ends.map(Timestamp::beijing_time).unwrap_or_default(),
+                used,
+                limit
+            ),
+            WarningKind::Around => words!(
+                "WeChat counted {calls} calls of {path} today that did not come through wxgate: another program \
+                 uses this app's credentials",
+                calls = self.figures.around(),
+                path
             ),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
+use crate::texts::Words;
 
 /// What there is to warn of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,10 +44,26 @@ pub(crate) struct Noted {
     pub(crate) at: Timestamp,
     pub(crate) path: String,
     pub(crate) kind: WarningKind,
+    /// In English.
     pub(crate) message: String,
     /// Replicas of an older version don't note it.
     #[serde(default)]
+    pub(crate) chinese: Option<String>,
+    /// Replicas of an older version don't note it.
+    #[serde(default)]
     pub(crate) blame: Blame,
+}
+
+impl Noted {
+    /// The warning as a sentence.
+    pub(crate) fn words(&self) -> Words {
+        noted(&self.message, self.chinese.as_ref())
+    }
+}
+
+/// A text as replicas note it for each other.
+pub(crate) fn noted(english: &str, chinese: Option<&String>) -> Words {
+    Words::new(english.to_owned(), chinese.map_or(english, String::as_str).to_owned())
 }
 
 /// Whose calls brought it about.
@@ -70,10 +87,8 @@ pub struct Warning {
     pub path: String,
     /// What it is about.
     pub kind: WarningKind,
-    /// In words.
-    pub message: String,
-    /// The same in Chinese.
-    pub chinese: String,
+    /// As a sentence.
+    pub message: Words,
     /// Whose calls brought it about.
     pub blame: Blame,
 }

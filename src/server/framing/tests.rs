@@ -1,4 +1,4 @@
-use super::{Arriving, Fault, Framing, Place};
+use super::{Arriving, Fault, Framing, Position};
 
 const LONGEST_HEAD: usize = 500;
 
@@ -86,7 +86,7 @@ fn pipelined_requests_are_told_apart() {
           GET /d HTTP/1.1\r\nHost",
     );
     assert_eq!(framing.heads, 3);
-    assert_eq!(framing.place(), Place::Head);
+    assert_eq!(framing.place(), Position::Head);
     assert_eq!(framing.fault(u64::MAX), None);
 }
 
@@ -103,7 +103,7 @@ fn after_a_chunk_size_that_cannot_be_read_no_request_is_vouched_for() {
     for size in ["zz", "", &long] {
         let framing =
             watch(format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\n").as_bytes());
-        assert_eq!(framing.place(), Place::Lost);
+        assert_eq!(framing.place(), Position::Lost);
         assert_eq!((framing.fault(0), framing.fault(1)), (None, Some(Fault::Ambiguous)), "{size}");
     }
 }
@@ -116,7 +116,11 @@ fn an_extension_of_a_chunk_may_be_long() {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;{extension}\r\nabcde\r\n0;{extension}\r\n\r\n"
         );
         let framing = watch(format!("{post}{post}").as_bytes());
-        assert_eq!((framing.heads, framing.place(), framing.fault(2)), (2, Place::Between, None), "{length}");
+        assert_eq!(
+            (framing.heads, framing.place(), framing.fault(2)),
+            (2, Position::Between, None),
+            "{length}"
+        );
         assert_eq!(framing.body().1.came, 7, "{length}");
     }
 }

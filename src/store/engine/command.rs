@@ -1,11 +1,12 @@
-//! What an engine is asked to do, and what it answers.
+//! The operations of an engine, and their results.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::store::StoreError;
 
-/// Names an addition, so that one whose answer was lost can be made again without counting twice.
+/// Identifies an addition, so that one whose response was lost can be repeated without counting
+/// twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     /// Who adds; its batches come one after the other.
@@ -21,17 +22,17 @@ impl Batch<'_> {
     }
 }
 
-/// Begins the names of what is among the counters and none of them.
+/// Begins the names of fields among the counters that are not counters.
 pub(super) const MARK: char = '#';
-/// Follows the mark in the names of what tells how often something began anew within its day.
+/// Follows the mark in the names of fields that count resets within the day.
 const RESET: &str = "#reset ";
 /// No day has more of anything; beyond it Redis' scripts can't count by ones.
 const LARGEST_TOTAL: u64 = 1 << 53;
-/// So often nothing begins anew within a day; a larger count is no operator's, and leaves no room
-/// for the next one.
+/// More resets than a day can have; a larger count is not an operator's, and leaves no room for the
+/// next one.
 const MOST_RESETS: u64 = 999_999;
 
-/// What a counter came to; none where what is there can't be one, and was left alone.
+/// The value of a counter; none if the stored value is impossible, which is left unchanged.
 pub type Total = Option<u64>;
 
 /// What a counter grows by.
@@ -63,7 +64,7 @@ pub(in crate::store) struct Swap<'a> {
     pub announced: bool,
 }
 
-/// What somebody wants of a counter that has a limit.
+/// A request for part of a counter that has a limit.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Claim<'a> {
     /// The counter.
@@ -74,7 +75,7 @@ pub(in crate::store) struct Claim<'a> {
     /// What was granted of it as far as is known, see [`Reserved::total`]: a store that has less
     /// lost it, and goes on from here.
     pub known: u64,
-    /// How often it began anew within the day, as far as is known: `known` is of since then.
+    /// How often it was reset within the day, as far as is known: `known` counts since then.
     pub resets: u64,
     /// When the counters of this key are forgotten, from now on.
     pub lasts: Duration,
@@ -89,33 +90,33 @@ pub(super) fn returned_of(name: &str) -> String {
 
 /// Under which name among the counters is remembered the highest [`Reserved::total`] of a budget.
 /// Version 0.1.0 gives back without a word in [`returned_of`]: where the store remembers all that
-/// anybody knows of, that is no loss.
+/// is known, nothing is lost.
 pub(super) fn highest_of(name: &str) -> String {
     format!("{MARK}highest {name}")
 }
 
-/// Under which name among the counters is remembered how often `name` began anew.
+/// The field that counts the resets of `name`.
 pub(in crate::store) fn resets_of(name: &str) -> String {
     format!("{RESET}{name}")
 }
 
-/// What began anew, where `name` is such a name.
+/// What was reset, if `name` is such a field.
 pub(in crate::store) fn reset_of(name: &str) -> Option<&str> {
     name.strip_prefix(RESET)
 }
 
-/// What the counter of this name says, if it can be.
+/// The value of the counter of this name, if it is possible.
 pub(super) fn total_of(name: &str, count: u64) -> Total {
     let most = if reset_of(name).is_some() { MOST_RESETS } else { LARGEST_TOTAL };
     (count <= most).then_some(count)
 }
 
-/// Under which name something is counted once it began anew so often.
+/// The name under which something is counted after so many resets.
 pub fn name_since(name: &str, resets: u64) -> Cow<'_, str> {
     if resets == 0 { name.into() } else { format!("{name} {MARK}{resets}").into() }
 }
 
-/// The name, and how often that began anew.
+/// The name, and how often it was reset.
 pub fn without_resets(name: &str) -> (&str, u64) {
     let parts = name.rsplit_once(' ').and_then(|(name, end)| Some((name, end.strip_prefix(MARK)?)));
     let resets = parts.and_then(|(name, resets)| Some((name, resets.parse().ok()?)));
@@ -136,13 +137,13 @@ pub(in crate::store) struct Entry {
 pub struct Reserved {
     /// As much of what was wanted as there was.
     pub granted: u64,
-    /// What nobody has reserved yet.
+    /// What has not been reserved yet.
     pub left: u64,
     /// What was ever granted of it, whether it was given back or not.
     pub total: u64,
     /// What is granted of it now; more than the limit where that was lowered, or where somebody
     /// else wrote it. None if what is there can't be.
     pub used: Total,
-    /// How often it began anew within the day: all of this is of since then.
+    /// How often it was reset within the day: all of this counts since then.
     pub resets: u64,
 }

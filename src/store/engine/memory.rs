@@ -42,8 +42,8 @@ impl Held {
         until.is_none_or(|until| now < until).then_some(value.as_slice())
     }
 
-    /// Removes what has ended, which nobody may ask for again, once there may be as much of it as of
-    /// the rest: looking for it takes a look at each, and thousands of apps write often.
+    /// Removes what has ended, which nobody may ask for again, once there may be as much of it as
+    /// of the rest: looking for it takes a look at each, and thousands of apps write often.
     fn sweep(&mut self, now: Instant) {
         if self.entries.len() >= self.sweep_at {
             self.entries.retain(|_, (_, until)| until.is_none_or(|until| now < until));
@@ -148,7 +148,7 @@ pub(super) fn add(
     });
     let total = |Addition { name, by, known }: &Addition<'_>| {
         let count = counters.entry((*name).to_owned()).or_default();
-        // How often something began anew counts as never where it can't be.
+        // An impossible number of resets counts as zero.
         let stored = total_of(name, *count).or_else(|| reset_of(name).map(|_| 0))?;
         let total = (*known).max(stored).saturating_add(if added { 0 } else { *by });
         *count = total;
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(reserved(&mut counters, 5, 40), (5, 75, 25));
         assert!(give_back(&mut counters, "b", 5));
         assert_eq!(reserved(&mut counters, 0, 40), (0, 80, 25));
-        // A replica that lives knows of more than a store that was flushed.
+        // A running replica knows of more than a store that was flushed.
         counters.clear();
         assert_eq!(reserved(&mut counters, 1, 40), (1, 59, 41));
     }

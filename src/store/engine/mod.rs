@@ -56,7 +56,7 @@ impl Engine {
         }
     }
 
-    /// Adds to counters that live together under `key`, and tells their new values; a batch that
+    /// Adds to counters stored together under `key`, and tells their new values; a batch that
     /// was added before adds nothing, and a counter that is lower than what is known goes on from
     /// there. They are forgotten together, `lasts` after the last addition.
     pub(super) async fn add(
@@ -75,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// The counters under `key`, and how often what is counted there began anew. Many are read in
+    /// The counters under `key`, and how often each was reset. Many are read in
     /// steps, none of which takes longer than [`STEP`](super::times::STEP).
     pub(super) async fn counts(&self, key: &str) -> Result<Vec<(String, Total)>, StoreError> {
         let mut counts = match self {
@@ -126,7 +126,7 @@ impl Engine {
         }
     }
 
-    /// Whether it takes writes, for a store that was down. Connects anew if need be.
+    /// Whether it takes writes, for a store that was down. Reconnects if needed.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         match self {
             Self::Memory(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! A store server for simulations of the refresh protocol: seeded delays before and after each
-//! operation, answers that are lost although the operation was done, and outages for some or all of
-//! its clients.
+//! operation, responses that are lost although the operation was done, and outages for some or all
+//! of its clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ pub(crate) struct Server {
 struct Faults {
     /// Until when a client reaches nothing.
     cut_off: HashMap<usize, Instant>,
-    /// Chance that an operation's answer is lost.
+    /// Chance that an operation's response is lost.
     lossy: f64,
-    /// Until when nothing is done for anybody.
+    /// Until when no operation is done.
     paused: Option<Instant>,
     /// What each operation takes besides.
     slow: Duration,
@@ -121,8 +121,7 @@ fn delay() -> Duration {
 }
 
 impl Client {
-    /// There and back; what was done stays done if the answer is lost or nobody waits for it any
-    /// more.
+    /// There and back; what was done stays done if the response is lost or no longer awaited.
     async fn exchange<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Server) -> T + Send + 'static,

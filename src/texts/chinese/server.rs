@@ -1,3 +1,30 @@
 use super::Table;
 
-pub(super) const TABLE: Table = &[];
+pub(super) const TABLE: Table = &[
+    ("refused connections: server.max_connections or max_connections_per_address is reached", "已拒绝连接：达到 server.max_connections 或 max_connections_per_address"),
+    ("no byte of it arrived for too long", "过久没有收到数据"),
+    ("it arrived too slowly", "发送过慢"),
+    ("it is longer than {limit} bytes", "超过 {limit} 字节"),
+    ("TLS handshake failed: the caller does not trust the certificate of server.tls (unknown CA, other host name, or expired)", "TLS 握手失败：调用方不信任 server.tls 的证书（CA 未知、域名不符或已过期）"),
+    ("TLS handshake failed: the caller sent no certificate, or none signed by server.tls.client_ca", "TLS 握手失败：调用方没有提供证书，或证书不是由 server.tls.client_ca 签发"),
+    ("TLS handshake failed: no TLS version or cipher in common", "TLS 握手失败：没有共同支持的 TLS 版本或加密套件"),
+    ("TLS handshake failed: the caller does not send TLS", "TLS 握手失败：调用方发送的不是 TLS"),
+    ("TLS handshake failed: the caller closed the connection", "TLS 握手失败：调用方关闭了连接"),
+    ("TLS handshake failed: the caller stopped sending", "TLS 握手失败：调用方停止发送数据"),
+    ("TLS handshake failed", "TLS 握手失败"),
+    ("cannot listen on {address}: the address is in use by another process", "无法监听 {address}：地址已被其他进程占用"),
+    ("cannot listen on {address}: not permitted (ports below 1024 require CAP_NET_BIND_SERVICE)", "无法监听 {address}：没有权限（1024 以下的端口需要 CAP_NET_BIND_SERVICE）"),
+    ("cannot listen on {address}: this machine does not have that address", "无法监听 {address}：本机没有该地址"),
+    ("cannot listen on {address}", "无法监听 {address}"),
+    ("a worker exited at once", "worker 启动后立即退出"),
+    ("cannot accept a connection; will retry", "无法接受连接，稍后重试"),
+    ("the caller stopped sending", "调用方停止发送数据"),
+    ("the caller stopped reading", "调用方停止接收数据"),
+    ("repeated wrong API keys or admin tokens", "多次使用错误的 API key 或管理 token"),
+    ("the key does not belong to the certificate", "私钥与证书不匹配"),
+    ("the certificate cannot be used", "证书无法使用"),
+    ("the key cannot be used", "私钥无法使用"),
+    ("a CA certificate for callers cannot be used", "校验调用方的 CA 证书无法使用"),
+    ("callers' certificates cannot be verified", "无法校验调用方的证书"),
+    ("a worker exited unexpectedly", "worker 意外退出"),
+];

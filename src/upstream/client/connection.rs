@@ -34,8 +34,8 @@ const MORE: usize = 2 * 1024;
 
 /// The most that a connection takes, in bytes: the head of the request, of which the caller's has
 /// up to `longest_head`, and a piece of its body; the head of the response, in an allocation that
-/// may be twice as long; a piece of the response's body, and what is being read beside it; TLS, with
-/// what isn't written yet and a record each way; and its own structures.
+/// may be twice as long; a piece of the response's body, and what is being read meanwhile; TLS,
+/// with what isn't written yet and a record each way; and its own structures.
 pub fn most_memory(longest_head: usize) -> u64 {
     let reads = 2 * LONGEST_HEAD + 2 * (LARGE_READ + LARGE_READ / 4);
     (longest_head + MORE + LONGEST_PIECE + reads + TLS + STRUCTURES) as u64
@@ -93,8 +93,8 @@ pub(super) struct Connection {
     pub(super) moved: bool,
     /// A byte of the response has come.
     pub(super) read: bool,
-    /// The other side reads no further. Whoever answers before it has the whole request, and
-    /// closes, has mostly answered already: what is still to be written is dropped, and what it
+    /// The other side reads no further. A server that responds before it has the whole request, and
+    /// closes, has mostly responded already: what is still to be written is dropped, and what it
     /// sent decides.
     pub(super) peer_closed: bool,
     /// Which of the pool's hosts it leads to.
@@ -132,13 +132,13 @@ impl Connection {
         })
     }
 
-    /// Whether it is still good after it was parked. Nobody polls it meanwhile: one poll notices
-    /// that WeChat has closed it, or has sent what nobody asked for.
+    /// Whether it is still good after it was parked. No task polls it meanwhile: one poll notices
+    /// that WeChat has closed it, or has sent unrequested bytes.
     pub(super) fn is_quiet(&mut self) -> bool {
         self.input.is_empty() && self.poll_read(&mut Context::from_waker(Waker::noop()), false).is_pending()
     }
 
-    /// Whether another request can follow: whatever has come behind a response belongs to nobody.
+    /// Whether another request can follow: bytes after a response belong to no request.
     pub(super) fn goes_on(&self) -> bool {
         self.input.is_empty() && !self.peer_closed
     }

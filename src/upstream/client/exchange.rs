@@ -1,4 +1,4 @@
-//! One request, to the head of its answer.
+//! One request, to the head of its response.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -10,13 +10,14 @@ use http::header::HOST;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Exchange};
 use super::connection::Connection;
 use super::error::{Failure, SendError};
 use super::patience::Patience;
 use super::pool::{Pool, Ready};
+use super::response::{Exchange, UpstreamResponse};
 use super::upload::{Payload, Upload};
 use crate::observe::deadline::poll_limit;
+use crate::texts::Words;
 use crate::upstream::health::Evidence;
 use crate::upstream::http1::{BadTarget, Fault, Head, HeadReader, RequestHead};
 
@@ -41,9 +42,13 @@ impl Ready {
         Ok(head)
     }
 
-    /// Sends the request whose head was written, and waits for the head of the answer; the
+    /// Sends the request whose head was written, and waits for the head of the response; the
     /// connection is driven by this very task. What comes of it counts for or against the host.
-    pub async fn send<B: Payload>(self, body: B, patience: &Patience) -> Result<Answer<B>, SendError> {
+    pub async fn send<B: Payload>(
+        self,
+        body: B,
+        patience: &Patience,
+    ) -> Result<UpstreamResponse<B>, SendError> {
         let Self { connection, pool, since, to_head } = self;
         let host = connection.host;
         patience.begin(since);
@@ -56,8 +61,8 @@ impl Ready {
     }
 }
 
-/// What a request's head has beside target, fields and the host's name: the method, the version, the
-/// body's length.
+/// What a request's head has besides target, fields and the host's name: the method, the version,
+/// the body's length.
 const BESIDES: usize = 128;
 /// A caller that hangs up after this time may have waited for a host that is silent. Many don't
 /// wait for as long as the response timeout.
@@ -72,15 +77,15 @@ struct Waiting<'p> {
 }
 
 impl Waiting<'_> {
-    fn settle<B: Payload>(&self, outcome: &Result<Answer<B>, SendError>) {
+    fn settle<B: Payload>(&self, outcome: &Result<UpstreamResponse<B>, SendError>) {
         self.settled.set(true);
         let evidence = match outcome {
             Ok(answer) => return self.pool.hosts.answered(self.host, answer.status, self.since),
             Err(SendError::Timeout(limit)) => Evidence::Silent(*limit),
-            // The request's own body broke off.
+            // The request's own body is incomplete.
             Err(SendError::Broken { source, .. }) if source.is_of_request() => return,
             Err(SendError::Broken { stale: true, .. }) => Evidence::Stale,
-            Err(SendError::Broken { source, .. }) => Evidence::Broken(source.to_string()),
+            Err(SendError::Broken { source, .. }) => Evidence::Broken(Words::of(|| source.to_string())),
             // A stalled upload may be the caller's doing, and a fresh connection has been judged
             // already.
             Err(SendError::Stalled(_) | SendError::Switched | SendError::Connect(_)) => return,
@@ -112,7 +117,7 @@ impl<B: Payload> Sending<B> {
         pool: &Rc<Pool>,
         patience: &Patience,
         began: Instant,
-    ) -> Result<Answer<B>, SendError> {
+    ) -> Result<UpstreamResponse<B>, SendError> {
         let body_timeout = pool.options().body_timeout;
         let head = poll_fn(|context| {
             if let Poll::Ready(head) = self.poll_head(context) {
@@ -134,7 +139,7 @@ impl<B: Payload> Sending<B> {
             Ok(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Switched),
             Ok(Head { status, headers, codings, goes_on, body }) => {
                 let exchange = Exchange::new(connection, upload, body, goes_on, Rc::clone(pool));
-                Ok(Answer { status, headers, codings, exchange })
+                Ok(UpstreamResponse { status, headers, codings, exchange })
             }
             Err(Interrupted::Limit(error)) => Err(error),
             Err(Interrupted::Failed(source)) => {

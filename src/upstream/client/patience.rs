@@ -1,4 +1,4 @@
-//! How long an answer is awaited.
+//! How long a response is awaited.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -55,19 +55,20 @@ impl Progress {
     }
 }
 
-/// How long answers are awaited: each one, and whether there is time to ask for another.
+/// How long responses are awaited: each one, and whether there is time to ask for another.
 #[derive(Debug)]
 pub struct Patience {
     pub(super) progress: Rc<Progress>,
     response_timeout: Duration,
     request_timeout: Duration,
-    /// For tokens and answers, before the attempt under way began.
+    /// For tokens and responses, before the attempt under way began.
     waited: Cell<Duration>,
 }
 
 impl Patience {
-    /// For a request whose body reports its `progress`. An answer may take `response_timeout`; once
-    /// `request_timeout` was spent waiting, since `progress` was made, no other attempt begins.
+    /// For a request whose body reports its `progress`. A response may take `response_timeout`;
+    /// once `request_timeout` was spent waiting, since `progress` was made, no other attempt
+    /// begins.
     pub fn new(progress: Rc<Progress>, response_timeout: Duration, request_timeout: Duration) -> Self {
         Self { progress, response_timeout, request_timeout, waited: Cell::default() }
     }
@@ -77,9 +78,9 @@ impl Patience {
         self.waited.get() + self.progress.moved.get().elapsed() < self.request_timeout
     }
 
-    /// An attempt begins to be sent, `now`: what it took to connect is no silence of WeChat's.
+    /// An attempt begins to be sent, `now`: the time to connect is not counted as WeChat's silence.
     pub(super) fn begin(&self, now: Instant) {
-        // While the body moved, nobody waited: only what came after its last piece counts.
+        // While the body moved, there was no wait: only what came after its last piece counts.
         let since = self.progress.moved.replace(now);
         self.waited.set(self.waited.get() + now.duration_since(since));
     }

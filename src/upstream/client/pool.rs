@@ -166,7 +166,7 @@ impl Pool {
     }
 
     /// Closes what has been idle too long; ends with the last parked connection, so an idle worker
-    /// sleeps and a pool that nobody else holds is gone.
+    /// sleeps and a pool without other owners is gone.
     async fn reap(&self) {
         let limit = self.options().pool_idle;
         while self.lanes.iter().any(|lane| !lane.parked.borrow().is_empty()) {

@@ -68,7 +68,7 @@ impl Body {
         }
     }
 
-    /// Whether another response can follow it, as its framing goes. What comes beside chunks some
+    /// Whether another response can follow it, as its framing goes. What comes besides chunks some
     /// refuse that others skip, and WeChat sends none of it.
     pub fn goes_on(&self) -> bool {
         self.has_ended() && !matches!(&self.0, Rest::Chunks(chunks) if !chunks.are_plain())

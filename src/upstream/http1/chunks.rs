@@ -14,7 +14,7 @@ const MOST_ASIDE: usize = 16 * 1024;
 /// Reads a body in chunks. Extensions and trailers are dropped.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    place: Place,
+    place: ChunkState,
     /// So many bytes of the line have no end in them.
     searched: usize,
     /// Bytes of extensions and trailers.
@@ -22,7 +22,7 @@ pub(super) struct Chunks {
 }
 
 #[derive(Debug, Default)]
-enum Place {
+enum ChunkState {
     #[default]
     Size,
     /// Bytes left of a chunk.
@@ -37,33 +37,33 @@ impl Chunks {
     pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Fault> {
         loop {
             match &mut self.place {
-                Place::End => return Ok(Piece::End),
-                Place::Size => {
+                ChunkState::End => return Ok(Piece::End),
+                ChunkState::Size => {
                     let Some(line) = self.line(input)? else { return Ok(Piece::Awaited) };
                     let (size, rest) = size(&line).ok_or(Fault::Chunk)?;
                     self.put_aside(rest)?;
-                    self.place = if size == 0 { Place::Trailers } else { Place::Data(size) };
+                    self.place = if size == 0 { ChunkState::Trailers } else { ChunkState::Data(size) };
                 }
-                Place::Data(_) if input.is_empty() => return Ok(Piece::Awaited),
-                Place::Data(left) => {
+                ChunkState::Data(_) if input.is_empty() => return Ok(Piece::Awaited),
+                ChunkState::Data(left) => {
                     let data = take(left, input);
                     if *left == 0 {
-                        self.place = Place::DataEnd;
+                        self.place = ChunkState::DataEnd;
                     }
                     return Ok(Piece::Data(data));
                 }
-                Place::DataEnd => match input.get(..2) {
+                ChunkState::DataEnd => match input.get(..2) {
                     Some(b"\r\n") => {
                         input.advance(2);
-                        self.place = Place::Size;
+                        self.place = ChunkState::Size;
                     }
                     None if input.first().is_none_or(|first| *first == b'\r') => return Ok(Piece::Awaited),
                     _ => return Err(Fault::Chunk),
                 },
-                Place::Trailers => {
+                ChunkState::Trailers => {
                     let Some(line) = self.line(input)? else { return Ok(Piece::Awaited) };
                     if line.is_empty() {
-                        self.place = Place::End;
+                        self.place = ChunkState::End;
                     } else {
                         self.put_aside(line.len())?;
                         is_field(&line).then_some(()).ok_or(Fault::Trailers)?;
@@ -74,7 +74,7 @@ impl Chunks {
     }
 
     pub(super) fn have_ended(&self) -> bool {
-        matches!(self.place, Place::End)
+        matches!(self.place, ChunkState::End)
     }
 
     /// Whether there was nothing but chunks: no extensions, no trailers, no white space.

@@ -41,7 +41,7 @@ impl FramingFields {
     /// Takes a `Transfer-Encoding`.
     pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
         for member in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            // Whatever follows was applied to chunks, whose end nobody could find. What is no
+            // Whatever follows was applied to chunks, whose end could not be found. What is no
             // coding some skip, and others take for one that they don't know.
             if self.chunked || member.is_empty() || !member.is_ascii() {
                 return Err(Fault::Coding);
@@ -87,7 +87,7 @@ impl FramingFields {
         to_head: bool,
         is_http_10: bool,
     ) -> Result<(Framing, bool), Fault> {
-        // A length beside a coding, or a second one, is how responses are smuggled: the next
+        // A length together with a coding, or a second one, is how responses are smuggled: the next
         // request doesn't go where this one went.
         let unsure = self.repeated || (self.coded && self.length.is_some());
         let goes_on = self.goes_on(is_http_10) && !unsure;

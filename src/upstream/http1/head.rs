@@ -178,7 +178,8 @@ impl Head {
             headers.append(header_name(name)?, value.map_err(|_| Fault::Head(httparse::Error::HeaderValue))?);
         }
         for name in named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()) {
-            // Framing isn't the connection's to drop: the caller would wait for the end of the body.
+            // Framing isn't the connection's to drop: the caller would wait for the end of the
+            // body.
             if name != CONTENT_LENGTH {
                 headers.remove(name);
             }
@@ -196,8 +197,8 @@ impl Head {
     }
 }
 
-/// Whether a head begins with its first line, and all of them end as RFC 9112 says. Others refuse an
-/// empty line before it, and lines that a line feed alone ends.
+/// Whether a head begins with its first line, and all of them end as RFC 9112 says. Others refuse
+/// an empty line before it, and lines that a line feed alone ends.
 fn is_strict(head: &[u8]) -> bool {
     let bare = |at: usize| at == 0 || head[at - 1] != b'\r';
     head.starts_with(b"HTTP") && !memchr::memchr_iter(b'\n', head).any(bare)

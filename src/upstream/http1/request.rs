@@ -2,9 +2,11 @@
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::texts::text;
+
 /// A target with a byte that no URL may have, and that could end the request's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the path or query has bytes that no URL may have")]
+#[error("{}", text!("the path or query has bytes that are not allowed in a URL"))]
 pub struct BadTarget;
 
 /// Writes the head of a request behind what is in a buffer.
@@ -17,7 +19,8 @@ impl<'b> RequestHead<'b> {
     /// # Errors
     /// The target can't stand there. Nothing is written.
     pub fn begin(out: &'b mut Vec<u8>, method: &Method, target: &[u8]) -> Result<Self, BadTarget> {
-        // Each byte is looked at, whatever the others are: so the compiler can compare many at once.
+        // Each byte is looked at, whatever the others are: so the compiler can compare many at
+        // once.
         let fits = target.iter().fold(true, |fits, byte| fits & (*byte > b' ') & (*byte != 0x7f));
         if !fits || target.first() != Some(&b'/') {
             return Err(BadTarget);

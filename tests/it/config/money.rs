@@ -13,7 +13,8 @@ fn notes(callers: &[(&str, &str)]) -> Vec<String> {
         format!("[[caller]]\nname = 'c{index}'\nkey_sha256 = '{index:064}'\napps = {apps}\n{allow}\n")
     };
     let tables: String = callers.iter().enumerate().map(table).collect();
-    Config::parse(&format!("{APPS}{tables}"), "test.toml", &env).expect("a configuration").notes
+    let config = Config::parse(&format!("{APPS}{tables}"), "test.toml", &env).expect("a configuration");
+    config.notes.iter().map(ToString::to_string).collect()
 }
 
 #[test]

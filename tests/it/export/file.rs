@@ -190,7 +190,7 @@ async fn a_pipe_or_a_folder_is_told_and_neither_read_nor_replaced() {
     for index in 0..exports.len() {
         let told = async || {
             let problem = status(&gate, index).await["problem"].clone();
-            problem.as_str().is_some_and(|problem| problem.contains("no regular file"))
+            problem.as_str().is_some_and(|problem| problem.contains("not a regular file"))
         };
         until(|| "the problem is told", told).await;
     }
@@ -225,7 +225,7 @@ async fn a_link_or_a_pipe_in_the_place_of_the_marks_is_told_and_left_alone() {
                 let problem = status(&gate, index).await["problem"].clone();
                 problem
                     .as_str()
-                    .is_some_and(|problem| problem.contains(&format!(".{name}.wxgate is no regular file")))
+                    .is_some_and(|problem| problem.contains(&format!(".{name}.wxgate is not a regular file")))
             },
         )
         .await;

@@ -101,7 +101,7 @@ async fn every_kind_of_robot_hears_of_a_quota_in_its_own_form() {
     assert!(text.contains("anonymous (100 %)"), "{text}");
     let heard = dingtalk.messages(1).await;
     let text = heard[0].body["text"]["content"].as_str().expect("text");
-    assert!(text.contains("80 % of the day's quota of /cgi-bin/user/info are used: 8 of 10"), "{text}");
+    assert!(text.contains("80% of today's quota for /cgi-bin/user/info is used: 8 of 10"), "{text}");
     let line = heard[0].head.lines().next().expect("a request line");
     assert!(line.contains("/send?key=canary-robot-key&timestamp=") && line.contains("&sign="), "{line}");
     let heard = feishu.messages(1).await;

@@ -69,7 +69,7 @@ async fn it_is_no_proxy_for_anybody_else_and_makes_no_tunnels() {
           Connection: close\r\n\r\n";
     let answer = raw(&gate.authority(), tunnel).await;
     assert_eq!(answer.refusal().1, "bad_request");
-    assert!(answer.text().contains("http:// in place of https://"), "{}", answer.text());
+    assert!(answer.text().contains("http:// instead of https://"), "{}", answer.text());
     // 200 would say that the tunnel stands.
     gate.reload("error_status = \"wechat\"", SHOP).await;
     assert_eq!(raw(&gate.authority(), tunnel).await.refusal(), (400, "bad_request", -70400));

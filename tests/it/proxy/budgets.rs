@@ -40,7 +40,7 @@ async fn passing(gate: &Gate, key: &str, count: usize) -> usize {
             passed += 1;
         } else {
             assert_eq!(answer.refusal(), EXHAUSTED);
-            if answer.text().contains("does not answer") {
+            if answer.text().contains("does not respond") {
                 assert!(Instant::now() < give_up, "{passed} passed, then {}", answer.text());
                 sleep(Duration::from_millis(5)).await;
                 continue;
@@ -78,8 +78,8 @@ async fn a_callers_budget_ends_at_midnight_in_beijing() {
     assert_eq!(refused.refusal(), EXHAUSTED);
     assert_eq!(
         refused.json()["errmsg"],
-        "wxgate: quota_exhausted: caller orders may send 3 requests a day to /cgi-bin/message/custom/send (daily in \
-         [[caller]]), until midnight in Beijing [caller orders, app shop, POST /cgi-bin/message/custom/send]"
+        "wxgate: quota_exhausted: caller orders: 3 requests a day to /cgi-bin/message/custom/send (daily in \
+         [[caller]]); resets at 00:00 Beijing [caller orders, app shop, POST /cgi-bin/message/custom/send]"
     );
     let retry: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
     assert!((3500..=3600).contains(&retry), "{retry}");
@@ -247,7 +247,7 @@ async fn without_the_store_a_replica_spends_what_it_has_and_no_more() {
     assert!(passed + 2 <= reserved + 10 && passed >= 4, "{passed} passed, {reserved} were reserved");
     let refused = send(&gate, "key-orders", SEND).await;
     assert_eq!((refused.refusal(), refused.header("retry-after")), (EXHAUSTED, Some("1")));
-    assert!(refused.text().contains("the store, which counts them, does not answer"), "{}", refused.text());
+    assert!(refused.text().contains("the store that counts them does not respond"), "{}", refused.text());
     assert_eq!(passing(&gate, "key-reports", 1).await, 1, "no limit concerns it");
 }
 

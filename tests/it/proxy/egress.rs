@@ -211,12 +211,19 @@ async fn an_address_from_the_configuration_is_what_the_proxy_gets() {
 async fn what_a_proxy_refuses_is_told_with_what_to_do_and_without_the_password() {
     let wrong = "wx%40gate:canary-wrong";
     for (speaks, userinfo, demands_login, port, answered, remedy) in [
-        (Speaks::Http, wrong, true, None, "answered 407", "egress_password"),
-        (Speaks::Http, "", true, None, "answered 407", "egress_password"),
-        (Speaks::Socks5, wrong, true, None, "answered status 1", "egress_password"),
-        (Speaks::Socks5, "", true, None, "answered no acceptable methods", "egress_password"),
-        (Speaks::Http, "", false, Some(1), "answered 502", "the proxy's rules allow"),
-        (Speaks::Socks5, "", false, Some(1), "answered connection refused", "the proxy's rules allow"),
+        (Speaks::Http, wrong, true, None, "rejected the credentials: status 407", "egress_password"),
+        (Speaks::Http, "", true, None, "rejected the credentials: status 407", "egress_password"),
+        (Speaks::Socks5, wrong, true, None, "rejected the credentials: status 1", "egress_password"),
+        (
+            Speaks::Socks5,
+            "",
+            true,
+            None,
+            "rejected the credentials: no acceptable methods",
+            "egress_password",
+        ),
+        (Speaks::Http, "", false, Some(1), ": status 502", "the proxy's rules allow"),
+        (Speaks::Socks5, "", false, Some(1), ": connection refused", "the proxy's rules allow"),
     ] {
         let sandbox = sandbox();
         let front = Front::before(&sandbox.url()).await;
@@ -254,7 +261,7 @@ async fn a_proxy_that_is_down_is_named() {
     assert_eq!(gate.get("/cgi-bin/showqrcode?ticket=t").await.refusal().1, "upstream_failed");
     let lines = gate.end().await;
     let cause = lines.last().expect("a line")["cause"].as_str().expect("a cause");
-    assert!(cause.contains(&format!("http://{gone}")) && cause.contains("can't be reached"), "{cause}");
+    assert!(cause.contains(&format!("http://{gone}")) && cause.contains("is unreachable"), "{cause}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -176,7 +176,7 @@ impl Case {
                 let code = refused.code.unwrap_or("none");
                 assert_eq!(answer.refusal(), (refused.status, code, refused.errcode), "{}", all());
                 let errmsg = answer.json()["errmsg"].as_str().unwrap_or_default().to_owned();
-                assert!(errmsg.contains(&refused.reason), "{}", all());
+                assert!(errmsg.contains(refused.reason.as_str()), "{}", all());
             }
             Ok(Settled { answered_by: AnsweredBy::Local(with), .. }) => {
                 assert!(seen.is_empty() && answer.status == 200, "{}", all());

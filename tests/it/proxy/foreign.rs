@@ -123,9 +123,7 @@ async fn https_spoken_to_the_plain_port_is_named_in_the_log() {
     assert!(gate.client.get(&url).send().await.is_err());
     let causes = causes(&gate).await;
     assert!(
-        causes
-            .iter()
-            .all(|cause| cause.starts_with("this was TLS, and this port speaks plain HTTP: write http://")),
+        causes.iter().all(|cause| cause.starts_with("TLS on a port for plain HTTP: use http://")),
         "{causes:?}"
     );
     // The port goes on, and so do those of the admin address.

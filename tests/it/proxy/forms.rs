@@ -217,7 +217,7 @@ async fn a_token_that_begins_within_64_kib_of_a_form_never_passes() {
     let answer = post(&gate, PATH, FORM, endless).await;
     assert_eq!(answer.refusal(), BAD_REQUEST);
     assert!(
-        answer.text().contains("a credential in the form begins within its first 64 KiB"),
+        answer.text().contains("a credential in the form extends beyond its first 64 KiB"),
         "{}",
         answer.text()
     );

@@ -100,7 +100,11 @@ async fn strangers_have_half_of_the_places_however_little_they_send() {
     }
     // Two find no place.
     until(|| "two strangers at work", async || gate.metric("wxgate_inflight_requests").await == 2.0).await;
-    assert_overloaded(send(&gate, call.clone()).await, 45011, "half of server.max_inflight");
+    assert_overloaded(
+        send(&gate, call.clone()).await,
+        45011,
+        "bodies of unknown callers are being read (server.max_inflight)",
+    );
 
     let known = format!("GET /wxa/free HTTP/1.1\r\nHost: localhost\r\nX-Wxgate-Key: {KEY}\r\n\r\n");
     assert_eq!(send(&gate, known).await.expect("an answer").status, 200);
@@ -189,7 +193,7 @@ async fn an_app_whose_calls_hang_leaves_the_last_places_to_the_others() {
     for _ in 0..PLACES - PLACES / 8 {
         working.push(at_work(&gate, &shop).await);
     }
-    assert_overloaded(send(&gate, get("/@shop/wxa/a")).await, -70503, "kept for other apps");
+    assert_overloaded(send(&gate, get("/@shop/wxa/a")).await, -70503, "the rest is for other apps");
     let queued = gate.metric("wxgate_queued_total{outcome=\"left\"}").await;
     for _ in 0..20 {
         assert_eq!(send(&gate, get("/@game/wxa/a")).await.expect("an answer").status, 200);

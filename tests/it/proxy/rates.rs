@@ -23,7 +23,7 @@ async fn a_callers_rate_refuses_with_wechats_own_code_and_says_when_to_come_back
     assert_eq!(refused.refusal(), (429, "rate_limited", 45011));
     assert_eq!(
         refused.json()["errmsg"],
-        "wxgate: rate_limited: caller orders may send 1 request an hour (rate in [[caller]]) [caller orders, app shop, \
+        "wxgate: rate_limited: caller orders: 1 request an hour (rate in [[caller]]) / 调用方 orders：每小时 1 次请求（[[caller]] 的 rate） [caller orders, app shop, \
          GET /cgi-bin/user/info]"
     );
     let retry: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
@@ -67,7 +67,7 @@ async fn a_limit_for_an_endpoint_counts_all_callers_together_and_no_other_endpoi
     let refused = ask(&gate, "key-reports", "/cgi-bin/user/get").await;
     assert_eq!(refused.refusal(), (429, "rate_limited", 45011));
     let errmsg = refused.json()["errmsg"].to_string();
-    let whose = "all callers together may send 2 requests a minute to GET /cgi-bin/user/** for app shop";
+    let whose = "all callers together: 2 requests a minute to GET /cgi-bin/user/** for app shop";
     assert!(errmsg.contains(whose), "{errmsg}");
     assert_eq!(ask(&gate, "key-reports", "/cgi-bin/get_api_domain_ip").await.errcode(), 0);
 }

@@ -206,7 +206,7 @@ async fn an_answer_in_which_refresh_tokens_cannot_be_told_from_the_rest_does_not
             "{headers} {shown}: {}",
             answer.text()
         );
-        assert!(answer.text().contains("may hold refresh tokens"), "{}", answer.text());
+        assert!(answer.text().contains("may contain refresh tokens"), "{}", answer.text());
     }
     for status in ["500 Oops", "302 Found", "404 Not Found"] {
         let body = format!("<xml>{token}</xml>");

@@ -51,13 +51,15 @@ async fn a_reload_names_the_keys_that_take_a_restart_and_have_changed() {
         setup.server =
             "drain_delay = \"1s\"\ndrain_timeout = \"31s\"\nmax_body = \"1MiB\"\nmax_inflight = 99".into();
         setup.replay = "memory = \"300MiB\"\nspool = \"2GiB\"".into();
-        setup.apps = format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\n{SHOP}");
+        setup.apps =
+            format!("[store]\nurl = \"file:/nowhere\"\n[log]\nlevel = \"warn\"\nlanguage = \"zh\"\n{SHOP}");
     });
     let log = reload().await;
     let named = log.split("take a restart: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a line");
     let mut named: Vec<_> = named.split(", ").collect();
     named.sort_unstable();
     let expected = [
+        "log.language",
         "log.level",
         "replay.memory",
         "replay.spool",

@@ -189,7 +189,7 @@ async fn what_does_not_verify_is_neither_handed_on_nor_sent_again() {
         let answer = gate.post(RISK, r#"{"openid":"o1"}"#).await;
         assert_eq!(answer.refusal(), (502, "answer_unverified", -70502), "{defect:?}: {}", answer.text());
         let text = answer.text();
-        assert!(text.contains("don't send it again") && text.contains(why), "{defect:?}: {text}");
+        assert!(text.contains("do not send it again") && text.contains(why), "{defect:?}: {text}");
         assert!(!text.contains("risk_rank"), "{defect:?}: {text}");
         assert_eq!(gate.journal(RISK).len(), before + 1, "{defect:?}");
         times += 1.0;

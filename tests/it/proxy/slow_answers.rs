@@ -125,7 +125,7 @@ async fn endless_answers_before_the_answer_are_no_answer() {
             callers.spawn(async move { in_time(send(&gate, GET)).await.expect("an answer") });
         }
         for answer in callers.join_all().await {
-            answer.assert_refused(502, "upstream_failed", "broke off");
+            answer.assert_refused(502, "upstream_failed", "closed the connection");
         }
         assert_eq!(wechat.requests(), 4);
         wechat.assert_over(&gate).await;

@@ -113,7 +113,7 @@ impl File {
         let problems = self.set(table, &format!("{key} = {value}")).parse(folder).err();
         let of_key = |path: &str| path.rsplit('.').next() == Some(key);
         let problems = problems.into_iter().flat_map(|problems| problems.0);
-        problems.filter(|problem| of_key(&problem.key)).map(|problem| problem.text).collect()
+        problems.filter(|problem| of_key(&problem.key)).map(|problem| problem.text.to_string()).collect()
     }
 }
 
@@ -206,8 +206,7 @@ fn kind(table: &'static str, key: &str, about: &Key, folder: &Path, language: La
         None => File::with(table),
     };
     for text in file().said(table, key, "'zzzzzzzzzzzz'", folder) {
-        if let Some((_, values)) = text.split_once(" is none of its values, expected ") {
-            let values = values.replace(" or ", ", ");
+        if let Some((_, values)) = text.split_once(" is not one of its values, expected one of: ") {
             let quoted: Vec<_> = values.split(", ").map(|value| format!("\"{value}\"")).collect();
             return language.codes(quoted.iter().map(String::as_str));
         }

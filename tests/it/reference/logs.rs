@@ -99,7 +99,7 @@ fn refused() -> Entry<'static> {
         upstream: None,
         bytes_out: Some(187),
         code: Some("caller_forbidden"),
-        cause: Some("no rule of this caller's `allow` fits this method and path"),
+        cause: Some("this caller's `allow` has no rule for this method and path"),
         user_agent: Some("python-requests/2.32.3"),
         ..answered()
     }

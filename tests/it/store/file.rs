@@ -306,7 +306,7 @@ async fn a_folder_that_fails_is_a_store_that_is_down_until_it_takes_writes() {
     std::fs::rename(&entries, &away).expect("renamed");
     std::fs::write(&entries, "no folder").expect("written");
     assert!(store.save("access_token:stable:wx1", &record("u", 2, 0)).await.is_err());
-    let problem = store.problem().expect("down");
+    let problem = store.problem().expect("down").to_string();
     assert!(problem.contains(entries.to_str().expect("UTF-8")), "{problem}");
     std::fs::remove_file(&entries).expect("removed");
     std::fs::rename(&away, &entries).expect("renamed");

@@ -146,7 +146,7 @@ async fn what_an_open_address_demands_is_judged_by_the_sockets_that_are_there() 
     let (code, stderr) = Holder::default().hold("admin", &open).fail(&place);
     assert_eq!(code, Some(64), "{stderr}");
     assert!(
-        stderr.contains("admin.listen: has no effect") && stderr.contains("it needs admin.token"),
+        stderr.contains("admin.listen: has no effect") && stderr.contains("requires admin.token"),
         "{stderr}"
     );
 

@@ -1,6 +1,6 @@
 //! The log as it is read.
 
-use super::process::{OTHER_APPID, Place, get};
+use super::process::{OTHER_APPID, Place, Process, command, get};
 use crate::client::client;
 
 const INFO: &str = "/cgi-bin/user/info?openid=o1";
@@ -72,4 +72,35 @@ async fn what_was_logged_before_a_start_that_fails_is_not_lost() {
     let warned =
         |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains("in clear"));
     assert!(log.iter().any(warned), "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_in_the_language_of_the_log_and_their_fields_in_none() {
+    let place = Place::new();
+    let warning = async |key: &str, environment: &[(&str, &str)]| {
+        let app =
+            format!("[[app]]\nname = \"game\"\nappid = \"{OTHER_APPID}\"\nsecret = \"in-clear-0000\"\n");
+        place.configure("", &format!("[log]\n{key}\n{app}"));
+        let mut run = command(place.folder.path());
+        run.envs(environment.iter().copied());
+        let process = Process::by(run);
+        serde_json::from_str::<serde_json::Value>(&process.line("app[1].secret").await).expect("JSON")
+    };
+    let english = "wxgate.toml:21:10: app[1].secret: warning: is a secret in clear, ";
+    let chinese = "wxgate.toml:21:10: app[1].secret: 警告：凭证以明文写在配置里，";
+    let in_china = [("LANG", "zh_CN.UTF-8")];
+    for (key, environment, expected) in [
+        ("language = \"en\"", &[][..], english),
+        ("language = \"zh\"", &[], chinese),
+        ("language = \"auto\"", &in_china, chinese),
+        ("language = \"auto\"", &[], english),
+        // What others search for is the same on every host.
+        ("access = \"all\"", &in_china, english),
+    ] {
+        let line = warning(key, environment).await;
+        assert!(line["message"].as_str().is_some_and(|text| text.starts_with(expected)), "{key}: {line}");
+        let fields: Vec<_> = line.as_object().expect("an object").keys().collect();
+        assert_eq!(fields, ["level", "message", "target", "timestamp"], "{key}");
+        assert_eq!(line["level"], "WARN", "{key}");
+    }
 }

@@ -107,7 +107,7 @@ async fn start_and_reload_say_which_statuses_hold_where_nobody_chose() {
     place.configure("# error_status", "");
     let mut process = place.serve().await;
     let url = process.url(&format!("/@nobody{INFO}")).await;
-    let said = "server.error_status is not written, so \"wechat\" holds";
+    let said = "server.error_status is not set and defaults to \"wechat\"";
     process.logged(said).await;
     assert_eq!(get(&client(), &url).await.0, 200);
     place.configure("# error_status\nerrors_as_200 = false", "");

@@ -143,7 +143,7 @@ pub(crate) async fn exceptions_have_wxgates_words(sdk: impl Fn(&str) -> Sdk, use
     assert!(said.contains(words) && said.contains("POST /cgi-bin/clear_quota"), "a guarded endpoint: {said}");
     let twice = format!("{user}{user}");
     let said = sdk(&twice).fails_with(APPID, server, "daily = { \"/cgi-bin/user/info\" = 1 }").await;
-    assert!(said.contains("wxgate: quota_exhausted: caller orders may send 1 "), "a spent budget: {said}");
+    assert!(said.contains("wxgate: quota_exhausted: caller orders: 1 "), "a spent budget: {said}");
 }
 
 /// The shop app with one caller.

@@ -2,8 +2,8 @@
 //!
 //! A replica reserves slices ahead, which shrink with what is left: of the last ones it reserves
 //! one by one, or as many as requests wait for at that moment, so that none lies idle while another
-//! replica has need of it. What it reserved and lost (a crash, an answer that didn't come) nobody
-//! spends; what it never reserved it never spends.
+//! replica has need of it. What it reserved and lost (a crash, a response that didn't come) is
+//! never spent; nor is what it never reserved.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::observe::clock::{Clock, Timestamp};
 use crate::store::{LATE, Store};
+use crate::texts::text;
 
 /// How long the store isn't asked again after it had nothing to give, so that refusals cost it
 /// nothing.
@@ -39,7 +40,7 @@ pub struct Budget {
     slice: Slice,
     name: String,
     limit: AtomicU64,
-    /// What nobody had reserved when the store told last.
+    /// What was unreserved according to the store's last response.
     left: AtomicU64,
     /// Until when the store isn't asked, in milliseconds, since it had nothing to give.
     spent_until: AtomicI64,
@@ -47,16 +48,16 @@ pub struct Budget {
     down_until: AtomicI64,
     /// Requests that wait for a slice.
     waiting: AtomicU32,
-    /// Whoever holds it asks the store; others wait for what comes of that.
-    turn: Arc<Mutex<Known>>,
+    /// Its holder asks the store; others wait for the result.
+    turn: Arc<Mutex<Reserved>>,
     office: Office,
 }
 
 /// What the store told that all replicas had reserved of a day, in case it forgets.
 #[derive(Debug, Default)]
-struct Known {
+struct Reserved {
     day: i64,
-    /// How often the budget began anew that day; the rest, and the slice, are of since then.
+    /// How often the budget was reset that day; the rest, and the slice, are of since then.
     resets: u64,
     total: u64,
 }
@@ -253,17 +254,17 @@ impl Budget {
         }
     }
 
-    async fn refill(self: Arc<Self>, mut turn: OwnedMutexGuard<Known>) {
+    async fn refill(self: Arc<Self>, mut turn: OwnedMutexGuard<Reserved>) {
         let Office { store, clock, .. } = &self.office;
         let day = clock.now().beijing_day();
         if turn.day != day {
-            *turn = Known { day, ..Known::default() };
+            *turn = Reserved { day, ..Reserved::default() };
         }
         self.slice.come_back(day_of(clock.now()));
         let waiting = u64::from(self.waiting.load(Ordering::Relaxed)).min(LARGEST_SLICE);
         let want = slice_of(self.left.load(Ordering::Relaxed)).max(waiting);
         let limit = self.limit.load(Ordering::Relaxed);
-        let Known { resets, total, .. } = *turn;
+        let Reserved { resets, total, .. } = *turn;
         let mut reserve = pin!(store.reserve(day, &self.name, want, limit, total, resets));
         let reserved = match store.promptly(&mut reserve).await {
             Some(reserved) => reserved,
@@ -278,11 +279,11 @@ impl Budget {
             Ok(reserved) => {
                 self.down_until.store(0, Ordering::Relaxed);
                 if reserved.resets > turn.resets {
-                    *turn = Known { day, resets: reserved.resets, total: 0 };
+                    *turn = Reserved { day, resets: reserved.resets, total: 0 };
                     self.slice.take_all();
                 }
-                // Beyond the limit is what no replica of this limit was granted: published anew, it
-                // would outlive the key that somebody removed to be rid of it.
+                // Beyond the limit is what no replica of this limit was granted: published again,
+                // it would outlive the key that an operator removed to be rid of it.
                 if reserved.used.is_some_and(|used| used <= limit) {
                     turn.total = turn.total.max(reserved.total.min(limit));
                 }
@@ -321,18 +322,17 @@ impl Budget {
         &self.name
     }
 
-    /// How often it began anew on `day`, as far as is known.
+    /// How often it was reset on `day`, as far as is known.
     pub(super) async fn resets(&self, day: i64) -> u64 {
         let turn = self.turn.lock().await;
         if turn.day == day { turn.resets } else { 0 }
     }
 
-    /// It began anew on `day`, for the `resets`th time: what was reserved before counts for
-    /// nothing.
+    /// It was reset on `day`, for the `resets`th time: what was reserved before counts for nothing.
     pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
         let mut turn = self.turn.lock().await;
         if (day, resets) > (turn.day, turn.resets) {
-            *turn = Known { day, resets, total: 0 };
+            *turn = Reserved { day, resets, total: 0 };
             self.slice.take_all();
         }
         self.left.store(0, Ordering::Relaxed);
@@ -358,7 +358,13 @@ impl Budget {
             let given = self.office.store.give_back(day, &self.name, left, turn.resets).await;
             if let Err(error) = given {
                 let (name, why) = (&self.name, error.chain());
-                tracing::warn!("{left} requests of the budget {name:?} are lost for today: {why}");
+                let text = text!(
+                    "could not return {left} unused requests of the daily limit {name}: {why}",
+                    left,
+                    name,
+                    why
+                );
+                tracing::warn!("{text}");
             }
         }
     }

@@ -218,7 +218,7 @@ async fn a_budget_that_began_anew_is_granted_once_more_and_survives_the_store_as
     store.begin_budgets_anew(day, &[("b", 0)]).await.expect("the store works");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(both().await, 200, "once, whatever the replicas remember");
-    // The store loses its data, and with it that the budget began anew.
+    // The store loses its data, and with it the reset of the budget.
     server.flush();
     sleep(Duration::from_secs(1)).await;
     assert!(both().await <= slice_of(200));

@@ -1,4 +1,4 @@
-//! An entry as a file: one line that tells whether the rest can be trusted, then the bytes.
+//! An entry as a file: one line with a digest of the rest, then the bytes.
 //!
 //! `wxgate-store FORMAT SHA256 WRITTEN LASTS`, then a line feed and the value. The digest, in hex,
 //! is of all the rest.
@@ -17,7 +17,7 @@ const FOR_EVER: &str = "-";
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct FileEntry {
     pub value: Vec<u8>,
     pub written_at: Timestamp,
     pub lasts: Option<Duration>,
@@ -32,7 +32,7 @@ pub(super) enum Fault {
     Later(u32),
 }
 
-impl Entry {
+impl FileEntry {
     pub(super) fn encode(&self) -> Vec<u8> {
         let lasts = self.lasts.map_or_else(|| FOR_EVER.to_owned(), |lasts| lasts.as_millis().to_string());
         let times = format!("{} {lasts}", self.written_at.0);
@@ -96,29 +96,29 @@ fn digest_of(times: &str, value: &[u8]) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Entry, Fault};
+    use super::{Fault, FileEntry};
     use crate::observe::clock::Timestamp;
 
-    fn entry(lasts: Option<u64>) -> Entry {
+    fn entry(lasts: Option<u64>) -> FileEntry {
         let lasts = lasts.map(Duration::from_secs);
-        Entry { value: b"a\nvalue".to_vec(), written_at: Timestamp(1_000_000), lasts }
+        FileEntry { value: b"a\nvalue".to_vec(), written_at: Timestamp(1_000_000), lasts }
     }
 
     #[test]
     fn an_entry_survives_its_file_and_no_change_of_it_is_trusted() {
-        for entry in [entry(None), entry(Some(4)), Entry { value: Vec::new(), ..entry(None) }] {
+        for entry in [entry(None), entry(Some(4)), FileEntry { value: Vec::new(), ..entry(None) }] {
             let bytes = entry.encode();
-            assert_eq!(Entry::parse(&bytes), Ok(entry));
+            assert_eq!(FileEntry::parse(&bytes), Ok(entry));
             for at in 0..bytes.len() {
-                assert!(Entry::parse(&bytes[..at]).is_err(), "cut at {at}");
+                assert!(FileEntry::parse(&bytes[..at]).is_err(), "cut at {at}");
                 let mut changed = bytes.clone();
                 changed[at] ^= 1;
-                assert!(Entry::parse(&changed).is_err(), "changed at {at}");
+                assert!(FileEntry::parse(&changed).is_err(), "changed at {at}");
             }
-            assert!(Entry::parse(&[bytes.as_slice(), b"\0"].concat()).is_err(), "longer");
+            assert!(FileEntry::parse(&[bytes.as_slice(), b"\0"].concat()).is_err(), "longer");
         }
-        assert_eq!(Entry::parse(b"wxgate-store 2 what ever\n"), Err(Fault::Later(2)));
-        assert_eq!(Entry::parse(b""), Err(Fault::Damaged));
+        assert_eq!(FileEntry::parse(b"wxgate-store 2 what ever\n"), Err(Fault::Later(2)));
+        assert_eq!(FileEntry::parse(b""), Err(Fault::Damaged));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
-use super::entry::{Entry, Fault};
+use super::entry::{Fault, FileEntry};
 use crate::observe::clock::Clock;
 use crate::secret::file::{self, Links, Refused};
 use crate::store::StoreError;
+use crate::texts::text;
 
 /// Entries whose change is worth being noticed by others.
 const ENTRIES: &str = "entries";
@@ -21,8 +22,8 @@ const LEASES: &str = "leases";
 const COUNTS: &str = "counts";
 const LOCKS: &str = "locks";
 
-/// A process that was stopped in the middle holds its lock; waiting for it must end before the
-/// store's patience does, or nobody is told which lock it is.
+/// A process that was stopped holds its lock; waiting for it must end before the store's own
+/// timeout, so that the error names the lock.
 const LOCK: Duration = Duration::from_millis(2800);
 const LOCK_AGAIN: Duration = Duration::from_millis(2);
 /// No entry is longer.
@@ -42,8 +43,13 @@ pub(super) struct Folder {
     synced: std::sync::atomic::AtomicUsize,
 }
 
+/// The lock of an entry is taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", text!("another process holds it"))]
+struct HeldElsewhere;
+
 /// What is under a key, or why it can't be read.
-pub(super) type Keyed = (String, Result<Entry, StoreError>);
+pub(super) type Keyed = (String, Result<FileEntry, StoreError>);
 
 /// The right to write an entry, across threads and processes.
 pub(super) struct Locked<'f> {
@@ -54,9 +60,9 @@ pub(super) struct Locked<'f> {
 }
 
 impl Folder {
-    /// Creates what is missing; what has ended is removed. A disk that is full or read-only is no
-    /// error: it is a store that is down until it takes writes, since a proxy that doesn't start
-    /// helps nobody.
+    /// Creates what is missing and removes what has expired. A disk that is full or read-only is
+    /// not an error: the store is down until it takes writes, which is better than a proxy that
+    /// doesn't start.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let folder = Self {
             root: root.to_owned(),
@@ -70,7 +76,12 @@ impl Folder {
         }
         let mode = fs::metadata(root).map_err(at(root))?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
-            tracing::warn!("{} has mode {mode:o}; tokens are in it, expected chmod 700", root.display());
+            let text = text!(
+                "the store's folder {path} has mode {mode}; it holds tokens, expected mode 700",
+                path = root.display(),
+                mode = format_args!("{mode:o}")
+            );
+            tracing::warn!("{text}");
         }
         match folder.probe() {
             Err(error) if takes_no_writes(&error) => {}
@@ -80,7 +91,7 @@ impl Folder {
     }
 
     /// The entry of `key`, if it is there and hasn't ended. A damaged one is set aside.
-    pub(super) fn read(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    pub(super) fn read(&self, key: &str) -> Result<Option<FileEntry>, StoreError> {
         match self.parse(key) {
             Err(StoreError::Damaged { .. }) => self.lock(key)?.read(),
             other => other,
@@ -97,7 +108,7 @@ impl Folder {
                 nap();
                 continue;
             }
-            let held = io::Error::new(io::ErrorKind::WouldBlock, "another process holds it");
+            let held = io::Error::new(io::ErrorKind::WouldBlock, HeldElsewhere);
             return Err(at(&self.lock_path(key))(held));
         }
     }
@@ -141,7 +152,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// When an entry was last written, by whomever.
+    /// When an entry was last written, by any process.
     pub(super) fn changed_at(&self) -> Option<SystemTime> {
         // Each write ends in a rename, which the folder's own time tells of.
         fs::metadata(self.root.join(ENTRIES)).and_then(|metadata| metadata.modified()).ok()
@@ -157,18 +168,18 @@ impl Folder {
         written.and(removed).map_err(at(&path))
     }
 
-    fn parse(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+    fn parse(&self, key: &str) -> Result<Option<FileEntry>, StoreError> {
         let path = self.path(key);
         let bytes = match file::read(&path, LONGEST, Links::Refused) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // A pipe, a link, a folder, or a file of any length that somebody put there.
+            // A pipe, a link, a folder, or a file of any length that was put there.
             Err(error) if Refused::of(&error).is_some() || error.kind() == io::ErrorKind::IsADirectory => {
                 return Err(StoreError::Damaged { key: key.to_owned() });
             }
             Err(error) => return Err(of(key, &path)(error)),
         };
-        match Entry::parse(&bytes) {
+        match FileEntry::parse(&bytes) {
             Ok(entry) => Ok(Some(entry).filter(|entry| !entry.is_over(self.clock.now()))),
             Err(Fault::Damaged) => Err(StoreError::Damaged { key: key.to_owned() }),
             Err(Fault::Later(format)) => Err(StoreError::Format { key: key.to_owned(), format }),
@@ -238,7 +249,7 @@ impl Folder {
 
 impl Locked<'_> {
     /// As [`Folder::read`].
-    pub(super) fn read(&self) -> Result<Option<Entry>, StoreError> {
+    pub(super) fn read(&self) -> Result<Option<FileEntry>, StoreError> {
         match self.folder.parse(self.key) {
             Err(StoreError::Damaged { .. }) => {
                 self.set_aside()?;
@@ -254,7 +265,7 @@ impl Locked<'_> {
         let path = self.folder.path(self.key);
         // One name, since there is one writer: what a killed process leaves is written over.
         let new = path.with_extension("new");
-        let entry = Entry { value: value.to_vec(), written_at: self.folder.clock.now(), lasts };
+        let entry = FileEntry { value: value.to_vec(), written_at: self.folder.clock.now(), lasts };
         // A second of the counters is worth no wait for a slow disk; budgets are counted apart.
         let durable = lasts.is_none_or(|lasts| lasts > DURABLE) && !self.key.starts_with("count:");
         let mut file = file::create(&new).map_err(of(self.key, &new))?;
@@ -275,12 +286,17 @@ impl Locked<'_> {
         remove(&self.folder.lock_path(self.key))
     }
 
-    /// For whoever wants to know how it came about; the entry is absent from now on.
+    /// Kept for whoever looks for the cause; the entry is absent from now on.
     fn set_aside(&self) -> Result<(), StoreError> {
         let path = self.folder.path(self.key);
         let aside = path.with_extension(format!("damaged-{}", self.folder.clock.now().0));
         fs::rename(&path, &aside).map_err(at(&path))?;
-        tracing::error!("{} is damaged and not used; it was moved to {}", path.display(), aside.display());
+        let text = text!(
+            "an entry of the store is damaged and ignored; {path} was moved to {aside}",
+            path = path.display(),
+            aside = aside.display()
+        );
+        tracing::error!("{text}");
         self.forget_old_damage(&path);
         self.folder.sync_parent(&path)
     }
@@ -292,7 +308,7 @@ impl Locked<'_> {
         let mut aside: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(&begins)).collect();
         aside.sort();
         for name in aside.iter().rev().skip(KEPT_DAMAGED) {
-            // Clutter is no reason to fail.
+            // Leftover files are not a reason to fail.
             let _ = fs::remove_file(parent.join(name));
         }
     }
@@ -322,8 +338,8 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {
     |source| StoreError::File { path: path.to_owned(), source }
 }
 
-/// The same of what belongs to the entry `key`. Where the folder answers for the file, and it is
-/// somebody else's, a folder, or on a bad block, that tells of this entry alone.
+/// The same for what belongs to the entry `key`. If the folder itself works and the file belongs to
+/// another user, is a folder, or is on a bad block, only this entry is affected.
 fn of<'p>(key: &'p str, path: &'p Path) -> impl FnOnce(io::Error) -> StoreError + 'p {
     use io::ErrorKind::{IsADirectory, PermissionDenied};
     move |source| {

@@ -202,7 +202,7 @@ fn owned(keys: &[&str]) -> Vec<String> {
 }
 
 /// Disks block. A swap whose future was dropped meanwhile goes on to its end: to its caller it is
-/// one whose answer was lost, which a compare-and-swap makes harmless.
+/// one whose response was lost, which a compare-and-swap makes harmless.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -1,8 +1,7 @@
-//! How much of a server's answers is read: the reading ends where an answer goes beyond what wxgate
-//! can have asked for, before any of that is kept.
+//! How much of a server's responses is read: reading stops where a response exceeds what wxgate can
+//! have asked for, before any of it is kept.
 //!
-//! A light look at the bytes in passing (RESP2 has five kinds of values); what they mean is the
-//! client's to find out.
+//! Only the framing is checked (RESP2 has five kinds of values); the client parses the contents.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,33 +10,35 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of one string. No record, note or counter comes near it.
+use crate::texts::text;
+
+/// Bytes of one string, far more than any record, note or counter has.
 pub(super) const LONGEST_STRING: usize = 64 << 10;
 /// Keys that are asked for at once.
 pub(super) const MOST_KEYS: usize = 500;
-/// Elements of an array, but for an answer to MGET: that has one for each key.
+/// Elements of an array, except for a response to MGET, which has one for each key.
 const MOST_ELEMENTS: u64 = 20_000;
-/// Elements of all the arrays in an answer.
+/// Elements of all arrays in a response.
 const MOST_IN_ALL: u64 = 2 * MOST_ELEMENTS;
 /// Arrays within arrays.
 const DEEPEST: usize = 8;
-/// Bytes of an answer: as many keys as are asked for at once, each with the longest string.
+/// Bytes of a response: as many keys as are asked for at once, each with the longest string.
 const LARGEST_ANSWER: u64 = (MOST_KEYS * (LONGEST_STRING + 32)) as u64;
 /// Characters of a number, white space included.
 const LONGEST_NUMBER: usize = 24;
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Excess {
-    #[error("an answer is no RESP2")]
+    #[error("{}", text!("a response is not RESP2"))]
     Garbage,
-    #[error("an answer has a string of more than {LONGEST_STRING} bytes")]
+    #[error("{}", text!("a response has a string of more than {limit} bytes", limit = LONGEST_STRING))]
     String,
-    #[error("an answer has more than {0} elements in an array")]
+    #[error("{}", text!("a response has an array of more than {limit} elements", limit = .0))]
     Elements(u64),
-    #[error("an answer has arrays within more than {DEEPEST} arrays")]
+    #[error("{}", text!("a response has arrays nested more than {limit} deep", limit = DEEPEST))]
     Depth,
-    #[error("an answer has more than {LARGEST_ANSWER} bytes, or {MOST_IN_ALL} elements")]
+    #[error("{}", text!("a response has more than {bytes} bytes or {elements} elements", bytes = LARGEST_ANSWER, elements = MOST_IN_ALL))]
     Answer,
 }
 
@@ -107,7 +108,7 @@ enum Part<'b> {
     Array(u64),
     /// Some bytes of a string.
     Bytes(&'b [u8]),
-    /// A value that is no array has ended.
+    /// A value that is not an array has ended.
     End,
 }
 
@@ -185,7 +186,7 @@ fn parse(text: &[u8]) -> Result<i64, Excess> {
     std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).ok_or(Excess::Garbage)
 }
 
-/// What the answers may hold, from what was asked.
+/// What the responses may hold, by what was asked.
 #[derive(Debug, Default)]
 struct Asked {
     cutter: Cutter,
@@ -194,7 +195,7 @@ struct Asked {
     left: u64,
     /// How the command's name begins.
     name: Vec<u8>,
-    /// How many elements an array may have in the answer to each command that has none yet.
+    /// How many elements an array may have in the response to each pending command.
     limits: VecDeque<u64>,
     /// What is written can't be followed.
     lost: bool,
@@ -237,13 +238,13 @@ impl Asked {
     }
 }
 
-/// What was read of the answers.
+/// What was read of the responses.
 #[derive(Debug, Default)]
 struct Answers {
     cutter: Cutter,
     /// Elements that are still to come, of each array that is open.
     open: Vec<u64>,
-    /// Of the present answer.
+    /// Of the current response.
     begun: bool,
     limit: u64,
     bytes: u64,

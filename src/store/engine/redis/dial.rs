@@ -1,4 +1,4 @@
-//! A connection to one server, on which the answers are bounded.
+//! A connection to one server, with bounded responses.
 
 use std::io;
 use std::path::Path;
@@ -40,7 +40,8 @@ pub(super) async fn dial(target: &Target, address: &ConnectionAddr) -> io::Resul
     Ok(Bounded::new(stream))
 }
 
-/// Whichever of the host's addresses answers first: one that doesn't must not cost the patience.
+/// The first of the host's addresses to connect: one that doesn't respond must not use up the
+/// timeout.
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut tries: JoinSet<_> = lookup_host((host, port)).await?.map(TcpStream::connect).collect();
     let mut failed = io::Error::from(io::ErrorKind::NotFound);

@@ -99,7 +99,7 @@ async fn dial_any(target: &Target) -> io::Result<Connection> {
     Err(failed.unwrap_or_else(|| io::ErrorKind::NotConnected.into()))
 }
 
-/// As the sentinels say. The client talks to them itself, so that their answers aren't bounded.
+/// As the sentinels say. The client connects to them itself, so their responses aren't bounded.
 async fn present_master(target: &Target, master: &str) -> RedisResult<ConnectionAddr> {
     let client = sentinel(target, master).await?.async_get_client().await?;
     Ok(client.get_connection_info().addr().clone())

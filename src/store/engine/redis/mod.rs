@@ -39,9 +39,9 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const SUBSCRIBE: Duration = Duration::from_secs(3);
 /// What a probe writes; no entry.
 const PROBE: &str = "probe";
-/// Keys, or counters, in one answer of a scan; a hint.
+/// Keys, or counters, in one response of a scan; a hint.
 const SCANNED: usize = 500;
-/// Of a day: twice what one replica counts apart, and what is beside them.
+/// Of a day: twice what one replica counts apart, and the fields next to them.
 const MOST_COUNTERS: usize = 250_000;
 /// Of a counter.
 const LONGEST_NAME: usize = 1_024;
@@ -91,7 +91,7 @@ local function put(name, value)
 end";
 
 /// A batch that was added before adds nothing; a counter that is lower than what is known was lost,
-/// and goes on from there. -1 stands for one that can't be; how often something began anew counts
+/// and goes on from there. -1 stands for one that can't be; a number of resets counts
 /// as never then.
 const ADD: &str = "
 local added = false
@@ -114,8 +114,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return totals";
 
 /// Where less is granted than is known, it was lost, and all goes on from there, unless the store
-/// remembers as much ([`highest_of`]). What was known before it began anew counts for nothing; -1
-/// stands for what can't be.
+/// remembers as much ([`highest_of`]). What was known before a reset is ignored; -1 means an
+/// impossible value.
 const RESERVE: &str = "
 local resets, own, known = count(ARGV[7]) or 0, tonumber(ARGV[8]), tonumber(ARGV[6])
 if own > resets then
@@ -158,7 +158,7 @@ const TRY: &str = "return redis.call('SET', KEYS[1], '', 'PX', 1000)";
 const SCAN: &str = "return redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3], 'TYPE', 'string')";
 const ENTRY: &str = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}";
 
-/// A Redis; the connection is made anew after a failure.
+/// A Redis; it reconnects after a failure.
 pub(in crate::store) struct Redis {
     target: Target,
     announcer: Announcer,
@@ -236,7 +236,7 @@ impl Redis {
         command.arg(resets_of(claim.name)).arg(claim.resets).arg(highest_of(claim.name));
         let answer: (u64, u64, u64, i64, u64) = command.query_async(&mut self.link()?).await?;
         let (granted, left, total, used, resets) = answer;
-        // More than was wanted is nobody's to spend.
+        // More than was requested must not be spent.
         let granted = granted.min(claim.want);
         Ok(Reserved { granted, left, total, used: u64::try_from(used).ok(), resets })
     }
@@ -337,7 +337,7 @@ impl Redis {
             if let Ok(Ok(subscription)) =
                 timeout(SUBSCRIBE, link::subscribe(&self.target, &self.channel())).await
             {
-                // What was written until now was announced to nobody here.
+                // What was written until now was not announced here.
                 self.announcer.announce(Change::Any);
                 tokio::select! {
                     () = self.hear(subscription.into_on_message()) => {}

@@ -1,4 +1,4 @@
-//! Which Redis, as the URL and the keys beside it say.
+//! Which Redis, by the URL and the other keys of its table.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use redis::ConnectionAddr;
 
 use crate::secret::{Secret, userinfo};
+use crate::texts::{Words, words};
 
 /// What keys begin with unless the configuration says otherwise.
 const PREFIX: &str = "wxgate";
@@ -26,11 +27,11 @@ pub struct Target {
     pub(super) prefix: String,
 }
 
-/// What stands at the hosts.
+/// What runs at the hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Single,
-    /// Sentinels, which know the present master of this name.
+    /// Sentinels, which know the current master of this name.
     Sentinel(String),
     Cluster,
 }
@@ -53,16 +54,14 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, as the rest of a sentence; it never repeats a password.
-    pub fn parse(url: &str) -> Result<Self, String> {
+    pub fn parse(url: &str) -> Result<Self, Words> {
         let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
         let (kind, tls) = match scheme.strip_prefix("rediss") {
             Some(kind) => (kind, true),
             None => (scheme.strip_prefix("redis").ok_or_else(expected)?, false),
         };
         if rest.contains(['?', '#']) {
-            return Err(
-                "has a query, expected keys beside it in its place: username, password, ca_file".into()
-            );
+            return Err(words!("has a query, expected the keys username, password and ca_file instead"));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (user, hosts) =
@@ -72,17 +71,17 @@ impl Target {
             "-sentinel" => {
                 let (master, db) = path.split_once('/').unwrap_or((path, ""));
                 if master.is_empty() {
-                    return Err("names no master, expected redis-sentinel://HOST:26379/MASTER".into());
+                    return Err(words!("has no master name, expected redis-sentinel://HOST:26379/MASTER"));
                 }
                 (Shape::Sentinel(master.to_owned()), database(db)?, 26379)
             }
             "-cluster" if path.is_empty() => (Shape::Cluster, 0, 6379),
-            "-cluster" => return Err("has a database, which a cluster doesn't know".into()),
+            "-cluster" => return Err(words!("has a database number, which a cluster does not support")),
             _ => return Err(expected()),
         };
         let hosts = hosts.split(',').map(|text| host(text, port)).collect::<Result<Vec<_>, _>>()?;
         if hosts.len() > 1 && shape == Shape::Single {
-            return Err("names several hosts, expected redis-sentinel:// or redis-cluster:// for them".into());
+            return Err(words!("has several hosts, expected redis-sentinel:// or redis-cluster:// for them"));
         }
         let (username, password) = user.map_or((None, None), credentials);
         Ok(Self { shape, tls, hosts, db, username, password, ca_file: None, prefix: PREFIX.to_owned() })
@@ -93,7 +92,7 @@ impl Target {
         self.password.is_some()
     }
 
-    /// Whether it is spoken to through TLS.
+    /// Whether the connection uses TLS.
     pub fn has_tls(&self) -> bool {
         self.tls
     }
@@ -108,7 +107,7 @@ impl Target {
         self.shape == Shape::Cluster
     }
 
-    /// With what stands beside the URL, which counts before what stands in it.
+    /// With the keys next to the URL, which take precedence over its own.
     #[must_use]
     pub fn authenticated(mut self, username: Option<String>, password: Option<Arc<Secret>>) -> Self {
         self.username = username.or(self.username);
@@ -176,26 +175,26 @@ impl fmt::Display for Target {
     }
 }
 
-fn expected() -> String {
-    "is no Redis, expected \"redis://HOST:6379/0\", \"redis-sentinel://HOST:26379/MASTER/0\" or \
-     \"redis-cluster://HOST:6379\", with rediss for TLS"
-        .to_owned()
+fn expected() -> Words {
+    words!(
+        "is not a Redis URL, expected \"redis://HOST:6379/0\", \"redis-sentinel://HOST:26379/MASTER/0\" or \
+         \"redis-cluster://HOST:6379\", with rediss for TLS"
+    )
 }
 
-fn database(text: &str) -> Result<i64, String> {
+fn database(text: &str) -> Result<i64, Words> {
     match text {
         "" => Ok(0),
         _ => text
             .parse::<u16>()
             .map(i64::from)
-            .map_err(|_| "has no number as database, expected one like /0".into()),
+            .map_err(|_| words!("has a database that is not a number, expected one like /0")),
     }
 }
 
-fn host(text: &str, default_port: u16) -> Result<(String, u16), String> {
-    let wrong = || {
-        "has no host, expected one like \"redis://HOST:6379/0\"; an @ in a password is written %40".to_owned()
-    };
+fn host(text: &str, default_port: u16) -> Result<(String, u16), Words> {
+    let wrong =
+        || words!("has no host, expected one like \"redis://HOST:6379/0\"; write an @ in a password as %40");
     let (host, port) = match text.strip_prefix('[') {
         Some(v6) => {
             let (host, rest) = v6.split_once(']').ok_or_else(wrong)?;
@@ -212,7 +211,7 @@ fn host(text: &str, default_port: u16) -> Result<(String, u16), String> {
             .parse::<u16>()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or("has a port that is no number from 1 to 65535"),
+            .ok_or_else(|| words!("has a port that is not a number from 1 to 65535")),
     };
     Ok((host.to_owned(), port?))
 }
@@ -274,7 +273,7 @@ mod tests {
             "redis://[::1]x",
         ] {
             let wrong = Target::parse(url).expect_err(url);
-            assert!(!wrong.contains("hunter2"), "{wrong}");
+            assert!(!wrong.as_str().contains("hunter2"), "{wrong}");
         }
     }
 }

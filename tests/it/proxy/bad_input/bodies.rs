@@ -103,7 +103,7 @@ async fn a_body_cut_short_is_never_whole_at_wechat() {
         caller.send(&bytes).await;
         caller.0.shutdown().await.expect("half closed");
         let answer = caller.answer().await.unwrap_or_else(|| panic!("{which}: no answer"));
-        answer.assert_refused(400, "bad_request", "broke off");
+        answer.assert_refused(400, "bad_request", "is incomplete");
         assert!(caller.closed().await.is_empty());
         assert_sound(&gate).await;
         assert!(gate.journal("/wxa/anything").iter().all(|entry| !entry.complete), "{which}");
@@ -126,7 +126,7 @@ async fn a_body_that_stands_still_is_given_up() {
         let mut caller = Caller::of(&gate).await;
         caller.send(&bytes).await;
         let answer = caller.answer().await.unwrap_or_else(|| panic!("{which}: no answer"));
-        answer.assert_refused(400, "bad_request", "broke off");
+        answer.assert_refused(400, "bad_request", "is incomplete");
         assert!(caller.closed().await.is_empty());
         assert_sound(&gate).await;
         assert!(gate.journal("/wxa/anything").iter().all(|entry| !entry.complete), "{which}");

@@ -26,7 +26,7 @@ async fn assert_all_refused(rows: Vec<(String, &str)>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_http_request_is_answered_400() {
-    let no_http = "no HTTP/1.1 request";
+    let no_http = "not an HTTP/1.1 request";
     assert_all_refused(vec![
         ("GARBAGE\r\n\r\n".into(), no_http),
         ("\0\0\0\0\r\n\r\n".into(), no_http),
@@ -42,7 +42,7 @@ async fn what_is_no_http_request_is_answered_400() {
         // A TLS client hello, and HTTP/2 without an agreement on it.
         (
             "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{7c}\u{3}\u{3}\r\n\r\n".into(),
-            "this was TLS, and this port speaks plain HTTP",
+            "TLS on a port for plain HTTP",
         ),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0".into(), no_http),
     ])
@@ -75,12 +75,12 @@ async fn a_target_or_host_that_servers_read_differently_is_refused() {
     let path = "such as /cgi-bin/user/info";
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_all_refused(vec![
-        ("GET /cgi-bin/user/get HTTP/1.1\r\n\r\n".into(), "a Host header is missing"),
-        (format!("{GET}Host: localhost\r\n\r\n"), "several Host headers"),
+        ("GET /cgi-bin/user/get HTTP/1.1\r\n\r\n".into(), "the Host header is missing"),
+        (format!("{GET}Host: localhost\r\n\r\n"), "the Host header is given twice"),
         (get("http://example.com/cgi-bin/user/get"), "as an HTTP proxy"),
         (
             "CONNECT api.weixin.qq.com:443 HTTP/1.1\r\nHost: api.weixin.qq.com:443\r\n\r\n".into(),
-            "no tunnels",
+            "wxgate is not a tunnel",
         ),
         ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), path),
         (get("/cgi-bin/../cgi-bin/clear_quota"), "`..`"),
@@ -216,7 +216,7 @@ async fn pipelined_requests_are_answered_in_order_up_to_the_first_bad_one() {
     let body = "{\"a\":1}";
     let post = format!("{POST}Content-Length: {}\r\n\r\n{body}", body.len());
     for (bad, remedy) in [
-        ("GARBAGE\r\n\r\n".to_owned(), "no HTTP/1.1 request"),
+        ("GARBAGE\r\n\r\n".to_owned(), "not an HTTP/1.1 request"),
         (format!("{POST}Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"), "send one Content-Length"),
     ] {
         gate.sandbox.reset();

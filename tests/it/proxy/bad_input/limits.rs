@@ -200,7 +200,7 @@ async fn an_address_has_half_of_the_connections_at_most() {
         held.push(caller);
     }
     let answer = connect().await.answer().await.expect("an answer");
-    answer.assert_refused(503, "overloaded", "server.max_connections_per_address");
+    answer.assert_refused(503, "overloaded", "max_connections_per_address");
     assert_eq!(gate.metric(refused).await, 1.0);
     // The others have theirs, as has this one when it gives some back.
     assert_eq!(send(&gate, get).await.expect("an answer").status, 200);
@@ -245,7 +245,7 @@ async fn unknown_names_get_a_clear_answer() {
     send(&gate, get("/cgi-bin/clear_quota")).await.expect("an answer").assert_refused(
         404,
         "endpoint_forbidden",
-        "`allow` names it exactly",
+        "`allow` must name it exactly",
     );
     assert!(gate.sandbox.journal(None).is_empty());
     // What isn't in the catalogue is WeChat's to judge.

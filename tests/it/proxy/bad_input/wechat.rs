@@ -54,13 +54,13 @@ async fn a_connection_closed_without_an_answer_is_502_and_nothing_is_sent_twice(
     for request in [GET, POST] {
         let wechat = closing_after(Vec::new()).await;
         let gate = wechat.gate(Setup::default()).await;
-        ask(&gate, request).await.assert_refused(502, "upstream_failed", "broke off");
+        ask(&gate, request).await.assert_refused(502, "upstream_failed", "closed the connection");
         assert_eq!(wechat.requests(), 1);
         wechat.assert_over(&gate).await;
     }
     let gate = Gate::start().await.warm().await;
     gate.sandbox.fault(Fault::new(Action::Reset { when: wxgate::sandbox::When::AfterBody }).path("/wxa/*"));
-    ask(&gate, POST).await.assert_refused(502, "upstream_failed", "broke off");
+    ask(&gate, POST).await.assert_refused(502, "upstream_failed", "closed the connection");
     assert_eq!(gate.journal("/wxa/anything").len(), 1);
     assert_sound(&gate).await;
 }
@@ -92,7 +92,7 @@ async fn a_reused_connection_that_is_closed_repeats_a_get_and_never_a_post() {
         if repeated {
             assert_eq!(second.status, 200, "{second:?}");
         } else {
-            second.assert_refused(502, "upstream_failed", "broke off");
+            second.assert_refused(502, "upstream_failed", "closed the connection");
         }
         assert_eq!(wechat.requests(), if repeated { 3 } else { 2 });
         wechat.assert_over(&gate).await;
@@ -162,7 +162,7 @@ async fn a_get_is_not_repeated_once_the_request_timeout_is_spent() {
     caller.send(GET).await;
     assert_eq!(caller.answer().await.expect("an answer").status, 200);
     caller.send(GET).await;
-    caller.answer().await.expect("an answer").assert_refused(502, "upstream_failed", "broke off");
+    caller.answer().await.expect("an answer").assert_refused(502, "upstream_failed", "closed the connection");
     assert_eq!(wechat.requests(), 2);
     wechat.assert_over(&gate).await;
 }
@@ -195,7 +195,7 @@ async fn a_short_answer_cut_within_is_502() {
         let wechat = closing_after(bytes.into()).await;
         let gate = wechat.gate(Setup::default()).await;
         for request in [GET, POST] {
-            ask(&gate, request).await.assert_refused(502, "upstream_failed", "broke off");
+            ask(&gate, request).await.assert_refused(502, "upstream_failed", "closed the connection");
         }
         assert_eq!(wechat.requests(), 2, "{bytes:?}");
         wechat.assert_over(&gate).await;
@@ -203,7 +203,7 @@ async fn a_short_answer_cut_within_is_502() {
     let gate = Gate::start().await.warm().await;
     for bytes in [0, 5] {
         gate.sandbox.fault(Fault::new(Action::Cut { bytes }).path("/cgi-bin/user/get"));
-        ask(&gate, GET).await.assert_refused(502, "upstream_failed", "broke off");
+        ask(&gate, GET).await.assert_refused(502, "upstream_failed", "closed the connection");
         assert_sound(&gate).await;
     }
 }
@@ -223,7 +223,7 @@ async fn a_download_cut_within_ends_short_and_is_logged_as_failed() {
         assert_sound(&gate).await;
     }
     let line = logged(&gate, |line| line["path"] == "/cgi-bin/media/get").await;
-    assert!(line.to_string().contains("broke off"), "{line}");
+    assert!(line.to_string().contains("is incomplete"), "{line}");
     assert!(gate.metrics().await.contains("outcome=\"failed\"} 2"), "{}", gate.metrics().await);
 }
 
@@ -254,7 +254,7 @@ async fn answers_that_are_no_json_pass_as_they_are() {
 async fn silence_is_504_and_nothing_is_sent_twice() {
     let gate = Gate::with(impatient()).await.warm().await;
     gate.sandbox.fault(Fault::new(Action::Silence).path("/wxa/anything"));
-    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
+    ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not respond in time");
     assert_eq!(gate.journal("/wxa/anything").len(), 1);
     assert_sound(&gate).await;
     for bytes in [
@@ -266,7 +266,7 @@ async fn silence_is_504_and_nothing_is_sent_twice() {
     ] {
         let wechat = silent_after(bytes.into()).await;
         let gate = wechat.gate(impatient()).await;
-        ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not answer in time");
+        ask(&gate, POST).await.assert_refused(504, "upstream_timeout", "did not respond in time");
         assert_eq!(wechat.requests(), 1);
         wechat.assert_over(&gate).await;
     }
@@ -307,7 +307,7 @@ async fn a_head_that_never_ends_is_given_up() {
         let answer = ask(&gate, POST).await;
         match pause {
             Some(_) => answer.assert_refused(504, "upstream_timeout", "in time"),
-            None => answer.assert_refused(502, "upstream_failed", "broke off"),
+            None => answer.assert_refused(502, "upstream_failed", "closed the connection"),
         }
         assert_eq!(wechat.requests(), 1);
         wechat.assert_over(&gate).await;
@@ -415,7 +415,7 @@ async fn an_early_answer_with_a_reset_behind_it_reaches_the_caller() {
         if answer.status == 200 {
             assert_eq!(answer.json()["errcode"], 43004, "{answer:?}");
         } else {
-            answer.assert_refused(502, "upstream_failed", "broke off");
+            answer.assert_refused(502, "upstream_failed", "closed the connection");
         }
     }
     assert_eq!(wechat.requests(), 3);
@@ -456,6 +456,6 @@ async fn nobody_at_wechats_address_is_502() {
     // Nothing is injected there, so that WeChat itself is asked for and not its token.
     ask(&gate, "GET /sns/userinfo?access_token=U&openid=O HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
-        .assert_refused(502, "upstream_failed", "could not be reached");
+        .assert_refused(502, "upstream_failed", "could not reach WeChat");
     ask(&gate, GET).await.assert_refused(502, "token_unavailable", "");
 }

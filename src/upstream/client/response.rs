@@ -1,4 +1,4 @@
-//! An answer whose body is still on its way.
+//! A response whose body is still on its way.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,8 +19,8 @@ use crate::message::body::Broken;
 use crate::observe::deadline::poll_limit;
 use crate::upstream::http1::{Body, Piece};
 
-/// An answer whose body is still on its way.
-pub struct Answer<B> {
+/// A response whose body is still on its way.
+pub struct UpstreamResponse<B> {
     /// WeChat's status.
     pub status: StatusCode,
     /// WeChat's headers but for those of its connection.
@@ -30,9 +30,9 @@ pub struct Answer<B> {
     pub(super) exchange: Exchange<B>,
 }
 
-impl<B> std::fmt::Debug for Answer<B> {
+impl<B> std::fmt::Debug for UpstreamResponse<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("UpstreamResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -45,7 +45,7 @@ pub enum Start {
     Part(Bytes),
 }
 
-impl<B: Payload> Answer<B> {
+impl<B: Payload> UpstreamResponse<B> {
     /// The body's length, where WeChat gave one.
     pub fn length(&self) -> Option<u64> {
         self.exchange.body.left()
@@ -76,7 +76,7 @@ impl<B: Payload> Answer<B> {
                 let limit = (spent.min(silent), (silent < spent).then_some(BodyError::Silent(silence)));
                 poll_limit(&mut exchange.connection.timer, context, now, limit).map(Err)
             });
-            // Nearly every answer is a single piece: it is handed on without a copy.
+            // Nearly every response is a single piece: it is handed on without a copy.
             let so_far = match piece.await {
                 Ok(Some(data)) if first.is_empty() && joined.is_empty() => {
                     first = data;
@@ -103,7 +103,7 @@ impl<B: Payload> Answer<B> {
 
     /// Ends the exchange after the whole body was read: the connection may serve again.
     ///
-    /// Unless WeChat answered before it had the whole request: then the connection is dropped, so
+    /// Unless WeChat responded before it had the whole request: then the connection is dropped, so
     /// that the rest of the request's body is left for a replay.
     pub fn finish(self) {
         self.exchange.finish();
@@ -115,10 +115,10 @@ impl<B: Payload> Answer<B> {
     }
 }
 
-/// A request that has an answer, until all of that has come.
+/// A request that has a response, until all of that has come.
 pub(super) struct Exchange<B> {
     connection: Box<Connection>,
-    /// What is left of the request, if anything is: few answers come before all of that was sent.
+    /// What is left of the request, if anything is: few responses come before all of that was sent.
     upload: Option<Box<Upload<B>>>,
     body: Body,
     goes_on: bool,

@@ -1,7 +1,8 @@
 //! What counting costs a request, and what it keeps: `cargo bench --bench count`.
 //!
-//! A hundred million calls are counted, by one thread and by two at once, while the ledger drains them as it does in a
-//! proxy; then as many different ones as 500 apps, 300 endpoints and 50 callers make. `-- --short` counts a hundredth.
+//! A hundred million calls are counted, by one thread and by two at once, while the ledger drains
+//! them as it does in a proxy; then as many different ones as 500 apps, 300 endpoints and 50
+//! callers make. `-- --short` counts a hundredth.
 
 #![expect(
     clippy::print_stdout,

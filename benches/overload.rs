@@ -1,8 +1,9 @@
 //! More requests than there is room for: `cargo bench --bench overload`.
 //!
-//! WeChat takes 50 ms for each, and 64 may be at work: so there is a capacity of 1,280 requests a second, of which 1, 2,
-//! 5 and 10 times as many are offered, at an even pace and whatever becomes of those before. Then the calls of one app
-//! hang while another's are counted. nginx with `limit_conn` does the same, where it is installed.
+//! WeChat takes 50 ms for each, and 64 may be at work: so there is a capacity of 1,280 requests a
+//! second, of which 1, 2, 5 and 10 times as many are offered, at an even pace and whatever becomes
+//! of those before. Then the calls of one app hang while another's are counted. nginx with
+//! `limit_conn` does the same, where it is installed.
 
 #![expect(
     clippy::print_stdout,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use wxgate::config::{Needed, Outline, parse_address};
 use wxgate::server::Address;
 use wxgate::texts::{Language, text};
@@ -15,8 +15,10 @@ mod check;
 mod config_file;
 mod demo;
 mod failure;
+mod help;
 mod init;
 mod key;
+mod misuse;
 mod new_file;
 mod packaging;
 mod questions;
@@ -40,7 +42,7 @@ use terminal::{confirm, print};
     version,
     max_term_width = 100,
     after_help = "Start with `wxgate demo`: it needs no configuration and no WeChat account.\n\n\
-                  Exit codes: 0 ok, 64 bad usage or configuration, 1 failure while running."
+                  Exit codes: 0 success, 64 bad usage or configuration, 1 failure while running."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -51,14 +53,14 @@ struct Cli {
 enum Command {
     /// Run the proxy
     ///
-    /// SIGTERM and SIGINT drain and end it, SIGHUP reloads the configuration.
+    /// SIGTERM and SIGINT drain connections and exit, SIGHUP reloads the configuration.
     Serve {
         #[command(flatten)]
         config: ConfigFile,
     },
     /// Check the configuration and print every problem
     ///
-    /// Each is printed as FILE:LINE:COL: key.path: what is wrong, what would be right.
+    /// Each is printed as FILE:LINE:COL: key.path: what is wrong, what was expected.
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -67,125 +69,126 @@ enum Command {
     },
     /// Write a configuration file, from questions or flags
     ///
-    /// On a terminal it asks for what isn't given; elsewhere --appid or --sandbox must be. What it
-    /// writes passes `wxgate check` once the AppSecret is where it says.
+    /// On a terminal it asks for what the flags leave open; elsewhere --appid or --sandbox is
+    /// required. The file passes `wxgate check` once the AppSecret is in place.
     Init(init::Init),
-    /// Run a fake WeChat API, to test apps against
+    /// Run a fake WeChat API to test against
     Sandbox {
-        /// Where to listen: HOST:PORT or unix:/path
+        /// Listen address: HOST:PORT or unix:/path
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9080", value_parser = address)]
         listen: Listen,
-        /// Take the accounts from this configuration file, instead of made-up ones; only if it is
-        /// named here
+        /// Take the accounts from this configuration file instead of the built-in ones; none is
+        /// searched for
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Answer endpoints that WeChat doesn't have, or not for the token's kind of account, as if
-        /// it had them, instead of with 40066
+        /// Accept endpoints that WeChat does not have, or not for the token's kind of account,
+        /// instead of responding with 40066
         #[arg(long)]
         allow_unlisted: bool,
     },
-    /// Show what the proxy does, on this machine alone: no configuration, no WeChat account
+    /// Take a tour of the proxy on this machine: no configuration, no WeChat account
     Demo {
-        /// End after the tour; the exit code is 0 only if every step held
+        /// Exit after the tour; the exit code is 0 only if every claim held
         #[arg(long)]
         once: bool,
     },
-    /// Say how a request would be handled
+    /// Show how a request would be handled
     ///
-    /// With the apps and callers of the configuration, if there is one; else with wxgate's defaults.
+    /// Uses the apps and callers of the configuration if there is one, else wxgate's defaults.
     Explain {
-        /// GET, POST, ...
+        /// HTTP method: GET, POST, ...
         #[arg(value_parser = method)]
         method: http::Method,
-        /// The path with its query, like /cgi-bin/user/info?openid=O
+        /// Path and query, for example /cgi-bin/user/info?openid=O
         #[arg(value_parser = path)]
         path: String,
         #[command(flatten)]
         config: ConfigFile,
-        /// Without a configuration, even where there is one
+        /// Ignore the configuration and use the defaults
         #[arg(long, conflicts_with = "config")]
         no_config: bool,
     },
-    /// Show the apps and tokens of a running proxy, or whether it is well
+    /// Show the apps and tokens of a running proxy, or check its health
     Status {
         #[command(flatten)]
         admin: admin::Endpoint,
-        /// Print the proxy's answer as it is
+        /// Print the JSON response unchanged
         #[arg(long)]
         json: bool,
-        /// Only ask whether the process runs (/healthz), as a container's health check; exit code 0
-        /// or 1, no token and no configuration needed
+        /// Only check that the process is alive (/healthz), for container health checks; exits with
+        /// 0 or 1, needs no token and no configuration
         #[arg(long, conflicts_with = "json")]
         healthz: bool,
-        /// Only ask whether it takes requests (/readyz), likewise
+        /// Only check that it accepts requests (/readyz), likewise
         #[arg(long, conflicts_with_all = ["json", "healthz"])]
         readyz: bool,
     },
-    /// Have a running proxy fetch an app's token
+    /// Make a running proxy fetch an app's token now
     Refresh {
-        /// The app's name
+        /// Name of the app
         app: String,
-        /// Replace a token that WeChat still returns; at most 20 times a day
+        /// Get a new token even if WeChat still returns the current one; at most 20 times a day
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         admin: admin::Endpoint,
     },
-    /// Show who spends which of WeChat's quotas, by a running proxy
+    /// Show which callers use up which of WeChat's quotas
     #[command(args_conflicts_with_subcommands = true)]
     Quota {
         #[command(subcommand)]
         action: Option<QuotaAction>,
-        /// Only this app's
+        /// Show only this app
         app: Option<String>,
         #[command(flatten)]
         admin: admin::Endpoint,
-        /// Print the proxy's answer as it is
+        /// Print the JSON response unchanged
         #[arg(long)]
         json: bool,
     },
-    /// Have WeChat's counters of an app begin anew
+    /// Reset an app's quota counters at WeChat
     ///
-    /// WeChat allows 10 times a month for all counters of an app and 50 times for single ones, its
-    /// console's included.
+    /// WeChat allows 10 resets a month of all counters of an app and 50 of single ones, those made
+    /// in its console included.
     ClearQuota {
-        /// The app's name
+        /// Name of the app
         app: String,
-        /// Only the counter of this endpoint, like /cgi-bin/message/custom/send
+        /// Reset only the counter of this endpoint, for example /cgi-bin/message/custom/send
         #[arg(value_parser = path)]
         endpoint: Option<String>,
-        /// Don't ask before
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
         admin: admin::Endpoint,
     },
-    /// Show what a running proxy is doing, every two seconds anew
+    /// Show what a running proxy is doing, refreshed every two seconds
     ///
-    /// Where stdout is no terminal it prints once and ends.
+    /// Prints once and exits if stdout is not a terminal.
     Top {
         #[command(flatten)]
         admin: admin::Endpoint,
     },
-    /// Look into a store, or move to another
+    /// Inspect a store, or copy it to another
     Store {
         #[command(subcommand)]
         action: store::Action,
     },
-    /// Make an API key for a caller
+    /// Create an API key for a caller
     ///
-    /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate keeps.
-    /// Where stdout is no terminal the table alone goes there, and the key to stderr or --key-file.
+    /// Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate
+    /// keeps. If stdout is not a terminal, only the table goes there, and the key to stderr or
+    /// --key-file.
     Key(key::NewKey),
-    /// Print a shell's completions, for packages
+    /// Print shell completions, for packages
     Completions {
-        /// The shell
+        /// Name of the shell
         shell: clap_complete::Shell,
     },
     /// Print the man page, for packages
     Man {
-        /// Write a page for each command into this folder, instead of one to stdout; it is created
-        /// if it isn't there
+        /// Write one page per command into this directory, created if missing, instead of printing
+        /// one
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
@@ -193,15 +196,15 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum QuotaAction {
-    /// Have wxgate's own counters and budgets of an app begin anew today, on all replicas
+    /// Reset wxgate's own counters and daily budgets of an app for today, on all replicas
     ///
-    /// That is what `wxgate quota` counts of the app, and the `daily` budgets that its requests draw
-    /// on, those that it shares with other apps included. It heals what somebody else wrote into the
-    /// store. WeChat's counters stay as they are: see clear-quota.
+    /// These are the counts that `wxgate quota` shows for the app, and the `daily` budgets that its
+    /// requests draw on, including those shared with other apps. It repairs wrong counts in the
+    /// store. WeChat's counters are not touched: see clear-quota.
     Reset {
-        /// The app's name
+        /// Name of the app
         app: String,
-        /// Don't ask before
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -235,12 +238,11 @@ fn path(text: &str) -> Result<String, String> {
 /// Runs the command that the process was started with.
 pub(crate) fn run() -> ExitCode {
     Language::of_environment().make_default();
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { failure::USAGE } else { 0 };
-            // Nothing can be done about a closed stderr.
-            let _ = error.print();
+            misuse::print(&error);
             return ExitCode::from(code);
         }
     };
@@ -251,6 +253,13 @@ pub(crate) fn run() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The arguments of this process; help and errors are in its language.
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = help::localised(Cli::command());
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 fn execute(command: Command) -> Result<(), Failure> {
@@ -319,15 +328,15 @@ fn execute(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// For files that are being written when all else has ended.
+/// For files that are still being written at the end.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
-/// Runs the control plane on this thread; what serves requests has threads of its own.
+/// Runs the control plane on this thread; requests are served on threads of their own.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
     let done = runtime.block_on(future);
-    // Dropped, it would wait without end for a disk that hangs.
+    // When dropped, it would wait forever for a disk that hangs.
     runtime.shutdown_timeout(LAST_WRITES);
     done
 }

@@ -268,7 +268,8 @@ impl Gate {
         Answer::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
     }
 
-    /// Sends these very bytes on a connection of their own; a `Connection: close` is theirs to send.
+    /// Sends these very bytes on a connection of their own; a `Connection: close` is theirs to
+    /// send.
     pub async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
         raw(&self.authority(), request.as_ref()).await
     }

@@ -131,7 +131,8 @@ impl Watched {
     }
 }
 
-/// A port that nobody listens on at the moment. While others' connections have all of them, waits for one.
+/// A port that nobody listens on at the moment. While others' connections have all of them, waits
+/// for one.
 #[expect(clippy::disallowed_methods, reason = "hardly ever, and in a test that can't go on anyway")]
 pub fn free_port() -> u16 {
     let give_up = Instant::now() + LOST;

@@ -1,4 +1,5 @@
-//! What an app does that signs its calls itself, from WeChat's pages; for tests, without a connection.
+//! What an app does that signs its calls itself, from WeChat's pages; for tests, without a
+//! connection.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

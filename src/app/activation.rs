@@ -1,5 +1,5 @@
 //! Sockets that a service manager holds and passes to each process that serves them (`LISTEN_FDS`):
-//! they outlive the process, and what comes between two waits in their queues.
+//! they outlive the process, and connections made between two processes wait in their queues.
 
 use std::io;
 
@@ -7,25 +7,26 @@ use listenfd::ListenFd;
 
 use crate::config::{self, Passed};
 use crate::server::{Address, Listener};
+use crate::texts::text;
 
-/// Whose a socket is, each named as `FileDescriptorName=` of its unit says.
+/// The names of the sockets, from `FileDescriptorName=` of their units.
 const NAMES: &str = "LISTEN_FDNAMES";
 const ADMIN: &str = "admin";
 const CALLBACK: &str = "callback";
 /// The number of the first descriptor (`SD_LISTEN_FDS_START`).
 const FIRST: usize = 3;
 
-/// Why what was passed can't be served.
+/// Why the passed sockets can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Neither TCP nor a unix socket that accepts connections.
-    #[error("LISTEN_FDS passes descriptor {0}, which is no listening TCP or unix socket")]
+    #[error("{}", text!("LISTEN_FDS: descriptor {number} is not a listening TCP or unix socket", number = .0))]
     Other(usize),
     /// It can't be used.
-    #[error("LISTEN_FDS passes descriptor {0}, which cannot be used")]
+    #[error("{}", text!("LISTEN_FDS: descriptor {number} cannot be used", number = .0))]
     Unusable(usize, #[source] io::Error),
     /// Several are named `admin`.
-    #[error("LISTEN_FDS passes several sockets of the name admin, and there is one admin address")]
+    #[error("{}", text!("LISTEN_FDS: several sockets are named admin, expected at most one"))]
     Admins,
 }
 
@@ -38,8 +39,8 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Those that were passed to this process. To be asked before there are threads, since it changes
-    /// the environment: whoever this process starts is not meant.
+    /// Those that were passed to this process. To be called before there are threads, since it
+    /// clears the environment for child processes.
     ///
     /// # Errors
     /// If one of them can't be served.

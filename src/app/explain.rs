@@ -10,6 +10,7 @@ use crate::pipeline::explain::{
     explain as plan, request,
 };
 use crate::quota::limit::Mode;
+use crate::texts::{Text, text};
 use crate::upstream::{self, Origin, Site};
 use crate::wechat::catalogue::{CredentialClass, Window};
 use crate::wechat::{Family, placeholder};
@@ -43,37 +44,37 @@ pub fn explain(method: &Method, target: &str, config: Option<&Outline>) -> Resul
         }
     };
     let mut sheet = Sheet::new(2, 12);
-    let told =
+    let planned =
         request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
-    match told {
-        Err(refused) => sheet.row("refused", &refusal(&refused)),
-        Ok(told) if told.greets => {
-            sheet.row("endpoint", "wxgate's own, and none of WeChat's");
-            sheet.row("callers", "anybody, with a key or without");
-            sheet.row("sent", "nothing: wxgate answers by itself, with a line of text");
+    match planned {
+        Err(refused) => sheet.row(text!("refused"), refusal(&refused)),
+        Ok(plan) if plan.greets => {
+            sheet.row(text!("endpoint"), text!("wxgate's own, not WeChat's"));
+            sheet.row(text!("callers"), text!("anybody, with or without an API key"));
+            sheet.row(text!("sent"), text!("nothing: wxgate responds itself, with a line of text"));
         }
-        Ok(told) => {
-            let told = Told { config: known, method, told, blank: config.is_none() };
-            told.app(&mut sheet, prefix(target));
-            told.endpoint(&mut sheet);
-            told.credential(&mut sheet);
-            told.callers(&mut sheet);
-            if told.told.settled().is_some() {
-                told.limits(&mut sheet);
-                told.replay(&mut sheet);
-                told.answer(&mut sheet);
+        Ok(plan) => {
+            let shown = Shown { config: known, method, plan, blank: config.is_none() };
+            shown.app(&mut sheet, prefix(target));
+            shown.endpoint(&mut sheet);
+            shown.credential(&mut sheet);
+            shown.callers(&mut sheet);
+            if shown.plan.settled().is_some() {
+                shown.limits(&mut sheet);
+                shown.replay(&mut sheet);
+                shown.response(&mut sheet);
             }
         }
     }
     if known.lacks_secrets && has_placeholder(target) {
-        sheet.row(
-            "note",
-            "whether a placeholder token holds is told by its app's secret, and secrets are missing here",
+        let note = text!(
+            "secrets are missing here; without the app's secret, a placeholder token cannot be verified"
         );
+        sheet.row(text!("note"), note);
     }
     let mut headline = Sheet::new(0, 0);
     let shown = target.split_once('?').map_or(target, |(path, _)| path);
-    headline.row("", &format!("{method} {shown}"));
+    headline.row("", format_args!("{method} {shown}"));
     Ok(format!("{}{}", headline.finish(), sheet.finish()))
 }
 
@@ -87,7 +88,7 @@ fn prefix(target: &str) -> Option<&str> {
     target.strip_prefix("/@").and_then(|rest| rest.split(['/', '?']).next())
 }
 
-/// There is no app to look a prefix up among, and it changes nothing else.
+/// Without a configuration a prefix names no app, and it changes nothing else.
 fn without_prefix(target: &str) -> String {
     match prefix(target) {
         Some(name) => match &target[2 + name.len()..] {
@@ -99,34 +100,38 @@ fn without_prefix(target: &str) -> String {
 }
 
 fn refusal(refused: &Refused) -> String {
-    let status = refused.status;
-    match refused.code {
-        Some(code) if refused.errcode > 0 => {
-            format!("{status} {code} with errcode {}: {}", refused.errcode, refused.reason)
+    let Refused { status, code, errcode, reason, .. } = refused;
+    match code {
+        Some(code) if *errcode > 0 => {
+            text!("{status} {code} with errcode {errcode}: {reason}", status, code, errcode, reason)
+                .to_string()
         }
-        Some(code) => format!("{status} {code}: {}", refused.reason),
-        None => format!("{status} with errcode {}, in WeChat's shape: {}", refused.errcode, refused.reason),
+        Some(code) => text!("{status} {code}: {reason}", status, code, reason).to_string(),
+        None => {
+            text!("{status} with errcode {errcode}, in WeChat's format: {reason}", status, errcode, reason)
+                .to_string()
+        }
     }
 }
 
-/// An explanation, and what it is explained with.
-struct Told<'a> {
+/// A plan, and what it was made with.
+struct Shown<'a> {
     config: &'a Outline,
     method: &'a Method,
-    told: Explanation,
+    plan: Explanation,
     /// There is no configuration.
     blank: bool,
 }
 
-impl Told<'_> {
+impl Shown<'_> {
     /// Whether it is an endpoint of wxgate's: WeChat has none below this path.
     fn is_own(&self) -> bool {
-        self.told.path.starts_with("/wxgate/")
+        self.plan.path.starts_with("/wxgate/")
     }
 
-    /// What reaches WeChat, for the first caller who isn't refused.
+    /// What reaches WeChat, for the first caller that isn't refused.
     fn sent(&self) -> Option<&Sent> {
-        self.told.settled().and_then(Settled::sent)
+        self.plan.settled().and_then(Settled::sent)
     }
 
     fn is_signed(&self) -> bool {
@@ -134,87 +139,102 @@ impl Told<'_> {
     }
 
     fn app(&self, sheet: &mut Sheet, prefix: Option<&str>) {
-        let text = match (self.blank, prefix) {
-            (true, Some(name)) => format!("{name}, named by the path's prefix (--config FILE to look it up)"),
-            (true, None) => "the one that the request names; --config FILE tells which".to_owned(),
+        let label = text!("app");
+        match (self.blank, prefix) {
+            (true, Some(name)) => {
+                let text = text!("{name}, named by the path's prefix (look it up with --config FILE)", name);
+                sheet.row(label, text);
+            }
+            (true, None) => {
+                sheet.row(label, text!("the one that the request names; use --config FILE to see which"));
+            }
             (false, _) => {
-                let mut outcomes = self.told.visits.iter().map(|visit| visit.outcome.as_ref().ok());
+                let mut outcomes = self.plan.visits.iter().map(|visit| visit.outcome.as_ref().ok());
                 match outcomes.next().flatten() {
                     Some(first) if outcomes.all(|other| other == Some(first)) => {
-                        format!("{} ({}), {}", first.app, first.appid, named_by(first))
+                        let (app, appid, by) = (&first.app, &first.appid, named_by(first));
+                        sheet.row(label, text!("{app} ({appid}), {by}", app, appid, by));
                     }
-                    _ if self.told.settled().is_some() => "depends on the caller, see there".to_owned(),
-                    _ => "none, see callers".to_owned(),
+                    _ if self.plan.settled().is_some() => {
+                        sheet.row(label, text!("depends on the caller, see callers"));
+                    }
+                    _ => sheet.row(label, text!("none, see callers")),
                 }
             }
-        };
-        sheet.row("app", &text);
+        }
     }
 
     fn endpoint(&self, sheet: &mut Sheet) {
-        let endpoint = self.told.endpoint;
+        let endpoint = self.plan.endpoint;
         if self.is_own() {
-            sheet.row("endpoint", "wxgate's own, and none of WeChat's");
+            sheet.row(text!("endpoint"), text!("wxgate's own, not WeChat's"));
             return;
         }
-        if endpoint.id == 0 {
-            sheet.row(
-                "endpoint",
-                "other: not in the catalogue, so its name and the request's credentials say what it wants",
-            );
-        } else {
-            let shown = match endpoint.family {
-                Family::Api => endpoint.path.to_owned(),
-                family => format!("{}, which is {}'s", endpoint.path, family.host()),
-            };
-            sheet.row("endpoint", &shown);
+        match endpoint.family {
+            _ if endpoint.id == 0 => sheet.row(
+                text!("endpoint"),
+                text!("other: not in the catalogue; its name and the request's credentials decide what it requires"),
+            ),
+            Family::Api => sheet.row(text!("endpoint"), endpoint.path),
+            family => sheet.row(
+                text!("endpoint"),
+                text!("{path}, on {host}", path = endpoint.path, host = family.host()),
+            ),
         }
-        if let Some(method) = endpoint.method.filter(|method| *method != self.method.as_str()) {
-            sheet.row("", &format!("WeChat's SDKs call it by {method}; {} is sent on as it is", self.method));
+        if let Some(usual) = endpoint.method.filter(|method| *method != self.method.as_str()) {
+            let method = self.method;
+            sheet.row("", text!("WeChat's SDKs use {usual} here; {method} is sent unchanged", usual, method));
         }
         let guarded = match (endpoint.guarded, endpoint.money) {
-            (false, _) => "no",
+            (false, _) => text!("no"),
             (true, false) => {
-                "yes: it can harm the account, so only callers whose `allow` names it exactly get through"
+                text!("yes: it can harm the account; only callers whose `allow` names it exactly may call it")
             }
-            (true, true) => "yes: it moves money, so only callers whose `allow` names it exactly get through",
+            (true, true) => {
+                text!("yes: it moves money; only callers whose `allow` names it exactly may call it")
+            }
         };
-        sheet.row("guarded", guarded);
+        sheet.row(text!("guarded"), guarded);
         if endpoint.signed {
-            sheet.row("signed", "WeChat takes signed and encrypted calls of it (API 安全)");
+            sheet.row(text!("signed"), text!("WeChat accepts signed and encrypted calls of it (API 安全)"));
         }
     }
 
     fn credential(&self, sheet: &mut Sheet) {
         if !self.is_own() {
-            sheet.row("credential", self.told.endpoint.class.words());
+            sheet.row(text!("credential"), self.plan.endpoint.class.words());
         }
-        let Some(settled) = self.told.settled() else {
-            sheet.row("sent", "nothing");
+        let Some(settled) = self.plan.settled() else {
+            sheet.row(text!("sent"), text!("nothing"));
             return;
         };
         if let Some(Sent { injected, issuer, .. }) = settled.sent()
             && !injected.is_empty()
         {
-            let names = injected.join(" and ");
-            let what = match issuer {
-                Some(issuer) => format!("{names}, {}, kept fresh by wxgate", issuer.words()),
-                None => format!("{names}, the app's own"),
-            };
-            sheet.row("injected", &what);
+            let names = injected.join(&text!(" and ").to_string());
+            match issuer {
+                Some(issuer) => {
+                    let token = issuer.words();
+                    sheet.row(
+                        text!("injected"),
+                        text!("{names}: {token}, kept fresh by wxgate", names, token),
+                    );
+                }
+                None => sheet.row(text!("injected"), text!("{names}, the app's own", names)),
+            }
         }
         if let Some(Sent { removed, .. }) = settled.sent()
             && !removed.is_empty()
         {
-            sheet.row("removed", &format!("{}, which the request brought", removed.join(", ")));
+            sheet.row(text!("removed"), text!("{names}, sent by the caller", names = removed.join(", ")));
         }
         match &settled.answered_by {
             AnsweredBy::Wechat(sent) => {
-                sheet.row("sent", &format!("{} {}", self.method, sent.path_and_query));
+                sheet.row(text!("sent"), format_args!("{} {}", self.method, sent.path_and_query));
                 if sent.signed {
                     sheet.row(
                         "",
-                        "signed and encrypted (app.signing), with the rest of the query in the body",
+                        text!("signed and encrypted (app.signing), with the rest of the query in the body"),
                     );
                 }
                 if !self.blank {
@@ -223,12 +243,18 @@ impl Told<'_> {
             }
             AnsweredBy::Local(with) => {
                 let with = match with {
-                    LocalResponse::Ticket => "a ticket that it keeps",
-                    LocalResponse::Lease => "the real token",
-                    LocalResponse::Signature => "the page's signature",
-                    LocalResponse::Placeholder(_) => "a placeholder token",
+                    LocalResponse::Ticket => {
+                        text!("nothing: wxgate responds itself, with a ticket that it keeps")
+                    }
+                    LocalResponse::Lease => text!("nothing: wxgate responds itself, with the real token"),
+                    LocalResponse::Signature => {
+                        text!("nothing: wxgate responds itself, with the page's signature")
+                    }
+                    LocalResponse::Placeholder(_) => {
+                        text!("nothing: wxgate responds itself, with a placeholder token")
+                    }
                 };
-                sheet.row("sent", &format!("nothing: wxgate answers by itself, with {with}"));
+                sheet.row(text!("sent"), with);
             }
         }
     }
@@ -237,16 +263,16 @@ impl Told<'_> {
     fn destination(&self, sheet: &mut Sheet) {
         let (upstream, site) = self.upstream();
         let urls: Vec<_> = upstream.origins_of(site).iter().map(Origin::url).collect();
-        let mut text = format!("to {}", urls.join(", else "));
-        if let Some(egress) = &upstream.egress {
-            text += &format!(", through {egress}");
+        let urls = urls.join(&text!(", else ").to_string());
+        match &upstream.egress {
+            Some(egress) => sheet.row("", text!("to {urls}, through {egress}", urls, egress)),
+            None => sheet.row("", text!("to {urls}", urls)),
         }
-        sheet.row("", &text);
     }
 
     /// That of the app, if the request is for one, and whose hosts it asks there.
     fn upstream(&self) -> (&upstream::Options, Site) {
-        let settled = self.told.settled();
+        let settled = self.plan.settled();
         let mut apps = self.config.pipeline.apps.iter();
         let app = settled.and_then(|settled| apps.find(|app| app.token.name == settled.app));
         let site = settled.map_or(Site::Api, |settled| settled.site);
@@ -256,23 +282,27 @@ impl Told<'_> {
     fn callers(&self, sheet: &mut Sheet) {
         let name = |caller: &Option<std::sync::Arc<str>>| match caller {
             Some(name) => name.to_string(),
-            None if self.config.pipeline.callers.is_empty() => "anybody".to_owned(),
-            None => "anybody without a key".to_owned(),
+            None if self.config.pipeline.callers.is_empty() => text!("anybody").to_string(),
+            None => text!("anybody without an API key").to_string(),
         };
-        let mut label = "callers";
-        let several = self.told.visits.iter().any(|visit| visit.outcome != self.told.visits[0].outcome);
-        for visit in &self.told.visits {
-            let text = match &visit.outcome {
-                Ok(_) if self.blank => {
-                    "anybody from this machine; with [[caller]]s, whose `allow` permits".into()
-                }
+        let mut label = text!("callers").to_string();
+        let several = self.plan.visits.iter().any(|visit| visit.outcome != self.plan.visits[0].outcome);
+        for visit in &self.plan.visits {
+            let (label, name) = (std::mem::take(&mut label), name(&visit.caller));
+            match &visit.outcome {
+                Ok(_) if self.blank => sheet.row(
+                    label,
+                    text!("anybody on this machine; with [[caller]], those whose `allow` permits it"),
+                ),
                 Ok(settled) if several => {
-                    format!("{}: yes, for {}, {}", name(&visit.caller), settled.app, named_by(settled))
+                    let (app, by) = (&settled.app, named_by(settled));
+                    sheet.row(label, text!("{name}: yes, for {app}, {by}", name, app, by));
                 }
-                Ok(_) => format!("{}: yes", name(&visit.caller)),
-                Err(refused) => format!("{}: no, {}", name(&visit.caller), refusal(refused)),
-            };
-            sheet.row(std::mem::take(&mut label), &text);
+                Ok(_) => sheet.row(label, text!("{name}: yes", name)),
+                Err(refused) => {
+                    sheet.row(label, text!("{name}: no, {refusal}", name, refusal = refusal(refused)));
+                }
+            }
         }
     }
 
@@ -281,138 +311,166 @@ impl Told<'_> {
             return;
         }
         let pipeline = &self.config.pipeline;
-        let request = humantime::format_duration(pipeline.request_timeout);
-        let response = self.upstream().0.response_timeout_at(self.told.endpoint.slow);
-        let response = humantime::format_duration(response);
-        let key = if self.told.endpoint.slow {
-            "upstream.slow_response_timeout, since WeChat may work long on this"
-        } else {
-            "upstream.response_timeout"
+        let body = match self.is_signed() {
+            true => text!(
+                "body up to {size} (replay.max_body, since it is signed)",
+                size = size(pipeline.replay.max_body.min(pipeline.max_body))
+            )
+            .to_string(),
+            false => text!("body up to {size} (server.max_body)", size = size(pipeline.max_body)).to_string(),
         };
-        let (body, of) = match self.is_signed() {
-            true => (pipeline.replay.max_body.min(pipeline.max_body), "replay.max_body, since it is signed"),
-            false => (pipeline.max_body, "server.max_body"),
+        sheet.row(text!("limits"), body);
+        let slow = self.plan.endpoint.slow;
+        let time = humantime::format_duration(self.upstream().0.response_timeout_at(slow));
+        let response = match slow {
+            true => text!(
+                "{time} from the end of the request to WeChat's response (upstream.slow_response_timeout: this may take \
+                 WeChat long)",
+                time
+            )
+            .to_string(),
+            false => text!(
+                "{time} from the end of the request to WeChat's response (upstream.response_timeout)",
+                time
+            )
+            .to_string(),
         };
+        sheet.row("", response);
+        let time = humantime::format_duration(pipeline.request_timeout);
         sheet.row(
-            "limits",
-            &format!(
-                "body up to {} ({of}); {response} from the request's end to WeChat's answer ({key}); \
-                 no attempt but the first begins after {request} of waiting (server.request_timeout)",
-                size(body)
-            ),
+            "",
+            text!("no further attempt begins after {time} of waiting (server.request_timeout)", time),
         );
-        match self.told.endpoint.window {
-            Some(Window::Minute) => sheet.row("", "WeChat's 45009 may be a minute's limit here"),
+        match self.plan.endpoint.window {
+            Some(Window::Minute) => sheet.row("", text!("WeChat's 45009 may mean a limit per minute here")),
             Some(Window::Day) => {
-                sheet.row("", "WeChat's 45009 is the day's limit here, until midnight in Beijing")
+                sheet.row("", text!("WeChat's 45009 means the daily limit here, until midnight in Beijing"))
             }
             None => {}
         }
-        for limit in &self.told.limits {
-            let observed =
-                if limit.mode == Mode::Observe { ", only counted (mode = \"observe\")" } else { "" };
+        for limit in &self.plan.limits {
+            let observed = limit.mode == Mode::Observe;
             if limit.rate.is_some() {
-                sheet.row("", &format!("{}, of each replica{observed}", limit.rate_text()));
+                let limit = limit.rate_text();
+                match observed {
+                    true => sheet
+                        .row("", text!("{limit}, on each replica, only counted (mode = \"observe\")", limit)),
+                    false => sheet.row("", text!("{limit}, on each replica", limit)),
+                }
             }
             if limit.daily.is_some() {
-                sheet.row("", &format!("{}{observed}", limit.daily_text()));
+                let limit = limit.daily_text();
+                match observed {
+                    true => sheet.row("", text!("{limit}, only counted (mode = \"observe\")", limit)),
+                    false => sheet.row("", limit),
+                }
             }
         }
     }
 
     fn replay(&self, sheet: &mut Sheet) {
-        let endpoint = self.told.endpoint;
+        let endpoint = self.plan.endpoint;
         if self.sent().is_none() {
             return;
         }
+        let label = text!("replay");
         if endpoint.class.token_parameter().is_some() {
             let codes = endpoint.class.codes(endpoint.family).dead;
             let codes = codes.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-            let again = match self.is_signed() {
-                true => format!("the request is signed anew, at most {MOST_REPLAYS} times"),
-                false => format!(
-                    "the same bytes go out again, at most {MOST_REPLAYS} times; not a body over {} (replay.max_body), which \
-                     streams on",
-                    size(self.config.pipeline.replay.max_body)
+            let (most, size) = (MOST_REPLAYS, size(self.config.pipeline.replay.max_body));
+            match self.is_signed() {
+                true => sheet.row(
+                    label,
+                    text!(
+                        "yes: if WeChat rejects the token ({codes}), it is replaced and the request is signed again, at \
+                         most {most} times",
+                        codes,
+                        most
+                    ),
                 ),
-            };
-            sheet.row(
-                "replay",
-                &format!("yes: if WeChat rejects the token ({codes}) it is replaced and {again}"),
-            );
+                false => sheet.row(
+                    label,
+                    text!(
+                        "yes: if WeChat rejects the token ({codes}), it is replaced and the same bytes are sent again, at \
+                         most {most} times; bodies over {size} (replay.max_body) are streamed and not replayed",
+                        codes,
+                        most,
+                        size
+                    ),
+                ),
+            }
         } else if endpoint.class == CredentialClass::None {
-            sheet.row("replay", "no: there is no token that WeChat could reject");
+            sheet.row(label, text!("no: there is no token that WeChat could reject"));
         } else if endpoint.class == CredentialClass::UserOauth {
-            sheet.row("replay", "no: the credential is the caller's own, which wxgate can't replace");
+            sheet.row(label, text!("no: the credential is the caller's own, wxgate cannot replace it"));
         } else {
-            sheet.row("replay", "no: the secret is the configuration's, and there is no other");
+            sheet.row(label, text!("no: the secret is the configured one, there is no other"));
         }
         let repeat = if endpoint.one_time_code {
-            "no: it takes a code that is good once"
+            text!("no: it takes a code that is valid only once")
         } else if self.method == Method::GET {
-            "once, if a connection that had served before closes without an answer"
+            text!("once, if a reused connection closes without a response")
         } else {
-            "no: what WeChat may have seen is sent again only if it rejected the token"
+            text!("no: what WeChat may have seen is sent again only if it rejected the token")
         };
-        sheet.row("repeat", repeat);
-        if endpoint.evidence {
-            sheet.row("evidence", "yes: a success here proves that the app's token lives");
-        } else {
-            sheet.row("evidence", "no: a success here says nothing about the app's token");
-        }
+        sheet.row(text!("repeat"), repeat);
+        let evidence = match endpoint.evidence {
+            true => text!("yes: success here proves that the app's token is valid"),
+            false => text!("no: success here proves nothing about the app's token"),
+        };
+        sheet.row(text!("evidence"), evidence);
     }
 
-    fn answer(&self, sheet: &mut Sheet) {
-        match self.told.settled().map(|settled| &settled.answered_by) {
-            Some(AnsweredBy::Local(LocalResponse::Placeholder(field))) => {
-                sheet.row(
-                    "answer",
-                    &format!("{field}, a placeholder that names app and caller, and expires_in"),
-                );
-            }
+    fn response(&self, sheet: &mut Sheet) {
+        let label = text!("response");
+        match self.plan.settled().map(|settled| &settled.answered_by) {
+            Some(AnsweredBy::Local(LocalResponse::Placeholder(field))) => sheet
+                .row(label, text!("{field}, a placeholder that names app and caller, and expires_in", field)),
             Some(AnsweredBy::Local(LocalResponse::Ticket)) => {
-                sheet.row("answer", "ticket, the one that all callers share, and expires_in");
+                sheet.row(label, text!("ticket, shared by all callers, and expires_in"));
             }
             Some(AnsweredBy::Local(LocalResponse::Lease)) => {
-                sheet.row("answer", "access_token, the real one, expires_in and generation");
+                sheet.row(label, text!("access_token, the real one, expires_in and generation"));
             }
             Some(AnsweredBy::Local(LocalResponse::Signature)) => {
-                sheet.row("answer", "appId, timestamp, nonceStr and signature, for wx.config");
+                sheet.row(label, text!("appId, timestamp, nonceStr and signature, for wx.config"));
             }
             Some(AnsweredBy::Wechat(_)) | None => {
-                if self.told.endpoint.grants {
-                    sheet.row("answer", "WeChat's, with a placeholder for each refresh token in it");
+                if self.plan.endpoint.grants {
+                    sheet.row(label, text!("WeChat's, with a placeholder for each refresh token in it"));
                 }
                 self.errors(sheet);
             }
         }
     }
 
-    /// What of WeChat's answer counts as its errcode.
+    /// What of WeChat's response counts as its errcode.
     fn errors(&self, sheet: &mut Sheet) {
-        let shape =
-            format!("the top-level errcode of a JSON object of up to {}, status 200", size(LONGEST_ERROR));
-        if self.told.endpoint.binary {
-            sheet.row(
-                "errors",
-                &format!("{shape}, if an errmsg stands beside it: a file may be the answer here"),
-            );
-        } else {
-            sheet.row("errors", &shape);
-        }
+        let size = size(LONGEST_ERROR);
+        let errors = match self.plan.endpoint.binary {
+            true => text!(
+                "the top-level errcode of a JSON object of up to {size} with status 200, if it has an errmsg too: the \
+                 response may be a file",
+                size
+            )
+            .to_string(),
+            false => text!("the top-level errcode of a JSON object of up to {size} with status 200", size)
+                .to_string(),
+        };
+        sheet.row(text!("errors"), errors);
     }
 }
 
-fn named_by(settled: &Settled) -> &'static str {
+fn named_by(settled: &Settled) -> Text<'static> {
     match settled.by {
-        NamedBy::Prefix => "named by the path's prefix",
-        NamedBy::Header => "named by X-Wxgate-App",
-        NamedBy::FromAppid => "named by the query's from_appid",
-        NamedBy::Appid => "named by the query's appid",
-        NamedBy::Placeholder => "named by the placeholder token",
-        NamedBy::Host => "which claims the request's Host",
-        NamedBy::OnlyApp => "the caller's only app",
-        NamedBy::Default => "the default app",
+        NamedBy::Prefix => text!("named by the path's prefix"),
+        NamedBy::Header => text!("named by X-Wxgate-App"),
+        NamedBy::FromAppid => text!("named by the query's from_appid"),
+        NamedBy::Appid => text!("named by the query's appid"),
+        NamedBy::Placeholder => text!("named by the placeholder token"),
+        NamedBy::Host => text!("which claims the request's Host"),
+        NamedBy::OnlyApp => text!("the caller's only app"),
+        NamedBy::Default => text!("the default app"),
     }
 }
 
@@ -421,6 +479,6 @@ fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{} {name}", bytes / unit),
-        None => format!("{bytes} bytes"),
+        None => text!("{bytes} bytes", bytes).to_string(),
     }
 }

@@ -1,4 +1,6 @@
-//! Text for a terminal of 80 columns: a label, and what there is to say beside it.
+//! Text for a terminal of 80 columns: labels, and texts beside them.
+
+use std::fmt::Display;
 
 use crate::observe::steering::steers;
 
@@ -21,8 +23,8 @@ impl Sheet {
 
     /// Adds a row. A label too long for its column gets a line of its own; an empty one continues
     /// the row above.
-    pub fn row(&mut self, label: &str, text: &str) {
-        let label = &printable(label);
+    pub fn row(&mut self, label: impl Display, text: impl Display) {
+        let (label, text) = (&printable(&label.to_string()), &text.to_string());
         let mut lead = format!("{:indent$}{label}", "", indent = self.indent);
         let column = self.indent + self.label;
         if !label.is_empty() && columns(label) >= self.label {
@@ -52,29 +54,55 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
-/// Breaks a text into lines of at most `width` columns, at spaces; a word that is longer is broken
-/// too. Control characters become spaces. At least one line.
+/// Breaks a text into lines of at most `width` columns, at spaces and between Chinese characters; a
+/// word that is longer is broken too. Control characters become spaces. At least one line.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let text = printable(text);
     let mut lines = vec![String::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let mut word = word;
-        while !word.is_empty() {
-            let used = lines.last().map_or(0, |line| columns(line));
-            let gap = usize::from(used > 0);
-            if used > 0 && used + gap + columns(word) > width {
-                lines.push(String::new());
-                continue;
+        for (nth, piece) in pieces(word).into_iter().enumerate() {
+            let mut piece = piece;
+            while !piece.is_empty() {
+                let used = lines.last().map_or(0, |line| columns(line));
+                let gap = usize::from(used > 0 && nth == 0);
+                if used > 0 && used + gap + columns(piece) > width {
+                    lines.push(String::new());
+                    continue;
+                }
+                let end = fitting(piece, width - used - gap);
+                if let Some(line) = lines.last_mut() {
+                    line.push_str(if gap == 1 { " " } else { "" });
+                    line.push_str(&piece[..end]);
+                }
+                piece = &piece[end..];
             }
-            let end = fitting(word, width - used - gap);
-            if let Some(line) = lines.last_mut() {
-                line.push_str(if gap == 1 { " " } else { "" });
-                line.push_str(&word[..end]);
-            }
-            word = &word[end..];
         }
     }
     lines
+}
+
+/// The parts of a word between which a line may end: beside Chinese characters, but neither before
+/// punctuation that closes nor after punctuation that opens.
+fn pieces(word: &str) -> Vec<&str> {
+    const OPENING: &str = "（「『《【“(['\"`";
+    const CLOSING: &str = "，。；：、！？）」』》】”…),.;:!?]'\"`%";
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    let mut before: Option<char> = None;
+    for (at, c) in word.char_indices() {
+        let may_end = before.is_some_and(|before| {
+            (columns_of(before) == 2 || columns_of(c) == 2)
+                && !OPENING.contains(before)
+                && !CLOSING.contains(c)
+        });
+        if may_end {
+            pieces.push(&word[from..at]);
+            from = at;
+        }
+        before = Some(c);
+    }
+    pieces.push(&word[from..]);
+    pieces
 }
 
 /// How many bytes of `word` fit into `width` columns, at least one character.
@@ -94,7 +122,7 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
-/// Chinese characters and their punctuation are two columns wide; WeChat's texts hold some.
+/// Chinese characters and their punctuation are two columns wide.
 fn columns_of(c: char) -> usize {
     match c {
         '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' => 2,
@@ -111,7 +139,7 @@ mod tests {
     #[test]
     fn a_long_text_stays_in_its_column() {
         let mut sheet = Sheet::new(2, 8);
-        sheet.row("app", &"word ".repeat(40));
+        sheet.row("app", "word ".repeat(40));
         sheet.row("a-long-label", "text");
         let text = sheet.finish();
         let lines: Vec<_> = text.lines().collect();
@@ -131,6 +159,12 @@ mod tests {
     fn chinese_characters_take_two_columns() {
         assert_eq!(columns("IP白名单"), 8);
         assert!(wrap(&"白名单".repeat(20), 11).iter().all(|line| columns(line) <= 11));
+    }
+
+    #[test]
+    fn a_chinese_line_ends_anywhere_but_before_its_punctuation() {
+        assert_eq!(wrap("检查配置，列出所有（全部）问题", 8), ["检查配", "置，列出", "所有（全", "部）问题"]);
+        assert_eq!(wrap("运行 wxgate 之前", 9), ["运行", "wxgate 之", "前"]);
     }
 
     #[test]

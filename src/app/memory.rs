@@ -1,9 +1,10 @@
-//! The most memory that a configuration can take, and of what it is the sum.
+//! The most memory that a configuration can use, and its parts.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::texts::{Words, text, words};
 use crate::{callback, pipeline, server, upstream};
 
 /// The binary, tables, names and tokens, and what the control plane does.
@@ -12,18 +13,18 @@ const BASE: u64 = 64 << 20;
 const WORKER: u64 = 16 << 20;
 /// Connections to the admin address.
 const ADMIN_CONNECTIONS: usize = 256;
-/// The longest that the end waits for somebody there.
+/// The longest that the shutdown waits for requests there.
 const ADMIN_DRAIN: Duration = Duration::from_secs(2);
-/// What lies with the allocator: pieces between others, and what was given back. In hundredths.
+/// What the allocator holds: fragments, and what was freed. In percent.
 const ALLOCATOR: u64 = 15;
 
-/// The most memory that a configuration can take.
+/// The most memory that a configuration can use.
 #[derive(Debug)]
 pub struct MostMemory {
-    parts: Vec<(u64, String)>,
+    parts: Vec<(u64, Words)>,
 }
 
-/// Requests that can be at work at once: each has a connection of its own.
+/// Requests that can be in flight at once: each has a connection of its own.
 pub(super) fn most_at_work(config: &Config) -> u64 {
     config.pipeline.places(config.server.workers).min(config.server.options.max_connections as u64)
 }
@@ -33,8 +34,8 @@ pub(super) fn most_idle(config: &Config) -> u64 {
     most_at_work(config) / 4
 }
 
-/// How the admin address treats connections. Few people look at it, so that its connections take
-/// little. It ends last: nobody waits for who is idle there, and for others not long.
+/// How the admin address treats connections. Few people use it, so its connections take little
+/// memory. It shuts down last: idle connections are closed at once, others soon.
 pub(super) fn admin_options(options: &server::Options) -> server::Options {
     server::Options {
         max_connections: options.max_connections.min(ADMIN_CONNECTIONS),
@@ -45,7 +46,7 @@ pub(super) fn admin_options(options: &server::Options) -> server::Options {
     }
 }
 
-/// The most memory that `config` can take.
+/// The most memory that `config` can use.
 pub fn most_memory(config: &Config) -> MostMemory {
     let connections = config.server.options.max_connections;
     let at_work = most_at_work(config);
@@ -61,41 +62,41 @@ pub fn most_memory(config: &Config) -> MostMemory {
     let mut parts = vec![
         (
             server::most_memory(&config.server.options).saturating_add(of_tls),
-            format!("callers' connections ({connections}, server.max_connections)"),
+            words!("connections of callers ({connections}, server.max_connections)", connections),
         ),
         (
             at_work.saturating_mul(
                 pipeline::most_memory_of_request() + server::most_held(&config.server.options),
             ),
-            format!("requests with short bodies ({at_work}, server.max_inflight and server.max_connections)"),
+            words!(
+                "requests with short bodies ({count}, server.max_inflight and server.max_connections)",
+                count = at_work
+            ),
         ),
-        (
-            waiting * pipeline::most_memory_of_waiting(),
-            format!("requests that wait for their turn ({waiting})"),
-        ),
+        (waiting * pipeline::most_memory_of_waiting(), words!("queued requests ({waiting})", waiting)),
         (
             at_work
                 .saturating_add(most_idle(config))
                 .saturating_mul(upstream::most_memory(config.server.options.max_head)),
-            format!("connections to WeChat ({at_work} and idle ones)"),
+            words!("connections to WeChat ({count} and idle ones)", count = at_work),
         ),
-        (config.pipeline.replay.memory, "long bodies, and those of strangers (replay.memory)".to_owned()),
+        (config.pipeline.replay.memory, words!("long bodies, and unauthenticated ones (replay.memory)")),
     ];
     if config.pipeline.apps.iter().any(|app| app.token.kind.is_platform()) {
-        parts.push((pipeline::MOST_GRANTS_MEMORY, "answers with refresh tokens".to_owned()));
+        parts.push((pipeline::MOST_GRANTS_MEMORY, words!("responses with refresh tokens")));
     }
-    parts.push((others, "connections to the admin and callback addresses".to_owned()));
-    parts.push((BASE + config.server.workers as u64 * WORKER, "all else".to_owned()));
+    parts.push((others, words!("connections to the admin and callback addresses")));
+    parts.push((BASE + config.server.workers as u64 * WORKER, words!("everything else")));
     let mut most = MostMemory { parts };
     let of_allocator = most.bytes() / 100 * ALLOCATOR;
-    most.parts.push((of_allocator, "what the allocator keeps".to_owned()));
+    most.parts.push((of_allocator, words!("the allocator's overhead")));
     most
 }
 
 impl MostMemory {
     /// In a clause for people, without the parts.
     pub fn sum(&self) -> String {
-        format!("wxgate takes at most {} of memory", size(self.bytes()))
+        text!("wxgate uses at most {size} of memory", size = size(self.bytes())).to_string()
     }
 
     /// All parts together, in bytes.
@@ -106,14 +107,16 @@ impl MostMemory {
 
 impl fmt::Display for MostMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.sum())?;
-        for (place, (bytes, what)) in self.parts.iter().enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}{} for {what}", size(*bytes))?;
-        }
-        f.write_str(
-            "; the kernel's buffers of sockets come on top, and replay.spool where its folder lies in memory",
-        )
+        let part =
+            |(bytes, what): &(u64, Words)| text!("{size} for {what}", size = size(*bytes), what).to_string();
+        let parts: Vec<_> = self.parts.iter().map(part).collect();
+        let text = text!(
+            "{sum}: {parts}; socket buffers of the kernel are not included, nor is replay.spool if its directory is in \
+             memory",
+            sum = self.sum(),
+            parts = parts.join(&text!(", ").to_string())
+        );
+        text.fmt(f)
     }
 }
 

@@ -3,13 +3,15 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `proxy/` | a running proxy: start, reload, drain |
-//! | `links/` | what parts tell each other that don't know each other |
+//! | `links/` | what modules tell each other that don't know each other |
 //! | `serve`, `signals`, `dumps` | the proxy as a process |
-//! | `activation`, `notify`, `watch` | the service manager's sockets; what it is told; whether all workers move |
+//! | `activation`, `notify` | the service manager: its sockets; notifying it |
+//! | `watch` | whether all workers respond |
 //! | `apps` | the configured apps as token and quota want them |
-//! | `memory`, `files` | the most memory that a configuration can take, and files that it has open |
-//! | `store_owner` | whose a `file:` store is, for commands that are run by root |
-//! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy; `layout` is how they print |
+//! | `memory`, `files` | the most memory and open files that a configuration can use |
+//! | `store_owner` | who owns a `file:` store, for commands run by root |
+//! | `explain`, `online`, `probe`, `store_tool` | commands that need parts of a proxy |
+//! | `layout` | how these print |
 
 mod activation;
 mod apps;

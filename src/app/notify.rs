@@ -1,4 +1,4 @@
-//! What the service manager is told (`sd_notify`): ready, reloading, stopping, and that all is well.
+//! Notifies the service manager (`sd_notify`): ready, reloading, stopping, alive.
 
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::Duration;
@@ -6,20 +6,21 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use crate::config;
+use crate::texts::text;
 
 /// The socket that the service manager reads, if one started this process.
 const SOCKET: &str = "NOTIFY_SOCKET";
-/// States that wait while it takes none.
+/// States that are queued while it takes none.
 const WAITING: usize = 16;
-/// The longest that the end of the process waits for it.
+/// The longest that the process waits for it before it exits.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Tells the service manager, if there is one.
+/// Notifies the service manager, if there is one.
 #[derive(Debug)]
 pub(super) struct ServiceManager {
-    /// To a thread of its own, since a manager that hangs takes nothing.
+    /// To a thread of its own, since a manager may hang.
     states: Option<SyncSender<Vec<NotifyState<'static>>>>,
-    /// Hangs up when all is told.
+    /// Closed when everything was sent.
     told: Receiver<()>,
     watchdog: Option<Duration>,
 }
@@ -37,7 +38,12 @@ impl ServiceManager {
             for states in waiting {
                 if let Err(error) = sd_notify::notify(&states) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the service manager cannot be told how wxgate is: {states:?}");
+                    let states = format_args!("{states:?}");
+                    tracing::warn!(
+                        error,
+                        "{}",
+                        text!("could not notify the service manager: {states}", states)
+                    );
                 }
             }
         })?;
@@ -45,7 +51,7 @@ impl ServiceManager {
         Ok(Self { states: Some(states), told, watchdog })
     }
 
-    /// How long it waits for a sign of life before it ends the process, if it does.
+    /// How long it waits for a sign of life before it kills the process, if it does.
     pub(super) fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
@@ -58,24 +64,24 @@ impl ServiceManager {
     /// It reads its configuration; [`ready`](Self::ready) follows.
     pub(super) fn reloading(&self) {
         let mut states = vec![NotifyState::Reloading];
-        // Without it `Type=notify-reload` waits in vain.
+        // `Type=notify-reload` requires it.
         states.extend(NotifyState::monotonic_usec_now());
         self.tell(states);
     }
 
-    /// It ends.
+    /// It shuts down.
     pub(super) fn stopping(&self) {
         self.tell(vec![NotifyState::Stopping]);
     }
 
-    /// All of it moves.
+    /// All workers respond.
     pub(super) fn well(&self) {
         self.tell(vec![NotifyState::Watchdog]);
     }
 
     fn tell(&self, states: Vec<NotifyState<'static>>) {
         if let Some(way) = &self.states {
-            // Where so many wait already, one more tells nothing new.
+            // If so many are queued already, one more says nothing new.
             let _ = way.try_send(states);
         }
     }

@@ -10,6 +10,7 @@ use super::store_owner::refuse_foreign;
 use crate::config::Config;
 use crate::observe::clock::Clock;
 use crate::store::{Location, Options, Store, StoreError};
+use crate::texts::{Text, text};
 use crate::token::{AppOptions, Failure, Stored, probe_stored, trial};
 use crate::upstream::control::Control;
 use crate::upstream::{Resolver, Trusted, Upstreams, tls};
@@ -21,18 +22,18 @@ const AT_ONCE: usize = 20;
 /// The column of the apps' names.
 const NAME: usize = 20;
 
-/// What came of it.
+/// The results.
 #[derive(Clone, Debug)]
 pub struct Online {
     /// For people, lines of at most 80 columns.
     pub text: String,
     /// How many apps got no token.
     pub failed: usize,
-    /// How many of the others that sign made a signed call in vain.
+    /// Of how many others that sign, the signed call failed.
     pub unsigned: usize,
 }
 
-/// Why WeChat can't even be asked.
+/// Why WeChat can't be asked at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OnlineError {
     /// TLS towards WeChat can't be set up.
@@ -48,7 +49,7 @@ pub enum OnlineError {
 /// one. So is a third-party platform's, which takes a ticket that only a running proxy gets.
 ///
 /// # Errors
-/// If no call can be made at all; what WeChat refuses is in the answer.
+/// If no call can be made at all; WeChat's refusals are among the results.
 pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError> {
     let upstreams = Upstreams::new(Resolver::default(), Vec::new());
     let upstreams = upstreams.configure(&config.upstreams, Trusted::read(&config.upstreams)?)?;
@@ -88,13 +89,15 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
         match outcome {
             Some(Ok((left, signed))) => {
                 let left = humantime::format_duration(left);
-                sheet.row(&app.name, &format!("ok, WeChat gives a token, good for {left}"));
+                sheet.row(&app.name, text!("ok, WeChat returned a token, valid for {left}", left));
                 match signed {
                     None => {}
-                    Some(Ok(())) => sheet.row("", "ok, WeChat takes signed calls and its answers verify"),
+                    Some(Ok(())) => {
+                        sheet.row("", text!("ok, WeChat accepts signed calls and its responses verify"));
+                    }
                     Some(Err(why)) => {
                         unsigned += 1;
-                        sheet.row("", &format!("FAILED: a signed call: {why}"));
+                        sheet.row("", text!("FAILED: signed call: {why}", why));
                     }
                 }
             }
@@ -104,23 +107,23 @@ pub async fn online(config: &Config, rotate: bool) -> Result<Online, OnlineError
             }
             None if asked(app) => {
                 failed += 1;
-                sheet.row(&app.name, "FAILED: the call was broken off");
+                sheet.row(&app.name, text!("FAILED: the call was aborted"));
             }
             None => {
                 let stored = kept.probe(control, app, timeout).await;
                 let (text, bad) = unasked(app, &stored);
                 failed += usize::from(bad);
-                sheet.row(&app.name, &text);
+                sheet.row(&app.name, text);
             }
         }
     }
     Ok(Online { text: sheet.finish(), failed, unsigned })
 }
 
-/// Where the tokens of apps are that aren't fetched for.
+/// Where the tokens are of apps for which none is fetched.
 enum Kept {
     Nowhere,
-    /// It is there, and stays closed for this reason.
+    /// It exists, and can't be opened for this reason.
     Closed(String),
     Open(Store),
 }
@@ -139,53 +142,60 @@ impl Kept {
         }
     }
 
-    /// What comes of the app's token there, or why that can't be told.
+    /// The state of the app's token there, or why it is unknown.
     async fn probe(&self, control: &Control, app: &AppOptions, timeout: Duration) -> Result<Stored, String> {
         match self {
             Self::Nowhere => Ok(Stored::Missing),
             Self::Closed(reason) => Err(reason.clone()),
             Self::Open(store) => probe_stored(store, control, app, Clock::default().now(), timeout)
                 .await
-                .map_err(|error| format!("the store has no answer: {}", error.chain())),
+                .map_err(|error| text!("the store failed: {error}", error = error.chain()).to_string()),
         }
     }
 }
 
-/// What is known of an app without a fetch, and whether that is a failure; `stored` is what came of
-/// its token in the store, or why none was looked for.
+/// What is known of an app without a fetch, and whether that is a failure; `stored` is the state of
+/// its token in the store, or why it is unknown.
 fn unasked(app: &AppOptions, stored: &Result<Stored, String>) -> (String, bool) {
-    let why = if app.kind.is_platform() {
-        "not asked: a platform's token takes the ticket that WeChat pushes to the callback of a running wxgate, so \
-         whether WeChat would give one can't be known"
+    let why: Text<'_> = if app.kind.is_platform() {
+        text!(
+            "not tested: a platform's token requires the ticket that WeChat pushes to the callback of a running wxgate"
+        )
     } else {
-        "not asked: in classic mode a fetch ends the token that is in use, so whether WeChat would give one can't be \
-         known; --rotate asks all the same"
+        text!(
+            "not tested: in classic mode, fetching a token invalidates the one in use; use --rotate to fetch one anyway"
+        )
     };
     match stored {
-        Ok(Stored::Alive) => ("ok, WeChat takes the token in the store".to_owned(), false),
-        Ok(Stored::Dead) => (
-            "FAILED: WeChat rejects the token in the store; a running wxgate replaces it with the next request"
-                .to_owned(),
-            true,
-        ),
-        Ok(Stored::Undecided) => (format!("{why}, and the token in the store could not be probed"), false),
-        Ok(Stored::Missing) => (why.to_owned(), false),
-        Err(reason) => (format!("{why}; {reason}"), false),
+        Ok(Stored::Alive) => (text!("ok, WeChat accepts the token in the store").to_string(), false),
+        Ok(Stored::Dead) => {
+            let text = text!(
+                "FAILED: WeChat rejects the token in the store; a running wxgate replaces it on the next request"
+            );
+            (text.to_string(), true)
+        }
+        Ok(Stored::Undecided) => {
+            (text!("{why}; the token in the store could not be probed", why).to_string(), false)
+        }
+        Ok(Stored::Missing) => (why.to_string(), false),
+        Err(reason) => (text!("{why}; {reason}", why, reason).to_string(), false),
     }
 }
 
 fn explain(sheet: &mut Sheet, app: &AppOptions, failure: &Failure) {
     let meaning = failure.errcode.and_then(|code| errcode::explain(app.kind.family(), code));
-    let what = match (failure.errcode, &meaning) {
-        (Some(code), Some(meaning)) => format!("{code}, {}", meaning.meaning),
-        (Some(code), None) => format!("WeChat answered {code}"),
-        (None, _) => failure.message.clone(),
+    let reason = match (failure.errcode, &meaning) {
+        (Some(code), Some(meaning)) => {
+            text!("{code}, {meaning}", code, meaning = meaning.meaning).to_string()
+        }
+        (Some(code), None) => text!("WeChat returned {code}", code).to_string(),
+        (None, _) => failure.message.to_string(),
     };
-    sheet.row(&app.name, &format!("FAILED: {what}"));
+    sheet.row(&app.name, text!("FAILED: {reason}", reason));
     if failure.errcode.is_some() && !failure.message.is_empty() {
-        sheet.row("", &format!("WeChat says: {}", failure.message));
+        sheet.row("", text!("WeChat's errmsg: {message}", message = failure.message));
     }
     if let Some(remedy) = failure.remedy.as_deref().or_else(|| meaning.map(|meaning| meaning.remedy)) {
-        sheet.row("", &format!("remedy: {remedy}"));
+        sheet.row("", text!("remedy: {remedy}", remedy));
     }
 }

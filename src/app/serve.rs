@@ -19,29 +19,29 @@ use crate::observe::audit::Audit;
 use crate::observe::clock::Clock;
 use crate::observe::log::{self, AlreadySet, Format};
 use crate::server::Address;
-use crate::texts::Language;
+use crate::texts::{Language, text};
 use crate::upstream::Resolver;
 
-/// Why `serve` ended otherwise than by a signal.
+/// Why `serve` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// It never began.
+    /// It did not start.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The log can't be set up.
     #[error(transparent)]
     Log(#[from] AlreadySet),
     /// Signals can't be caught.
-    #[error("cannot catch signals")]
+    #[error("{}", text!("could not install signal handlers"))]
     Signal(#[source] io::Error),
-    /// A worker of this name serves nobody any more.
-    #[error("{0} no longer moves")]
+    /// A worker of this name no longer serves requests.
+    #[error("{}", text!("{worker} is stuck", worker = .0))]
     Stuck(String),
 }
 
-/// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed secret
-/// files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before there was a
-/// log.
+/// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed
+/// secret files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before
+/// there was a log.
 pub async fn serve(
     config: Config,
     path: PathBuf,
@@ -61,7 +61,14 @@ pub async fn serve(
     let terminal = Language::current();
     options.language.make_default();
     if let Err(error) = undumpable {
-        tracing::warn!(%error, "a crash may leave secrets in a core dump, and other programs of this user may read them");
+        tracing::warn!(
+            %error,
+            "{}",
+            text!(
+                "could not make the process undumpable: a core dump may contain secrets, and other programs of this \
+                 user may read them"
+            )
+        );
     }
     let ended = serve_until_signalled(&config, path, sockets, Arc::clone(&log)).await;
     log.close();
@@ -91,7 +98,7 @@ async fn serve_until_signalled(
     let manager = ServiceManager::of_environment().map_err(StartError::Thread)?;
     let passed = sockets.addresses();
     for address in passed.server.iter().chain(&passed.admin).chain(&passed.callback) {
-        tracing::info!(%address, "passed by the service manager, in place of what is configured");
+        tracing::info!(%address, "{}", text!("using a socket of the service manager instead of the configured one"));
     }
     let surroundings = Surroundings {
         clock: Clock::default(),
@@ -104,17 +111,17 @@ async fn serve_until_signalled(
     let running = start(config, surroundings).await?;
     for address in running.addresses() {
         let tls = has_tls && matches!(address, Address::Tcp(_));
-        tracing::info!(%address, tls, "listening");
+        tracing::info!(%address, tls, "{}", text!("listening"));
     }
     if let Some(address) = running.admin_address() {
-        tracing::info!(%address, "admin listening");
+        tracing::info!(%address, "{}", text!("admin listening"));
     }
     for address in running.callback_addresses() {
-        tracing::info!(%address, "callback listening");
+        tracing::info!(%address, "{}", text!("callback listening"));
     }
     manager.ready();
     let pulses = running.pulses();
-    // Until the very end: a drain waits for the workers.
+    // Until the end: a drain waits for the workers.
     let stuck = watch::stuck(&pulses, manager.watchdog(), || manager.well());
     tokio::select! {
         () = until_signalled(running, signals, &manager) => Ok(()),
@@ -122,14 +129,15 @@ async fn serve_until_signalled(
             tracing::error!(
                 worker,
                 silent_s = watch::STUCK.as_secs(),
-                "a worker no longer moves, and its callers wait in vain: wxgate ends, to be started anew"
+                "{}",
+                text!("a worker is stuck and its callers get no response: wxgate exits, to be restarted")
             );
             Err(ServeError::Stuck(worker))
         }
     }
 }
 
-/// What the process is told.
+/// The signals that the process receives.
 struct Signals {
     end: Termination,
     hang_up: Signal,
@@ -141,21 +149,21 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
             () = signals.end.wait() => break,
             _ = signals.hang_up.recv() => Some(Audit::begin(None, "reload")),
             () = running.secret_changed() => {
-                tracing::info!("a secret file changed, or a certificate");
+                tracing::info!("{}", text!("a secret or certificate file changed, reloading"));
                 None
             }
         };
         manager.reloading();
-        // What is wrong with it is in the log.
+        // Its problems are in the log.
         let reloaded = tokio::select! {
             reloaded = running.reload() => reloaded,
-            // Its files may lie on a share that doesn't answer.
+            // Its files may be on a network share that hangs.
             () = signals.end.wait() => break,
         };
         manager.ready();
         match asked {
             Some(audit) if reloaded.is_ok() => audit.done(),
-            Some(audit) => audit.failed("the configuration was refused"),
+            Some(audit) => audit.failed(text!("the configuration was rejected").to_string()),
             None => {}
         }
     }
@@ -163,7 +171,7 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
     let (hurry, hurried) = tokio::sync::watch::channel(false);
     let impatient = async {
         signals.end.wait().await;
-        tracing::warn!("a second signal: what still runs is cut off");
+        tracing::warn!("{}", text!("second signal: aborting requests in flight"));
         hurry.send_replace(true);
         std::future::pending().await
     };
@@ -171,7 +179,7 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
         drained = running.drain_unless(hurried) => drained,
         never = impatient => never,
     };
-    tracing::info!(cut_off = drained.cut_off, "stopped");
+    tracing::info!(cut_off = drained.cut_off, "{}", text!("stopped"));
 }
 
 fn log_options(config: &LogConfig) -> log::Options {

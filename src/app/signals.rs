@@ -12,8 +12,7 @@ pub struct Termination {
 }
 
 impl Termination {
-    /// Catches them. To be made before anybody is told that there is something to end: until then
-    /// they kill.
+    /// Catches them. To be made before the program says that it runs: until then they kill it.
     ///
     /// # Errors
     /// If signals can't be caught.

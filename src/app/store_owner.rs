@@ -1,28 +1,33 @@
-//! Whose a `file:` store is. What root writes there nobody else could open afterwards, not even the
-//! lock that a look takes.
+//! Whose a `file:` store is. Other users could not open files that root creates there, not even the
+//! lock that reading takes.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::store::Location;
+use crate::texts::text;
 
-/// The store is another user's than root, who runs this.
+/// The store belongs to another user than root, who runs this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} belongs to user {owner}, who could not open what root leaves there: run this by sudo -u '#{owner}'",
-    .folder.display()
+    "{}",
+    text!(
+        "{folder} belongs to user {owner}, who could not open files created by root: run this with sudo -u '#{owner}'",
+        folder = .folder.display(),
+        owner = .owner
+    )
 )]
 pub struct Foreign {
     /// Where it is.
     pub folder: PathBuf,
-    /// The number of its user.
+    /// The uid of its owner.
     pub owner: u32,
 }
 
 /// An error if this process is root's and the folder, or something in it, isn't.
 ///
-/// Anybody else is stopped by the modes of what is there; that the folder itself is another's is no
-/// fault then (a volume of Kubernetes is root's, and open to a group).
+/// Other users are stopped by the modes of the files; to them the folder may belong to another user
+/// (a volume of Kubernetes is root's, and open to a group).
 pub(super) fn refuse_foreign(location: &Location) -> Result<(), Foreign> {
     let Location::File(folder) = location else { return Ok(()) };
     match other_owner(folder) {

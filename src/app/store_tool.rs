@@ -1,4 +1,4 @@
-//! `wxgate store`: looking into a store, and moving to another.
+//! `wxgate store`: inspects a store, or copies it to another.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,37 +10,38 @@ use crate::secret::Secret;
 use crate::store::{
     Content, Copied, CopyError, Listed, Location, Options, Protection, Seal, Store, StoreError,
 };
+use crate::texts::text;
 use crate::token::import_refresh_token;
 
 /// The column of the keys.
 const KEY: usize = 18;
-/// Days whose counters are moved: today's and, until all clocks agree on it, yesterday's.
+/// Days whose counters are copied: today's and, until all clocks agree on it, yesterday's.
 const DAYS: i64 = 2;
 
-/// Why a store can't be looked into.
+/// Why a store can't be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreToolError {
-    /// It lives in the process that uses it.
-    #[error("a memory: store is seen by its own process alone, see `wxgate status`")]
+    /// It exists only in the process that uses it.
+    #[error("{}", text!("a memory: store exists only inside its process; use `wxgate status`"))]
     Memory,
-    /// There is no such folder; none is created for looking.
-    #[error("{} is no folder", .0.display())]
+    /// There is no such folder; none is created for inspecting.
+    #[error("{}", text!("{folder} is not a directory", folder = .0.display()))]
     NoFolder(PathBuf),
     /// It is another user's.
     #[error(transparent)]
     Foreign(#[from] Foreign),
-    /// It doesn't answer.
-    #[error("{location} does not answer: {problem}")]
+    /// It doesn't respond.
+    #[error("{}", text!("{location} does not respond: {problem}", location = .location, problem = .problem))]
     Down {
         /// Which.
         location: Location,
         /// Why.
         problem: String,
     },
-    /// One of the two failed on the way.
+    /// One of the two failed.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// It failed on the way.
+    /// It failed.
     #[error("{location}")]
     Store {
         /// Which.
@@ -48,8 +49,8 @@ pub enum StoreToolError {
         /// Why.
         source: StoreError,
     },
-    /// A line of what is to be imported isn't as it should be; nothing was written.
-    #[error("line {0} is not an appid and a refresh token with a space between")]
+    /// A line of the import is malformed; nothing was written.
+    #[error("{}", text!("line {line}: expected an appid and a refresh token, separated by a space", line = .0))]
     Line(usize),
 }
 
@@ -68,25 +69,28 @@ pub async fn show(options: &Options) -> Result<String, StoreToolError> {
     let listed = list(&store).await?;
     let now = Clock::default().now();
     let mut sheet = Sheet::new(0, KEY);
-    sheet.row("store", &store.location().to_string());
-    sheet.row("seal key", store.seal().and_then(Seal::key_id).unwrap_or("none"));
+    let counters = count(&store, now).await?;
+    sheet.row(text!("store"), store.location());
+    match store.seal().and_then(Seal::key_id) {
+        Some(key) => sheet.row(text!("seal key"), key),
+        None => sheet.row(text!("seal key"), text!("none")),
+    }
     if let Some(former) = store.seal().and_then(Seal::former_key_id) {
-        sheet.row("former seal key", former);
+        sheet.row(text!("former seal key"), former);
     }
     for entry in &listed {
-        sheet.row(&entry.key, &describe(&entry.content, now));
+        sheet.row(&entry.key, describe(&entry.content, now));
     }
     if listed.is_empty() {
-        sheet.row("(empty)", "");
+        sheet.row(text!("(empty)"), "");
     }
-    let counters = count(&store, now).await?;
     if counters > 0 {
-        sheet.row("counters", &format!("{counters} of today"));
+        sheet.row(text!("counters"), text!("{counters} today", counters));
     }
     Ok(sheet.finish())
 }
 
-/// Opens every entry with the keys at hand, and names those that can't be used.
+/// Opens every entry with the given keys, and lists those that can't be used.
 pub async fn verify(options: &Options) -> Result<Verified, StoreToolError> {
     let store = open(options).await?;
     let listed = list(&store).await?;
@@ -96,38 +100,54 @@ pub async fn verify(options: &Options) -> Result<Verified, StoreToolError> {
         match content {
             Content::Unreadable(error) | Content::Token { problem: Some(error), .. } => {
                 bad += 1;
-                sheet.row(key, &format!("BAD: {}", error.chain()));
+                sheet.row(key, text!("BAD: {error}", error = error.chain()));
             }
             Content::Token { protection, .. } if *protection != present(&store) => stale += 1,
             Content::Token { .. } | Content::Lease { .. } | Content::Forces(_) => {}
         }
     }
-    let entries = if listed.len() == 1 { "entry" } else { "entries" };
-    sheet.row("checked", &format!("{} {entries} of {}, {bad} bad", listed.len(), store.location()));
+    let location = store.location();
+    match listed.len() {
+        1 => sheet.row(text!("checked"), text!("1 entry of {location}, {bad} bad", location, bad)),
+        count => {
+            sheet.row(
+                text!("checked"),
+                text!("{count} entries of {location}, {bad} bad", count, location, bad),
+            );
+        }
+    }
     if stale > 0 {
         let text =
-            format!("{stale} not sealed with the present key; each is written anew when it is read next");
-        sheet.row("stale", &text);
+            text!("{stale} not sealed with the current key; each is resealed when it is next read", stale);
+        sheet.row(text!("stale"), text);
     }
     Ok(Verified { text: sheet.finish(), bad })
 }
 
-/// Moves what `from` holds to `to`, where that has nothing newer.
+/// Copies the entries of `from` to `to`, unless that has newer ones.
 pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError> {
     let (from, to) = (open(from).await?, open_or_create(to).await?);
     let today = Clock::default().now().beijing_day();
     let days: Vec<_> = (0..DAYS).map(|ago| today - ago).collect();
     let Copied { written, kept, unreadable } = from.copy(&to, &days).await?;
-    let mut text = format!("{written} copied, {kept} left as they were in {}", to.location());
-    if unreadable > 0 {
-        text += &format!("; {unreadable} could not be read, see `wxgate store verify`");
-    }
-    text.push('\n');
-    Ok(text)
+    let location = to.location();
+    Ok(if unreadable > 0 {
+        let text = text!(
+            "{written} copied, {kept} left unchanged in {location}; {unreadable} could not be read, see `wxgate store verify`",
+            written,
+            kept,
+            location,
+            unreadable
+        );
+        format!("{text}\n")
+    } else {
+        let text = text!("{written} copied, {kept} left unchanged in {location}", written, kept, location);
+        format!("{text}\n")
+    })
 }
 
-/// Keeps the refresh tokens of accounts that authorised the platform `component`, one a line behind
-/// the account's appid.
+/// Stores the refresh tokens of accounts that authorised the platform `component`, one a line
+/// behind the account's appid.
 pub async fn import(options: &Options, component: &str, lines: &str) -> Result<String, StoreToolError> {
     let mut accounts = Vec::new();
     for (number, line) in lines.lines().enumerate() {
@@ -148,7 +168,13 @@ pub async fn import(options: &Options, component: &str, lines: &str) -> Result<S
         written += usize::from(kept);
     }
     let accounts = accounts.len();
-    Ok(format!("{written} refresh tokens of {accounts} accounts written to {}\n", store.location()))
+    let text = text!(
+        "{written} refresh tokens of {accounts} accounts written to {location}",
+        written,
+        accounts,
+        location = store.location()
+    );
+    Ok(format!("{text}\n"))
 }
 
 async fn open(options: &Options) -> Result<Store, StoreToolError> {
@@ -190,26 +216,29 @@ fn present(store: &Store) -> Protection {
 fn describe(content: &Content, now: Timestamp) -> String {
     match content {
         Content::Token { generation, expires_at, protection, problem, .. } => {
-            let left = expires_at.since(now);
-            let end = match left {
-                _ if *expires_at == Timestamp::NEVER => "without an end".to_owned(),
-                left if left.is_zero() => "expired".to_owned(),
-                left => format!("good for {}", short(left)),
+            let end = match expires_at.since(now) {
+                _ if *expires_at == Timestamp::NEVER => text!("does not expire").to_string(),
+                left if left.is_zero() => text!("expired").to_string(),
+                left => text!("valid for {left}", left = short(left)).to_string(),
             };
             let protection = match protection {
-                Protection::Clear => "in clear".to_owned(),
-                Protection::Sealed(key) => format!("sealed with {key}"),
+                Protection::Clear => text!("not sealed").to_string(),
+                Protection::Sealed(key) => text!("sealed with {key}", key).to_string(),
             };
-            let problem =
-                problem.as_ref().map(|error| format!("; BAD: {}", error.chain())).unwrap_or_default();
-            format!("generation {generation}, {end}, {protection}{problem}")
+            let token = text!("generation {generation}, {end}, {protection}", generation, end, protection);
+            match problem {
+                Some(error) => text!("{token}; BAD: {error}", token, error = error.chain()).to_string(),
+                None => token.to_string(),
+            }
         }
-        Content::Lease { owner, lasts } => {
-            let left = lasts.map(|lasts| format!(" for {} ms", lasts.as_millis())).unwrap_or_default();
-            format!("held by {owner}{left}")
+        Content::Lease { owner, lasts: None } => text!("held by {owner}", owner).to_string(),
+        Content::Lease { owner, lasts: Some(lasts) } => {
+            text!("held by {owner} for {ms} ms", owner, ms = lasts.as_millis()).to_string()
         }
-        Content::Forces(budget) => format!("{} forced refreshes left today", budget.left(now)),
-        Content::Unreadable(error) => format!("BAD: {}", error.chain()),
+        Content::Forces(budget) => {
+            text!("{count} forced refreshes left today", count = budget.left(now)).to_string()
+        }
+        Content::Unreadable(error) => text!("BAD: {error}", error = error.chain()).to_string(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Watches that every worker moves. One that is stuck, or ended before its time, serves nobody, and
-//! its callers wait in vain: the process ends, so that whoever started it starts it anew.
+//! Watches that every worker responds. One that is stuck, or exited early, serves no requests, and
+//! its callers get no response: the process exits, so that the service manager restarts it.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::server::Pulse;
 
-/// How often workers are asked for a sign of life, where nothing wants it sooner.
+/// How often workers are asked for a sign of life, unless the watchdog needs it sooner.
 const PACE: Duration = Duration::from_secs(1);
-/// The longest that a worker may give none.
+/// The longest that a worker may stay silent.
 pub(super) const STUCK: Duration = Duration::from_secs(30);
 
-/// Watches workers until one is stuck, and gives its name. While all move `well` is told of it, often
-/// enough for a `watchdog` that waits so long.
+/// Watches workers until one is stuck, and returns its name. While all respond, `well` is called,
+/// often enough for a `watchdog` that waits so long.
 ///
-/// What counts is how often a worker was asked, not the time that went by: the whole process may have
-/// stood still.
+/// What counts is how often a worker was asked, not the time that passed: the whole process may
+/// have been suspended.
 pub(super) async fn stuck(pulses: &[Pulse], watchdog: Option<Duration>, mut well: impl FnMut()) -> String {
     let pace = watchdog.map_or(PACE, |limit| (limit / 4).clamp(Duration::from_millis(10), PACE));
     let still = |pulse: &Pulse| vec![Duration::ZERO; pulse.moved().count()];

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use wxgate::api::{Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed};
 use wxgate::secret::file::{self, Links};
+use wxgate::texts::{Language, Text, text};
 use wxgate::upstream::tls;
 use zeroize::Zeroizing;
 
@@ -32,10 +33,10 @@ const LONGEST_TOKEN: u64 = 4096;
 /// Where the running proxy is.
 #[derive(Debug, Args)]
 pub(super) struct Endpoint {
-    /// The admin address: http://HOST:PORT or unix:/path
+    /// Admin address: http://HOST:PORT or unix:/path
     #[arg(long = "admin", value_name = "URL", env = "WXGATE_ADMIN", default_value = "http://127.0.0.1:9090")]
     url: String,
-    /// A file with the admin token; without it, WXGATE_ADMIN_TOKEN if that is set
+    /// File with the admin token; default: the environment variable WXGATE_ADMIN_TOKEN
     #[arg(long = "admin-token-file", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -66,13 +67,14 @@ impl Client {
             builder = builder.unix_socket(Path::new(path));
             "http://localhost".to_owned()
         } else if endpoint.url.contains('@') {
-            return Err(Failure::usage(
-                "--admin must not have a user name or password: use --admin-token-file",
-            ));
+            let problem = text!("--admin must not have a user name or password: use --admin-token-file");
+            return Err(Failure::usage(problem.to_string()));
         } else if endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://") {
             endpoint.url.trim_end_matches('/').to_owned()
         } else {
-            return Err(Failure::usage("--admin: expected http://HOST:PORT or unix:/path"));
+            return Err(Failure::usage(
+                text!("--admin: expected http://HOST:PORT or unix:/path").to_string(),
+            ));
         };
         let http = builder.build().map_err(Failure::run)?;
         Ok(Self { http, base, token: None })
@@ -105,12 +107,13 @@ impl Client {
         }
         let path = format!("/api/v1/apps/{}/clear-quota?{}", segment(app), query.finish());
         let cleared: Cleared = self.post(&path).await?;
-        let text = format!(
-            "{}; this month by wxgate: {} of {}",
-            printable(&cleared.message),
-            cleared.spent_this_month,
-            cleared.allowed_a_month
+        let text = text!(
+            "{result}; this month by wxgate: {spent} of {allowed}",
+            result = printable(&cleared.message),
+            spent = cleared.spent_this_month,
+            allowed = cleared.allowed_a_month
         );
+        let text = text.to_string();
         if cleared.cleared { Ok(format!("{text}\n")) } else { Err(Failure::run(text)) }
     }
 
@@ -128,11 +131,17 @@ impl Client {
         let app = segment(app);
         let query = if force { "?force=true" } else { "" };
         let refreshed: Refreshed = self.post(&format!("/api/v1/apps/{app}/refresh{query}")).await?;
-        let mut text = refreshed.outcome.as_str().to_owned();
-        if let Some(generation) = refreshed.generation {
-            text += &format!(", generation {generation}");
-        }
-        text += &format!(", forced refreshes left today: {}", refreshed.forces_left_today);
+        let (outcome, left) = (refreshed.outcome.as_str(), refreshed.forces_left_today);
+        let mut text = match refreshed.generation {
+            Some(generation) => text!(
+                "{outcome}, generation {generation}, forced refreshes left today: {left}",
+                outcome,
+                generation,
+                left
+            )
+            .to_string(),
+            None => text!("{outcome}, forced refreshes left today: {left}", outcome, left).to_string(),
+        };
         if !refreshed.message.is_empty() {
             text += &format!("\n{}", printable(&refreshed.message));
         }
@@ -145,12 +154,13 @@ impl Client {
 
     async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let body = self.call(Method::POST, path).await?;
-        serde_json::from_str(&body).map_err(|_| Failure::run("unexpected response from the admin address"))
+        serde_json::from_str(&body).map_err(|_| unexpected())
     }
 
     async fn call(&self, method: Method, path: &str) -> Result<String, Failure> {
         let (status, body) = self.exchange(method, path, LONGEST_RESPONSE).await?;
-        let body = body.ok_or_else(|| Failure::run("the response of the admin address is too long"))?;
+        let too_long = || Failure::run(text!("the response of the admin address is too long").to_string());
+        let body = body.ok_or_else(too_long)?;
         if status == StatusCode::OK { Ok(body) } else { Err(self.refused(status, &body)) }
     }
 
@@ -163,15 +173,16 @@ impl Client {
     ) -> Result<(StatusCode, Option<String>), Failure> {
         let failed = |error: reqwest::Error| {
             let reason = if error.is_connect() {
-                "is a proxy running there? --admin or WXGATE_ADMIN sets its admin address"
+                text!("is a proxy running there? --admin or WXGATE_ADMIN sets its admin address")
             } else if error.is_timeout() {
-                "it does not respond"
+                text!("it does not respond")
             } else {
-                "the request failed"
+                text!("the request failed")
             };
             Failure::run(Unreachable { base: self.base.clone(), reason, source: error.without_url() })
         };
         let mut request = self.http.request(method, format!("{}{path}", self.base));
+        request = request.header(header::ACCEPT_LANGUAGE, Language::current().tag());
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, token.clone());
         }
@@ -189,15 +200,27 @@ impl Client {
 
     fn refused(&self, status: StatusCode, body: &str) -> Failure {
         let reason = serde_json::from_str::<ErrorResponse>(body).map(|refused| printable(&refused.error));
+        let base = &self.base;
         let mut text = match reason {
-            Ok(reason) => format!("{} answered {}: {reason}", self.base, status.as_u16()),
-            Err(_) => format!("{} answered {status}, is it wxgate's admin address?", self.base),
+            Ok(reason) => responded(base, status, &reason),
+            Err(_) => text!("{base} responded with {status}, is it wxgate's admin address?", base, status)
+                .to_string(),
         };
         if status == StatusCode::UNAUTHORIZED {
-            text += "\nThe token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.";
+            text +=
+                &format!("\n{}", text!("Set the admin token by WXGATE_ADMIN_TOKEN or --admin-token-file."));
         }
         Failure::run(text)
     }
+}
+
+fn responded(url: &str, status: StatusCode, body: &str) -> String {
+    text!("{url} responded with {status}: {body}", url, status = status.as_u16(), body).to_string()
+}
+
+/// The failure of a response that isn't one of the API's.
+pub(super) fn unexpected() -> Failure {
+    Failure::run(text!("unexpected response from the admin address").to_string())
 }
 
 /// What `/healthz` or `/readyz` says, which need no token; a failure unless the status is 200.
@@ -205,12 +228,12 @@ pub(super) async fn health(endpoint: &Endpoint, path: &str) -> Result<String, Fa
     let client = Client::without_token(endpoint, HEALTH_TIMEOUT)?;
     let (status, body) = client.exchange(Method::GET, path, LONGEST_HEALTH).await?;
     // The status decides: with thousands of apps the body is long even if all is well.
-    let body = body.unwrap_or_else(|| format!("(more than {LONGEST_HEALTH} bytes)"));
+    let body = body.unwrap_or_else(|| text!("(more than {bytes} bytes)", bytes = LONGEST_HEALTH).to_string());
     let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
     if status == StatusCode::OK {
         return Ok(format!("{body}\n"));
     }
-    Err(Failure::run(format!("{}{path} answered {}: {body}", client.base, status.as_u16())))
+    Err(Failure::run(responded(&format!("{}{path}", client.base), status, &body)))
 }
 
 /// A name as a segment of a path.
@@ -221,10 +244,10 @@ fn segment(name: &str) -> String {
 
 /// The admin address cannot be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot reach {base}: {reason}")]
+#[error("{}", text!("could not reach {base}: {reason}", base = .base, reason = .reason))]
 struct Unreachable {
     base: String,
-    reason: &'static str,
+    reason: Text<'static>,
     #[source]
     source: reqwest::Error,
 }
@@ -250,7 +273,9 @@ fn token(file: Option<&Path>) -> Result<Option<HeaderValue>, Failure> {
     let plain = plain.strip_suffix('\n').unwrap_or(&plain);
     let plain = plain.strip_suffix('\r').unwrap_or(plain);
     if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::usage(format!("{origin}: expected a token, one word of ASCII")));
+        return Err(Failure::usage(
+            text!("{origin}: expected a token, one word of ASCII", origin).to_string(),
+        ));
     }
     let mut value = HeaderValue::from_str(&format!("Bearer {plain}"))
         .map_err(|error| Failure::usage(format!("{origin}: {error}")))?;

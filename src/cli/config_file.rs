@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wxgate::config::{Config, Passed};
+use wxgate::texts::text;
 
 use super::failure::Failure;
 
@@ -15,7 +16,7 @@ const PLACES: [&str; 2] = ["wxgate.toml", "/etc/wxgate/wxgate.toml"];
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigFile {
-    /// The configuration file; else WXGATE_CONFIG, wxgate.toml here, /etc/wxgate/wxgate.toml
+    /// Configuration file; default: WXGATE_CONFIG, ./wxgate.toml, /etc/wxgate/wxgate.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -49,10 +50,13 @@ fn found() -> Result<Option<PathBuf>, Failure> {
             Ok(false) => {}
             // Going on could take another file than the one that is meant.
             Err(error) => {
-                return Err(Failure::usage(format!(
-                    "the search for a configuration ends at {}: {error}; name the file: --config FILE",
-                    absolute(place).display()
-                )));
+                let path = absolute(place);
+                let problem = text!(
+                    "could not look for a configuration at {path}: {error}; use --config FILE",
+                    path = path.display(),
+                    error
+                );
+                return Err(Failure::usage(problem.to_string()));
             }
         }
     }
@@ -63,14 +67,18 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// That there is no configuration.
+/// The failure if there is no configuration.
 fn none() -> Failure {
     let [here, system] = PLACES;
-    Failure::usage(format!(
-        "no configuration: --config is not given, {VARIABLE} is not set, and neither {} nor {system} exists; \
+    let here = absolute(Path::new(here));
+    let problem = text!(
+        "no configuration: --config is not given, {variable} is not set, and neither {here} nor {system} exists; \
          `wxgate init` writes one",
-        absolute(Path::new(here)).display()
-    ))
+        variable = VARIABLE,
+        here = here.display(),
+        system
+    );
+    Failure::usage(problem.to_string())
 }
 
 /// The configuration; its warnings go to stderr.

@@ -1,4 +1,4 @@
-//! How a command ends if it fails.
+//! Why a command failed.
 
 use std::error::Error;
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Usage(Box<dyn Error>),
     /// The configuration is wrong; exit code 64.
     Configuration(Problems),
-    /// It went wrong on the way; exit code 1.
+    /// It failed while running; exit code 1.
     Run(Box<dyn Error>),
 }
 
@@ -28,15 +28,15 @@ impl Failure {
         Self::Usage(error.into())
     }
 
-    /// It went wrong on the way.
+    /// It failed while running.
     pub(super) fn run(error: impl Into<Box<dyn Error>>) -> Self {
         Self::Run(error.into())
     }
 
-    /// The proxy didn't start, or ended.
+    /// The proxy did not start, or failed.
     pub(super) fn of_serve(error: ServeError) -> Self {
         match error {
-            // The configuration says what to make of it.
+            // A key of the configuration decides about it.
             ServeError::Start(StartError::Unsealed(_)) => Self::usage(error),
             ServeError::Start(_) | ServeError::Log(_) | ServeError::Signal(_) | ServeError::Stuck(_) => {
                 Self::run(error)
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// What the process ends with.
+    /// The exit code of the process.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Configuration(_) => ExitCode::from(USAGE),

@@ -8,6 +8,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use wxgate::config::{Config, digest};
 use wxgate::observe::hex::hex;
 use wxgate::secret::file::{self, Links};
+use wxgate::texts::text;
 use zeroize::Zeroizing;
 
 use super::config_file::ConfigFile;
@@ -26,24 +27,25 @@ const APP: &str = "APP";
 /// A caller, and what it may use.
 #[derive(Debug, Args)]
 pub(super) struct NewKey {
-    /// The caller's name, for the log and metrics: A-Z a-z 0-9 _ . -
+    /// Name of the caller, for logs and metrics: A-Z a-z 0-9 _ . -
     name: String,
-    /// The app that it may use, or several; else the only one of the configuration, if there is one
+    /// App that the caller may use, repeatable; default: the configuration's app, if it has just
+    /// one
     #[arg(long = "app", value_name = "APP")]
     apps: Vec<String>,
-    /// Write the key to this file, which must not exist, instead of printing it
+    /// Write the key to this new file instead of printing it
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigFile,
 }
 
-/// Makes a key. Where stdout is no terminal the table alone goes there: it may be appended to the
-/// configuration, which would be no TOML with the key in it, and where the key has no business.
+/// Creates a key. If stdout is not a terminal, only the table goes there: it may be appended to the
+/// configuration, where the key does not belong and would not be TOML.
 pub(super) fn run(new: NewKey) -> Result<(), Failure> {
     let NewKey { name, mut apps, key_file, config } = new;
     if apps.is_empty() {
-        // Where none can be looked for, none is known.
+        // A configuration that can't be looked for names no app.
         apps.extend(config.if_any().ok().flatten().as_deref().and_then(only_app));
     }
     let is_known = !apps.is_empty();
@@ -57,23 +59,36 @@ pub(super) fn run(new: NewKey) -> Result<(), Failure> {
     match key_file {
         Some(path) => {
             keep(&path, &key)?;
-            tell(&format!("The key of {name} is in {}: give it to the service.", path.display()));
+            let path = path.display();
+            tell(
+                &text!("The API key of {name} is in {path}: give it to the service.", name, path).to_string(),
+            );
         }
         None => {
-            tell(&format!(
-                "The key of {name}, shown this once: give it to the service. wxgate keeps only its hash."
-            ));
+            tell(&shown_once(&name));
             if on_terminal { print(&format!("{}\n\n", *key))? } else { tell(&key) }
         }
     }
     if on_terminal {
-        tell("For wxgate.toml:");
+        tell(&text!("Add to wxgate.toml:").to_string());
     }
     print(&table)?;
     if !is_known {
-        tell(&format!("Put the app's name in the place of {APP}, or say --app."));
+        tell(
+            &text!("Replace {placeholder} by the name of the app, or use --app.", placeholder = APP)
+                .to_string(),
+        );
     }
     Ok(())
+}
+
+/// What stands above a new key.
+pub(super) fn shown_once(name: &str) -> String {
+    text!(
+        "The API key of {name}, shown only once: give it to the service. wxgate stores only its hash.",
+        name
+    )
+    .to_string()
 }
 
 /// A key from the system's random source.
@@ -81,7 +96,7 @@ pub(super) fn random() -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     SystemRandom::new()
         .fill(&mut *bytes)
-        .map_err(|_| Failure::run("the system's random source gives nothing"))?;
+        .map_err(|_| Failure::run(text!("the system's random source failed").to_string()))?;
     Ok(Zeroizing::new(hex(*bytes)))
 }
 
@@ -91,7 +106,7 @@ pub(super) fn table(name: &str, key: &str, apps: &[String]) -> String {
     format!("[[caller]]\nname = {}\nkey_sha256 = \"{hash}\"\napps = {}\n", quoted(name), list(apps))
 }
 
-/// Writes the key where nobody else can read it.
+/// Writes the key to a file that only its owner can read.
 pub(super) fn keep(path: &Path, secret: &str) -> Result<(), Failure> {
     new_file::create(path, &Zeroizing::new(format!("{secret}\n")))
 }
@@ -111,12 +126,13 @@ fn check(table: &str, apps: &[String]) -> Result<(), Failure> {
     let named = problems.0.iter().find(|problem| problem.key.ends_with(".name"));
     Err(Failure::usage(match named {
         Some(problem) if problem.key.starts_with("app") => format!("--app {}", problem.text),
-        Some(problem) => format!("the caller's name {}", problem.text),
+        Some(problem) => text!("the caller's name {problem}", problem = problem.text).to_string(),
         // That of those who have no key.
-        None => "\"anonymous\" is the name of all callers without a key, so no key is made for it, expected \
-                 another name; what they may call is written by hand, in a [[caller]] with this name and \
-                 without key_sha256"
-            .to_owned(),
+        None => text!(
+            "\"anonymous\" stands for all callers without an API key, expected another name; write a [[caller]] with \
+             this name and without key_sha256 to say what they may call"
+        )
+        .to_string(),
     }))
 }
 

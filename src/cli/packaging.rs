@@ -1,10 +1,11 @@
-//! What packages of wxgate bring along: completions and man pages.
+//! What packages of wxgate contain: completions and man pages.
 
 use std::path::PathBuf;
 
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
+use wxgate::texts::text;
 
 use super::failure::Failure;
 use super::terminal::print;
@@ -25,7 +26,8 @@ pub(super) fn man(folder: Option<PathBuf>, command: Command) -> Result<(), Failu
         let written =
             std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
         return written.map_err(|error| {
-            Failure::run(format!("cannot write man pages into {}: {error}", folder.display()))
+            let folder = folder.display();
+            Failure::run(text!("could not write man pages to {folder}: {error}", folder, error).to_string())
         });
     }
     let mut text = Vec::new();

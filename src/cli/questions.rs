@@ -1,8 +1,9 @@
-//! Questions to whoever sits at the terminal.
+//! Questions to the user at the terminal.
 
 use std::io::{BufRead as _, Write as _};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use wxgate::texts::text;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -32,7 +33,7 @@ fn answered(question: &str) -> Result<Zeroizing<String>, Failure> {
     asked.map_err(Failure::run)?;
     let mut line = Zeroizing::new(String::new());
     if std::io::stdin().lock().read_line(&mut line).map_err(Failure::run)? == 0 {
-        return Err(Failure::run("nobody answers, nothing was written"));
+        return Err(Failure::run(text!("end of input; nothing was written").to_string()));
     }
     Ok(Zeroizing::new(line.trim().to_owned()))
 }

@@ -1,7 +1,9 @@
 //! Who uses which quota, as a table.
 
-use wxgate::api::{AppQuota, CallerCount, EndpointQuota, Quota};
+use wxgate::api::{AppQuota, CallerCount, EndpointQuota, Quota, Warning};
+use wxgate::texts::{marked, text};
 
+use super::admin::unexpected;
 use super::failure::Failure;
 use super::table::Side::{Left, Right};
 use super::table::Table;
@@ -13,14 +15,15 @@ pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> 
     if let Some(name) = only
         && !quota.apps.iter().any(|app| app.app == name)
     {
-        return Err(Failure::run(format!("no app is named {name:?}")));
+        return Err(Failure::run(
+            text!("no app is named {name}", name = format_args!("{name:?}")).to_string(),
+        ));
     }
     Ok(table(&quota, only, width()))
 }
 
 pub(super) fn parse(json: &str) -> Result<Quota, Failure> {
-    serde_json::from_str(json)
-        .map_err(|_| Failure::run("unexpected response from the admin address: not quotas"))
+    serde_json::from_str(json).map_err(|_| unexpected())
 }
 
 /// The question before counters are cleared, with what is left this month.
@@ -30,60 +33,62 @@ pub(super) fn clearing(json: &str, app: &str, endpoint: Option<&str>) -> Result<
     let (all, single) = known.map_or((0, 0), |app| (app.clears_this_month, app.single_clears_this_month));
     let app = printable(app);
     Ok(match endpoint {
-        None => format!(
-            "Reset all of WeChat's counters of {app}? WeChat allows this 10 times a month, including \
-             resets made in its console; by wxgate so far: {all}."
-        ),
-        Some(endpoint) => format!(
-            "Reset WeChat's counter of {} for {app}? WeChat allows this 50 times a month, including \
-             resets made in its console; by wxgate so far: {single}.",
-            printable(endpoint)
-        ),
+        None => text!(
+            "Reset all of WeChat's counters of {app}? WeChat allows this 10 times a month, including resets made in its \
+             console; by wxgate so far: {all}.",
+            app,
+            all
+        )
+        .to_string(),
+        Some(endpoint) => text!(
+            "Reset WeChat's counter of {endpoint} for {app}? WeChat allows this 50 times a month, including resets made \
+             in its console; by wxgate so far: {single}.",
+            endpoint = printable(endpoint),
+            app,
+            single
+        )
+        .to_string(),
     })
 }
 
 /// The question before wxgate's own counters and budgets are reset.
 pub(super) fn resetting(app: &str) -> String {
-    format!(
-        "Reset wxgate's own counters of {}, and the daily budgets that its requests use, for today and \
-         on all replicas? Callers may then send as much again. WeChat's counters stay as they are.",
-        printable(app)
-    )
+    let question = text!(
+        "Reset wxgate's own counters of {app}, and the daily budgets that its requests use, for today and on all \
+         replicas? Callers may then send as much again. WeChat's counters stay as they are.",
+        app = printable(app)
+    );
+    question.to_string()
 }
 
 /// For a terminal of `width` columns; without one no line is broken.
 fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
     let left = short(std::time::Duration::from_secs(quota.day_ends_in_seconds));
-    let mut out = fitted(&format!("{}, {left} left; all times are Beijing's", quota.day), "", width);
+    let headline = text!("{day}, {left} left; all times are Beijing's", day = quota.day, left);
+    let mut out = fitted(&headline.to_string(), "", width);
     let is_shown = |app: &&AppQuota| match only {
         Some(only) => app.app == only,
         None => !app.endpoints.is_empty() || app.problem.is_some(),
     };
     let shown: Vec<_> = quota.apps.iter().filter(is_shown).collect();
     let mut table = Table::new([
-        ("ENDPOINT", Left),
-        ("USED", Right),
-        ("LIMIT", Right),
+        (marked!("ENDPOINT"), Left),
+        (marked!("USED"), Right),
+        (marked!("LIMIT"), Right),
         ("%", Right),
-        ("PER MIN", Right),
-        ("RUNS OUT", Right),
-        ("TOP CALLER", Left),
+        (marked!("PER MIN"), Right),
+        (marked!("RUNS OUT"), Right),
+        (marked!("TOP CALLER"), Left),
     ]);
     // One for all apps, so that their columns stand below each other.
     shown.iter().flat_map(|app| &app.endpoints).for_each(|endpoint| table.add(cells(endpoint)));
     let table = table.laid_out(width);
     let mut rows = 0..;
     for app in shown {
-        let (all, single) = (app.clears_this_month, app.single_clears_this_month);
-        let cleared = if all > 0 || single > 0 {
-            format!(", cleared this month: {all} of 10 times all, {single} of 50 times one")
-        } else {
-            String::new()
-        };
         out += "\n";
-        out += &fitted(&format!("{}{cleared}", app.app), "", width);
+        out += &fitted(&named(app), "", width);
         if let Some(problem) = &app.problem {
-            out += &fitted(&format!("no figures from WeChat: {problem}"), "  ", width);
+            out += &fitted(&text!("no figures from WeChat: {problem}", problem).to_string(), "  ", width);
         }
         if !app.endpoints.is_empty() {
             out += &table.head();
@@ -94,17 +99,38 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
         }
     }
     for warning in quota.warnings.iter().filter(|warning| only.is_none_or(|only| warning.app == only)) {
-        let most = match (&warning.caller, warning.caller_percent) {
-            (Some(caller), Some(percent)) => format!("; most: {caller} ({percent} %)"),
-            _ => String::new(),
-        };
         out += "\n";
-        out += &fitted(&format!("{}: {}{most}", warning.app, warning.message), "", width);
+        out += &fitted(&warned(warning), "", width);
     }
     if quota.apps.iter().all(|app| app.endpoints.is_empty()) {
-        out += "no calls yet\n";
+        out += &format!("{}\n", text!("no calls yet"));
     }
     out
+}
+
+/// An app's name, with this month's resets if there were any.
+fn named(app: &AppQuota) -> String {
+    match (&app.app, app.clears_this_month, app.single_clears_this_month) {
+        (app, 0, 0) => app.clone(),
+        (app, all, single) => text!(
+            "{app}, reset this month: all counters {all} of 10 times, single ones {single} of 50 times",
+            app,
+            all,
+            single
+        )
+        .to_string(),
+    }
+}
+
+fn warned(warning: &Warning) -> String {
+    let Warning { app, message, .. } = warning;
+    match (&warning.caller, warning.caller_percent) {
+        (Some(caller), Some(percent)) => {
+            text!("{app}: {message}; most calls: {caller} ({percent}%)", app, message, caller, percent)
+                .to_string()
+        }
+        _ => format!("{app}: {message}"),
+    }
 }
 
 fn cells(endpoint: &EndpointQuota) -> [String; 7] {
@@ -129,11 +155,11 @@ fn cells(endpoint: &EndpointQuota) -> [String; 7] {
 /// The lines below an endpoint's row.
 fn remarks(endpoint: &EndpointQuota) -> Vec<String> {
     let around = endpoint.around.filter(|around| *around > 0);
-    let around = around.map(|around| format!("{} calls did not come through wxgate", grouped(around)));
-    let slowed = endpoint
-        .slowed_until
-        .as_deref()
-        .map(|until| format!("slowed since WeChat refused, next call at {}", in_beijing(until)));
+    let around =
+        around.map(|around| text!("{calls} calls bypassed wxgate", calls = grouped(around)).to_string());
+    let slowed = endpoint.slowed_until.as_deref().map(|until| {
+        text!("slowed down since WeChat refused; next call at {time}", time = in_beijing(until)).to_string()
+    });
     let errors = endpoint.errors.iter().map(|error| {
         let meaning = error.meaning.as_deref().map(|meaning| format!(": {meaning}")).unwrap_or_default();
         format!("{} × {}{meaning}", grouped(error.count), error.errcode)
@@ -186,18 +212,18 @@ mod tests {
         let expected = "\
 2026-11-25, 7h12m left; all times are Beijing's
 
-shop, cleared this month: 1 of 10 times all, 0 of 50 times one
+shop, reset this month: all counters 1 of 10 times, single ones 0 of 50 times
 ENDPOINT                                           USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
 /cgi-bin/message/custom/send                    450,312  500,000  90     1234     16:40  orders 88%
-  312 calls did not come through wxgate
+  312 calls bypassed wxgate
   1,200 × 45047: too many messages to this user
 /cgi-bin/a/path/that/is/longer/than/the/column        3        -   -        0         -  -
-  slowed since WeChat refused, next call at 00:00
+  slowed down since WeChat refused; next call at 00:00
 
 quiet
   no figures from WeChat: WeChat answered 48001: api unauthorized
 
-shop: it ends; most: orders (88 %)
+shop: it ends; most calls: orders (88%)
 ";
         let quota = parse(JSON).expect("quotas");
         assert_eq!(table(&quota, None, None), expected);
@@ -212,7 +238,7 @@ shop: it ends; most: orders (88 %)
 ENDPOINT                        USED    LIMIT   %  PER MIN  RUNS OUT  TOP CALLER
 /cgi-bin/message/custom/send
                              450,312  500,000  90     1234     16:40  orders 88%
-  312 calls did not come through wxgate
+  312 calls bypassed wxgate
 ";
         assert!(text.contains(expected), "{text}");
         for width in 46..120 {

@@ -1,14 +1,19 @@
 //! `wxgate sandbox`: the fake WeChat on its own.
 
 use wxgate::app::Termination;
+use wxgate::app::layout::{WIDTH, columns, wrap};
 use wxgate::config::Config;
 use wxgate::sandbox::{App, AppKind, Options, SECRET, Sandbox};
 use wxgate::server::Address;
+use wxgate::texts::text;
 
 use super::failure::Failure;
 use super::terminal::print;
 
-/// Serves the accounts of `config`, else made-up ones, until a signal ends it.
+/// Columns of a secret.
+const SECRET_COLUMN: usize = 18;
+
+/// Serves the accounts of `config`, else the built-in ones, until a signal ends it.
 pub(super) async fn run(
     listen: Address,
     config: Option<&Config>,
@@ -45,7 +50,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What there is, and lines to paste. Secrets of a configuration are not shown.
+/// What it serves, and commands to paste. Secrets of a configuration are not shown.
 fn introduction(address: &Address, apps: &[App], configured: bool, allow_unlisted: bool) -> String {
     let (curl, base) = match address {
         Address::Tcp(authority) => ("curl".to_owned(), format!("http://{authority}")),
@@ -53,8 +58,9 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
             (format!("curl --unix-socket {}", path.display()), "http://localhost".to_owned())
         }
     };
-    let shown = |app: &App| if configured { "(as configured)".to_owned() } else { app.secret.clone() };
-    let mut text = format!("A fake WeChat API listens on {address}\n\n  {:24}{:18}KIND\n", "APPID", "SECRET");
+    let shown = |app: &App| if configured { text!("configured").to_string() } else { app.secret.clone() };
+    let listening = text!("A fake WeChat API is listening on {address}", address);
+    let mut text = format!("{listening}\n\n  {:24}{:18}KIND\n", "APPID", "SECRET");
     for app in apps {
         let kind = match app.kind {
             AppKind::OfficialAccount => "official_account",
@@ -64,27 +70,31 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
             AppKind::Suite => "suite",
             AppKind::Provider => "provider",
         };
-        text += &format!("  {:24}{:18}{kind}\n", app.appid, shown(app));
+        let secret = shown(app);
+        let gap = " ".repeat(SECRET_COLUMN.saturating_sub(columns(&secret)));
+        text += &format!("  {:24}{secret}{gap}{kind}\n", app.appid);
     }
     if let Some(fetch) = apps.iter().find_map(|app| token_call(app, configured)) {
-        text += &format!("\nA token:\n  {curl} -G {base}{fetch}\n");
+        text += &format!("\n{}\n  {curl} -G {base}{fetch}\n", text!("Fetch a token:"));
     }
-    text += &format!(
-        "\nKill all tokens, as somebody else's fetch does:\n  {curl} {base}/sandbox/rotate -d '{{}}'\n\
-         \nWhat it saw, and what else can be broken:\n  {curl} {base}/sandbox/journal\n  {curl} {base}/sandbox/\n"
-    );
+    let kill = text!("Invalidate all tokens, as if another program had fetched one:");
+    text += &format!("\n{kill}\n  {curl} {base}/sandbox/rotate -d '{{}}'\n");
+    let seen = text!("Requests received, and all faults that can be injected:");
+    text += &format!("\n{seen}\n  {curl} {base}/sandbox/journal\n  {curl} {base}/sandbox/\n");
     if !allow_unlisted {
-        text += "\nAn endpoint that WeChat doesn't have is answered 40066, unless this was started\n\
-                 with --allow-unlisted.\n";
+        let unlisted = text!(
+            "An endpoint that WeChat does not have returns 40066, unless started with --allow-unlisted."
+        );
+        text += &format!("\n{}\n", wrap(&unlisted.to_string(), WIDTH).join("\n"));
     }
     if let Address::Tcp(_) = address {
-        text += &format!("\nFor wxgate:\n  [upstream]\n  base_urls = [\"{base}\"]\n");
+        text +=
+            &format!("\n{}\n  [upstream]\n  base_urls = [\"{base}\"]\n", text!("Configuration for wxgate:"));
     }
-    text.push_str("\nCtrl-C ends it.\n");
-    text
+    text + &format!("\n{}\n", text!("Press Ctrl-C to stop."))
 }
 
-/// How a token of the app is fetched, if an id and a secret are enough for that.
+/// How a token of the app is fetched, if its id and secret are enough for that.
 fn token_call(app: &App, configured: bool) -> Option<String> {
     let secret = if configured { "\"$SECRET\"" } else { SECRET };
     match app.kind {
@@ -119,6 +129,6 @@ mod tests {
         assert!(of_wecom.contains("-d corpid=id -d corpsecret=secret\n"), "{of_wecom}");
         let of_account = hint(&[AppKind::Component, AppKind::MiniProgram]);
         assert!(of_account.contains("/cgi-bin/token -d grant_type=client_credential"), "{of_account}");
-        assert!(!hint(&[AppKind::Suite]).contains("A token:"));
+        assert!(!hint(&[AppKind::Suite]).contains("Fetch a token:"));
     }
 }

@@ -1,11 +1,15 @@
 //! The status of a running proxy as a table.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use wxgate::api::{
-    App, AppState, Authorizers, Ending, LastFailure, RefusedConfiguration, RefusedRecord, Status,
+    App, AppState, Authorizers, Ending, Export, LastFailure, RefusedConfiguration, RefusedRecord, Status,
 };
 
+use wxgate::texts::{marked, text};
+
+use super::admin::unexpected;
 use super::failure::Failure;
 use super::table::Side::{Left, Right};
 use super::table::{Layout, Table};
@@ -18,8 +22,7 @@ const RECORDS: usize = 5;
 
 /// The table for the JSON text of `GET /api/v1/status`, in colour on a terminal.
 pub(super) fn render(json: &str) -> Result<String, Failure> {
-    table(json, SystemTime::now(), width(), colour())
-        .map_err(|_| Failure::run("unexpected response from the admin address: not a status"))
+    table(json, SystemTime::now(), width(), colour()).map_err(|_| unexpected())
 }
 
 fn table(
@@ -29,60 +32,51 @@ fn table(
     colour: bool,
 ) -> Result<String, serde_json::Error> {
     let status: Status = serde_json::from_str(json)?;
-    let mut headline = format!("wxgate {}", printable(&status.version));
-    if let Some(age) = age(&status.started_at, now) {
-        headline += &format!(", up {}", short(age));
-    }
-    if status.draining {
-        headline += ", draining";
-    }
-    if !status.listeners.is_empty() {
-        headline += &format!(", on {}", printable(&status.listeners.join(", ")));
-    }
-    if !status.store.url.is_empty() {
-        headline += &format!(", store {}", printable(&status.store.url));
-    }
-    let mut out = fitted(&headline, "", width);
+    let mut out = fitted(&headline(&status, now), "", width);
     if !matches!(status.wechat.blame.as_str(), "" | "nobody") {
         out += &fitted(&printable(&status.wechat.verdict), "  ", width);
     }
     if let Some(RefusedConfiguration { at, problem, more }) = &status.configuration.refused {
-        let others = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
-        let text = format!(
-            "the new configuration was refused {}; the current one stays, but a restart would fail: \
-             {problem}{others}",
-            ago(at, now)
-        );
-        out += &fitted(&printable(&text), "  ", width);
-    }
-    for Ending { kind, name, ends_in_seconds, .. } in &status.ending {
-        let what = if kind == "certificate" { "the certificate of" } else { "the key of caller" };
-        let expiry = match ends_in_seconds {
-            0 => "has expired".to_owned(),
-            seconds => format!("expires in {}", short(Duration::from_secs(*seconds))),
+        let ago = ago(at, now);
+        let text = match more {
+            0 => text!(
+                "the new configuration was rejected {ago}; the current one stays, but a restart would fail: {problem}",
+                ago,
+                problem
+            )
+            .to_string(),
+            more => text!(
+                "the new configuration was rejected {ago}; the current one stays, but a restart would fail: {problem} (and \
+                 {more} more)",
+                ago,
+                problem,
+                more
+            )
+            .to_string(),
         };
-        out += &fitted(&printable(&format!("{what} {name} {expiry}")), "  ", width);
+        out += &remark(text, width);
+    }
+    for ending in &status.ending {
+        out += &remark(expiry(ending), width);
     }
     if let Some(problem) = &status.store.problem {
-        let text = format!("the store is down, tokens are served from memory: {problem}");
-        out += &fitted(&printable(&text), "  ", width);
+        out += &remark(text!("the store is down, tokens are served from memory: {problem}", problem), width);
     }
     for RefusedRecord { key, reason, .. } in status.store.refused.iter().take(RECORDS) {
-        let text = format!("refused a record in the store ({reason}): {key}");
-        out += &fitted(&printable(&text), "  ", width);
+        out += &remark(text!("refused a record in the store ({reason}): {key}", reason, key), width);
     }
     for host in &status.upstreams {
         if let Some(problem) = &host.problem {
-            out += &fitted(&printable(&format!("{} fails: {problem}", host.origin)), "  ", width);
+            out += &remark(text!("{host} fails: {problem}", host = host.origin, problem), width);
         }
     }
     let mut table = Table::new([
-        ("APP", Left),
-        ("STATE", Left),
-        ("AGE", Right),
-        ("EXPIRES", Right),
-        ("GEN", Right),
-        ("LAST REFRESH", Left),
+        (marked!("APP"), Left),
+        (marked!("STATE"), Left),
+        (marked!("AGE"), Right),
+        (marked!("EXPIRES"), Right),
+        (marked!("GEN"), Right),
+        (marked!("LAST REFRESH"), Left),
     ]);
     status.apps.iter().for_each(|app| table.add(cells(app, now)));
     let table = table.laid_out(width);
@@ -92,9 +86,41 @@ fn table(
         out += &remarks(app, now, width);
     }
     if status.apps.is_empty() {
-        out += "(none)\n";
+        out += &format!("{}\n", text!("(none)"));
     }
     Ok(out)
+}
+
+fn headline(status: &Status, now: SystemTime) -> String {
+    let mut parts = vec![format!("wxgate {}", printable(&status.version))];
+    if let Some(age) = age(&status.started_at, now) {
+        parts.push(text!("up {age}", age = short(age)).to_string());
+    }
+    if status.draining {
+        parts.push(text!("draining").to_string());
+    }
+    if !status.listeners.is_empty() {
+        parts.push(text!("on {addresses}", addresses = printable(&status.listeners.join(", "))).to_string());
+    }
+    if !status.store.url.is_empty() {
+        parts.push(text!("store {url}", url = printable(&status.store.url)).to_string());
+    }
+    parts.join(&text!(", ").to_string())
+}
+
+/// A line below the headline, or below an app's row.
+fn remark(text: impl Display, width: Option<usize>) -> String {
+    fitted(&printable(&text.to_string()), "  ", width)
+}
+
+fn expiry(Ending { kind, name, ends_in_seconds, .. }: &Ending) -> String {
+    let left = short(Duration::from_secs(*ends_in_seconds));
+    match (kind == "certificate", *ends_in_seconds > 0) {
+        (true, true) => text!("the certificate of {name} expires in {left}", name, left).to_string(),
+        (true, false) => text!("the certificate of {name} has expired", name).to_string(),
+        (false, true) => text!("the API key of {name} expires in {left}", name, left).to_string(),
+        (false, false) => text!("the API key of {name} has expired", name).to_string(),
+    }
 }
 
 fn cells(app: &App, now: SystemTime) -> [String; 6] {
@@ -108,7 +134,10 @@ fn cells(app: &App, now: SystemTime) -> [String; 6] {
     };
     let refresh = app.last_refresh.as_ref().map_or_else(
         || "-".to_owned(),
-        |refresh| format!("{}, {}: {}", ago(&refresh.at, now), refresh.reason, refresh.outcome),
+        |refresh| {
+            let (ago, reason, outcome) = (ago(&refresh.at, now), &refresh.reason, &refresh.outcome);
+            text!("{ago}, {reason}: {outcome}", ago, reason, outcome).to_string()
+        },
     );
     [app.name.clone(), app.state.as_str().to_owned(), age_of_token, expires, generation, refresh]
 }
@@ -127,32 +156,39 @@ fn painted(table: &Layout<'_, 6>, row: usize, state: AppState, colour: bool) -> 
     )
 }
 
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
-}
-
 /// The lines below an app's row.
 fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
     let mut out = other_credentials(app, now, width);
-    if app.interference > 0 {
-        let text = format!(
-            "interference: another program fetches tokens with this app's secret, seen {}",
-            times(app.interference)
-        );
-        out += &fitted(&text, "  ", width);
-    }
-    for export in &app.exports {
-        if let Some(problem) = &export.problem {
-            out += &fitted(&printable(&format!("export to {} fails: {problem}", export.to)), "  ", width);
+    match app.interference {
+        0 => {}
+        1 => {
+            let text =
+                text!("interference: another program fetched a token with this app's secret, seen once");
+            out += &remark(text, width);
         }
-        if export.overwritten > 0 {
-            let times = times(export.overwritten);
-            let text = format!("export to {}: another program wrote there {times}", export.to);
-            out += &fitted(&printable(&text), "  ", width);
+        count => {
+            let text = text!(
+                "interference: another program fetches tokens with this app's secret, seen {count} times",
+                count
+            );
+            out += &remark(text, width);
+        }
+    }
+    for Export { to, problem, overwritten, .. } in &app.exports {
+        if let Some(problem) = problem {
+            out += &remark(text!("export to {to} fails: {problem}", to, problem), width);
+        }
+        match overwritten {
+            0 => {}
+            1 => out += &remark(text!("export to {to}: overwritten once by another program", to), width),
+            count => {
+                let text = text!("export to {to}: overwritten {count} times by another program", to, count);
+                out += &remark(text, width);
+            }
         }
     }
     if let Some(problem) = &app.last_failure {
-        out += &failed("problem", problem, now, width);
+        out += &failed(text!("problem"), problem, now, width);
     }
     out
 }
@@ -161,8 +197,10 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
 /// missing.
 fn other_credentials(app: &App, now: SystemTime, width: Option<usize>) -> String {
     let authorizers = app.authorizers.as_ref().map(|authorizers| match authorizers {
-        Authorizers { in_use, failing: 0 } => format!("authorizers: {in_use} in use"),
-        Authorizers { in_use, failing } => format!("authorizers: {in_use} in use, {failing} failing"),
+        Authorizers { in_use, failing: 0 } => text!("authorizers: {in_use} in use", in_use).to_string(),
+        Authorizers { in_use, failing } => {
+            text!("authorizers: {in_use} in use, {failing} failing", in_use, failing).to_string()
+        }
     });
     let credentials = app.credentials.iter().map(|credential| {
         let left = credential.expires_in_seconds.filter(|_| credential.state == AppState::Ready);
@@ -174,7 +212,7 @@ fn other_credentials(app: &App, now: SystemTime, width: Option<usize>) -> String
     let all: Vec<_> = authorizers.into_iter().chain(credentials).collect();
     let mut out = String::new();
     if !all.is_empty() {
-        out += &fitted(&printable(&all.join(", ")), "  ", width);
+        out += &remark(all.join(", "), width);
     }
     for credential in app.credentials.iter().filter(|credential| credential.state != AppState::Ready) {
         if let Some(problem) = &credential.last_failure {
@@ -184,12 +222,15 @@ fn other_credentials(app: &App, now: SystemTime, width: Option<usize>) -> String
     out
 }
 
-fn failed(what: &str, problem: &LastFailure, now: SystemTime, width: Option<usize>) -> String {
-    let code = problem.errcode.map(|code| format!("{code} ")).unwrap_or_default();
-    let text = format!("{what}, {}: {code}{}", ago(&problem.at, now), problem.message);
-    let mut out = fitted(&printable(&text), "  ", width);
+fn failed(what: impl Display, problem: &LastFailure, now: SystemTime, width: Option<usize>) -> String {
+    let message = match problem.errcode {
+        Some(code) => format!("{code} {}", problem.message),
+        None => problem.message.clone(),
+    };
+    let mut out =
+        remark(text!("{what}, {ago}: {message}", what, ago = ago(&problem.at, now), message), width);
     if let Some(remedy) = &problem.remedy {
-        out += &fitted(&printable(&format!("remedy: {remedy}")), "  ", width);
+        out += &remark(text!("remedy: {remedy}", remedy), width);
     }
     out
 }
@@ -200,7 +241,7 @@ fn age(at: &str, now: SystemTime) -> Option<Duration> {
 }
 
 fn ago(at: &str, now: SystemTime) -> String {
-    age(at, now).map_or_else(|| at.to_owned(), |age| format!("{} ago", short(age)))
+    age(at, now).map_or_else(|| at.to_owned(), |age| text!("{age} ago", age = short(age)).to_string())
 }
 
 #[cfg(test)]
@@ -247,10 +288,10 @@ mod tests {
 wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of
   /cgi-bin/user/info
-  the new configuration was refused 2m00s ago; the current one stays, but a
+  the new configuration was rejected 2m00s ago; the current one stays, but a
   restart would fail: wxgate.toml:3:1: server.lisen: unknown key (and 2 more)
   the certificate of server.tls expires in 9d00h
-  the key of caller orders has expired
+  the API key of orders has expired
   the store is down, tokens are served from memory: refused
   refused a record in the store (unsealed): access_token:stable:wx1
   https://api.weixin.qq.com fails: no answer within 15s
@@ -259,7 +300,7 @@ shop              ready        12m05s    1h47m   42  12m05s ago, ahead: replaced
   interference: another program fetches tokens with this app's secret, seen 3
   times
   export to file:/run/shop fails: cannot use it
-  export to file:/run/shop: another program wrote there 2 times
+  export to file:/run/shop: overwritten 2 times by another program
 a-mini-program-with-a-long-name
                   unavailable       -        -    -  -
   problem, 30s ago: 40164 invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in

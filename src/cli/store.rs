@@ -9,6 +9,7 @@ use wxgate::app::store_tool::{self, Verified};
 use wxgate::config::{Needed, Outline};
 use wxgate::secret::file::{self, Links, Refused};
 use wxgate::store::{Location, Options};
+use wxgate::texts::text;
 use zeroize::Zeroizing;
 
 use super::config_file::{ConfigFile, named_or_found};
@@ -22,41 +23,41 @@ const LONGEST_LIST: u64 = 64 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// List what the store holds, without secrets
+    /// List the entries of a store, without secrets
     Show(Which),
-    /// Open every entry, and name those that can't be used
+    /// Open every entry, and list those that cannot be used
     ///
     /// The exit code is 1 if there are any.
     Verify(Which),
-    /// Move tokens, force budgets and counters to another store
+    /// Copy tokens, force budgets and counters to another store
     ///
-    /// What the other store holds that is as new or newer stays, so that it does no harm to copy
-    /// twice. A token that is sealed can be copied without its key. What lies in clear in a store
-    /// that is named by its URL is taken, and sealed where the other store has a key.
+    /// Entries of the destination that are as new or newer stay, so it is safe to copy twice.
+    /// Sealed tokens can be copied without the key. Unsealed entries are accepted from a store
+    /// named by its URL, and sealed if the destination has a key.
     Copy {
-        /// A URL as in store.url, or "config" for the one of the configuration file
+        /// Source: a URL as in store.url, or "config" for the configured store
         #[arg(long, value_name = "URL")]
         from: String,
-        /// A URL as in store.url, or "config" for the one of the configuration file
+        /// Destination: a URL as in store.url, or "config" for the configured store
         #[arg(long, value_name = "URL")]
         to: String,
-        /// Where the seal keys are, and the store that "config" means, for which it is looked for
-        /// where the other commands find one
+        /// Configuration file with the seal keys and the store that "config" means; searched for in
+        /// the usual places only for "config"
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Take over the refresh tokens that another server of a third-party platform holds
+    /// Import refresh tokens from another server of a third-party platform
     ///
-    /// Reads a line for each account, its appid and its refresh token with a space or tab between,
-    /// and keeps those that the store doesn't have. The other server must not go on using them. A
-    /// proxy that runs takes them over at once.
+    /// Reads one account per line, its appid and refresh token separated by a space or tab, and
+    /// adds those that the store does not have. The other server must stop using them. A running
+    /// proxy uses them at once.
     Import {
-        /// The platform: the name of an app of kind "component"
+        /// Name of the platform, an app of kind "component"
         #[arg(long, value_name = "NAME")]
         app: String,
         #[command(flatten)]
         config: ConfigFile,
-        /// The lines; "-" is standard input
+        /// File with the accounts, - for stdin
         #[arg(value_name = "ACCOUNTS")]
         accounts: PathBuf,
     },
@@ -65,11 +66,11 @@ pub(super) enum Action {
 /// A store: the configured one, or another with the same seal keys.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// The configuration file: its store and its seal keys; where there is no --url it is looked for
-    /// where the other commands find one
+    /// Configuration file with the store and its seal keys; searched for in the usual places unless
+    /// --url is given
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A URL as in store.url, in place of the configured one
+    /// URL of the store as in store.url, instead of the configured one
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -87,14 +88,14 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
             print(&text)?;
             match bad {
                 0 => Ok(()),
-                1 => Err(Failure::run("1 entry can't be used")),
-                bad => Err(Failure::run(format!("{bad} entries can't be used"))),
+                1 => Err(Failure::run(text!("1 entry cannot be used").to_string())),
+                bad => Err(Failure::run(text!("{bad} entries cannot be used", bad).to_string())),
             }
         }
         Action::Copy { from, to, config } => {
             let end = |url: &str| options(Some(url).filter(|url| *url != CONFIGURED), config.as_ref());
             let (mut source, to) = (end(&from)?, end(&to)?);
-            // Whoever names a store to copy from believes what is in it.
+            // A user who names a store to copy from trusts what is in it.
             if from != CONFIGURED {
                 source.seal = source.seal.map(|seal| Arc::new(seal.accepting_unsealed()));
             }
@@ -105,12 +106,13 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
             let config = Outline::load(&config.path()?, Needed::OfStore)?;
             let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
             let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
-                let text = format!("no app named {app} of kind \"component\" is configured");
-                return Err(Failure::usage(text));
+                let problem = text!("no app named {app} of kind \"component\" is configured", app);
+                return Err(Failure::usage(problem.to_string()));
             };
             let lines = read(&accounts)?;
-            let lines = std::str::from_utf8(&lines)
-                .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", accounts.display())))?;
+            let lines = std::str::from_utf8(&lines).map_err(|_| {
+                Failure::usage(text!("{path} is not UTF-8 text", path = accounts.display()).to_string())
+            })?;
             let text = store_tool::import(&config.store, &platform.token.appid, lines).await;
             print(&text.map_err(Failure::run)?)
         }
@@ -125,10 +127,10 @@ fn read(accounts: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     bytes.map_err(|error| {
         let what = accounts.display();
         match Refused::of(&error) {
-            Some(Refused::NoFile) => Failure::usage(format!(
-                "{what} is a pipe or a device, expected a file, or - for standard input"
-            )),
-            _ => Failure::usage(format!("cannot read {what}: {error}")),
+            Some(Refused::NoFile) => Failure::usage(
+                text!("{what} is a pipe or a device, expected a file, or - for stdin", what).to_string(),
+            ),
+            _ => Failure::usage(text!("could not read {what}: {error}", what, error).to_string()),
         }
     })
 }
@@ -144,11 +146,12 @@ fn options(url: Option<&str>, config: Option<&PathBuf>) -> Result<Options, Failu
     let Some(url) = url else {
         return Ok(configured(&named_or_found(config.cloned())?)?);
     };
-    // Whoever names a store may have no configuration, or another store's beside.
+    // A user who names a store may have no configuration, or another store's.
     let configured = config.map(|path| configured(path)).transpose()?;
     Ok(Options {
         // The URL isn't repeated: it may hold a password.
-        location: Location::parse(url).map_err(|wrong| Failure::usage(format!("the URL {wrong}")))?,
+        location: Location::parse(url)
+            .map_err(|problem| Failure::usage(text!("the URL {problem}", problem).to_string()))?,
         seal: configured.and_then(|options| options.seal),
     })
 }

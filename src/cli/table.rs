@@ -1,9 +1,10 @@
-//! Tables that cut nothing: where a row is too wide for the terminal, long names get a line of their
-//! own; if that isn't enough, every row is broken into lines.
+//! Tables that cut nothing: where a row is too wide for the terminal, long names get a line of
+//! their own; if that isn't enough, every row is broken into lines.
 
 use std::ops::Range;
 
 use wxgate::app::layout::{columns, printable};
+use wxgate::texts::translated;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -26,9 +27,9 @@ pub(super) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    /// An empty one with these headers.
+    /// An empty one with these headers, in the language of the process.
     pub(super) fn new(head: [(&'static str, Side); N]) -> Self {
-        Self { head, rows: Vec::new() }
+        Self { head: head.map(|(header, side)| (translated(header), side)), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -86,8 +87,8 @@ impl<const N: usize> Layout<'_, N> {
         self.painted(index, |_, cell| cell)
     }
 
-    /// A row whose cells are painted, by their column, after they were padded: what colours them has
-    /// no width.
+    /// A row whose cells are painted, by their column, after they were padded: what colours them
+    /// has no width.
     pub(super) fn painted(&self, index: usize, paint: impl Fn(usize, String) -> String) -> String {
         let row = self.table.rows.get(index);
         row.map(|row| self.row_of(&row.each_ref().map(String::as_str), paint)).unwrap_or_default()

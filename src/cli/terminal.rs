@@ -6,29 +6,31 @@ use std::time::Duration;
 
 pub(super) use wxgate::app::layout::printable;
 use wxgate::app::layout::{WIDTH, wrap};
+use wxgate::texts::text;
 
 use super::failure::Failure;
 
-/// Asks on the terminal; where nobody can answer, it says how to do without.
+/// Asks on the terminal; if stdin is not one, it says how to go on without.
 pub(super) fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("{question} Nobody can be asked here: add --yes.")));
+        let problem = text!("{question} stdin is not a terminal: pass --yes to confirm.", question);
+        return Err(Failure::usage(problem.to_string()));
     }
     print(&format!("{question} [y/N] "))?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(Failure::run)?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Failure::run("nothing was done")),
+        _ => Err(Failure::run(text!("nothing was done").to_string())),
     }
 }
 
-/// Whether stdout takes colour: a terminal, and nobody who said no (<https://no-color.org>).
+/// Whether stdout takes colour: a terminal, and no `NO_COLOR` (<https://no-color.org>).
 pub(super) fn colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
-/// Writes to stdout; a reader that left early (`| head`) is no failure.
+/// Writes to stdout; a reader that left early (`| head`) is not a failure.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -37,14 +39,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says on stderr what is for people alone.
+/// Prints to stderr what is for people only.
 pub(super) fn tell(text: &str) {
     let mut stderr = std::io::stderr();
     // Nothing can be done about a closed stderr.
     let _ = writeln!(stderr, "{text}");
 }
 
-/// The columns of the terminal that stdout is; none if it is none.
+/// The columns of the terminal that stdout is, if it is one.
 pub(super) fn width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     // Some don't know.

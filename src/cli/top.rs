@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 use wxgate::api::{Activity, App, AppState, CallerActivity, Event, Quota, Status};
+use wxgate::texts::{marked, text};
 
 use super::admin::Client;
 use super::failure::Failure;
@@ -73,18 +74,16 @@ fn render(
 ) -> String {
     let ready = status.apps.iter().filter(|app| app.state == AppState::Ready).count();
     let up = humantime::parse_rfc3339(&status.started_at).ok();
-    let up = up.and_then(|at| now.duration_since(at).ok()).map(|up| format!(", up {}", short(up)));
-    let rate: Option<f64> = rates.iter().copied().sum();
-    let rate = rate.filter(|_| !rates.is_empty()).map(|rate| format!(", {rate:.0} requests a second"));
-    let headline = format!(
-        "wxgate {}{}, {ready} of {} apps ready{}",
-        status.version,
-        up.unwrap_or_default(),
-        status.apps.len(),
-        rate.unwrap_or_default()
-    );
+    let mut headline = vec![format!("wxgate {}", status.version)];
+    if let Some(age) = up.and_then(|at| now.duration_since(at).ok()) {
+        headline.push(text!("up {age}", age = short(age)).to_string());
+    }
+    headline.push(text!("{ready} of {all} apps ready", ready, all = status.apps.len()).to_string());
+    if let Some(rate) = rates.iter().copied().sum::<Option<f64>>().filter(|_| !rates.is_empty()) {
+        headline.push(text!("{rate} requests a second", rate = format_args!("{rate:.0}")).to_string());
+    }
     let parts = [
-        fitted(&headline, "", width),
+        fitted(&headline.join(&text!(", ").to_string()), "", width),
         apps(&status.apps, width),
         callers(activity, rates, width),
         endpoints(quota, width),
@@ -94,7 +93,12 @@ fn render(
 }
 
 fn apps(apps: &[App], width: Option<usize>) -> String {
-    let mut table = Table::new([("APP", Left), ("STATE", Left), ("GEN", Right), ("EXPIRES", Right)]);
+    let mut table = Table::new([
+        (marked!("APP"), Left),
+        (marked!("STATE"), Left),
+        (marked!("GEN"), Right),
+        (marked!("EXPIRES"), Right),
+    ]);
     let mut sorted: Vec<_> = apps.iter().collect();
     // Apps that need attention come first.
     sorted.sort_by_key(|app| app.state == AppState::Ready);
@@ -110,13 +114,13 @@ fn apps(apps: &[App], width: Option<usize>) -> String {
 
 fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> String {
     let mut table = Table::new([
-        ("CALLER", Left),
-        ("APP", Left),
-        ("/S", Right),
-        ("OK", Right),
-        ("WECHAT", Right),
-        ("REFUSED", Right),
-        ("FAILED", Right),
+        (marked!("CALLER"), Left),
+        (marked!("APP"), Left),
+        (marked!("/S"), Right),
+        (marked!("OK"), Right),
+        (marked!("WECHAT"), Right),
+        (marked!("REFUSED"), Right),
+        (marked!("FAILED"), Right),
     ]);
     let mut callers: Vec<_> = activity.callers.iter().zip(rates).collect();
     callers.sort_by(|(one, rate), (other, others)| {
@@ -138,7 +142,12 @@ fn callers(activity: &Activity, rates: &[Option<f64>], width: Option<usize>) -> 
 }
 
 fn endpoints(quota: &Quota, width: Option<usize>) -> String {
-    let mut table = Table::new([("ENDPOINT", Left), ("APP", Left), ("TODAY", Right), ("PER MIN", Right)]);
+    let mut table = Table::new([
+        (marked!("ENDPOINT"), Left),
+        (marked!("APP"), Left),
+        (marked!("TODAY"), Right),
+        (marked!("PER MIN"), Right),
+    ]);
     let mut endpoints: Vec<_> =
         quota.apps.iter().flat_map(|app| app.endpoints.iter().map(move |endpoint| (app, endpoint))).collect();
     endpoints.sort_by_key(|(_, endpoint)| std::cmp::Reverse(endpoint.calls_today));
@@ -157,33 +166,37 @@ fn events(events: &[Event], width: Option<usize>) -> String {
     if events.is_empty() {
         return String::new();
     }
-    let lines = events.iter().take(EVENTS).map(|event| fitted(&told(event), "", width));
-    std::iter::once("EVENTS (Beijing time)\n".to_owned()).chain(lines).collect()
+    let lines = events.iter().take(EVENTS).map(|event| fitted(&described(event), "", width));
+    std::iter::once(format!("{}\n", text!("EVENTS (Beijing time)"))).chain(lines).collect()
 }
 
-/// "10:31 shop: rejected on /cgi-bin/..., replaced in 140 ms, 37 replayed"
-fn told(event: &Event) -> String {
-    let mut text = format!("{} {}: {}", in_beijing(&event.at), event.app, event.reason);
-    if let Some(endpoint) = &event.endpoint {
-        text += &format!(" on {endpoint}");
-    }
+/// "10:31 shop: rejected on /cgi-bin/..., replaced, 140 ms, 37 replayed"
+fn described(event: &Event) -> String {
+    let reason = &event.reason;
+    let what = match &event.endpoint {
+        Some(endpoint) => text!("{reason} on {endpoint}", reason, endpoint).to_string(),
+        None => reason.clone(),
+    };
+    let mut parts = vec![format!("{} {}: {what}", in_beijing(&event.at), event.app)];
     if !event.outcome.is_empty() {
-        text += &format!(", {}", event.outcome);
+        parts.push(event.outcome.clone());
     }
-    if let Some(took) = event.took_ms {
-        text += &format!(" in {took} ms");
-    }
+    parts.extend(event.took_ms.map(|took| format!("{took} ms")));
     if event.replayed > 0 {
-        text += &format!(", {} replayed", grouped(event.replayed));
+        parts.push(text!("{count} replayed", count = grouped(event.replayed)).to_string());
     }
-    if let Some(message) = &event.message {
-        text += &format!(": {message}");
+    let text = parts.join(", ");
+    match &event.message {
+        Some(message) => format!("{text}: {message}"),
+        None => text,
     }
-    text
 }
 
 fn more(all: usize, shown: usize) -> String {
-    if all > shown { format!("… and {} more\n", all - shown) } else { String::new() }
+    match all.saturating_sub(shown) {
+        0 => String::new(),
+        count => format!("{}\n", text!("… and {count} more", count)),
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +247,7 @@ ENDPOINT            APP   TODAY  PER MIN
 /cgi-bin/user/info  shop  1,500      300
 
 EVENTS (Beijing time)
-10:31 shop: rejected on /cgi-bin/user/info, replaced in 140 ms, 37 replayed
+10:31 shop: rejected on /cgi-bin/user/info, replaced, 140 ms, 37 replayed
 10:30  [2J: interference: another program fetches
 ";
         assert_eq!(frame, expected);

@@ -9,7 +9,7 @@ pub(super) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            // An editor would hide it, or show what is beside it in another order.
+            // An editor would hide it, or show its surroundings in another order.
             c if steers(c) => out += &format!("\\U{:08X}", u32::from(c)),
             c => out.push(c),
         }

@@ -1,4 +1,4 @@
-//! A service that calls WeChat: plain HTTP, a connection for each call, nothing of WeChat's
+//! A service that calls WeChat: plain HTTP, a connection for each call, none of WeChat's
 //! credentials.
 
 use bytes::Bytes;
@@ -10,28 +10,30 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// Why a call brought no answer.
+use crate::texts::text;
+
+/// Why a call got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The proxy can't be reached.
-    #[error("cannot connect to {0}")]
+    /// The proxy could not be reached.
+    #[error("{}", text!("could not connect to {address}", address = .0))]
     Connect(String, #[source] std::io::Error),
-    /// The call can't be put into HTTP.
-    #[error("not a request")]
+    /// The call is not a valid HTTP request.
+    #[error("{}", text!("not a valid HTTP request"))]
     Request(#[from] http::Error),
-    /// The exchange broke off.
-    #[error("the exchange broke off")]
+    /// The connection was closed early.
+    #[error("{}", text!("the connection was closed early"))]
     Exchange(#[from] hyper::Error),
 }
 
-/// An answer, whole.
-pub(super) struct Answer {
+/// A response with its whole body.
+pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Answer {
+impl Reply {
     /// The body as JSON; null where it is none.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -49,7 +51,7 @@ impl Answer {
 }
 
 /// Calls by GET.
-pub(super) async fn get(address: &str, target: &str) -> Result<Answer, CallError> {
+pub(super) async fn get(address: &str, target: &str) -> Result<Reply, CallError> {
     send(address, Request::builder().method(Method::GET).uri(target).body(Full::default())).await
 }
 
@@ -59,7 +61,7 @@ pub(super) async fn post(
     target: &str,
     content_type: &str,
     body: Bytes,
-) -> Result<Answer, CallError> {
+) -> Result<Reply, CallError> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(target)
@@ -68,7 +70,7 @@ pub(super) async fn post(
     send(address, request).await
 }
 
-async fn send(address: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<Answer, CallError> {
+async fn send(address: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<Reply, CallError> {
     let mut request = request?;
     request.headers_mut().insert(HOST, http::HeaderValue::from_str(address).map_err(http::Error::from)?);
     let stream =
@@ -79,8 +81,8 @@ async fn send(address: &str, request: http::Result<Request<Full<Bytes>>>) -> Res
         let body = body.collect().await?.to_bytes();
         // Ends the connection, and with it the other half of the join.
         drop(sender);
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
     };
-    let (answer, _) = tokio::join!(exchange, connection);
-    answer
+    let (reply, _) = tokio::join!(exchange, connection);
+    reply
 }

@@ -12,31 +12,32 @@ pub use self::screen::Show;
 use self::stage::Stage;
 pub use self::stage::StageError;
 use crate::app::Termination;
+use crate::texts::text;
 
 /// How the tour ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every step showed what it should.
+    /// Every claim held.
     Held,
     /// So many claims turned out false.
     Failed(usize),
 }
 
-/// Why there was no tour, or not to its end.
+/// Why the tour failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// Sandbox or proxy can't be started.
+    /// Sandbox or proxy could not be started.
     #[error(transparent)]
     Stage(#[from] StageError),
     /// Signals can't be caught.
-    #[error("cannot catch signals")]
+    #[error("{}", text!("could not install signal handlers"))]
     Signal(#[source] std::io::Error),
 }
 
-/// Runs the tour and, unless `once`, goes on serving until a signal comes.
+/// Runs the tour and, unless `once`, goes on serving until a signal ends it.
 ///
 /// # Errors
-/// If there can be no tour; a step that doesn't hold is an [`Outcome`].
+/// If the tour could not run; a claim that doesn't hold is an [`Outcome`].
 pub async fn run(once: bool, show: Show) -> Result<Outcome, DemoError> {
     let mut screen = Screen::new(show);
     let stage = Stage::set(once).await?;

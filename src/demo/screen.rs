@@ -1,9 +1,11 @@
 //! The tour on a terminal of 80 columns.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::app::layout::{WIDTH, wrap};
+use crate::app::layout::{WIDTH, columns, wrap};
+use crate::texts::text;
 
 /// Where the text of a step begins.
 const INDENT: usize = 3;
@@ -48,41 +50,44 @@ impl Screen {
     }
 
     /// Begins a step.
-    pub(super) fn step(&mut self, title: &str) {
+    pub(super) fn step(&mut self, title: impl Display) {
         self.steps += 1;
         self.line("");
         self.bold(&format!("{}. {title}", self.steps));
     }
 
     /// A headline.
-    pub(super) fn bold(&self, text: &str) {
-        self.line(&self.painted(BOLD, text));
+    pub(super) fn bold(&self, text: impl Display) {
+        self.line(&self.painted(BOLD, &text.to_string()));
     }
 
     /// What happens, in a sentence.
-    pub(super) fn say(&self, text: &str) {
-        for line in wrap(text, WIDTH - INDENT) {
+    pub(super) fn say(&self, text: impl Display) {
+        for line in wrap(&text.to_string(), WIDTH - INDENT) {
             self.line(&format!("{:INDENT$}{line}", ""));
         }
     }
 
-    /// A label, and what was seen; an empty label goes on with the one before.
-    pub(super) fn show(&self, label: &str, text: &str) {
-        let mut label = self.painted(DIM, &format!("{label:LABEL$}"));
-        for line in wrap(text, WIDTH - INDENT - LABEL) {
+    /// A label, and what was seen; an empty label continues the one before.
+    pub(super) fn show(&self, label: impl Display, text: impl Display) {
+        let label = label.to_string();
+        let gap = " ".repeat(LABEL.saturating_sub(columns(&label)));
+        let mut label = self.painted(DIM, &format!("{label}{gap}"));
+        for line in wrap(&text.to_string(), WIDTH - INDENT - LABEL) {
             self.line(&format!("{:INDENT$}{label}{line}", ""));
             label = " ".repeat(LABEL);
         }
     }
 
     /// A claim, and whether it held.
-    pub(super) fn check(&mut self, holds: bool, claim: &str) {
-        let (mark, colour) = if holds { ("✓", GREEN) } else { ("✗ NOT SO:", RED) };
+    pub(super) fn check(&mut self, holds: bool, claim: impl Display) {
+        let (mark, colour) =
+            if holds { ("✓".to_owned(), GREEN) } else { (text!("✗ NOT SO:").to_string(), RED) };
         self.claims += 1;
         self.failures += usize::from(!holds);
-        let lead = mark.chars().count() + 1;
-        let mut mark = format!("{} ", self.painted(colour, mark));
-        for line in wrap(claim, WIDTH - INDENT - lead) {
+        let lead = columns(&mark) + 1;
+        let mut mark = format!("{} ", self.painted(colour, &mark));
+        for line in wrap(&claim.to_string(), WIDTH - INDENT - lead) {
             self.line(&format!("{:INDENT$}{mark}{line}", ""));
             mark = " ".repeat(lead);
         }
@@ -91,15 +96,17 @@ impl Screen {
     /// How many claims there were, and whether all held.
     pub(super) fn sum_up(&self) {
         self.line("");
-        let held = self.claims - self.failures;
-        let (all, colour) = if self.failures == 0 { ("All held", GREEN) } else { ("NOT ALL HELD", RED) };
-        self.line(&format!("{}: {held} of {} claims.", self.painted(colour, all), self.claims));
+        let (held, claims) = (self.claims - self.failures, self.claims);
+        let (result, colour) =
+            if self.failures == 0 { (text!("All held"), GREEN) } else { (text!("NOT ALL HELD"), RED) };
+        let result = self.painted(colour, &result.to_string());
+        self.line(&text!("{result}: {held} of {claims} claims.", result, held, claims).to_string());
     }
 
     /// A line as it is: something to paste.
     pub(super) fn line(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        // A reader that left early is no reason to stop serving.
+        // A reader that left early does not stop the demo.
         let _ = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
     }
 

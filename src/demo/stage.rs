@@ -11,27 +11,28 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::sandbox::{self, Entry, Sandbox};
 use crate::server::Address;
+use crate::texts::text;
 
 /// The account of the tour.
 pub(super) const APPID: &str = "wx00000000demoshop";
 
 /// Where wxgate asks how much of a quota is left.
 const QUOTA: &str = "/cgi-bin/openapi/quota/get";
-/// Where the proxy, its status page and the fake WeChat are while the demo serves, if nothing else
-/// is there.
+/// The ports of the proxy, its status page and the fake WeChat while the demo serves, if they are
+/// free.
 const PORTS: [u16; 3] = [8080, 9090, 9080];
 
-/// Why the tour can't begin.
+/// Why the tour could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The fake WeChat doesn't start.
-    #[error("cannot start the fake WeChat")]
+    /// The fake WeChat did not start.
+    #[error("{}", text!("could not start the fake WeChat"))]
     Sandbox(#[source] std::io::Error),
     /// The demo's own configuration is wrong.
-    #[error("the demo's configuration: {0}")]
+    #[error("{}", text!("the demo's configuration: {problems}", problems = .0))]
     Config(Problems),
-    /// The proxy doesn't start.
-    #[error("cannot start the proxy")]
+    /// The proxy did not start.
+    #[error("{}", text!("could not start the proxy"))]
     Proxy(#[from] StartError),
 }
 
@@ -44,10 +45,10 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts both, on ports that are easy to remember unless the tour is all (`once`).
+    /// Starts both, on ports that are easy to remember unless it exits after the tour (`once`).
     pub(super) async fn set(once: bool) -> Result<Self, StageError> {
         let [proxy, admin, wechat] = PORTS.map(|port| if once { 0 } else { free(port) });
-        // Made up anew each time, so that nobody takes it for something to keep.
+        // A new one each time, so that it is never mistaken for one to keep.
         let secret = format!("{:032x}", fastrand::u128(..));
         let sandbox = Sandbox::start(sandbox::Options {
             listen: Address::Tcp(format!("127.0.0.1:{wechat}")),
@@ -81,13 +82,17 @@ impl Stage {
         Ok(Self { sandbox, proxy, address })
     }
 
-    /// Says what was started.
+    /// Introduces what was started.
     pub(super) fn introduce(&self, screen: &mut Screen) {
-        screen.bold("wxgate, a reverse proxy for WeChat's API that holds the credentials");
+        screen.bold(text!("wxgate, a reverse proxy for WeChat's API that holds the credentials"));
         screen.line("");
-        screen.say("Two servers were started on this machine; nothing leaves it:");
-        screen.show("WeChat", &format!("{} (a fake one, to be broken on purpose)", self.sandbox.url()));
-        screen.show("wxgate", &format!("http://{} (alone knows secret and token)", self.address));
+        screen.say(text!("Two servers were started on this machine; nothing leaves it:"));
+        let (wechat, wxgate) = (self.sandbox.url(), &self.address);
+        screen.show(text!("WeChat"), text!("{url} (a fake one that can be broken on purpose)", url = wechat));
+        screen.show(
+            "wxgate",
+            text!("http://{address} (only it knows the secret and the token)", address = wxgate),
+        );
     }
 
     /// What to do now that the tour is over.
@@ -97,28 +102,34 @@ impl Stage {
         // As it was started: it needn't be in the PATH.
         let program = std::env::args().next().unwrap_or_else(|| "wxgate".into());
         screen.line("");
-        screen.bold("Your turn: paste these into another terminal");
+        screen.bold(text!("Your turn: paste these into another terminal"));
         for (what, command) in [
-            ("A call without credentials:", format!("curl 'http://{proxy}/cgi-bin/user/info?openid=you'")),
-            ("Kill the token, then call again:", format!("curl {wechat}/sandbox/rotate -d '{{}}'")),
             (
-                "How often was it replayed? See X-Wxgate-Replays:",
+                text!("A call without credentials:"),
+                format!("curl 'http://{proxy}/cgi-bin/user/info?openid=you'"),
+            ),
+            (
+                text!("Invalidate the token, then call again:"),
+                format!("curl {wechat}/sandbox/rotate -d '{{}}'"),
+            ),
+            (
+                text!("How often was it replayed? See X-Wxgate-Replays:"),
                 format!("curl -i -H 'X-Wxgate-Explain: 1' http://{proxy}/cgi-bin/menu/get"),
             ),
-            ("What reached WeChat:", format!("curl '{wechat}/sandbox/journal?limit=5'")),
-            ("How the tokens are doing:", format!("{program} status --admin http://{admin}")),
-            ("Who spends which quota:", format!("{program} quota --admin http://{admin}")),
+            (text!("What reached WeChat:"), format!("curl '{wechat}/sandbox/journal?limit=5'")),
+            (text!("The state of the tokens:"), format!("{program} status --admin http://{admin}")),
+            (text!("Who uses up which quota:"), format!("{program} quota --admin http://{admin}")),
         ] {
             screen.line("");
             screen.say(what);
             screen.line(&format!("   {command}"));
         }
         screen.line("");
-        screen.say(&format!("Status page: http://{admin}/"));
-        screen.say("Ctrl-C ends the demo.");
+        screen.say(text!("Status page: http://{admin}/", admin));
+        screen.say(text!("Press Ctrl-C to stop."));
     }
 
-    /// Ends both, the proxy first: it may still be asking WeChat.
+    /// Stops both, the proxy first: it may still be calling WeChat.
     pub(super) async fn strike(self) {
         self.proxy.drain().await;
         self.sandbox.stop().await;
@@ -129,8 +140,7 @@ impl Stage {
         self.sandbox.journal(None).last().map_or(0, |entry| entry.seq)
     }
 
-    /// What WeChat saw since, but for questions about quotas: wxgate asks these by itself, whenever
-    /// it wants to know.
+    /// What WeChat saw since, except quota queries: wxgate sends these by itself, at any time.
     pub(super) fn since(&self, seen: u64) -> Vec<Entry> {
         let mut entries = self.all_since(seen);
         entries.retain(|entry| entry.path != QUOTA);
@@ -143,11 +153,12 @@ impl Stage {
         entries
     }
 
-    /// Somebody else, with the same secret, makes WeChat issue another token, so that the one in
-    /// use is dead at once; then `calls` are made. Gives their outcome, and what WeChat saw.
+    /// Makes WeChat issue another token, as if another program had fetched one with the same
+    /// secret, so that the one in use is dead at once; then makes `calls`. Returns their outcome,
+    /// and what WeChat saw.
     ///
-    /// A question about quotas that meets the dead token may have it replaced before any call gets
-    /// there. Then all is done again.
+    /// A quota query may meet the dead token first and have it replaced. Then everything is
+    /// repeated.
     pub(super) async fn with_a_dead_token<T>(
         &self,
         calls: impl AsyncFn() -> Result<T, CallError>,
@@ -166,7 +177,7 @@ impl Stage {
     }
 }
 
-/// The port if nobody listens on it, else 0, which takes any free one.
+/// The port if it is free, else 0, which takes any free one.
 fn free(port: u16) -> u16 {
     TcpListener::bind(("127.0.0.1", port)).map_or(0, |_| port)
 }

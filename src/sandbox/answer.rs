@@ -16,7 +16,7 @@ pub(super) struct Answer {
 pub(super) enum Content {
     /// A JSON object whose keys keep their order, as WeChat's do.
     Object(Vec<(&'static str, Value)>),
-    /// JSON that somebody stored here, handed back as it came.
+    /// JSON that a caller stored here, returned unchanged.
     Json(Bytes),
     /// `{"errcode":..,"errmsg":".. rid: .."}` in the variant that is set.
     Error { errcode: i64, errmsg: String },

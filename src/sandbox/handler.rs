@@ -19,7 +19,7 @@ use super::wire::{reply, request_body};
 use super::{control, endpoints, signing};
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 
-/// Answers as WeChat does, and under `/sandbox/` as whoever pulls the strings.
+/// Answers as WeChat does, and under `/sandbox/` to its operator.
 pub(super) struct Wechat {
     world: Arc<World>,
 }

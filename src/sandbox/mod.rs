@@ -11,8 +11,8 @@
 //! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it.
 //! Words:
 //!
-//! - a token is *rotated* when somebody else fetched: the next plain fetch gives a new one, the
-//!   previous is dead at once unless a grace is given;
+//! - a token is *rotated* when another program fetched one: the next plain fetch gives a new one,
+//!   the previous is dead at once unless a grace is given;
 //! - *poisoned* when WeChat still gives it out as current and takes it nowhere: only force helps;
 //! - *lagging* when some nodes reject a good one for a while;
 //! - a *fetch* is a request to an endpoint that issues an app's token; a *probe* is one to

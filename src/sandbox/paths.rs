@@ -1,6 +1,6 @@
 //! Paths that mean something beyond their endpoint.
 
-/// What clients ask to learn whether a token lives.
+/// What clients ask to learn whether a token is valid.
 pub(super) const PROBE: &str = "/cgi-bin/get_api_domain_ip";
 
 /// Whether a path issues an app's token: what counts as a fetch.

@@ -18,7 +18,8 @@ fn load(toml: &str) -> Config {
     config.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// The image's configuration, with what is to be filled in, and the secrets that it reads in `folder`.
+/// The image's configuration, with what is to be filled in, and the secrets that it reads in
+/// `folder`.
 fn image(folder: &Path) -> String {
     for name in ["shop", "admin-token", "redis-password", "seal-key"] {
         std::fs::write(folder.join(name), "0123456789abcdef".repeat(4)).unwrap();
@@ -100,8 +101,8 @@ fn seconds(file: &str, key: &str) -> Duration {
     Duration::from_secs(line.trim().trim_end_matches('s').parse().unwrap())
 }
 
-/// What may go on behind the drain: a token call, somebody at the admin address, traces, and twice a log
-/// that nobody reads.
+/// What may go on behind the drain: a token call, somebody at the admin address, traces, and twice
+/// a log that nobody reads.
 fn behind_the_drain(config: &Config) -> Duration {
     config.token.fetch_timeout * 4 + Duration::from_secs(2 + 2 + 2 * 5)
 }

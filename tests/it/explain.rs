@@ -47,7 +47,7 @@ fn says(text: &str, part: &str) {
 fn a_plain_call_gets_the_apps_token_in_place_of_its_own() {
     let text = explain(Method::GET, "/cgi-bin/user/info?access_token=mine&openid=O", None);
     says(&text, "endpoint /cgi-bin/user/info guarded no credential the app's access token");
-    says(&text, "removed access_token, which the request brought");
+    says(&text, "removed access_token, sent by the caller");
     says(&text, "sent GET /cgi-bin/user/info?access_token=***&openid=O");
     says(&text, "replay yes:");
     says(&text, "evidence yes:");
@@ -75,7 +75,7 @@ fn the_app_and_what_named_it_are_told() {
     says(&text, "named by the path's prefix");
     let text = explain(Method::GET, "/cgi-bin/token?appid=wx0123456789abcdef&secret=x", Some(&only));
     says(&text, "named by the query's appid");
-    says(&text, "wxgate answers by itself, with a placeholder token");
+    says(&text, "wxgate responds itself, with a placeholder token");
     let text = explain(Method::GET, "/@bakery/cgi-bin/menu/get", Some(&only));
     says(&text, "app none, see callers");
     says(&text, "anybody: no, 400 app_unknown: no app is named bakery");
@@ -99,7 +99,7 @@ fn the_secret_that_an_endpoint_wants_is_the_apps_own_and_not_printed() {
     let text = explain(Method::GET, "/sns/jscode2session?secret=k&js_code=C", Some(&config));
     says(&text, "injected secret and appid, the app's own");
     says(&text, "sent GET /sns/jscode2session?secret=***&js_code=C&appid=wx0123456789abcdef");
-    says(&text, "repeat no: it takes a code that is good once");
+    says(&text, "repeat no: it takes a code that is valid only once");
     let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=k&js_code=C", Some(&config));
     says(&text, "orders: no, 200 caller_forbidden with errcode 40013");
 }
@@ -107,10 +107,10 @@ fn the_secret_that_an_endpoint_wants_is_the_apps_own_and_not_printed() {
 #[test]
 fn what_is_wecoms_is_told_so() {
     let text = explain(Method::POST, "/cgi-bin/license/get_order", None);
-    says(&text, "endpoint /cgi-bin/license/get_order, which is qyapi.weixin.qq.com's");
+    says(&text, "endpoint /cgi-bin/license/get_order, on qyapi.weixin.qq.com");
     says(&text, "200 endpoint_forbidden");
     let text = explain(Method::POST, "/cgi-bin/message/send", None);
-    says(&text, "endpoint /cgi-bin/message/send, which is qyapi.weixin.qq.com's");
+    says(&text, "endpoint /cgi-bin/message/send, on qyapi.weixin.qq.com");
     says(&text, "kind = \"wecom\"");
     let text = explain(Method::POST, "/cgi-bin/menu/create", None);
     says(&text, "endpoint /cgi-bin/menu/create guarded no");
@@ -120,13 +120,13 @@ fn what_is_wecoms_is_told_so() {
 #[test]
 fn money_signatures_and_the_window_of_the_quota_are_told() {
     let text = explain(Method::POST, "/xpay/refund_order", None);
-    says(&text, "guarded yes: it moves money, so only callers whose `allow` names it exactly get through");
+    says(&text, "guarded yes: it moves money; only callers whose `allow` names it exactly may call it");
     says(&text, "200 endpoint_forbidden: this endpoint moves money");
     let text = explain(Method::POST, "/wxa/getwxacodeunlimit", None);
-    says(&text, "signed WeChat takes signed and encrypted calls of it (API 安全)");
-    says(&text, "WeChat's 45009 may be a minute's limit here");
+    says(&text, "signed WeChat accepts signed and encrypted calls of it (API 安全)");
+    says(&text, "WeChat's 45009 may mean a limit per minute here");
     let text = explain(Method::GET, "/cgi-bin/user/info", None);
-    says(&text, "WeChat's 45009 is the day's limit here");
+    says(&text, "WeChat's 45009 means the daily limit here");
     assert!(!text.contains("signed") && !text.contains("money"), "{text}");
 }
 
@@ -237,26 +237,21 @@ fn an_endpoint_of_each_class_is_told_as_it_is_sent() {
             once,
         ),
         ("GET", "/@shop/cgi-bin/showqrcode", "/cgi-bin/showqrcode?x=1", once),
-        ("GET", "/@shop/cgi-bin/token", none, "answer access_token, a placeholder"),
-        ("GET", "/@hr/cgi-bin/gettoken", none, "answer access_token, a placeholder"),
+        ("GET", "/@shop/cgi-bin/token", none, "response access_token, a placeholder"),
+        ("GET", "/@hr/cgi-bin/gettoken", none, "response access_token, a placeholder"),
         (
             "POST",
             "/@tenants/cgi-bin/component/api_component_token",
             none,
-            "answer component_access_token, a placeholder",
+            "response component_access_token, a placeholder",
         ),
         (
             "POST",
             "/@tenants/cgi-bin/component/api_get_authorizer_info",
             "/cgi-bin/component/api_get_authorizer_info?component_access_token=***&x=1",
-            "answer WeChat's, with a placeholder for each refresh token in it errors ",
+            "response WeChat's, with a placeholder for each refresh token in it errors ",
         ),
-        (
-            "GET",
-            "/@hr/cgi-bin/get_jsapi_ticket",
-            none,
-            "sent nothing: wxgate answers by itself, with a ticket",
-        ),
+        ("GET", "/@hr/cgi-bin/get_jsapi_ticket", none, "sent nothing: wxgate responds itself, with a ticket"),
         ("GET", "/@shop/wxa/gettemplatelist", none, "404 endpoint_forbidden"),
         ("GET", "/@tenants/cgi-bin/user/info", none, "400 bad_request"),
     ] {
@@ -280,8 +275,8 @@ fn endpoints_of_wxgates_own_are_told_as_such() {
         "b".repeat(64)
     ));
     let text = explain(Method::GET, "/wxgate/token", Some(&config));
-    says(&text, "endpoint wxgate's own, and none of WeChat's");
-    says(&text, "sent nothing: wxgate answers by itself, with the real token");
+    says(&text, "endpoint wxgate's own, not WeChat's");
+    says(&text, "sent nothing: wxgate responds itself, with the real token");
     says(&text, "orders: yes");
     says(&text, "reports: no, 403 caller_forbidden: caller reports may not lease real tokens");
     let page = "/wxgate/jssdk/signature?url=https%3A%2F%2Fshop.example%2Fa";
@@ -310,7 +305,7 @@ fn paths_that_are_not_wechats_are_told_as_such() {
         for path in ["/", "/healthz", "/@shop"] {
             says(
                 &explain(Method::GET, path, config),
-                "callers anybody, with a key or without sent nothing: wxgate answers by itself, with a line of text",
+                "callers anybody, with or without an API key sent nothing: wxgate responds itself, with a line of text",
             );
         }
     }
@@ -347,15 +342,15 @@ fn a_users_token_stays_and_is_not_printed() {
 #[test]
 fn a_code_that_is_good_once_is_never_sent_twice() {
     let text = explain(Method::GET, "/sns/jscode2session?appid=A&secret=hush&js_code=C", None);
-    says(&text, "repeat no: it takes a code that is good once");
+    says(&text, "repeat no: it takes a code that is valid only once");
     says(&text, "secret=***");
     assert!(!text.contains("hush"), "{text}");
 }
 
 #[test]
 fn an_endpoint_that_answers_with_files_needs_an_errmsg() {
-    says(&explain(Method::GET, "/cgi-bin/media/get?media_id=1", None), "if an errmsg stands beside it");
-    assert!(!explain(Method::GET, "/cgi-bin/user/info", None).contains("errmsg stands"));
+    says(&explain(Method::GET, "/cgi-bin/media/get?media_id=1", None), "if it has an errmsg too");
+    assert!(!explain(Method::GET, "/cgi-bin/user/info", None).contains("an errmsg too"));
 }
 
 #[test]
@@ -373,12 +368,12 @@ fn limits_are_those_of_the_configuration() {
     says(&text, "body up to 3 MiB (server.max_body)");
     says(
         &text,
-        "2m from the request's end to WeChat's answer (upstream.slow_response_timeout, since WeChat may work long on \
-         this); no attempt but the first begins after 20s of waiting (server.request_timeout)",
+        "2m from the end of the request to WeChat's response (upstream.slow_response_timeout: this may take WeChat long) \
+         no further attempt begins after 20s of waiting (server.request_timeout)",
     );
     let ordinary = explain(Method::POST, "/cgi-bin/message/custom/send", Some(&config));
-    says(&ordinary, "15s from the request's end to WeChat's answer (upstream.response_timeout)");
-    says(&text, "not a body over 512 KiB (replay.max_body)");
+    says(&ordinary, "15s from the end of the request to WeChat's response (upstream.response_timeout)");
+    says(&text, "bodies over 512 KiB (replay.max_body) are streamed and not replayed");
 }
 
 #[test]
@@ -431,7 +426,7 @@ fn the_limits_that_concern_a_request_are_listed() {
         "a".repeat(64)
     ));
     let text = explain(Method::GET, "/cgi-bin/user/info?openid=o", Some(&config));
-    says(&text, "caller orders: 50 requests a second (rate in [[caller]]), of each replica");
+    says(&text, "caller orders: 50 requests a second (rate in [[caller]]), on each replica");
     says(
         &text,
         "all callers together: 500 requests a day (100 reserved for some) to GET /cgi-bin/user/** \

@@ -1,5 +1,5 @@
-//! The targets of `fuzz/`, each for a moment: over its seeds, and over what comes of changing them. The same inputs in every
-//! run; `./x fuzz` looks further.
+//! The targets of `fuzz/`, each for a moment: over its seeds, and over what comes of changing them.
+//! The same inputs in every run; `./x fuzz` looks further.
 
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;

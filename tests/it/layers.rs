@@ -1,11 +1,15 @@
 //! One way down: each module of `src/` uses only modules that stand below it, and within a module
 //! no file reaches itself by its imports. The table is the architecture's; the crate documentation
-//! shows it to readers.
+//! shows it to readers. Beside it, what a reader of the sources relies on: names and comments.
 
 #![expect(clippy::expect_used, reason = "a test ends by panicking")]
 
 #[path = "layers/circles.rs"]
 mod circles;
+#[path = "layers/comments.rs"]
+mod comments;
+#[path = "layers/names.rs"]
+mod names;
 #[path = "layers/paths.rs"]
 mod paths;
 #[path = "layers/tokens.rs"]
@@ -17,7 +21,8 @@ use std::path::Path;
 
 use paths::Named;
 
-/// Module, and which others it may use. Listed from top to bottom: a module may only name those further down.
+/// Module, and which others it may use. Listed from top to bottom: a module may only name those
+/// further down.
 const LAYERS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (

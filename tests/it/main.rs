@@ -1,5 +1,5 @@
-//! What wxgate does within one process, through its library and real sockets. Some of it needs redis-server, and some
-//! starts the program.
+//! What wxgate does within one process, through its library and real sockets. Some of it needs
+//! redis-server, and some starts the program.
 #![expect(
     clippy::expect_used,
     clippy::panic,

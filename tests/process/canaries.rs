@@ -1,4 +1,5 @@
-//! Every kind of secret that wxgate knows is in use at once, and none is in anything that it writes.
+//! Every kind of secret that wxgate knows is in use at once, and none is in anything that it
+//! writes.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -387,7 +388,8 @@ async fn no_canary_gets_out(redis: Option<&RedisServer>) {
     sandbox.fault(Fault::new(Action::Cut { bytes: 5 }).path("/cgi-bin/component/*"));
     everything(&mut canaries, &process, folder.path(), &sandbox, "WeChat fails").await;
     sandbox.end_faults();
-    // Files that are refused, with secrets in the wrong places; what is in clear is taken, with a warning.
+    // Files that are refused, with secrets in the wrong places; what is in clear is taken, with a
+    // warning.
     let clear = canary("CLEAR_SECRET");
     for bad in [
         text.replace("{ env = \"SHOP_SECRET\" }", &format!("{{ env = \"{clear}\" }}")),

@@ -86,7 +86,7 @@ fn a_good_file_is_ok() {
     let told = folder.run(&["check", "--config", "told.toml"]).stdout;
     let memory = told.strip_prefix(&ok.replace("good", "told")).expect("it is ok");
     assert!(
-        memory.starts_with("wxgate takes at most ") && note.ends_with(&memory.replace('\n', " ")),
+        memory.starts_with("wxgate uses at most ") && note.ends_with(&memory.replace('\n', " ")),
         "{memory}"
     );
     assert_eq!(memory.lines().count(), 1, "{memory}");
@@ -158,7 +158,8 @@ fn a_secret_in_clear_is_warned_of_and_not_printed() {
 
 #[test]
 fn a_proxy_that_does_not_run_is_a_failure_with_advice() {
-    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.
+    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is
+    // refused.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
@@ -270,8 +271,8 @@ fn a_refusal_of_the_admin_address_is_passed_on() {
     assert_eq!(
         ran.stderr,
         format!(
-            "wxgate: {url} answered 401: this needs the admin token\n\
-             The token comes from WXGATE_ADMIN_TOKEN or --admin-token-file.\n"
+            "wxgate: {url} responded with 401: this needs the admin token\n\
+             Set the admin token by WXGATE_ADMIN_TOKEN or --admin-token-file.\n"
         )
     );
     drop(server.join());

@@ -108,7 +108,12 @@ fn what_sends_nothing_needs_no_secrets() {
     }
     let placeholder = folder.run(&["explain", "GET", "/cgi-bin/user/info?access_token=wxgate-AAAA"]);
     let note = placeholder.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(note.contains("told by its app's secret, and secrets are missing here"), "{placeholder:?}");
+    assert!(
+        note.contains(
+            "secrets are missing here; without the app's secret, a placeholder token cannot be verified"
+        ),
+        "{placeholder:?}"
+    );
     let shown = folder.run(&["store", "show"]);
     assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""), "{shown:?}");
     assert!(shown.stdout.contains("(empty)"), "{}", shown.stdout);
@@ -147,7 +152,7 @@ fn init_writes_what_check_passes() {
     let checked = folder.run(&["check"]);
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{checked:?}");
     assert!(
-        checked.stdout.starts_with("wxgate.toml: ok, 1 app, 0 callers\nwxgate takes at most "),
+        checked.stdout.starts_with("wxgate.toml: ok, 1 app, 0 callers\nwxgate uses at most "),
         "{}",
         checked.stdout
     );
@@ -219,7 +224,7 @@ fn init_overwrites_nothing_and_writes_nothing_that_is_wrong() {
         assert!(!folder.path().join("other.toml").exists());
     }
     let nobody = folder.run(&["init", "--output", "other.toml"]);
-    assert_eq!(nobody.code, Some(64), "nobody can be asked");
+    assert_eq!(nobody.code, Some(64), "stdin is not a terminal");
     assert!(nobody.stderr.contains("--appid") && nobody.stderr.contains("--sandbox"), "{}", nobody.stderr);
 }
 
@@ -249,8 +254,8 @@ fn init_takes_an_appid_that_it_doubts_if_it_is_given_again() {
     // AppID twice; then a kind that is written by hand, and one that isn't.
     let shown = folder.on_a_terminal(100, &["init"], "wx1\n\ncomponent\nstore\n\n\n\n\n\n\n");
     assert!(shown.contains("is an unusual AppID"), "{shown}");
-    assert!(shown.contains("AppID of the account (of WeCom the corpid) [wx1]: "), "{shown}");
-    assert!(shown.contains("is none of official_account, mini_program, store, wecom"), "{shown}");
+    assert!(shown.contains("AppID of the account (WeCom: the corpid) [wx1]: "), "{shown}");
+    assert!(shown.contains("expected one of official_account, mini_program, store, wecom"), "{shown}");
     let written = folder.read("wxgate.toml");
     assert!(written.contains("appid = \"wx1\"\n") && written.contains("kind = \"store\"\n"), "{written}");
 }
@@ -270,13 +275,14 @@ fn init_prints_to_stdout_what_is_to_be_piped() {
 fn init_asks_on_a_terminal_and_keeps_the_secret_in_a_file_of_its_own() {
     const SECRET: &str = "feedfeedfeedfeedfeedfeedfeedfeed";
     let folder = Folder::new();
-    // AppID, kind, name, secret's file, secret, address, callers, store; what is wrong is asked for again.
+    // AppID, kind, name, secret's file, secret, address, callers, store; what is wrong is asked for
+    // again.
     let typed = format!(
         "\nwx0123456789abcdef\nofficial\nmini_program\na b\ncafe\n\n{SECRET}\n8080\n\norders a/b\norders crm\nmysql://h\n\n"
     );
     let shown = folder.on_a_terminal(100, &["init"], &typed);
     for (question, times) in
-        [("AppID of", 2), ("Kind: ", 2), ("Its name", 2), ("File for", 1), ("Services that", 2)]
+        [("AppID of", 2), ("Kind: ", 2), ("Name of", 2), ("File for", 1), ("Services that", 2)]
     {
         assert_eq!(shown.matches(question).count(), times, "{question}: {shown}");
     }
@@ -284,7 +290,7 @@ fn init_asks_on_a_terminal_and_keeps_the_secret_in_a_file_of_its_own() {
         shown.contains("Kind: official_account, mini_program, store, wecom [official_account]: "),
         "{shown}"
     );
-    assert!(shown.contains("wxgate.toml is written."), "{shown}");
+    assert!(shown.contains("Wrote wxgate.toml."), "{shown}");
     assert_eq!(folder.read("cafe.secret"), format!("{SECRET}\n"));
     let mode = std::fs::metadata(folder.path().join("cafe.secret")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -37,6 +37,58 @@ fn the_tour_holds_and_reads_well_without_a_terminal() {
     assert!(text.contains("40001") && text.contains("200 of 200") && text.contains("1 fetch"), "{text}");
 }
 
+fn tour(language: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
+    let output = command.args(["demo", "--once"]).env("WXGATE_LANG", language).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text
+}
+
+/// With each number as `#`, since they differ from tour to tour.
+fn without_numbers(line: &str) -> String {
+    let mut out = String::new();
+    for c in line.chars() {
+        match c {
+            c if !c.is_ascii_digit() => out.push(c),
+            _ if !out.ends_with('#') => out.push('#'),
+            _ => {}
+        }
+    }
+    out
+}
+
+#[test]
+fn the_pages_show_the_tour_as_it_is_in_their_language() {
+    for (language, pages) in [
+        ("en", ["README.md", "docs/en/getting-started.md"]),
+        ("zh", ["README.zh-CN.md", "docs/zh/getting-started.md"]),
+    ] {
+        let tour = tour(language);
+        let lines: Vec<_> = tour.lines().map(without_numbers).collect();
+        let is_wide = |c: &char| matches!(c, '\u{2e80}'..='\u{a4cf}' | '\u{ff00}'..='\u{ff60}');
+        for line in tour.lines() {
+            let width = line.chars().count() + line.chars().filter(is_wide).count();
+            assert!(width <= 80, "{line:?} is wider than 80 columns");
+        }
+        for page in pages {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+            let text = std::fs::read_to_string(path).unwrap();
+            let blocks = text.split("```text\n").skip(1).filter_map(|block| block.split("```").next());
+            let shown = blocks.filter(|block| block.starts_with(|c: char| c.is_ascii_digit()));
+            // Tokens differ, too.
+            let shown: Vec<_> = shown.flat_map(str::lines).filter(|line| !line.contains("...")).collect();
+            assert!(shown.len() > 5, "{page} shows {shown:?}");
+            for line in shown.into_iter().map(without_numbers) {
+                assert!(
+                    line.is_empty() || lines.contains(&line),
+                    "{page} shows {line:?}, and there is: {tour}"
+                );
+            }
+        }
+    }
+}
+
 /// A program that serves until it is told to end.
 struct Serving {
     child: Child,

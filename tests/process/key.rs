@@ -32,7 +32,7 @@ fn a_pipe_gets_the_table_alone_and_the_table_admits_the_key() {
     let expected =
         format!("[[caller]]\nname = \"orders\"\nkey_sha256 = \"{}\"\napps = [\"shop\"]\n", sha256(&key));
     assert_eq!(table, expected);
-    assert!(ran.stderr.contains("shown this once") && !ran.stdout.contains(&key), "{ran:?}");
+    assert!(ran.stderr.contains("shown only once") && !ran.stdout.contains(&key), "{ran:?}");
     assert!(!ran.stderr.contains("wxgate.toml"), "nothing stands below it: {}", ran.stderr);
     folder.write("wxgate.toml", &format!("{GOOD}\n{table}"));
     assert_eq!(folder.run(&["check"]).code, Some(0));
@@ -44,12 +44,20 @@ fn a_pipe_gets_the_table_alone_and_the_table_admits_the_key() {
 fn a_terminal_shows_the_key_then_the_table() {
     let shown = Folder::new().on_a_terminal(100, &["key", "orders", "--app", "shop"], "");
     let lines: Vec<_> = shown.lines().collect();
-    let [told, key, "", "For wxgate.toml:", "[[caller]]", "name = \"orders\"", digest, "apps = [\"shop\"]"] =
-        lines[..]
+    let [
+        told,
+        key,
+        "",
+        "Add to wxgate.toml:",
+        "[[caller]]",
+        "name = \"orders\"",
+        digest,
+        "apps = [\"shop\"]",
+    ] = lines[..]
     else {
         panic!("{shown}")
     };
-    assert!(told.contains("shown this once"), "{told}");
+    assert!(told.contains("shown only once"), "{told}");
     assert_eq!(digest, format!("key_sha256 = \"{}\"", sha256(key)));
 }
 
@@ -81,7 +89,7 @@ fn a_key_can_go_to_a_file_that_nobody_else_may_read() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let key = folder.read("orders.key").trim_end().to_owned();
     assert!(ran.stdout.starts_with("[[caller]]\n") && ran.stdout.contains(&sha256(&key)), "{}", ran.stdout);
-    assert_eq!(ran.stderr, "The key of orders is in orders.key: give it to the service.\n");
+    assert_eq!(ran.stderr, "The API key of orders is in orders.key: give it to the service.\n");
     assert!(!ran.stdout.contains(&key) && !ran.stderr.contains(&key));
     let mode = std::fs::metadata(folder.path().join("orders.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -108,10 +116,7 @@ fn names_that_the_configuration_would_refuse_are_refused() {
     for (arguments, part) in [
         (["key", "a b", "--app", "shop"], "the caller's name is not a name, expected 1 to 64 characters"),
         (["key", "other", "--app", "shop"], "has a meaning of its own"),
-        (
-            ["key", "anonymous", "--app", "shop"],
-            "is the name of all callers without a key, so no key is made",
-        ),
+        (["key", "anonymous", "--app", "shop"], "stands for all callers without an API key"),
         (["key", "orders", "--app", "../shop"], "--app is not a name"),
     ] {
         let ran = folder.run(&arguments);

@@ -1,4 +1,5 @@
-//! The program as people and their machines run it: commands, signals, several processes on one store.
+//! The program as people and their machines run it: commands, signals, several processes on one
+//! store.
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -72,8 +72,8 @@ async fn an_app_that_gets_a_token_is_ok_and_the_token_is_not_shown() {
     let sandbox = sandbox(vec![account(CANARY)]);
     let ran = checked(&sandbox, app("shop", APPID, ""), &[]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    ran.says("1 app, 0 callers wxgate takes at most");
-    ran.says("shop ok, WeChat gives a token, good for 2h");
+    ran.says("1 app, 0 callers wxgate uses at most");
+    ran.says("shop ok, WeChat returned a token, valid for 2h");
     let token = sandbox.token(APPID, Kind::Stable).unwrap();
     assert!(!ran.stdout.contains(&token), "{}", ran.stdout);
     let counts = sandbox.counts();
@@ -110,7 +110,7 @@ async fn a_classic_token_is_replaced_only_when_asked_to() {
     let sandbox = sandbox(vec![account(CANARY)]);
     let ran = checked(&sandbox, app("shop", APPID, CLASSIC), &[]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    ran.says("shop not asked: in classic mode");
+    ran.says("shop not tested: in classic mode");
     assert_eq!(sandbox.counts().fetches, 0);
     let ran = checked(&sandbox, app("shop", APPID, CLASSIC), &["--rotate"]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -127,7 +127,7 @@ async fn a_store_that_is_not_there_is_not_created() {
         let more = format!("token_mode = '{mode}'\n[store]\nurl = 'file:{}'", root.display());
         let ran = checked(&sandbox, app("shop", APPID, &more), &[]).await;
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        ran.says(if mode == "stable" { "shop ok, " } else { "shop not asked: in classic mode" });
+        ran.says(if mode == "stable" { "shop ok, " } else { "shop not tested: in classic mode" });
         assert!(!root.exists(), "{mode}");
     }
 }
@@ -145,7 +145,7 @@ async fn root_leaves_nothing_in_a_store_that_is_another_users() {
     let more = format!("token_mode = 'classic'\n[store]\nurl = 'file:{}'", root.display());
     let ran = checked(&sandbox, app("shop", APPID, &more), &[]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    ran.says("not asked: in classic mode");
+    ran.says("not tested: in classic mode");
     ran.says(&format!("belongs to user {OWNER}"));
     ran.says(&format!("sudo -u '#{OWNER}'"));
     let other = format!("file:{}", folder.path().join("other").display());
@@ -174,7 +174,7 @@ async fn an_app_of_wecom_is_asked_for_by_its_corporation_and_secret() {
     let table = |name, agent| app(name, corp, &format!("kind = 'wecom'\nagent_id = '{agent}'"));
     let ran = checked(&sandbox, table("sales", "1000001"), &[]).await;
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    ran.says("sales ok, WeChat gives a token, good for 2h");
+    ran.says("sales ok, WeChat returned a token, valid for 2h");
     assert_eq!(sandbox.journal(Some("/cgi-bin/gettoken")).len(), 1);
     let wrong = App::new("ww2", "another-secret", AppKind::Wecom);
     let ran = checked(&self::sandbox(vec![wrong]), app("hr", "ww2", "kind = 'wecom'"), &[]).await;
@@ -203,15 +203,15 @@ async fn an_app_that_signs_makes_a_signed_call() {
     let ran = checked(&sandbox, table(number), &[]).await;
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     ran.says(
-        "shop ok, WeChat gives a token, good for 2h ok, WeChat takes signed calls and its answers verify",
+        "shop ok, WeChat returned a token, valid for 2h ok, WeChat accepts signed calls and its responses verify",
     );
     let asked = sandbox.journal(Some("/cgi-bin/openapi/quota/get"));
     assert!(asked.len() == 1 && asked[0].plaintext.is_some(), "{asked:?}");
 
     let ran = checked(&sandbox, table("another"), &[]).await;
     assert_eq!(ran.code, Some(1));
-    ran.says("FAILED: a signed call: {\"errcode\":40235");
-    assert_eq!(ran.stderr.lines().last(), Some("wxgate: 1 app's signed call failed"));
+    ran.says("FAILED: signed call: {\"errcode\":40235");
+    assert_eq!(ran.stderr.lines().last(), Some("wxgate: the signed call of 1 app failed"));
 }
 
 #[tokio::test]
@@ -221,14 +221,15 @@ async fn a_platform_is_not_asked_for_since_only_a_running_proxy_has_the_ticket()
     for arguments in [&[][..], &["--rotate"]] {
         let ran = checked(&sandbox, app("tenants", component, "kind = 'component'"), arguments).await;
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-        ran.says("tenants not asked: a platform's token takes the ticket that WeChat pushes");
+        ran.says("tenants not tested: a platform's token requires the ticket that WeChat pushes");
     }
     assert!(sandbox.journal(None).is_empty());
 }
 
 #[test]
 fn a_host_where_nothing_listens_is_named_with_what_to_do() {
-    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is refused.
+    // Bound but not listening: no other test can get the port meanwhile, and connecting to it is
+    // refused.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();

@@ -56,7 +56,8 @@ async fn secured(target: String) -> (String, String) {
     (url, certificate.pem())
 }
 
-/// Runs the probe, and gives its report with line breaks undone, once it holds nothing that is secret.
+/// Runs the probe, and gives its report with line breaks undone, once it holds nothing that is
+/// secret.
 async fn report(url: String, more: &str, arguments: &'static [&'static str]) -> (Option<i32>, String) {
     let folder = Folder::new();
     folder.write(
@@ -103,15 +104,15 @@ async fn a_plain_host_is_measured_without_a_token() {
     says(
         &report,
         &[
-            "http, host 1 (none of WeChat's)",
-            "way direct; apps: 1",
+            "http, host 1 (not WeChat's)",
+            "route direct; apps: 1",
             "addresses 1 IPv4, 0 IPv6",
             "TLS none",
-            "answer HTTP/1.1 200, errcode 41001, ",
-            "gzip no, though it was offered",
+            "response HTTP/1.1 200, errcode 41001, ",
+            "gzip no, although accepted",
             "content-type: application/json",
             "4 more on the connection: ",
-            "idle still open after 1 s, when wxgate closed it",
+            "idle still open after 1 s, then closed by wxgate",
         ],
     );
     let asked = sandbox.journal(Some("/cgi-bin/get_api_domain_ip"));
@@ -130,7 +131,7 @@ fn a_report_takes_no_files_place_and_follows_no_link() {
         let ran = folder.run(&["check", "--online", "--probe", "--report", report]);
         assert_eq!(ran.code, Some(64), "{ran:?}");
         assert!(!ran.stdout.contains("shop"), "it is said before anything is asked: {}", ran.stdout);
-        assert!(ran.stderr.contains(&format!("{report} exists already")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("{report} already exists")), "{}", ran.stderr);
     }
     assert_eq!(folder.read("mine"), "mine");
     assert!(!folder.path().join("elsewhere").exists());
@@ -146,10 +147,10 @@ async fn tls_and_the_time_until_an_idle_connection_is_closed_are_measured() {
     says(
         &report,
         &[
-            "https, host 1 (none of WeChat's)",
+            "https, host 1 (not WeChat's)",
             "TLS TLSv1_2, TLS_ECDHE_",
-            "ALPN h2 chosen of h2 and http/1.1",
-            "certificate until 2031-03-31, by an authority of upstream.ca_file",
+            "ALPN h2, of h2 and http/1.1",
+            "certificate valid until 2031-03-31, issued by an authority of upstream.ca_file",
             "idle closed by the host after ",
         ],
     );
@@ -163,5 +164,5 @@ async fn a_host_that_gives_no_answer_is_a_failure_that_names_nobody() {
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
     let (code, report) = report(format!("http://127.0.0.1:{port}"), "", &[]).await;
     assert_eq!(code, Some(1));
-    says(&report, &["FAILED no connection"]);
+    says(&report, &["FAILED could not connect"]);
 }

@@ -1,5 +1,5 @@
-//! A headless Chromium, driven over a pipe by its DevTools protocol: one message a NUL-ended piece of JSON, on file
-//! descriptors 3 and 4.
+//! A headless Chromium, driven over a pipe by its DevTools protocol: one message a NUL-ended piece
+//! of JSON, on file descriptors 3 and 4.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -35,7 +35,8 @@ impl Browser {
         Self::resolving("EXCLUDE 127.0.0.1").await
     }
 
-    /// One that knows these names and addresses alone, written as Chromium's `--host-resolver-rules`.
+    /// One that knows these names and addresses alone, written as Chromium's
+    /// `--host-resolver-rules`.
     pub(crate) async fn resolving(rules: &str) -> Self {
         let profile = tempfile::tempdir().expect("a directory");
         // The shell moves the pipes to where Chromium expects them.

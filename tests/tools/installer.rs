@@ -1,4 +1,5 @@
-//! Packages from npmjs and PyPI, kept in the target directory from run to run; and how programs are run to their end.
+//! Packages from npmjs and PyPI, kept in the target directory from run to run; and how programs are
+//! run to their end.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ impl Packages {
         (self.npm.is_none() || folder.join("node_modules").is_dir()) && self.pip.is_none_or(imports)
     }
 
-    /// Exactly what the lock file names, by digest, whatever else packages ask for; nothing of them is run.
+    /// Exactly what the lock file names, by digest, whatever else packages ask for; nothing of them
+    /// is run.
     fn node_modules(&self, folder: &Path, [manifest, lock]: [&str; 2]) -> Result<(), String> {
         fs::write(folder.join("package.json"), manifest).expect("written");
         fs::write(folder.join("package-lock.json"), lock).expect("written");

@@ -1,4 +1,5 @@
-//! What `./x release` packs, but for what needs the static binary or cargo-deb: the release itself shows these.
+//! What `./x release` packs, but for what needs the static binary or cargo-deb: the release itself
+//! shows these.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -28,14 +28,14 @@ pub(super) const TOLD: &[u8] = b"told";
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Watches tokens and quotas, and tells people.
-pub(in crate::app) struct Watch {
+pub(in crate::app) struct AlertWatch {
     pub(in crate::app) alerts: Alerts,
     pub(in crate::app) manager: Manager,
     pub(in crate::app) store: Store,
     pub(in crate::app) clock: Clock,
 }
 
-impl Watch {
+impl AlertWatch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self, quota: &Quota, mut reloads: watch::Receiver<Reloads>) -> AbortHandle {
@@ -176,8 +176,8 @@ impl Watch {
     }
 }
 
-/// Whether no replica has left this note yet, which holds so long. A store that is down doesn't keep
-/// people from being told.
+/// Whether no replica has left this note yet, which holds so long. A store that is down doesn't
+/// keep people from being told.
 pub(super) async fn is_first(store: &Store, note: &str, holds: Duration) -> bool {
     store.replace_note(note, None, TOLD, holds).await.unwrap_or(true)
 }

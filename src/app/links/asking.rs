@@ -1,4 +1,4 @@
-//! How quota asks WeChat: with the token that the app's keeper holds, by the client for the app's
+//! How quota asks WeChat: with the token that the app's task holds, by the client for the app's
 //! calls.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::observe::clock::Clock;
 use crate::pipeline::{self, SigningOptions};
 use crate::quota::{Ask, Question};
 use crate::secret::{Secret, mask};
-use crate::texts::Words;
+use crate::texts::{Words, text};
 use crate::token::{AppOptions, Manager};
 use crate::upstream::control::{Answer, Call, Control};
 use crate::wechat::signing::{self, Keys, Signed, Unverified};
@@ -52,7 +52,7 @@ pub(in crate::app) fn with(manager: Manager, clients: Clients, clock: Clock) -> 
         let (manager, clock, app) = (manager.clone(), clock.clone(), Arc::clone(app));
         let client = clients.load().get(&app).cloned();
         Box::pin(async move {
-            let client = client.ok_or_else(|| Words::untranslated("the app is not configured any more"))?;
+            let client = client.ok_or_else(|| Words::of(gone))?;
             client.ask(&manager, &clock, question).await.map_err(Words::untranslated)
         })
     })
@@ -64,8 +64,8 @@ impl Client {
         Self { app, control, signing }
     }
 
-    /// Asks for a quota by a signed call, if the app signs; an answer is a success, whatever it says
-    /// of the quota.
+    /// Asks for a quota by a signed call, if the app signs; an answer is a success, whatever it
+    /// says of the quota.
     pub(in crate::app) async fn try_signing(
         &self,
         token: &Secret,
@@ -86,7 +86,7 @@ impl Client {
 
     async fn ask(&self, manager: &Manager, clock: &Clock, question: Question) -> Result<Vec<u8>, String> {
         let app = &self.app;
-        let handle = manager.handle(&app.name).ok_or("the app is not configured any more")?;
+        let handle = manager.handle(&app.name).ok_or_else(gone)?;
         let token = handle.obtain().await;
         let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
         let (path, body) = match &question {
@@ -97,8 +97,8 @@ impl Client {
         };
         let target = match &token {
             Ok(token) => format!("{path}?access_token={}", token.value.expose()),
-            // The quota of tokens may be the one that is used up; an account's secret clears as well
-            // (FACTS 5).
+            // The quota of tokens may be the one that is used up; an account's secret clears as
+            // well (FACTS 5).
             Err(_) if question == Question::ClearAll && !app.kind.is_platform() => {
                 format!("/cgi-bin/clear_quota/v2?appid={}&appsecret={}", app.appid, app.secret.expose())
             }
@@ -134,10 +134,13 @@ impl Client {
         match Signed::of(&answer.headers) {
             Some(signed) => match keys.open(path, signed, &answer.body, clock.now()) {
                 Ok(opened) => Ok(opened.body.into()),
-                Err(why) => Err(format!("WeChat's signed answer is not believed: {why}")),
+                Err(why) => {
+                    Err(text!("WeChat's signed response could not be verified: {why}", why).to_string())
+                }
             },
             None if matches!(errcode::scan(&answer.body).errcode, None | Some(0)) => {
-                Err(format!("WeChat's signed answer is not believed: {}", Unverified::Clear))
+                let why = Unverified::Clear;
+                Err(text!("WeChat's signed response could not be verified: {why}", why).to_string())
             }
             None => Ok(answer.body),
         }
@@ -146,8 +149,15 @@ impl Client {
     async fn call(&self, call: Call<'_>) -> Result<Answer, String> {
         match self.control.call(call, PATIENCE).await {
             Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(format!("WeChat answered HTTP {}", answer.status.as_u16())),
+            Ok(answer) => {
+                Err(text!("WeChat responded with HTTP {status}", status = answer.status.as_u16()).to_string())
+            }
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// Of an app that a reload has removed.
+pub(in crate::app) fn gone() -> String {
+    text!("the app is no longer configured").to_string()
 }

@@ -11,6 +11,7 @@ use crate::alert::{Alerts, Notice, Topic};
 use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline::{Gate, PlatformCertificate};
 use crate::store::Store;
+use crate::texts::text;
 
 const LOOK: Duration = Duration::from_secs(60);
 /// People are told again when no more than so many days are left.
@@ -19,14 +20,14 @@ const DAYS: [u64; 6] = [0, 1, 3, 7, 14, 30];
 const NOTED: Duration = Duration::from_secs(31 * 86_400);
 
 /// What tells of certificates.
-pub(in crate::app) struct Watch {
+pub(in crate::app) struct CertificateWatch {
     pub(in crate::app) gate: Arc<Gate>,
     pub(in crate::app) alerts: Alerts,
     pub(in crate::app) store: Store,
     pub(in crate::app) clock: Clock,
 }
 
-impl Watch {
+impl CertificateWatch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self) -> AbortHandle {
@@ -45,14 +46,14 @@ impl Watch {
             if let Some(next) = announced
                 && self.first(&app, "certificate_announced", &next, 0).await
             {
-                tracing::warn!(%app, serial = next, "WeChat signs by another platform certificate too");
+                tracing::warn!(%app, serial = next, "{}", text!("WeChat has begun to sign with a new platform certificate"));
                 self.tell(now, &app, "certificate_announced", announcement(&serial, &next));
             }
             if let Some(days) = days_left(ends, now)
                 && self.first(&app, "certificate_ends", &serial, days).await
             {
                 let date = ends.beijing_date();
-                tracing::warn!(%app, serial, "the platform certificate ends on {date}");
+                tracing::warn!(%app, serial, "{}", text!("the platform certificate expires on {date}", date));
                 self.tell(now, &app, "certificate_ends", ending(&serial, &date));
             }
         }

@@ -1,12 +1,13 @@
-//! Where the events of third-party platforms go: to the keepers of their credentials.
+//! Where the events of third-party platforms go: to the tasks that keep their credentials.
 
 use crate::callback::{Arrived, Deliver, NotTaken};
 use crate::store::StoreError;
+use crate::texts::text;
 use crate::token::Manager;
 use crate::wechat::Issuer;
 use crate::wechat::callback::Event;
 
-/// Hands events to the keepers of `manager`.
+/// Hands events to the token tasks of `manager`.
 pub(in crate::app) fn to(manager: Manager) -> Deliver {
     std::sync::Arc::new(move |arrived| {
         let manager = manager.clone();
@@ -26,7 +27,7 @@ async fn take(manager: &Manager, arrived: Arrived) -> Result<(), NotTaken> {
         Event::Authorized { code, .. } | Event::UpdateAuthorized { code, .. } => {
             let authorized = manager.authorized(&app, &code).await;
             authorized.map(drop).map_err(|failure| {
-                tracing::warn!(%app, "an account's authorisation could not be taken: {failure}");
+                tracing::warn!(%app, "{}", text!("could not complete an account's authorisation: {failure}", failure));
                 NotTaken(failure.to_string().into())
             })
         }

@@ -1,4 +1,4 @@
-//! Logs API keys that are about to end.
+//! Logs API keys that are about to expire.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tokio::task::AbortHandle;
 
 use crate::observe::clock::Clock;
 use crate::pipeline::Gate;
+use crate::texts::text;
 
 /// Warns at the beginning of each day in Beijing, until it is aborted. At start and at a reload the
 /// configuration's own warnings cover this.
@@ -15,7 +16,7 @@ pub(in crate::app) fn watch(gate: Arc<Gate>, clock: Clock) -> AbortHandle {
         loop {
             clock.sleep_until(clock.now().beijing_midnight()).await;
             for (caller, warning) in gate.ending_keys(clock.now()) {
-                tracing::warn!(%caller, "the caller's `expires` {warning}");
+                tracing::warn!(%caller, "{}", text!("the caller's `expires` {warning}", warning));
             }
         }
     })

@@ -21,14 +21,14 @@ const ALL_EVERY: u64 = 15;
 type Counts = Box<dyn Fn() -> BTreeMap<(Arc<str>, &'static str), Counted> + Send + Sync>;
 
 /// Watches WeChat.
-pub(in crate::app) struct Watch {
+pub(in crate::app) struct IllnessWatch {
     pub(in crate::app) counts: Counts,
     pub(in crate::app) detector: Arc<Mutex<Detector>>,
     pub(in crate::app) teller: Teller,
     pub(in crate::app) clock: Clock,
 }
 
-impl Watch {
+impl IllnessWatch {
     /// Runs until it is aborted.
     #[expect(clippy::disallowed_methods, reason = "the handle ends it at the drain")]
     pub(in crate::app) fn start(self) -> AbortHandle {
@@ -44,7 +44,7 @@ impl Watch {
     }
 }
 
-/// One look. What there is to tell waits for nobody here.
+/// One look. It does not wait for the notices to be sent.
 fn look(
     number: u64,
     clock: &Clock,
@@ -61,7 +61,7 @@ fn look(
         log(&group, &troubles);
     }
     if !turned.is_empty() || going_on.is_some() {
-        // Whoever tells runs as long as this does.
+        // The teller runs as long as this does.
         let _ = seen.send(Seen { at, turned, going_on });
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use parking_lot::Mutex;
     use tokio::time::{Instant, sleep};
 
-    use super::{LOOK, Watch};
+    use super::{IllnessWatch, LOOK};
     use crate::app::links::telling::Teller;
     use crate::observe::clock::Clock;
     use crate::store::simulated::Server;
@@ -116,7 +116,7 @@ mod tests {
             counted.collect::<BTreeMap<_, _>>()
         };
         let teller = Teller::new(server.store(0), move |_| *tells.lock() += 1);
-        let watch = Watch {
+        let watch = IllnessWatch {
             counts: Box::new(counts),
             detector: Arc::clone(&detector),
             teller,

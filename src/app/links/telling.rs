@@ -1,7 +1,7 @@
 //! Tells people of WeChat's troubles; of several replicas that see the same one tells.
 //!
 //! Who tells that a trouble has begun holds a note of it in the store while it goes on, and tells
-//! when it is over. A note that nobody renews ends soon: then another replica takes its place.
+//! when it is over. A note that is not renewed expires soon: then another replica takes over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -42,7 +42,7 @@ pub(super) enum Stage {
     Begun,
     /// It is over.
     Over,
-    /// It counts as over, since nobody calls.
+    /// It counts as over, since there are no calls.
     Silent,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Seen {
     pub(super) at: Timestamp,
     /// What began, and what is over.
     pub(super) turned: Vec<Trouble>,
-    /// All that goes on, each half minute: notes are renewed then, and what nobody told is told.
+    /// All that goes on, each half minute: notes are renewed then, and untold troubles are told.
     pub(super) going_on: Option<Vec<Trouble>>,
 }
 
@@ -150,7 +150,7 @@ impl Teller {
         self.notify(at, mine);
     }
 
-    /// Renews the notes of what was told here, and tells of what nobody holds a note of any more.
+    /// Renews the notes of what was told here, and tells of those whose note is gone.
     async fn go_on(&mut self, at: Timestamp, going_on: Vec<Trouble>) {
         let present: BTreeSet<_> = going_on.iter().map(known_as).collect();
         self.parts.retain(|known, _| present.contains(known));
@@ -161,7 +161,7 @@ impl Teller {
         for trouble in &told {
             self.take(trouble, claims.get(&key_of(trouble)).copied().unwrap_or(Claim::Mine));
         }
-        // What nobody told comes first, so that it isn't beyond the most.
+        // Untold troubles come first, so that the limit does not drop them.
         let is_heard = |trouble: &Trouble| self.parts.contains_key(&known_as(trouble));
         let (heard, untold) = others.into_iter().partition(is_heard);
         self.begin(at, untold).await;

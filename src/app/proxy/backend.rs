@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use super::core::Core;
 use crate::admin::{Backend, Pending};
 use crate::api;
+use crate::app::links::asking::gone;
 use crate::export::Exporter;
 use crate::observe::clock::Clock;
 use crate::pipeline::Gate;
@@ -14,11 +15,10 @@ use crate::quota::Quota;
 use crate::quota::limit::Limits;
 use crate::server::Tls;
 use crate::store::Store;
+use crate::texts::text;
 use crate::token::{self, Manager};
 use crate::trouble::Detector;
 use crate::upstream::Upstreams;
-
-const GONE: &str = "the app is not configured any more";
 
 /// The parts that the admin address shows and acts on.
 pub(super) struct AdminBackend {
@@ -112,7 +112,7 @@ impl Backend for AdminBackend {
             }
             let cleared = self.quota.clear(app, endpoint).await.map(api::Cleared::from);
             // A reload may have removed the app in the meantime.
-            let gone = || api::Cleared { message: GONE.to_owned(), ..api::Cleared::default() };
+            let gone = || api::Cleared { message: gone(), ..api::Cleared::default() };
             let cleared = cleared.unwrap_or_else(gone);
             if cleared.cleared {
                 self.limits.forget(app, endpoint);
@@ -129,8 +129,10 @@ impl Backend for AdminBackend {
             let failed = |message| api::QuotaReset { message, ..api::QuotaReset::default() };
             Some(match self.quota.reset(app, &self.limits, &self.gate.callers_of(app)).await {
                 Some(Ok(done)) => api::QuotaReset::of(app, done),
-                Some(Err(error)) => failed(format!("the store failed, try again: {}", error.chain())),
-                None => failed(GONE.to_owned()),
+                Some(Err(error)) => {
+                    failed(text!("the store failed, try again: {error}", error = error.chain()).to_string())
+                }
+                None => failed(gone()),
             })
         })
     }
@@ -140,7 +142,7 @@ impl Backend for AdminBackend {
             if !self.quota.knows(app) {
                 return None;
             }
-            let gone = || api::Remembered { message: GONE.to_owned(), ..api::Remembered::default() };
+            let gone = || api::Remembered { message: gone(), ..api::Remembered::default() };
             Some(self.quota.look_up(app, rid).await.map_or_else(gone, api::Remembered::from))
         })
     }
@@ -149,7 +151,7 @@ impl Backend for AdminBackend {
         let core = self.core.clone();
         Box::pin(async move {
             let Some(core) = core.upgrade() else {
-                return Err("the proxy is shutting down".to_owned());
+                return Err(text!("the proxy is shutting down").to_string());
             };
             core.reload().await
         })

@@ -53,9 +53,9 @@ pub(super) struct Core {
     pub(super) exposed: bool,
     pub(super) source: Source,
     pub(super) clock: Clock,
-    /// Held by whoever reads the files, until they are in force.
+    /// Held while the files are read and applied.
     pub(super) reloading: Arc<Mutex<()>>,
-    /// Held by whoever looks for changes of the secret files.
+    /// Held while the secret files are checked for changes.
     pub(super) looking: Arc<Mutex<()>>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,

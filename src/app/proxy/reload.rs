@@ -16,30 +16,34 @@ use crate::app::links::asking;
 use crate::config::{Config, Problems, SecretFile, Severity};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
-use crate::texts::Words;
+use crate::texts::{Words, text};
 use crate::upstream::Trusted;
 use crate::upstream::tls::TlsError;
 
-/// For reading all the files, a network's among them.
+/// For reading all the files, some of which may be on a network share.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why there is nothing to be judged.
+/// Why no configuration was read.
 #[derive(Debug, thiserror::Error)]
 enum NotRead {
     #[error(
-        "it, or a file that it names, was not read within {PATIENCE:?}, or an earlier reload still reads: does a file \
-         system hang? Reload again once it answers"
+        "{}",
+        text!(
+            "it, or a file that it names, could not be read within {seconds} s, or an earlier reload is still reading; \
+             a file system may hang: reload again once it responds",
+            seconds = PATIENCE.as_secs()
+        )
     )]
     Late,
-    #[error("cannot start the thread that reads it")]
+    #[error("{}", text!("could not start the thread that reads it"))]
     Thread(#[source] io::Error),
-    #[error("the thread that read it was lost")]
+    #[error("{}", text!("the thread that read it panicked"))]
     Lost,
 }
 
-/// What was read, and the turn to put it in force.
+/// What was read, and the right to apply it.
 struct Reading {
-    /// Whoever read first applies first: an older file must not come last.
+    /// Reloads apply in the order in which they read: an older file must not come last.
     turn: OwnedMutexGuard<()>,
     /// The secret files before the rest was read.
     seen: Vec<SecretFile>,
@@ -47,15 +51,14 @@ struct Reading {
 }
 
 impl Core {
-    /// Reads the configuration and puts it in force. A bad one is refused, and the one in force
-    /// stays.
+    /// Reads the configuration and applies it. A bad one is rejected, and the current one stays.
     pub(super) async fn reload(&self) -> Result<(), String> {
         let reading = tokio::select! {
             biased;
             reading = self.read() => reading,
             () = self.clock.sleep(PATIENCE) => Err(NotRead::Late),
         };
-        // Held until all is in force.
+        // Held until everything is applied.
         let (_turn, seen, read) = match reading {
             Ok(Reading { turn, seen, read }) => (Some(turn), Some(seen), Ok(read)),
             Err(not_read) => (None, None, Err(not_read)),
@@ -70,8 +73,11 @@ impl Core {
             Err(not_read) => Err(Chain(&not_read).to_string()),
         };
         if let Err(problems) = &applied {
-            tracing::error!("configuration refused, the old one stays in force: {problems}");
-            // The same contents would be refused again and again.
+            tracing::error!(
+                "{}",
+                text!("new configuration rejected, keeping the current one: {problems}", problems)
+            );
+            // The same contents would be rejected again and again.
             if let Some(seen) = seen {
                 self.secret_files.send_replace(seen);
             }
@@ -87,24 +93,24 @@ impl Core {
         applied
     }
 
-    /// Reads all the files, one reload after the other: where a file system hangs, one thread hangs
-    /// with it, however often a reload is asked for.
+    /// Reads all the files, one reload after the other: if a file system hangs, one thread hangs
+    /// with it, however often a reload is requested.
     async fn read(&self) -> Result<Reading, NotRead> {
         let turn = Arc::clone(&self.reloading).lock_owned().await;
         let (source, files) = (Arc::clone(&self.source), self.secret_files.borrow().clone());
         let (tell, told) = oneshot::channel();
         let read = move || {
-            // Looked at before they are used: what changes while they are read must be noticed as a
+            // Digested before they are used: what changes while they are read must count as a
             // change.
             let seen = secret_files::seen(&files);
             let read = source().map(|config| {
                 let trusted = Trusted::read(&config.upstreams);
                 (config, trusted)
             });
-            // If it took too long, nobody hears of it, and the next has its turn.
+            // If it took too long, nobody receives it, and the next reload has its turn.
             let _ = tell.send(Reading { turn, seen, read });
         };
-        // No runtime's own, whose end would wait for it.
+        // Not on a thread of the runtime, whose shutdown would wait for it.
         thread::Builder::new().name("reload".to_owned()).spawn(read).map_err(NotRead::Thread)?;
         told.await.map_err(|_| NotRead::Lost)
     }
@@ -112,23 +118,24 @@ impl Core {
     fn apply(&self, config: &Config, trusted: Result<Trusted, TlsError>) -> Result<(), String> {
         if self.exposed && config.pipeline.callers.is_empty() && !config.pipeline.anonymous {
             // The file's own listeners may be local, but those that are bound are not.
-            return Err(
-                "a listener that other machines reach is bound, so [[caller]] or `server.anonymous = true` \
-                        is needed; to listen elsewhere, restart"
-                    .to_owned(),
+            let problem = text!(
+                "wxgate listens on an address that other machines reach, which requires [[caller]] or `server.anonymous = \
+                 true`; restart it to listen elsewhere"
             );
+            return Err(problem.to_string());
         }
         self.keep_a_default(&config.pipeline)?;
         let waiting = self.fixed.changed(&Fixed::of(config));
         if !waiting.is_empty() {
+            let keys = waiting.join(", ");
             tracing::warn!(
-                "these keys have changed and take a restart: {}; all else of the new configuration is in force",
-                waiting.join(", ")
+                "{}",
+                text!("changes that require a restart: {keys}; everything else was applied", keys)
             );
         }
         let upstreams = trusted.and_then(|trusted| self.upstreams.configure(&config.upstreams, trusted));
         let upstreams = upstreams.map_err(|error| chain(&error))?;
-        // Tokens first: a request must find a keeper for every app that the directory names.
+        // Tokens first: a request must find a token task for every app that the directory names.
         let tokens = apps::token_apps(config, &upstreams);
         self.clients.store(Arc::new(asking::clients(&tokens, &config.pipeline)));
         self.manager.reconfigure(tokens, config.token.clone());
@@ -152,11 +159,11 @@ impl Core {
         for note in &config.notes {
             tracing::info!("{note}");
         }
-        tracing::info!(apps = config.pipeline.apps.len(), "configuration reloaded");
+        tracing::info!(apps = config.pipeline.apps.len(), "{}", text!("configuration reloaded"));
         Ok(())
     }
 
-    /// Refuses options that would lose the default app, unless they say so: an only app is the
+    /// Rejects options that would lose the default app, unless they say so: a single app is the
     /// default by itself, and would stop being it once a second one is added.
     fn keep_a_default(&self, options: &pipeline::Options) -> Result<(), String> {
         let Some((name, identity)) = self.gate.default_app() else { return Ok(()) };
@@ -164,35 +171,39 @@ impl Core {
             return Ok(());
         }
         let is_it = |app: &&AppOptions| app.token.name == name || app.token.identity() == identity;
-        let remedy = match options.apps.iter().find(is_it) {
+        let problem = match options.apps.iter().find(is_it) {
             Some(app) if app.default == Some(false) => return Ok(()),
-            Some(app) => format!(
-                "write `default = true` in the [[app]] named {}, or `default = false` if none is to be",
-                app.token.name
-            ),
+            Some(app) => text!(
+                "app {name} serves requests that name no app, and there would be no default any more: add `default = true` \
+                 to the [[app]] named {new_name}, or `default = false` for no default",
+                name,
+                new_name = app.token.name
+            )
+            .to_string(),
             None => {
                 let names: Vec<_> = options.apps.iter().map(|app| &*app.token.name).collect();
-                format!(
-                    "write `default = true` in the [[app]] that is to be it, of {}; if none is to be, say \
-                     `default = false` in that of {name} before it goes",
-                    names.join(", ")
+                text!(
+                    "app {name} serves requests that name no app, and there would be no default any more: add `default = \
+                     true` to one of the [[app]] {names}; for no default, set `default = false` for {name} before \
+                     you remove it",
+                    name,
+                    names = names.join(", ")
                 )
+                .to_string()
             }
         };
-        Err(format!(
-            "app {name} is the default, for requests that name no app, and there would be none any more: {remedy}"
-        ))
+        Err(problem)
     }
 }
 
-/// The first problem for which the configuration is refused, and how many more there are.
+/// The first problem for which the configuration is rejected, and how many more there are.
 fn first(problems: &Problems) -> (Words, usize) {
     let mut errors = problems.0.iter().filter(|problem| problem.severity == Severity::Error);
     let first = errors.next().map(|problem| Words::of(|| problem.to_string())).unwrap_or_default();
     (first, errors.count())
 }
 
-/// What can't be used of the files that the configuration names.
+/// Which file that the configuration names can't be used.
 fn chain(error: &TlsError) -> String {
     format!("upstream.ca_file: {}", Chain(error))
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::core::Core;
 use super::secret_files;
 use crate::server::{Address, Drained, Pulse, Server};
+use crate::texts::text;
 
 /// A proxy that serves.
 pub struct Running {
@@ -47,12 +48,11 @@ impl Running {
         self.proxy.connections_by_worker()
     }
 
-    /// Reads the configuration again and puts it in force; what can't change without a restart is
-    /// named in the log. The files are read by a thread of their own, and given up if that takes too
-    /// long.
+    /// Reads the configuration again and applies it; what can't change without a restart is named
+    /// in the log. A thread of its own reads the files, and is given up if that takes too long.
     ///
     /// # Errors
-    /// What is wrong with it, in words for the operator; then the one in force stays.
+    /// What is wrong with it, in words for the operator; then the current one stays.
     pub async fn reload(&self) -> Result<(), String> {
         self.core.reload().await
     }
@@ -70,20 +70,20 @@ impl Running {
         }
     }
 
-    /// The servers whose workers are to move.
+    /// The servers whose workers must stay responsive.
     pub fn pulses(&self) -> Vec<Pulse> {
         let servers = [&self.proxy, &self.admin].into_iter().chain(&self.callback);
         servers.map(Server::pulse).collect()
     }
 
-    /// Ends in order: not ready, no new connections, the answers in progress, tokens, the admin
-    /// address, the log.
+    /// Shuts down in order: not ready, no new connections, the responses in progress, tokens, the
+    /// admin address, the log.
     pub async fn drain(self) -> Drained {
         let (_never, hurry) = watch::channel(false);
         self.drain_unless(hurry).await
     }
 
-    /// The same, but what still runs when `hurry` becomes true is cut off then.
+    /// The same, but requests still in flight when `hurry` becomes true are aborted.
     pub async fn drain_unless(self, hurry: watch::Receiver<bool>) -> Drained {
         let hurried = || {
             let mut hurry = hurry.clone();
@@ -98,7 +98,7 @@ impl Running {
             server.leave();
         }
         core.admin.state.draining.send_replace(true);
-        tracing::info!("draining");
+        tracing::info!("{}", text!("draining"));
         let pushes = async {
             if let Some(callback) = callback {
                 callback.drain_unless(hurried()).await;

@@ -13,8 +13,8 @@ use crate::secret::file::{self, Links};
 const PACE: Duration = Duration::from_secs(2);
 
 /// Waits until one of `files` has other contents than those that were used. A file that can't be
-/// read counts as unchanged: it is most likely being replaced. Nobody else looks meanwhile: where a
-/// file system hangs, one thread hangs with it.
+/// read counts as unchanged: it is most likely being replaced. Only one caller looks at a time: if
+/// a file system hangs, one thread hangs with it.
 pub(super) async fn changed(files: &[SecretFile], looking: &Arc<Mutex<()>>) {
     if files.is_empty() {
         return std::future::pending().await;

@@ -31,6 +31,7 @@ use crate::quota::Quota;
 use crate::quota::limit::Limits;
 use crate::server::{Address, BindError, Connections, Listener, Server, Tls};
 use crate::store::{Store, StoreError};
+use crate::texts::text;
 use crate::token::Manager;
 use crate::trouble::Detector;
 use crate::upstream::{Gauges, Trusted, Upstreams, tls};
@@ -38,7 +39,7 @@ use crate::upstream::{Gauges, Trusted, Upstreams, tls};
 /// Why a proxy can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listen address can't be had.
+    /// A listen address can't be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// TLS towards WeChat can't be set up.
@@ -50,18 +51,18 @@ pub enum StartError {
     /// The store's folder can't be used.
     #[error("store.url")]
     Store(#[from] StoreError),
-    /// With a seal key it holds in clear what can't be had again.
+    /// With a seal key, it holds unsealed records that can't be fetched again.
     #[error(transparent)]
     Unsealed(#[from] Unsealed),
     /// The client for notices can't be made.
     #[error("[[alert]]")]
     Client(#[source] reqwest::Error),
     /// The machine refused a thread or a file descriptor.
-    #[error("cannot start a thread")]
+    #[error("{}", text!("could not start a thread"))]
     Thread(#[source] io::Error),
 }
 
-/// Starts a proxy: binds first, so that a port in use is told before anything is fetched; then
+/// Starts a proxy: binds first, so that a port in use is reported before anything is fetched; then
 /// tokens; then workers. Must be called within a tokio runtime, which runs all but the requests.
 pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Running, StartError> {
     let Surroundings { clock, log, source, resolver, sockets } = surroundings;
@@ -102,7 +103,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     gate.tell_status_page(admin_listener.address());
     let alerts = Alerts::new(alert_client()?, clock.clone());
     alerts.configure(config.alerts.clone());
-    let watch = alerting::Watch {
+    let watch = alerting::AlertWatch {
         alerts: alerts.clone(),
         manager: manager.clone(),
         store: store.clone(),
@@ -111,7 +112,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let state = Arc::new(admin::State::new(clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
-    let certificates = certificates::Watch {
+    let certificates = certificates::CertificateWatch {
         gate: Arc::clone(&gate),
         alerts: alerts.clone(),
         store: store.clone(),
@@ -120,7 +121,7 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
     let certificates = certificates.start();
     let detector = Arc::new(Mutex::new(Detector::default()));
     let (of_gate, of_alerts) = (Arc::clone(&gate), alerts.clone());
-    let illness = illness::Watch {
+    let illness = illness::IllnessWatch {
         counts: Box::new(move || of_gate.endpoints()),
         detector: Arc::clone(&detector),
         teller: telling::Teller::new(store.clone(), move |notice| of_alerts.tell(notice)),
@@ -228,8 +229,8 @@ fn bind_unless(passed: Vec<Listener>, addresses: &[Address]) -> Result<Vec<Liste
     if passed.is_empty() { addresses.iter().map(Listener::bind).collect() } else { Ok(passed) }
 }
 
-/// Opens the store. With a key all records are looked through first: those in clear are sealed where
-/// they are accepted; else none that can't be had again may be.
+/// Opens the store. With a seal key all records are checked first: unsealed ones are sealed if they
+/// are accepted; else none may be unsealed that can't be fetched again.
 async fn open_store(config: &Config) -> Result<Store, StartError> {
     let store = Store::open(&config.store).await?;
     if store.seal().is_none() || store.problem().is_some() {
@@ -238,7 +239,13 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
     match store.look_through().await {
         Ok(looked) if looked.unsealed.is_empty() => {}
         Ok(looked) => return Err(Unsealed(looked.unsealed).into()),
-        Err(error) => tracing::warn!("not all records of the store could be looked at: {}", error.chain()),
+        Err(error) => {
+            let error = error.chain();
+            tracing::warn!(
+                "{}",
+                text!("could not check all records of the store for unsealed ones: {error}", error)
+            );
+        }
     }
     Ok(store)
 }
@@ -276,8 +283,8 @@ fn bound(addresses: &[Address]) -> Vec<SocketAddr> {
     addresses.iter().filter_map(tcp).collect()
 }
 
-/// How robots are reached: trusted as the web is, without a proxy, and never redirected, since an
-/// address holds a key.
+/// How robots are reached: with the web's certificate authorities, without a proxy, and without
+/// following redirects, since a URL contains a key.
 fn alert_client() -> Result<reqwest::Client, StartError> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(None)?)

@@ -8,7 +8,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::upstream::Resolver;
 
-/// Reads the configuration anew.
+/// Reads the configuration again.
 pub type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
 
 /// What a proxy takes from its surroundings, so that tests can hand in theirs.

@@ -1,12 +1,13 @@
-//! Why a proxy with a seal key doesn't start on a store that holds refresh tokens in clear.
+//! Why a proxy with a seal key does not start on a store with unsealed refresh tokens.
 
 use std::fmt;
 
 use crate::app::layout::printable;
 use crate::store;
+use crate::texts::text;
 
-/// What lies in the store in clear and can't be had again: it may be from before there was a key, or
-/// from somebody who hasn't it, and which of them only people know.
+/// Unsealed records of the store that can't be fetched again: they may be from before there was a
+/// key, or from an attacker who does not have it, and only people know which.
 #[derive(Debug)]
 pub struct Unsealed(pub(super) Vec<store::Unsealed>);
 
@@ -15,20 +16,24 @@ impl fmt::Display for Unsealed {
         let Self(records) = self;
         writeln!(
             f,
-            "store.seal_key is set, and the store holds in clear what could only be had again by another \
-             authorisation ({}):",
-            records.len()
+            "{}",
+            text!(
+                "store.seal_key is set, but the store holds {count} unsealed records that only a new authorisation could \
+                 replace:",
+                count = records.len()
+            )
         )?;
         for store::Unsealed { key, fetched_at } in records {
             let key = printable(key);
             let account = key.rsplit(':').next().unwrap_or_default();
-            writeln!(f, "  {key}: account {account}, of {}", fetched_at.rfc3339_in_beijing())?;
+            let time = fetched_at.rfc3339_in_beijing();
+            writeln!(f, "  {}", text!("{key}: account {account}, stored at {time}", key, account, time))?;
         }
-        write!(
-            f,
-            "Nothing was changed. Remove store.seal_key to go on in clear (as store.former_seal_key it still \
-             reads what is sealed), or set store.accept_unsealed = true to take in and seal all of these."
-        )
+        let remedy = text!(
+            "Nothing was changed. Remove store.seal_key to go on without sealing (as store.former_seal_key it still reads \
+             sealed records), or set store.accept_unsealed = true to accept and seal all of these."
+        );
+        remedy.fmt(f)
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::Stage;
 use super::seen::{STABLE_TOKEN, USER_INFO, is_user};
+use crate::texts::text;
 
 /// Callers at once. Each takes four sockets of this process, of which some systems give only 256 at
 /// first.
@@ -16,18 +17,25 @@ const CALLERS: usize = 50;
 const CALLS: usize = 4;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
-    screen.say(&format!("{CALLERS} services make {CALLS} calls each, all at the same time."));
+    screen.say(text!(
+        "{callers} services make {calls} calls each, all at the same time.",
+        callers = CALLERS,
+        calls = CALLS
+    ));
     let all = async || Ok(all_call(&stage.address).await);
     let (right, entries) = stage.with_a_dead_token(all).await?;
     let fetched = entries.iter().filter(|entry| entry.path == STABLE_TOKEN).count();
     let rejected = entries.iter().filter(|entry| entry.errcode == Some(40001)).count();
 
-    screen.show("right answers", &format!("{right} of {}", CALLERS * CALLS));
-    screen.show("WeChat saw", &format!("{rejected} calls with the dead token, which it rejected"));
-    screen.show("", &format!("{fetched} fetch of a token"));
+    screen.show(text!("right results"), text!("{right} of {calls}", right, calls = CALLERS * CALLS));
+    screen.show(text!("WeChat saw"), text!("{rejected} calls with the dead token, all rejected", rejected));
+    match fetched {
+        1 => screen.show("", text!("1 fetch of a token")),
+        _ => screen.show("", text!("{fetched} fetches of a token", fetched)),
+    }
     screen.check(
         right == CALLERS * CALLS && fetched == 1 && rejected > 0,
-        "everybody was answered, and all of them together caused one fetch",
+        text!("every call succeeded, and all of them together caused one fetch"),
     );
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::super::caller::{self, Answer, CallError};
+use super::super::caller::{self, CallError, Reply};
 use super::super::screen::Screen;
 use super::super::stage::{APPID, Stage};
+use crate::texts::text;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     let token = caller::get(&stage.address, &format!("/cgi-bin/token?appid={APPID}")).await?;
@@ -15,21 +16,21 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     let clear = Bytes::from(format!("{{\"appid\":\"{APPID}\"}}"));
     let harmful = caller::post(&stage.address, "/cgi-bin/clear_quota", "application/json", clear).await?;
 
-    screen.say("The app's token is sent where WeChat wants the user's OAuth token:");
+    screen.say(text!("The app's token is sent to an endpoint that requires the user's OAuth token:"));
     refusal(screen, "GET /sns/userinfo?access_token=wxgate-...", &confused);
-    screen.say("A loop clears the quota, which the whole account may do ten times a month:");
+    screen.say(text!("A loop resets the quota, which the whole account may do ten times a month:"));
     refusal(screen, "POST /cgi-bin/clear_quota", &harmful);
-    let named = |answer: &Answer, code: &str| answer.header("x-wxgate-error") == Some(code);
+    let named = |answer: &Reply, code: &str| answer.header("x-wxgate-error") == Some(code);
     screen.check(
         named(&confused, "bad_request")
             && named(&harmful, "endpoint_forbidden")
             && stage.since(seen).is_empty(),
-        "refused with the reason; WeChat saw neither",
+        text!("refused with the reason; WeChat saw neither"),
     );
     Ok(())
 }
 
-fn refusal(screen: &Screen, sent: &str, answer: &Answer) {
-    screen.show("service sent", sent);
-    screen.show("service got", &format!("{} {}", answer.status.as_u16(), answer.text("errmsg")));
+fn refusal(screen: &Screen, sent: &str, answer: &Reply) {
+    screen.show(text!("service sent"), sent);
+    screen.show(text!("service got"), format_args!("{} {}", answer.status.as_u16(), answer.text("errmsg")));
 }

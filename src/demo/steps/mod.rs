@@ -11,6 +11,7 @@ mod upload;
 use super::screen::Screen;
 use super::stage::Stage;
 use crate::observe::chain::Chain;
+use crate::texts::{marked, text, translated};
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -23,19 +24,19 @@ enum Step {
 }
 
 const TOUR: [(Step, &str); 6] = [
-    (Step::Plain, "A service calls WeChat without any credential"),
-    (Step::Killed, "The token is killed behind the proxy's back"),
-    (Step::Crowd, "It is killed again, and many callers come at once"),
-    (Step::Sdk, "An unmodified SDK asks for a token of its own"),
-    (Step::Upload, "A file is uploaded with a dead token"),
-    (Step::Mistakes, "Two mistakes get a plain answer, and WeChat never hears of them"),
+    (Step::Plain, marked!("A service calls WeChat without any credential")),
+    (Step::Killed, marked!("The token is invalidated behind the proxy's back")),
+    (Step::Crowd, marked!("It is invalidated again, and many callers come at once")),
+    (Step::Sdk, marked!("An unmodified SDK fetches a token of its own")),
+    (Step::Upload, marked!("A file is uploaded with a dead token")),
+    (Step::Mistakes, marked!("Two mistakes are refused with the reason, and never reach WeChat")),
 ];
 
-/// Shows everything, in order. A step that breaks off counts as one that didn't hold.
+/// Shows everything, in order. A step that fails counts as a claim that didn't hold.
 pub(super) async fn all(stage: &Stage, screen: &mut Screen) {
     for (step, title) in TOUR {
         tokio::time::sleep(screen.pause()).await;
-        screen.step(title);
+        screen.step(translated(title));
         let shown = match step {
             Step::Plain => plain::show(stage, screen).await,
             Step::Killed => killed::show(stage, screen).await,
@@ -45,7 +46,7 @@ pub(super) async fn all(stage: &Stage, screen: &mut Screen) {
             Step::Mistakes => mistakes::show(stage, screen).await,
         };
         if let Err(error) = shown {
-            screen.check(false, &format!("the step broke off: {}", Chain(&error)));
+            screen.check(false, text!("the step failed: {error}", error = Chain(&error)));
         }
     }
 }

@@ -4,12 +4,12 @@ use super::super::caller::{self, CallError};
 use super::super::screen::Screen;
 use super::super::stage::{APPID, Stage};
 use super::seen::{USER_INFO, is_user, short, show_seen};
+use crate::texts::text;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
-    screen.say(
-        "Only its base URL was changed. wxgate answers its token call with a placeholder, which is worth nothing at \
-         WeChat.",
-    );
+    screen.say(text!(
+        "Only its base URL was changed. wxgate responds to its token call with a placeholder, which is worthless at WeChat."
+    ));
     let seen = stage.seen();
     let fetch = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret=anything");
     let answer = caller::get(&stage.address, &fetch).await?;
@@ -18,20 +18,26 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     let user = caller::get(&stage.address, &target).await?;
     let entries = stage.since(seen);
 
-    screen.show("SDK sent", "GET /cgi-bin/token?grant_type=client_credential&...");
+    screen.show(text!("SDK sent"), "GET /cgi-bin/token?grant_type=client_credential&...");
     screen.show(
-        "SDK got",
-        &format!("access_token {}, expires_in {}", short(&placeholder), answer.json()["expires_in"]),
+        text!("SDK got"),
+        format_args!("access_token {}, expires_in {}", short(&placeholder), answer.json()["expires_in"]),
     );
-    screen.show("SDK sent", &format!("GET {USER_INFO}?access_token={}&openid=carol", short(&placeholder)));
+    screen.show(
+        text!("SDK sent"),
+        format_args!("GET {USER_INFO}?access_token={}&openid=carol", short(&placeholder)),
+    );
     show_seen(screen, &entries);
     let leaked =
         entries.iter().any(|entry| entry.query.contains("wxgate-") || entry.path == "/cgi-bin/token");
     let took_the_place = entries.iter().all(|entry| entry.query.starts_with("access_token="));
     screen.check(
         placeholder.starts_with("wxgate-") && entries.len() == 1 && !leaked && took_the_place,
-        "the placeholder never left wxgate: the real token took its place",
+        text!("the placeholder never left wxgate: the real token replaced it"),
     );
-    screen.check(is_user(&user, "carol"), "the SDK works, and its token call ended nobody else's token");
+    screen.check(
+        is_user(&user, "carol"),
+        text!("the SDK works, and its token call invalidated no other token"),
+    );
     Ok(())
 }

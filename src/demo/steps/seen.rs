@@ -1,23 +1,24 @@
-//! What the steps look for in answers, and in what WeChat saw.
+//! What the steps look for in responses, and in what WeChat saw.
 
 use serde_json::Value;
 
-use super::super::caller::Answer;
+use super::super::caller::Reply;
 use super::super::screen::Screen;
 use crate::sandbox::Entry;
+use crate::texts::text;
 
 /// What the tour's calls ask for.
 pub(super) const USER_INFO: &str = "/cgi-bin/user/info";
 /// Where the proxy fetches tokens.
 pub(super) const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
 
-/// Whether WeChat took the call for this user and answered it.
-pub(super) fn is_user(answer: &Answer, openid: &str) -> bool {
+/// Whether WeChat accepted the call for this user.
+pub(super) fn is_user(answer: &Reply, openid: &str) -> bool {
     answer.status == 200 && answer.json()["openid"] == openid
 }
 
 /// A user's data in one line.
-pub(super) fn user(answer: &Answer) -> String {
+pub(super) fn user(answer: &Reply) -> String {
     let json = answer.json();
     let part = |key: &str| json.get(key).map_or(Value::Null, Value::clone);
     format!(
@@ -30,15 +31,20 @@ pub(super) fn user(answer: &Answer) -> String {
 }
 
 /// One request as WeChat saw it, and what it made of it.
-fn told(entry: &Entry) -> String {
+fn described(entry: &Entry) -> String {
     let outcome = match entry.errcode {
-        _ if entry.path == STABLE_TOKEN => "wxgate fetches a new one".to_owned(),
-        Some(0) => "accepted".to_owned(),
-        Some(code) => format!("rejected, {code}"),
-        None => "no answer".to_owned(),
+        _ if entry.path == STABLE_TOKEN => text!("wxgate fetches a new one").to_string(),
+        Some(0) => text!("accepted").to_string(),
+        Some(code) => text!("rejected, {code}", code).to_string(),
+        None => text!("no response").to_string(),
     };
-    let token = entry.access_token.as_deref().map(|token| format!(" (token {})", short(token)));
-    format!("{} {}{}: {outcome}", entry.method, entry.path, token.unwrap_or_default())
+    let (method, path) = (&entry.method, &entry.path);
+    match entry.access_token.as_deref().map(short) {
+        Some(token) => {
+            text!("{method} {path} (token {token}): {outcome}", method, path, token, outcome).to_string()
+        }
+        None => text!("{method} {path}: {outcome}", method, path, outcome).to_string(),
+    }
 }
 
 /// Enough of a token to tell it from another, and no more.
@@ -49,9 +55,9 @@ pub(super) fn short(token: &str) -> String {
 
 /// What WeChat saw of one call, line by line.
 pub(super) fn show_seen(screen: &Screen, entries: &[Entry]) {
-    let mut label = "WeChat saw";
+    let mut label = text!("WeChat saw").to_string();
     for entry in entries {
-        screen.show(std::mem::take(&mut label), &told(entry));
+        screen.show(std::mem::take(&mut label), described(entry));
     }
 }
 

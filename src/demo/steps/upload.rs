@@ -8,13 +8,15 @@ use super::super::screen::Screen;
 use super::super::stage::Stage;
 use super::seen::{is_replay_of, show_seen};
 use crate::observe::hex::hex;
+use crate::texts::text;
 
 const UPLOAD: &str = "/cgi-bin/media/upload";
 const BOUNDARY: &str = "wxgate-demo";
 const FILE_BYTES: usize = 1024 * 1024;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
-    screen.say("1 MiB, sent once by the service; WeChat rejects the token only when it has all of it.");
+    screen
+        .say(text!("1 MiB, sent once by the service; WeChat rejects the token only after it has all of it."));
     let file: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(FILE_BYTES).collect();
     let body = multipart(&file);
     let sent = hex(digest(&SHA256, &body));
@@ -27,19 +29,19 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
 
     show_seen(screen, &entries);
     let uploads: Vec<_> = entries.iter().filter(|entry| entry.path == UPLOAD).collect();
-    screen.show("SHA-256 sent", &head(&sent));
-    let mut label = "SHA-256 seen";
+    screen.show(text!("SHA-256 sent"), head(&sent));
+    let mut label = text!("SHA-256 seen").to_string();
     for upload in &uploads {
-        screen.show(std::mem::take(&mut label), &head(upload.body_sha256.as_deref().unwrap_or("none")));
+        screen.show(std::mem::take(&mut label), head(upload.body_sha256.as_deref().unwrap_or("-")));
     }
     let same = uploads.iter().all(|upload| upload.body_sha256.as_deref() == Some(&sent));
     screen.check(
         is_replay_of(UPLOAD, &entries) && same,
-        "replayed byte for byte: the service sent its file once",
+        text!("replayed byte for byte: the service sent its file once"),
     );
     screen.check(
         !media_id.is_empty() && download.body == file,
-        "downloaded again, it is the file that was sent",
+        text!("downloaded again, it is the file that was sent"),
     );
     Ok(())
 }

@@ -163,7 +163,7 @@ impl Sandbox {
         self.world.state().give(given, self.world.clock.now());
     }
 
-    /// Somebody else fetched. Gives how many tokens that concerned.
+    /// Another program fetched a token. Returns how many tokens that replaced.
     pub fn rotate(&self, target: impl Into<Target>) -> usize {
         self.happen(TokenEvent::Rotate, &target.into())
     }

@@ -21,62 +21,76 @@ use crate::sandbox::state::world::World;
 use crate::sandbox::wire::{reply, response_body};
 use crate::sandbox::{call, variants};
 use crate::server::Response;
+use crate::texts::{marked, text, translated};
 
 const LONGEST: usize = 1024 * 1024;
 
 /// What the index page says.
 const INDEX: &[(&str, &str)] = &[
-    ("GET /sandbox/state", "apps, their current tokens, what is set"),
+    ("GET /sandbox/state", marked!("apps and their current tokens")),
     (
         "POST /sandbox/apps",
-        "add or replace: {appid, secret, kind?, whitelist?: [address]}; with no address listed all may fetch tokens",
+        marked!(
+            "add or replace: {appid, secret, kind?, whitelist?: [address]}; an empty whitelist lets every address fetch tokens"
+        ),
     ),
     ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
-    ("POST /sandbox/tokens", "one that another sandbox issued is current: {appid, kind, value}"),
+    ("POST /sandbox/tokens", marked!("makes a token of another sandbox current: {appid, kind, value}")),
     (
         "POST /sandbox/settings",
-        "any of the settings that GET shows; {\"allow_unlisted\":true} answers endpoints that WeChat doesn't have as if it had them",
+        marked!(
+            "any of the settings that GET shows; {\"allow_unlisted\":true} accepts endpoints that WeChat does not have"
+        ),
     ),
     (
         "GET, POST, DELETE /sandbox/signing",
-        "{appid, aes_key, aes_key_sn, public_key, ..}: signed and encrypted calls are demanded; GET has the platform's certificates; DELETE takes ?appid=",
+        marked!(
+            "{appid, aes_key, aes_key_sn, public_key, ..}: requires signed and encrypted calls; GET returns the platform's certificates; DELETE takes ?appid="
+        ),
     ),
-    ("POST /sandbox/rotate", "somebody else fetched: {appid?, kind?, grace_ms?}"),
-    ("POST /sandbox/poison", "still handed out, taken nowhere: {appid?, kind?}"),
-    ("POST /sandbox/expire", "at its end: {appid?, kind?}"),
+    (
+        "POST /sandbox/rotate",
+        marked!("as if another program had fetched a token: {appid?, kind?, grace_ms?}"),
+    ),
+    ("POST /sandbox/poison", marked!("the token is still returned but rejected everywhere: {appid?, kind?}")),
+    ("POST /sandbox/expire", marked!("the token expires: {appid?, kind?}")),
     ("POST /sandbox/lag", "{appid?, milliseconds?, requests?, probe?, path?, one_in?, newly_issued?}"),
-    ("DELETE /sandbox/lag", "no node lags any more"),
-    ("GET, POST, DELETE /sandbox/faults", "{fault, path?, times?, after?, ..}; DELETE takes ?id="),
+    ("DELETE /sandbox/lag", marked!("ends all lags")),
+    ("GET, POST, DELETE /sandbox/faults", marked!("{fault, path?, times?, after?, ..}; DELETE takes ?id=")),
     (
         "POST /sandbox/limits",
-        "{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}",
+        marked!("{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}"),
     ),
     ("GET, POST /sandbox/clock", "{advance_ms}"),
     (
         "GET /sandbox/journal",
-        "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks what WeChat has no endpoint for",
+        marked!(
+            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have"
+        ),
     ),
-    ("GET /sandbox/counts", "{fetches, forces, probes}; ?appid="),
-    ("GET /sandbox/variants", "the forms that error_variant may take"),
-    ("GET /sandbox/blob", "?bytes= the digest of what media_id=blob-N downloads"),
+    ("GET /sandbox/counts", marked!("{fetches, forces, probes}; ?appid=")),
+    ("GET /sandbox/variants", marked!("the values of error_variant")),
+    ("GET /sandbox/blob", marked!("?bytes= the SHA-256 of the download of media_id=blob-N")),
     (
         "POST /sandbox/reset",
-        "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas, settings and whitelists too",
+        marked!(
+            "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas, settings and whitelists too"
+        ),
     ),
 ];
 
-/// Why an order was refused.
+/// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("no such order")]
+    #[error("{}", text!("unknown path or method; GET /sandbox/ lists them"))]
     Unknown,
-    #[error("the body is longer than {LONGEST} bytes, or broke off")]
+    #[error("{}", text!("the body is longer than {bytes} bytes, or incomplete", bytes = LONGEST))]
     Body,
-    #[error("not the JSON that this takes")]
+    #[error("{}", text!("unexpected JSON"))]
     Json(#[source] serde_json::Error),
-    #[error("unknown key `{0}`")]
+    #[error("{}", text!("unknown key `{key}`", key = .0))]
     Key(String),
-    #[error("`{0}` is missing or no number")]
+    #[error("{}", text!("`{parameter}` is missing or not a number", parameter = .0))]
     Number(&'static str),
     #[error(transparent)]
     Signing(#[from] BadKey),
@@ -113,7 +127,7 @@ struct Advance {
 
 #[derive(Default, serde::Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-struct Reset {
+struct ResetOrder {
     all: bool,
 }
 
@@ -144,9 +158,10 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
     let now = world.clock.now();
     let done = || Ok(json!({"ok": true}));
     match (&parts.method, name) {
-        (&Method::GET, "") => {
-            Ok(INDEX.iter().map(|(order, about)| ((*order).to_owned(), Value::from(*about))).collect())
-        }
+        (&Method::GET, "") => Ok(INDEX
+            .iter()
+            .map(|(order, about)| ((*order).to_owned(), Value::from(translated(about))))
+            .collect()),
         (&Method::GET, "state") => Ok(sandbox.state()),
         (&Method::POST, "apps") => {
             world.state().accounts.put(strict::<App>(body)?);
@@ -215,15 +230,15 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             Ok(json!({"bytes": bytes, "sha256": response_body::blob_sha256(bytes)}))
         }
         (&Method::POST, "reset") => {
-            world.forget(strict::<Reset>(body)?.all);
+            world.forget(strict::<ResetOrder>(body)?.all);
             done()
         }
         _ => Err(Refused::Unknown),
     }
 }
 
-/// Parses and refuses unknown keys, which serde can't do for itself beside `flatten`. An empty body
-/// is `{}`.
+/// Parses and refuses unknown keys, which serde can't do together with `flatten`. An empty body is
+/// `{}`.
 fn strict<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Refused> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let sent: Value = serde_json::from_slice(body).map_err(Refused::Json)?;

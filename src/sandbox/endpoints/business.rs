@@ -123,7 +123,7 @@ pub(super) fn qrcode_create(_: &mut State, call: &Call, _: &Holder) -> Answer {
     ])
 }
 
-/// The same ticket while it lives, and always `7200`, never the rest (FACTS 4).
+/// The same ticket while it is valid, and always `7200`, never the rest (FACTS 4).
 pub(super) fn ticket(state: &mut State, call: &Call, holder: &Holder) -> Answer {
     let key = (holder.appid.clone(), call.param("type").unwrap_or("jsapi").to_owned());
     let ticket = match state.tickets.get(&key).filter(|ticket| call.now < ticket.expires_at) {

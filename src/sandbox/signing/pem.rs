@@ -11,8 +11,8 @@ pub(in crate::sandbox) fn public_key(pem: &str) -> Option<Vec<u8>> {
     if let Some(key) = block(pem, "RSA PUBLIC KEY") {
         return Some(key);
     }
-    // SubjectPublicKeyInfo (RFC 5280): the algorithm, then the key in a bit string, whose first byte
-    // counts the bits that are left over.
+    // SubjectPublicKeyInfo (RFC 5280): the algorithm, then the key in a bit string, whose first
+    // byte counts the bits that are left over.
     let info = block(pem, "PUBLIC KEY")?;
     let (fields, _) = element(&info, SEQUENCE)?;
     let (_, rest) = element(fields, SEQUENCE)?;

@@ -1,5 +1,5 @@
-//! The keys that the fake signs its answers with. They are in the source, for everybody to read, and
-//! worth nothing.
+//! The keys that the fake signs its answers with. They are in the source, for everybody to read,
+//! and worth nothing.
 
 use std::fmt;
 

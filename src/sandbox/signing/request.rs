@@ -94,8 +94,8 @@ pub(in crate::sandbox) fn open(
     Ok(Some(Opened { plaintext, call: inner, seal }))
 }
 
-/// The demand of the app that a call is made for: the one that its token belongs to, or if nobody's,
-/// the one that it names.
+/// The demand of the app that a call is made for: the one that its token belongs to, or if
+/// nobody's, the one that it names.
 fn demanded(world: &World, call: &Call, named: Option<&str>) -> Option<Arc<Demand>> {
     // Uploads can't be signed.
     let is_upload = call.content_type.to_ascii_lowercase().starts_with("multipart/");

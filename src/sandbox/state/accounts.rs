@@ -172,7 +172,7 @@ impl Accounts {
         self.apps.iter().find(|app| app.appid == appid)
     }
 
-    /// Whether it is an account's, whoever holds its secret.
+    /// Whether it is an account's, independent of who holds its secret.
     pub(in crate::sandbox) fn knows(&self, appid: &str) -> bool {
         self.get(appid).is_some() || self.authorizers.iter().any(|known| known.authorizer_appid == appid)
     }

@@ -156,7 +156,7 @@ pub(in crate::sandbox) struct Plan {
 }
 
 #[derive(Debug)]
-struct Active {
+struct ActiveFault {
     id: u64,
     fault: Fault,
     seen: u64,
@@ -165,14 +165,14 @@ struct Active {
 /// The faults in force, in the order they were set.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Faults {
-    active: Vec<Active>,
+    active: Vec<ActiveFault>,
     last_id: u64,
 }
 
 impl Faults {
     pub(in crate::sandbox) fn add(&mut self, fault: Fault) -> u64 {
         self.last_id += 1;
-        self.active.push(Active { id: self.last_id, fault, seen: 0 });
+        self.active.push(ActiveFault { id: self.last_id, fault, seen: 0 });
         self.last_id
     }
 

@@ -44,7 +44,7 @@ pub struct Entry {
     pub unlisted: bool,
     /// Bytes of the body that came.
     pub body_length: u64,
-    /// SHA-256 of those bytes in hex, once the body ended or broke off.
+    /// SHA-256 of those bytes in hex, once the body ended or was aborted.
     pub body_sha256: Option<String>,
     /// What a signed request that verified says, decrypted and otherwise as it came.
     #[serde(default)]

@@ -15,11 +15,11 @@ pub struct Settings {
     /// Endpoints that WeChat doesn't have, or not for the token's kind of account, are answered as
     /// if it had them, and not 40066.
     pub allow_unlisted: bool,
-    /// How long a new token lives.
+    /// How long a new token is valid.
     pub lifetime_ms: i64,
-    /// How long the previous classic token lives on.
+    /// How long the previous classic token stays valid.
     pub grace_ms: i64,
-    /// How long the previous stable token lives on after a force. Zero is the worst that was
+    /// How long the previous stable token stays valid after a force. Zero is the worst that was
     /// documented.
     pub force_grace_ms: i64,
     /// How long before its end a stable token is renewed; at most a fifth of the lifetime.

@@ -11,6 +11,7 @@ use crate::sandbox::signing::cipher::Cipher;
 use crate::sandbox::signing::pem;
 use crate::sandbox::signing::platform::Signer;
 use crate::sandbox::signing::supported;
+use crate::texts::text;
 
 /// So many nonces are remembered before those that are too old to matter are forgotten.
 const NONCES: usize = 65_536;
@@ -77,7 +78,7 @@ pub enum CertificateInForce {
 pub enum Defect {
     /// It isn't signed and encrypted at all.
     Clear,
-    /// `Wechatmp-Serial` names a certificate that nobody has.
+    /// `Wechatmp-Serial` names an unknown certificate.
     Serial,
     /// It was made ten minutes ago, and says so everywhere.
     Old,
@@ -95,7 +96,7 @@ pub enum Defect {
     TimestampHeader,
     /// There is no signature.
     NoSignature,
-    /// `_appid` is somebody else's.
+    /// `_appid` is another account's.
     Appid,
     /// `_timestamp` is an hour off.
     Timestamp,
@@ -107,13 +108,13 @@ pub enum Defect {
 #[derive(Debug, thiserror::Error)]
 pub enum BadKey {
     /// The symmetric key.
-    #[error("`aes_key` isn't base64 of 32 bytes")]
+    #[error("{}", text!("`aes_key` is not the base64 of 32 bytes"))]
     Aes,
     /// The app's public key.
-    #[error("`public_key` is no RSA public key in PEM")]
+    #[error("{}", text!("`public_key` is not an RSA public key in PEM"))]
     Public,
     /// One of the sandbox's own.
-    #[error("a key of the platform can't be read")]
+    #[error("{}", text!("a key of the platform could not be read"))]
     Platform,
 }
 

@@ -26,7 +26,7 @@ pub struct Lag {
 }
 
 #[derive(Debug)]
-struct Active {
+struct ActiveLag {
     lag: Lag,
     since: i64,
     seen: u64,
@@ -35,12 +35,12 @@ struct Active {
 
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Lags {
-    active: Vec<Active>,
+    active: Vec<ActiveLag>,
 }
 
 impl Lags {
     pub(in crate::sandbox) fn add(&mut self, lag: Lag, now: i64) {
-        self.active.push(Active { lag, since: now, seen: 0, rejected: 0 });
+        self.active.push(ActiveLag { lag, since: now, seen: 0, rejected: 0 });
     }
 
     pub(in crate::sandbox) fn clear(&mut self) {

@@ -14,7 +14,8 @@ pub struct Target {
     pub appid: Option<String>,
     /// The kind of token; None: all that were issued.
     pub kind: Option<Kind>,
-    /// For `rotate`: how long the previous token lives on, in milliseconds of the sandbox's clock.
+    /// For `rotate`: how long the previous token stays valid, in milliseconds of the sandbox's
+    /// clock.
     pub grace_ms: i64,
 }
 
@@ -43,7 +44,7 @@ pub(in crate::sandbox) struct Given {
 /// What can happen to the current token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sandbox) enum TokenEvent {
-    /// Somebody else fetched.
+    /// Another program fetched a token.
     Rotate,
     /// Still current, taken nowhere.
     Poison,

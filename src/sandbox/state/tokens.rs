@@ -43,7 +43,7 @@ impl Kind {
     ];
 }
 
-/// How long tokens live, in milliseconds of the sandbox's clock.
+/// How long tokens are valid, in milliseconds of the sandbox's clock.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sandbox) struct Rules {
     pub lifetime: i64,
@@ -149,7 +149,7 @@ impl Family {
         if self.forces_day == clock::day(now) { self.forces } else { 0 }
     }
 
-    /// A new current token. The one before lives on until `previous_until` or its own end, all
+    /// A new current token. The one before stays valid until `previous_until` or its own end, all
     /// older ones are dead.
     fn supersede(&mut self, now: i64, rules: &Rules, previous_until: Option<i64>) -> Issued {
         let count = self.issued.len();
@@ -167,14 +167,14 @@ impl Family {
         token
     }
 
-    /// `GET /cgi-bin/token`: each call rotates; the previous token lives on for the grace (FACTS
+    /// `GET /cgi-bin/token`: each call rotates; the previous token stays valid for the grace (FACTS
     /// 1.1).
     pub(in crate::sandbox) fn rotate(&mut self, now: i64, rules: &Rules) -> Issued {
         self.supersede(now, rules, Some(now + rules.grace))
     }
 
-    /// `POST /cgi-bin/stable_token` without force: renewed only near its end, and then both live on
-    /// (FACTS 1.2).
+    /// `POST /cgi-bin/stable_token` without force: renewed only near its end, and then both stay
+    /// valid (FACTS 1.2).
     pub(in crate::sandbox) fn plain(&mut self, now: i64, rules: &Rules) -> Issued {
         let window = rules.renew_before.min(rules.lifetime / 5);
         match self.current() {
@@ -206,7 +206,7 @@ impl Family {
         }
     }
 
-    /// Somebody else fetched: there is a new current token that the first holder doesn't know.
+    /// Another program fetched: there is a new current token that the first holder doesn't know.
     pub(in crate::sandbox) fn rotate_behind(&mut self, now: i64, rules: &Rules, grace: i64) -> bool {
         let held = self.current().is_some();
         if held {
@@ -246,7 +246,7 @@ pub(in crate::sandbox) struct Owner {
     pub kind: Kind,
 }
 
-/// A token that somebody sent, found.
+/// A token that was sent, found.
 #[derive(Clone, Debug)]
 pub(in crate::sandbox) struct Found {
     pub owner: Owner,

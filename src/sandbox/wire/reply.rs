@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use http::header::{CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::response_body::{Outgoing, Reset, Source};
+use super::response_body::{Outgoing, ResetBody, Source};
 use crate::message::body::Body;
 use crate::sandbox::answer::{Answer, Content, write_object};
 use crate::sandbox::signing::answer::Seal;
@@ -80,7 +80,7 @@ pub(in crate::sandbox) fn respond(
 
 /// Closes the connection without a byte of an answer.
 pub(in crate::sandbox) fn reset() -> Response {
-    finish(StatusCode::OK, HeaderMap::new(), Body::stream(Reset))
+    finish(StatusCode::OK, HeaderMap::new(), Body::stream(ResetBody))
 }
 
 /// A plain JSON answer of the control API.

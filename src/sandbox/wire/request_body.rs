@@ -30,7 +30,7 @@ impl Drop for Reading<'_> {
     }
 }
 
-/// The body broke off before its end.
+/// The body ended early.
 pub(in crate::sandbox) struct BrokenOff;
 
 /// Reads to the end. Of a body longer than `limit` nothing is kept.

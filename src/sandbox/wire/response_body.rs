@@ -158,9 +158,9 @@ impl http_body::Body for Outgoing {
 
 /// A body that breaks before the head is flushed: hyper then closes without having sent a byte.
 #[derive(Debug)]
-pub(in crate::sandbox) struct Reset;
+pub(in crate::sandbox) struct ResetBody;
 
-impl http_body::Body for Reset {
+impl http_body::Body for ResetBody {
     type Data = Bytes;
     type Error = Broken;
 

@@ -1,3 +1,28 @@
 use super::Table;
 
-pub(super) const TABLE: Table = &[];
+pub(super) const TABLE: Table = &[
+    ("apps and their current tokens", "各应用及其当前 token"),
+    ("add or replace: {appid, secret, kind?, whitelist?: [address]}; an empty whitelist lets every address fetch tokens", "添加或替换：{appid, secret, kind?, whitelist?: [address]}；白名单为空时任何地址都可获取 token"),
+    ("makes a token of another sandbox current: {appid, kind, value}", "使其他沙箱签发的 token 成为当前 token：{appid, kind, value}"),
+    ("any of the settings that GET shows; {\"allow_unlisted\":true} accepts endpoints that WeChat does not have", "GET 所列的任意设置；{\"allow_unlisted\":true} 表示接受微信没有的接口"),
+    ("{appid, aes_key, aes_key_sn, public_key, ..}: requires signed and encrypted calls; GET returns the platform's certificates; DELETE takes ?appid=", "{appid, aes_key, aes_key_sn, public_key, ..}：要求签名并加密的调用；GET 返回平台证书；DELETE 需带 ?appid="),
+    ("as if another program had fetched a token: {appid?, kind?, grace_ms?}", "如同其他程序获取了 token：{appid?, kind?, grace_ms?}"),
+    ("the token is still returned but rejected everywhere: {appid?, kind?}", "token 仍会返回，但处处被拒绝：{appid?, kind?}"),
+    ("the token expires: {appid?, kind?}", "token 过期：{appid?, kind?}"),
+    ("ends all lags", "清除所有节点延迟"),
+    ("{fault, path?, times?, after?, ..}; DELETE takes ?id=", "{fault, path?, times?, after?, ..}；DELETE 需带 ?id="),
+    ("{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}", "{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}（used 需与 appid 同时给出）"),
+    ("?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have", "?path=（精确匹配，以 * 结尾为前缀）&since= &limit=；`unlisted` 标记微信没有的接口"),
+    ("{fetches, forces, probes}; ?appid=", "{fetches, forces, probes}；可带 ?appid="),
+    ("the values of error_variant", "error_variant 的可选值"),
+    ("?bytes= the SHA-256 of the download of media_id=blob-N", "?bytes= 返回 media_id=blob-N 下载内容的 SHA-256"),
+    ("forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas, settings and whitelists too", "清除请求日志、计数、故障和节点延迟；{\"all\":true} 还会清除 token、配额、设置和白名单"),
+    ("unknown path or method; GET /sandbox/ lists them", "未知的路径或方法；GET /sandbox/ 可列出全部"),
+    ("the body is longer than {bytes} bytes, or incomplete", "请求体超过 {bytes} 字节，或不完整"),
+    ("unexpected JSON", "JSON 内容不符合要求"),
+    ("unknown key `{key}`", "未知的键 `{key}`"),
+    ("`{parameter}` is missing or not a number", "缺少 `{parameter}`，或不是数字"),
+    ("`aes_key` is not the base64 of 32 bytes", "`aes_key` 不是 32 字节的 base64"),
+    ("`public_key` is not an RSA public key in PEM", "`public_key` 不是 PEM 格式的 RSA 公钥"),
+    ("a key of the platform could not be read", "无法读取平台的密钥"),
+];

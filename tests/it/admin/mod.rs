@@ -13,8 +13,8 @@ mod events;
 mod quota;
 pub(crate) mod setup;
 
-/// Whether `actual` is `expected`, apart from fields that `expected` does not have: those that exist
-/// are in the schema.
+/// Whether `actual` is `expected`, apart from fields that `expected` does not have: those that
+/// exist are in the schema.
 fn includes(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {

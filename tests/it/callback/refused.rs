@@ -164,7 +164,8 @@ fn no_byte_of_a_push_can_be_changed() {
             let body = push.body.replace(encrypted, &changed);
             let opened = open(&key, &push.query, body.as_bytes());
             assert_eq!(opened.unwrap_err(), Rejected::Signature, "byte {at}, bit {bit}");
-            // Whoever has the token but not the key can sign, and learns nothing but that it is refused.
+            // Whoever has the token but not the key can sign, and learns nothing but that it is
+            // refused.
             let resigned = MALL.push_encrypted(now(), "1", &changed);
             if let Ok(opened) = open(&key, &resigned.query, resigned.body.as_bytes()) {
                 assert!(at < 16, "byte {at}, bit {bit}: {opened:?}");

@@ -76,7 +76,8 @@ async fn one_nonce_serves_other_pushes_and_other_platforms() {
     }
 }
 
-/// WeChat waits for a second; whatever isn't kept by then is answered as such, a success comes before.
+/// WeChat waits for a second; whatever isn't kept by then is answered as such, a success comes
+/// before.
 const _: () = assert!(wxgate::callback::DELIVERY.as_millis() < 1000);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
-//! From WeChat's push to a call that needs what was pushed: a whole proxy between callback, store and sandbox.
+//! From WeChat's push to a call that needs what was pushed: a whole proxy between callback, store
+//! and sandbox.
 
 use wxgate::sandbox::{App, AppKind, Authorizer, Options, Sandbox};
 
@@ -30,7 +31,8 @@ async fn mall() -> (Gate, tempfile::TempDir) {
     (Gate::before(sandbox.expect("the sandbox starts"), setup).await, folder)
 }
 
-/// Pushes until it is taken: a machine with its hands full may be too slow for the second that WeChat waits.
+/// Pushes until it is taken: a machine with its hands full may be too slow for the second that
+/// WeChat waits.
 async fn push(gate: &Gate, push: impl Fn(&str) -> Push) {
     let address = gate.running.callback_addresses()[0].to_string();
     for nonce in 0..10 {

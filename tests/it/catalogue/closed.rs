@@ -1,4 +1,5 @@
-//! Which endpoints are closed: those that hand out credentials, and those that only an exact entry opens.
+//! Which endpoints are closed: those that hand out credentials, and those that only an exact entry
+//! opens.
 
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass, all, find, find_work};

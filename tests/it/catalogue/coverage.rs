@@ -3,7 +3,8 @@
 use wxgate::wechat::Family;
 use wxgate::wechat::catalogue::{CredentialClass, Endpoint, find_at};
 
-/// What `regenerate.py` makes the catalogue from: ten SDKs as of 2026-11-28, the newest of 2026-02-10.
+/// What `regenerate.py` makes the catalogue from: ten SDKs as of 2026-11-28, the newest of
+/// 2026-02-10.
 const SEEN: &str = include_str!("endpoints.tsv");
 
 /// Where the SDKs mislead; `regenerate.py` says how that is known.

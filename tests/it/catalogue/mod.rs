@@ -29,8 +29,8 @@ fn the_table_is_sorted_and_unique_within_each_platform() {
     assert!(TABLE.lines().map(is_work).is_sorted(), "WeCom's come last");
 }
 
-/// Of the 2,550 endpoints that the table was made from, five are there a second time, with the retired host
-/// file.api.weixin.qq.com (`tests/it/catalogue/regenerate.py` counts them).
+/// Of the 2,550 endpoints that the table was made from, five are there a second time, with the
+/// retired host file.api.weixin.qq.com (`tests/it/catalogue/regenerate.py` counts them).
 #[test]
 fn every_known_endpoint_is_there_with_its_class() {
     assert_eq!(all().len() - 1, 2_550 - 5);

@@ -6,7 +6,8 @@ use super::{env, shipped};
 
 const CHINESE: &str = include_str!("../../../config/wxgate.zh-CN.toml");
 
-/// Tables and keys with their values, line by line, whether they stand in a comment or not; all else is words.
+/// Tables and keys with their values, line by line, whether they stand in a comment or not; all
+/// else is words.
 fn settings(text: &str) -> Vec<&str> {
     text.lines().filter_map(setting).collect()
 }

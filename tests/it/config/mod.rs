@@ -230,7 +230,8 @@ fn everything_that_was_set_arrives() {
     let path = folder("valid").join("full.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let config = parse(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
-    // The fixture sets every key to something that is not its default: so no line of the defaults may be left.
+    // The fixture sets every key to something that is not its default: so no line of the defaults
+    // may be left.
     let defaults = Config::parse(&shipped(), "wxgate.toml", &env).unwrap();
     assert_eq!(config.pipeline.hosts, ["wxgate.example", "192.0.2.7"]);
     let (set, defaults) = (format!("{config:#?}"), format!("{defaults:#?}"));
@@ -294,7 +295,8 @@ fn everything_that_was_set_arrives() {
     let (user, password) = egress.credentials.as_ref().unwrap();
     assert_eq!((user.as_str(), password.expose()), ("user", CANARY));
     let [app] = config.pipeline.apps.as_slice() else { panic!("one app") };
-    // What an app names is its own, all else is as for everybody; and its host stands for all of WeChat's.
+    // What an app names is its own, all else is as for everybody; and its host stands for all of
+    // WeChat's.
     assert_eq!(
         (app.upstream, urls(own), own.egress.is_none()),
         (1, vec!["https://api.weixin.qq.com".into()], true)

@@ -46,7 +46,8 @@ fn shown(page: &Page) -> Vec<(usize, String)> {
     shown
 }
 
-/// What stands behind `wxgate` where a line calls it: in the beginning, behind a variable, `sudo`, a pipe or `$(`.
+/// What stands behind `wxgate` where a line calls it: in the beginning, behind a variable, `sudo`,
+/// a pipe or `$(`.
 fn invocation(line: &str) -> Option<&str> {
     let from_source = line.split_once("cargo run ").and_then(|(_, rest)| rest.split_once(" -- "));
     let called = match from_source {

@@ -11,8 +11,8 @@ const MESSAGE: &str = "[wxgate]";
 /// What files are called, which else look like keys.
 const FILES: [&str; 6] = ["md", "rs", "toml", "json", "yaml", "sock"];
 
-/// What is wrong with a span, if it names a table or a key: `[server]`, `server.listen`, `server.listen = []`,
-/// `default = true`.
+/// What is wrong with a span, if it names a table or a key: `[server]`, `server.listen`,
+/// `server.listen = []`, `default = true`.
 fn judge(span: &str) -> Option<Result<(), String>> {
     let is_name = |text: &str| {
         !text.is_empty()

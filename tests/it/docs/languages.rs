@@ -65,7 +65,8 @@ fn differ<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// A block without what may be translated: comments, the labels of a picture, the words of an output.
+/// A block without what may be translated: comments, the labels of a picture, the words of an
+/// output.
 fn code(block: &Block) -> (String, Vec<String>) {
     let info = block.info.clone().unwrap_or_default();
     let lines = block.text.lines().map(|line| match block.language() {

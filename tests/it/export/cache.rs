@@ -122,7 +122,8 @@ async fn an_older_token_never_goes_over_a_newer_one() {
     let token = rotate(&newer).await;
     until_exported(&redis, WXJAVA, &token).await;
 
-    // A process that slept: what it holds was fetched an hour before, and counts one generation less.
+    // A process that slept: what it holds was fetched an hour before, and counts one generation
+    // less.
     let clock = Clock::default();
     clock.advance(-3_600_000);
     let slept = Gate::by(clock, sandbox(), setup).await.settled().await;

@@ -1,4 +1,5 @@
-//! Tokens written for services beside the proxy: to files, and to a real Redis in the forms of SDK caches.
+//! Tokens written for services beside the proxy: to files, and to a real Redis in the forms of SDK
+//! caches.
 
 mod cache;
 mod file;

@@ -1,5 +1,5 @@
-//! What operators are told of codes, in Chinese. An English text that changes is no longer found here, and the test of
-//! the page fails until its translation has been looked at.
+//! What operators are told of codes, in Chinese. An English text that changes is no longer found
+//! here, and the test of the page fails until its translation has been looked at.
 
 pub(super) fn chinese(english: &str) -> Option<&'static str> {
     TABLE.iter().find(|(said, _)| *said == english).map(|(_, chinese)| *chinese)

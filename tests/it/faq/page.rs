@@ -58,7 +58,8 @@ fn no_chinese_text_is_of_a_code_that_is_gone() {
 /// All that something is known of.
 fn codes() -> Vec<i64> {
     let told = |code: &i64| plain(*code).is_some() || explain(Family::Api, *code).is_some();
-    // The administrator's word on an address has a hundred codes, four of them with words of their own.
+    // The administrator's word on an address has a hundred codes, four of them with words of their
+    // own.
     let common = explain(Family::Api, 89500);
     let own = |code: &i64| !(89501..89600).contains(code) || explain(Family::Api, *code) != common;
     (-1000..1_000_000).filter(told).filter(own).collect()

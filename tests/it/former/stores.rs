@@ -1,4 +1,5 @@
-//! The stores that version 0.1.0 wrote, under this version: as if it had been replaced a minute later.
+//! The stores that version 0.1.0 wrote, under this version: as if it had been replaced a minute
+//! later.
 
 use std::fs;
 use std::io::Write as _;

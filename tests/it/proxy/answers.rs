@@ -41,7 +41,8 @@ async fn a_users_text_file_that_looks_like_an_error_is_a_file() {
         assert_eq!(answer.header("x-wxgate-replays"), Some("0"));
     }
     assert_eq!(gate.counts(), (0, 0, 0));
-    // Without the header that marks a file, on an endpoint that answers with files, an errmsg must stand beside it.
+    // Without the header that marks a file, on an endpoint that answers with files, an errmsg must
+    // stand beside it.
     passes("/cgi-bin/media/get?media_id=x", "", b"{\"errcode\":40014}").await;
     passes("/cgi-bin/media/get?media_id=x", "", b"{\"errcode\":40014,\"note\":{\"errmsg\":\"x\"}}").await;
 }
@@ -92,7 +93,8 @@ async fn a_picture_with_an_error_in_its_comment_is_a_picture() {
     assert!(answer.body.starts_with(b"\xff\xd8") && answer.text().contains("{\"errcode\":40001"));
     assert_eq!(answer.header("content-type"), Some("image/jpeg"));
     assert_eq!(gate.counts(), (0, 0, 0));
-    // And where the endpoint for pictures does reject the token, the caller gets its picture all the same.
+    // And where the endpoint for pictures does reject the token, the caller gets its picture all
+    // the same.
     gate.sandbox.rotate(APPID);
     let answer = gate.post("/wxa/getwxacode", "{}").await;
     assert!(answer.body.starts_with(b"\xff\xd8"), "{}", answer.text());

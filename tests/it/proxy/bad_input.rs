@@ -1,4 +1,5 @@
-//! What comes in wrong, from callers and from WeChat: each has a clear outcome, and nobody else notices.
+//! What comes in wrong, from callers and from WeChat: each has a clear outcome, and nobody else
+//! notices.
 
 mod bodies;
 mod framing;

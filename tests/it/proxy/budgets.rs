@@ -30,7 +30,8 @@ async fn send(gate: &Gate, key: &str, path: &str) -> Answer {
     Answer::of(request.body(r#"{"touser":"o","msgtype":"text"}"#)).await
 }
 
-/// How many of `count` requests get through. A store that is too slow for a moment, on a busy machine, is asked again.
+/// How many of `count` requests get through. A store that is too slow for a moment, on a busy
+/// machine, is asked again.
 async fn passing(gate: &Gate, key: &str, count: usize) -> usize {
     let (mut passed, mut asked) = (0, 0);
     let give_up = Instant::now() + LOST;
@@ -51,7 +52,8 @@ async fn passing(gate: &Gate, key: &str, count: usize) -> usize {
     passed
 }
 
-/// Waits until the store says that more is gone today than `spent`: the next slice is reserved ahead.
+/// Waits until the store says that more is gone today than `spent`: the next slice is reserved
+/// ahead.
 async fn reserved_ahead(location: &Location, gate: &Gate, spent: u64) -> u64 {
     found(
         || "something reserved",

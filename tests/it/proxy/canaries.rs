@@ -17,7 +17,8 @@ const KEY: &str = "canary-key-of-orders-5d1c";
 const WRONG_KEY: &str = "canary-wrong-key-e03b";
 /// The secret that the configuration has in clear after a mishap.
 const CLEAR_SECRET: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
-/// Values of a query that nobody's log should have: codes that can be cashed in, tokens, who somebody is.
+/// Values of a query that nobody's log should have: codes that can be cashed in, tokens, who
+/// somebody is.
 const VALUES: [&str; 6] = [
     "canary-js-code-91aa",
     "canary-oauth-code-17f2",
@@ -54,7 +55,8 @@ impl Canaries {
         }
     }
 
-    /// Notes an answer; one that hands out a placeholder does so to whom it is for, and nobody else may show it.
+    /// Notes an answer; one that hands out a placeholder does so to whom it is for, and nobody else
+    /// may show it.
     fn saw(&mut self, what: impl Into<String>, answer: &Answer) {
         let issued = serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap_or_default();
         if let Some(token) = issued["access_token"].as_str().filter(|token| token.starts_with("wxgate-")) {

@@ -1,4 +1,5 @@
-//! An upstream that answers with the very bytes that a test gives it, where the sandbox would be too polite.
+//! An upstream that answers with the very bytes that a test gives it, where the sandbox would be
+//! too polite.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Gate, Setup};
 
-/// What the answer to each call but a token call is made of: bytes, and pauses without an end between them.
+/// What the answer to each call but a token call is made of: bytes, and pauses without an end
+/// between them.
 #[derive(Clone, Default)]
 pub struct Canned {
     answer: Arc<Mutex<Vec<u8>>>,

@@ -1,5 +1,5 @@
-//! What was sent to WeChat as our credential doesn't come back to callers, however WeChat, or a gateway before it,
-//! repeats it.
+//! What was sent to WeChat as our credential doesn't come back to callers, however WeChat, or a
+//! gateway before it, repeats it.
 
 use std::io::{Read as _, Write as _};
 

@@ -1,5 +1,5 @@
-//! Every row of the catalogue, called for every kind of account that has it: what reaches WeChat of the request, and
-//! whether it comes again after its token was rejected.
+//! Every row of the catalogue, called for every kind of account that has it: what reaches WeChat of
+//! the request, and whether it comes again after its token was rejected.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -67,10 +67,11 @@ enum Held {
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It has this token in this parameter, where the first of the caller's own stood, and none of those. When WeChat
-    /// rejects the token, the same request comes once more with the new one.
+    /// It has this token in this parameter, where the first of the caller's own stood, and none of
+    /// those. When WeChat rejects the token, the same request comes once more with the new one.
     Token(&'static str, Held),
-    /// It has the account's identifier and secret in place of the caller's, and no token. It comes once.
+    /// It has the account's identifier and secret in place of the caller's, and no token. It comes
+    /// once.
     Secret(&'static str, &'static str),
     /// The caller's own credentials are left. It comes once.
     AsSent,
@@ -252,8 +253,8 @@ impl Case {
         (self, Answer::of(request).await)
     }
 
-    /// The token that somebody else replaces before the call. The platform's has a turn of its own, and what was found
-    /// out then about the new one holds for a while.
+    /// The token that somebody else replaces before the call. The platform's has a turn of its own,
+    /// and what was found out then about the new one holds for a while.
     fn dies(&self) -> Option<Held> {
         match (self.account, self.fate) {
             (Account::Authorizer, Fate::Token(_, Held::Component)) => None,
@@ -273,8 +274,8 @@ impl Case {
         }
     }
 
-    /// The first request for the row is rejected, whatever token it has; then WeChat is content. What doesn't come from
-    /// callers is left to wxgate's own calls.
+    /// The first request for the row is rejected, whatever token it has; then WeChat is content.
+    /// What doesn't come from callers is left to wxgate's own calls.
     fn faults(&self) -> Vec<Fault> {
         if matches!(self.fate, Fate::Placeholder | Fate::Ticket | Fate::Refused(..)) {
             return vec![];
@@ -343,8 +344,8 @@ async fn start() -> (Gate, tempfile::TempDir) {
     start_with("", &format!("{operator}{service}")).await
 }
 
-/// A proxy that holds a token of every kind, and the folder of its store. `server` is TOML of that table, `more` whole
-/// tables.
+/// A proxy that holds a token of every kind, and the folder of its store. `server` is TOML of that
+/// table, `more` whole tables.
 pub(super) async fn start_with(server: &str, more: &str) -> (Gate, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::File(folder.path().to_owned());
@@ -428,8 +429,9 @@ async fn check(gate: &Gate, cases: &[Case]) {
     for held in cases.iter().filter_map(Case::dies).collect::<HashSet<_>>() {
         assert_eq!(gate.sandbox.rotate(held.owner().0), 1, "{held:?}");
     }
-    // A suite's and a provider's token can't be probed: each of their rows must have been sent before there is another
-    // token, since a new one that is rejected is left alone. On a busy machine that takes a while.
+    // A suite's and a provider's token can't be probed: each of their rows must have been sent
+    // before there is another token, since a new one that is rejected is left alone. On a busy
+    // machine that takes a while.
     let latency = if cases.len() > 1 { 5000 } else { 0 };
     gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: latency }).path("/cgi-bin/service/*"));
     cases.iter().flat_map(Case::faults).for_each(|fault| {

@@ -1,5 +1,5 @@
-//! What `explain` says is what happens: random requests for all rows of the catalogue, from every caller and for every
-//! app by every way of naming it, told beforehand and then sent.
+//! What `explain` says is what happens: random requests for all rows of the catalogue, from every
+//! caller and for every app by every way of naming it, told beforehand and then sent.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -86,14 +86,16 @@ async fn caller(gate: Arc<Gate>, numbers: Arc<AtomicUsize>, stop: Arc<AtomicBool
 /// What became of the messages while the first host broke and was well again.
 struct Course {
     failed: usize,
-    /// From the break to the end of the last failure, and to the first message that began later and went well.
+    /// From the break to the end of the last failure, and to the first message that began later and
+    /// went well.
     last_failure: Duration,
     first_success: Duration,
     back: Duration,
 }
 
 async fn course(mode: Mode) -> Course {
-    // Where nothing is waited for, a machine with its hands full must not make the second host look silent.
+    // Where nothing is waited for, a machine with its hands full must not make the second host look
+    // silent.
     let timeout = if matches!(mode, Mode::Silent | Mode::Swallowing) { "2s" } else { "15s" };
     let timeouts = format!("connect_timeout = \"{timeout}\"\nresponse_timeout = \"{timeout}\"");
     let scene = Scene::with(Mode::Open, &timeouts).await;
@@ -155,9 +157,9 @@ async fn course(mode: Mode) -> Course {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_host_fails_no_more_than_the_requests_in_flight_are_lost_and_none_is_executed_twice() {
-    // Of answers it takes three in a row, since WeChat's gateways have a bad moment now and then. Each good one that was on
-    // its way as the host broke begins the row anew: at worst two bad ones before each of them, and one more for each
-    // caller in the end.
+    // Of answers it takes three in a row, since WeChat's gateways have a bad moment now and then.
+    // Each good one that was on its way as the host broke begins the row anew: at worst two bad
+    // ones before each of them, and one more for each caller in the end.
     for (mode, most) in [
         (Mode::Closed, CALLERS),
         (Mode::Resetting, CALLERS),

@@ -1,5 +1,5 @@
-//! A host that stands before the sandbox and can break in all the ways that hosts break. Several before one sandbox are
-//! WeChat's several hosts, and its journal tells what was executed twice.
+//! A host that stands before the sandbox and can break in all the ways that hosts break. Several
+//! before one sandbox are WeChat's several hosts, and its journal tells what was executed twice.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Bytes that get past other proxies, and what becomes of them here: the chapters of `tests/hostile`.
+//! Bytes that get past other proxies, and what becomes of them here: the chapters of
+//! `tests/hostile`.
 
 mod chapter;
 
@@ -136,7 +137,8 @@ async fn send(gate: &Gate, wechat: &Canned, case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// What reached WeChat by callers' requests: not wxgate's own question for a quota, nor the good ones.
+/// What reached WeChat by callers' requests: not wxgate's own question for a quota, nor the good
+/// ones.
 fn seen(wechat: &Canned) -> Vec<Seen> {
     let own = ["POST /cgi-bin/openapi/quota/get?", "GET /cgi-bin/user/get?good=1"];
     let mut seen = wechat.seen();

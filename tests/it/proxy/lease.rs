@@ -107,7 +107,8 @@ async fn a_claim_about_a_live_token_replaces_nothing() {
     let (fetches, forces, _) = gate.counts();
     assert!(fetches <= 1 && forces == 0, "{fetches} fetches, {forces} forces");
     // Nor do claims without end cost a fetch every few seconds.
-    // Real time: for two seconds of it, that the token was found alive is the answer to every claim.
+    // Real time: for two seconds of it, that the token was found alive is the answer to every
+    // claim.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     lease(&gate, "?rejected=1").await;
     assert_eq!(gate.counts().0, fetches);

@@ -34,8 +34,8 @@ async fn strangers_bodies_have_an_eighth_of_the_memory_and_known_callers_the_res
     let call = async |header: &str| send(&gate, token_call(200, header)).await.expect("an answer");
     assert!(call("").await.json()["access_token"].is_string());
 
-    // It leaves no room for a form of three bytes. A call that holds some while the last piece comes has the hoarder refused
-    // instead, and it is cut off after ten seconds.
+    // It leaves no room for a form of three bytes. A call that holds some while the last piece
+    // comes has the hoarder refused instead, and it is cut off after ten seconds.
     let body = token_call(65_535, "");
     let mut hoarder = None;
     let mut refused = None;

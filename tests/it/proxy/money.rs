@@ -1,4 +1,5 @@
-//! What moves money or hands out secrets, path by path: closed to patterns, open to whom an exact entry names it.
+//! What moves money or hands out secrets, path by path: closed to patterns, open to whom an exact
+//! entry names it.
 
 use serde_json::json;
 use wxgate::wechat::catalogue::all;

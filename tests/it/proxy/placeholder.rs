@@ -166,7 +166,8 @@ fn made(gate: &Gate, appid: &str, secret: &str, caller: &str, key: &str, age_sec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_hold_names_nothing_and_falls_through_to_nothing() {
-    // Were it only looked past, there would be a default app, a host, an only app and a right for anonymous callers.
+    // Were it only looked past, there would be a default app, a host, an only app and a right for
+    // anonymous callers.
     let apps = SHOP_AND_GAME.replacen("[[app]]", "[[app]]\ndefault = true", 1);
     let apps = [apps, caller("orders", &[KEY], &["shop"], "")].concat();
     // The answers to a trusted proxy, behind which there may be many, are not held back.

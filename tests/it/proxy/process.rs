@@ -23,7 +23,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Serves this configuration, whose `[server]` and `[admin]` tables listen on port 0, and waits until it listens.
+    /// Serves this configuration, whose `[server]` and `[admin]` tables listen on port 0, and waits
+    /// until it listens.
     pub async fn serve(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("wxgate.toml"), config).expect("written");

@@ -107,7 +107,8 @@ async fn each_byte_of_a_query_goes_on_as_it_is_or_the_request_is_refused() {
             None => refused.push(byte),
         }
     }
-    // No URL has the first three (RFC 3986), the next is a control character, and the rest is no UTF-8 by itself.
+    // No URL has the first three (RFC 3986), the next is a control character, and the rest is no
+    // UTF-8 by itself.
     let expected: Vec<u8> = b"\"<>\x7f".iter().copied().chain(0x80..=0xff).collect();
     assert_eq!(refused, expected);
 }

@@ -18,7 +18,8 @@ use crate::until::{found, until};
 
 const ASK: &str = "/cgi-bin/openapi/quota/get";
 const INFO: &str = "/cgi-bin/user/info";
-/// By the clock, all that needs the poller has come by then. What is still missing waits for real time.
+/// By the clock, all that needs the poller has come by then. What is still missing waits for real
+/// time.
 const HURRIED: usize = 20;
 
 /// Waits until `check` holds of a scrape, while the clock runs quickly.
@@ -49,8 +50,8 @@ async fn seconds_pass(gate: &Gate) {
     gate.clock.advance(3_000);
 }
 
-/// Waits until WeChat was asked about `path`, which the game now calls: by then it was asked all that there was to ask about
-/// the shop.
+/// Waits until WeChat was asked about `path`, which the game now calls: by then it was asked all
+/// that there was to ask about the shop.
 async fn looked_around(gate: &Gate, path: &str) {
     gate.get(&format!("/@game{path}")).await;
     let token = gate.token(OTHER_APPID);
@@ -247,7 +248,8 @@ async fn a_pace_that_does_not_last_for_the_day_is_forecast() {
     gate.sandbox.daily_limit(INFO, 500);
     gate.get("/cgi-bin/user/info?openid=o").await;
     scraped(&gate, "figures", |text| text.contains("wxgate_quota_limit{")).await;
-    // Twelve calls in two minutes, over and over: whenever wxgate looks, the other 440 last for an hour or so.
+    // Twelve calls in two minutes, over and over: whenever wxgate looks, the other 440 last for an
+    // hour or so.
     for _ in 0..5 {
         for _ in 0..12 {
             gate.get("/cgi-bin/user/info?openid=o").await;
@@ -323,7 +325,8 @@ async fn a_45009_that_passes_within_minutes_does_not_say_that_the_day_is_used_up
     gate.sandbox.daily_limit(INFO, 20);
     assert_eq!(ask().await, 0);
     scraped(&gate, "figures", |text| text.contains(&series("wxgate_quota_used", INFO, "1"))).await;
-    // A burst over a minute's limit, which wxgate counts and WeChat doesn't; and WeChat can't be asked meanwhile.
+    // A burst over a minute's limit, which wxgate counts and WeChat doesn't; and WeChat can't be
+    // asked meanwhile.
     let silent = gate.sandbox.fault(Fault::new(Action::Errcode { errcode: -1, errmsg: None }).path(ASK));
     let full = gate.sandbox.fault(Fault::new(Action::Errcode { errcode: 45009, errmsg: None }).path(INFO));
     for _ in 0..30 {
@@ -416,7 +419,8 @@ async fn a_request_is_looked_up_at_wechat_by_its_rid() {
 /// Connections at once.
 const LANES: usize = 8;
 
-/// Requests that make names up: paths, keys, and both; one of a hundred paths goes all the way to WeChat.
+/// Requests that make names up: paths, keys, and both; one of a hundred paths goes all the way to
+/// WeChat.
 async fn hostile(requests: usize) {
     let callers = caller("orders", &["key-of-orders"], &["shop"], "allow = [\"/cgi-bin/user/**\"]");
     let gate =

@@ -4,7 +4,8 @@ use crate::harness::{Answer, Gate, SHOP, SHOP_AND_GAME, Setup, caller};
 
 const INFO: &str = "/cgi-bin/user/info?openid=o";
 
-/// Two callers of the shop; `more` goes into the first one's table, `limits` are tables of their own.
+/// Two callers of the shop; `more` goes into the first one's table, `limits` are tables of their
+/// own.
 fn two_callers(more: &str, limits: &str) -> Setup {
     let orders = caller("orders", &["key-orders"], &["shop"], more);
     let reports = caller("reports", &["key-reports"], &["shop"], "");

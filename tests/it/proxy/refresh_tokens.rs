@@ -112,7 +112,8 @@ async fn a_platform_learns_of_one_account_and_acts_for_it() {
     assert_eq!(stranger.refusal().1, "caller_unknown", "{}", stranger.text());
 }
 
-/// A platform without callers before a WeChat that answers with the very bytes that a test gives it.
+/// A platform without callers before a WeChat that answers with the very bytes that a test gives
+/// it.
 async fn canned() -> (Canned, Gate, Store, tempfile::TempDir) {
     canned_with("").await
 }

@@ -129,7 +129,8 @@ async fn every_form_of_wechats_errors_is_recognised() {
     }
 }
 
-/// A call of another caller that succeeds in time is evidence, and saves the probe of a token that lives.
+/// A call of another caller that succeeds in time is evidence, and saves the probe of a token that
+/// lives.
 #[track_caller]
 fn cost(seen: (u64, u64, u64), expected: (u64, u64, u64)) {
     assert!(seen == expected || seen == (expected.0, expected.1, 0), "{seen:?}, expected {expected:?}");

@@ -172,7 +172,8 @@ async fn endless_answers_before_a_token_are_no_token() {
 
 const UPLOAD: &str = "POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n";
 
-/// A WeChat that answers with this status, by a page, once it has the beginning of a body and some time has passed.
+/// A WeChat that answers with this status, by a page, once it has the beginning of a body and some
+/// time has passed.
 async fn impatient(status: &'static str, patience: Duration) -> Scripted {
     Scripted::start(move |_, _, mut stream: TcpStream| async move {
         let mut beginning = vec![0; 70_000];

@@ -24,8 +24,9 @@ fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").expect("a time").parse().expect("seconds")
 }
 
-/// What each second's request came to, until the one that WeChat takes: seconds at which one was sent on, and the last
-/// of them. The clock runs by itself too, so a second is a little more than that.
+/// What each second's request came to, until the one that WeChat takes: seconds at which one was
+/// sent on, and the last of them. The clock runs by itself too, so a second is a little more than
+/// that.
 async fn sent_on(gate: &Gate, url: &str, taken_from: u64) -> Vec<u64> {
     let mut seconds = Vec::new();
     for second in 1..=300 {
@@ -44,7 +45,8 @@ async fn sent_on(gate: &Gate, url: &str, taken_from: u64) -> Vec<u64> {
     panic!("WeChat takes it from second {taken_from} on; sent on were {seconds:?}");
 }
 
-/// Has WeChat refuse again until there is a minute between two that are sent on: what follows takes less.
+/// Has WeChat refuse again until there is a minute between two that are sent on: what follows takes
+/// less.
 async fn slow_down(gate: &Gate, call: impl AsyncFn()) {
     for _ in 0..6 {
         gate.clock.advance(60_000);

@@ -136,7 +136,8 @@ async fn another_token_ends_the_pause_of_a_ticket_that_the_one_before_may_have_f
             pass(400_000);
             assert_eq!(gate.get(SIGN).await.status, 502);
         }
-        // By now the pause is of 25 s and more; a token that nobody can tell of is looked into each 5 s.
+        // By now the pause is of 25 s and more; a token that nobody can tell of is looked into each
+        // 5 s.
         pass(6_000);
         assert_eq!(gate.get(SIGN).await.status, 502);
         gate.sandbox.end_faults();

@@ -118,7 +118,8 @@ async fn a_caller_without_a_certificate_is_turned_away_where_one_is_demanded() {
     assert_eq!(secure.get(secure.authority.client(Some(&known))).await.expect("an answer").errcode(), 0);
     let foreign = Authority::new().sign(&["orders"]);
     for own in [None, Some(&foreign)] {
-        // The reason, and not a reset. A client that is still writing when the alert comes may tell of that alone.
+        // The reason, and not a reset. A client that is still writing when the alert comes may tell
+        // of that alone.
         let expected = if own.is_none() { "CertificateRequired" } else { "UnknownCA" };
         let mut told = Vec::new();
         while !told.iter().any(|text: &String| text.contains(expected) || text.contains("DecryptError")) {

@@ -1,4 +1,5 @@
-//! The life of a token as callers and WeChat see it: what is fetched, when, and what callers get where none can be had.
+//! The life of a token as callers and WeChat see it: what is fetched, when, and what callers get
+//! where none can be had.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +161,8 @@ async fn a_wrong_secret_is_named_and_not_hammered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_caller_gave_up_is_not_sent() {
-    // The SDK's patience is 200 ms here and the token takes 400; in the field it is 2 s against 2.2 s.
+    // The SDK's patience is 200 ms here and the token takes 400; in the field it is 2 s against 2.2
+    // s.
     let gate = Gate::start().await.warm().await;
     gate.sandbox.rotate(APPID);
     gate.sandbox.fault(Fault::new(Action::TokenLatency { milliseconds: 400 }));

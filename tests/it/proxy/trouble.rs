@@ -240,7 +240,8 @@ async fn an_hour_of_ordinary_traffic_raises_no_alarm() {
     let hook = Robot::start(&[""]).await;
     let apps = format!("{SHOP}{GAME}{}", alert("webhook", &hook, "on = [\"upstream\"]"));
     let gate = Gate::with(Setup { apps, ..Setup::default() }).await.settled().await;
-    // 720 times five seconds, with 10 calls each: 2 % with an error of the caller's own, 0.5 % with -1.
+    // 720 times five seconds, with 10 calls each: 2 % with an error of the caller's own, 0.5 % with
+    // -1.
     let mut made = 0_u64;
     for _ in 0..720 {
         for _ in 0..10 {

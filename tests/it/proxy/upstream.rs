@@ -22,7 +22,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    // Accepted sockets inherit it: a kernel that took whole uploads at once would hide how slowly they are read.
+    // Accepted sockets inherit it: a kernel that took whole uploads at once would hide how slowly
+    // they are read.
     socket2::SockRef::from(&listener).set_recv_buffer_size(256 * 1024).expect("set");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
@@ -80,7 +81,8 @@ async fn in_time<T>(call: impl Future<Output = T>) -> T {
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_connections_that_wechat_closed_while_parked_harm_no_request() {
     const PARKED: usize = 300;
-    // The calls wait for each other, so that each has a connection of its own; then all are closed at once.
+    // The calls wait for each other, so that each has a connection of its own; then all are closed
+    // at once.
     let together = Arc::new(tokio::sync::Barrier::new(PARKED));
     let (close, closing) = watch::channel(false);
     let (ended, mut all_ended) = tokio::sync::mpsc::unbounded_channel();
@@ -161,8 +163,8 @@ impl Calls {
     }
 }
 
-/// A proxy before an upstream that answers once on each connection, and closes it without a word as the next call comes;
-/// with `polite` set it answers that too.
+/// A proxy before an upstream that answers once on each connection, and closes it without a word as
+/// the next call comes; with `polite` set it answers that too.
 async fn before_quiet_closes(setup: Setup) -> (Gate, Calls, Arc<AtomicBool>) {
     let (calls, polite) = (Calls::default(), Arc::new(AtomicBool::new(false)));
     let (seen, answering, next) = (calls.clone(), Arc::clone(&polite), AtomicUsize::new(0));
@@ -284,7 +286,8 @@ async fn read_on(stream: &mut TcpStream, body: &mut Vec<u8>, length: usize) -> O
     Some(())
 }
 
-/// WeChat as it rejects every token but the `live`th once it has read the head of a request with it.
+/// WeChat as it rejects every token but the `live`th once it has read the head of a request with
+/// it.
 async fn before_early_rejections(leaves: Leaves, live: Arc<AtomicUsize>) -> Gate {
     gate_before(Setup::default(), move |mut stream| {
         let live = Arc::clone(&live);
@@ -352,8 +355,8 @@ async fn a_slow_upload_outlasts_the_response_timeout_while_it_moves() {
                 answer(&mut stream, TOKEN).await;
                 continue;
             }
-            // Ten pauses of 300 ms within a body of 40 MB: longer than the timeouts in all, though not at its end, of
-            // which the sender's kernel holds 4 MB.
+            // Ten pauses of 300 ms within a body of 40 MB: longer than the timeouts in all, though
+            // not at its end, of which the sender's kernel holds 4 MB.
             let mut seen = rest.len();
             let mut pauses = 0;
             while seen < BODY {

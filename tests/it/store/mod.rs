@@ -1,4 +1,5 @@
-//! What every store does, on each engine, and what each engine does when its disk or its server fails.
+//! What every store does, on each engine, and what each engine does when its disk or its server
+//! fails.
 
 mod contract;
 mod file;

@@ -82,7 +82,7 @@ async fn show_and_verify_tell_all_but_the_tokens() {
     configure(folder.path(), &url);
     let (code, out, err) = told(&wxgate(folder.path(), &["show", "--config", "wxgate.toml"]));
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(out.contains("generation 42, good for 1h 59m") && out.contains("in clear"), "{out}");
+    assert!(out.contains("generation 42, valid for 1h 59m") && out.contains("not sealed"), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 
     let sealed = format!("{url}\nseal_key = {{ env = \"SEAL_KEY\" }}");
@@ -100,7 +100,7 @@ async fn show_and_verify_tell_all_but_the_tokens() {
     let (code, out, err) = told(&wxgate(folder.path(), &["verify", "--url", &url]));
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("BAD: ") && out.contains("sealed with the key"), "{out}");
-    assert_eq!(err, "wxgate: 1 entry can't be used\n");
+    assert_eq!(err, "wxgate: 1 entry cannot be used\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,9 +219,9 @@ async fn copy_moves_from_a_folder_to_a_redis_with_a_password() {
     let copy = ["copy", "--config", "wxgate.toml", "--from", &from, "--to", "config"];
     let (code, out, err) = told(&wxgate(folder.path(), &copy));
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-    assert_eq!(out, format!("2 copied, 0 left as they were in {to}\n"));
+    assert_eq!(out, format!("2 copied, 0 left unchanged in {to}\n"));
     let (_, out, _) = told(&wxgate(folder.path(), &copy));
-    assert_eq!(out, format!("0 copied, 2 left as they were in {to}\n"));
+    assert_eq!(out, format!("0 copied, 2 left unchanged in {to}\n"));
     let (code, out, _) = told(&wxgate(folder.path(), &["verify", "--config", "wxgate.toml"]));
     assert_eq!((code, out.contains("stale")), (Some(0), false), "{out}");
 }
@@ -232,13 +232,13 @@ async fn a_store_that_is_not_there_is_named_and_none_is_created() {
     let nowhere = folder.path().join("nowhere");
     let url = format!("file:{}", nowhere.display());
     for (arguments, code, says) in [
-        (vec!["show", "--url", &url], 1, "is no folder"),
-        (vec!["copy", "--from", &url, "--to", "memory:"], 1, "is no folder"),
-        (vec!["show", "--url", "memory:"], 1, "its own process"),
+        (vec!["show", "--url", &url], 1, "is not a directory"),
+        (vec!["copy", "--from", &url, "--to", "memory:"], 1, "is not a directory"),
+        (vec!["show", "--url", "memory:"], 1, "inside its process"),
         (
             vec!["show", "--url", "redis://:canary-password-55d1@127.0.0.1:1/0"],
             1,
-            "redis://127.0.0.1:1/0 does not answer",
+            "redis://127.0.0.1:1/0 does not respond",
         ),
         (vec!["show", "--url", "etcd://x"], 64, "the URL is not a store"),
         (vec!["show"], 64, "no configuration: --config"),
@@ -302,7 +302,7 @@ async fn import_keeps_each_accounts_refresh_token_once() {
     let third = Some((format!("{TOKEN}-three"), 2, Timestamp::NEVER));
     assert_eq!(kept(&store, "wxa000000000000001").await, third);
     let (_, out, _) = told(&wxgate(folder.path(), &["show", "--config", "wxgate.toml"]));
-    assert!(out.contains("generation 2, without an end, in clear"), "{out}");
+    assert!(out.contains("generation 2, does not expire, not sealed"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,7 +316,7 @@ async fn import_writes_nothing_if_a_line_is_wrong() {
         "wxa000000000000003 canary-token-9f3e-three 7200",
     ] {
         let output = wxgate_reads(folder.path(), &import("-"), &format!("{LINES}{wrong}\n"));
-        let says = "wxgate: line 5 is not an appid and a refresh token with a space between\n";
+        let says = "wxgate: line 5: expected an appid and a refresh token, separated by a space\n";
         assert_eq!(told(&output), (Some(1), String::new(), says.to_owned()), "{wrong}");
     }
     assert!(!root.exists());
@@ -330,8 +330,8 @@ async fn import_is_for_a_platform_that_is_configured_and_for_a_store_that_others
     for (app, accounts, code, says) in [
         ("nobody", "accounts", 64, "no app named nobody of kind \"component\" is configured"),
         ("shop", "accounts", 64, "no app named shop of kind \"component\" is configured"),
-        ("tenants", "nowhere", 64, "cannot read nowhere: "),
-        ("tenants", "accounts", 1, "a memory: store is seen by its own process alone"),
+        ("tenants", "nowhere", 64, "could not read nowhere: "),
+        ("tenants", "accounts", 1, "a memory: store exists only inside its process"),
     ] {
         let arguments = ["import", "--app", app, "--config", "wxgate.toml", accounts];
         let (exit, out, err) = told(&wxgate(folder.path(), &arguments));
@@ -352,7 +352,7 @@ async fn an_imported_refresh_token_is_sealed_and_is_copied_without_an_end() {
     let copy = ["copy", "--config", "wxgate.toml", "--from", "config", "--to", &server.url()];
     let (code, out, err) = told(&wxgate(folder.path(), &copy));
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-    assert_eq!(out, format!("2 copied, 0 left as they were in {}\n", server.url()));
+    assert_eq!(out, format!("2 copied, 0 left unchanged in {}\n", server.url()));
     let key = format!("{{wxgate}}:refresh_token:{COMPONENT}:wxa000000000000001");
     assert!(server.command(&["PTTL", &key]).contains("-1"));
     assert!(!server.command(&["GET", &key]).contains("canary"));

@@ -106,7 +106,8 @@ async fn a_success_that_was_sent_before_the_rejection_is_no_evidence() {
     assert_eq!(bench.fake.counts(), counts(2, 1, 1));
 }
 
-/// As the pipeline does: a replay after "alive" is rejected again on an endpoint that rejects everything.
+/// As the pipeline does: a replay after "alive" is rejected again on an endpoint that rejects
+/// everything.
 async fn call_what_always_rejects(bench: &Bench, endpoint: u16) -> Verdict {
     match bench.handle.rejected(rejection(&bench.token(), endpoint)).await {
         Verdict::ReplayAfter(token, _) => bench.handle.rejected(rejected_again(&token, endpoint)).await,

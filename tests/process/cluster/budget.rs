@@ -1,4 +1,5 @@
-//! A day's budget that replicas share: never exceeded, whatever becomes of the store or of one of them.
+//! A day's budget that replicas share: never exceeded, whatever becomes of the store or of one of
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

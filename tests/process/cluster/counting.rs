@@ -1,4 +1,5 @@
-//! The day's counters of several replicas on one Redis: one sum, nothing twice, and little lost with a process.
+//! The day's counters of several replicas on one Redis: one sum, nothing twice, and little lost
+//! with a process.
 
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ async fn replicas_add_up_and_a_killed_one_takes_at_most_its_last_second_with_it(
     println!("{first} calls of two replicas, told as one sum after {took:?}");
 
     let doomed = Callers::start(&fleet, 1..2, 4);
-    // Real time, which another process has: several flushes, so that most of its calls are not doubtful.
+    // Real time, which another process has: several flushes, so that most of its calls are not
+    // doubtful.
     sleep(Duration::from_secs(3)).await;
     fleet.replicas[1].kill();
     drop(doomed);

@@ -34,7 +34,8 @@ pub struct Replica {
 }
 
 impl Fleet {
-    /// That many replicas, each with a token. `mode` is the app's `token_mode`; `store` the store's table.
+    /// That many replicas, each with a token. `mode` is the app's `token_mode`; `store` the store's
+    /// table.
     pub async fn start(count: usize, mode: &str, store: &str) -> Self {
         let apps = vec![App::new(APPID, SECRET, AppKind::OfficialAccount)];
         let sandbox = Sandbox::start(Options { apps, ..Options::default() }).expect("the sandbox starts");
@@ -87,7 +88,8 @@ impl Fleet {
         self.replicas[index] = Replica::start(&self.program, self.folder.path(), log).await;
     }
 
-    /// The generation that each replica holds; `None` where it has no usable token or doesn't answer.
+    /// The generation that each replica holds; `None` where it has no usable token or doesn't
+    /// answer.
     pub async fn generations(&self) -> Vec<Option<u64>> {
         let mut generations = Vec::new();
         for replica in &self.replicas {
@@ -110,7 +112,8 @@ impl Fleet {
         serde_json::from_slice(&answer.bytes().await.ok()?).ok()
     }
 
-    /// Waits until all replicas hold the same generation, `at_least` this one; gives it and how long that took.
+    /// Waits until all replicas hold the same generation, `at_least` this one; gives it and how
+    /// long that took.
     pub async fn agreed_on(&self, at_least: u64) -> (u64, Duration) {
         let began = Instant::now();
         let agreed = async || {

@@ -1,5 +1,5 @@
-//! Refresh tokens of accounts that authorised a platform: losing one costs the account's administrator another
-//! authorisation.
+//! Refresh tokens of accounts that authorised a platform: losing one costs the account's
+//! administrator another authorisation.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ struct Met {
     after_the_write: usize,
 }
 
-/// Kills the process at random moments around a fetch that brings another refresh token, and starts it again: WeChat
-/// must go on taking the one in the store.
+/// Kills the process at random moments around a fetch that brings another refresh token, and starts
+/// it again: WeChat must go on taking the one in the store.
 async fn kills(times: usize) {
     let sandbox = Sandbox::start(Options {
         apps: vec![App::new(COMPONENT, SECRET, AppKind::Component)],

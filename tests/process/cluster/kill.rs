@@ -23,8 +23,8 @@ struct Met {
     fetches: u64,
 }
 
-/// Reads every file as its format says, by a reader of its own; gives whether one was in the making, and whether a lease
-/// is held.
+/// Reads every file as its format says, by a reader of its own; gives whether one was in the
+/// making, and whether a lease is held.
 fn read_all(root: &Path) -> (bool, bool) {
     let (mut making, mut lease) = (false, false);
     for folder in ["entries", "leases"] {
@@ -65,7 +65,8 @@ async fn kills(times: usize) {
         let fetches = fleet.sandbox.journal(Some(FETCH)).len();
         fleet.sandbox.rotate(Target::default());
         let callers = Callers::start(&fleet, victim..victim + 1, 4);
-        // From here on it holds the lease, waits for the answer, writes the token, gives the lease back.
+        // From here on it holds the lease, waits for the answer, writes the token, gives the lease
+        // back.
         fleet.sandbox.arrived(FETCH, fetches + 1).await;
         sleep(Duration::from_micros(random.u64(0..15_000))).await;
         fleet.replicas[victim].kill();

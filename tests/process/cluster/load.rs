@@ -27,7 +27,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// So many callers; `prefixes` stand before the paths of their calls in turn, and say which app is meant.
+    /// So many callers; `prefixes` stand before the paths of their calls in turn, and say which app
+    /// is meant.
     pub fn start(callers: usize, prefixes: Vec<String>) -> Self {
         let prefixes: Arc<[String]> = prefixes.into();
         let mut load = Self {

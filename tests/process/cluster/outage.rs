@@ -144,8 +144,8 @@ async fn a_failover_by_a_sentinel_is_not_noticed_by_callers() {
     one_more_rotation(&fleet).await;
 }
 
-/// Both sides of a split fetch, the first as often as `first_fetches` says, the second once and last, so that its
-/// token alone lives.
+/// Both sides of a split fetch, the first as often as `first_fetches` says, the second once and
+/// last, so that its token alone lives.
 async fn split(mode: &str, first_fetches: u64) -> Fleet {
     let redis = RedisServer::start().await;
     let fleet = Fleet::start(2, mode, &format!("url = \"{}\"", redis.url())).await;

@@ -8,7 +8,8 @@ use super::callers::Callers;
 use super::fleet::Fleet;
 use crate::redis_server::RedisServer;
 
-/// Each rotation costs one fetch in the whole cluster, whoever notices it, and no caller sees anything.
+/// Each rotation costs one fetch in the whole cluster, whoever notices it, and no caller sees
+/// anything.
 async fn rotations(replicas: usize, each: usize, times: u64, mode: &str) {
     let redis = RedisServer::start().await;
     let fleet = Fleet::start(replicas, mode, &format!("url = \"{}\"", redis.url())).await;

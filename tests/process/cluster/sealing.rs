@@ -1,5 +1,5 @@
-//! A running cluster gets a seal key, and another one, in the documented order: replicas of two neighbouring steps run
-//! beside each other, and none may lose what the other writes.
+//! A running cluster gets a seal key, and another one, in the documented order: replicas of two
+//! neighbouring steps run beside each other, and none may lose what the other writes.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub fn refresh_token(number: usize) -> String {
     format!("refresh_token:{COMPONENT}:{}", account(number))
 }
 
-/// A shop and a platform with accounts before one WeChat; of the platform the ticket and the accounts' refresh tokens
-/// are in `store`.
+/// A shop and a platform with accounts before one WeChat; of the platform the ticket and the
+/// accounts' refresh tokens are in `store`.
 pub async fn before(store: &Store, table: &str, more: &str) -> Fleet {
     let (now, wechat) = (Clock::default().now(), AppKind::OfficialAccount);
     let mut apps = vec![App::new(SHOP, SECRET, wechat), App::new(COMPONENT, SECRET, AppKind::Component)];
@@ -73,7 +73,8 @@ async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_c
     let mut fleet = before(&open(&server, None).await, &url, "").await;
     let first = format!("seal_key = \"{FIRST}\"\n");
     let seal = |present: &str| Some(Seal::new(&Secret::new(present), None).expect("a key"));
-    // What the store's table says in each step, and with which key all is sealed before the next one may begin.
+    // What the store's table says in each step, and with which key all is sealed before the next
+    // one may begin.
     let steps = [
         (String::new(), None),
         (format!("former_seal_key = \"{FIRST}\"\n"), None),
@@ -91,8 +92,8 @@ async fn a_cluster_gets_its_first_key_and_another_under_load_and_loses_neither_c
         for nth in 0..3 {
             fleet.add().await;
             load.add(&fleet.replicas.last().expect("just started").authority);
-            // Once a step: a request is sent three times at most, and three tokens in a row that die
-            // within its time would fail it.
+            // Once a step: a request is sent three times at most, and three tokens in a row that
+            // die within its time would fail it.
             if nth == number % 3 {
                 let target = |appid: &str| Target { appid: Some(appid.to_owned()), ..Target::default() };
                 fleet.sandbox.rotate(target(SHOP));

@@ -1,7 +1,8 @@
 //! Replicas of the version before and of this one on one store, there and back, under load.
 //!
 //! By hand, with that version's program:
-//! `WXGATE_BEFORE=/path/to/wxgate cargo test --features otlp --test process side_by_side -- --ignored --nocapture`
+//! `WXGATE_BEFORE=/path/to/wxgate cargo test --features otlp --test process side_by_side --
+//! --ignored --nocapture`
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -16,8 +16,8 @@ use crate::until::until;
 
 const OTHER: &str = "wx0000000000000002";
 
-/// Calls for both apps and two accounts through each replica; `openid` tells whom each is for. Gives an answer that
-/// isn't as it should be.
+/// Calls for both apps and two accounts through each replica; `openid` tells whom each is for.
+/// Gives an answer that isn't as it should be.
 async fn bad_call(fleet: &Fleet) -> Option<String> {
     let mut calls = JoinSet::new();
     for replica in &fleet.replicas {
@@ -133,7 +133,8 @@ async fn who_writes_to_redis_without_the_key_sends_no_call_out_with_a_token_of_t
         call_all(&fleet, what).await;
         none_is_foreign(&fleet);
     }
-    // Leases that nobody holds, while every token dies: calls may fail until those are taken over, one after the other.
+    // Leases that nobody holds, while every token dies: calls may fail until those are taken over,
+    // one after the other.
     for name in &records {
         server.command(&["SET", &key(&format!("lease:{name}")), "somebody:0000000000000001:00000001"]);
     }

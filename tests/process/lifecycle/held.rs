@@ -1,4 +1,5 @@
-//! Sockets that outlive the process. What holds them is this test, in systemd's place: no systemd was asked.
+//! Sockets that outlive the process. What holds them is this test, in systemd's place: no systemd
+//! was asked.
 
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
@@ -113,7 +114,7 @@ async fn what_is_passed_takes_the_place_of_what_is_configured_and_stays_when_the
         process.signal("HUP");
         process.logged("configuration reloaded").await;
     }
-    assert!(!process.log().iter().any(|line| line.to_string().contains("take a restart")));
+    assert!(!process.log().iter().any(|line| line.to_string().contains("require a restart")));
 
     process.signal("TERM");
     // It warns that the callback takes no pushes.
@@ -172,9 +173,9 @@ async fn what_cannot_be_served_ends_the_start() {
     for (holder, said) in [
         (
             Holder::default().hold("wxgate.socket", &datagrams),
-            "descriptor 3, which is no listening TCP or unix socket",
+            "descriptor 3 is not a listening TCP or unix socket",
         ),
-        (passed.hold("wxgate.socket", &connected), "descriptor 4, which is no listening TCP or unix socket"),
+        (passed.hold("wxgate.socket", &connected), "descriptor 4 is not a listening TCP or unix socket"),
         (Holder::default().hold("admin", &one).hold("admin", &other), "several sockets of the name admin"),
     ] {
         let (code, stderr) = holder.fail(&place);

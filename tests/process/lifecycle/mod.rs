@@ -1,4 +1,5 @@
-//! The program as a process: signals, files that change, sockets, its log, and what it costs to do nothing.
+//! The program as a process: signals, files that change, sockets, its log, and what it costs to do
+//! nothing.
 
 mod caller;
 pub mod process;

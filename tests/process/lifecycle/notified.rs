@@ -52,7 +52,7 @@ async fn a_service_manager_is_told_of_start_reload_health_and_end() {
         assert_eq!(manager.told().await, "WATCHDOG=1\n");
     }
 
-    for (text, reloaded) in [("", "configuration reloaded"), ("nonsense", "configuration refused")] {
+    for (text, reloaded) in [("", "configuration reloaded"), ("nonsense", "new configuration rejected")] {
         if !text.is_empty() {
             place.write("wxgate.toml", text);
         }
@@ -85,7 +85,7 @@ async fn a_service_manager_that_is_gone_holds_nothing_up() {
     let mut command = command(place.folder.path());
     command.env("NOTIFY_SOCKET", place.path("nobody"));
     let mut process = Process::by(command);
-    let told = process.logged("the service manager cannot be told").await;
+    let told = process.logged("could not notify the service manager").await;
     assert_eq!(told["level"], "WARN");
     process.signal("HUP");
     process.logged("configuration reloaded").await;

@@ -55,7 +55,8 @@ impl Place {
         std::fs::rename(new, self.path(name)).expect("renamed");
     }
 
-    /// Writes the configuration: `server` are keys of `[server]`, `rest` whole tables behind the shop app.
+    /// Writes the configuration: `server` are keys of `[server]`, `rest` whole tables behind the
+    /// shop app.
     pub fn configure(&self, server: &str, rest: &str) {
         let url = self.sandbox.url();
         // Tests tell refusals apart by their statuses.

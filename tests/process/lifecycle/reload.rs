@@ -84,14 +84,14 @@ async fn a_bad_file_is_named_in_the_log_and_the_old_one_stays() {
         place.write("wxgate.toml", bad);
         process.signal("HUP");
         let line =
-            process.logged_times("configuration refused, the old one stays in force", number + 1).await;
+            process.logged_times("new configuration rejected, keeping the current one", number + 1).await;
         assert_eq!(line["level"], "ERROR");
         assert!(line["message"].as_str().is_some_and(|text| text.contains("wxgate.toml:")), "{line}");
         assert_eq!(get(&client, &url).await.0, 200);
     }
     std::fs::remove_file(place.path("wxgate.toml")).expect("removed");
     process.signal("HUP");
-    process.logged_times("configuration refused, the old one stays in force", 4).await;
+    process.logged_times("new configuration rejected, keeping the current one", 4).await;
     assert_eq!(get(&client, &url).await.0, 200);
     place.configure("", "");
     process.signal("HUP");
@@ -135,7 +135,7 @@ async fn a_changed_secret_file_is_used_for_the_next_fetch() {
     // From here on a fetch with the old secret fails.
     place.sandbox.put(App::new(APPID, NEW_SECRET, AppKind::OfficialAccount));
     place.write("shop.secret", &format!("{NEW_SECRET}\n"));
-    process.logged("a secret file changed").await;
+    process.logged("a secret or certificate file changed").await;
     process.logged("configuration reloaded").await;
     place.sandbox.rotate(APPID);
     let (status, body) = get(&client, &url).await;
@@ -167,7 +167,7 @@ async fn a_changed_certificate_is_shown_without_a_signal_and_one_without_its_key
     assert_eq!(get(&before, &url).await.0, 200);
 
     place.write("cert.pem", &second.cert.pem());
-    let refused = process.logged("configuration refused, the old one stays in force").await;
+    let refused = process.logged("new configuration rejected, keeping the current one").await;
     assert!(refused["message"].as_str().is_some_and(|text| text.contains("does not belong")), "{refused}");
     assert_eq!(get(&trusting(&first), &url).await.0, 200);
     put(&second);

@@ -1,6 +1,6 @@
 //! Two replicas behind an HAProxy that asks `/readyz`, stopped in turn under load: nobody notices.
-//! `WXGATE_STOPS` is how often, 3 by itself; from 20 on there are as many callers as make 2,000 requests
-//! a second of a release build.
+//! `WXGATE_STOPS` is how often, 3 by itself; from 20 on there are as many callers as make 2,000
+//! requests a second of a release build.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

@@ -269,7 +269,8 @@ fn prometheus_and_grafana_find_each_other_and_wxgate() {
     }
 }
 
-/// Whether `.dockerignore` lets a file into the build's context: the last line that speaks of it decides.
+/// Whether `.dockerignore` lets a file into the build's context: the last line that speaks of it
+/// decides.
 fn is_in_context(file: &str) -> bool {
     let text = read(&deployed("../.dockerignore"));
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));

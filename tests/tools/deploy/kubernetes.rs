@@ -156,7 +156,8 @@ fn requests_may_end_before_the_pod_does() {
         let delay = if form.is_sidecar() { 0 } else { 5 };
         assert_eq!(options.drain_delay.as_secs(), delay, "{}", form.name);
         let grace = form.pod()["terminationGracePeriodSeconds"].as_u64().expect("a number");
-        // Behind the drain: a token call, somebody at the admin address, traces, and twice a log that nobody reads.
+        // Behind the drain: a token call, somebody at the admin address, traces, and twice a log
+        // that nobody reads.
         let behind = config.token.fetch_timeout * 4 + Duration::from_secs(2 + 2 + 2 * 5);
         let needed = options.drain_delay + options.drain_timeout + behind;
         assert!(needed.as_secs() < grace, "{}: {grace} s", form.name);

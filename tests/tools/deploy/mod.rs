@@ -1,5 +1,5 @@
-//! What `deploy/` holds for compose and Kubernetes, as far as it can be tried without an engine or a
-//! cluster.
+//! What `deploy/` holds for compose and Kubernetes, as far as it can be tried without an engine or
+//! a cluster.
 
 mod compose;
 mod form;

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 use super::{deployed, read};
 use crate::until::LOST;
 
-/// A program of Debian's package `prometheus`, as `tests/run` has unpacked it or as it is installed.
+/// A program of Debian's package `prometheus`, as `tests/run` has unpacked it or as it is
+/// installed.
 pub(crate) fn program(name: &str) -> PathBuf {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/prometheus/usr/bin").join(name);
     if unpacked.exists() { unpacked } else { name.into() }

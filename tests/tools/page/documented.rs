@@ -13,7 +13,8 @@ fn committed(language: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{language}/images/status-page.png"))
 }
 
-/// Whether this machine has a font with Chinese in it: without one all characters are the same empty box.
+/// Whether this machine has a font with Chinese in it: without one all characters are the same
+/// empty box.
 const READS_CHINESE: &str = "(() => {
     const drawn = (text) => {
         const pen = new OffscreenCanvas(40, 40).getContext('2d');

@@ -49,7 +49,8 @@ fn asked_nobody_else(browser: &Browser, setup: &Setup) {
 }
 
 const NO_SIDEWAYS: &str = "document.documentElement.scrollWidth <= innerWidth";
-/// The pixels of the canvas in `selector`, from a copy: Chromium complains where a canvas is read again and again.
+/// The pixels of the canvas in `selector`, from a copy: Chromium complains where a canvas is read
+/// again and again.
 fn pixels(selector: &str) -> String {
     format!(
         "((canvas) => {{ \
@@ -421,7 +422,8 @@ async fn hundreds_of_apps_are_a_few_cards_and_many_lines() {
     browser.picture("many").await;
     browser.fill("#filter", "app-42").await;
     browser.until_shown("#apps-count", "11 of 500").await;
-    // The snapshot has but a few endpoints of each; the rest is fetched when somebody wants to see it.
+    // The snapshot has but a few endpoints of each; the rest is fetched when somebody wants to see
+    // it.
     browser.click("[data-app='app-42'] .all").await;
     browser.until("document.querySelectorAll('#endpoints tbody tr').length === 60").await;
     browser.picture("dialog-endpoints").await;

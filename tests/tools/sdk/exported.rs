@@ -1,4 +1,5 @@
-//! Services that read the exported token, while wxgate renews and replaces it; `exported_client.py` says how.
+//! Services that read the exported token, while wxgate renews and replaces it; `exported_client.py`
+//! says how.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,8 +12,8 @@ use crate::redis_server::RedisServer;
 use crate::until::until;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/sdk/exported_client.py");
-/// From a fetch to where a token is renewed ahead of its end, in milliseconds: WeChat keeps the previous one alive for the
-/// minutes that are left.
+/// From a fetch to where a token is renewed ahead of its end, in milliseconds: WeChat keeps the
+/// previous one alive for the minutes that are left.
 const NEARLY_OVER: i64 = (7200 - 60) * 1000;
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]

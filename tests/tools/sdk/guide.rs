@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 /// Where a guide's lines for an SDK end, and a call to try them begins.
 const FIRST_CALL: &str = "A first call.\n";
 
-/// What the guides have in common: how the sandbox, wxgate and a key are had, and how to see what came.
+/// What the guides have in common: how the sandbox, wxgate and a key are had, and how to see what
+/// came.
 pub(crate) const BEGINNING: &str = "docs/en/sdk/index.md";
 pub(crate) const WECHATPY: &str = "docs/en/sdk/wechatpy.md";
 pub(crate) const CO_WECHAT_API: &str = "docs/en/sdk/co-wechat-api.md";
@@ -14,7 +15,8 @@ pub(crate) const TOKEN_CALLS: &str = "docs/en/sdk/token-calls.md";
 pub(crate) const PLAIN_HTTP: &str = "docs/en/plain-http.md";
 pub(crate) const OWN_NAME: &str = "docs/en/own-name.md";
 
-/// The pages of which every block that is marked `run` is run by `walk.rs`. Their twins in Chinese have the same blocks.
+/// The pages of which every block that is marked `run` is run by `walk.rs`. Their twins in Chinese
+/// have the same blocks.
 pub(crate) const FOLLOWED: [&str; 7] =
     [BEGINNING, WECHATPY, CO_WECHAT_API, NODE_EASYWECHAT, TOKEN_CALLS, PLAIN_HTTP, OWN_NAME];
 

@@ -1,4 +1,5 @@
-//! The SDKs for Node; `service.js`, `co_wechat_api_service.js` and `node_easywechat_service.js` say how.
+//! The SDKs for Node; `service.js`, `co_wechat_api_service.js` and `node_easywechat_service.js` say
+//! how.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! A service on an SDK whose code is unmodified, behind the proxy, while somebody else rotates the token between its calls.
+//! A service on an SDK whose code is unmodified, behind the proxy, while somebody else rotates the
+//! token between its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
@@ -121,7 +122,8 @@ impl Sdk {
         self.fails_with(APPID, &server, "allow = [\"/cgi-bin/nothing\"]").await
     }
 
-    /// What the service of this app, as the caller `orders` of whom `more` is configured, ends with.
+    /// What the service of this app, as the caller `orders` of whom `more` is configured, ends
+    /// with.
     async fn fails_with(self, appid: &str, server: &str, more: &str) -> String {
         events::collect();
         let apps = format!("{SHOP}{}", caller("orders", &[KEY], &["shop"], more));
@@ -132,7 +134,8 @@ impl Sdk {
     }
 }
 
-/// `sdk` makes a service of lines in the SDK's language; `user` looks a user up, `guarded` calls clear_quota.
+/// `sdk` makes a service of lines in the SDK's language; `user` looks a user up, `guarded` calls
+/// clear_quota.
 pub(crate) async fn exceptions_have_wxgates_words(sdk: impl Fn(&str) -> Sdk, user: &str, guarded: &str) {
     // As whoever follows the guide has it: the key isn't written.
     let server = "# error_status\n";
@@ -157,7 +160,8 @@ fn report(output: &Output) -> Report {
     serde_json::from_slice(&output.stdout).expect("a report")
 }
 
-/// What reached WeChat is what the service did, each call under a live token of its own, and nothing of the SDK's belief.
+/// What reached WeChat is what the service did, each call under a live token of its own, and
+/// nothing of the SDK's belief.
 fn assert_wechat_saw(gate: &Gate, report: &Report) {
     let mut journal = gate.sandbox.journal(None);
     // wxgate's own, if the service took its time.
@@ -195,7 +199,8 @@ fn assert_wechat_saw(gate: &Gate, report: &Report) {
     assert_eq!(uploads(&rejected), uploads(&accepted), "a replay sends the same bytes");
 }
 
-/// Neither log nor metrics show a credential: the app's, the caller's, WeChat's tokens, placeholders.
+/// Neither log nor metrics show a credential: the app's, the caller's, WeChat's tokens,
+/// placeholders.
 fn assert_nothing_shows(sandbox: &Sandbox, texts: &[(&str, String)]) {
     let journal = sandbox.journal(None);
     let tokens: BTreeSet<_> = journal.iter().filter_map(|entry| entry.access_token.as_deref()).collect();

@@ -1,5 +1,5 @@
-//! The guides followed by the letter, in an empty folder and a network of one's own: there the addresses that they name are
-//! free, and nothing leads to WeChat.
+//! The guides followed by the letter, in an empty folder and a network of one's own: there the
+//! addresses that they name are free, and nothing leads to WeChat.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
@@ -12,8 +12,9 @@ use super::guide::{
 };
 use super::{node, venv};
 
-/// Starts the programs, waits for wxgate's token, and runs the blocks one after the other in one shell, as somebody with a
-/// terminal does. As the first process of its namespace it takes all others along.
+/// Starts the programs, waits for wxgate's token, and runs the blocks one after the other in one
+/// shell, as somebody with a terminal does. As the first process of its namespace it takes all
+/// others along.
 const DRIVER: &str = r#"
 ip link set lo up
 started=

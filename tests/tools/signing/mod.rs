@@ -1,4 +1,5 @@
-//! A fake of WeChat's signed calls in Python, which shares nothing with wxgate's side nor with the sandbox's.
+//! A fake of WeChat's signed calls in Python, which shares nothing with wxgate's side nor with the
+//! sandbox's.
 
 mod gateway;
 
@@ -45,7 +46,8 @@ pub(crate) struct Ready {
 }
 
 impl Fake {
-    /// Takes signed calls for [`APPID`] alone, to the endpoints that support them or, with `all`, to all.
+    /// Takes signed calls for [`APPID`] alone, to the endpoints that support them or, with `all`,
+    /// to all.
     pub(crate) fn start(all: bool) -> Self {
         static FOLDER: LazyLock<Result<std::path::PathBuf, String>> =
             LazyLock::new(|| CRYPTOGRAPHY.install());

@@ -48,8 +48,8 @@ document.querySelector("#get").submit()
 document.querySelector("#post").submit()
 </script>"##;
 
-/// Serves `/plain`, `/hidden` (which tells nobody where its requests come from), `/redirect` and `/hidden-redirect`; gives
-/// the port.
+/// Serves `/plain`, `/hidden` (which tells nobody where its requests come from), `/redirect` and
+/// `/hidden-redirect`; gives the port.
 pub(crate) async fn serve(target: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();

@@ -1,5 +1,6 @@
-//! Web pages and honest programs before a listener that lets everybody in and that other machines can reach. Browsers say
-//! least of themselves there: `Sec-Fetch-*` goes to https and loopback alone.
+//! Web pages and honest programs before a listener that lets everybody in and that other machines
+//! can reach. Browsers say least of themselves there: `Sec-Fetch-*` goes to https and loopback
+//! alone.
 
 mod evil;
 mod neighbour;

@@ -8,8 +8,8 @@ pub(crate) const ADDRESS: &str = "192.0.2.7";
 /// Set where this program runs in a network namespace of its own.
 const INSIDE: &str = "WXGATE_TESTS_IN_NAMESPACE";
 
-/// Gives the loopback interface the address. Where that is not permitted, the `test` runs again in a network namespace,
-/// and this one has no more to do: the answer is false.
+/// Gives the loopback interface the address. Where that is not permitted, the `test` runs again in
+/// a network namespace, and this one has no more to do: the answer is false.
 pub(crate) fn is_here(test: &str) -> bool {
     let has = || TcpListener::bind((ADDRESS, 0)).is_ok();
     // Another test may add it at the same time.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::store::Store;
 
-/// What another replica still sees, or begins to see, so soon after the end is told by nobody,
+/// What another replica still sees, or begins to see, so soon after the end is not told,
 /// unless it lasts.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 /// How the note of the end begins; the teller follows.
@@ -33,7 +33,7 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// Takes the note if nobody has it. A store that is down doesn't keep people from being told.
+    /// Takes the note if it is free. A store that is down doesn't keep people from being told.
     pub(super) async fn claim(self) -> Claim {
         if self.store.replace_note(&self.key, None, &self.told, self.holds).await.unwrap_or(true) {
             return Claim::Mine;
@@ -50,7 +50,7 @@ impl Note {
         }
     }
 
-    /// Holds on to the note. If it is gone, it is taken anew; another replica may have it by now.
+    /// Holds on to the note. If it is gone, it is taken again; another replica may have it by now.
     pub(super) async fn renew(self) -> Claim {
         match self.store.replace_note(&self.key, Some(&self.told), &self.told, self.holds).await {
             Ok(true) | Err(_) => Claim::Mine,

@@ -1,4 +1,5 @@
-//! TOML is read as `wxgate check` reads it, in a place where the files and variables that it names exist.
+//! TOML is read as `wxgate check` reads it, in a place where the files and variables that it names
+//! exist.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

@@ -12,7 +12,8 @@ pub(super) fn python(text: &str) -> Result<(), String> {
     judged("python3", fed(Command::new("python3").args(parse), text))
 }
 
-/// As a module, or as a script of CommonJS; what `import` and `await` at the top make it is for Node to say.
+/// As a module, or as a script of CommonJS; what `import` and `await` at the top make it is for
+/// Node to say.
 pub(super) fn js(text: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let check = |name: &str| {

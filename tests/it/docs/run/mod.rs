@@ -1,7 +1,7 @@
 //! Every shell block that is marked `run` is run: the blocks of a page in order, in one shell.
 //!
-//! Both languages have the same blocks (`languages.rs`), so that the English ones are run. The pages that the tests of SDKs
-//! follow are theirs, with blocks in Python and JavaScript.
+//! Both languages have the same blocks (`languages.rs`), so that the English ones are run. The
+//! pages that the tests of SDKs follow are theirs, with blocks in Python and JavaScript.
 
 mod reader;
 
@@ -42,7 +42,8 @@ fn left_out(tree: &Tree) -> Vec<String> {
     found
 }
 
-/// The blocks that wait for a time, and not for what they need: on a slow machine that takes longer.
+/// The blocks that wait for a time, and not for what they need: on a slow machine that takes
+/// longer.
 fn hasty(tree: &Tree) -> Vec<String> {
     let blocks = tree.pages.iter().flat_map(|page| marked(page, Mark::Run).map(move |block| (page, block)));
     let hasty = blocks.filter(|(_, (_, block))| block.text.contains("sleep "));

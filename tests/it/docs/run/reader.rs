@@ -1,5 +1,5 @@
-//! A reader who does what a page says, in a folder and a network of their own: there the addresses that pages name are free,
-//! and nothing leads to WeChat.
+//! A reader who does what a page says, in a folder and a network of their own: there the addresses
+//! that pages name are free, and nothing leads to WeChat.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -11,8 +11,9 @@ use crate::harness::sha256;
 const SECRET: &str = "secret";
 const KEY: &str = "5e0ee7b3c1d94f20a8f6b1d2c3e4f506a7b8c9d0e1f2031425364758697a8b9c";
 
-/// Runs `NN.sh` one after the other in one shell, as somebody with a terminal does. It is the first process of its
-/// namespace, which takes all others along. `serving` waits for what a page starts in the foreground.
+/// Runs `NN.sh` one after the other in one shell, as somebody with a terminal does. It is the first
+/// process of its namespace, which takes all others along. `serving` waits for what a page starts
+/// in the foreground.
 const DRIVER: &str = r#"
 until_it() { # until_it COMMAND...: as often as it takes, for a minute at most, while what was begun last runs
     for _ in $(seq 600); do
@@ -93,7 +94,8 @@ impl Reader {
         Self { folder, starts, steps: 0, configuration: None }
     }
 
-    /// The page shows a configuration: it is `wxgate.toml` in the next step, if the page serves with one.
+    /// The page shows a configuration: it is `wxgate.toml` in the next step, if the page serves
+    /// with one.
     pub(super) fn show(&mut self, toml: &str) {
         self.configuration = self.starts.then(|| toml.to_owned());
     }

@@ -65,7 +65,8 @@ async fn a_connection_closed_without_an_answer_is_502_and_nothing_is_sent_twice(
     assert_sound(&gate).await;
 }
 
-/// The first request is answered and its connection kept; the second on it is read whole and gets no answer.
+/// The first request is answered and its connection kept; the second on it is read whole and gets
+/// no answer.
 async fn closing_on_reuse() -> Scripted {
     Scripted::start(|number, head, mut stream: TcpStream| async move {
         read_body(&mut stream, &head).await;

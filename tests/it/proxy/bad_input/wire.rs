@@ -1,5 +1,5 @@
-//! Both ends of the proxy at the level of bytes: a caller that sends what no client would, and a WeChat that answers what
-//! the sandbox can't.
+//! Both ends of the proxy at the level of bytes: a caller that sends what no client would, and a
+//! WeChat that answers what the sandbox can't.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -137,8 +137,8 @@ async fn read_chunks(stream: &mut TcpStream, body: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-/// What must hold after every mishap: the workers answer, nothing hangs, no secret is in the log, and WeChat took no
-/// part of a request for the whole.
+/// What must hold after every mishap: the workers answer, nothing hangs, no secret is in the log,
+/// and WeChat took no part of a request for the whole.
 pub async fn assert_sound(gate: &Gate) {
     gate.sandbox.end_faults();
     // Connections go to the worker with the fewest, so that these reach each of them.
@@ -194,8 +194,8 @@ pub async fn logged(gate: &Gate, wanted: impl Fn(&Value) -> bool) -> Value {
 /// A WeChat that follows a script.
 pub struct Scripted {
     pub url: String,
-    /// The heads of the requests but for those that wxgate makes by itself: token calls, probes, and
-    /// the question for quotas, which it first asks after two seconds.
+    /// The heads of the requests but for those that wxgate makes by itself: token calls, probes,
+    /// and the question for quotas, which it first asks after two seconds.
     heads: Arc<Mutex<Vec<String>>>,
     fetches: Arc<AtomicUsize>,
     /// Ends with this value.
@@ -206,8 +206,8 @@ pub struct Scripted {
 pub const TOKEN: &str = "canary-token-of-the-script-5d20";
 
 impl Scripted {
-    /// `script` gets each business request: its number from 0, its head, and the connection after the head. It returns
-    /// the connection if more requests may come on it.
+    /// `script` gets each business request: its number from 0, its head, and the connection after
+    /// the head. It returns the connection if more requests may come on it.
     pub async fn start<F>(script: impl Fn(usize, String, TcpStream) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Option<TcpStream>> + Send + 'static,

@@ -15,6 +15,7 @@ use wxgate::admin::{Refused, Scope};
 use wxgate::api::{self, AppState};
 use wxgate::observe::clock::Clock;
 use wxgate::server::Address;
+use wxgate::texts::Words;
 
 use self::setup::{Setup, TOKEN, app, quota_of, spent, start_with};
 use crate::browser::Browser;
@@ -290,7 +291,7 @@ async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_lan
     let mut browser = shown(&setup).await;
     assert_eq!(browser.evaluate("document.querySelector('#troubles').checkVisibility()").await, false);
     let at = Clock::default().now();
-    let problem = "wxgate.toml:3:1: server.lisen: is no key <b>".to_owned();
+    let problem = Words::untranslated("wxgate.toml:3:1: server.lisen: is no key <b>");
     let refused = Some(Refused { at, problem, more: 2 });
     setup.state.reloads.send_modify(|reloads| reloads.refused = refused);
     let ending = |kind: &str, name: &str, days: u64| api::Ending {

@@ -60,10 +60,7 @@ async fn counters_are_cleared_only_where_the_apps_name_confirms_it() {
     let path = "/api/v1/apps/shop/clear-quota";
     for (query, words) in [
         ("", ["all of today's quota counters of shop", "one of 10", "console", "confirm=shop"]),
-        (
-            "?confirm=yes",
-            ["all of today's quota counters of shop", "one of 10", "console", "confirm=shop"],
-        ),
+        ("?confirm=yes", ["all of today's quota counters of shop", "one of 10", "console", "confirm=shop"]),
         ("?endpoint=/a/b", ["counter of /a/b of shop", "one of 50", "", "confirm=shop"]),
         ("?confirm=shop&endpoint=other", ["endpoint must be a path", "", "", ""]),
     ] {

@@ -149,7 +149,11 @@ async fn bytes_that_no_url_may_have_are_named_as_such() {
     caller.send("GET /cgi-bin/user/info?openid=a HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(caller.answer().await.expect("an answer").status, 200);
     caller.send("GET /cgi-bin/user/info?openid=<b> HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    caller.answer().await.expect("an answer").assert_refused(400, "bad_request", "percent-encode the path and query");
+    caller.answer().await.expect("an answer").assert_refused(
+        400,
+        "bad_request",
+        "percent-encode the path and query",
+    );
     // Raw UTF-8 goes on.
     let request = "GET /cgi-bin/user/info?openid=\u{5f20}\u{4e09} HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(send(&gate, request).await.expect("an answer").status, 200);

@@ -310,7 +310,7 @@ fn health_needs_neither_token_nor_configuration_and_decides_the_exit_code() {
 
     let (url, server) = answer_once("503 Service Unavailable", r#"{"ready":false}"#);
     let ran = folder.run(&["status", "--readyz", "--admin", &url]);
-    let told = format!("wxgate: {url}/readyz answered 503: {{\"ready\":false}}\n");
+    let told = format!("wxgate: {url}/readyz responded with 503: {{\"ready\":false}}\n");
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr), (Some(1), "", told));
     assert!(server.join().unwrap().starts_with("GET /readyz HTTP/1.1\r\n"));
 

@@ -24,7 +24,7 @@ fn the_configuration_is_found_by_option_then_variable_then_in_this_folder() {
     const ASKED: [&str; 3] = ["explain", "GET", "/cgi-bin/user/info"];
     assert!(from(&ASKED, &variable).contains("variable (wx0123456789abcdef)"));
     assert!(from(&ASKED, &[]).contains("here (wx0123456789abcdef)"));
-    assert!(from(&[&ASKED[..], &["--no-config"]].concat(), &[]).contains("--config FILE tells which"));
+    assert!(from(&[&ASKED[..], &["--no-config"]].concat(), &[]).contains("use --config FILE to see which"));
 
     let missing = folder.run_with(&["check"], &[("WXGATE_CONFIG", "missing.toml")]);
     assert_eq!(missing.code, Some(64));

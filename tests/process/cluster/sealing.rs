@@ -166,7 +166,7 @@ async fn a_start_with_a_key_that_finds_refresh_tokens_in_clear_lists_them_and_se
     assert_eq!(code, Some(64), "{text}");
     let year = &Clock::default().now().rfc3339_in_beijing()[..5];
     for number in 0..ACCOUNTS {
-        let line = format!("{}: account {}, of {year}", refresh_token(number), account(number));
+        let line = format!("{}: account {}, stored at {year}", refresh_token(number), account(number));
         assert!(text.contains(&line), "{line}: {text}");
     }
     for remedy in ["Remove store.seal_key", "store.accept_unsealed = true"] {

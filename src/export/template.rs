@@ -107,8 +107,8 @@ mod tests {
         let unknown = Template::parse("{{access_token}}{{secret}}").map_err(|error| error.to_string());
         assert_eq!(
             unknown,
-            Err("names {{secret}}, expected {{access_token}}, {{expires_in}}, {{expires_at}}, {{appid}}, \
-                 {{generation}}"
+            Err("has the unknown name {{secret}}, expected one of: {{access_token}}, {{expires_in}}, {{expires_at}}, \
+                 {{appid}}, {{generation}}"
                 .to_owned())
         );
         assert!(Template::parse("{\"t\":\"{{ access_token }}\"}").is_ok());

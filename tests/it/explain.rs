@@ -300,7 +300,7 @@ fn paths_that_are_not_wechats_are_told_as_such() {
         says(&explain(Method::GET, "/metrics", config), "refused 404 endpoint_forbidden: the metrics are at");
         says(
             &explain(Method::GET, "/@shop/wxgate/x", config),
-            "refused 404 endpoint_forbidden: below /wxgate/",
+            "refused 404 endpoint_forbidden: unknown path below /wxgate/",
         );
         for path in ["/", "/healthz", "/@shop"] {
             says(

@@ -158,7 +158,7 @@ fn url<'t>(text: &'t str, part: &str) -> &'t str {
 #[test]
 fn after_the_tour_the_printed_lines_work_until_a_signal_comes() {
     let mut demo = Serving::start(&["demo"]);
-    let text = demo.read_to("Ctrl-C ends the demo.");
+    let text = demo.read_to("Press Ctrl-C to stop.");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let user = get(url(&text, "user/info"));
     assert!(user.starts_with("HTTP/1.1 200") && user.contains("\"openid\":\"you\""), "{user}");
@@ -174,7 +174,7 @@ fn after_the_tour_the_printed_lines_work_until_a_signal_comes() {
 #[test]
 fn a_sandbox_serves_made_up_accounts_until_a_signal_comes() {
     let mut sandbox = Serving::start(&["sandbox", "--listen", "127.0.0.1:0"]);
-    let text = sandbox.read_to("Ctrl-C ends it.");
+    let text = sandbox.read_to("Press Ctrl-C to stop.");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let token = format!(
         "{}?grant_type=client_credential&appid=wx0000000000sandbox&secret=secret",
@@ -190,7 +190,7 @@ fn a_sandbox_serves_made_up_accounts_until_a_signal_comes() {
 #[test]
 fn a_sandbox_may_be_started_so_that_it_takes_endpoints_that_wechat_does_not_have() {
     let mut sandbox = Serving::start(&["sandbox", "--listen", "127.0.0.1:0", "--allow-unlisted"]);
-    let text = sandbox.read_to("Ctrl-C ends it.");
+    let text = sandbox.read_to("Press Ctrl-C to stop.");
     let misspelt = url(&text, "/cgi-bin/token").replace("token", "tokne");
     assert!(get(&misspelt).contains("\"errcode\":41001"), "{}", get(&misspelt));
     assert_eq!(sandbox.signal("-TERM"), Some(0));
@@ -209,7 +209,7 @@ fn a_sandbox_takes_the_accounts_of_a_configuration_and_shows_no_secret() {
     .unwrap();
     let mut sandbox =
         Serving::start(&["sandbox", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()]);
-    let text = sandbox.read_to("Ctrl-C ends it.");
+    let text = sandbox.read_to("Press Ctrl-C to stop.");
     assert!(text.contains("wx0123456789abcdef") && text.contains("mini_program"), "{text}");
     assert!(!text.contains(SECRET), "{text}");
     let base = url(&text, "/cgi-bin/token");

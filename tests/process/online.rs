@@ -180,7 +180,7 @@ async fn an_app_of_wecom_is_asked_for_by_its_corporation_and_secret() {
     let ran = checked(&self::sandbox(vec![wrong]), app("hr", "ww2", "kind = 'wecom'"), &[]).await;
     assert_eq!(ran.code, Some(1));
     ran.says("hr FAILED: 40001, the secret of the WeCom app is wrong");
-    ran.says("remedy: Put the app's current secret into the configuration (work.weixin.qq.com");
+    ran.says("remedy: Set the app's current secret in the configuration (work.weixin.qq.com");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallE
     screen.check(
         is_user(&answer, "bob") && is_replay_of(USER_INFO, &entries),
         text!(
-            "rejected, new token fetched, replayed: the service noticed nothing but {ms} ms",
+            "rejected, new token fetched, replayed: the service only waited {ms} ms",
             ms = format_args!("{:.1}", took.as_secs_f64() * 1000.0)
         ),
     );

@@ -253,9 +253,9 @@ fn a_request_that_could_be_read_two_ways_is_refused() {
             ("GET http://example.com/cgi-bin/user/info", &[], "bad_request: as an HTTP proxy"),
             ("GET http://a:b@api.weixin.qq.com/cgi-bin/user/info", &[], "bad_request: the request target"),
             ("GET /cgi-bin/../user/info", &[], "bad_request: "),
-            ("GET /cgi-bin//user/info", &[], "bad_request: the path holds an empty segment"),
-            ("GET ///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
-            ("GET /@shop///cgi-bin/user/info", &[], "bad_request: the path holds an empty segment"),
+            ("GET /cgi-bin//user/info", &[], "bad_request: the path has an empty segment"),
+            ("GET ///cgi-bin/user/info", &[], "bad_request: the path has an empty segment"),
+            ("GET /@shop///cgi-bin/user/info", &[], "bad_request: the path has an empty segment"),
             ("GET /@shop/a?from_appid=game", &[], "bad_request: the request names two different apps"),
             (
                 "GET /a?from_appid=shop&from_appid=game",

@@ -35,7 +35,7 @@ pub(super) const TABLE: Table = &[
     ("Another program fetched a token with the same secret, so WeChat no longer accepts ours. wxgate does not know yet.", "另一个程序用同一个 secret 获取了 token，微信不再接受我们的 token，而 wxgate 尚不知情。"),
     ("service sent", "服务发出"),
     ("service got", "服务收到"),
-    ("rejected, new token fetched, replayed: the service noticed nothing but {ms} ms", "被拒绝、获取新 token、自动重试：服务除了多等 {ms} ms，毫无察觉"),
+    ("rejected, new token fetched, replayed: the service only waited {ms} ms", "被拒绝、获取新 token、自动重试：服务除了多等 {ms} ms，毫无察觉"),
     ("The app's token is sent to an endpoint that requires the user's OAuth token:", "把应用的 token 用在了需要用户 OAuth token 的接口上："),
     ("A loop resets the quota, which the whole account may do ten times a month:", "循环里误调清零接口，而整个账号每月只能清零十次："),
     ("refused with the reason; WeChat saw neither", "均被拒绝并说明原因；微信一次也没收到"),

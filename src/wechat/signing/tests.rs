@@ -221,7 +221,7 @@ fn what_makes_no_object_with_a_name_for_each_field_is_refused() {
         assert_eq!(refused(&format!("{{\"{name}\":1}}"), ""), format!("{name} is added by signing"));
         assert_eq!(refused("", &format!("{name}=1")), format!("{name} is added by signing"));
     }
-    assert_eq!(refused("", "a=%ff"), "a parameter of the query is not UTF-8");
+    assert_eq!(refused("", "a=%ff"), "a query parameter is not UTF-8");
     assert!(matches!(merge(b"{\"a\":\"\xff\"}", ""), Err(Unmergeable::NotUtf8)));
 }
 

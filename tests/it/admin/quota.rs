@@ -59,12 +59,9 @@ async fn counters_are_cleared_only_where_the_apps_name_confirms_it() {
     let setup = on_loopback(Some(TOKEN)).await;
     let path = "/api/v1/apps/shop/clear-quota";
     for (query, words) in [
-        ("", ["all of today's quota counters of \"shop\"", "one of 10", "console", "confirm=shop"]),
-        (
-            "?confirm=yes",
-            ["all of today's quota counters of \"shop\"", "one of 10", "console", "confirm=shop"],
-        ),
-        ("?endpoint=/a/b", ["counter of /a/b of \"shop\"", "one of 50", "", "confirm=shop"]),
+        ("", ["all of today's quota counters of shop", "one of 10", "console", "confirm=shop"]),
+        ("?confirm=yes", ["all of today's quota counters of shop", "one of 10", "console", "confirm=shop"]),
+        ("?endpoint=/a/b", ["counter of /a/b of shop", "one of 50", "", "confirm=shop"]),
         ("?confirm=shop&endpoint=other", ["endpoint must be a path", "", "", ""]),
     ] {
         let answer = setup.ask(&format!("POST {path}{query}"), &bearer(TOKEN)).await;
@@ -103,7 +100,7 @@ async fn own_counters_begin_anew_only_where_the_apps_name_confirms_it() {
     }
     let asked = setup.ask(&format!("POST {path}"), &bearer(TOKEN)).await.json();
     let words = asked["error"].as_str().expect("words");
-    assert!(words.contains("budgets") && words.contains("confirm=shop"), "{words}");
+    assert!(words.contains("`daily` limits") && words.contains("confirm=shop"), "{words}");
     for token in [String::new(), bearer("wrong")] {
         assert_eq!(setup.ask(&format!("POST {path}?confirm=shop"), &token).await.status, 401);
     }

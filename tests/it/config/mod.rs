@@ -588,9 +588,9 @@ fn a_key_that_ends_soon_is_warned_of_for_fourteen_days() {
         format!("t.toml:9:11: caller[0].expires: warning: {when}, expected another key and a later day")
     };
     assert_eq!(warned(14 * 24 + 1), "");
-    let later = "the key is refused after 2027-03-31 in Beijing";
-    assert_eq!(warned(14 * 24), says(&format!("comes in 13 days: {later}")));
-    assert_eq!(warned(30), says(&format!("comes tomorrow: {later}")));
-    assert_eq!(warned(1), says(&format!("comes today: {later}")));
-    assert_eq!(warned(0), says("has passed: the key is refused since 2027-03-31 ended"));
+    let later = "the key is refused after 2027-03-31 (Beijing)";
+    assert_eq!(warned(14 * 24), says(&format!("is in 13 days: {later}")));
+    assert_eq!(warned(30), says(&format!("is tomorrow: {later}")));
+    assert_eq!(warned(1), says(&format!("is today: {later}")));
+    assert_eq!(warned(0), says("has passed: the key is refused since the end of 2027-03-31 (Beijing)"));
 }

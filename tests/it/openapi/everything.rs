@@ -12,7 +12,8 @@ use crate::admin::setup::{Setup, TOKEN, bearer, on_loopback, open};
 /// What the admin address tells, with no list empty and nothing null.
 fn fill(setup: &Setup) {
     let at = || Timestamp(0).rfc3339();
-    let refused = Refused { at: Timestamp(0), problem: Words::untranslated("unknown key"), more: 2 };
+    let problem = Words::untranslated("unknown key");
+    let refused = Refused { at: Timestamp(0), problem, more: 2 };
     setup.state.reloads.send_modify(|reloads| reloads.refused = Some(refused));
     setup.change(|data| {
         let failure = data.apps[1].last_failure.clone();

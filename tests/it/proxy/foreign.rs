@@ -141,7 +141,7 @@ async fn bytes_that_no_url_may_have_are_named_as_such() {
             let head = format!("GET /cgi-bin/user/info?p={padding}&openid=");
             let request = [head.as_bytes(), bytes, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
             let answer = send(&gate, request).await.expect("an answer");
-            answer.assert_refused(400, "bad_request", "percent-encode them");
+            answer.assert_refused(400, "bad_request", "percent-encode the path and query");
         }
     }
     // The same bytes after a good request.
@@ -149,7 +149,11 @@ async fn bytes_that_no_url_may_have_are_named_as_such() {
     caller.send("GET /cgi-bin/user/info?openid=a HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(caller.answer().await.expect("an answer").status, 200);
     caller.send("GET /cgi-bin/user/info?openid=<b> HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    caller.answer().await.expect("an answer").assert_refused(400, "bad_request", "percent-encode them");
+    caller.answer().await.expect("an answer").assert_refused(
+        400,
+        "bad_request",
+        "percent-encode the path and query",
+    );
     // Raw UTF-8 goes on.
     let request = "GET /cgi-bin/user/info?openid=\u{5f20}\u{4e09} HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_eq!(send(&gate, request).await.expect("an answer").status, 200);

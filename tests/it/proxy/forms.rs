@@ -331,7 +331,7 @@ async fn a_users_form_stays_as_it_is_and_a_placeholder_in_it_is_refused() {
     let gate = Gate::start().await.settled().await;
     let token = placeholder(&gate, APPID, "any").await;
     for (path, says) in
-        [("/sns/userinfo", "the user's OAuth access_token"), ("/cgi-bin/showqrcode", "wants no token")]
+        [("/sns/userinfo", "the user's OAuth access_token"), ("/cgi-bin/showqrcode", "takes no token")]
     {
         gate.sandbox.reset();
         post(&gate, path, FORM, "access_token=USERS&openid=o").await;

@@ -45,7 +45,7 @@ async fn nobody_else_gets_it() {
     let forbidden = (403, "caller_forbidden", -70403);
     let by_orders = gate.get_with(LEASE, &[("x-wxgate-key", OTHER_KEY)]).await;
     assert_eq!(by_orders.refusal(), forbidden);
-    assert!(by_orders.text().contains("caller orders has no lease_token"), "{}", by_orders.text());
+    assert!(by_orders.text().contains("lacks lease_token = true"), "{}", by_orders.text());
     assert_eq!(gate.get_with(LEASE, &[]).await.refusal(), (401, "caller_unknown", -70401));
     assert_eq!(gate.get_with(LEASE, &[("x-wxgate-key", "wrong")]).await.refusal().0, 401);
     let posted = gate.client.post(gate.url(LEASE)).header("x-wxgate-key", KEY);

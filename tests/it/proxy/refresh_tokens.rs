@@ -260,5 +260,8 @@ async fn an_answer_that_is_awaited_whole_is_given_up_after_the_response_timeout(
     let answer = ask(&gate).await;
     assert_eq!(answer.refusal(), (504, "upstream_timeout", -70504), "{}", answer.text());
     let line = logged(&gate, |line| line["path"] == format!("/@tenants{INFO}")).await;
-    assert!(line["cause"].as_str().is_some_and(|cause| cause.contains("not whole within 300ms")), "{line}");
+    assert!(
+        line["cause"].as_str().is_some_and(|cause| cause.contains("was not complete within 300ms")),
+        "{line}"
+    );
 }

@@ -130,7 +130,7 @@ async fn a_key_that_ends_is_warned_of_once_a_day() {
         tokio::task::yield_now().await;
         assert_eq!(warnings(), day, "{}", log.text());
     }
-    assert!(log.text().contains("refused after 2030-02-10 in Beijing"), "{}", log.text());
+    assert!(log.text().contains("refused after 2030-02-10 (Beijing)"), "{}", log.text());
     clock.advance(30 * DAY);
     until(|| "a word that it has ended", async || log.text().contains("has passed")).await;
 }

@@ -167,7 +167,7 @@ async fn endless_answers_before_a_token_are_no_token() {
     });
     let gate = Gate::before(sandbox(), Setup { upstream_url: Some(url), ..Setup::default() }).await;
     let answer = in_time(send(&gate, GET)).await.expect("an answer");
-    answer.assert_refused(502, "token_unavailable", "more than 16 answers before the answer");
+    answer.assert_refused(502, "token_unavailable", "more than 16 interim responses before the response");
 }
 
 const UPLOAD: &str = "POST /wxa/anything HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n";
@@ -203,7 +203,7 @@ async fn a_body_too_slow_for_wechat_is_told_as_that_and_not_by_wechats_page() {
         caller.send([UPLOAD.as_bytes(), &[b'x'; 100_000]].concat()).await;
         let answer = caller.answer().await.expect("an answer");
         if told {
-            answer.assert_refused(400, "bad_request", "it came too slowly, WeChat gave it up");
+            answer.assert_refused(400, "bad_request", "the request body came too slowly");
         } else {
             assert!(status.starts_with(&answer.status.to_string()), "{status}: {answer:?}");
             assert_eq!(answer.header("x-wxgate-error"), None, "{answer:?}");

@@ -176,7 +176,7 @@ async fn a_robot_that_is_too_fast_silences_no_other_and_its_key_is_shown_nowhere
         let spared = ask("a").await;
         assert_eq!(spared.refusal(), (429, "quota_exhausted", 45009));
         let text = spared.text();
-        assert!(text.contains("a robot of app corp") && text.contains("api freq out of limit"), "{text}");
+        assert!(text.contains("for this robot") && text.contains("api freq out of limit"), "{text}");
         assert!(!text.contains("canary"), "{text}");
         assert_eq!(gate.journal(path).len(), 9);
     }

@@ -195,7 +195,7 @@ async fn a_hanging_start_is_bounded_and_answers_its_callers() {
     let bench = Bench::start(Stable, hasty(), fake).await;
     let unavailable = bench.handle.obtain().await.expect_err("nothing comes");
     assert_eq!(unavailable.errcode, None);
-    assert!(unavailable.cause.as_str().contains("no answer within"), "{unavailable}");
+    assert!(unavailable.cause.as_str().contains("no response within"), "{unavailable}");
 }
 
 #[tokio::test]

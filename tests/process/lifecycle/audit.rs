@@ -146,10 +146,10 @@ async fn who_tries_admin_tokens_is_told_with_address_and_count() {
     for _ in 0..11 {
         assert_eq!(ask(&process, Method::GET, "/metrics", Some("another")).await, 401);
     }
-    let told = process.logged("wrong API keys or admin tokens, again and again").await;
+    let told = process.logged("repeated wrong API keys or admin tokens").await;
     let told = (&told["remote"], &told["wrong_keys"], &told["level"]);
     assert_eq!(told, (&"203.0.113.9".into(), &10.into(), &"WARN".into()));
-    process.logged_times("wrong API keys or admin tokens, again and again", 1).await;
+    process.logged_times("repeated wrong API keys or admin tokens", 1).await;
     process.signal("TERM");
     process.ended().await;
 }

@@ -176,7 +176,7 @@ async fn what_cannot_be_served_ends_the_start() {
             "descriptor 3 is not a listening TCP or unix socket",
         ),
         (passed.hold("wxgate.socket", &connected), "descriptor 4 is not a listening TCP or unix socket"),
-        (Holder::default().hold("admin", &one).hold("admin", &other), "several sockets of the name admin"),
+        (Holder::default().hold("admin", &one).hold("admin", &other), "several sockets are named admin"),
     ] {
         let (code, stderr) = holder.fail(&place);
         assert_eq!(code, Some(64), "{stderr}");

@@ -21,7 +21,7 @@ impl Demo {
         let mut child = child.expect("the demo starts");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let (mut text, mut line) = (String::new(), String::new());
-        while out.read_line(&mut line).expect("UTF-8") > 0 && !line.contains("Ctrl-C ends the demo.") {
+        while out.read_line(&mut line).expect("UTF-8") > 0 && !line.contains("Press Ctrl-C to stop.") {
             text.push_str(&line);
             line.clear();
         }

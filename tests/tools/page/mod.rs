@@ -79,9 +79,12 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
         ("#tiles", "2 / 3"),
         ("#tiles", "127.0.0.1:8080"),
         ("#tiles", "redis://redis.internal:6379/0"),
-        ("#warnings", "shop: at this pace the quota of /cgi-bin/message/custom/send won't last for the day"),
+        (
+            "#warnings",
+            "shop: at this pace the quota for /cgi-bin/message/custom/send will not last for the day",
+        ),
         ("#warnings", "mostly by orders (71%)"),
-        ("#warnings", "shop: 312 calls of /cgi-bin/message/custom/send did not come through wxgate"),
+        ("#warnings", "shop: 312 calls to /cgi-bin/message/custom/send did not come through wxgate"),
         (
             "#warnings",
             "70% of today's quota for /cgi-bin/qrcode/create is used · 71,240 calls did not come through wxgate",
@@ -89,7 +92,7 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
         ("[data-app=shop] .age", "12 min 14 s"),
         ("[data-app=shop] .generation", "42"),
         ("[data-app=shop] .bars", "88,612 / 100,000"),
-        ("[data-app=shop] .bars", "at this pace used up at "),
+        ("[data-app=shop] .bars", " at this pace"),
         ("[data-app=shop] .bars", "orders 71 %, crm 20 %"),
         ("[data-app=shop] .bars", "312 calls did not come through wxgate"),
         ("[data-app=shop] .bars", "slowed, next call at "),
@@ -292,8 +295,8 @@ async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_lan
     let mut browser = shown(&setup).await;
     assert_eq!(browser.evaluate("document.querySelector('#troubles').checkVisibility()").await, false);
     let at = Clock::default().now();
-    let problem = "wxgate.toml:3:1: server.lisen: is no key <b>".to_owned();
-    let refused = Some(Refused { at, problem: Words::untranslated(problem), more: 2 });
+    let problem = Words::untranslated("wxgate.toml:3:1: server.lisen: is no key <b>");
+    let refused = Some(Refused { at, problem, more: 2 });
     setup.state.reloads.send_modify(|reloads| reloads.refused = refused);
     let ending = |kind: &str, name: &str, days: u64| api::Ending {
         kind: kind.to_owned(),

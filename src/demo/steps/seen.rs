@@ -34,7 +34,7 @@ pub(super) fn user(answer: &Reply) -> String {
 fn described(entry: &Entry) -> String {
     let outcome = match entry.errcode {
         _ if entry.path == STABLE_TOKEN => text!("wxgate fetches a new one").to_string(),
-        Some(0) => text!("accepted").to_string(),
+        Some(0) => text!("accepted, {code}", code = 0).to_string(),
         Some(code) => text!("rejected, {code}", code).to_string(),
         None => text!("no response").to_string(),
     };

@@ -63,4 +63,5 @@ pub(super) const TABLE: Table = &[
     ("SHA-256 seen", "收到 SHA-256"),
     ("replayed byte for byte: the service sent its file once", "逐字节原样重试：服务只发送了一次文件"),
     ("downloaded again, it is the file that was sent", "再下载回来，与发送的文件一致"),
+    ("accepted, {code}", "接受，{code}"),
 ];

@@ -48,7 +48,7 @@ fn quota() -> Quota {
         // Of which WeChat is never asked.
         kind: AppKind::Work,
     };
-    let ask = Arc::new(|_: &Arc<str>, _| Box::pin(async { Err(String::new()) }) as _);
+    let ask = Arc::new(|_: &Arc<str>, _| Box::pin(async { Err(Words::default()) }) as _);
     let quota = Quota::start(2, (0..APPS).map(app).collect(), ask, Store::memory(), Clock::default());
     for caller in 0..CALLERS {
         quota.names().label(&format!("caller-{caller}").into());

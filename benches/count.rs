@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use wxgate::observe::clock::Clock;
 use wxgate::quota::{App, Call, Outcome, Quota};
 use wxgate::store::Store;
+use wxgate::texts::Words;
 use wxgate::wechat::{AppKind, catalogue};
 
 const CALLS: u64 = 100_000_000;

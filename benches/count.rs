@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use wxgate::observe::clock::Clock;
 use wxgate::quota::{App, Call, Outcome, Quota};
 use wxgate::store::Store;
+use wxgate::texts::Words;
 use wxgate::wechat::{AppKind, catalogue};
 
 const CALLS: u64 = 100_000_000;
@@ -48,7 +49,7 @@ fn quota() -> Quota {
         // Of which WeChat is never asked.
         kind: AppKind::Work,
     };
-    let ask = Arc::new(|_: &Arc<str>, _| Box::pin(async { Err(String::new()) }) as _);
+    let ask = Arc::new(|_: &Arc<str>, _| Box::pin(async { Err(Words::default()) }) as _);
     let quota = Quota::start(2, (0..APPS).map(app).collect(), ask, Store::memory(), Clock::default());
     for caller in 0..CALLERS {
         quota.names().label(&format!("caller-{caller}").into());

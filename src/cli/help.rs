@@ -54,7 +54,7 @@ pub(super) fn usage(english: &StyledStr) -> String {
 }
 
 fn about(english: &StyledStr) -> String {
-    let paragraph = |text: &String| wrap(text, WIDTH).join("\n") + "\n";
+    let paragraph = |text: &String| format!("{}\n", wrap(text, WIDTH).join("\n"));
     paragraphs(english).iter().map(paragraph).collect::<Vec<_>>().join("\n")
 }
 

@@ -91,7 +91,7 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
         text +=
             &format!("\n{}\n  [upstream]\n  base_urls = [\"{base}\"]\n", text!("Configuration for wxgate:"));
     }
-    text + &format!("\n{}\n", text!("Press Ctrl-C to stop."))
+    format!("{text}\n{}\n", text!("Press Ctrl-C to stop."))
 }
 
 /// How a token of the app is fetched, if its id and secret are enough for that.

@@ -53,7 +53,7 @@ impl Screen {
     pub(super) fn step(&mut self, title: impl Display) {
         self.steps += 1;
         self.line("");
-        self.bold(&format!("{}. {title}", self.steps));
+        self.bold(format!("{}. {title}", self.steps));
     }
 
     /// A headline.

@@ -53,7 +53,7 @@ pub struct BindError {
 impl BindError {
     fn text(&self) -> String {
         let address = &self.address;
-        let text = match self.source.kind() {
+        match self.source.kind() {
             io::ErrorKind::AddrInUse => {
                 text!("cannot listen on {address}: the address is in use by another process", address)
                     .to_string()
@@ -68,8 +68,7 @@ impl BindError {
                     .to_string()
             }
             _ => text!("cannot listen on {address}", address).to_string(),
-        };
-        text
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::language::Language;
 use super::{chinese, template};
 
 /// A text with its values, in the language of whoever prints it; made by
-/// [`text!`](crate::texts::text).
+/// [`text!`](crate::texts::text!).
 #[derive(Clone, Copy)]
 pub struct Text<'a> {
     /// In English, with names of values in braces as in `format!`.

@@ -508,6 +508,7 @@ impl Drop for Report {
 }
 
 /// A cause in the language of the log.
+#[expect(clippy::ptr_arg, reason = "what is borrowed is a marked constant")]
 fn shown<'c>(cause: &'c Cow<'static, str>) -> &'c str {
     match cause {
         Cow::Borrowed(marked) => translated(marked),

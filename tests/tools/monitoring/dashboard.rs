@@ -155,7 +155,7 @@ async fn every_query_of_the_dashboard_finds_data_in_the_running_demo() {
         sleep(Duration::from_millis(200)).await;
     };
     assert_eq!(fired["labels"]["alertname"], "WxgateInterference", "{fired}");
-    assert_eq!(fired["annotations"]["summary"], "Somebody else fetches tokens with the secret of shop");
+    assert_eq!(fired["annotations"]["summary"], "Another program fetches tokens with the secret of shop");
 
     let query = "wxgate_request_duration_seconds_bucket";
     let found = loop {

@@ -8,8 +8,9 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
-use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::access_log::Messages;
@@ -84,13 +85,33 @@ where
     let timer = Milliseconds { in_beijing: !options.format.is_json() };
     let layer = layer().with_writer(writer).with_timer(timer).log_internal_errors(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if options.format.is_json() {
-        Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false))
+        let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        Box::new(layer.map_event_format(InTheLogsLanguage))
     } else {
-        let layer = layer.with_target(false);
+        let layer = layer.with_target(false).map_event_format(InTheLogsLanguage);
         // By default the layer honours NO_COLOR.
         if colours { Box::new(layer) } else { Box::new(layer.with_ansi(false)) }
     };
     Registry::default().with(layer.with_filter(filter))
+}
+
+/// Writes events in the language of the log, although a request's client may want another.
+struct InTheLogsLanguage<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for InTheLogsLanguage<F>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> std::fmt::Result {
+        Language::of_process().scope(|| self.0.format_event(context, writer, event))
+    }
 }
 
 impl<'a> MakeWriter<'a> for Messages {
@@ -136,6 +157,7 @@ mod tests {
 
     use super::{Format, Options, subscriber};
     use crate::observe::audit::Audit;
+    use crate::texts::{Language, text};
 
     #[derive(Clone, Default)]
     struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -177,6 +199,16 @@ mod tests {
         assert!(text.contains("WARN token unavailable app=\"shop\"") && !text.contains('\x1b'), "{text}");
         let time = text.split_whitespace().next().expect("a time");
         assert!(time.len() == 29 && time.ends_with("+08:00"), "{text}");
+    }
+
+    #[test]
+    fn a_line_is_in_the_logs_language_whatever_a_client_is_answered_in() {
+        for format in [Format::Json, Format::Pretty] {
+            let options = Options { format, ..Options::default() };
+            let log = || tracing::info!("{}", text!("logging is already set up"));
+            let written = captured(options, || Language::Chinese.scope(log));
+            assert!(written.contains("logging is already set up"), "{written}");
+        }
     }
 
     #[test]

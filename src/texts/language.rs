@@ -63,9 +63,14 @@ impl Language {
         IS_CHINESE.store(self == Self::Chinese, Relaxed);
     }
 
+    /// The process's own: of its terminal, or of its log.
+    pub fn of_process() -> Self {
+        if IS_CHINESE.load(Relaxed) { Self::Chinese } else { Self::English }
+    }
+
     /// The scope's, else the process's.
     pub fn current() -> Self {
-        SCOPE.get().unwrap_or_else(|| if IS_CHINESE.load(Relaxed) { Self::Chinese } else { Self::English })
+        SCOPE.get().unwrap_or_else(Self::of_process)
     }
 
     /// Runs `write` with whatever it prints in this language.

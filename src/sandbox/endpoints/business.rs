@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::credentials::Holder;
 use crate::sandbox::answer::{Answer, Content};
 use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::tickets::Ticket;
 use crate::sandbox::state::tokens::fresh;
-use crate::sandbox::state::world::{State, Ticket};
+use crate::sandbox::state::world::State;
 
 const TICKET_LIFETIME_S: i64 = 7_200;
 

@@ -8,6 +8,7 @@ mod issue;
 mod media;
 mod oauth;
 mod quotas;
+mod suites;
 mod table;
 
 pub(super) use self::issue::{appid_of, asks_force};

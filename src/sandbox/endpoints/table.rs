@@ -3,7 +3,7 @@
 use super::catalogue::{self, Listed};
 use super::credentials::{self, Class, Holder};
 use super::media::MULTIPART_OVERHEAD;
-use super::{authorizers, business, issue, media, oauth, quotas};
+use super::{authorizers, business, issue, media, oauth, quotas, suites};
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
 use crate::sandbox::paths::PROBE;
@@ -55,6 +55,11 @@ const GUARDED: &[Guarded] = &[
     ("/cgi-bin/ticket/getticket", Class::App, false, business::ticket),
     ("/cgi-bin/get_jsapi_ticket", Class::App, false, business::ticket),
     ("/cgi-bin/ticket/get", Class::App, false, business::ticket),
+    ("/cgi-bin/service/get_pre_auth_code", Class::Suite, false, suites::pre_auth_code),
+    ("/cgi-bin/service/set_session_info", Class::Suite, true, business::fine),
+    ("/cgi-bin/service/get_permanent_code", Class::Suite, true, suites::permanent_code),
+    ("/cgi-bin/service/get_auth_info", Class::Suite, true, suites::auth_info),
+    ("/cgi-bin/service/get_corp_token", Class::Suite, true, suites::corp_token),
     ("/cgi-bin/service/get_login_info", Class::Provider, true, business::fine),
     ("/wxa/getwxacode", Class::App, true, business::mini_program_code),
     ("/wxa/getwxacodeunlimit", Class::App, true, business::mini_program_code),

@@ -6,6 +6,7 @@ mod endpoints;
 mod faults;
 mod journal;
 mod signing;
+mod suites;
 mod tokens;
 mod unlisted;
 mod variants;

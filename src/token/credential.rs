@@ -48,6 +48,11 @@ impl Credential {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
     }
 
+    /// A ticket of the account that a platform acts for by the token `by`.
+    pub(super) fn authorizers_ticket(kind: TicketKind, owner: Arc<str>, by: Handle) -> Self {
+        Self { issuer: Issuer::Ticket(kind), owner, by: Some(by) }
+    }
+
     /// The id and the secret that it is fetched with; where there are none, the key that the
     /// configuration lacks.
     pub(super) fn login<'a>(&self, app: &'a AppOptions) -> Result<(&'a str, &'a Secret), &'static str> {
@@ -76,6 +81,8 @@ impl Credential {
                 format!("{name}:{owner}:{}", app.agent.as_deref().unwrap_or("-"))
             }
             Issuer::Authorizer => format!("{name}:{}:{owner}", app.appid),
+            // An account that a platform acts for may be an app of the configuration as well.
+            Issuer::Ticket(_) if app.kind.is_platform() => format!("{name}:{}:{owner}", app.appid),
             _ => format!("{name}:{owner}"),
         }
     }

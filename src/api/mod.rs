@@ -39,7 +39,9 @@ pub use self::actions::{
     Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed, Reloaded, Remembered,
 };
 pub use self::activity::{Activity, CallerActivity, Event};
-pub use self::apps::{App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, Token};
+pub use self::apps::{
+    App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, LostAuthorization, Token,
+};
 pub use self::endpoints::{Endpoint, Endpoints};
 pub use self::quota::{AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, RateLimit, Warning};
 pub use self::readiness::{AppReadiness, Readiness};

@@ -8,6 +8,10 @@
 //! What WeChat has no endpoint for is answered 40066 and marked in the journal, so that a misspelt
 //! path shows here and not in production; [`Settings::allow_unlisted`] lets it through.
 //!
+//! The endpoints that people use most are answered as WeChat documents them ([`SHAPED`], each with
+//! its source); any other that WeChat has is answered `{"errcode":0,"errmsg":"ok"}`, and marked in
+//! the journal and by the header `X-Sandbox-Shape: generic`.
+//!
 //! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it.
 //! Words:
 //!
@@ -32,6 +36,7 @@ mod variants;
 mod wire;
 
 pub use self::control::handle::{MINI_PROGRAM, OFFICIAL_ACCOUNT, Options, SECRET, Sandbox};
+pub use self::endpoints::{SHAPED, Shaped};
 pub use self::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 pub use self::state::accounts::{App, AppKind, Authorizer};
 pub use self::state::faults::{Action, Fault, When};

@@ -12,11 +12,13 @@ use super::accounts::Accounts;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::journal::{Entry, Journal};
+use super::library::Library;
 use super::media::Media;
 use super::quota::Quota;
 use super::settings::Settings;
 use super::signing::Demands;
 use super::stale_node::Lags;
+use super::tags::Tags;
 use super::tokens::Tokens;
 use super::users::Users;
 
@@ -39,7 +41,9 @@ pub(in crate::sandbox) struct State {
     pub signing: Demands,
     pub users: Users,
     pub media: Media,
+    pub library: Library,
     pub menus: HashMap<String, Bytes>,
+    pub tags: Tags,
     pub tickets: HashMap<(String, String), Ticket>,
     pub last_message: u64,
 }

@@ -25,7 +25,7 @@ async fn both_platforms() -> (Caller, String, String) {
 impl Caller {
     /// The errcode for this path and token, and whether the journal marks the request.
     async fn asked(&self, path: &str, token: &str) -> (i64, bool) {
-        let body = r#"{"touser":"O","msgtype":"text"}"#;
+        let body = r#"{"touser":"O","msgtype":"text","agentid":1}"#;
         let reply = self.post(&format!("{path}?access_token={token}"), body).await;
         let entry = self.sandbox.journal(Some(path)).pop().expect("an entry");
         assert_eq!(entry.errcode, Some(reply.errcode()));

@@ -7,6 +7,7 @@ mod faults;
 mod journal;
 mod shapes;
 mod signing;
+mod suites;
 mod tokens;
 mod unlisted;
 mod variants;

@@ -245,7 +245,8 @@ impl Directory {
         self.kinds.iter().any(|kind| is_such(*kind))
     }
 
-    /// The third-party platforms and the apps with a suite; only the one of this name, if one is given.
+    /// The third-party platforms and the apps with a suite; only the one of this name, if one is
+    /// given.
     pub(crate) fn platforms(&self, name: Option<&str>) -> impl Iterator<Item = &App> {
         let meant = move |app: &&App| name.is_none_or(|name| app.is_named(name));
         self.platforms.iter().filter_map(|index| self.apps.get(*index)).filter(meant)

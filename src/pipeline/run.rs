@@ -190,7 +190,8 @@ impl Worker {
                         return placeholder::refused(failure);
                     }
                 };
-                // By its app as well: it may have an app of its own here, or have authorised another.
+                // By its app as well: it may have an app of its own here, or have authorised
+                // another.
                 let draft = draft.for_account(&format!("{appid}@{}", account.app.name));
                 let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
                 let account = draft.account(authorizer)?;

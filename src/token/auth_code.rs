@@ -1,10 +1,11 @@
-//! The code of a company that authorised a suite, from its push until the permanent code that it was
-//! exchanged for is in the store.
+//! The code of a company that authorised a suite, from its push until the permanent code that it
+//! was exchanged for is in the store.
 //!
 //! WeCom takes the code once. So the store learns of each step before the next one is taken: of the
 //! code before WeCom's push is answered, of the exchange before WeCom is asked, and of WeCom's
 //! answer before anything uses it. What a killed process leaves behind can then be taken up where
-//! it stopped, with one exception: if the answer didn't reach the store, the permanent code is lost.
+//! it stopped, with one exception: if the answer didn't reach the store, the permanent code is
+//! lost.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -62,9 +62,9 @@ pub(super) fn ticket(value: Secret, created: Timestamp) -> Record {
     }
 }
 
-/// A permanent code, numbered by when the company authorised the suite, or with an empty one by when
-/// it left: what an older authorisation brings never replaces that of a newer one. One second has
-/// room for both, and then the company is taken to have come back.
+/// A permanent code, numbered by when the company authorised the suite, or with an empty one by
+/// when it left: what an older authorisation brings never replaces that of a newer one. One second
+/// has room for both, and then the company is taken to have come back.
 pub(super) fn permanent_code(value: Secret, at: Timestamp) -> Record {
     let fetched_at = if value.expose().is_empty() { at } else { Timestamp(at.0.saturating_add(1)) };
     Record { value: Arc::new(value), generation: seconds(at), fetched_at, expires_at: Timestamp::NEVER }
@@ -125,8 +125,8 @@ pub(super) async fn take_in(
     }
 }
 
-/// Saves the permanent code by which the suite `suite` acts for the company `corporation`, unless the
-/// store has one. A proxy that runs on the store takes it over.
+/// Saves the permanent code by which the suite `suite` acts for the company `corporation`, unless
+/// the store has one. A proxy that runs on the store takes it over.
 ///
 /// # Errors
 /// The store failed.

@@ -44,7 +44,7 @@ impl<'d> Account<'d> {
         for (by, name) in hints.named() {
             let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
             let app = directory.app(name).or_else(of_platform);
-            let app = app.ok_or_else(|| unknown_app(directory, who, name, by))?;
+            let app = app.ok_or_else(|| unknown_app(directory, who, Authorizer::shown(name), by))?;
             match named {
                 Some((other, _)) if !std::ptr::eq(other, app) => {
                     return Err(Error::BadRequest(words!("the request names two different apps")));
@@ -75,7 +75,7 @@ impl<'d> Account<'d> {
         }
         match who {
             Some(who) if !who.may_use(app) => {
-                let mut names = hints.named().map(|(_, name)| name);
+                let mut names = hints.named().map(|(_, name)| Authorizer::shown(name));
                 Err(forbidden_app(names.next(), named_by))
             }
             _ => Ok(Self { app, authorizer, named_by }),
@@ -178,6 +178,11 @@ impl Authorizer {
     pub(crate) fn parts(name: &str) -> (&str, Option<&str>) {
         let (appid, app) = name.split_once('@').unwrap_or((name, ""));
         (appid, Some(app).filter(|app| !app.is_empty()))
+    }
+
+    /// A name as the caller knows it.
+    fn shown(name: &str) -> &str {
+        name.strip_suffix('@').unwrap_or(name)
     }
 
     /// Whether a request means it by `name`.

@@ -34,8 +34,8 @@ impl AuthInfo {
         Some(Self { corporation, fields })
     }
 
-    /// The body for WeCom, with the permanent code in it that wxgate keeps; none if it stays what it
-    /// was, for wxgate keeps none.
+    /// The body for WeCom, with the permanent code in it that wxgate keeps; none if it stays what
+    /// it was, for wxgate keeps none.
     pub(crate) fn with(&self, kept: Option<&Secret>) -> Result<Option<Vec<u8>>, Error> {
         let Some(kept) = kept else {
             let sent = self.fields.get(CODE).and_then(Value::as_str).unwrap_or_default();

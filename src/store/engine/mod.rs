@@ -115,8 +115,8 @@ impl Engine {
         }
     }
 
-    /// All entries but the counters whose keys begin with `prefix`, in their order; read in steps as
-    /// well.
+    /// All entries but the counters whose keys begin with `prefix`, in their order; read in steps
+    /// as well.
     pub(super) async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.entries(prefix)),

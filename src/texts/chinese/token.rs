@@ -136,6 +136,5 @@ pub(super) const TABLE: Table = &[
     ("a company authorised the suite; its permanent code is in the store", "有企业授权了套件，其永久授权码已存入存储"),
     ("the authorisation of a company is lost: {cause}; remedy: {remedy}", "一家企业的授权已丢失：{cause}；处理办法：{remedy}"),
     ("the permanent code of a company could not be saved yet; will retry: {error}", "暂时无法保存企业的永久授权码，将重试：{error}"),
-    ("the store failed: {error}", "存储出错：{error}"),
     ("the authorisation is lost: the company's administrator has to authorise again", "授权已丢失：须由该企业的管理员重新授权"),
 ];

@@ -56,8 +56,8 @@ impl Fetch<'_> {
         }
     }
 
-    /// The token by which a platform acts for an account, or a suite for a company. WeChat may return
-    /// another refresh token, which is saved before the token is used.
+    /// The token by which a platform acts for an account, or a suite for a company. WeChat may
+    /// return another refresh token, which is saved before the token is used.
     async fn by_token(&mut self, endpoint: &TokenEndpoint, by: Issuer) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(platform) = &credential.by else { return Err(unset("platform")) };
@@ -84,8 +84,8 @@ impl Fetch<'_> {
         issued(&answer, credential.issuer.field(), &[&refresh_token])
     }
 
-    /// The token of a company for which the app was made to measure: there its permanent code is the
-    /// app's secret.
+    /// The token of a company for which the app was made to measure: there its permanent code is
+    /// the app's secret.
     async fn by_permanent_code(&mut self) -> Result<Issued, FetchError> {
         let Settings { options, credential, .. } = self.settings;
         let endpoint = TokenEndpoint::of(Issuer::Work).ok_or_else(|| unset("token endpoint"))?;

@@ -14,14 +14,15 @@ use crate::token::auth_code::CorporationGrant;
 use crate::upstream::control::Control;
 use crate::wechat::{Issuer, TokenEndpoint};
 
-/// WeCom's errcodes for a code that it will never take: it is unknown, was exchanged or has expired.
+/// WeCom's errcodes for a code that it will never take: it is unknown, was exchanged or has
+/// expired.
 pub(in crate::token) const CODE_REFUSED: [i64; 3] = [40029, 40078, 40084];
 
 /// What WeCom gave for a code.
 pub(in crate::token) enum CodeAnswer {
     Granted(CorporationGrant),
-    /// WeCom took the code, and its answer lacks the permanent one; the company is named in it, if it
-    /// is.
+    /// WeCom took the code, and its answer lacks the permanent one; the company is named in it, if
+    /// it is.
     Malformed(Option<String>),
 }
 

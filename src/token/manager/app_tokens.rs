@@ -66,8 +66,8 @@ impl AppTokens {
         self.further.iter().find(|task| task.credential.issuer == Issuer::Suite)
     }
 
-    /// The token by which it acts for `account`, with the store's key for what that is fetched with;
-    /// none if it acts for nobody.
+    /// The token by which it acts for `account`, with the store's key for what that is fetched
+    /// with; none if it acts for nobody.
     pub(super) fn acting_for(&self, account: &Arc<str>) -> Option<(String, Credential)> {
         let credential = match self.suite() {
             Some(suite) => Credential::corporation(Arc::clone(account), suite.handle()),

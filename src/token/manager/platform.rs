@@ -22,8 +22,9 @@ use crate::wechat::Issuer;
 const SAVES: usize = 16;
 
 impl Manager {
-    /// A handle to the token by which `platform`, or the suite of the app of that name, acts for the
-    /// account `appid`; none if that account never authorised it. An account is looked up in the store when it is first asked for.
+    /// A handle to the token by which `platform`, or the suite of the app of that name, acts for
+    /// the account `appid`; none if that account never authorised it. An account is looked up in
+    /// the store when it is first asked for.
     ///
     /// # Errors
     /// The store can't be read.
@@ -216,8 +217,8 @@ impl Manager {
         }
     }
 
-    /// Exchanges the code of an account that authorised the platform for its refresh token, or that of
-    /// a company for its permanent code, and keeps that. Continues even if the caller hangs up.
+    /// Exchanges the code of an account that authorised the platform for its refresh token, or that
+    /// of a company for its permanent code, and keeps that. Continues even if the caller hangs up.
     ///
     /// # Errors
     /// WeChat gave none, or the store didn't take it.

@@ -118,7 +118,8 @@ impl Manager {
         Ok(())
     }
 
-    /// The permanent code by which the suite of the app of that name acts for a company, if it does.
+    /// The permanent code by which the suite of the app of that name acts for a company, if it
+    /// does.
     ///
     /// # Errors
     /// The store can't be read.

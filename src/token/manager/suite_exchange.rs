@@ -71,8 +71,8 @@ impl Manager {
         }
     }
 
-    /// Exchanges a code in the background, again and again until it is settled, unless that is being
-    /// done.
+    /// Exchanges a code in the background, again and again until it is settled, unless that is
+    /// being done.
     pub(super) fn pursue(&self, suite: Suite, digest: String) {
         let key = AuthCode::key(&suite.id, &digest);
         if !self.0.codes.pursue(&key) {
@@ -121,8 +121,8 @@ impl Manager {
             return Ok(authorized);
         }
         let key = AuthCode::key(&suite.id, digest);
-        // Without the suite's token the exchange can't begin; a code that is too old is still looked
-        // at.
+        // Without the suite's token the exchange can't begin; a code that is too old is still
+        // looked at.
         let token = suite.token.obtain().await;
         let _under_way = self.0.codes.under_way().await;
         let owner = format!("{:032x}", fastrand::u128(..));

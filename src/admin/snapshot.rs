@@ -27,8 +27,9 @@ pub(super) fn snapshot(admin: &Admin) -> Snapshot {
         activity.callers.sort_by_key(|caller| Reverse(caller.requests()));
         activity.callers.truncate(MOST_CALLERS);
     }
+    let recent = admin.backend.recent();
     let changeable = admin.token.load().is_some();
-    Snapshot { status, quota, activity, calls_today, errors, changeable }
+    Snapshot { status, quota, activity, calls_today, errors, recent, changeable }
 }
 
 fn by_code(apps: &[AppQuota]) -> Vec<CodeErrors> {

@@ -63,7 +63,8 @@ impl Options {
         self.apps.iter().find(|app| app.default == Some(true))
     }
 
-    /// Whether a caller has this name; those without a key have that of [`LimitOptions::ANONYMOUS`].
+    /// Whether a caller has this name; those without a key have
+    /// [`LimitOptions::ANONYMOUS`].
     pub fn knows_caller(&self, name: &str) -> bool {
         name == LimitOptions::ANONYMOUS || self.callers.iter().any(|caller| *caller.name == *name)
     }

@@ -21,7 +21,7 @@ const LONGEST_WHY: usize = 600;
 
 /// What tells refusals apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Refused {
+pub(crate) struct Reason {
     pub(crate) app: u16,
     pub(crate) caller: u16,
     pub(crate) endpoint: u16,
@@ -33,7 +33,7 @@ pub(crate) struct Refused {
     pub(crate) failed: bool,
 }
 
-impl Refused {
+impl Reason {
     /// The same whoever asked for whatever.
     fn anybody(self) -> Self {
         Self { app: OTHER, caller: OTHER, endpoint: 0, ..self }
@@ -57,10 +57,10 @@ pub(crate) struct Seen {
 }
 
 /// What a worker refused.
-pub(crate) type Refusals = Map<Refused, Seen>;
+pub(crate) type Refusals = Map<Reason, Seen>;
 
 /// Counts a refusal; `example` is asked for what has not been seen since the last look alone.
-pub(super) fn count(refusals: &mut Refusals, of: Refused, now: Timestamp, example: impl FnOnce() -> Example) {
+pub(super) fn count(refusals: &mut Refusals, of: Reason, now: Timestamp, example: impl FnOnce() -> Example) {
     let key = if refusals.len() >= MOST && !refusals.contains_key(&of) { of.anybody() } else { of };
     let seen = refusals.entry(key).or_insert_with(|| Seen { count: 0, last: now, example: example() });
     seen.count = seen.count.saturating_add(1);
@@ -87,7 +87,7 @@ impl Add for Count {
 
 /// Refusals of the last 30 days, of all workers.
 #[derive(Debug, Default)]
-pub(super) struct Table(Map<Refused, Row>);
+pub(super) struct Table(Map<Reason, Row>);
 
 impl Table {
     pub(super) fn take(&mut self, seen: Refusals, now: Timestamp) {
@@ -107,7 +107,7 @@ impl Table {
     }
 
     /// The key that stands for `of` where there are too many.
-    fn room(&mut self, of: Refused, now: Timestamp) -> Refused {
+    fn room(&mut self, of: Reason, now: Timestamp) -> Reason {
         if self.0.len() < MOST || self.0.contains_key(&of) {
             return of;
         }
@@ -129,7 +129,7 @@ impl Table {
             (steps, _) if steps > 60 => row.hours.sum(now, steps / 60).0,
             (steps, _) => row.minutes.sum(now, steps).0,
         };
-        let shown = |(of, row): (&Refused, &Row)| {
+        let shown = |(of, row): (&Reason, &Row)| {
             let count = counted(row);
             (count > 0).then(|| Refusal {
                 app: (of.app != OTHER).then(|| name(of.app)),
@@ -193,7 +193,7 @@ pub(super) fn shortened(text: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Example, MOST, Refusals, Refused, Table, count};
+    use super::{Example, MOST, Reason, Refusals, Table, count};
     use crate::observe::clock::Timestamp;
     use crate::observe::ring::{HOUR, MINUTE};
     use crate::pipeline::code::Code;
@@ -205,9 +205,9 @@ mod tests {
         Example { method: "GET".to_owned(), path: "/".to_owned(), why }
     }
 
-    fn by(caller: u16) -> Refused {
+    fn by(caller: u16) -> Reason {
         let code = Code::CallerForbidden;
-        Refused { app: 2, caller, endpoint: 3, code: Some(code), errcode: -70403, failed: false }
+        Reason { app: 2, caller, endpoint: 3, code: Some(code), errcode: -70403, failed: false }
     }
 
     fn seen(callers: impl IntoIterator<Item = u16>, now: Timestamp) -> Refusals {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::ids::Ids;
 use super::metrics::{Counts, MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
-use super::refusals::{self, Example, Refused};
+use super::refusals::{self, Example, Reason};
 use super::trouble::{Ended, kind_of};
 use crate::message::body::{Body, Broken, Observer};
 use crate::message::headers;
@@ -80,7 +80,7 @@ impl Reporter {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
             let (code, errcode) = (view.code, view.errcode);
-            let refused = Refused { app: OTHER, caller: OTHER, endpoint: 0, code, errcode, failed: false };
+            let refused = Reason { app: OTHER, caller: OTHER, endpoint: 0, code, errcode, failed: false };
             refusals::count(&mut counts.refusals, refused, self.clock.now(), || Example {
                 method: "-".to_owned(),
                 path: "-".to_owned(),
@@ -289,7 +289,7 @@ impl Report {
 
     /// Counts it among the refusals that the status page shows.
     fn count_refusal(&self, error: &Error, code: Option<Code>, errcode: i64) {
-        let refused = Refused {
+        let refused = Reason {
             app: self.app().map_or(OTHER, |app| app.label),
             caller: match self.caller() {
                 Some(caller) => caller.label,

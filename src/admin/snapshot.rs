@@ -7,7 +7,7 @@ use super::backend::Admin;
 use crate::api::{AppQuota, CodeErrors, ErrorCount, ErrorPlace, Quota, Snapshot};
 
 /// Of all apps together: 500 of them have hundreds of endpoints each. `/api/v1/quota` has all.
-const MOST_ENDPOINTS: usize = 1200;
+const MOST_ENDPOINTS: usize = 240;
 const MOST_ENDPOINTS_OF_AN_APP: usize = 20;
 const MOST_CALLERS_OF_AN_ENDPOINT: usize = 5;
 const MOST_CALLERS: usize = 300;

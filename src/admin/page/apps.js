@@ -126,6 +126,7 @@ export function render(apps, spending, recent, context) {
   set(find("#apps-title"), one ?? text("apps"));
   set(find("#apps-count"), one === null ? text("appsShown")(rows.length, apps.length) : "");
   line(find("#no-apps"), rows.length > 0 ? null : one !== null ? text("noSuchApp")(one) : text(apps.length === 0 ? "noApps" : "noneMatches"));
+  attribute(find("#content"), "data-missing", String(one !== null && rows.length === 0));
   const all = find("#all-apps");
   show(all, one !== null || (view === "overview" && !areCards && rows.length > MOST_ROWS));
   set(all, text("everyApp")(number(apps.length)));

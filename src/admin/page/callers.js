@@ -21,6 +21,7 @@ export function render(configured, everywhere) {
   const keyOf = (row) => JSON.stringify([row.caller, row.quiet ? "" : row.app]);
   keyed(find("#callers tbody"), rows, keyOf, () => cells("name", "name", "number", "number", "number", "number"), (node, row) => {
     const [caller, app, ...counts] = node.children;
+    style(node, row.quiet ? "quiet" : "");
     set(caller, row.caller);
     line(app, row.app);
     style(app, row.quiet ? "name faint" : "name");

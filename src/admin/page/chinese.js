@@ -121,7 +121,7 @@ export const chinese = {
   appDown: (app, message) => `${app} 没有可用的 token：${message}`, appStarting: (app) => `${app} 正在获取第一个 token。`,
   moreDown: (count) => `另有 ${count} 个应用没有可用的 token。`,
   factStore: "存储", factHosts: "域名", factFlight: "处理中", factRunning: "已运行", factListens: "监听", factCalls: "近 5 分钟调用",
-  inFlight: (now, most, waiting) => `${now} / ${most}` + (waiting === "0" ? "" : `，排队 ${waiting}`),
+  inFlight: (now, most, waiting, refused) => `${now} / ${most}` + (waiting === "0" ? "" : `，排队 ${waiting}`) + (refused === "0" ? "" : `，拒绝 ${refused}`),
   troubledOf: (calls, troubled) => (troubled === "0" ? calls : `${calls}，其中 ${troubled} 次异常`), noHosts: "暂无",
 
   tileSuccess: "成功率", tileRequests: "请求", tileRefused: "被拒绝或失败", tileTimes: "p50 / p95 / p99", tileReady: "正常的应用",

@@ -121,7 +121,7 @@ export const english = {
   appDown: (app, message) => `${app} has no usable token: ${message}`, appStarting: (app) => `${app} is fetching its first token.`,
   moreDown: (count) => `${count} more apps have no usable token.`,
   factStore: "Store", factHosts: "Hosts", factFlight: "In flight", factRunning: "Running", factListens: "Listens on", factCalls: "Calls, last 5 min",
-  inFlight: (now, most, waiting) => `${now} of ${most}` + (waiting === "0" ? "" : `, ${waiting} waiting`),
+  inFlight: (now, most, waiting, refused) => `${now} of ${most}` + (waiting === "0" ? "" : `, ${waiting} waiting`) + (refused === "0" ? "" : `, ${refused} refused`),
   troubledOf: (calls, troubled) => (troubled === "0" ? calls : `${calls}, ${troubled} with trouble`), noHosts: "none yet",
 
   tileSuccess: "Success", tileRequests: "Requests", tileRefused: "Refused or failed", tileTimes: "p50 / p95 / p99", tileReady: "Apps ready",

@@ -76,7 +76,7 @@ function ours(status, list) {
   facts(find("#ours dl"), [
     ["factStore", status.store.url],
     ["factListens", status.listeners.join(", ") || "–"],
-    ["factFlight", text("inFlight")(number(work.at_work), number(work.most), number(work.waiting))],
+    ["factFlight", text("inFlight")(number(work.at_work), number(work.most), number(work.waiting), number(work.refused))],
     ["factRunning", duration(Math.max(0, (Date.now() - new Date(status.started_at)) / 1000))],
   ]);
 }

@@ -36,10 +36,12 @@ function render() {
   ranges.render(status);
   health.render(status);
   first.render(snapshot, activity.callers.length === 0);
-  tiles.render(snapshot);
   quota.renderWarnings(snapshot.quota.warnings);
-  traffic.render(status.apps);
-  refusals.render();
+  if (isKnown()) {
+    tiles.render(snapshot);
+    traffic.render(status.apps);
+    refusals.render();
+  }
   apps.render(status.apps, snapshot.quota.apps, snapshot.recent, { endsIn: snapshot.quota.day_ends_in_seconds, changeable });
   errors.render(snapshot.errors);
   callers.render(status.callers, activity.callers);
@@ -92,7 +94,9 @@ function act(name, app) {
   if (shown !== undefined) actions.open(name, shown, snapshot.quota.apps.find((one) => one.app === app));
 }
 
-const isLive = () => snapshot !== null && lostAt === null;
+// Of an app that is not there, nothing is asked.
+const isKnown = () => routes.route().app === null || snapshot.status.apps.some((app) => app.name === routes.route().app);
+const isLive = () => snapshot !== null && lostAt === null && isKnown();
 
 function reworded() {
   theme.label();
@@ -108,7 +112,7 @@ theme.start(traffic.redraw);
 ranges.start(render);
 apps.start({ onFilter: render, onAction: act });
 actions.start();
-tiles.start({ isLive, onChange: () => snapshot !== null && tiles.render(snapshot) });
+tiles.start({ isLive, onChange: () => isLive() && tiles.render(snapshot) });
 traffic.start(isLive);
 refusals.start({ isLive, onChange: refusals.render });
 audit.start(isLive);

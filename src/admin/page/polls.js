@@ -3,12 +3,13 @@
 import { ask } from "./session.js";
 
 // Asks for `path()` again and again, `period()` milliseconds after the last time; `null` asks for
-// nothing. `isLive` says whether it is worth asking, `onAnswer` gets the answer. Returns a function
-// that asks at once, for example because the path is another one.
+// nothing. `isLive` says whether there is somebody to ask, `onAnswer` gets the answer. Returns a
+// function that asks at once, for example because the path is another one.
 export function poll({ path, period, isLive, onAnswer }) {
   let askedAt = 0;
   let turn = 0;
   const now = async () => {
+    if (!isLive()) return;
     const wanted = path();
     askedAt = Date.now();
     const own = ++turn;

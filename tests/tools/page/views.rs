@@ -21,8 +21,7 @@ async fn why_something_is_refused_is_one_click_away_and_so_is_its_explanation() 
     browser.click("#refusals .explain").await;
     browser.until_shown("#explain .result.bad", "This request would be refused: caller_forbidden").await;
     browser.until_shown("#explain .remedy", "widen caller.apps").await;
-    let filled =
-        "Object.values(document.querySelector('#explain form').elements).map((one) => one.value).join(' ')";
+    let filled = "[...document.querySelector('#explain form').elements].map((one) => one.value).join(' ')";
     assert_eq!(
         browser.evaluate(filled).await.as_str().map(str::trim),
         Some("POST /cgi-bin/menu/create orders")
@@ -74,8 +73,6 @@ async fn one_app_has_a_view_of_what_concerns_it_alone() {
         .await;
     browser.evaluate("location.hash = '#/apps/nobody', 1").await;
     browser.until_shown("#no-apps", "No app is named nobody.").await;
-    let expected = |problem: &String| problem.contains("404");
-    assert!(browser.problems.drain(..).all(|problem| expected(&problem)));
     is_clean(&mut browser, &setup).await;
 }
 

@@ -93,7 +93,7 @@ async fn counters_are_cleared_only_where_the_apps_name_confirms_it() {
 }
 
 #[tokio::test]
-async fn own_counters_begin_anew_only_where_the_apps_name_confirms_it() {
+async fn own_counters_are_reset_only_where_the_apps_name_confirms_it() {
     let setup = on_loopback(Some(TOKEN)).await;
     let path = "/api/v1/apps/shop/quota/reset";
     for query in ["", "?confirm=yes", "?confirm=shop&confirm=shop", "?confirm=shop&endpoint=/a/b"] {

@@ -1,9 +1,12 @@
 //! What the admin address knows about the process.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::api;
+use crate::observe::audit::Trail;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 use crate::server::Address;
@@ -24,6 +27,8 @@ pub struct State {
     pub draining: watch::Sender<bool>,
     /// See [`Reloads`].
     pub reloads: watch::Sender<Reloads>,
+    /// What operators did, or were denied.
+    pub trail: Arc<Trail>,
 }
 
 /// When the current configuration was loaded, and whether a later one was refused.
@@ -81,6 +86,7 @@ impl State {
             callers: ArcSwap::default(),
             draining: watch::Sender::new(false),
             reloads: watch::Sender::new(Reloads { succeeded_at: started_at, refused: None }),
+            trail: Arc::default(),
         }
     }
 

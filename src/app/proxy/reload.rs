@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::core::{Core, Fixed};
+use super::core::{Core, Fixed, Hosts};
 use super::secret_files;
 use crate::admin::{Refused, Reloads};
 use crate::api;
@@ -143,6 +143,7 @@ impl Core {
         self.alerts.configure(config.alerts.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone(), upstreams);
+        self.hosts.store(Arc::new(Hosts::of(config)));
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
             tls.replace(identity.clone());
         }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::secret_files;
+use crate::observe::audit::Trail;
 use crate::server::{Address, Drained, Pulse, Server};
 use crate::texts::text;
 
@@ -70,6 +71,11 @@ impl Running {
         }
     }
 
+    /// Where what operators do is kept.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.core.admin.state.trail
+    }
+
     /// The servers whose workers must stay responsive.
     pub fn pulses(&self) -> Vec<Pulse> {
         let servers = [&self.proxy, &self.admin].into_iter().chain(&self.callback);
@@ -115,6 +121,7 @@ impl Running {
         }
         core.watch.abort();
         core.illness.abort();
+        core.looks.abort();
         core.expiry.abort();
         core.certificates.abort();
         core.alerts.stop();

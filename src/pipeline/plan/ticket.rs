@@ -34,7 +34,9 @@ pub(crate) enum KeptTicket<'a> {
 impl<'a> KeptTicket<'a> {
     fn of(account: &'a Account<'_>, kind: TicketKind) -> Option<Self> {
         match &account.authorizer {
-            Some(authorizer) => Some(Self::Account(authorizer, kind)),
+            Some(authorizer) if account.app.kind.is_platform() => Some(Self::Account(authorizer, kind)),
+            // Of companies that a suite acts for none is kept.
+            Some(_) => None,
             None => account.app.further(Issuer::Ticket(kind)).map(Self::App),
         }
     }

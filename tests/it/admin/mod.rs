@@ -10,6 +10,7 @@ use wxgate::server::Address;
 use self::setup::{Answer, TOKEN, bearer, exchange, on_loopback, open, start};
 
 mod events;
+mod figures;
 mod quota;
 pub(crate) mod setup;
 

@@ -78,6 +78,7 @@ pub(super) const TABLE: Table = &[
     ("Press Ctrl-C to stop.", "按 Ctrl-C 停止。"),
     ("1 entry cannot be used", "1 条记录无法使用"),
     ("{bad} entries cannot be used", "{bad} 条记录无法使用"),
+    ("no app named {app} with a suite_id is configured", "配置中没有名为 {app}、带 suite_id 的应用"),
     ("no app named {app} of kind \"component\" or with a suite_id is configured", "配置中没有名为 {app}、类型为 \"component\" 或带 suite_id 的应用"),
     ("{path} is not UTF-8 text", "{path} 不是 UTF-8 文本"),
     ("{what} is a pipe or a device, expected a file, or - for stdin", "{what} 是管道或设备；请指定文件，或用 - 表示标准输入"),

@@ -29,6 +29,7 @@ mod call;
 mod control;
 mod endpoints;
 mod handler;
+mod page;
 mod paths;
 mod signing;
 mod state;

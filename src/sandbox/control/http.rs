@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::guard;
+use crate::sandbox::endpoints::{SHAPED, Shaped};
 use crate::sandbox::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 use crate::sandbox::state::accounts::{App, Authorizer};
 use crate::sandbox::state::faults::Fault;
@@ -19,7 +21,7 @@ use crate::sandbox::state::stale_node::Lag;
 use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::world::World;
 use crate::sandbox::wire::{reply, response_body};
-use crate::sandbox::{call, variants};
+use crate::sandbox::{call, page, variants};
 use crate::server::Response;
 use crate::texts::{marked, text, translated};
 
@@ -27,7 +29,8 @@ const LONGEST: usize = 1024 * 1024;
 
 /// What the index page says.
 const INDEX: &[(&str, &str)] = &[
-    ("GET /sandbox/state", marked!("apps and their current tokens")),
+    ("GET /sandbox/ in a browser", marked!("the page: the requests as they come, and buttons for faults")),
+    ("GET /sandbox/state", marked!("apps and their current tokens, and what is switched on")),
     (
         "POST /sandbox/apps",
         marked!(
@@ -55,7 +58,7 @@ const INDEX: &[(&str, &str)] = &[
     ("POST /sandbox/poison", marked!("the token is still returned but rejected everywhere: {appid?, kind?}")),
     ("POST /sandbox/expire", marked!("the token expires: {appid?, kind?}")),
     ("POST /sandbox/lag", "{appid?, milliseconds?, requests?, probe?, path?, one_in?, newly_issued?}"),
-    ("DELETE /sandbox/lag", marked!("ends all lags")),
+    ("GET, DELETE /sandbox/lag", marked!("lists all lags, or ends them")),
     ("GET, POST, DELETE /sandbox/faults", marked!("{fault, path?, times?, after?, ..}; DELETE takes ?id=")),
     (
         "POST /sandbox/limits",
@@ -65,10 +68,11 @@ const INDEX: &[(&str, &str)] = &[
     (
         "GET /sandbox/journal",
         marked!(
-            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have"
+            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have, `generic` those without a shape of their own here"
         ),
     ),
     ("GET /sandbox/counts", marked!("{fetches, forces, probes}; ?appid=")),
+    ("GET /sandbox/shapes", marked!("the endpoints in the shapes that WeChat documents, with their sources")),
     ("GET /sandbox/variants", marked!("the values of error_variant")),
     ("GET /sandbox/blob", marked!("?bytes= the SHA-256 of the download of media_id=blob-N")),
     (
@@ -132,6 +136,12 @@ struct ResetOrder {
 }
 
 pub(in crate::sandbox) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
+    if let Err(denied) = guard::permit(parts) {
+        return reply::json(StatusCode::FORBIDDEN, &json!({"error": denied.to_string()}));
+    }
+    if let Some(page) = page::answer(parts) {
+        return page;
+    }
     let outcome = match Limited::new(body, LONGEST).collect().await {
         Ok(body) => order(world, parts, &body.to_bytes()),
         Err(_) => Err(Refused::Body),
@@ -194,6 +204,7 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             world.state().lags.add(strict::<Lag>(body)?, now);
             done()
         }
+        (&Method::GET, "lag") => Ok(json!(world.state().lags.list(now))),
         (&Method::DELETE, "lag") => {
             world.state().lags.clear();
             done()
@@ -224,6 +235,7 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             let journal = world.journal();
             encode(&param("appid").map_or_else(|| journal.counts(), |appid| journal.counts_of(appid)))
         }
+        (&Method::GET, "shapes") => Ok(SHAPED.iter().map(described).collect()),
         (&Method::GET, "variants") => encode(variants::ALL),
         (&Method::GET, "blob") => {
             let bytes = number("bytes")?.ok_or(Refused::Number("bytes"))?;
@@ -235,6 +247,10 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
         }
         _ => Err(Refused::Unknown),
     }
+}
+
+fn described(shaped: &Shaped) -> Value {
+    json!({"path": shaped.path, "wecom": shaped.is_wecom(), "source": shaped.source()})
 }
 
 /// Parses and refuses unknown keys, which serde can't do together with `flatten`. An empty body is
@@ -262,6 +278,8 @@ struct Control<'a> {
 impl Control<'_> {
     fn state(&self) -> Value {
         let now = self.world.clock.now();
+        let counts = self.world.journal().counts();
+        let faults = self.faults();
         let state = self.world.state();
         let authorizers = state.accounts.authorizers().iter().map(|known| {
             let tokens = state.tokens.describe(&known.authorizer_appid, now);
@@ -273,6 +291,11 @@ impl Control<'_> {
         });
         json!({
             "now_ms": now,
+            "offset_ms": self.world.clock.offset(),
+            "counts": counts,
+            "faults": faults,
+            "lags": state.lags.list(now),
+            "changed_settings": state.settings.changed(),
             "apps": apps.collect::<Vec<_>>(),
             "authorizers": authorizers.collect::<Vec<_>>(),
         })

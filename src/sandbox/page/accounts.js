@@ -43,11 +43,10 @@ function update(node, account) {
   keyed(find(".tokens", node), lines(account), (one) => one.kind, createToken, updateToken);
 }
 
-function tiles(state, last) {
+function tiles(state) {
   const number = (value) => value.toLocaleString(locale());
   const { fetches, forces, probes } = state.counts;
   return [
-    ["requests", number(last), ""],
     ["fetches", number(fetches), ""],
     ["forces", number(forces), ""],
     ["probes", number(probes), ""],
@@ -55,11 +54,11 @@ function tiles(state, last) {
   ];
 }
 
-export function render(state, last) {
+export function render(state) {
   const all = [...state.apps, ...state.authorizers];
   keyed(find("#accounts ul"), all, (account) => `${account.appid} ${account.kind ?? ""}`, create, update);
   options(find("#app"), [["", text("allApps")], ...all.map(({ appid }) => [appid, appid])]);
-  keyed(find("#tiles"), tiles(state, last), ([name]) => name, () => {
+  keyed(find("#tiles"), tiles(state), ([name]) => name, () => {
     const node = element("div");
     const value = element("dd");
     value.append(element("span"), " ", element("small"));

@@ -131,5 +131,8 @@ export function start(onDone) {
       find(`[data-group="${group}"]`).append(button);
     }
   }
+  // Where it says nothing, a fault hits once.
+  speak();
+  find("#times").value = TIMES[0];
   find("#all").addEventListener("click", () => order(text("allDone"), "POST", "reset", { all: true }, onDone));
 }

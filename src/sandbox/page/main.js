@@ -23,7 +23,7 @@ function render() {
   line(find("#notice"), lost === null ? null : texts.text("lostNotice")(lost));
   for (const part of ["#force", "#tiles", "#journal", "aside"]) show(find(part), state !== null);
   if (state === null) return;
-  accounts.render(state, entries.at(-1)?.seq ?? 0);
+  accounts.render(state);
   faults.render(state, poll);
   journal.render(entries);
 }
@@ -46,6 +46,8 @@ async function poll() {
 }
 
 function speak() {
+  // It was said in the other language.
+  line(find("#done"), null);
   faults.speak();
   theme.label();
   render();

@@ -22,6 +22,9 @@
 //! - a *fetch* is a request to an endpoint that issues an app's token; a *probe* is one to
 //!   `get_api_domain_ip`.
 //!
+//! Events of platforms and suites happen by [`Sandbox::occur`], and are pushed by
+//! [`Sandbox::push`].
+//!
 //! Time is the sandbox's own clock, moved by [`Sandbox::advance`].
 
 mod answer;
@@ -31,6 +34,7 @@ mod endpoints;
 mod handler;
 mod page;
 mod paths;
+mod push;
 mod signing;
 mod state;
 mod variants;
@@ -38,10 +42,14 @@ mod wire;
 
 pub use self::control::handle::{MINI_PROGRAM, OFFICIAL_ACCOUNT, Options, SECRET, Sandbox};
 pub use self::endpoints::{SHAPED, Shaped};
+pub use self::push::Receipt;
 pub use self::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 pub use self::state::accounts::{App, AppKind, Authorizer};
+pub use self::state::callbacks::{BadCallback, Callback};
+pub use self::state::companies::Company;
 pub use self::state::faults::{Action, Fault, When};
 pub use self::state::journal::{Counts, Entry, Framing};
+pub use self::state::platform_events::{Impossible, PlatformEvent, Told};
 pub use self::state::quota::Rate;
 pub use self::state::settings::{ExpiresIn, Settings};
 pub use self::state::signing::{BadKey, CertificateInForce, Defect, SignedEndpoints, Signing};

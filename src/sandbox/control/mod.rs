@@ -3,3 +3,6 @@
 mod guard;
 pub(super) mod handle;
 pub(super) mod http;
+mod index;
+mod order;
+mod push;

@@ -10,6 +10,7 @@ mod oauth;
 mod quotas;
 mod shaped;
 mod shapes;
+mod suites;
 mod table;
 
 pub(super) use self::issue::{appid_of, asks_force};

@@ -4,7 +4,7 @@ use super::catalogue::{self, Listed};
 use super::credentials::{self, Class};
 use super::media::MULTIPART_OVERHEAD;
 use super::shaped::{self, Behind, Shape};
-use super::{authorizers, business, issue, media, oauth, quotas};
+use super::{authorizers, business, issue, media, oauth, quotas, suites};
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
 use crate::sandbox::state::world::State;
@@ -35,6 +35,11 @@ const OPEN: &[Open] = &[
 type Guarded = (&'static str, Class, bool, Behind);
 
 const GUARDED: &[Guarded] = &[
+    ("/cgi-bin/service/get_pre_auth_code", Class::Suite, false, suites::pre_auth_code),
+    ("/cgi-bin/service/set_session_info", Class::Suite, true, business::fine),
+    ("/cgi-bin/service/get_permanent_code", Class::Suite, true, suites::permanent_code),
+    ("/cgi-bin/service/get_auth_info", Class::Suite, true, suites::auth_info),
+    ("/cgi-bin/service/get_corp_token", Class::Suite, true, suites::corp_token),
     ("/cgi-bin/service/get_login_info", Class::Provider, true, business::fine),
     ("/cgi-bin/media/get/jssdk", Class::App, false, media::get),
     ("/cgi-bin/openapi/quota/get", Class::Either, true, |state, call, holder| {

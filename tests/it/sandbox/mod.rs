@@ -8,6 +8,7 @@ mod journal;
 mod page;
 mod shapes;
 mod signing;
+mod suites;
 mod tokens;
 mod unlisted;
 mod variants;

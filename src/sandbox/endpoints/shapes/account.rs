@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
 use crate::sandbox::endpoints::credentials::Holder;
+use crate::sandbox::state::tickets::Ticket;
 use crate::sandbox::state::tokens::fresh;
-use crate::sandbox::state::world::{State, Ticket};
+use crate::sandbox::state::world::State;
 
 const TICKET_LIFETIME_S: i64 = 7_200;
 

@@ -28,7 +28,7 @@ fn the_tour_holds_and_reads_well_without_a_terminal() {
         held[step] += usize::from(line.trim_start().starts_with('✓'));
     }
     assert_eq!(held[0], 0);
-    assert!(held.len() == 7 && held[1..].iter().all(|held| *held > 0), "{held:?}\n{text}");
+    assert!(held.len() == 8 && held[1..].iter().all(|held| *held > 0), "{held:?}\n{text}");
     assert!(!text.contains('✗') && !text.contains("NOT"), "{text}");
     assert!(text.contains("All held: "), "{text}");
 

@@ -44,7 +44,9 @@ pub use self::endpoints::{Endpoint, Endpoints};
 pub use self::quota::{AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, RateLimit, Warning};
 pub use self::readiness::{AppReadiness, Readiness};
 pub use self::snapshot::{CodeErrors, ErrorPlace, Snapshot};
-pub use self::status::{Caller, Configuration, Ending, NearEnd, RefusedConfiguration, Status, Work};
+pub use self::status::{
+    Caller, Configuration, Ending, IncludedFile, NearEnd, RefusedConfiguration, Status, Work,
+};
 pub use self::store::{RefusedRecord, Store};
 pub use self::traffic::{Range, Traffic};
 pub use self::upstreams::Upstream;

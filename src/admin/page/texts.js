@@ -25,6 +25,8 @@ const EN = {
   hostDown: (host, problem) => `${host} does not respond: ${problem}`,
   reloadRefused: (time, problem, more) => `The new configuration of ${time} was refused. The current one stays, but a restart would fail: ${problem}`
     + (more > 0 ? ` (and ${more} more)` : ""),
+  fileRejected: (time, problem, more) => `An included file is rejected since ${time}. Its accounts stay as they were, but a restart would fail: ${problem}`
+    + (more > 0 ? ` (and ${more} more)` : ""),
   certificateOf: (table) => `The certificate of ${table}`, keyOf: (caller) => `The key of caller ${caller}`,
   endsIn: (what, time) => `${what} expires in ${time}.`, hasEnded: (what) => `${what} has expired.`,
 
@@ -132,6 +134,8 @@ const ZH = {
   },
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
   reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
+    + (more > 0 ? `（另有 ${more} 处）` : ""),
+  fileRejected: (time, problem, more) => `有一个引入的文件自 ${time} 起未被接受，其中的账号仍沿用原来的内容，此时重启会失败：${problem}`
     + (more > 0 ? `（另有 ${more} 处）` : ""),
   certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的 key `,
   endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,

@@ -91,8 +91,8 @@ pub struct IncludedFile {
     pub path: String,
     /// The names of its apps that are in force.
     pub apps: Vec<String>,
-    /// Why what is in the file now is not in force, and since when: its apps are as they were, and a
-    /// restart would fail.
+    /// Why what is in the file now is not in force, and since when: its apps are as they were, and
+    /// a restart would fail.
     pub rejected: Option<RefusedConfiguration>,
 }
 

@@ -40,8 +40,8 @@ pub enum ServeError {
 }
 
 /// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed
-/// secret or included files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before
-/// there was a log.
+/// secret or included files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps)
+/// went, before there was a log.
 pub async fn serve(
     config: Config,
     path: PathBuf,

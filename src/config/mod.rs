@@ -1,8 +1,8 @@
 //! The configuration file: read with positions (`file.rs`), checked as a whole (`build.rs`), turned
 //! into each module's own options (`tables`).
 //!
-//! Accounts may stand in files of their own (`included`): at a reload one that is broken stays as it
-//! was.
+//! Accounts may stand in files of their own (`included`): at a reload one that is broken stays as
+//! it was.
 //!
 //! Commands that only inspect a configuration read it as an [`Outline`], which requires no secrets.
 //!

@@ -315,11 +315,11 @@ fn a_second_account_file_does_not_take_the_default_away_unsaid() {
     let third = folder.reloaded(MAIN, &second);
     assert_eq!((names(&third), folder.rejected(&third)), (vec!["game", "shop"], vec![]));
     // Nor does it go with its file.
-    folder.write("other.toml", app("other", 3));
+    folder.write("last.toml", app("last", 3));
     let third = folder.reloaded(MAIN, &third);
     folder.remove("shop.toml");
     let mut fourth = folder.reloaded(MAIN, &third);
-    assert_eq!(names(&fourth), ["game", "other", "shop"]);
+    assert_eq!(names(&fourth), ["game", "last", "shop"]);
     assert!(
         folder.rejected(&fourth)[0]
             .0
@@ -328,7 +328,7 @@ fn a_second_account_file_does_not_take_the_default_away_unsaid() {
     folder.write("shop.toml", format!("{}default = false\n", app("shop", 1)));
     fourth = folder.reloaded(MAIN, &fourth);
     folder.remove("shop.toml");
-    assert_eq!(names(&folder.reloaded(MAIN, &fourth)), ["game", "other"]);
+    assert_eq!(names(&folder.reloaded(MAIN, &fourth)), ["game", "last"]);
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn a_file_that_may_not_be_read_is_broken_and_not_gone() {
     let main = format!("{MAIN}{}default = true\n", app("main", 9));
     let first = folder.started(&main);
     let path = folder.path("apps.d/a.toml");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("closed");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).expect("closed");
     if std::fs::read(&path).is_ok() {
         // Root reads everything.
         return;

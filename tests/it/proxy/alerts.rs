@@ -277,7 +277,7 @@ async fn an_included_file_that_is_rejected_is_told_of_once_and_shown_with_its_ac
     assert_eq!((&notice["topic"], &notice["kind"]), (&"configuration".into(), &"file_rejected".into()));
     assert!(notice["app"].is_null(), "{notice}");
     let told = notice.to_string();
-    let place = format!("{}:3:9: app[0].appid: is an integer", path.display());
+    let place = format!("{}:1:1: app[0].secret: is missing", path.display());
     assert!(told.contains(&place) && told.contains("(and 1 more)"), "{notice}");
     let shown = gate.status().await;
     let file = &shown["configuration"]["files"][0];

@@ -125,10 +125,15 @@ async fn add_change_break_and_remove(files: usize) -> (usize, Duration) {
     process.logged("configuration reloaded").await;
     let took = changed_at.elapsed();
 
-    let status = status(&process).await;
-    let shown = status["configuration"]["files"].as_array().expect("files");
+    let shown = async || {
+        let status = status(&process).await;
+        status["configuration"]["files"].as_array().expect("files").clone()
+    };
+    let is_rejected = |file: &Value| !file["rejected"].is_null();
+    until(|| "a rejected file", async || shown().await.iter().any(is_rejected)).await;
+    let shown = shown().await;
     assert_eq!(shown.len(), files);
-    let rejected: Vec<_> = shown.iter().filter(|file| !file["rejected"].is_null()).collect();
+    let rejected: Vec<_> = shown.iter().filter(|file| is_rejected(file)).collect();
     let [rejected] = rejected.as_slice() else { panic!("one file is broken: {rejected:?}") };
     assert_eq!((&rejected["path"], &rejected["apps"][0]), (&file(broken).into(), &"app-1".into()));
     let problem = rejected["rejected"]["problem"].as_str().expect("a problem");
@@ -154,7 +159,7 @@ async fn add_change_break_and_remove(files: usize) -> (usize, Duration) {
     let by_host = client.get(process.url(INFO).await).header("Host", "changed.internal");
     let by_host = by_host.header("X-Wxgate-Explain", "1").send().await.expect("an answer");
     assert_eq!(by_host.headers()["x-wxgate-app"], "app-0");
-    assert_eq!(get(&client, &process.url(&format!("/@app-{removed}{INFO}")).await).await.0, 404);
+    assert_eq!(get(&client, &process.url(&format!("/@app-{removed}{INFO}")).await).await.0, 400);
     // Mended.
     place.write(&file(broken), &account(broken));
     process.logged_times("configuration reloaded", 2).await;
@@ -216,12 +221,14 @@ async fn a_signal_takes_main_file_and_included_ones_and_a_bad_main_file_leaves_b
     process.signal("HUP");
     process.logged("new configuration rejected, keeping the current one").await;
     let url = process.url(&format!("/@app-1{INFO}")).await;
-    assert_eq!(get(&client(), &url).await.0, 404);
+    assert_eq!(get(&client(), &url).await.0, 400);
     place.write("wxgate.toml", &good);
     process.signal("HUP");
     process.logged("configuration reloaded").await;
     assert_eq!(get(&client(), &url).await.0, 200);
-    let rejections = process.log().into_iter().filter(|line| line.to_string().contains("rejected")).count();
+    let is_one =
+        |line: &Value| line["message"].as_str().is_some_and(|text| text.starts_with("new configuration"));
+    let rejections = process.log().into_iter().filter(is_one).count();
     assert_eq!(rejections, 1, "{:#?}", process.log());
     process.signal("TERM");
     assert_eq!(process.ended().await.code(), Some(0));

@@ -134,11 +134,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (known, looking) = (watched(folder.path()), Arc::default());
         let come_and_go = async {
+            // Every second look finds it.
+            sleep(PACE / 2).await;
             for _ in 0..10 {
                 std::fs::write(folder.path().join("b.app"), APP).expect("written");
-                sleep(PACE * 3 / 4).await;
+                sleep(PACE).await;
                 std::fs::remove_file(folder.path().join("b.app")).expect("removed");
-                sleep(PACE * 3 / 4).await;
+                sleep(PACE).await;
             }
         };
         tokio::select! {

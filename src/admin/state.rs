@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::api;
+use crate::observe::audit::Trail;
 use crate::observe::clock::Timestamp;
 use crate::observe::exposition::Exposition;
 use crate::server::Address;
@@ -26,6 +27,8 @@ pub struct State {
     pub draining: watch::Sender<bool>,
     /// See [`Reloads`].
     pub reloads: watch::Sender<Reloads>,
+    /// What operators did, or were denied.
+    pub trail: Arc<Trail>,
 }
 
 /// When the current configuration was loaded, and whether a later one was refused.
@@ -113,6 +116,7 @@ impl State {
                 refused: None,
                 files: Vec::new(),
             }),
+            trail: Arc::default(),
         }
     }
 

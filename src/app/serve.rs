@@ -147,7 +147,7 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
     loop {
         let asked = tokio::select! {
             () = signals.end.wait() => break,
-            _ = signals.hang_up.recv() => Some(Audit::begin(None, "reload")),
+            _ = signals.hang_up.recv() => Some(Audit::begin(None, "reload").kept_in(running.trail())),
             () = running.secret_changed() => {
                 tracing::info!("{}", text!("a secret or certificate file changed, reloading"));
                 None

@@ -3,7 +3,7 @@
 use wxgate::app::Termination;
 use wxgate::app::layout::{WIDTH, columns, wrap};
 use wxgate::config::Config;
-use wxgate::sandbox::{App, AppKind, Options, SECRET, Sandbox};
+use wxgate::sandbox::{App, AppKind, Callback, Options, SECRET, Sandbox};
 use wxgate::server::Address;
 use wxgate::texts::text;
 
@@ -43,15 +43,38 @@ pub(super) async fn run(
     }
     let apps = options.apps.clone();
     let sandbox = Sandbox::start(options).map_err(Failure::run)?;
+    let callbacks = config.map(callbacks).unwrap_or_default();
+    let receives = callbacks.iter().map(|callback| callback.appid.clone()).next();
+    for callback in callbacks {
+        sandbox.set_callback(callback).map_err(Failure::run)?;
+    }
     let mut termination = Termination::catch().map_err(Failure::run)?;
-    print(&introduction(sandbox.address(), &apps, config.is_some(), allow_unlisted))?;
+    print(&introduction(sandbox.address(), &apps, receives.as_deref(), config.is_some(), allow_unlisted))?;
     termination.wait().await;
     sandbox.stop().await;
     Ok(())
 }
 
+/// Where a wxgate with this configuration takes the pushes of its platforms and suites.
+fn callbacks(config: &Config) -> Vec<Callback> {
+    let Some(Address::Tcp(authority)) = config.callback.listen.first() else { return Vec::new() };
+    let platforms = config.callback.platforms.iter().map(|platform| Callback {
+        appid: platform.key.receive_id.to_string(),
+        url: format!("http://{authority}/callback/{}", platform.name),
+        token: platform.key.token.expose().to_owned(),
+        aes_key: platform.key.aes_key.encoded().expose().to_owned(),
+    });
+    platforms.collect()
+}
+
 /// What it serves, and commands to paste. Secrets of a configuration are not shown.
-fn introduction(address: &Address, apps: &[App], configured: bool, allow_unlisted: bool) -> String {
+fn introduction(
+    address: &Address,
+    apps: &[App],
+    receives: Option<&str>,
+    configured: bool,
+    allow_unlisted: bool,
+) -> String {
     let (curl, base) = match address {
         Address::Tcp(authority) => ("curl".to_owned(), format!("http://{authority}")),
         Address::Unix(path) => {
@@ -79,6 +102,14 @@ fn introduction(address: &Address, apps: &[App], configured: bool, allow_unliste
     }
     let kill = text!("Invalidate all tokens, as if another program had fetched one:");
     text += &format!("\n{kill}\n  {curl} {base}/sandbox/rotate -d '{{}}'\n");
+    if let Some(appid) = receives {
+        let push = text!("Push a ticket to wxgate, as WeChat does every ten minutes:");
+        let of_suite = apps.iter().any(|app| app.appid == appid && app.kind == AppKind::Suite);
+        let event = if of_suite { "suite_ticket" } else { "component_verify_ticket" };
+        text += &format!(
+            "\n{push}\n  {curl} {base}/sandbox/push -d '{{\"appid\":\"{appid}\",\"event\":\"{event}\"}}'\n"
+        );
+    }
     let seen = text!("Requests received, and all faults that can be injected:");
     text += &format!("\n{seen}\n  {curl} {base}/sandbox/journal\n  {curl} {base}/sandbox/\n");
     if !allow_unlisted {
@@ -122,7 +153,7 @@ mod tests {
         let address = Address::Tcp("127.0.0.1:1".into());
         let hint = |kinds: &[AppKind]| {
             let apps: Vec<_> = kinds.iter().map(|kind| App::new("id", SECRET, *kind)).collect();
-            introduction(&address, &apps, false, false)
+            introduction(&address, &apps, None, false, false)
         };
         let of_wecom = hint(&[AppKind::Wecom, AppKind::MiniProgram]);
         assert!(of_wecom.contains("-G http://127.0.0.1:1/cgi-bin/gettoken "), "{of_wecom}");

@@ -77,8 +77,13 @@ impl Cache {
         Self { target: target.clone(), format, key: key.to_owned(), link: None }
     }
 
-    /// Writes `token` unless it is there or a newer one is; with `anew` also where it is there.
-    pub(super) async fn put(&mut self, token: &Token, anew: bool, now: Timestamp) -> Result<Put, CacheError> {
+    /// Writes `token` unless it is there or a newer one is; with `rewrite` also where it is there.
+    pub(super) async fn put(
+        &mut self,
+        token: &Token,
+        rewrite: bool,
+        now: Timestamp,
+    ) -> Result<Put, CacheError> {
         // Taken out, so that a failure leaves none behind.
         let mut link = match self.link.take() {
             Some(link) => link,
@@ -95,7 +100,7 @@ impl Cache {
             command.arg(&entry.key);
         }
         command.arg(token.generation).arg(token.fetched_at.0).arg(lasts.to_string()).arg(placeholder::PREFIX);
-        command.arg(u8::from(anew));
+        command.arg(u8::from(rewrite));
         for entry in &entries {
             command.arg(&entry.value);
         }

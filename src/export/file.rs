@@ -58,7 +58,7 @@ pub(super) struct Text {
     /// What holds the token.
     pub text: String,
     /// Also if this token is there already, since the form or the mode may differ.
-    pub anew: bool,
+    pub rewrite: bool,
 }
 
 /// Writes `text`, which holds `token`, unless it is there or a newer one is.
@@ -75,7 +75,7 @@ pub(super) async fn put(path: PathBuf, text: Text, token: Arc<Token>) -> Result<
 }
 
 fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileError> {
-    let Text { mode, text, anew } = text;
+    let Text { mode, text, rewrite } = text;
     // The lock's file remembers the latest two texts: whoever is killed before it renames leaves
     // the earlier one.
     let beside = beside(path, ".wxgate");
@@ -101,7 +101,7 @@ fn put_blocking(path: &Path, text: &Text, token: &Token) -> Result<Put, FileErro
     });
     if let Some(mark) = written {
         let same = (mark.generation, mark.fetched_at) == (token.generation, token.fetched_at.0);
-        if same && !anew {
+        if same && !rewrite {
             return Ok(Put::Unchanged);
         }
         // Generations restart where a store is lost, so both must be lower.

@@ -46,14 +46,14 @@ impl Task {
             Destination::File { .. } => None,
         };
         // The configuration may want another form than the one that is there.
-        let mut anew = true;
+        let mut rewrite = true;
         loop {
             changes.mark_unchanged();
             // A token known to be invalid stays until there is another.
             let pause = match self.token.current() {
-                Some(token) => match self.export(&mut cache, &token, anew).await {
+                Some(token) => match self.export(&mut cache, &token, rewrite).await {
                     true => {
-                        anew = false;
+                        rewrite = false;
                         CHECK
                     }
                     false => TRY_AGAIN,
@@ -69,10 +69,10 @@ impl Task {
     }
 
     /// Whether the token, or a newer one, is there now.
-    async fn export(&self, cache: &mut Option<Cache>, token: &Arc<Token>, anew: bool) -> bool {
+    async fn export(&self, cache: &mut Option<Cache>, token: &Arc<Token>, rewrite: bool) -> bool {
         let put = match cache {
-            Some(cache) => cache.put(token, anew, self.clock.now()).await.map_err(ExportError::from),
-            None => self.put_file(token, anew).await.map_err(ExportError::from),
+            Some(cache) => cache.put(token, rewrite, self.clock.now()).await.map_err(ExportError::from),
+            None => self.put_file(token, rewrite).await.map_err(ExportError::from),
         };
         match &put {
             Ok(put) => self.succeeded(token.generation, put),
@@ -81,12 +81,12 @@ impl Task {
         put.is_ok()
     }
 
-    async fn put_file(&self, token: &Arc<Token>, anew: bool) -> Result<Put, FileError> {
+    async fn put_file(&self, token: &Arc<Token>, rewrite: bool) -> Result<Put, FileError> {
         let Destination::File { path, template, mode } = &self.options.destination else {
             return Ok(Put::Unchanged);
         };
         let text = template.render(&self.options.appid, token, self.clock.now());
-        file::put(path.clone(), Text { mode: *mode, text, anew }, Arc::clone(token)).await
+        file::put(path.clone(), Text { mode: *mode, text, rewrite }, Arc::clone(token)).await
     }
 
     fn succeeded(&self, generation: u64, put: &Put) {

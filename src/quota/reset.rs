@@ -27,8 +27,8 @@ impl Quota {
     ) -> Option<Result<Reset, StoreError>> {
         let app = self.0.app(app)?;
         let done = async {
-            let counted = self.0.begin_anew(&app).await?;
-            let budgets = limits.begin_anew(&app.name, callers).await?;
+            let counted = self.0.reset_counters(&app).await?;
+            let budgets = limits.reset_budgets(&app.name, callers).await?;
             Ok(Reset { counted, budgets })
         };
         Some(done.await)
@@ -37,7 +37,7 @@ impl Quota {
 
 impl Shared {
     /// Resets the app's counters; returns what was counted until now.
-    async fn begin_anew(&self, app: &App) -> Result<u64, StoreError> {
+    async fn reset_counters(&self, app: &App) -> Result<u64, StoreError> {
         let _turn = self.turn.lock().await;
         self.flush_in_turn().await?;
         let label = self.names.label(&app.name);
@@ -47,11 +47,11 @@ impl Shared {
             let counted = of_app.fold(0, |sum: u64, (_, count)| sum.saturating_add(count));
             (ledger.day(), ledger.resets(label), counted)
         };
-        let resets = self.store.begin_anew(day, &[(&*app.name, known)]).await?.pop();
+        let resets = self.store.reset_counters(day, &[(&*app.name, known)]).await?.pop();
         if let Some(resets) = resets {
             let mut ledger = self.ledger.lock();
             if ledger.day() == day {
-                ledger.begin_anew(label, resets);
+                ledger.reset(label, resets);
             }
         }
         // What WeChat counted is compared with the counters as they are from now on.

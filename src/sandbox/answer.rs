@@ -20,6 +20,8 @@ pub(super) enum Content {
     Json(Bytes),
     /// `{"errcode":..,"errmsg":".. rid: .."}` in the variant that is set.
     Error { errcode: i64, errmsg: String },
+    /// `{"errcode":0,"errmsg":"ok"}` for an endpoint that has no shape of its own here.
+    Generic,
     /// An image, a voice, a video.
     File { content_type: String, filename: Option<String>, bytes: Bytes },
     /// So many deterministic bytes, made as they are sent.
@@ -39,6 +41,15 @@ impl Answer {
     pub(super) fn ok(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let head = [("errcode", Value::from(0)), ("errmsg", Value::from("ok"))];
         Self::object(head.into_iter().chain(fields))
+    }
+
+    /// The plain success of an endpoint that has no shape of its own here.
+    pub(super) fn generic() -> Self {
+        Self { status: StatusCode::OK, content: Content::Generic }
+    }
+
+    pub(super) fn is_generic(&self) -> bool {
+        matches!(self.content, Content::Generic)
     }
 
     pub(super) fn error(errcode: i64) -> Self {
@@ -116,6 +127,7 @@ pub(super) fn errmsg(errcode: i64) -> &'static str {
         40014 => "invalid access_token",
         40029 => "invalid code",
         40030 => "invalid refresh_token",
+        40035 => "invalid parameter",
         40066 => "invalid url",
         40125 => "invalid appsecret,",
         40163 => "code been used,",

@@ -42,9 +42,11 @@ impl Wechat {
         let takes_gzip = takes_gzip(parts);
         let reply = |answer: Answer, seal: Option<Seal>| {
             let (status, errcode) = (answer.status.as_u16(), answer.errcode());
+            let generic = answer.is_generic();
             self.world.journal().amend(seq, |entry| {
                 entry.status = Some(status);
                 entry.errcode = Some(errcode);
+                entry.generic = generic;
             });
             let seal = seal.map(|seal| seal.with(plan.defect)).filter(|seal| seal.covers(errcode));
             let now = self.world.clock.now();
@@ -170,6 +172,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
             .collect(),
         access_token: call::credential(&parameters).map(|(_, value)| value.to_owned()),
         unlisted: false,
+        generic: false,
         body_length: 0,
         body_sha256: None,
         plaintext: None,

@@ -8,6 +8,10 @@
 //! What WeChat has no endpoint for is answered 40066 and marked in the journal, so that a misspelt
 //! path shows here and not in production; [`Settings::allow_unlisted`] lets it through.
 //!
+//! The endpoints that people use most are answered as WeChat documents them ([`SHAPED`], each with
+//! its source); any other that WeChat has is answered `{"errcode":0,"errmsg":"ok"}`, and marked in
+//! the journal and by the header `X-Sandbox-Shape: generic`.
+//!
 //! Everything that its handle can do is also there over HTTP, under `/sandbox/`, which lists it.
 //! Words:
 //!
@@ -18,6 +22,9 @@
 //! - a *fetch* is a request to an endpoint that issues an app's token; a *probe* is one to
 //!   `get_api_domain_ip`.
 //!
+//! Events of platforms and suites happen by [`Sandbox::occur`], and are pushed by
+//! [`Sandbox::push`].
+//!
 //! Time is the sandbox's own clock, moved by [`Sandbox::advance`].
 
 mod answer;
@@ -26,16 +33,22 @@ mod control;
 mod endpoints;
 mod handler;
 mod paths;
+mod push;
 mod signing;
 mod state;
 mod variants;
 mod wire;
 
 pub use self::control::handle::{MINI_PROGRAM, OFFICIAL_ACCOUNT, Options, SECRET, Sandbox};
+pub use self::endpoints::{SHAPED, Shaped};
+pub use self::push::Receipt;
 pub use self::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 pub use self::state::accounts::{App, AppKind, Authorizer};
+pub use self::state::callbacks::{BadCallback, Callback};
+pub use self::state::companies::Company;
 pub use self::state::faults::{Action, Fault, When};
 pub use self::state::journal::{Counts, Entry, Framing};
+pub use self::state::platform_events::{Impossible, PlatformEvent, Told};
 pub use self::state::quota::Rate;
 pub use self::state::settings::{ExpiresIn, Settings};
 pub use self::state::signing::{BadKey, CertificateInForce, Defect, SignedEndpoints, Signing};

@@ -13,6 +13,7 @@ pub(super) fn issues_app_token(path: &str) -> bool {
             | "/cgi-bin/component/api_component_token"
             | "/cgi-bin/component/api_authorizer_token"
             | "/cgi-bin/service/get_suite_token"
+            | "/cgi-bin/service/get_corp_token"
             | "/cgi-bin/service/get_provider_token"
     )
 }

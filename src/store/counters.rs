@@ -1,7 +1,7 @@
 //! The counters and budgets of a day, which the replicas share.
 //!
 //! A total is accepted if it can be true. An impossible one is left unchanged, logged once, and
-//! ignored, or, as a budget, counts as spent: until it is reset ([`Store::begin_anew`]), which
+//! ignored, or, as a budget, counts as spent: until it is reset ([`Store::reset_counters`]), which
 //! gives it another name in the store, or is removed there.
 
 use super::engine::{Addition, Batch, Claim, Reserved, Total, name_since, reset_of, resets_of};
@@ -102,7 +102,7 @@ impl Store {
     /// Reserves up to `want` of the budget `name` of a day, of which no more than `limit` is ever
     /// granted. Where the response is lost, so is what was granted, until the day ends: it is
     /// nobody's to spend. `known` is the highest [`Reserved::total`] of that day that the caller
-    /// has seen, which a store that was flushed may have lost, since it began anew for the
+    /// has seen, which a store that was flushed may have lost, since it was reset for the
     /// `resets`th time.
     pub async fn reserve(
         &self,
@@ -129,7 +129,7 @@ impl Store {
         Ok(reserved)
     }
 
-    /// Gives back what was reserved of a budget and not spent, since it began anew for the
+    /// Gives back what was reserved of a budget and not spent, since it was reset for the
     /// `resets`th time.
     pub async fn give_back(&self, day: i64, name: &str, amount: u64, resets: u64) -> Result<(), StoreError> {
         let (key, name) = (budget_entry(day), name_since(name, resets));
@@ -139,12 +139,12 @@ impl Store {
     /// Resets the counters of `names` within the day, and returns how often each was reset. Each
     /// comes with the number of resets known so far, which a store that was flushed may have lost.
     /// Counting goes on under another name ([`name_since`]).
-    pub async fn begin_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
+    pub async fn reset_counters(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         self.reset(&count_entry(day), names, 1).await
     }
 
     /// The same of budgets.
-    pub async fn begin_budgets_anew(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
+    pub async fn reset_budgets(&self, day: i64, names: &[(&str, u64)]) -> Result<Vec<u64>, StoreError> {
         self.reset(&budget_entry(day), names, 1).await
     }
 

@@ -33,8 +33,8 @@ mod socket;
 pub mod tls;
 
 pub use self::client::{
-    BodyError, Failure, Gauges, LONGEST_PIECE, Need, Patience, Payload, Pool, Progress, Ready, SendError,
-    Start, Stream, UpstreamResponse, most_memory,
+    BodyError, Failure, Gauges, LONGEST_PIECE, Need, Patience, Payload, Pool, PooledConnection, Progress,
+    SendError, Start, Stream, UpstreamResponse, most_memory,
 };
 pub use self::connect::ConnectError;
 pub use self::egress::{Egress, EgressError, Protocol};

@@ -236,7 +236,7 @@ fn refresh_says_what_came_of_it() {
 }
 
 #[test]
-fn quota_reset_asks_first_and_says_what_began_anew() {
+fn quota_reset_asks_first_and_says_what_was_reset() {
     let body =
         r#"{"reset":true,"calls_counted":5,"budgets":["all"],"message":"the counters of shop begin anew"}"#;
     let folder = Folder::new();

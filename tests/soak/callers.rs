@@ -90,7 +90,10 @@ impl Posts {
     /// A body that no other request has, of about this length.
     fn body(&self, length: usize) -> String {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
-        format!(r#"{{"touser":"o{number}","msgtype":"text","text":{{"content":"{}"}}}}"#, "x".repeat(length))
+        format!(
+            r#"{{"touser":"o{number}","template_id":"t","msgtype":"text","text":{{"content":"{}"}}}}"#,
+            "x".repeat(length)
+        )
     }
 }
 

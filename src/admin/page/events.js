@@ -2,6 +2,7 @@
 
 import { find, set, show, keyed, element } from "./dom.js";
 import { milliseconds, moment, number } from "./format.js";
+import { route } from "./routes.js";
 import { text, word } from "./texts.js";
 
 function sentence(event) {
@@ -27,7 +28,9 @@ function level(event) {
   return event.reason === "rejected" || event.reason === "interference" ? "waiting" : "calm";
 }
 
-export function render(events) {
+export function render(everywhere) {
+  const { app } = route();
+  const events = everywhere.filter((event) => app === null || event.app === app);
   const keyOf = (event) => [event.at, event.app, event.reason, event.outcome].join(" ");
   const create = () => {
     const item = element("li");

@@ -21,8 +21,8 @@ use crate::quota::Quota;
 use crate::quota::limit::Limits;
 use crate::server::{self, Address, Connections, Tls};
 use crate::store;
-use crate::token::Manager;
-use crate::upstream::Upstreams;
+use crate::token::{self, Manager};
+use crate::upstream::{self, Upstreams};
 
 /// What outlives a single reload.
 pub(super) struct Core {
@@ -36,6 +36,10 @@ pub(super) struct Core {
     pub(super) watch: AbortHandle,
     /// Looks whether WeChat is ill.
     pub(super) illness: AbortHandle,
+    /// Looks at what the status page shows.
+    pub(super) looks: AbortHandle,
+    /// What requests are explained by, besides the gate's options.
+    pub(super) hosts: Arc<ArcSwap<Hosts>>,
     /// Warns of keys that end.
     pub(super) expiry: AbortHandle,
     pub(super) certificates: AbortHandle,
@@ -64,6 +68,19 @@ pub(super) struct Core {
     pub(super) watched: watch::Sender<Watched>,
     /// The included files in force.
     pub(super) included: ArcSwap<Included>,
+}
+
+/// What the configuration says of tokens and WeChat's hosts.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    pub(super) token: token::Options,
+    pub(super) upstreams: Vec<upstream::Options>,
+}
+
+impl Hosts {
+    pub(super) fn of(config: &Config) -> Self {
+        Self { token: config.token.clone(), upstreams: config.upstreams.clone() }
+    }
 }
 
 /// What takes a restart to change.

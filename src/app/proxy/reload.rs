@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::core::{Core, Fixed};
+use super::core::{Core, Fixed, Hosts};
 use super::{included_files, secret_files};
 use crate::admin::{Refused, Reloads};
 use crate::api;
@@ -152,6 +152,7 @@ impl Core {
         self.alerts.configure(config.alerts.clone());
         self.exporter.configure(config.exports.clone(), &self.manager);
         self.gate.reload(config.pipeline.clone(), upstreams);
+        self.hosts.store(Arc::new(Hosts::of(config)));
         if let (Some(tls), Some(identity)) = (&self.tls, &config.server.tls) {
             tls.replace(identity.clone());
         }

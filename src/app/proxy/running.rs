@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::core::Core;
 use super::included_files;
 use super::secret_files;
+use crate::observe::audit::Trail;
 use crate::server::{Address, Drained, Pulse, Server};
 use crate::texts::text;
 
@@ -84,6 +85,11 @@ impl Running {
         }
     }
 
+    /// Where what operators do is kept.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.core.admin.state.trail
+    }
+
     /// The servers whose workers must stay responsive.
     pub fn pulses(&self) -> Vec<Pulse> {
         let servers = [&self.proxy, &self.admin].into_iter().chain(&self.callback);
@@ -129,6 +135,7 @@ impl Running {
         }
         core.watch.abort();
         core.illness.abort();
+        core.looks.abort();
         core.expiry.abort();
         core.certificates.abort();
         core.alerts.stop();

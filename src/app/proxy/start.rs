@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::backend::AdminBackend;
-use super::core::{Core, Fixed};
+use super::core::{Core, Fixed, Hosts};
 use super::included_files;
 use super::running::Running;
 use super::surroundings::Surroundings;
@@ -20,7 +20,7 @@ use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
 use crate::api;
-use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, telling};
+use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, looks, telling};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -132,6 +132,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock: clock.clone(),
     };
     let illness = illness.start();
+    let looks = looks::start(Arc::clone(&gate), clock.clone());
+    let hosts = Arc::new(ArcSwap::from_pointee(Hosts::of(config)));
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
@@ -163,6 +165,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 upstreams: Arc::clone(&upstreams),
                 detector: Arc::clone(&detector),
                 tls: caller_tls.clone(),
+                hosts: Arc::clone(&hosts),
+                started_at: state.started_at,
                 clock: clock.clone(),
                 core: core.clone(),
             }),
@@ -192,6 +196,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         alerts,
         watch,
         illness,
+        looks,
+        hosts,
         expiry,
         certificates,
         exporter,

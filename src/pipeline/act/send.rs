@@ -22,7 +22,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::pipeline::plan::Head;
 use crate::texts::{Words, words};
-use crate::upstream::{Need, Patience, Pool, Progress, Ready, SendError, UpstreamResponse};
+use crate::upstream::{Need, Patience, Pool, PooledConnection, Progress, SendError, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
 
 /// The longest target that a request can have.
@@ -121,7 +121,7 @@ impl<'r> Sending<'r> {
     /// Sends the request for `target` on this connection.
     async fn attempt(
         &mut self,
-        mut ready: Ready,
+        mut ready: PooledConnection,
         target: &[u8],
         patience: &Patience,
     ) -> Result<UpstreamResponse<Outgoing>, Attempted> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::history::{Curve, History, Range};
-use super::tally::Counts;
+use super::tally::{Counts, Point};
 use crate::observe::clock::Timestamp;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::store::{DayCounts, Total, name_since, without_resets};
@@ -207,7 +207,7 @@ impl Ledger {
     pub(crate) fn learn(&mut self, told: &DayCounts, label: impl Fn(&str) -> Option<u16>) {
         for (app, resets) in &told.resets {
             if let Some(app) = label(app) {
-                self.begin_anew(app, *resets);
+                self.reset(app, *resets);
             }
         }
         let counts = &told.counts;
@@ -249,7 +249,7 @@ impl Ledger {
     }
 
     /// The app's counters are reset for the `resets`th time, unless that is known.
-    pub(crate) fn begin_anew(&mut self, app: u16, resets: u64) {
+    pub(crate) fn reset(&mut self, app: u16, resets: u64) {
         if resets > self.resets(app) {
             self.resets.insert(app, resets);
             let of_app = self.calls.iter_mut().filter(|(key, _)| key.app == app);
@@ -279,6 +279,14 @@ impl Ledger {
             None => self.whole.points(range, now),
             Some(Some(history)) => history.points(range, now),
             Some(None) => History::default().points(range, now),
+        }
+    }
+
+    /// The range of an app, or of all together.
+    pub(crate) fn sum(&self, app: Option<u16>, range: Range, now: Timestamp) -> Point {
+        match app {
+            None => self.whole.sum(range, now),
+            Some(app) => self.histories.get(&app).map_or_else(Point::default, |of| of.sum(range, now)),
         }
     }
 
@@ -462,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_that_began_anew_forget_what_they_were_on_every_replica() {
+    fn counters_that_were_reset_forget_what_they_were_on_every_replica() {
         let key = Key { app: 2, caller: 3, path: catalogue::all()[4].path };
         let names = ["other", "anonymous", "shop", "app1"].map(Arc::from);
         let label = |name: &str| names.iter().position(|known| **known == *name).map(|at| at as u16);

@@ -196,7 +196,7 @@ impl Limits {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn begin_anew(&self, app: &str, callers: &[Arc<str>]) -> Result<Vec<String>, StoreError> {
+    pub async fn reset_budgets(&self, app: &str, callers: &[Arc<str>]) -> Result<Vec<String>, StoreError> {
         let concerned: Vec<_> = {
             let kept = self.kept.lock();
             let of = |name: &String| kept.budgets.get(name).map(Arc::clone);
@@ -210,9 +210,9 @@ impl Limits {
         }
         let mut done = Vec::with_capacity(concerned.len());
         for (budgets, names) in concerned.chunks(RESET_AT_ONCE).zip(names.chunks(RESET_AT_ONCE)) {
-            let resets = store.begin_budgets_anew(day, names).await?;
+            let resets = store.reset_budgets(day, names).await?;
             for (budget, resets) in budgets.iter().zip(resets) {
-                budget.begin_anew(day, resets).await;
+                budget.reset(day, resets).await;
                 done.push(budget.name().to_owned());
             }
         }

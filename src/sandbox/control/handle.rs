@@ -7,9 +7,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::sandbox::handler::Wechat;
+use crate::sandbox::push::{self, Receipt};
 use crate::sandbox::state::accounts::{App, AppKind, Authorizer};
+use crate::sandbox::state::callbacks::{BadCallback, Callback, Receiver};
+use crate::sandbox::state::companies::Company;
 use crate::sandbox::state::faults::Fault;
 use crate::sandbox::state::journal::{Counts, Entry};
+use crate::sandbox::state::platform_events::{Impossible, PlatformEvent, Told};
 use crate::sandbox::state::quota::Rate;
 use crate::sandbox::state::settings::Settings;
 use crate::sandbox::state::signing::{BadKey, Demand, Signing};
@@ -35,6 +39,8 @@ pub struct Options {
     pub apps: Vec<App>,
     /// The accounts that authorised a component.
     pub authorizers: Vec<Authorizer>,
+    /// The companies that installed a suite.
+    pub companies: Vec<Company>,
     /// What is set at first.
     pub settings: Settings,
     /// Threads.
@@ -52,6 +58,7 @@ impl Default for Options {
                 App::new(MINI_PROGRAM, SECRET, AppKind::MiniProgram),
             ],
             authorizers: Vec::new(),
+            companies: Vec::new(),
             settings: Settings::default(),
             workers: 1,
             idle_timeout: Duration::from_secs(60),
@@ -77,6 +84,7 @@ impl Sandbox {
         let mut state = State { settings: options.settings, ..State::default() };
         options.apps.into_iter().for_each(|app| state.accounts.put(app));
         options.authorizers.into_iter().for_each(|known| state.accounts.authorize(known));
+        options.companies.into_iter().for_each(|known| state.companies.put(known));
         let world = World::new(state);
 
         let listener = Listener::bind(&options.listen).map_err(io::Error::other)?;
@@ -130,6 +138,44 @@ impl Sandbox {
     /// Lets an account authorise a component.
     pub fn authorize(&self, authorizer: Authorizer) {
         self.world.state().accounts.authorize(authorizer);
+    }
+
+    /// A company has installed a suite; its temporary codes stay.
+    pub fn install(&self, company: Company) {
+        self.world.state().companies.put(company);
+    }
+
+    /// The permanent code that a company has with a suite now.
+    pub fn permanent_code(&self, suite: &str, corpid: &str) -> Option<String> {
+        self.world.state().companies.get(suite, corpid)?.permanent_code.clone()
+    }
+
+    /// Sets where a platform's or a suite's events are pushed to.
+    ///
+    /// # Errors
+    /// If nothing can be pushed there.
+    pub fn set_callback(&self, callback: Callback) -> Result<(), BadCallback> {
+        let receiver = Receiver::new(callback)?;
+        self.world.state().callbacks.put(receiver);
+        Ok(())
+    }
+
+    /// Lets an event happen to a platform or suite, as if its push had been lost.
+    ///
+    /// # Errors
+    /// If it can't happen.
+    pub fn occur(&self, appid: &str, event: PlatformEvent) -> Result<Told, Impossible> {
+        self.world.state().occur(appid, event, self.world.clock.now())
+    }
+
+    /// Pushes what [`Sandbox::occur`] told, as often as asked; None without a callback.
+    ///
+    /// # Errors
+    /// If the receiver can't be reached, or answers no HTTP.
+    pub async fn push(&self, appid: &str, told: &Told) -> io::Result<Option<Receipt>> {
+        let receiver = self.world.state().callbacks.get(appid).cloned();
+        let Some(receiver) = receiver else { return Ok(None) };
+        push::push(&receiver, told, self.world.clock.now()).await.map(Some)
     }
 
     /// An app demands signed and encrypted calls from now on; the nonces that it used stay known.

@@ -7,103 +7,28 @@ use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::index::INDEX;
+use super::order::{LONGEST, Refused, encode, strict};
+use super::push;
 use crate::sandbox::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 use crate::sandbox::state::accounts::{App, Authorizer};
+use crate::sandbox::state::callbacks::{Callback, Receiver};
+use crate::sandbox::state::companies::Company;
 use crate::sandbox::state::faults::Fault;
 use crate::sandbox::state::quota::Rate;
-use crate::sandbox::state::signing::{BadKey, Demand, Signing};
+use crate::sandbox::state::signing::{Demand, Signing};
 use crate::sandbox::state::stale_node::Lag;
 use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::world::World;
 use crate::sandbox::wire::{reply, response_body};
 use crate::sandbox::{call, variants};
 use crate::server::Response;
-use crate::texts::{marked, text, translated};
+use crate::texts::translated;
 
-const LONGEST: usize = 1024 * 1024;
-
-/// What the index page says.
-const INDEX: &[(&str, &str)] = &[
-    ("GET /sandbox/state", marked!("apps and their current tokens")),
-    (
-        "POST /sandbox/apps",
-        marked!(
-            "add or replace: {appid, secret, kind?, whitelist?: [address]}; an empty whitelist lets every address fetch tokens"
-        ),
-    ),
-    ("POST /sandbox/authorizers", "{component_appid, authorizer_appid, refresh_token}"),
-    ("POST /sandbox/tokens", marked!("makes a token of another sandbox current: {appid, kind, value}")),
-    (
-        "POST /sandbox/settings",
-        marked!(
-            "any of the settings that GET shows; {\"allow_unlisted\":true} accepts endpoints that WeChat does not have"
-        ),
-    ),
-    (
-        "GET, POST, DELETE /sandbox/signing",
-        marked!(
-            "{appid, aes_key, aes_key_sn, public_key, ..}: requires signed and encrypted calls; GET returns the platform's certificates; DELETE takes ?appid="
-        ),
-    ),
-    (
-        "POST /sandbox/rotate",
-        marked!("as if another program had fetched a token: {appid?, kind?, grace_ms?}"),
-    ),
-    ("POST /sandbox/poison", marked!("the token is still returned but rejected everywhere: {appid?, kind?}")),
-    ("POST /sandbox/expire", marked!("the token expires: {appid?, kind?}")),
-    ("POST /sandbox/lag", "{appid?, milliseconds?, requests?, probe?, path?, one_in?, newly_issued?}"),
-    ("DELETE /sandbox/lag", marked!("ends all lags")),
-    ("GET, POST, DELETE /sandbox/faults", marked!("{fault, path?, times?, after?, ..}; DELETE takes ?id=")),
-    (
-        "POST /sandbox/limits",
-        marked!("{path, daily_limit?, rate_limit?: {call_count, refresh_second}, appid? with used?}"),
-    ),
-    ("GET, POST /sandbox/clock", "{advance_ms}"),
-    (
-        "GET /sandbox/journal",
-        marked!(
-            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have"
-        ),
-    ),
-    ("GET /sandbox/counts", marked!("{fetches, forces, probes}; ?appid=")),
-    ("GET /sandbox/variants", marked!("the values of error_variant")),
-    ("GET /sandbox/blob", marked!("?bytes= the SHA-256 of the download of media_id=blob-N")),
-    (
-        "POST /sandbox/reset",
-        marked!(
-            "forgets journal, counts, faults and lag; {\"all\":true} tokens, quotas, settings and whitelists too"
-        ),
-    ),
-];
-
-/// Why a request was refused.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error("{}", text!("unknown path or method; GET /sandbox/ lists them"))]
-    Unknown,
-    #[error("{}", text!("the body is longer than {bytes} bytes, or incomplete", bytes = LONGEST))]
-    Body,
-    #[error("{}", text!("unexpected JSON"))]
-    Json(#[source] serde_json::Error),
-    #[error("{}", text!("unknown key `{key}`", key = .0))]
-    Key(String),
-    #[error("{}", text!("`{parameter}` is missing or not a number", parameter = .0))]
-    Number(&'static str),
-    #[error(transparent)]
-    Signing(#[from] BadKey),
-}
-
-impl Refused {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Unknown => StatusCode::NOT_FOUND,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-}
+/// The one order that waits for somebody else.
+const PUSH: &str = "/sandbox/push";
 
 #[derive(serde::Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +58,9 @@ struct ResetOrder {
 
 pub(in crate::sandbox) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
     let outcome = match Limited::new(body, LONGEST).collect().await {
+        Ok(body) if parts.method == Method::POST && parts.uri.path() == PUSH => {
+            push::order(world, &body.to_bytes()).await
+        }
         Ok(body) => order(world, parts, &body.to_bytes()),
         Err(_) => Err(Refused::Body),
     };
@@ -169,6 +97,15 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
         }
         (&Method::POST, "authorizers") => {
             world.state().accounts.authorize(strict::<Authorizer>(body)?);
+            done()
+        }
+        (&Method::POST, "companies") => {
+            world.state().companies.put(strict::<Company>(body)?);
+            done()
+        }
+        (&Method::POST, "callbacks") => {
+            let receiver = Receiver::new(strict::<Callback>(body)?)?;
+            world.state().callbacks.put(receiver);
             done()
         }
         (&Method::POST, "tokens") => {
@@ -237,24 +174,6 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
     }
 }
 
-/// Parses and refuses unknown keys, which serde can't do together with `flatten`. An empty body is
-/// `{}`.
-fn strict<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Refused> {
-    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    let sent: Value = serde_json::from_slice(body).map_err(Refused::Json)?;
-    let parsed: T = serde_json::from_value(sent.clone()).map_err(Refused::Json)?;
-    let known = encode(&parsed)?;
-    let unknown = sent.as_object().into_iter().flatten().find(|(key, _)| known.get(key.as_str()).is_none());
-    match unknown {
-        Some((key, _)) => Err(Refused::Key(key.clone())),
-        None => Ok(parsed),
-    }
-}
-
-fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, Refused> {
-    serde_json::to_value(value).map_err(Refused::Json)
-}
-
 struct Control<'a> {
     world: &'a Arc<World>,
 }
@@ -271,10 +190,19 @@ impl Control<'_> {
             let tokens = state.tokens.describe(&app.appid, now);
             json!({"appid": app.appid, "kind": app.kind, "whitelist": app.whitelist, "tokens": tokens})
         });
+        let companies = state.companies.list().iter().map(|known| {
+            json!({
+                "corpid": known.corpid,
+                "suite_id": known.suite_id,
+                "permanent_code": known.permanent_code,
+                "tokens": state.tokens.describe(&known.identity(), now),
+            })
+        });
         json!({
             "now_ms": now,
             "apps": apps.collect::<Vec<_>>(),
             "authorizers": authorizers.collect::<Vec<_>>(),
+            "companies": companies.collect::<Vec<_>>(),
         })
     }
 

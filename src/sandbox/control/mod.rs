@@ -2,3 +2,6 @@
 
 pub(super) mod handle;
 pub(super) mod http;
+mod index;
+mod order;
+mod push;

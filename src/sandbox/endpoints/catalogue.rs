@@ -14,6 +14,8 @@ const WECOM: &str = "qyapi.weixin.qq.com";
 pub(super) struct Listed {
     /// Whose token it demands, if any.
     pub class: Option<Class>,
+    /// It is WeCom's.
+    pub wecom: bool,
 }
 
 /// By path, WeCom's apart: the two have paths in common.
@@ -31,7 +33,8 @@ fn row(row: &'static str) -> Option<((bool, &'static str), Listed)> {
         "provider" | "provider_as_access_token" => Some(Class::Provider),
         _ => None,
     };
-    Some(((host == WECOM, path), Listed { class }))
+    let wecom = host == WECOM;
+    Some(((wecom, path), Listed { class, wecom }))
 }
 
 /// The endpoint as a token of this kind meets it: an official account's meets nothing that WeCom

@@ -36,11 +36,14 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
         // `get_login_info` wants it under the ordinary name.
         Class::Provider => call.param("provider_access_token").or_else(|| call.param("access_token")),
     };
-    let Some(value) = sent else { return Err(Answer::error(41001)) };
+    let Some(value) = sent else { return Err(missing(class)) };
+    let of_provider = matches!(class, Class::Suite | Class::Provider);
     if !well_formed(value) {
-        return Err(Answer::error(40014));
+        return Err(if of_provider { not_a_providers() } else { Answer::error(40014) });
     }
-    let Some(found) = state.tokens.find(value, call.now) else { return Err(unknown(call)) };
+    let Some(found) = state.tokens.find(value, call.now) else {
+        return Err(if of_provider { not_a_providers() } else { unknown(call) });
+    };
     match found.verdict {
         Verdict::Good => {}
         // FACTS 1.3: these have a code of their own.
@@ -55,8 +58,8 @@ pub(super) fn demand(state: &mut State, call: &Call, class: Class) -> Result<Hol
     }
     match (class, found.owner.kind) {
         (Class::Component, kind) if kind != Kind::Component => Err(unknown(call)),
-        (Class::Suite, kind) if kind != Kind::Suite => Err(unknown(call)),
-        (Class::Provider, kind) if kind != Kind::Provider => Err(unknown(call)),
+        (Class::Suite, kind) if kind != Kind::Suite => Err(not_a_providers()),
+        (Class::Provider, kind) if kind != Kind::Provider => Err(not_a_providers()),
         (Class::App, Kind::Component) => Err(Answer::error(48001)),
         _ => Ok(Holder { appid: found.owner.appid }),
     }
@@ -92,10 +95,19 @@ pub(super) fn known(
 fn rejected(call: &Call, kind: Kind) -> Answer {
     match kind {
         Kind::Wecom => Answer::error(40014),
-        Kind::Suite | Kind::Provider => {
-            Answer::error_with(40082, "invalid suite_acccess_token or provider_access_token")
-        }
+        Kind::Suite | Kind::Provider => not_a_providers(),
         Kind::Classic | Kind::Stable | Kind::Component | Kind::Authorizer => unknown(call),
+    }
+}
+
+fn not_a_providers() -> Answer {
+    Answer::error_with(40082, "invalid suite_acccess_token or provider_access_token")
+}
+
+fn missing(class: Class) -> Answer {
+    match class {
+        Class::Suite => Answer::error_with(41022, "suite_access_token missing"),
+        Class::App | Class::Component | Class::Either | Class::Provider => Answer::error(41001),
     }
 }
 

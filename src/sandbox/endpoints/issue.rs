@@ -6,6 +6,7 @@ use super::credentials::{self, Class, known};
 use crate::sandbox::answer::{Answer, refusable};
 use crate::sandbox::call::{Call, text};
 use crate::sandbox::state::accounts::{App, AppKind};
+use crate::sandbox::state::companies::Company;
 use crate::sandbox::state::settings::ExpiresIn;
 use crate::sandbox::state::tokens::{Family, Issued, Kind, fresh};
 use crate::sandbox::state::world::State;
@@ -51,14 +52,20 @@ pub(in crate::sandbox) fn asks_force(body: &Value) -> bool {
     body.get("force_refresh") == Some(&Value::Bool(true))
 }
 
-/// WeCom's `GET /cgi-bin/gettoken`; its success carries an errcode.
+/// WeCom's `GET /cgi-bin/gettoken`; its success carries an errcode. The secret of a customised app
+/// is its company's permanent code.
 pub(super) fn wecom(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
         let corpid = call.param("corpid").ok_or_else(|| Answer::error_with(41002, "corpid missing"))?;
         let secret =
             call.param("corpsecret").ok_or_else(|| Answer::error_with(41004, "corpsecret missing"))?;
-        if state.accounts.of(corpid, AppKind::Wecom).next().is_none() {
+        let company = state.companies.list().iter().find(|company| company.corpid == corpid);
+        if state.accounts.of(corpid, AppKind::Wecom).next().is_none() && company.is_none() {
             return Err(Answer::error_with(40013, "invalid corpid"));
+        }
+        if let Some(company) = customised(state, corpid, secret) {
+            let fields = of_company(state, call, &company);
+            return Ok(Answer::ok(fields));
         }
         let Some(app) = holder(state, Some(corpid), Some(secret), AppKind::Wecom) else {
             let text = format!(
@@ -77,9 +84,23 @@ pub(super) fn suite(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
         let (id, secret) = (text(&body, "suite_id"), text(&body, "suite_secret"));
+        if id.is_none_or(|id| state.accounts.of(id, AppKind::Suite).next().is_none()) {
+            return Err(Answer::error_with(40083, "invalid suite_id"));
+        }
         let app = holder(state, id, secret, AppKind::Suite);
-        let app = app.ok_or_else(|| Answer::error_with(40084, "invalid suite_id or suite_secret"))?;
-        text(&body, "suite_ticket").ok_or_else(|| Answer::error_with(40085, "invalid suite_ticket"))?;
+        let app = app.ok_or_else(|| Answer::error_with(40080, "invalid suite_secret"))?;
+        if !app.admits(call.from) {
+            let text = format!(
+                "not allow to access from your ip, hint: [{}], from ip: {}, more info at \
+                 https://open.work.weixin.qq.com/devtool/query?e=60020",
+                call.now, call.from
+            );
+            return Err(Answer::error_with(60020, text));
+        }
+        let ticket = text(&body, "suite_ticket");
+        if ticket.is_none_or(|ticket| !state.pushed_tickets.takes(&app.appid, ticket, call.now)) {
+            return Err(Answer::error_with(40085, "invalid suite_ticket"));
+        }
         Ok(until_expiry(state, call, &app, Kind::Suite, "suite_access_token"))
     })
 }
@@ -99,11 +120,34 @@ fn holder(state: &State, id: Option<&str>, secret: Option<&str>, kind: AppKind) 
     state.accounts.of(id?, kind).find(|app| Some(&*app.secret) == secret).cloned()
 }
 
-/// WeCom hands out the same token until it ends.
+/// The company whose permanent code of a customised app this is.
+fn customised(state: &State, corpid: &str, secret: &str) -> Option<Company> {
+    let customised = |suite: &str| state.accounts.of(suite, AppKind::Suite).any(|app| app.customised);
+    let mut companies = state.companies.list().iter().filter(|company| company.corpid == corpid);
+    let found = companies.find(|it| it.permanent_code.as_deref() == Some(secret) && customised(&it.suite_id));
+    found.cloned()
+}
+
+/// The token of a company that installed a suite.
+pub(super) fn of_company(state: &mut State, call: &Call, company: &Company) -> Vec<(&'static str, Value)> {
+    current(state, call, &company.identity(), Kind::Wecom, "access_token")
+}
+
 fn until_expiry(state: &mut State, call: &Call, app: &App, kind: Kind, name: &'static str) -> Answer {
+    Answer::ok(current(state, call, &app.identity(), kind, name))
+}
+
+/// WeCom hands out the same token until it ends.
+fn current(
+    state: &mut State,
+    call: &Call,
+    identity: &str,
+    kind: Kind,
+    name: &'static str,
+) -> Vec<(&'static str, Value)> {
     let rules = state.settings.rules();
-    let token = state.tokens.with(&app.identity(), kind, |family| family.until_expiry(call.now, &rules));
-    Answer::ok(grant(state, call, name, &token))
+    let token = state.tokens.with(identity, kind, |family| family.until_expiry(call.now, &rules));
+    grant(state, call, name, &token)
 }
 
 /// `POST /cgi-bin/component/api_component_token`
@@ -114,7 +158,10 @@ pub(super) fn component(state: &mut State, call: &Call) -> Answer {
         if app.kind != AppKind::Component {
             return Err(Answer::error(61011));
         }
-        text(&body, "component_verify_ticket").ok_or_else(|| Answer::error(61006))?;
+        let ticket = text(&body, "component_verify_ticket");
+        if ticket.is_none_or(|ticket| !state.pushed_tickets.takes(&app.appid, ticket, call.now)) {
+            return Err(Answer::error(61006));
+        }
         let rules = state.settings.rules();
         let token = state.tokens.with(&app.appid, Kind::Component, |family| family.rotate(call.now, &rules));
         Ok(Answer::object(grant(state, call, "component_access_token", &token)))
@@ -158,9 +205,8 @@ pub(super) fn query_auth(state: &mut State, call: &Call) -> Answer {
         if !state.accounts.use_code(code) {
             return Err(Answer::error(61010));
         }
-        let all = state.accounts.authorizers().iter().filter(|known| known.component_appid == holder.appid);
-        let known = all.clone().find(|known| known.authorizer_appid == code).or_else(|| all.clone().next());
-        let known = known.cloned().ok_or_else(|| Answer::error(61010))?;
+        let known = state.accounts.authorised_by(&holder.appid, code).cloned();
+        let known = known.ok_or_else(|| Answer::error(61010))?;
         let rules = state.settings.rules();
         let rotate = |family: &mut Family| family.rotate(call.now, &rules);
         let token = state.tokens.with(&known.authorizer_appid, Kind::Authorizer, rotate);
@@ -180,7 +226,7 @@ pub(in crate::sandbox) fn appid_of(call: &Call) -> Option<String> {
     let names = ["appid", "corpid"].iter().find_map(|name| call.param(name)).map(str::to_owned);
     names.or_else(|| {
         let body = call.json()?;
-        ["appid", "authorizer_appid", "component_appid", "suite_id", "corpid"]
+        ["appid", "authorizer_appid", "component_appid", "suite_id", "corpid", "auth_corpid"]
             .iter()
             .find_map(|name| text(&body, name))
             .map(str::to_owned)

@@ -5,8 +5,9 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::credentials::Holder;
-use crate::sandbox::answer::{Answer, Content};
+use crate::sandbox::answer::{Answer, Content, refusable};
 use crate::sandbox::call::{Call, text};
+use crate::sandbox::state::library::Material;
 use crate::sandbox::state::media::File;
 use crate::sandbox::state::tokens::fresh;
 use crate::sandbox::state::world::State;
@@ -14,38 +15,74 @@ use crate::sandbox::state::world::State;
 /// What stands around a file in a multipart body, at most.
 pub(super) const MULTIPART_OVERHEAD: usize = 64 * 1024;
 
+/// Bytes of a picture within an article.
+const LONGEST_PICTURE: usize = 1024 * 1024;
+
 /// `POST /cgi-bin/media/upload`
 pub(super) fn upload(state: &mut State, call: &Call, _: &Holder) -> Answer {
-    let kind = call.param("type").unwrap_or_default().to_owned();
-    if !["image", "voice", "video", "thumb", "file"].contains(&&*kind) {
-        return Answer::error(40004);
-    }
-    match take(state, call) {
-        Ok(id) => {
-            let name = if kind == "thumb" { "thumb_media_id" } else { "media_id" };
-            Answer::object([
-                ("type", kind.into()),
-                (name, id.into()),
-                ("created_at", (call.now / 1000).into()),
-                ("item", Value::from(Vec::<Value>::new())),
-            ])
-        }
-        Err(refusal) => refusal,
-    }
+    refusable(|| {
+        let kind = kind(call, &["image", "voice", "video", "thumb", "file"])?;
+        let id = keep(state, call, file(state, call)?);
+        let name = if kind == "thumb" { "thumb_media_id" } else { "media_id" };
+        Ok(Answer::object([
+            ("type", kind.into()),
+            (name, id.into()),
+            ("created_at", (call.now / 1000).into()),
+            ("item", Value::from(Vec::<Value>::new())),
+        ]))
+    })
 }
 
-/// `POST /cgi-bin/material/add_material`
-pub(super) fn add_material(state: &mut State, call: &Call, _: &Holder) -> Answer {
-    match take(state, call) {
-        Ok(id) => {
-            let url = format!("http://mmbiz.qpic.cn/sandbox/{id}/0");
-            Answer::object([("media_id", id.into()), ("url", url.into())])
-        }
-        Err(refusal) => refusal,
-    }
+/// WeCom's `POST /cgi-bin/media/upload`: its time is text.
+pub(super) fn upload_to_wecom(state: &mut State, call: &Call, _: &Holder) -> Answer {
+    refusable(|| {
+        let kind = kind(call, &["image", "voice", "video", "file"])?;
+        let id = keep(state, call, file(state, call)?);
+        let time = (call.now / 1000).to_string();
+        Ok(Answer::ok([("type", kind.into()), ("media_id", id.into()), ("created_at", time.into())]))
+    })
 }
 
-fn take(state: &mut State, call: &Call) -> Result<String, Answer> {
+/// `POST /cgi-bin/media/uploadimg`: for articles, and no material.
+pub(super) fn upload_picture(state: &mut State, call: &Call, _: &Holder) -> Answer {
+    refusable(|| {
+        let file = file(state, call)?;
+        if file.bytes.len() > LONGEST_PICTURE {
+            return Err(Answer::error_with(40009, "invalid image size"));
+        }
+        let id = keep(state, call, file);
+        Ok(Answer::object([("url", picture(&id).into())]))
+    })
+}
+
+/// `POST /cgi-bin/material/add_material`: only pictures have a URL.
+pub(super) fn add_material(state: &mut State, call: &Call, holder: &Holder) -> Answer {
+    refusable(|| {
+        let kind = kind(call, &["image", "voice", "video", "thumb"])?;
+        let file = file(state, call)?;
+        let name = file.filename.clone();
+        let id = keep(state, call, file);
+        let mut fields = vec![("media_id", Value::from(id.clone()))];
+        if kind == "image" || kind == "thumb" {
+            fields.push(("url", picture(&id).into()));
+        }
+        let appid = holder.appid.clone();
+        state.library.store(Material { appid, id, kind, name, stored_at: call.now });
+        Ok(Answer::object(fields))
+    })
+}
+
+fn picture(id: &str) -> String {
+    format!("http://mmbiz.qpic.cn/sandbox/{id}/0")
+}
+
+fn kind(call: &Call, known: &[&str]) -> Result<String, Answer> {
+    let kind = call.param("type").filter(|kind| known.contains(kind));
+    kind.map(str::to_owned).ok_or_else(|| Answer::error(40004))
+}
+
+/// The file of an upload, which hasn't to be too long.
+fn file(state: &State, call: &Call) -> Result<File, Answer> {
     let body = call.body.as_ref().ok_or_else(|| Answer::error(40006))?;
     let file = first_file(&call.content_type, body).ok_or_else(|| Answer::error(41005))?;
     if file.bytes.is_empty() {
@@ -54,9 +91,13 @@ fn take(state: &mut State, call: &Call) -> Result<String, Answer> {
     if file.bytes.len() > state.settings.media_limit {
         return Err(Answer::error(40006));
     }
+    Ok(file)
+}
+
+fn keep(state: &mut State, call: &Call, file: File) -> String {
     let id = fresh(call.now, 64);
     state.media.store(id.clone(), file);
-    Ok(id)
+    id
 }
 
 /// `GET /cgi-bin/media/get`; `blob-N` is N deterministic bytes.

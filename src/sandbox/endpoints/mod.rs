@@ -8,7 +8,11 @@ mod issue;
 mod media;
 mod oauth;
 mod quotas;
+mod shaped;
+mod shapes;
+mod suites;
 mod table;
 
 pub(super) use self::issue::{appid_of, asks_force};
+pub use self::shaped::{SHAPED, Shaped};
 pub(super) use self::table::{answer, body_limit, is_listed};

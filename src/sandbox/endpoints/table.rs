@@ -1,12 +1,12 @@
 //! What the fake does of the endpoints that WeChat has, and what each demands.
 
 use super::catalogue::{self, Listed};
-use super::credentials::{self, Class, Holder};
+use super::credentials::{self, Class};
 use super::media::MULTIPART_OVERHEAD;
-use super::{authorizers, business, issue, media, oauth, quotas};
+use super::shaped::{self, Behind, Shape};
+use super::{authorizers, business, issue, media, oauth, quotas, suites};
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
-use crate::sandbox::paths::PROBE;
 use crate::sandbox::state::world::State;
 
 /// JSON bodies are kept up to this many bytes; of longer ones only the digest.
@@ -27,43 +27,21 @@ const OPEN: &[Open] = &[
     ("/cgi-bin/component/api_start_push_ticket", |_, _| Answer::ok([])),
     ("/cgi-bin/clear_quota/v2", quotas::clear_with_secret),
     ("/cgi-bin/component/clear_quota/v2", quotas::clear_with_secret),
-    ("/sns/jscode2session", oauth::jscode2session),
     ("/sns/component/jscode2session", oauth::component_session),
-    ("/sns/oauth2/access_token", oauth::access_token),
     ("/sns/oauth2/component/access_token", oauth::component_access_token),
-    ("/sns/oauth2/refresh_token", oauth::refresh_token),
-    ("/sns/userinfo", oauth::userinfo),
-    ("/sns/auth", oauth::auth),
 ];
 
-type Behind = fn(&mut State, &Call, &Holder) -> Answer;
 /// An endpoint behind a token: path, whose token, whether it must be POST, what it does.
 type Guarded = (&'static str, Class, bool, Behind);
 
 const GUARDED: &[Guarded] = &[
-    (PROBE, Class::App, false, business::api_domain_ip),
-    ("/cgi-bin/getcallbackip", Class::App, false, business::callback_ip),
-    ("/cgi-bin/user/info", Class::App, false, business::user_info),
-    ("/cgi-bin/user/get", Class::App, false, business::user_get),
-    ("/cgi-bin/message/template/send", Class::App, true, business::message),
-    ("/cgi-bin/message/subscribe/send", Class::App, true, business::message),
-    ("/cgi-bin/message/custom/send", Class::App, true, business::custom_message),
-    ("/cgi-bin/menu/create", Class::App, true, business::menu_create),
-    ("/cgi-bin/menu/get", Class::App, false, business::menu_get),
-    ("/cgi-bin/menu/delete", Class::App, false, business::menu_delete),
-    ("/cgi-bin/qrcode/create", Class::App, true, business::qrcode_create),
-    ("/cgi-bin/ticket/getticket", Class::App, false, business::ticket),
-    ("/cgi-bin/get_jsapi_ticket", Class::App, false, business::ticket),
-    ("/cgi-bin/ticket/get", Class::App, false, business::ticket),
+    ("/cgi-bin/service/get_pre_auth_code", Class::Suite, false, suites::pre_auth_code),
+    ("/cgi-bin/service/set_session_info", Class::Suite, true, business::fine),
+    ("/cgi-bin/service/get_permanent_code", Class::Suite, true, suites::permanent_code),
+    ("/cgi-bin/service/get_auth_info", Class::Suite, true, suites::auth_info),
+    ("/cgi-bin/service/get_corp_token", Class::Suite, true, suites::corp_token),
     ("/cgi-bin/service/get_login_info", Class::Provider, true, business::fine),
-    ("/wxa/getwxacode", Class::App, true, business::mini_program_code),
-    ("/wxa/getwxacodeunlimit", Class::App, true, business::mini_program_code),
-    ("/cgi-bin/wxaapp/createwxaqrcode", Class::App, true, business::mini_program_code),
-    ("/cgi-bin/media/upload", Class::App, true, media::upload),
-    ("/cgi-bin/media/get", Class::App, false, media::get),
     ("/cgi-bin/media/get/jssdk", Class::App, false, media::get),
-    ("/cgi-bin/material/add_material", Class::App, true, media::add_material),
-    ("/cgi-bin/material/get_material", Class::App, true, media::get_material),
     ("/cgi-bin/openapi/quota/get", Class::Either, true, |state, call, holder| {
         quotas::get(state, call, holder, lists)
     }),
@@ -88,13 +66,17 @@ const GUARDED: &[Guarded] = &[
 
 /// Whether the fake has the path in its tables by name.
 fn lists(path: &str) -> bool {
-    OPEN.iter().any(|(known, _)| *known == path) || GUARDED.iter().any(|(known, ..)| *known == path)
+    shaped::lists(path)
+        || OPEN.iter().any(|(known, _)| *known == path)
+        || GUARDED.iter().any(|(known, ..)| *known == path)
 }
 
 /// How many bytes of a body the endpoint can use.
 pub(in crate::sandbox) fn body_limit(path: &str, media_limit: usize) -> usize {
     match path {
-        "/cgi-bin/media/upload" | "/cgi-bin/material/add_material" => media_limit + MULTIPART_OVERHEAD,
+        "/cgi-bin/media/upload" | "/cgi-bin/media/uploadimg" | "/cgi-bin/material/add_material" => {
+            media_limit + MULTIPART_OVERHEAD
+        }
         _ => LONGEST_JSON,
     }
 }
@@ -119,7 +101,7 @@ fn unlisted(call: &Call) -> Listed {
         Some(("provider_access_token", _)) => Some(Class::Provider),
         _ => Some(Class::Either),
     };
-    Listed { class }
+    Listed { class, wecom: false }
 }
 
 /// What WeChat answers.
@@ -130,15 +112,20 @@ pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
         None if state.settings.allow_unlisted => unlisted(call),
         None => return Answer::error(40066),
     };
+    let shape = shaped::find(&call.path, listed.wecom).map(|shaped| shaped.shape);
+    if let Some(Shape::Open(decide)) = shape {
+        return decide(state, call);
+    }
     if let Some((_, decide)) = OPEN.iter().find(|(path, _)| *path == call.path) {
         return decide(state, call);
     }
-    let (class, post, decide) = match GUARDED.iter().find(|(path, ..)| *path == call.path) {
-        Some((_, class, post, decide)) => (*class, *post, *decide),
-        None => match listed.class {
-            Some(class) => (class, false, business::fine as Behind),
-            None => return Answer::ok([]),
-        },
+    let guarded = GUARDED.iter().find(|(path, ..)| *path == call.path);
+    let (class, post, decide) = match (shape, guarded, listed.class) {
+        (Some(Shape::Any(decide)), ..) => (Class::App, false, decide),
+        (Some(Shape::Post(decide)), ..) => (Class::App, true, decide),
+        (_, Some((_, class, post, decide)), _) => (*class, *post, *decide),
+        (_, None, Some(class)) => (class, false, business::fine as Behind),
+        (_, None, None) => return Answer::generic(),
     };
     let holder = match credentials::demand(state, call, class) {
         Ok(holder) => holder,
@@ -155,12 +142,29 @@ pub(in crate::sandbox) fn answer(state: &mut State, call: &Call) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use super::shaped::SHAPED;
     use super::{GUARDED, OPEN, catalogue};
+    use crate::sandbox::state::tokens::Kind;
 
     #[test]
     fn whatever_has_an_answer_of_its_own_is_an_endpoint_that_wechat_has() {
         let paths = OPEN.iter().map(|(path, _)| path).chain(GUARDED.iter().map(|(path, ..)| path));
         let unlisted: Vec<_> = paths.filter(|path| catalogue::find(path, None).is_none()).collect();
         assert!(unlisted.is_empty(), "{unlisted:?}");
+    }
+
+    #[test]
+    fn whatever_is_shaped_is_an_endpoint_that_its_platform_has_and_stands_in_one_table() {
+        for shaped in SHAPED {
+            let kind = if shaped.is_wecom() { Kind::Wecom } else { Kind::Stable };
+            assert!(catalogue::find(shaped.path, Some(kind)).is_some(), "{}", shaped.path);
+            let again = OPEN.iter().any(|(path, _)| *path == shaped.path)
+                || GUARDED.iter().any(|(path, ..)| *path == shaped.path);
+            assert!(!again, "{} is in another table as well", shaped.path);
+            let same = |other: &&super::shaped::Shaped| {
+                other.path == shaped.path && other.is_wecom() == shaped.is_wecom()
+            };
+            assert_eq!(SHAPED.iter().filter(same).count(), 1, "{}", shaped.path);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The accounts that exist at the fake WeChat.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -49,12 +49,22 @@ pub struct App {
     /// Which app of its corporation it is, in WeCom.
     #[serde(default)]
     pub agent: Option<String>,
+    /// A suite: whether it is a template of customised apps (代开发).
+    #[serde(default)]
+    pub customised: bool,
 }
 
 impl App {
     /// An app without a whitelist.
     pub fn new(appid: impl Into<String>, secret: impl Into<String>, kind: AppKind) -> Self {
-        Self { appid: appid.into(), secret: secret.into(), kind, whitelist: None, agent: None }
+        Self {
+            appid: appid.into(),
+            secret: secret.into(),
+            kind,
+            whitelist: None,
+            agent: None,
+            customised: false,
+        }
     }
 
     /// By which its tokens are told from others'.
@@ -130,9 +140,31 @@ pub(in crate::sandbox) struct Accounts {
     apps: Vec<App>,
     authorizers: Vec<Authorizer>,
     used_codes: HashSet<String>,
+    /// Of the codes that were pushed, whose they are.
+    pushed_codes: HashMap<String, String>,
 }
 
 impl Accounts {
+    /// A code stands for this account from now on.
+    pub(in crate::sandbox) fn expect_code(&mut self, code: &str, authorizer: &str) {
+        self.pushed_codes.insert(code.to_owned(), authorizer.to_owned());
+    }
+
+    /// The account that an authorisation's code is for, of those that authorised the component: the
+    /// one it was pushed for, or the one with this appid, or the first.
+    pub(in crate::sandbox) fn authorised_by(&self, component: &str, code: &str) -> Option<&Authorizer> {
+        let appid = self.pushed_codes.get(code).map_or(code, |appid| appid);
+        let mut all = self.authorizers.iter().filter(|known| known.component_appid == component);
+        all.clone().find(|known| known.authorizer_appid == appid).or_else(|| all.next())
+    }
+
+    /// An account takes its authorisation back; None if it gave none.
+    pub(in crate::sandbox) fn leave(&mut self, component: &str, appid: &str) -> Option<Authorizer> {
+        let mut all = self.authorizers.iter();
+        let at = all.position(|it| it.component_appid == component && it.authorizer_appid == appid)?;
+        Some(self.authorizers.remove(at))
+    }
+
     /// Whether an authorisation's code is used for the first time.
     pub(in crate::sandbox) fn use_code(&mut self, code: &str) -> bool {
         self.used_codes.insert(code.to_owned())
@@ -158,6 +190,7 @@ impl Accounts {
     pub(in crate::sandbox) fn forget(&mut self) {
         self.apps.iter_mut().for_each(|app| app.whitelist = None);
         self.used_codes.clear();
+        self.pushed_codes.clear();
     }
 
     pub(in crate::sandbox) fn apps(&self) -> &[App] {
@@ -177,7 +210,7 @@ impl Accounts {
         self.get(appid).is_some() || self.authorizers.iter().any(|known| known.authorizer_appid == appid)
     }
 
-    /// Those of a corporation or provider.
+    /// Those with this appid, of this kind.
     pub(in crate::sandbox) fn of(&self, appid: &str, kind: AppKind) -> impl Iterator<Item = &App> {
         self.apps.iter().filter(move |app| app.appid == appid && app.kind == kind)
     }

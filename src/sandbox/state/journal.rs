@@ -42,6 +42,9 @@ pub struct Entry {
     pub access_token: Option<String>,
     /// WeChat has no such endpoint, or not for the account that the credential is of.
     pub unlisted: bool,
+    /// The endpoint has no shape of its own here: it was answered a plain success.
+    #[serde(default)]
+    pub generic: bool,
     /// Bytes of the body that came.
     pub body_length: u64,
     /// SHA-256 of those bytes in hex, once the body ended or was aborted.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::accounts::App;
+use super::companies::Company;
 use super::tokens::{Family, Kind};
 use super::world::State;
 
@@ -10,7 +11,7 @@ use super::world::State;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Target {
-    /// The app or authorizer; None: all.
+    /// The app or authorizer, or a suite's company as `CORPID.SUITE_ID`; None: all.
     pub appid: Option<String>,
     /// The kind of token; None: all that were issued.
     pub kind: Option<Kind>,
@@ -63,7 +64,8 @@ impl State {
     pub(in crate::sandbox) fn happen(&mut self, event: TokenEvent, target: &Target, now: i64) -> usize {
         let apps = self.accounts.apps().iter().map(App::identity);
         let authorizers = self.accounts.authorizers().iter().map(|known| known.authorizer_appid.clone());
-        let mut appids: Vec<String> = apps.chain(authorizers).collect();
+        let companies = self.companies.list().iter().map(Company::identity);
+        let mut appids: Vec<String> = apps.chain(authorizers).chain(companies).collect();
         appids.sort();
         appids.dedup();
         appids.retain(|appid| target.appid.as_ref().is_none_or(|wanted| wanted == appid));

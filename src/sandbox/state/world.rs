@@ -9,29 +9,30 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::accounts::Accounts;
+use super::callbacks::Callbacks;
 use super::clock::Clock;
+use super::companies::Companies;
 use super::faults::Faults;
 use super::journal::{Entry, Journal};
+use super::library::Library;
 use super::media::Media;
 use super::quota::Quota;
 use super::settings::Settings;
 use super::signing::Demands;
 use super::stale_node::Lags;
+use super::tags::Tags;
+use super::tickets::{PushedTickets, Ticket};
 use super::tokens::Tokens;
 use super::users::Users;
-
-/// A JS-API or card ticket, and when it ends.
-#[derive(Clone, Debug)]
-pub(in crate::sandbox) struct Ticket {
-    pub value: String,
-    pub expires_at: i64,
-}
 
 /// What endpoints read and change.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct State {
     pub settings: Settings,
     pub accounts: Accounts,
+    pub companies: Companies,
+    pub callbacks: Callbacks,
+    pub pushed_tickets: PushedTickets,
     pub tokens: Tokens,
     pub lags: Lags,
     pub quota: Quota,
@@ -39,7 +40,9 @@ pub(in crate::sandbox) struct State {
     pub signing: Demands,
     pub users: Users,
     pub media: Media,
+    pub library: Library,
     pub menus: HashMap<String, Bytes>,
+    pub tags: Tags,
     pub tickets: HashMap<(String, String), Ticket>,
     pub last_message: u64,
 }
@@ -86,8 +89,8 @@ impl World {
         self.arrivals.subscribe()
     }
 
-    /// Forgets journal, counts, faults and lag; with `all` everything but the accounts and their
-    /// secrets.
+    /// Forgets journal, counts, faults and lag; with `all` everything but the accounts, their
+    /// secrets and where pushes go.
     pub(in crate::sandbox) fn forget(&self, all: bool) {
         let mut state = self.state();
         state.faults.clear();
@@ -96,7 +99,10 @@ impl World {
         if all {
             let mut accounts = std::mem::take(&mut state.accounts);
             accounts.forget();
-            *state = State { accounts, ..State::default() };
+            let mut companies = std::mem::take(&mut state.companies);
+            companies.forget();
+            let callbacks = std::mem::take(&mut state.callbacks);
+            *state = State { accounts, companies, callbacks, ..State::default() };
         }
         self.journal().clear();
     }

@@ -18,6 +18,8 @@ use crate::server::Response;
 
 const RET_KEY: HeaderName = HeaderName::from_static("retkey");
 const LOGIC_RET: HeaderName = HeaderName::from_static("logicret");
+/// Marks what has no shape of its own here.
+const SHAPE: HeaderName = HeaderName::from_static("x-sandbox-shape");
 
 /// Headers and bytes of an answer, before framing.
 struct Dressed {
@@ -99,12 +101,16 @@ fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
 
 fn dress(content: Content, variant: Variant, now: i64) -> Dressed {
     let mut headers = HeaderMap::new();
+    if matches!(content, Content::Generic) {
+        headers.insert(SHAPE, HeaderValue::from_static("generic"));
+    }
     let mut content_type = |value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(CONTENT_TYPE, value);
         }
     };
-    let json = matches!(content, Content::Object(_) | Content::Json(_) | Content::Error { .. });
+    let json =
+        matches!(content, Content::Object(_) | Content::Generic | Content::Json(_) | Content::Error { .. });
     let mut from_wechat = None;
     let mut error = None;
     let source = match content {
@@ -112,6 +118,11 @@ fn dress(content: Content, variant: Variant, now: i64) -> Dressed {
             content_type(JSON);
             from_wechat = Some("14");
             Source::Bytes(write_object(&fields).into())
+        }
+        Content::Generic => {
+            content_type(JSON);
+            from_wechat = Some("14");
+            Source::Bytes(Bytes::from_static(br#"{"errcode":0,"errmsg":"ok"}"#))
         }
         Content::Json(bytes) => {
             content_type(JSON);

@@ -1,6 +1,7 @@
 use super::Table;
 
 pub(super) const TABLE: Table = &[
+    ("no caller is named {unknown}", "没有名为 {unknown} 的调用方"),
     ("LISTEN_FDS: descriptor {number} is not a listening TCP or unix socket", "LISTEN_FDS：描述符 {number} 不是处于监听状态的 TCP 或 unix socket"),
     ("LISTEN_FDS: descriptor {number} cannot be used", "LISTEN_FDS：描述符 {number} 无法使用"),
     ("LISTEN_FDS: several sockets are named admin, expected at most one", "LISTEN_FDS：有多个名为 admin 的 socket，最多只能有一个"),

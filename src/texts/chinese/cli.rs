@@ -71,6 +71,7 @@ pub(super) const TABLE: Table = &[
     ("A fake WeChat API is listening on {address}", "沙箱（模拟的微信接口）正在监听 {address}"),
     ("Fetch a token:", "获取 token："),
     ("Invalidate all tokens, as if another program had fetched one:", "使所有 token 失效，如同其他程序获取了新 token："),
+    ("Push a ticket to wxgate, as WeChat does every ten minutes:", "向 wxgate 推送 ticket，如同微信每十分钟所做的那样："),
     ("Requests received, and all faults that can be injected:", "查看收到的请求，以及可注入的全部故障："),
     ("An endpoint that WeChat does not have returns 40066, unless started with --allow-unlisted.", "调用微信没有的接口会返回 40066，除非启动时加上 --allow-unlisted。"),
     ("Configuration for wxgate:", "wxgate 的配置："),

@@ -19,6 +19,11 @@ pub(super) const TABLE: Table = &[
     ("the template_id's length is not valid", "template_id 长度不正确"),
     ("the template_id is not valid", "template_id 不正确"),
     ("the URL is not valid", "URL 不正确"),
+    ("the temporary code is unknown, or was used or has expired", "临时授权码不存在、已被使用或已过期"),
+    ("the suite's or the provider's token is not valid", "套件或服务商的 token 无效"),
+    ("the company's permanent code is not valid", "企业的永久授权码无效"),
+    ("the suite_ticket is not valid", "suite_ticket 无效"),
+    ("the id of an app of the suite is not valid", "套件中应用的 ID 不正确"),
     ("the app secret is not valid", "AppSecret 不正确"),
     ("the code was used already", "code 已被使用"),
     ("the caller's address is not in the IP whitelist", "调用地址不在 IP 白名单中"),
@@ -27,10 +32,12 @@ pub(super) const TABLE: Table = &[
     ("the access token is missing", "缺少 access_token"),
     ("the appid is missing", "缺少 appid"),
     ("the app secret is missing", "缺少 AppSecret"),
+    ("the suite's token is missing", "缺少 suite_access_token"),
     ("the form_id is not valid, or has expired", "form_id 无效或已过期"),
     ("the page's path is not valid", "page 路径不正确"),
     ("the access token has expired", "access_token 已过期"),
     ("the user's refresh token has expired", "用户的 refresh_token 已过期"),
+    ("the suite's token has expired", "套件的 token 已过期"),
     ("the user changed the password and must authorise again", "用户修改了密码，需要重新授权"),
     ("the call must be a POST", "需要使用 POST 请求"),
     ("the call must use HTTPS", "需要使用 HTTPS 请求"),
@@ -57,6 +64,7 @@ pub(super) const TABLE: Table = &[
     ("the user or account is restricted", "用户或账号受限"),
     ("the account is frozen", "账号已被冻结"),
     ("publishing is banned", "发布功能被封禁"),
+    ("the member, department or tag is outside the app's permissions", "应用对该成员、部门或标签没有权限"),
     ("the account has not authorised this third-party platform", "该账号未授权此第三方平台"),
     ("the account has not granted this permission to the platform", "该账号未将此权限授予第三方平台"),
     ("the authorizer's refresh token is not valid", "授权方的 refresh_token 无效"),
@@ -78,30 +86,31 @@ pub(super) const TABLE: Table = &[
          ww or wx.",
         "与 work.weixin.qq.com（我的企业）上的企业 ID 核对，区分大小写；它以 ww 或 wx 开头。",
     ),
+    (
+        "A code is good once, for ten minutes. Ask the company's administrator to authorise the app again, \
+         or fetch the secret again in the provider's console.",
+        "临时授权码 10 分钟内有效，只能使用一次。请企业管理员重新授权该应用，或在服务商后台重新获取 secret。",
+    ),
     ("the suite's secret is wrong", "套件的 secret 错误"),
     (
         "Set the suite's current secret in the configuration (open.work.weixin.qq.com, service provider).",
         "把套件当前的 secret 填进配置（open.work.weixin.qq.com，服务商）。",
     ),
-    ("the suite's or the provider's token is not valid", "套件或服务商的 token 无效"),
     ("Nothing to do if it is rare: wxgate replaces the token.", "偶尔出现不用处理，wxgate 会换新 token。"),
     ("the suite's id is not valid", "套件 ID 不正确"),
     (
         "Compare it with the one on open.work.weixin.qq.com; it begins with ww or tj.",
         "与 open.work.weixin.qq.com 上的核对；它以 ww 或 tj 开头。",
     ),
-    ("the company's permanent code is not valid", "企业的永久授权码无效"),
     (
         "Ask the company's administrator to authorise the app again; wxgate can't repair it.",
         "请企业管理员重新授权该应用；wxgate 无法自行修复。",
     ),
-    ("the suite_ticket is not valid", "suite_ticket 无效"),
     (
         "Nothing to do if it is rare: the next ticket comes within ten minutes. Otherwise make sure WeCom \
          can reach the suite's callback URL.",
         "偶尔出现不用处理，十分钟内会收到下一个 ticket；经常出现的话，检查企业微信能否访问套件的回调地址。",
     ),
-    ("the suite's token has expired", "套件的 token 已过期"),
     (
         "Nothing to do: wxgate replaces the token. Check the machine's clock.",
         "不用处理，wxgate 会换新 token。检查一下本机时钟。",
@@ -116,12 +125,19 @@ pub(super) const TABLE: Table = &[
         "Nothing to do: wxgate tries again later. wxgate_caller_requests_total shows who sends the most.",
         "不用处理，wxgate 稍后会重试。哪个调用方发得最多，看 wxgate_caller_requests_total。",
     ),
+    ("the suite's token is another suite's", "suite_access_token 属于另一个套件"),
+    (
+        "Make sure that the request uses the app with the right suite_id.",
+        "检查请求用的是不是 suite_id 对应的应用。",
+    ),
+    ("the company has not authorised the app, or no longer does", "企业未授权该应用，或已取消授权"),
     ("this machine's address is not among the app's trusted addresses", "本机 IP 不在应用的企业可信 IP 中"),
     (
-        "Add the address on work.weixin.qq.com (the app's page, the company's trusted IPs). Then run \
-         `wxgate refresh APP`, or wait 5 minutes.",
-        "在 work.weixin.qq.com 该应用的页面里，把该 IP 加进企业可信 IP，然后运行 `wxgate refresh APP`，或者\
-         等 5 分钟。",
+        "Add the address on work.weixin.qq.com (the app's page, the company's trusted IPs), for a suite on \
+         open.work.weixin.qq.com (service provider, IP whitelist). Then run `wxgate refresh APP`, or wait 5 \
+         minutes.",
+        "在 work.weixin.qq.com 该应用的页面里，把该 IP 加进企业可信 IP；套件则在 open.work.weixin.qq.com\
+         （服务商信息，IP 白名单）。然后运行 `wxgate refresh APP`，或者等 5 分钟。",
     ),
     ("Nothing to do: wxgate tries again with increasing delays.", "不用处理，wxgate 会以递增的间隔重试。"),
     ("the app secret is wrong, or the token is not the latest one", "AppSecret 错误，或 token 不是最新的"),

@@ -218,7 +218,7 @@ impl RefreshTask {
     async fn accept(&mut self, issued: Issued, force: bool, asked: Moment) -> (Outcome, Renewal) {
         if self.life.token().is_some_and(|held| held.value.matches(&issued.value)) {
             if self.life.came_again(issued.lifetime, asked) {
-                self.publish_anew().await;
+                self.republish().await;
             }
             return (Outcome::Same, Renewal::Same);
         }

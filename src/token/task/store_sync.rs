@@ -152,7 +152,7 @@ impl RefreshTask {
         }
         let Some(own) = self.usable().map(|token| Record::from(&*token)) else { return };
         if stored.is_none_or(|stored| own.supersedes(&stored)) {
-            self.publish_anew().await;
+            self.republish().await;
             self.finish(None);
         }
     }
@@ -190,7 +190,7 @@ impl RefreshTask {
     }
 
     /// Offers the token held to the store again.
-    pub(super) async fn publish_anew(&mut self) {
+    pub(super) async fn republish(&mut self) {
         let Some(own) = self.life.token().map(|token| Token::clone(token)) else { return };
         let generation = own.generation;
         let (token, in_doubt) = self.save(own).await;

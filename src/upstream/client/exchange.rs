@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::error::{Failure, SendError};
 use super::patience::Patience;
-use super::pool::{Pool, Ready};
+use super::pool::{Pool, PooledConnection};
 use super::response::{Exchange, UpstreamResponse};
 use super::upload::{Payload, Upload};
 use crate::observe::deadline::poll_limit;
@@ -21,7 +21,7 @@ use crate::texts::Words;
 use crate::upstream::health::Evidence;
 use crate::upstream::http1::{BadTarget, Fault, Head, HeadReader, RequestHead};
 
-impl Ready {
+impl PooledConnection {
     /// Begins the head of a request, with its `Host`: the caller writes the other fields, of
     /// `length` bytes at most, and ends it.
     ///

@@ -20,6 +20,6 @@ mod upload;
 pub use self::connection::{Gauges, LONGEST_PIECE, most_memory};
 pub use self::error::{BodyError, Failure, SendError};
 pub use self::patience::{Patience, Progress};
-pub use self::pool::{Need, Pool, Ready};
+pub use self::pool::{Need, Pool, PooledConnection};
 pub use self::response::{Start, Stream, UpstreamResponse};
 pub use self::upload::Payload;

@@ -79,7 +79,7 @@ impl Pool {
     }
 
     /// A connection that a request can be sent on, wanted `now`.
-    pub async fn ready(self: &Rc<Self>, need: Need, now: Instant) -> Result<Ready, SendError> {
+    pub async fn ready(self: &Rc<Self>, need: Need, now: Instant) -> Result<PooledConnection, SendError> {
         let host = self.hosts.choose();
         let fresh = self.is_to_be_fresh(host, need);
         let parked = if fresh { None } else { self.reuse(host, now) };
@@ -89,7 +89,7 @@ impl Pool {
             // it is made.
             None => (Box::pin(self.connect(host, need, fresh)).await?, Instant::now()),
         };
-        Ok(Ready { connection, pool: Rc::clone(self), since, to_head: false })
+        Ok(PooledConnection { connection, pool: Rc::clone(self), since, to_head: false })
     }
 
     fn is_to_be_fresh(&self, host: usize, need: Need) -> bool {
@@ -183,7 +183,7 @@ impl Pool {
 }
 
 /// A connection that a request can be sent on.
-pub struct Ready {
+pub struct PooledConnection {
     pub(super) connection: Box<Connection>,
     pub(super) pool: Rc<Pool>,
     /// Since when it is there.
@@ -192,9 +192,9 @@ pub struct Ready {
     pub(super) to_head: bool,
 }
 
-impl std::fmt::Debug for Ready {
+impl std::fmt::Debug for PooledConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let authority = self.pool.authority(self.connection.host);
-        f.debug_struct("Ready").field("authority", authority).finish_non_exhaustive()
+        f.debug_struct("PooledConnection").field("authority", authority).finish_non_exhaustive()
     }
 }

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::observe::hex::hex;
+use crate::secret::Secret;
 use crate::texts::text;
 
 /// An EncodingAESKey comes without its `=`, and its last character has two bits too many, which
@@ -59,6 +60,12 @@ impl AesKey {
         let length = KEY_BASE64.decode_slice(text, &mut *decoded).map_err(|_| NoAesKey)?;
         let key = decoded.get(..length).and_then(|key| <[u8; KEY_LENGTH]>::try_from(key).ok());
         key.map(|key| Self(Zeroizing::new(key))).ok_or(NoAesKey)
+    }
+
+    /// The 43 characters, for a WeChat that has to encrypt with them.
+    pub fn encoded(&self) -> Secret {
+        let padded = Zeroizing::new(STANDARD.encode(*self.0));
+        Secret::new(padded.trim_end_matches('='))
     }
 }
 

@@ -44,6 +44,13 @@ fn work(code: i64) -> Option<Row> {
                  begins with ww or wx."
             ),
         ),
+        40078 => (
+            marked!("the temporary code is unknown, or was used or has expired"),
+            marked!(
+                "A code is good once, for ten minutes. Ask the company's administrator to authorise the app \
+                 again, or fetch the secret again in the provider's console."
+            ),
+        ),
         40080 => (
             marked!("the suite's secret is wrong"),
             marked!(
@@ -88,11 +95,20 @@ fn work(code: i64) -> Option<Row> {
                  the most."
             ),
         ),
+        48003 => (
+            marked!("the suite's token is another suite's"),
+            marked!("Make sure that the request uses the app with the right suite_id."),
+        ),
+        48004 => (
+            marked!("the company has not authorised the app, or no longer does"),
+            marked!("Ask the company's administrator to authorise the app again; wxgate can't repair it."),
+        ),
         60020 => (
             marked!("this machine's address is not among the app's trusted addresses"),
             marked!(
-                "Add the address on work.weixin.qq.com (the app's page, the company's trusted IPs). Then \
-                 run `wxgate refresh APP`, or wait 5 minutes."
+                "Add the address on work.weixin.qq.com (the app's page, the company's trusted IPs), for a \
+                 suite on open.work.weixin.qq.com (service provider, IP whitelist). Then run `wxgate refresh \
+                 APP`, or wait 5 minutes."
             ),
         ),
         _ => return None,

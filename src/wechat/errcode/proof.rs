@@ -72,6 +72,10 @@ mod tests {
             (Some(42001), Dead, Dead, Undecided),
             (Some(40082), Undecided, Undecided, Dead),
             (Some(42009), Undecided, Undecided, Dead),
+            // A company's codes with a suite, and a suite's ticket.
+            (Some(40078), Undecided, Undecided, Undecided),
+            (Some(40084), Undecided, Undecided, Undecided),
+            (Some(40085), Undecided, Undecided, Undecided),
             // The request lacks the token, WeChat is busy, a minute's limit, an address that isn't
             // listed.
             (Some(41001), Undecided, Undecided, Undecided),

@@ -1,7 +1,7 @@
 //! Pushes over real sockets, as WeChat sends them and as it doesn't.
 
 pub mod platform;
-mod receiver;
+pub mod receiver;
 
 mod refused;
 mod repeated;

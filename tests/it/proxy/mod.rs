@@ -14,6 +14,7 @@ mod egress;
 mod every_endpoint;
 mod explained;
 mod failover;
+mod figures;
 mod foreign;
 mod forms;
 mod front;

@@ -93,7 +93,7 @@ async fn a_slow_endpoint_is_cut_at_its_own_response_timeout() {
 async fn an_attempt_under_way_outlasts_the_request_timeout() {
     let setup = Setup { server: "request_timeout = \"200ms\"".into(), ..Setup::default() };
     let gate = Gate::with(setup).await.settled().await;
-    let answer = posted(&gate, "/cgi-bin/tags/create", Duration::from_millis(600)).await;
+    let answer = posted(&gate, "/cgi-bin/tags/update", Duration::from_millis(600)).await;
     assert_eq!((answer.status, answer.errcode()), (200, 0), "{}", answer.text());
 }
 

@@ -100,7 +100,9 @@ async fn a_client_that_resolves_wechats_name_to_the_proxy_is_served_unchanged() 
         // The client offered HTTP/2 first.
         assert_eq!(response.version(), reqwest::Version::HTTP_11);
         assert!(response.text().await.expect("a body").contains("\"openid\":\"o\""));
-        let sent = client.post(secure.url("/cgi-bin/message/template/send")).body(r#"{"touser":"o"}"#);
+        let sent = client
+            .post(secure.url("/cgi-bin/message/template/send"))
+            .body(r#"{"touser":"o","template_id":"t"}"#);
         assert_eq!(Answer::of(sent).await.errcode(), 0);
     }
     // No name is sent to an address.

@@ -10,6 +10,7 @@ mod logs;
 mod metrics;
 mod openapi;
 mod refusals;
+mod sandbox;
 
 use std::path::{Path, PathBuf};
 

@@ -121,7 +121,7 @@ impl Caller {
 
     /// What a business endpoint says to a token.
     pub(crate) async fn verdict(&self, token: &str) -> i64 {
-        self.get(&format!("/cgi-bin/user/get?access_token={token}")).await.errcode()
+        self.get(&format!("/cgi-bin/user/get?access_token={token}&userid=U")).await.errcode()
     }
 
     pub(crate) fn current(&self, kind: Kind) -> String {

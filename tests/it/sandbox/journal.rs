@@ -79,9 +79,9 @@ async fn a_large_body_is_hashed_and_not_kept() {
     let token = caller.token().await;
     let body = Bytes::from(vec![7_u8; 50 << 20]);
     let hash = sha256(&body);
-    let reply = caller.post(&format!("/cgi-bin/tags/create?access_token={token}"), body).await;
+    let reply = caller.post(&format!("/cgi-bin/tags/update?access_token={token}"), body).await;
     assert_eq!(reply.errcode(), 0);
-    let entry = caller.sandbox.journal(Some("/cgi-bin/tags/create")).remove(0);
+    let entry = caller.sandbox.journal(Some("/cgi-bin/tags/update")).remove(0);
     assert_eq!((entry.body_length, entry.body_sha256), (50 << 20, Some(hash)));
 }
 

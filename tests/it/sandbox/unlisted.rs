@@ -25,7 +25,7 @@ async fn both_platforms() -> (Caller, String, String) {
 impl Caller {
     /// The errcode for this path and token, and whether the journal marks the request.
     async fn asked(&self, path: &str, token: &str) -> (i64, bool) {
-        let body = r#"{"touser":"O","msgtype":"text"}"#;
+        let body = r#"{"touser":"O","msgtype":"text","agentid":1}"#;
         let reply = self.post(&format!("{path}?access_token={token}"), body).await;
         let entry = self.sandbox.journal(Some(path)).pop().expect("an entry");
         assert_eq!(entry.errcode, Some(reply.errcode()));
@@ -84,5 +84,5 @@ async fn a_setting_lets_unlisted_endpoints_through_and_they_are_marked_all_the_s
     // A token is demanded as of any other endpoint, a suite's where it is called with that.
     assert_eq!(caller.get("/wxa/brand_new").await.errcode(), 41001);
     let suites = format!("/cgi-bin/service/brand_new?suite_access_token={account}");
-    assert_eq!(caller.get(&suites).await.errcode(), 40001);
+    assert_eq!(caller.get(&suites).await.errcode(), 40082);
 }

@@ -285,14 +285,14 @@ async fn a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is(
     assert_eq!(store.reserved(20_002).await.expect("asked").counts, [("b".to_owned(), 9)]);
 }
 
-async fn what_began_anew_is_counted_apart_and_no_replica_brings_the_former_count_back(place: &Place) {
+async fn what_was_reset_is_counted_apart_and_no_replica_brings_the_former_count_back(place: &Place) {
     let (store, other) = (place.open().await, place.open().await);
     let reserve = async |want, known, resets| {
         let reserved = store.reserve(20_000, "b", want, 10, known, resets).await.expect("asked");
         (reserved.granted, reserved.left, reserved.total, reserved.resets)
     };
     assert_eq!(reserve(7, 0, 0).await, (7, 3, 7, 0));
-    assert_eq!(other.begin_budgets_anew(20_000, &[("b", 0)]).await.expect("asked"), [1]);
+    assert_eq!(other.reset_budgets(20_000, &[("b", 0)]).await.expect("asked"), [1]);
     assert_eq!(reserve(2, 7, 0).await, (2, 8, 2, 1), "what was known of before counts for nothing");
     store.give_back(20_000, "b", 7, 0).await.expect("given back");
     assert_eq!(reserve(0, 2, 1).await, (0, 8, 2, 1), "what is given back of before neither");
@@ -305,7 +305,7 @@ async fn what_began_anew_is_counted_apart_and_no_replica_brings_the_former_count
     );
     assert_eq!(reserve(0, 2, 1).await, (0, 4, 6, 3));
 
-    assert_eq!(store.begin_anew(20_000, &[("shop", 0), ("b", 4)]).await.expect("asked"), [1, 5]);
+    assert_eq!(store.reset_counters(20_000, &[("shop", 0), ("b", 4)]).await.expect("asked"), [1, 5]);
     store.keep_resets(20_000, &[("shop", 3)]).await.expect("kept");
     store.add(20_000, &[("shop orders /x", 2)]).await.expect("added");
     let counts = other.counts(20_000).await.expect("asked");
@@ -324,7 +324,7 @@ async fn a_total_that_cannot_be_is_left_alone_and_fails_nothing_else(place: &Pla
     let reserved = store.reserve(20_000, "b", 1, u64::MAX, 0, 0).await.expect("asked");
     assert_eq!((reserved.granted, reserved.left, reserved.used), (0, 0, None));
     store.give_back(20_000, "b", 1, 0).await.expect("given back");
-    assert_eq!(store.begin_budgets_anew(20_000, &[("b", 0)]).await.expect("asked"), [1]);
+    assert_eq!(store.reset_budgets(20_000, &[("b", 0)]).await.expect("asked"), [1]);
     assert_eq!(store.reserve(20_000, "b", 1, 5, 0, 0).await.expect("asked").granted, 1, "healed");
 }
 
@@ -334,13 +334,13 @@ async fn beginnings_without_number_count_as_none(place: &Place) {
     for planted in [1_000_000, (1 << 53) - 2, 1 << 53, u64::MAX] {
         store.keep_resets(20_000, &[("shop", planted)]).await.expect("kept");
         assert!(store.counts(20_000).await.expect("asked").resets.is_empty(), "{planted}");
-        assert_eq!(store.begin_anew(20_000, &[("shop", 0)]).await.expect("asked"), [1], "{planted}");
-        assert_eq!(store.begin_anew(20_000, &[("shop", 0)]).await.expect("asked"), [2], "{planted}");
+        assert_eq!(store.reset_counters(20_000, &[("shop", 0)]).await.expect("asked"), [1], "{planted}");
+        assert_eq!(store.reset_counters(20_000, &[("shop", 0)]).await.expect("asked"), [2], "{planted}");
 
         let most = planted.saturating_sub(1);
-        store.begin_budgets_anew(20_000, &[("b", most)]).await.expect("asked");
+        store.reset_budgets(20_000, &[("b", most)]).await.expect("asked");
         assert_eq!(store.reserve(20_000, "b", 1, 9, 0, 0).await.expect("asked").resets, 0, "{planted}");
-        let begun = store.begin_budgets_anew(20_000, &[("b", 4)]).await.expect("asked");
+        let begun = store.reset_budgets(20_000, &[("b", 4)]).await.expect("asked");
         assert_eq!(begun, [5], "{planted}");
         assert_eq!(store.reserve(20_000, "b", 1, 9, 0, 0).await.expect("asked").resets, 5, "{planted}");
     }
@@ -531,7 +531,7 @@ macro_rules! contracts {
             forces_are_counted_for_all_and_what_a_flush_lost_is_remembered, counters_add_up,
             a_counter_that_was_lost_goes_on_from_what_is_known,
             a_budget_that_was_lost_is_granted_no_second_time_and_what_came_back_is,
-            what_began_anew_is_counted_apart_and_no_replica_brings_the_former_count_back,
+            what_was_reset_is_counted_apart_and_no_replica_brings_the_former_count_back,
             a_total_that_cannot_be_is_left_alone_and_fails_nothing_else,
             beginnings_without_number_count_as_none,
             a_batch_counts_once_however_often_it_is_offered, a_note_is_replaced_by_whoever_knows_it,

@@ -343,7 +343,7 @@ async fn a_key_of_another_type_is_replaced() {
     assert_eq!(store.add(day, &[("a", 1)]).await.expect("added"), [Some(1)]);
     assert_eq!(store.reserve(day, "b", 1, 5, 0, 0).await.expect("asked").granted, 1);
     server.command(&["SET", &format!("{{wxgate}}:count:{day}"), "not ours"]);
-    assert_eq!(store.begin_anew(day, &[("shop", 0)]).await.expect("asked"), [1]);
+    assert_eq!(store.reset_counters(day, &[("shop", 0)]).await.expect("asked"), [1]);
     assert_eq!(store.problem(), None);
 }
 

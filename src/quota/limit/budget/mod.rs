@@ -329,7 +329,7 @@ impl Budget {
     }
 
     /// It was reset on `day`, for the `resets`th time: what was reserved before counts for nothing.
-    pub(super) async fn begin_anew(&self, day: i64, resets: u64) {
+    pub(super) async fn reset(&self, day: i64, resets: u64) {
         let mut turn = self.turn.lock().await;
         if (day, resets) > (turn.day, turn.resets) {
             *turn = Reserved { day, resets, total: 0 };

@@ -209,13 +209,13 @@ async fn a_slow_store_grants_budgets_as_a_fast_one_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_budget_that_began_anew_is_granted_once_more_and_survives_the_store_as_before() {
+async fn a_budget_that_was_reset_is_granted_once_more_and_survives_the_store_as_before() {
     let (server, clock) = (Server::new(), Clock::simulated());
     let replicas = [0, 1].map(|replica| budget(&server, replica, 200, &clock));
     let both = async || exhaust(&replicas[0]).await + exhaust(&replicas[1]).await;
     assert_eq!(both().await, 200);
     let (day, store) = (clock.now().beijing_day(), server.store(2));
-    store.begin_budgets_anew(day, &[("b", 0)]).await.expect("the store works");
+    store.reset_budgets(day, &[("b", 0)]).await.expect("the store works");
     sleep(Duration::from_secs(1)).await;
     assert_eq!(both().await, 200, "once, whatever the replicas remember");
     // The store loses its data, and with it the reset of the budget.

@@ -16,7 +16,7 @@ async fn signing_is_demanded_listed_and_ended_over_http() {
         "endpoints": "all", "certificate": "changing",
     });
     assert_eq!(caller.order("POST", "/sandbox/signing", &order).await.status, 200);
-    let target = format!("/cgi-bin/tags/create?access_token={token}");
+    let target = format!("/cgi-bin/tags/update?access_token={token}");
     assert_eq!(caller.post(&target, "{}").await.errcode(), 40232);
 
     let listed = caller.get("/sandbox/signing").await;

@@ -220,7 +220,7 @@ async fn only_posts_to_endpoints_that_support_it_must_be_signed() {
     let client = Client::new(demand()).await;
     let (caller, token) = (&client.caller, &client.token);
     assert_eq!(caller.get(&format!("/wxa/getwxadevinfo?access_token={token}")).await.errcode(), 0);
-    assert_eq!(caller.post(&format!("/cgi-bin/tags/create?access_token={token}"), "{}").await.errcode(), 0);
+    assert_eq!(caller.post(&format!("/cgi-bin/tags/update?access_token={token}"), "{}").await.errcode(), 0);
     let target = format!("{RISK}?access_token={token}");
     assert_eq!(caller.post(&target, "{}").await.errcode(), 40232);
     assert!(caller.sandbox.end_signing(OFFICIAL_ACCOUNT));

@@ -45,7 +45,9 @@ pub use self::actions::{
     Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed, Reloaded, Remembered,
 };
 pub use self::activity::{Activity, CallerActivity, Event};
-pub use self::apps::{App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, Token};
+pub use self::apps::{
+    App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, LostAuthorization, Token,
+};
 pub use self::audit::{AuditEntry, AuditTrail};
 pub use self::endpoints::{Endpoint, Endpoints};
 pub use self::explained::{Explained, ExplainedRefusal, ExplainedRow};

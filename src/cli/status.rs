@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use wxgate::api::{
-    App, AppState, Authorizers, Ending, Export, IncludedFile, LastFailure, RefusedConfiguration,
-    RefusedRecord, Status,
+    App, AppState, Authorizers, Ending, Export, IncludedFile, LastFailure, LostAuthorization,
+    RefusedConfiguration, RefusedRecord, Status,
 };
 
 use wxgate::texts::{marked, text};
@@ -225,6 +225,24 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
                 out += &remark(text, width);
             }
         }
+    }
+    for LostAuthorization { suite, corporation, authorized_at, message, remedy, .. } in
+        &app.lost_authorizations
+    {
+        let company = match corporation {
+            Some(company) => company.clone(),
+            None => text!("a company").to_string(),
+        };
+        let ago = ago(authorized_at, now);
+        let text = text!(
+            "authorisation lost: {company} authorised {suite} {ago}: {message}",
+            company,
+            suite,
+            ago,
+            message
+        );
+        out += &remark(text, width);
+        out += &remark(text!("remedy: {remedy}", remedy), width);
     }
     if let Some(problem) = &app.last_failure {
         out += &failed(text!("problem"), problem, now, width);

@@ -207,6 +207,7 @@ section! {
         agent_id: String,
         suite_id: String,
         suite_secret: SecretSource,
+        suite_kind: String,
         provider_secret: SecretSource,
         callback_token: SecretSource,
         callback_aes_key: SecretSource,

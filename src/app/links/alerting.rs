@@ -123,6 +123,29 @@ impl AlertWatch {
                 }
             }
             Happened::Refreshed { .. } => {}
+            Happened::AuthorizationLost(lost) => {
+                let which = u64::try_from(lost.authorized_at.0).ok();
+                if self.first(&app, "authorization_lost", which).await {
+                    let at_which = lost.authorized_at.beijing_time();
+                    let (cause, remedy) = (lost.cause, lost.remedy);
+                    let words = match lost.corporation {
+                        Some(company) => words!(
+                            "the authorisation of {company} of {at} is lost: {cause}; remedy: {remedy}",
+                            company,
+                            at = at_which,
+                            cause,
+                            remedy
+                        ),
+                        None => words!(
+                            "the authorisation of a company of {at} is lost: {cause}; remedy: {remedy}",
+                            at = at_which,
+                            cause,
+                            remedy
+                        ),
+                    };
+                    self.alerts.tell(trouble(at, &app, "authorization_lost", words));
+                }
+            }
             Happened::Interference { .. } => {
                 let hour = self.clock.now().0 / i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
                 if self.first(&app, "interference", u64::try_from(hour).ok()).await {

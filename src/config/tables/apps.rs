@@ -288,6 +288,7 @@ fn of_work(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &m
             raw.agent_id.item().map(|item| &item.place),
             raw.suite_id.item().map(|item| &item.place),
             raw.suite_secret.item().map(|item| &item.place),
+            raw.suite_kind.item().map(|item| &item.place),
             raw.provider_secret.item().map(|item| &item.place),
         ];
         for place in given.into_iter().flatten() {
@@ -300,10 +301,20 @@ fn of_work(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &m
     {
         report.error(&agent.place, text!("is not an AgentId, expected digits like \"1000002\""));
     }
+    let suite_kind = one_of(
+        &raw.suite_kind,
+        &[("third_party", token::SuiteKind::ThirdParty), ("customized", token::SuiteKind::Customized)],
+        report,
+    );
+    if let Some(item) = raw.suite_kind.item()
+        && raw.suite_id.item().is_none()
+    {
+        report.error(&item.place, text!("requires suite_id"));
+    }
     let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
         (Some(id), Some(source)) => secrets
             .resolve_or_stand_in(source, report)
-            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
+            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret, kind: suite_kind }),
         (Some(id), None) => {
             report.error(&id.place, text!("requires suite_secret"));
             None

@@ -193,6 +193,7 @@ pub(super) const TABLE: Table = &[
     ("{folder} is not a directory", "{folder} 不是目录"),
     ("{location} does not respond: {problem}", "{location} 无响应：{problem}"),
     ("line {line}: expected an appid and a refresh token, separated by a space", "第 {line} 行：应为以空格分隔的 appid 和 refresh token"),
+    ("line {line}: expected a corpid and a permanent code, separated by a space", "第 {line} 行：应为以空格分隔的 corpid 和永久授权码"),
     ("store", "存储"),
     ("seal key", "加密密钥"),
     ("former seal key", "旧加密密钥"),
@@ -208,6 +209,7 @@ pub(super) const TABLE: Table = &[
     ("{written} copied, {kept} left unchanged in {location}; {unreadable} could not be read, see `wxgate store verify`", "已复制 {written} 条，{location} 中 {kept} 条保持不变；{unreadable} 条无法读取，见 `wxgate store verify`"),
     ("{written} copied, {kept} left unchanged in {location}", "已复制 {written} 条，{location} 中 {kept} 条保持不变"),
     ("{written} refresh tokens of {accounts} accounts written to {location}", "已将 {accounts} 个账号的 {written} 个 refresh token 写入 {location}"),
+    ("{written} permanent codes of {accounts} companies written to {location}", "已将 {accounts} 家企业的 {written} 个永久授权码写入 {location}"),
     ("does not expire", "永不过期"),
     ("expired", "已过期"),
     ("valid for {left}", "有效期 {left}"),
@@ -249,6 +251,8 @@ pub(super) const TABLE: Table = &[
         "could not refresh the token; the current one is still valid: {failure}",
         "token 刷新失败，当前 token 仍可用：{failure}",
     ),
+    ("the authorisation of {company} of {at} is lost: {cause}; remedy: {remedy}", "{company} 在 {at} 的授权已丢失：{cause}；处理办法：{remedy}"),
+    ("the authorisation of a company of {at} is lost: {cause}; remedy: {remedy}", "一家企业在 {at} 的授权已丢失：{cause}；处理办法：{remedy}"),
     (
         "another party fetches tokens with this app's secret, which invalidates wxgate's: find it, or reset \
          the secret",

@@ -47,6 +47,7 @@ mod slow_answers;
 mod slowed;
 mod smuggled;
 mod streaming;
+mod suites;
 mod tickets;
 mod tls;
 mod token_calls;

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http::Method;
 
 use super::guard::Scope;
 use super::state::State;
@@ -39,6 +40,15 @@ pub trait Backend: Send + Sync {
     fn quota(&self) -> api::Quota;
     /// The curves of an app, or of all of them together.
     fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic>;
+    /// How many requests of an app, or of all of them together, went well, and how long they took.
+    fn figures(&self, app: Option<&str>) -> Option<api::Figures>;
+    /// The last hour of each app that had requests.
+    fn recent(&self) -> Vec<api::AppFigures>;
+    /// What wxgate responded by itself, and why.
+    fn refusals(&self, range: api::Range) -> api::Refusals;
+    /// What would become of a request of `caller`, or of each of them. The error says why that
+    /// can't be told.
+    fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String>;
     /// Recent events, and the results of each caller's requests.
     fn activity(&self) -> api::Activity;
     /// Fetches an app's token, by force or not.

@@ -9,7 +9,7 @@
 //! | `matching` | which request asks for what |
 //! | `guard` | who may |
 //! | `backend` | what is asked of the rest of the proxy |
-//! | `quota`, `ready`, `events`, `snapshot`, `page` | single routes |
+//! | `figures`, `quota`, `ready`, `events`, `snapshot`, `page` | single routes |
 //! | `openapi` | the API's schema |
 //! | `state` | the process as a whole |
 //! | `answer` | the responses |
@@ -32,6 +32,7 @@ use crate::texts::{Language, text};
 mod answer;
 mod backend;
 mod events;
+mod figures;
 mod guard;
 mod matching;
 mod openapi;
@@ -49,7 +50,7 @@ use self::guard::{Denied, Need};
 use self::matching::{Lost, Matched};
 pub use self::openapi::openapi;
 use self::route::Target;
-pub use self::state::{Refused, Reloads, State};
+pub use self::state::{IncludedFile, Refused, Reloads, State};
 
 /// Serves an [`Admin`]; clones share the clients that follow its events.
 #[derive(Clone)]
@@ -119,7 +120,9 @@ impl Endpoint {
         let remote = self.admin.trusted_proxies.load().remote(peer, request.headers());
         let action = matched.action(request.uri().query().unwrap_or_default());
         let is_known = |name: &str| self.admin.backend.apps().iter().any(|app| app.name == name);
-        let audit = || Audit::begin(Some(remote), action).of(matched.app(), is_known);
+        let audit = || {
+            Audit::begin(Some(remote), action).kept_in(&self.admin.state.trail).of(matched.app(), is_known)
+        };
         match self.admin.permit(matched.need(), &request) {
             Ok(()) => self.answer(&matched, &request, audit).await,
             Err(denied) => {
@@ -169,6 +172,10 @@ impl Endpoint {
             Target::Endpoints => admin.endpoints(query),
             Target::Quota => admin.quota(query),
             Target::Traffic => admin.traffic(query),
+            Target::Figures => admin.figures(query),
+            Target::Refusals => admin.refusals(query),
+            Target::Explain => admin.explain(route, query),
+            Target::Audit => admin.audited(),
             Target::Activity => answer::json(StatusCode::OK, &admin.backend.activity()),
             Target::Events => events::answer(&self.feed, admin),
             Target::OpenApi => answer::json(StatusCode::OK, &openapi()),

@@ -1,11 +1,10 @@
-//! Quota and curves, and the requests to WeChat that cost something.
+//! Quota, and the requests to WeChat that cost something.
 
 use http::StatusCode;
 
 use super::answer;
 use super::backend::Admin;
 use super::route::Route;
-use crate::api::Range;
 use crate::observe::audit::Audit;
 use crate::server::Response;
 use crate::texts::text;
@@ -26,23 +25,6 @@ impl Admin {
             }
         }
         answer::json(StatusCode::OK, &quota)
-    }
-
-    pub(super) fn traffic(&self, query: &str) -> Response {
-        let range = match value(query, "range").as_deref() {
-            None | Some("day") => Range::Day,
-            Some("month") => Range::Month,
-            Some(other) => {
-                let other = format_args!("{other:?}");
-                let problem = text!("range is {other}, expected `day` or `month`", other);
-                return answer::error(StatusCode::BAD_REQUEST, problem);
-            }
-        };
-        let app = value(query, "app");
-        match self.backend.traffic(app.as_deref(), range) {
-            Some(traffic) => answer::json(StatusCode::OK, &traffic),
-            None => answer::no_such_app(&app.unwrap_or_default()),
-        }
     }
 
     /// WeChat grants few clears a month, so a mistake must not use one.
@@ -152,7 +134,7 @@ impl Admin {
 }
 
 /// A misspelt parameter must not turn a request for one endpoint into one for all.
-fn refuse_others(query: &str, route: &Route) -> Option<Response> {
+pub(super) fn refuse_others(query: &str, route: &Route) -> Option<Response> {
     let known: Vec<_> = route.parameters.iter().map(|parameter| parameter.name).collect();
     let mut seen = Vec::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
@@ -170,7 +152,7 @@ fn refuse_others(query: &str, route: &Route) -> Option<Response> {
 }
 
 /// The first value of a query's key.
-fn value(query: &str, key: &str) -> Option<String> {
+pub(super) fn value(query: &str, key: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == key)
         .map(|(_, value)| value.into_owned())

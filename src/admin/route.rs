@@ -16,6 +16,10 @@ pub(super) enum Target {
     Endpoints,
     Quota,
     Traffic,
+    Figures,
+    Refusals,
+    Explain,
+    Audit,
     Activity,
     Events,
     OpenApi,
@@ -113,7 +117,7 @@ const NO_APP: Response = error(404, "No app has this name.");
 const BAD_PARAMETER: Response =
     error(400, "A parameter is missing, unknown, given twice or wrong. Nothing was done.");
 
-pub(super) static ROUTES: [Route; 15] = [
+pub(super) static ROUTES: [Route; 19] = [
     Route {
         target: Target::Health,
         id: "healthz",
@@ -194,6 +198,56 @@ pub(super) static ROUTES: [Route; 15] = [
             error(400, "The range is unknown."),
             NO_APP,
         ],
+    },
+    Route {
+        target: Target::Figures,
+        id: "figures",
+        path: "/api/v1/figures",
+        need: Need::Read,
+        summary: "How many requests went well on this replica, and how long they took.",
+        parameters: &[optional("app", Value::Text, "Only this app; all apps together without it.")],
+        responses: &[json(SchemaGenerator::subschema_for::<api::Figures>, "The figures."), NO_APP],
+    },
+    Route {
+        target: Target::Refusals,
+        id: "refusals",
+        path: "/api/v1/refusals",
+        need: Need::Read,
+        summary: "What wxgate responded by itself on this replica, and why.",
+        parameters: &[
+            optional("app", Value::Text, "Only this app."),
+            optional("range", Value::Range, "How much of the past; `hour` without it."),
+        ],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Refusals>, "The refusals."),
+            error(400, "The range is unknown."),
+        ],
+    },
+    Route {
+        target: Target::Explain,
+        id: "explain",
+        path: "/api/v1/explain",
+        need: Need::Read,
+        summary: "What would become of a request. Nothing is sent to WeChat.",
+        parameters: &[
+            optional("method", Value::Text, "The request's method; GET without it."),
+            required("path", Value::Path, "Its path, with or without a query."),
+            optional("caller", Value::Text, "Only this caller, or `anonymous`; each of them without it."),
+        ],
+        responses: &[
+            json(SchemaGenerator::subschema_for::<api::Explained>, "What would become of it."),
+            BAD_PARAMETER,
+            error(404, "No caller has this name."),
+        ],
+    },
+    Route {
+        target: Target::Audit,
+        id: "audit",
+        path: "/api/v1/audit",
+        need: Need::Read,
+        summary: "What operators did lately, or were denied.",
+        parameters: &[],
+        responses: &[json(SchemaGenerator::subschema_for::<api::AuditTrail>, "The latest entries.")],
     },
     Route {
         target: Target::Activity,

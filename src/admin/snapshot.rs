@@ -7,7 +7,7 @@ use super::backend::Admin;
 use crate::api::{AppQuota, CodeErrors, ErrorCount, ErrorPlace, Quota, Snapshot};
 
 /// Of all apps together: 500 of them have hundreds of endpoints each. `/api/v1/quota` has all.
-const MOST_ENDPOINTS: usize = 1200;
+const MOST_ENDPOINTS: usize = 240;
 const MOST_ENDPOINTS_OF_AN_APP: usize = 20;
 const MOST_CALLERS_OF_AN_ENDPOINT: usize = 5;
 const MOST_CALLERS: usize = 300;
@@ -27,8 +27,9 @@ pub(super) fn snapshot(admin: &Admin) -> Snapshot {
         activity.callers.sort_by_key(|caller| Reverse(caller.requests()));
         activity.callers.truncate(MOST_CALLERS);
     }
+    let recent = admin.backend.recent();
     let changeable = admin.token.load().is_some();
-    Snapshot { status, quota, activity, calls_today, errors, changeable }
+    Snapshot { status, quota, activity, calls_today, errors, recent, changeable }
 }
 
 fn by_code(apps: &[AppQuota]) -> Vec<CodeErrors> {

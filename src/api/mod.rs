@@ -17,7 +17,9 @@
 //! | `wechat` | WeChat's health |
 //! | `readiness` | `/readyz` |
 //! | `quota` | who uses which quota |
-//! | `traffic`, `activity` | curves, and recent events |
+//! | `traffic`, `figures` | curves; success and percentiles of response times |
+//! | `activity`, `audit` | recent events, and what operators did |
+//! | `refusals`, `explained` | what wxgate responded by itself; what would become of a request |
 //! | `endpoints` | the catalogue |
 //! | `actions` | the results of what is done by `POST` |
 //! | `snapshot` | what the status page follows |
@@ -25,9 +27,13 @@
 mod actions;
 mod activity;
 mod apps;
+mod audit;
 mod endpoints;
+mod explained;
+mod figures;
 mod quota;
 mod readiness;
+mod refusals;
 mod snapshot;
 mod status;
 mod store;
@@ -39,12 +45,20 @@ pub use self::actions::{
     Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed, Reloaded, Remembered,
 };
 pub use self::activity::{Activity, CallerActivity, Event};
-pub use self::apps::{App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, Token};
+pub use self::apps::{
+    App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, LostAuthorization, Token,
+};
+pub use self::audit::{AuditEntry, AuditTrail};
 pub use self::endpoints::{Endpoint, Endpoints};
+pub use self::explained::{Explained, ExplainedRefusal, ExplainedRow};
+pub use self::figures::{AppFigures, Figures, RangeFigures};
 pub use self::quota::{AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, RateLimit, Warning};
 pub use self::readiness::{AppReadiness, Readiness};
+pub use self::refusals::{Refusal, Refusals};
 pub use self::snapshot::{CodeErrors, ErrorPlace, Snapshot};
-pub use self::status::{Caller, Configuration, Ending, NearEnd, RefusedConfiguration, Status, Work};
+pub use self::status::{
+    Caller, Configuration, Ending, IncludedFile, NearEnd, RefusedConfiguration, Status, Work,
+};
 pub use self::store::{RefusedRecord, Store};
 pub use self::traffic::{Range, Traffic};
 pub use self::upstreams::Upstream;

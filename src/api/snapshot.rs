@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activity::Activity;
+use super::figures::AppFigures;
 use super::quota::{ErrorCount, Quota};
 use super::status::Status;
 
@@ -23,6 +24,9 @@ pub struct Snapshot {
     /// Today's errors of all apps and endpoints, the most frequent first.
     #[serde(default)]
     pub errors: Vec<CodeErrors>,
+    /// The last hour of each app that had requests, on this replica.
+    #[serde(default)]
+    pub recent: Vec<AppFigures>,
     /// An admin token is configured, so whoever has it can change something.
     #[serde(default)]
     pub changeable: bool,

@@ -9,6 +9,10 @@ use crate::quota;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Range {
+    /// The last 15 minutes by minute.
+    Quarter,
+    /// The last 60 minutes by minute.
+    Hour,
     /// The last 24 hours by minute.
     #[default]
     Day,
@@ -21,7 +25,7 @@ pub enum Range {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Traffic {
-    /// 60 for `day`, 3600 for `month`.
+    /// 3600 for `month`, 60 for the others.
     pub step_seconds: u32,
     /// The time of the first value, in seconds since 1970.
     pub start: i64,
@@ -45,8 +49,21 @@ pub struct Traffic {
 impl From<Range> for quota::Range {
     fn from(range: Range) -> Self {
         match range {
+            Range::Quarter => Self::Quarter,
+            Range::Hour => Self::Hour,
             Range::Day => Self::Day,
             Range::Month => Self::Month,
+        }
+    }
+}
+
+impl From<quota::Range> for Range {
+    fn from(range: quota::Range) -> Self {
+        match range {
+            quota::Range::Quarter => Self::Quarter,
+            quota::Range::Hour => Self::Hour,
+            quota::Range::Day => Self::Day,
+            quota::Range::Month => Self::Month,
         }
     }
 }

@@ -3,14 +3,17 @@
 use http::Method;
 
 use super::layout::Sheet;
+use crate::api::{Explained, ExplainedRow};
 use crate::config::{Config, Outline, Problems};
 use crate::message::path;
+use crate::pipeline::Options;
 use crate::pipeline::explain::{
     AnsweredBy, Explanation, LONGEST_ERROR, LocalResponse, MOST_REPLAYS, NamedBy, Refused, Sent, Settled,
     explain as plan, request,
 };
-use crate::quota::limit::Mode;
+use crate::quota::limit::{LimitOptions, Mode};
 use crate::texts::{Text, text};
+use crate::token;
 use crate::upstream::{self, Origin, Site};
 use crate::wechat::catalogue::{CredentialClass, Window};
 use crate::wechat::{Family, placeholder};
@@ -28,6 +31,26 @@ fn defaults(target: &str) -> Result<Outline, Problems> {
     Config::parse(&text, "defaults", &|_| None).map(Outline::from)
 }
 
+/// What requests are handled by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    /// Apps, callers and limits.
+    pub(super) pipeline: &'a Options,
+    /// When tokens are fetched.
+    pub(super) token: &'a token::Options,
+    /// WeChat's hosts, which the apps name by their places.
+    pub(super) upstreams: &'a [upstream::Options],
+    /// Secrets are not at hand.
+    pub(super) lacks_secrets: bool,
+}
+
+impl<'a> From<&'a Outline> for Rules<'a> {
+    fn from(outline: &'a Outline) -> Self {
+        let Outline { pipeline, token, upstreams, lacks_secrets, .. } = outline;
+        Self { pipeline, token, upstreams, lacks_secrets: *lacks_secrets }
+    }
+}
+
 /// How `method` on `target`, a path with or without query, would be handled under `config`; without
 /// one the defaults hold and no app and no caller is known. Lines of at most 80 columns.
 ///
@@ -35,26 +58,61 @@ fn defaults(target: &str) -> Result<Outline, Problems> {
 /// Never: the problems would be those of the built-in defaults.
 pub fn explain(method: &Method, target: &str, config: Option<&Outline>) -> Result<String, Problems> {
     let target = path::fold(target);
-    let built_in;
-    let (known, target_there) = match config {
-        Some(config) => (config, target.to_owned()),
+    let (sheet, _) = match config {
+        Some(config) => sheet(method, target, target, config.into(), false, None),
         None => {
-            built_in = defaults(target)?;
-            (&built_in, without_prefix(target))
+            let built_in = defaults(target)?;
+            sheet(method, target, &without_prefix(target), (&built_in).into(), true, None)
         }
     };
+    let mut headline = Sheet::new(0, 0);
+    headline.row("", format_args!("{method} {shown}", shown = without_query(target)));
+    Ok(format!("{}{}", headline.finish(), sheet.finish()))
+}
+
+/// The same under the rules in force, for the admin address: of `caller` alone, `anonymous` being
+/// those without a key, or of each caller.
+pub(super) fn explained(method: &Method, target: &str, rules: Rules<'_>, caller: Option<&str>) -> Explained {
+    let target = path::fold(target);
+    let (sheet, refused) = sheet(method, target, target, rules, false, caller);
+    let row = |(label, text)| ExplainedRow { label, text };
+    Explained {
+        method: method.to_string(),
+        path: without_query(target).to_owned(),
+        refused: refused.map(Into::into),
+        rows: sheet.rows().into_iter().map(row).collect(),
+    }
+}
+
+/// What there is to say, and why the request is refused if it is. `there` is what is planned in
+/// place of `target`, and `blank` that there is no configuration.
+fn sheet(
+    method: &Method,
+    target: &str,
+    there: &str,
+    rules: Rules<'_>,
+    blank: bool,
+    only: Option<&str>,
+) -> (Sheet, Option<Refused>) {
     let mut sheet = Sheet::new(2, 12);
-    let planned =
-        request(method, &target_there).and_then(|request| plan(&known.pipeline, &known.token, request));
-    match planned {
-        Err(refused) => sheet.row(text!("refused"), refusal(&refused)),
+    let planned = request(method, there).and_then(|request| plan(rules.pipeline, rules.token, request));
+    let refused = match planned {
+        Err(refused) => {
+            sheet.row(text!("refused"), refusal(&refused));
+            Some(refused)
+        }
         Ok(plan) if plan.greets => {
             sheet.row(text!("endpoint"), text!("wxgate's own, not WeChat's"));
             sheet.row(text!("callers"), text!("anybody, with or without an API key"));
             sheet.row(text!("sent"), text!("nothing: wxgate responds itself, with a line of text"));
+            None
         }
-        Ok(plan) => {
-            let shown = Shown { config: known, method, plan, blank: config.is_none() };
+        Ok(mut plan) => {
+            if let Some(only) = only {
+                keep(&mut plan, only);
+            }
+            let refused = plan.visits.first().and_then(|visit| visit.outcome.as_ref().err()).cloned();
+            let shown = Shown { config: rules, method, plan, blank };
             shown.app(&mut sheet, prefix(target));
             shown.endpoint(&mut sheet);
             shown.credential(&mut sheet);
@@ -64,18 +122,30 @@ pub fn explain(method: &Method, target: &str, config: Option<&Outline>) -> Resul
                 shown.replay(&mut sheet);
                 shown.response(&mut sheet);
             }
+            refused.filter(|_| shown.plan.settled().is_none())
         }
-    }
-    if known.lacks_secrets && has_placeholder(target) {
+    };
+    if rules.lacks_secrets && has_placeholder(target) {
         let note = text!(
             "secrets are missing here; without the app's secret, a placeholder token cannot be verified"
         );
         sheet.row(text!("note"), note);
     }
-    let mut headline = Sheet::new(0, 0);
-    let shown = target.split_once('?').map_or(target, |(path, _)| path);
-    headline.row("", format_args!("{method} {shown}"));
-    Ok(format!("{}{}", headline.finish(), sheet.finish()))
+    (sheet, refused)
+}
+
+/// Only what concerns this caller; all of it where the request says by itself who sends it.
+fn keep(plan: &mut Explanation, only: &str) {
+    let name = (only != LimitOptions::ANONYMOUS).then_some(only);
+    let is_it = |caller: Option<&str>| caller == name;
+    if plan.visits.iter().any(|visit| is_it(visit.caller.as_deref())) {
+        plan.visits.retain(|visit| is_it(visit.caller.as_deref()));
+        plan.limits.retain(|limit| limit.concerns_caller(name));
+    }
+}
+
+fn without_query(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
 }
 
 fn has_placeholder(target: &str) -> bool {
@@ -116,7 +186,7 @@ fn refusal(refused: &Refused) -> String {
 
 /// A plan, and what it was made with.
 struct Shown<'a> {
-    config: &'a Outline,
+    config: Rules<'a>,
     method: &'a Method,
     plan: Explanation,
     /// There is no configuration.

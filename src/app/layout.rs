@@ -13,18 +13,20 @@ pub struct Sheet {
     indent: usize,
     label: usize,
     text: String,
+    rows: Vec<(String, String)>,
 }
 
 impl Sheet {
     /// An empty sheet; labels begin behind `indent` spaces and are `label` columns wide.
     pub fn new(indent: usize, label: usize) -> Self {
-        Self { indent, label, text: String::new() }
+        Self { indent, label, text: String::new(), rows: Vec::new() }
     }
 
     /// Adds a row. A label too long for its column gets a line of its own; an empty one continues
     /// the row above.
     pub fn row(&mut self, label: impl Display, text: impl Display) {
-        let (label, text) = (&printable(&label.to_string()), &text.to_string());
+        let (label, text) = (&printable(&label.to_string()), &printable(&text.to_string()));
+        self.rows.push((label.clone(), text.clone()));
         let mut lead = format!("{:indent$}{label}", "", indent = self.indent);
         let column = self.indent + self.label;
         if !label.is_empty() && columns(label) >= self.label {
@@ -36,6 +38,11 @@ impl Sheet {
             self.line(&format!("{lead}{:gap$}{line}", ""));
             lead.clear();
         }
+    }
+
+    /// The rows as they were added, for those who lay them out by themselves.
+    pub fn rows(self) -> Vec<(String, String)> {
+        self.rows
     }
 
     /// What was written, lines ending in a newline.

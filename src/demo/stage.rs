@@ -82,10 +82,10 @@ impl Stage {
              [[limit]]\ncaller = \"anonymous\"\nrate = \"20/s\"\nmode = \"observe\"\n",
             sandbox.url()
         );
-        let source: app::Source = Arc::new(move || {
-            Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()))
-        });
-        let config = source().map_err(StageError::Config)?;
+        let read =
+            move || Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()));
+        let config = read().map_err(StageError::Config)?;
+        let source: app::Source = Arc::new(move |_| read());
         let log = AccessLog::start(true, config.log.access, config.server.workers, Box::new(std::io::sink()));
         let log = log.map_err(StartError::Thread)?;
         let surroundings = Surroundings {

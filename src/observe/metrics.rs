@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::exemplar::{BOUNDS, Exemplars};
 use super::exposition::{Exposition, Labels};
+use super::quantile::BUCKETS;
 
 /// One `T` for each worker. A worker's lock is taken by others only while a scrape reads it.
 #[derive(Debug)]
@@ -124,6 +125,13 @@ impl Histogram {
         }
         self.overflow += other.overflow;
         self.sum += other.sum;
+    }
+
+    /// By bucket, of which the last has no bound.
+    pub fn counts(&self) -> [u64; BUCKETS] {
+        let mut counts = [self.overflow; BUCKETS];
+        counts[..BOUNDS.len()].copy_from_slice(&self.buckets);
+        counts
     }
 
     /// How many observations there were.

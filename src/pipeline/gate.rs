@@ -11,13 +11,13 @@ use super::code::Code;
 use super::directory::Directory;
 use super::inflight::{ExactPlaces, Turns, Waited};
 use super::options::{CallerOptions, Options};
-use super::report::{CallerRequests, Metrics};
+use super::report::{CallerRequests, Metrics, Percentiles, Recent, Refusal};
 use super::snapshot::Snapshot;
 use super::user_tokens::UserTokens;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::observe::exposition::Exposition;
-use crate::quota::Quota;
 use crate::quota::limit::{LimitOptions, Limits};
+use crate::quota::{Quota, Range};
 use crate::server::{Address, Tarpit};
 use crate::texts::Words;
 use crate::token::Manager;
@@ -60,6 +60,7 @@ pub struct Gate {
     /// take hold of it.
     pub(super) reloads: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
+    recent: Recent,
     pub(super) memory: Arc<Memory>,
     /// For requests in flight.
     pub(super) turns: Arc<Turns>,
@@ -118,6 +119,7 @@ impl Gate {
             snapshot,
             reloads: AtomicU64::new(0),
             metrics,
+            recent: Recent::default(),
             memory,
             turns,
             strangers,
@@ -155,6 +157,11 @@ impl Gate {
         self.snapshot.store(Arc::new(Snapshot { directory, upstreams }));
         // After it: who sees the count finds the snapshot too.
         self.reloads.fetch_add(1, Ordering::Release);
+    }
+
+    /// The options in force.
+    pub fn options(&self) -> Options {
+        self.snapshot.load().directory.options.clone()
     }
 
     /// Name and identity of the app of requests that name none.
@@ -208,6 +215,31 @@ impl Gate {
     /// What became of each caller's requests.
     pub fn callers(&self) -> Vec<CallerRequests> {
         self.metrics.callers()
+    }
+
+    /// Takes what came since the last look for [`Gate::percentiles`] and [`Gate::refusals`], which
+    /// are as exact as looks are frequent.
+    pub fn look(&self) {
+        self.recent.look(&self.metrics, self.clock.now());
+    }
+
+    /// How long requests of the app with this name, or of all together, took in the range. None if
+    /// none went to WeChat, and for a month of one app, which is not kept.
+    pub fn percentiles(&self, app: Option<&str>, range: Range) -> Option<Percentiles> {
+        let label = match app {
+            None => None,
+            Some(name) => {
+                let snapshot = self.snapshot.load();
+                let mut apps = snapshot.directory.apps.iter();
+                Some(apps.find(|app| *app.name == *name)?.label)
+            }
+        };
+        self.recent.percentiles(label, range, self.clock.now())
+    }
+
+    /// What wxgate responded by itself in the range, and why; the most frequent first.
+    pub fn refusals(&self, range: Range) -> Vec<Refusal> {
+        self.recent.refusals(range, self.clock.now(), self.quota.names())
     }
 
     /// How much is in flight, and what there was no room for.

@@ -45,5 +45,5 @@ pub use self::options::{
     AppOptions, CallerOptions, ErrorStatus, Options, OwnCredential, ReplayOptions, SignedEndpoints,
     SigningOptions,
 };
-pub use self::report::CallerRequests;
+pub use self::report::{CallerRequests, Percentiles, Refusal};
 pub use self::run::Pipeline;

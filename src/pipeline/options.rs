@@ -62,6 +62,12 @@ impl Options {
     pub fn default_app(&self) -> Option<&AppOptions> {
         self.apps.iter().find(|app| app.default == Some(true))
     }
+
+    /// Whether a caller has this name; those without a key have
+    /// [`LimitOptions::ANONYMOUS`].
+    pub fn knows_caller(&self, name: &str) -> bool {
+        name == LimitOptions::ANONYMOUS || self.callers.iter().any(|caller| *caller.name == *name)
+    }
 }
 
 /// Which of the proxy's own responses come with the status of what happened. The others come with

@@ -44,7 +44,7 @@ pub use self::app::{Answering, App, Ask, Question};
 pub use self::clear::{Cleared, Remembered};
 pub use self::counts::history::Range;
 pub use self::counts::tally::{Call, Outcome};
-pub use self::report::{AppReport, Curves, EndpointReport, Report, WarningReport};
+pub use self::report::{AppReport, Curves, EndpointReport, Report, Totals, WarningReport};
 pub use self::reset::Reset;
 pub use self::usage::warning::{Blame, Warning, WarningKind};
 

@@ -101,6 +101,30 @@ pub struct Curves {
     pub upstream_ms: Vec<Option<f64>>,
 }
 
+/// What became of the requests of a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Responses sent.
+    pub calls: u64,
+    /// With an error of WeChat's.
+    pub wechat_errors: u64,
+    /// Refused by wxgate.
+    pub refused: u64,
+    /// Without a response of WeChat's.
+    pub failed: u64,
+}
+
+impl From<Point> for Totals {
+    fn from(point: Point) -> Self {
+        Self {
+            calls: point.calls.into(),
+            wechat_errors: point.wechat_errors.into(),
+            refused: point.refused.into(),
+            failed: point.failed.into(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Sums {
     callers: BTreeMap<u16, u64>,
@@ -195,6 +219,29 @@ impl Quota {
             own_ms: average(|point| point.own),
             upstream_ms: average(|point| point.upstream),
         })
+    }
+
+    /// What became of the requests of the app with this name, or of all together, in each of the
+    /// ranges. None if there is no such app.
+    pub fn totals(&self, app: Option<&str>) -> Option<[(Range, Totals); Range::ALL.len()]> {
+        let label = match app {
+            None => None,
+            Some(name) => Some(self.0.watched.lock().named(name)?.label),
+        };
+        self.0.take();
+        let (ledger, now) = (self.0.ledger.lock(), self.0.clock.now());
+        Some(Range::ALL.map(|range| (range, ledger.sum(label, range, now).into())))
+    }
+
+    /// What became of each app's requests in the range, in the order of the configuration.
+    pub fn totals_of_each(&self, range: Range) -> Vec<(Arc<str>, Totals)> {
+        let apps: Vec<_> = {
+            let watched = self.0.watched.lock();
+            watched.iter().map(|watched| (Arc::clone(&watched.app.name), watched.label)).collect()
+        };
+        self.0.take();
+        let (ledger, now) = (self.0.ledger.lock(), self.0.clock.now());
+        apps.into_iter().map(|(app, label)| (app, ledger.sum(Some(label), range, now).into())).collect()
     }
 
     /// How many requests of the app this process sent again today with the token of this

@@ -1,13 +1,18 @@
-// The apps: which are shown, in which order, and each one's card.
+// The apps: which are shown, in which order and how, and each one's card.
 
 import { find, set, show, line, style, attribute, keyed, element, fromTemplate } from "./dom.js";
 import { ago, duration, joined, moment, number } from "./format.js";
+import * as apptable from "./apptable.js";
 import * as quota from "./quota.js";
+import { route, toApp } from "./routes.js";
 import { text, translate, word } from "./texts.js";
 
-// Nobody reads more cards; the rest gets a line each.
-const MOST_CARDS = 50;
-const MOST_CARDS_OF_HEALTHY = 12;
+// As cards, if there are no more; else as a table.
+const MOST_CARDS = 4;
+// Of the table, on the overview.
+const MOST_ROWS = 8;
+// More are set closely, so that forty are seen at once.
+const MOST_ROOMY = 20;
 const HEALTHY = 4;
 
 let wanted = "";
@@ -16,7 +21,8 @@ function trouble(app, spent) {
   if (app.state === "unavailable") return 0;
   if (app.state === "starting") return 1;
   const levels = (spent?.endpoints ?? []).map(quota.level);
-  const failing = app.credentials.some((one) => one.state === "unavailable") || app.exports.some((one) => one.problem !== null);
+  const failing = app.credentials.some((one) => one.state === "unavailable") || app.exports.some((one) => one.problem !== null)
+    || (app.lost_authorizations ?? []).length > 0;
   if (levels.includes("bad") || app.interference > 0 || failing) return 2;
   return levels.includes("waiting") ? 3 : HEALTHY;
 }
@@ -46,7 +52,11 @@ function beside(app) {
   const acting = app.authorizers === null
     ? []
     : [{ text: text("acting")(app.authorizers.in_use, app.authorizers.failing), bad: app.authorizers.failing > 0 }];
-  return acting.concat(app.credentials.map((credential) => {
+  const lost = (app.lost_authorizations ?? []).map((one) => ({
+    text: text("lostAuthorization")(one.corporation ?? text("someCompany"), one.suite, moment(one.authorized_at), one.message) + ` → ${one.remedy}`,
+    bad: true,
+  }));
+  return acting.concat(lost, app.credentials.map((credential) => {
     const ready = credential.state === "ready";
     const failure = ready ? null : credential.last_failure;
     const rest = ready && credential.expires_in_seconds !== null ? duration(credential.expires_in_seconds) : null;
@@ -73,7 +83,7 @@ function renderLines(list, lines) {
 
 function renderCard(card, { app, spent }, { endsIn, changeable }) {
   const put = (selector, value) => set(find(selector, card), value);
-  put(".name", app.name);
+  put(".name a", app.name);
   put(".state", word(app.state));
   style(find(".state", card), `state ${app.state}`);
   put(".account", joined([app.appid, word(app.kind), app.token_mode === null ? null : word(app.token_mode)]));
@@ -95,55 +105,45 @@ function renderCard(card, { app, spent }, { endsIn, changeable }) {
   }
 }
 
-export function render(apps, spending, context) {
-  const spent = new Map(spending.map((one) => [one.app, one]));
-  const rows = apps.filter(matches).map((app) => ({ app, spent: spent.get(app.name), rank: trouble(app, spent.get(app.name)) }));
-  // Sorting is stable: equal apps stay in the configuration's order, and no card moves because a
+export function render(apps, spending, recent, context) {
+  const { view, app: one } = route();
+  const [spent, figures] = [new Map(spending.map((of) => [of.app, of])), new Map(recent.map((of) => [of.app, of]))];
+  const isListed = (app) => (one === null ? view !== "apps" || matches(app) : app.name === one);
+  const rows = apps.filter(isListed).map((app) => {
+    const of = spent.get(app.name);
+    return { app, spent: of, figures: figures.get(app.name), rank: trouble(app, of) };
+  });
+  // Sorting is stable: equal apps stay in the configuration's order, and nothing moves because a
   // number grew.
   rows.sort((a, b) => a.rank - b.rank);
-  const troubled = rows.filter((row) => row.rank < HEALTHY).length;
-  const cards = Math.min(MOST_CARDS, Math.max(troubled, MOST_CARDS_OF_HEALTHY));
+  const areCards = one !== null || (view === "overview" && apps.length <= MOST_CARDS);
   const create = ({ app }) => {
     const card = fromTemplate("card");
     card.dataset.app = app.name;
+    find(".name a", card).href = toApp(app.name);
     translate(card);
     return card;
   };
-  keyed(find("#apps"), rows.slice(0, cards), ({ app }) => app.name, create, (card, row) => renderCard(card, row, context));
-  const more = rows.slice(cards);
-  show(find("#more-apps"), more.length > 0);
-  const small = () => {
-    const item = element("li");
-    const button = element("button", "quiet");
-    button.type = "button";
-    button.append(element("span", "name"), element("span", "state"));
-    item.append(button);
-    return item;
-  };
-  keyed(find("#more-apps"), more, ({ app }) => app.name, small, (item, { app }) => {
-    set(find(".name", item), app.name);
-    set(find(".state", item), word(app.state));
-    style(find(".state", item), `state ${app.state}`);
-  });
-  set(find("#apps-count"), text("appsShown")(rows.length, apps.length));
-  line(find("#no-apps"), apps.length === 0 ? text("noApps") : rows.length === 0 ? text("noneMatches") : null);
-  line(find("#locked"), context.changeable ? null : text("locked"));
+  keyed(find("#apps"), areCards ? rows : [], ({ app }) => app.name, create, (card, row) => renderCard(card, row, context));
+  apptable.render(areCards ? [] : rows, view === "overview" ? MOST_ROWS : undefined);
+  show(find("#filter"), view === "apps");
+  style(find("#apps-section"), view === "apps" && rows.length > MOST_ROOMY ? "compact" : "");
+  set(find("#apps-title"), one ?? text("apps"));
+  set(find("#apps-count"), one === null ? text("appsShown")(rows.length, apps.length) : "");
+  line(find("#no-apps"), rows.length > 0 ? null : one !== null ? text("noSuchApp")(one) : text(apps.length === 0 ? "noApps" : "noneMatches"));
+  attribute(find("#content"), "data-missing", String(one !== null && rows.length === 0));
+  const all = find("#all-apps");
+  show(all, one !== null || (view === "overview" && !areCards && rows.length > MOST_ROWS));
+  set(all, text("everyApp")(number(apps.length)));
+  line(find("#locked"), context.changeable || !areCards ? null : text("locked"));
 }
 
 // Calls `onFilter` when the filter changes, `onAction(name, app)` for a card's button.
 export function start({ onFilter, onAction }) {
   const filter = find("#filter");
-  const narrow = () => {
+  filter.addEventListener("input", () => {
     wanted = filter.value.trim().toLowerCase();
     onFilter();
-  };
-  filter.addEventListener("input", narrow);
-  find("#more-apps").addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button === null) return;
-    filter.value = find(".name", button).textContent;
-    narrow();
-    find("#apps").scrollIntoView();
   });
   find("#apps").addEventListener("click", (event) => {
     const button = event.target.closest("button");

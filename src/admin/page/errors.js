@@ -2,14 +2,18 @@
 
 import { find, set, show, keyed, cells, element, attribute } from "./dom.js";
 import { number } from "./format.js";
+import { route } from "./routes.js";
 import { isChinese, text } from "./texts.js";
 
 function isWebPage(link) {
   return link !== null && URL.canParse(link) && new URL(link).protocol === "https:";
 }
 
-export function render(rows) {
-  show(find("#errors"), rows.length > 0);
+// Of one app, those of which it is among the places that are named.
+export function render(all) {
+  const { view, app } = route();
+  const rows = all.filter((row) => app === null || row.places.some((place) => place.app === app));
+  show(find("#errors"), rows.length > 0 && ["overview", "app"].includes(view));
   const create = () => {
     const row = cells("number code", "meaning", "places faint", "number");
     const link = element("a");
@@ -19,7 +23,7 @@ export function render(rows) {
     return row;
   };
   keyed(find("#errors tbody"), rows, (row) => row.errcode, create, (node, row) => {
-    const [code, meaning, places, count] = node.children;
+    const [code, meaning, where, count] = node.children;
     set(code, row.errcode);
     set(find("span", meaning), (isChinese() ? row.meaning_zh : null) ?? row.meaning ?? text("unknownCode"));
     const link = find("a", meaning);
@@ -28,8 +32,9 @@ export function render(rows) {
       attribute(link, "href", row.document);
       set(link, text("documented"));
     }
-    const names = row.places.map((place) => `${place.app} ${place.endpoint}`);
-    set(places, names.concat(row.more > 0 ? text("andMore")(number(row.more)) : []).join(", "));
-    set(count, number(row.count));
+    const places = row.places.filter((place) => app === null || place.app === app);
+    const names = places.map((place) => (app === null ? `${place.app} ${place.endpoint}` : place.endpoint));
+    set(where, names.concat(app === null && row.more > 0 ? text("andMore")(number(row.more)) : []).join(", "));
+    set(count, number(app === null ? row.count : places.reduce((sum, place) => sum + place.count, 0)));
   });
 }

@@ -2,6 +2,7 @@
 
 import { find, set, show, keyed, element } from "./dom.js";
 import { milliseconds, moment, number } from "./format.js";
+import { route } from "./routes.js";
 import { text, word } from "./texts.js";
 
 function sentence(event) {
@@ -18,16 +19,18 @@ function sentence(event) {
     outcome: word(event.outcome, "outcome"),
   };
   const kinds = text("event");
-  const kind = event.reason === "interference" ? "interference" : event.outcome === "replaced" ? event.reason : event.outcome;
+  const kind = event.reason === "interference" || event.reason === "authorization_lost" ? event.reason : event.outcome === "replaced" ? event.reason : event.outcome;
   return (Object.hasOwn(kinds, kind) ? kinds[kind] : kinds.other)(words);
 }
 
 function level(event) {
-  if (event.outcome === "failed") return "bad";
+  if (event.outcome === "failed" || event.reason === "authorization_lost") return "bad";
   return event.reason === "rejected" || event.reason === "interference" ? "waiting" : "calm";
 }
 
-export function render(events) {
+export function render(everywhere) {
+  const { app } = route();
+  const events = everywhere.filter((event) => app === null || event.app === app);
   const keyOf = (event) => [event.at, event.app, event.reason, event.outcome].join(" ");
   const create = () => {
     const item = element("li");

@@ -40,3 +40,17 @@ export function ago(at) {
 export function joined(parts) {
   return parts.filter((part) => part !== null && part !== undefined && part !== "").join(" · ");
 }
+
+// The reader's time zone, with how far it is from UTC.
+export function zone() {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const minutes = -new Date().getTimezoneOffset();
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  const offset = minutes === 0 ? "UTC" : `UTC${minutes > 0 ? "+" : "−"}${hours}${rest === 0 ? "" : `:${String(rest).padStart(2, "0")}`}`;
+  return name === undefined || name === "UTC" ? offset : `${name} (${offset})`;
+}
+
+// 99.99 is not 100.
+export function success(value) {
+  return value === null ? "–" : `${value.toLocaleString(locale(), { maximumFractionDigits: value >= 99 ? 2 : 1 })} %`;
+}

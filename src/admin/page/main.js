@@ -2,17 +2,24 @@
 
 import * as actions from "./actions.js";
 import * as apps from "./apps.js";
+import * as audit from "./audit.js";
 import * as callers from "./callers.js";
 import { find, line, set, show, style } from "./dom.js";
 import * as errors from "./errors.js";
 import * as events from "./events.js";
+import * as explain from "./explain.js";
+import * as first from "./first.js";
 import { moment } from "./format.js";
-import * as overview from "./overview.js";
+import * as health from "./health.js";
 import * as quota from "./quota.js";
+import * as ranges from "./ranges.js";
+import * as refusals from "./refusals.js";
+import * as routes from "./routes.js";
 import { cleaned, held, hold, problemOf } from "./session.js";
 import { listen } from "./stream.js";
 import * as texts from "./texts.js";
 import * as theme from "./theme.js";
+import * as tiles from "./tiles.js";
 import * as traffic from "./traffic.js";
 
 let snapshot = null;
@@ -26,13 +33,21 @@ function render() {
   show(find("#content"), snapshot !== null);
   if (snapshot === null) return;
   const { status, activity, changeable } = snapshot;
-  overview.render(snapshot);
+  ranges.render(status);
+  health.render(status);
+  first.render(snapshot, activity.callers.length === 0);
   quota.renderWarnings(snapshot.quota.warnings);
-  traffic.render(status.apps);
-  apps.render(status.apps, snapshot.quota.apps, { endsIn: snapshot.quota.day_ends_in_seconds, changeable });
+  if (isKnown()) {
+    tiles.render(snapshot);
+    traffic.render(status.apps);
+    refusals.render();
+  }
+  apps.render(status.apps, snapshot.quota.apps, snapshot.recent, { endsIn: snapshot.quota.day_ends_in_seconds, changeable });
   errors.render(snapshot.errors);
   callers.render(status.callers, activity.callers);
   events.render(activity.events);
+  audit.render();
+  explain.render(status.callers);
   actions.render(status.apps, changeable);
 }
 
@@ -79,19 +94,34 @@ function act(name, app) {
   if (shown !== undefined) actions.open(name, shown, snapshot.quota.apps.find((one) => one.app === app));
 }
 
+// Of an app that is not there, nothing is asked.
+const isKnown = () => routes.route().app === null || snapshot.status.apps.some((app) => app.name === routes.route().app);
+const isLive = () => snapshot !== null && lostAt === null && isKnown();
+
 function reworded() {
   theme.label();
   render();
   traffic.redraw();
-  // Remedies and the like come in the language that is asked for.
+  // Reasons and remedies come in the language that is asked for.
   again();
+  for (const part of [refusals, explain]) part.refresh();
 }
 
 texts.start(reworded);
 theme.start(traffic.redraw);
+ranges.start(render);
 apps.start({ onFilter: render, onAction: act });
 actions.start();
-traffic.start(() => snapshot !== null && lostAt === null);
+tiles.start({ isLive, onChange: () => isLive() && tiles.render(snapshot) });
+traffic.start(isLive);
+refusals.start({ isLive, onChange: refusals.render });
+audit.start(isLive);
+explain.start();
+first.start();
+routes.start(() => {
+  render();
+  for (const part of [audit, explain]) part.refresh();
+});
 texts.speak();
 theme.label();
 render();

@@ -25,23 +25,35 @@ macro_rules! file {
 }
 
 /// Our own files.
-static FILES: [Asset; 17] = [
+static FILES: [Asset; 29] = [
     Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
     file!("page.css", CSS),
+    file!("views.css", CSS),
     file!("main.js", SCRIPT),
     file!("actions.js", SCRIPT),
     file!("apps.js", SCRIPT),
+    file!("apptable.js", SCRIPT),
+    file!("audit.js", SCRIPT),
     file!("callers.js", SCRIPT),
+    file!("chinese.js", SCRIPT),
     file!("dom.js", SCRIPT),
+    file!("english.js", SCRIPT),
     file!("errors.js", SCRIPT),
     file!("events.js", SCRIPT),
+    file!("explain.js", SCRIPT),
+    file!("first.js", SCRIPT),
     file!("format.js", SCRIPT),
-    file!("overview.js", SCRIPT),
+    file!("health.js", SCRIPT),
+    file!("polls.js", SCRIPT),
     file!("quota.js", SCRIPT),
+    file!("ranges.js", SCRIPT),
+    file!("refusals.js", SCRIPT),
+    file!("routes.js", SCRIPT),
     file!("session.js", SCRIPT),
     file!("stream.js", SCRIPT),
     file!("texts.js", SCRIPT),
     file!("theme.js", SCRIPT),
+    file!("tiles.js", SCRIPT),
     file!("traffic.js", SCRIPT),
 ];
 

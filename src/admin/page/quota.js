@@ -2,6 +2,7 @@
 
 import { find, set, show, line, style, keyed, cells, fromTemplate, element } from "./dom.js";
 import { duration, joined, moment, number, percent } from "./format.js";
+import { route } from "./routes.js";
 import { ask, problemOf } from "./session.js";
 import { text } from "./texts.js";
 
@@ -74,8 +75,10 @@ function blame(warning) {
   return warning.kind === "around" ? null : around(warning);
 }
 
-export function renderWarnings(warnings) {
-  show(find("#warnings"), warnings.length > 0);
+export function renderWarnings(everywhere) {
+  const { view, app } = route();
+  const warnings = everywhere.filter((warning) => app === null || warning.app === app);
+  show(find("#warnings"), warnings.length > 0 && ["overview", "app"].includes(view));
   const keyOf = (warning) => [warning.kind, warning.app, warning.endpoint, warning.at].join(" ");
   const create = () => {
     const item = element("li");

@@ -1,31 +1,33 @@
-// The curves of the last day or month, drawn by uPlot.
+// The curves of the range, drawn by uPlot.
 
 /* global uPlot */
 import { find, set, show, attribute, keyed, element, options } from "./dom.js";
 import { milliseconds, moment, number } from "./format.js";
-import { ask } from "./session.js";
+import { poll } from "./polls.js";
+import { began, range } from "./ranges.js";
+import { route } from "./routes.js";
 import { locale, text } from "./texts.js";
 
 const HEIGHT = 190;
-const PERIODS = { day: 10000, month: 60000 };
+const PERIODS = { quarter: 5000, hour: 5000, day: 10000, month: 60000 };
 
 const CHARTS = {
-  requests: { title: () => text(range === "day" ? "perMinute" : "perHour"), series: ["calls", "wechat_errors", "refused", "failed"], shown: number },
+  requests: { title: () => text(range() === "month" ? "perHour" : "perMinute"), series: ["calls", "wechat_errors", "refused", "failed"], shown: number },
   latency: { title: () => text("latency"), series: ["wechat_ms", "own_ms"], shown: milliseconds },
 };
 const LABELS = { refused: "refused_", failed: "failed_" };
 
 const plots = new Map();
-let range = "day";
 let columns = null;
-let asked = 0;
+let again = null;
+let asked = null;
 
 const label = (key) => text(LABELS[key] ?? key);
 // The colours of both themes are in the style sheet.
 const colour = (id, selector) => getComputedStyle(find(`#${id} ${selector}`)).color;
 
 function dates(plot, splits) {
-  const options = range === "day" ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { month: "short", day: "numeric" };
+  const options = range() !== "month" ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { month: "short", day: "numeric" };
   return splits.map((at) => new Date(at * 1000).toLocaleString(locale(), options));
 }
 
@@ -49,7 +51,7 @@ function settings(id, width) {
     label: key, width: 1.5, points: { show: false, filter: alone, size: 4 }, stroke: () => colour(id, `.${key}`), spanGaps: false,
   });
   return {
-    width, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
+    width, height: HEIGHT, legend: { show: false }, padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [axis(id, { values: dates, space: 64, size: 28 }), axis(id, { values: (_plot, splits) => splits.map(shown), size: id === "latency" ? 60 : 48, space: 40 })],
@@ -98,23 +100,24 @@ function draw() {
   }
 }
 
-async function load() {
-  const turn = ++asked;
-  const query = new URLSearchParams({ range });
-  const app = find("#traffic-app").value;
-  if (app !== "") query.set("app", app);
-  // The stream shows the connection's state.
-  const response = await ask(`api/v1/traffic?${query}`).catch(() => null);
-  if (response === null || !response.ok) return;
-  const traffic = await response.json();
-  if (turn !== asked) return;
-  columns = { ...traffic, time: traffic.calls.map((_, at) => traffic.start + at * traffic.step_seconds) };
-  draw();
+// The steps since the process started: before it there is nothing to see.
+function since(traffic) {
+  const steps = traffic.calls.length;
+  // Two points make a line.
+  const first = Math.min(Math.max(0, Math.floor((began() / 1000 - traffic.start) / traffic.step_seconds)), Math.max(0, steps - 3));
+  const cut = Object.entries(traffic).map(([key, value]) => [key, Array.isArray(value) ? value.slice(first) : value]);
+  const start = traffic.start + first * traffic.step_seconds;
+  const time = Array.from({ length: steps - first }, (_, at) => start + at * traffic.step_seconds);
+  return { ...Object.fromEntries(cut), start, time };
 }
+
+const wanted = () => new URLSearchParams({ range: range(), ...(chosen() === "" ? {} : { app: chosen() }) }).toString();
+const chosen = () => route().app ?? find("#traffic-app").value;
 
 export function render(apps) {
   options(find("#traffic-app"), [["", text("allApps")], ...apps.map((app) => [app.name, app.name])]);
-  show(find("#traffic-app"), apps.length > 1);
+  show(find("#traffic-app"), apps.length > 1 && route().app === null);
+  if (asked !== wanted()) again();
 }
 
 // After a change of language or theme.
@@ -128,22 +131,19 @@ export function redraw() {
 
 // Loads as often as something can have changed, while `isLive()`.
 export function start(isLive) {
-  let loadedAt = 0;
-  const anew = () => {
-    loadedAt = Date.now();
-    load();
-  };
-  setInterval(() => {
-    if (!document.hidden && isLive() && Date.now() - loadedAt >= PERIODS[range]) anew();
-  }, 1000);
-  find("#traffic-app").addEventListener("change", anew);
-  find("#traffic .segments").addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button === null) return;
-    range = button.value;
-    for (const other of find("#traffic .segments").children) attribute(other, "aria-pressed", String(other === button));
-    anew();
+  again = poll({
+    path() {
+      asked = wanted();
+      return `api/v1/traffic?${asked}`;
+    },
+    period: () => PERIODS[range()],
+    isLive: () => isLive() && ["overview", "app"].includes(route().view),
+    onAnswer(traffic) {
+      columns = since(traffic);
+      draw();
+    },
   });
+  find("#traffic-app").addEventListener("change", again);
   const resized = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       const plot = plots.get(target.closest("figure").id);

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `alerting` | events, to the people who are to know of them |
 //! | `illness` | what the pipeline counted, to the detector of WeChat's troubles |
+//! | `looks` | the time for the gate to look at what the status page shows |
 //! | `telling` | these troubles, to people |
 //! | `asking` | questions of quota, with token's credentials |
 //! | `delivery` | WeChat's pushes, to token |
@@ -16,4 +17,5 @@ pub(super) mod certificates;
 pub(super) mod delivery;
 pub(super) mod expiry;
 pub(super) mod illness;
+pub(super) mod looks;
 pub(super) mod telling;

@@ -2,17 +2,20 @@
 
 use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwap;
+use http::Method;
 use parking_lot::Mutex;
 
-use super::core::Core;
+use super::core::{Core, Hosts};
 use crate::admin::{Backend, Pending};
 use crate::api;
+use crate::app::explain::{Rules, explained};
 use crate::app::links::asking::gone;
 use crate::export::Exporter;
-use crate::observe::clock::Clock;
+use crate::observe::clock::{Clock, Timestamp};
 use crate::pipeline::Gate;
-use crate::quota::Quota;
 use crate::quota::limit::Limits;
+use crate::quota::{Quota, Range};
 use crate::server::Tls;
 use crate::store::Store;
 use crate::texts::text;
@@ -32,6 +35,9 @@ pub(super) struct AdminBackend {
     pub(super) detector: Arc<Mutex<Detector>>,
     /// Of the proxy's listeners, if they speak it.
     pub(super) tls: Option<Tls>,
+    /// What requests are explained by, besides the gate's options.
+    pub(super) hosts: Arc<ArcSwap<Hosts>>,
+    pub(super) started_at: Timestamp,
     pub(super) clock: Clock,
     /// Reloads; it holds this.
     pub(super) core: Weak<Core>,
@@ -84,6 +90,45 @@ impl Backend for AdminBackend {
 
     fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {
         self.quota.curves(app, range.into()).map(api::Traffic::from)
+    }
+
+    fn figures(&self, app: Option<&str>) -> Option<api::Figures> {
+        let totals = self.quota.totals(app)?;
+        self.gate.look();
+        let now = self.clock.now();
+        let of = |(range, totals)| {
+            let percentiles = self.gate.percentiles(app, range);
+            api::RangeFigures::of(range.into(), totals, percentiles, self.started_at, now)
+        };
+        Some(api::Figures { ranges: totals.into_iter().map(of).collect() })
+    }
+
+    fn recent(&self) -> Vec<api::AppFigures> {
+        self.gate.look();
+        let of = |(app, totals): (Arc<str>, _)| {
+            api::AppFigures::of(&app, totals, self.gate.percentiles(Some(&app), Range::Hour))
+        };
+        self.quota.totals_of_each(Range::Hour).into_iter().filter_map(of).collect()
+    }
+
+    fn refusals(&self, range: api::Range) -> api::Refusals {
+        self.gate.look();
+        let refusals = self.gate.refusals(range.into()).into_iter().map(api::Refusal::from).collect();
+        api::Refusals { range, refusals }
+    }
+
+    fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String> {
+        let (options, hosts) = (self.gate.options(), self.hosts.load());
+        if let Some(unknown) = caller.filter(|caller| !options.knows_caller(caller)) {
+            return Err(text!("no caller is named {unknown}", unknown).to_string());
+        }
+        let rules = Rules {
+            pipeline: &options,
+            token: &hosts.token,
+            upstreams: &hosts.upstreams,
+            lacks_secrets: false,
+        };
+        Ok(explained(method, target, rules, caller))
     }
 
     fn activity(&self) -> api::Activity {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
@@ -10,7 +11,7 @@ use crate::admin::Admin;
 use crate::alert::Alerts;
 use crate::app::links::asking;
 use crate::callback::Callbacks;
-use crate::config::{Config, LogConfig, SecretFile};
+use crate::config::{Config, Included, LogConfig, SecretFile, Watched};
 use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
@@ -20,8 +21,8 @@ use crate::quota::Quota;
 use crate::quota::limit::Limits;
 use crate::server::{self, Address, Connections, Tls};
 use crate::store;
-use crate::token::Manager;
-use crate::upstream::Upstreams;
+use crate::token::{self, Manager};
+use crate::upstream::{self, Upstreams};
 
 /// What outlives a single reload.
 pub(super) struct Core {
@@ -35,6 +36,10 @@ pub(super) struct Core {
     pub(super) watch: AbortHandle,
     /// Looks whether WeChat is ill.
     pub(super) illness: AbortHandle,
+    /// Looks at what the status page shows.
+    pub(super) looks: AbortHandle,
+    /// What requests are explained by, besides the gate's options.
+    pub(super) hosts: Arc<ArcSwap<Hosts>>,
     /// Warns of keys that end.
     pub(super) expiry: AbortHandle,
     pub(super) certificates: AbortHandle,
@@ -55,10 +60,27 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     /// Held while the files are read and applied.
     pub(super) reloading: Arc<Mutex<()>>,
-    /// Held while the secret files are checked for changes.
+    /// Held while secret files or included ones are checked for changes.
     pub(super) looking: Arc<Mutex<()>>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,
+    /// Where included files are, and what was in them.
+    pub(super) watched: watch::Sender<Watched>,
+    /// The included files in force.
+    pub(super) included: ArcSwap<Included>,
+}
+
+/// What the configuration says of tokens and WeChat's hosts.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    pub(super) token: token::Options,
+    pub(super) upstreams: Vec<upstream::Options>,
+}
+
+impl Hosts {
+    pub(super) fn of(config: &Config) -> Self {
+        Self { token: config.token.clone(), upstreams: config.upstreams.clone() }
+    }
 }
 
 /// What takes a restart to change.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::core::Core;
+use super::included_files;
 use super::secret_files;
+use crate::observe::audit::Trail;
 use crate::server::{Address, Drained, Pulse, Server};
 use crate::texts::text;
 
@@ -70,6 +72,24 @@ impl Running {
         }
     }
 
+    /// Waits until included files have changed, and no longer change.
+    pub async fn included_changed(&self) {
+        let mut watched = self.core.watched.subscribe();
+        loop {
+            let known = watched.borrow_and_update().clone();
+            tokio::select! {
+                () = included_files::changed(&known, &self.core.looking) => return,
+                // The core holds the sender.
+                _ = watched.changed() => {}
+            }
+        }
+    }
+
+    /// Where what operators do is kept.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.core.admin.state.trail
+    }
+
     /// The servers whose workers must stay responsive.
     pub fn pulses(&self) -> Vec<Pulse> {
         let servers = [&self.proxy, &self.admin].into_iter().chain(&self.callback);
@@ -115,6 +135,7 @@ impl Running {
         }
         core.watch.abort();
         core.illness.abort();
+        core.looks.abort();
         core.expiry.abort();
         core.certificates.abort();
         core.alerts.stop();

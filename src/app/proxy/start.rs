@@ -12,14 +12,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::backend::AdminBackend;
-use super::core::{Core, Fixed};
+use super::core::{Core, Fixed, Hosts};
+use super::included_files;
 use super::running::Running;
 use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
 use crate::admin::{self, Admin, Scope};
 use crate::alert::Alerts;
 use crate::api;
-use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, telling};
+use crate::app::links::{alerting, asking, certificates, delivery, expiry, illness, looks, telling};
 use crate::app::{apps, memory};
 use crate::callback::{self, Callbacks};
 use crate::config::{Config, is_local};
@@ -110,6 +111,9 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock: clock.clone(),
     };
     let state = Arc::new(admin::State::new(clock.now()));
+    state
+        .reloads
+        .send_modify(|reloads| reloads.files = included_files::shown(&config.included, &[], clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let certificates = certificates::CertificateWatch {
@@ -128,6 +132,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock: clock.clone(),
     };
     let illness = illness.start();
+    let looks = looks::start(Arc::clone(&gate), clock.clone());
+    let hosts = Arc::new(ArcSwap::from_pointee(Hosts::of(config)));
     let platforms = config.callback.platforms.clone();
     let callbacks = Arc::new(Callbacks::new(platforms, clock.clone(), delivery::to(manager.clone())));
     callbacks.trust(config.pipeline.trusted_proxies.clone());
@@ -159,6 +165,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
                 upstreams: Arc::clone(&upstreams),
                 detector: Arc::clone(&detector),
                 tls: caller_tls.clone(),
+                hosts: Arc::clone(&hosts),
+                started_at: state.started_at,
                 clock: clock.clone(),
                 core: core.clone(),
             }),
@@ -188,6 +196,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         alerts,
         watch,
         illness,
+        looks,
+        hosts,
         expiry,
         certificates,
         exporter,
@@ -204,6 +214,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         reloading: Arc::default(),
         looking: Arc::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
+        watched: watch::Sender::new(config.included.watched.clone()),
+        included: ArcSwap::from_pointee(config.included.clone()),
     });
     state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
 

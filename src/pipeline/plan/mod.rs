@@ -13,11 +13,13 @@
 //! | `access` | whether the caller may do this |
 //! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
+//! | `auth_info` | which company's permanent code goes into the request |
 //! | `signing` | whether it is signed on its way |
 //! | `token_call`, `ticket`, `lease` | what wxgate responds to by itself |
 
 mod access;
 mod account;
+mod auth_info;
 mod caller;
 mod credential;
 mod decide;
@@ -36,7 +38,8 @@ mod token_call;
 mod unlisted;
 mod web_page;
 
-pub(crate) use account::{Account, Authorizer, is_appid};
+pub(crate) use account::{Account, Authorizer, is_appid, may_be_for};
+pub(crate) use auth_info::AuthInfo;
 pub(crate) use credential::{CredentialPlan, KeptToken};
 pub(crate) use decide::{BodyFields, Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};

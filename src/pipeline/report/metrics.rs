@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::refusals::Refusals;
 use crate::observe::exemplar::Exemplars;
 use crate::observe::exposition::Exposition;
 use crate::observe::metrics::{Histogram, Map, Sharded};
 use crate::observe::names::Names;
+use crate::observe::quantile::BUCKETS;
 use crate::pipeline::act::SignedOutcome;
 use crate::pipeline::code::Code;
 use crate::quota::Outcome;
@@ -119,6 +121,8 @@ pub(crate) struct Counts {
     pub(crate) signed: Map<(u16, SignedOutcome), u64>,
     pub(crate) refused: Map<(u16, u16, Code), u64>,
     pub(crate) observed: Map<(u16, u16, Code), u64>,
+    /// In detail, since they were last taken.
+    pub(crate) refusals: Refusals,
     /// What was wrong with WeChat, by app and endpoint as in `durations`.
     troubles: Map<(u16, u16), Troubles>,
 }
@@ -219,6 +223,19 @@ impl Metrics {
             totals
         });
         totals.into_values().collect()
+    }
+
+    /// How long each app's requests took that went to WeChat, by bucket.
+    pub(crate) fn durations(&self) -> Map<u16, [u64; BUCKETS]> {
+        self.counts.fold(Map::default(), |mut sums, counts| {
+            for ((app, _), durations) in &counts.durations {
+                let sum = sums.entry(*app).or_insert([0; BUCKETS]);
+                for (sum, count) in sum.iter_mut().zip(durations.request.counts()) {
+                    *sum += count;
+                }
+            }
+            sums
+        })
     }
 
     /// What was counted of each endpoint of the apps that have these labels and names.

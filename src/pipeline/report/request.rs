@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use super::ids::Ids;
-use super::metrics::{MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
+use super::metrics::{Counts, MOST_SERIES, Metrics, OTHER_CODE, Replayed, RequestKey, Source, label};
+use super::refusals::{self, Example, Reason};
 use super::trouble::{Ended, kind_of};
 use crate::message::body::{Body, Broken, Observer};
 use crate::message::headers;
@@ -34,7 +35,7 @@ use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
-use crate::texts::{marked, translated};
+use crate::texts::{Words, marked, translated};
 use crate::trouble::Kind;
 use crate::wechat::placeholder;
 
@@ -78,6 +79,13 @@ impl Reporter {
             if let Some(code) = view.code {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
+            let (code, errcode) = (view.code, view.errcode);
+            let refused = Reason { app: OTHER, caller: OTHER, endpoint: 0, code, errcode, failed: false };
+            refusals::count(&mut counts.refusals, refused, self.clock.now(), || Example {
+                method: "-".to_owned(),
+                path: "-".to_owned(),
+                why: Words::of(|| error.to_string()),
+            });
         });
         answer.headers_mut().insert(REQUEST_ID, self.ids.next());
         answer
@@ -264,6 +272,7 @@ impl Report {
                 self.outcome = if error.is_failure() { Outcome::Failed } else { Outcome::Refused };
                 self.trouble = error.trouble();
                 self.cause = Some(Chain(&error).to_string().into());
+                self.count_refusal(&error, view.code, view.errcode);
                 let (_, path) = split_prefix(self.uri.path());
                 let statuses = error::statuses(configured, &self.method, path);
                 error.response(statuses, &self.about()).map(Body::from)
@@ -276,6 +285,30 @@ impl Report {
             self.explain(headers);
         }
         response
+    }
+
+    /// Counts it among the refusals that the status page shows.
+    fn count_refusal(&self, error: &Error, code: Option<Code>, errcode: i64) {
+        let refused = Reason {
+            app: self.app().map_or(OTHER, |app| app.label),
+            caller: match self.caller() {
+                Some(caller) => caller.label,
+                None if self.identity.admitted => ANONYMOUS,
+                None => OTHER,
+            },
+            endpoint: self.identity.endpoint.map_or(0, |endpoint| endpoint.id),
+            code,
+            errcode,
+            failed: self.outcome == Outcome::Failed,
+        };
+        let example = || Example {
+            method: error::quoted(self.method.as_str()),
+            path: error::quoted(self.path()),
+            why: Words::of(|| refusals::shortened(Chain(error).to_string())),
+        };
+        let now = self.reporter.clock.now();
+        let count = |counts: &mut Counts| refusals::count(&mut counts.refusals, refused, now, example);
+        self.reporter.metrics.counts.with(self.reporter.worker, count);
     }
 
     /// The response goes out with this body, which is in memory.

@@ -1,35 +1,57 @@
 //! The last day by minute and the last month by hour.
 
-use std::collections::VecDeque;
-
 use super::tally::Point;
 use crate::observe::clock::Timestamp;
+use crate::observe::ring::{Add, HOUR, MINUTE, Ring};
 
 const MINUTES: i64 = 24 * 60;
 const HOURS: i64 = 30 * 24;
-/// Milliseconds.
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 3_600_000;
 
 /// What happened, in bounded memory: at most a point a minute and one an hour.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    minutes: Ring<MINUTE, MINUTES>,
-    hours: Ring<HOUR, HOURS>,
+    minutes: Ring<Point, MINUTE, MINUTES>,
+    hours: Ring<Point, HOUR, HOURS>,
 }
 
-/// The latest points, each with the number of its step since the epoch; steps in which nothing
-/// happened have none.
-#[derive(Debug, Default)]
-struct Ring<const STEP: i64, const LENGTH: i64>(VecDeque<(i64, Point)>);
-
-/// How much of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much of the past. The step in progress is part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Range {
+    /// The last 15 minutes by minute.
+    Quarter,
+    /// The last 60 minutes by minute.
+    Hour,
     /// The last 24 hours by minute.
     Day,
     /// The last 30 days by hour.
     Month,
+}
+
+impl Range {
+    /// From the shortest to the longest.
+    pub const ALL: [Self; 4] = [Self::Quarter, Self::Hour, Self::Day, Self::Month];
+
+    /// Its steps: how many, of so many milliseconds.
+    pub fn steps(self) -> (i64, i64) {
+        match self {
+            Self::Quarter => (15, MINUTE),
+            Self::Hour => (60, MINUTE),
+            Self::Day => (MINUTES, MINUTE),
+            Self::Month => (HOURS, HOUR),
+        }
+    }
+
+    /// Its length in seconds.
+    pub fn seconds(self) -> i64 {
+        let (steps, of) = self.steps();
+        steps * of / 1000
+    }
+}
+
+impl Add for Point {
+    fn add(&mut self, other: &Self) {
+        Self::add(self, other);
+    }
 }
 
 impl History {
@@ -40,10 +62,16 @@ impl History {
 
     /// A point for each step of the range, the last one for the step in progress.
     pub(crate) fn points(&self, range: Range, now: Timestamp) -> Curve {
-        match range {
-            Range::Day => self.minutes.points(now),
-            Range::Month => self.hours.points(now),
-        }
+        let (steps, of) = range.steps();
+        let (start, points) =
+            if of == HOUR { self.hours.points(now, steps) } else { self.minutes.points(now, steps) };
+        Curve { step: of / 1000, start, points }
+    }
+
+    /// All of the range together.
+    pub(crate) fn sum(&self, range: Range, now: Timestamp) -> Point {
+        let (steps, of) = range.steps();
+        if of == HOUR { self.hours.sum(now, steps) } else { self.minutes.sum(now, steps) }
     }
 }
 
@@ -55,31 +83,6 @@ pub(crate) struct Curve {
     /// Seconds since the epoch.
     pub(crate) start: i64,
     pub(crate) points: Vec<Point>,
-}
-
-impl<const STEP: i64, const LENGTH: i64> Ring<STEP, LENGTH> {
-    fn add(&mut self, now: Timestamp, point: &Point) {
-        let step = now.0.div_euclid(STEP);
-        match self.0.back_mut() {
-            // A clock that was set back adds to the latest point.
-            Some((latest, sum)) if *latest >= step => sum.add(point),
-            _ => self.0.push_back((step, *point)),
-        }
-        while self.0.front().is_some_and(|(oldest, _)| *oldest <= step - LENGTH) {
-            self.0.pop_front();
-        }
-    }
-
-    fn points(&self, now: Timestamp) -> Curve {
-        let first = now.0.div_euclid(STEP) - LENGTH + 1;
-        let mut points = vec![Point::default(); usize::try_from(LENGTH).unwrap_or_default()];
-        for (step, point) in &self.0 {
-            if let Some(place) = usize::try_from(step - first).ok().and_then(|at| points.get_mut(at)) {
-                *place = *point;
-            }
-        }
-        Curve { step: STEP / 1000, start: first * (STEP / 1000), points }
-    }
 }
 
 #[cfg(test)]
@@ -98,25 +101,17 @@ mod tests {
             history.add(Timestamp(minute * MINUTE), &calls(1));
             history.add(Timestamp(minute * MINUTE + 59_999), &calls(2));
         }
-        assert_eq!((history.minutes.0.len(), history.hours.0.len()), (1_440, 50));
-        let day = history.points(Range::Day, Timestamp(2_999 * MINUTE));
+        assert_eq!((history.minutes.kept(), history.hours.kept()), (1_440, 50));
+        let now = Timestamp(2_999 * MINUTE);
+        let day = history.points(Range::Day, now);
         assert_eq!((day.points.len(), day.step, day.start), (1_440, 60, (3_000 - 1_440) * 60));
         assert!(day.points.iter().all(|point| point.calls == 3));
-        let month = history.points(Range::Month, Timestamp(2_999 * MINUTE));
+        let month = history.points(Range::Month, now);
         assert_eq!(month.points.iter().map(|point| point.calls).sum::<u32>(), 9_000);
         assert_eq!(month.points.last().map(|point| point.calls), Some(180));
-    }
-
-    #[test]
-    fn quiet_minutes_take_no_memory_and_a_clock_that_steps_loses_nothing() {
-        let mut history = History::default();
-        history.add(Timestamp(0), &calls(1));
-        history.add(Timestamp(100 * MINUTE), &calls(1));
-        history.add(Timestamp(40 * MINUTE), &calls(1));
-        assert_eq!(history.minutes.0.len(), 2);
-        let day = history.points(Range::Day, Timestamp(100 * MINUTE));
-        assert_eq!(day.points.last().map(|point| point.calls), Some(2));
-        history.add(Timestamp(100 * 86_400_000), &calls(1));
-        assert_eq!((history.minutes.0.len(), history.hours.0.len()), (1, 1));
+        let hour = history.points(Range::Hour, now);
+        assert_eq!((hour.points.len(), hour.step, hour.start), (60, 60, (3_000 - 60) * 60));
+        let sums = Range::ALL.map(|range| history.sum(range, now).calls);
+        assert_eq!(sums, [45, 180, 4_320, 9_000]);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::history::{Curve, History, Range};
-use super::tally::Counts;
+use super::tally::{Counts, Point};
 use crate::observe::clock::Timestamp;
 use crate::observe::names::{ANONYMOUS, OTHER};
 use crate::store::{DayCounts, Total, name_since, without_resets};
@@ -279,6 +279,14 @@ impl Ledger {
             None => self.whole.points(range, now),
             Some(Some(history)) => history.points(range, now),
             Some(None) => History::default().points(range, now),
+        }
+    }
+
+    /// The range of an app, or of all together.
+    pub(crate) fn sum(&self, app: Option<u16>, range: Range, now: Timestamp) -> Point {
+        match app {
+            None => self.whole.sum(range, now),
+            Some(app) => self.histories.get(&app).map_or_else(Point::default, |of| of.sum(range, now)),
         }
     }
 

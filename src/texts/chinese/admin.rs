@@ -27,7 +27,15 @@ pub(super) const TABLE: Table = &[
         "the Host header is not this machine's: use localhost or 127.0.0.1, or send the admin token",
         "Host 头不是本机：请使用 localhost 或 127.0.0.1，或发送管理 token",
     ),
-    ("range is {other}, expected `day` or `month`", "range 为 {other}，应为 `day` 或 `month`"),
+    (
+        "range is {other}, expected `quarter`, `hour`, `day` or `month`",
+        "range 为 {other}，应为 `quarter`、`hour`、`day` 或 `month`",
+    ),
+    ("method must be one of HTTP, like POST", "method 应为 HTTP 方法，例如 POST"),
+    (
+        "path must be one that a caller sends, like /cgi-bin/user/info",
+        "path 应为调用方请求的路径，例如 /cgi-bin/user/info",
+    ),
     (
         "this sets all of today's quota counters of {app} at WeChat to zero and uses one of 10 such clears a month, including those made in WeChat's console; to do it, add confirm={app}",
         "此操作会把 {app} 今天在微信的全部配额计数清零，并占用每月 10 次清零中的一次（包括在微信后台的操作）；确认请加上 confirm={app}",

@@ -1,6 +1,7 @@
 use super::Table;
 
 pub(super) const TABLE: Table = &[
+    ("no caller is named {unknown}", "没有名为 {unknown} 的调用方"),
     ("LISTEN_FDS: descriptor {number} is not a listening TCP or unix socket", "LISTEN_FDS：描述符 {number} 不是处于监听状态的 TCP 或 unix socket"),
     ("LISTEN_FDS: descriptor {number} cannot be used", "LISTEN_FDS：描述符 {number} 无法使用"),
     ("LISTEN_FDS: several sockets are named admin, expected at most one", "LISTEN_FDS：有多个名为 admin 的 socket，最多只能有一个"),
@@ -177,6 +178,12 @@ pub(super) const TABLE: Table = &[
     ("admin listening", "管理地址开始监听"),
     ("callback listening", "回调地址开始监听"),
     ("a worker is stuck and its callers get no response: wxgate exits, to be restarted", "工作线程失去响应，其调用方得不到响应：wxgate 即将退出，等待重启"),
+    ("an included file changed, reloading", "引入的文件有变化，重新加载"),
+    ("included file taken", "引入的文件已生效"),
+    ("included file is gone, and its accounts are", "引入的文件已不存在，其中的账号随之移除"),
+    ("included file rejected, keeping its accounts", "引入的文件被拒绝，其中的账号保持原样"),
+    ("included file rejected; keeping its accounts; a restart would fail: {problem}", "引入的文件被拒绝，其中的账号保持原样，但重启会失败：{problem}"),
+    ("included file rejected; keeping its accounts; a restart would fail: {problem} (and {more} more)", "引入的文件被拒绝，其中的账号保持原样，但重启会失败：{problem}（另有 {more} 处）"),
     ("a secret or certificate file changed, reloading", "secret 或证书文件有变化，重新加载"),
     ("the configuration was rejected", "配置被拒绝"),
     ("second signal: aborting requests in flight", "再次收到信号：中止处理中的请求"),
@@ -186,6 +193,7 @@ pub(super) const TABLE: Table = &[
     ("{folder} is not a directory", "{folder} 不是目录"),
     ("{location} does not respond: {problem}", "{location} 无响应：{problem}"),
     ("line {line}: expected an appid and a refresh token, separated by a space", "第 {line} 行：应为以空格分隔的 appid 和 refresh token"),
+    ("line {line}: expected a corpid and a permanent code, separated by a space", "第 {line} 行：应为以空格分隔的 corpid 和永久授权码"),
     ("store", "存储"),
     ("seal key", "加密密钥"),
     ("former seal key", "旧加密密钥"),
@@ -201,6 +209,7 @@ pub(super) const TABLE: Table = &[
     ("{written} copied, {kept} left unchanged in {location}; {unreadable} could not be read, see `wxgate store verify`", "已复制 {written} 条，{location} 中 {kept} 条保持不变；{unreadable} 条无法读取，见 `wxgate store verify`"),
     ("{written} copied, {kept} left unchanged in {location}", "已复制 {written} 条，{location} 中 {kept} 条保持不变"),
     ("{written} refresh tokens of {accounts} accounts written to {location}", "已将 {accounts} 个账号的 {written} 个 refresh token 写入 {location}"),
+    ("{written} permanent codes of {accounts} companies written to {location}", "已将 {accounts} 家企业的 {written} 个永久授权码写入 {location}"),
     ("does not expire", "永不过期"),
     ("expired", "已过期"),
     ("valid for {left}", "有效期 {left}"),
@@ -242,6 +251,8 @@ pub(super) const TABLE: Table = &[
         "could not refresh the token; the current one is still valid: {failure}",
         "token 刷新失败，当前 token 仍可用：{failure}",
     ),
+    ("the authorisation of {company} of {at} is lost: {cause}; remedy: {remedy}", "{company} 在 {at} 的授权已丢失：{cause}；处理办法：{remedy}"),
+    ("the authorisation of a company of {at} is lost: {cause}; remedy: {remedy}", "一家企业在 {at} 的授权已丢失：{cause}；处理办法：{remedy}"),
     (
         "another party fetches tokens with this app's secret, which invalidates wxgate's: find it, or reset \
          the secret",

@@ -25,8 +25,8 @@ pub(super) struct AppTokens {
     pub(super) main: TaskHandle,
     /// Of what else it has.
     pub(super) further: Vec<TaskHandle>,
-    /// Of the accounts that a third-party platform acts for, by appid, once they have been asked
-    /// for.
+    /// Of the accounts that a third-party platform acts for, by appid, or of the companies that a
+    /// suite does, by corpid, once they have been asked for.
     pub(super) authorizers: HashMap<Arc<str>, TaskHandle>,
     /// Makes the calls of all of them.
     pub(super) control: Control,
@@ -61,9 +61,28 @@ impl AppTokens {
         std::iter::once(self.main).chain(self.further).chain(self.authorizers.into_values())
     }
 
+    /// The task of its suite's token.
+    pub(super) fn suite(&self) -> Option<&TaskHandle> {
+        self.further.iter().find(|task| task.credential.issuer == Issuer::Suite)
+    }
+
+    /// The token by which it acts for `account`, with the store's key for what that is fetched
+    /// with; none if it acts for nobody.
+    pub(super) fn acting_for(&self, account: &Arc<str>) -> Option<(String, Credential)> {
+        let credential = match self.suite() {
+            Some(suite) => Credential::corporation(Arc::clone(account), suite.handle()),
+            None if self.main.is_component() => {
+                Credential::authorizer(Arc::clone(account), self.main.handle())
+            }
+            None => return None,
+        };
+        let key = grant::key(&self.main.shared.configured.load().app, &credential)?;
+        Some((key, credential))
+    }
+
     pub(super) fn status(&self) -> Status {
         let used = self.further.iter().filter(|task| task.is_used());
-        let authorizers = self.main.is_component().then(|| Authorizers {
+        let authorizers = (self.main.is_component() || self.suite().is_some()).then(|| Authorizers {
             in_use: self.authorizers.values().filter(|task| task.holds()).count(),
             failing: self.authorizers.values().filter(|task| task.shared.stats().failing.is_some()).count(),
         });

@@ -11,7 +11,6 @@ use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
 use crate::texts::{text, words};
-use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
 use crate::token::handle::{Configured, Handle, TaskMessage};
@@ -23,8 +22,9 @@ use crate::wechat::Issuer;
 const SAVES: usize = 16;
 
 impl Manager {
-    /// A handle to the token by which `platform` acts for the account `appid`; none if that account
-    /// never authorised it. An account is looked up in the store when it is first asked for.
+    /// A handle to the token by which `platform`, or the suite of the app of that name, acts for
+    /// the account `appid`; none if that account never authorised it. An account is looked up in
+    /// the store when it is first asked for.
     ///
     /// # Errors
     /// The store can't be read.
@@ -45,10 +45,12 @@ impl Manager {
         if let Some(handle) = self.known_authorizer(platform, &appid) {
             return Ok(Some(handle));
         }
-        let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
+        let Some((key, _)) = self.0.apps().app(platform).and_then(|app| app.acting_for(&appid)) else {
+            return Ok(None);
+        };
         // A store that is late is waited for, although requests do: there is nothing else to serve
         // them from.
-        let record = match self.0.deps.store.load(&grant::refresh_token_key(&component, &appid)).await {
+        let record = match self.0.deps.store.load(&key).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -61,10 +63,10 @@ impl Manager {
         };
         let mut apps = self.0.apps();
         let Some(app) = apps.app_mut(platform) else { return Ok(None) };
-        let (configured, by) = (app.main.shared.configured.load_full(), app.main.handle());
+        let Some((_, credential)) = app.acting_for(&appid) else { return Ok(None) };
+        let configured = app.main.shared.configured.load_full();
         let (control, turns) = (app.control.clone(), Arc::clone(&app.turns));
-        let task = app.authorizers.entry(appid).or_insert_with_key(|appid| {
-            let credential = Credential::authorizer(Arc::clone(appid), by);
+        let task = app.authorizers.entry(appid).or_insert_with(|| {
             let task = self.spawn(Configured::clone(&configured), credential, control, &turns);
             task.shared.tell(TaskMessage::Granted(record));
             task
@@ -118,7 +120,8 @@ impl Manager {
         Ok(())
     }
 
-    fn hand_over(&self, platform: &str, appid: &str, record: Record) {
+    /// Tells the task of an account of what was granted.
+    pub(super) fn hand_over(&self, platform: &str, appid: &str, record: Record) {
         if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
             task.shared.tell(TaskMessage::Granted(record));
         }
@@ -214,12 +217,15 @@ impl Manager {
         }
     }
 
-    /// Exchanges the code of an account that authorised the platform for its refresh token, and
-    /// keeps that. Continues even if the caller hangs up.
+    /// Exchanges the code of an account that authorised the platform for its refresh token, or that
+    /// of a company for its permanent code, and keeps that. Continues even if the caller hangs up.
     ///
     /// # Errors
     /// WeChat gave none, or the store didn't take it.
     pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<Authorized, Failure> {
+        if let Some(suite) = self.suite(platform) {
+            return self.corporation_shown(&suite, code).await;
+        }
         let digest = digest_of(code);
         let key = format!("{platform} {digest}");
         let exchange = || {
@@ -259,6 +265,6 @@ impl Manager {
     }
 }
 
-fn shutting_down() -> Unavailable {
+pub(super) fn shutting_down() -> Unavailable {
     Unavailable { cause: words!("wxgate is shutting down"), errcode: None }
 }

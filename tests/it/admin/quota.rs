@@ -37,12 +37,14 @@ async fn the_status_names_the_five_endpoints_of_an_app_that_are_nearest_to_their
 }
 
 #[tokio::test]
-async fn curves_have_two_ranges() {
+async fn curves_have_four_ranges() {
     let setup = on_loopback(None).await;
     for (target, status, step) in [
         ("/api/v1/traffic", 200, json!(60)),
         ("/api/v1/traffic?app=shop&range=day", 200, json!(60)),
         ("/api/v1/traffic?range=month&app=caf%C3%A9", 200, json!(3600)),
+        ("/api/v1/traffic?range=hour", 200, json!(60)),
+        ("/api/v1/traffic?range=quarter&app=shop", 200, json!(60)),
         ("/api/v1/traffic?app=nobody", 404, json!(null)),
         ("/api/v1/traffic?app=", 404, json!(null)),
         ("/api/v1/traffic?range=year", 400, json!(null)),

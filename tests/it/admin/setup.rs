@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -35,6 +36,10 @@ pub(crate) struct Data {
     pub(crate) activity: api::Activity,
     /// Of all apps, and of each.
     pub(crate) traffic: api::Traffic,
+    /// The same.
+    pub(crate) figures: api::Figures,
+    pub(crate) recent: Vec<api::AppFigures>,
+    pub(crate) refusals: Vec<api::Refusal>,
     pub(crate) started_at: Timestamp,
     /// How often a quota was asked for.
     pub(crate) quotas_made: usize,
@@ -124,6 +129,41 @@ fn lag() -> api::Trouble {
     }
 }
 
+/// The last steps of curves.
+fn cut(traffic: &mut api::Traffic, steps: usize) {
+    let gone = traffic.calls.len().saturating_sub(steps);
+    traffic.start += gone as i64 * i64::from(traffic.step_seconds);
+    for curve in [
+        &mut traffic.calls,
+        &mut traffic.wechat_errors,
+        &mut traffic.refused,
+        &mut traffic.failed,
+        &mut traffic.replayed,
+    ] {
+        curve.drain(..gone);
+    }
+    traffic.own_ms.drain(..gone);
+    traffic.wechat_ms.drain(..gone);
+}
+
+/// What a caller may not do.
+pub(crate) fn refusal(caller: &str, app: Option<&str>, count: u64) -> api::Refusal {
+    api::Refusal {
+        code: Some("caller_forbidden".into()),
+        errcode: -70403,
+        outcome: "refused".into(),
+        app: app.map(str::to_owned),
+        caller: Some(caller.into()),
+        endpoint: "/cgi-bin/menu/create".into(),
+        count,
+        last_at: Timestamp(0).rfc3339(),
+        method: "POST".into(),
+        path: "/cgi-bin/menu/create".into(),
+        why: "this caller's `allow` has no rule for this method and path".into(),
+        document: "https://github.com/wxgate/wxgate/blob/main/docs/en/refusals.md".into(),
+    }
+}
+
 /// An endpoint that was called `calls` times today.
 pub(crate) fn spent(path: &str, calls: u64, limit: Option<u64>) -> api::EndpointQuota {
     api::EndpointQuota {
@@ -189,6 +229,9 @@ impl Data {
             quota,
             activity: api::Activity::default(),
             traffic: api::Traffic::default(),
+            figures: api::Figures::default(),
+            recent: Vec::new(),
+            refusals: vec![refusal("orders", Some("shop"), 7), refusal("crm", None, 3)],
             started_at: Timestamp(0),
             quotas_made: 0,
             refreshes: 0,
@@ -291,9 +334,46 @@ impl Backend for Told {
 
     fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {
         let data = self.data();
-        let step_seconds = if range == api::Range::Day { 60 } else { 3600 };
-        let traffic = api::Traffic { step_seconds, ..data.traffic.clone() };
+        let step_seconds = if range == api::Range::Month { 3600 } else { 60 };
+        let mut traffic = api::Traffic { step_seconds, ..data.traffic.clone() };
+        if range == api::Range::Hour || range == api::Range::Quarter {
+            cut(&mut traffic, if range == api::Range::Hour { 60 } else { 15 });
+        }
         app.is_none_or(|app| data.knows(app)).then_some(traffic)
+    }
+
+    fn figures(&self, app: Option<&str>) -> Option<api::Figures> {
+        let data = self.data();
+        app.is_none_or(|app| data.knows(app)).then(|| data.figures.clone())
+    }
+
+    fn recent(&self) -> Vec<api::AppFigures> {
+        self.data().recent.clone()
+    }
+
+    fn refusals(&self, range: api::Range) -> api::Refusals {
+        api::Refusals { range, refusals: self.data().refusals.clone() }
+    }
+
+    fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String> {
+        if caller == Some("nobody") {
+            return Err("no caller is named nobody".to_owned());
+        }
+        let caller = caller.unwrap_or("orders");
+        let row = |label: &str, text: String| api::ExplainedRow { label: label.into(), text };
+        let refused = target.starts_with("/cgi-bin/menu").then(|| api::ExplainedRefusal {
+            status: 200,
+            code: Some("caller_forbidden".into()),
+            errcode: -70403,
+            reason: "this caller's `allow` has no rule for this method and path".into(),
+        });
+        let rows = vec![
+            row("app", "shop (wx3f0a9c2b7d61e845), the default app".into()),
+            row("endpoint", target.to_owned()),
+            row("guarded", "no".into()),
+            row("callers", format!("{caller}: {}", if refused.is_some() { "no" } else { "yes" })),
+        ];
+        Ok(api::Explained { method: method.to_string(), path: target.to_owned(), refused, rows })
     }
 
     fn activity(&self) -> api::Activity {

@@ -79,6 +79,21 @@ fn fill(setup: &Setup) {
                 ..api::CallerActivity::default()
             }],
         };
+        data.figures = api::Figures {
+            ranges: vec![api::RangeFigures {
+                success_percent: Some(99.5),
+                p50_ms: Some(38.0),
+                p95_ms: Some(92.0),
+                p99_ms: Some(210.5),
+                ..api::RangeFigures::default()
+            }],
+        };
+        data.recent = vec![api::AppFigures {
+            app: "shop".into(),
+            success_percent: Some(99.5),
+            p95_ms: Some(92.0),
+            ..api::AppFigures::default()
+        }];
         data.traffic =
             api::Traffic { calls: vec![1], own_ms: vec![Some(0.5), None], ..api::Traffic::default() };
     });
@@ -108,6 +123,13 @@ async fn every_response_is_as_the_schema_says() {
         ("/api/v1/traffic?range=month", 200),
         ("/api/v1/traffic?range=year", 400),
         ("/api/v1/traffic?app=nobody", 404),
+        ("/api/v1/figures", 200),
+        ("/api/v1/figures?app=nobody", 404),
+        ("/api/v1/refusals", 200),
+        ("/api/v1/refusals?range=year", 400),
+        ("/api/v1/explain?path=/cgi-bin/menu/create", 200),
+        ("/api/v1/explain", 400),
+        ("/api/v1/explain?path=/x&caller=nobody", 404),
         ("/api/v1/activity", 200),
         ("/api/v1/openapi.json", 200),
     ] {
@@ -128,6 +150,7 @@ async fn every_response_is_as_the_schema_says() {
     ] {
         check(&setup, &schema, &format!("POST /api/v1/apps/{target}"), &bearer(TOKEN), status).await;
     }
+    check(&setup, &schema, "GET /api/v1/audit", "", 200).await;
     check(&setup, &schema, "POST /api/v1/reload", &bearer(TOKEN), 200).await;
     check(&setup, &schema, "POST /api/v1/reload", &bearer(TOKEN), 422).await;
     for stranger in [String::new(), bearer("wrong")] {

@@ -82,7 +82,8 @@ fn a_field_that_is_not_declared_or_is_missing_is_found() {
     errors["more"] = 0.into();
     let mut snapshot = json!({
         "status": wxgate::api::Status::default(), "quota": wxgate::api::Quota::default(),
-        "activity": wxgate::api::Activity::default(), "calls_today": 0, "errors": [errors], "changeable": true,
+        "activity": wxgate::api::Activity::default(), "calls_today": 0, "errors": [errors], "recent": [],
+        "changeable": true,
     });
     schema.check("GET /api/v1/events", 200, &snapshot);
     snapshot["errors"][0]["other"] = 1.into();

@@ -204,6 +204,10 @@ async fn look_at_admin(canaries: &mut Canaries, admin: &str, when: &str) {
         "/readyz?app=shop",
         "/metrics",
         "/api/v1/status",
+        "/api/v1/figures",
+        "/api/v1/refusals?range=month",
+        "/api/v1/explain?path=/cgi-bin/user/info",
+        "/api/v1/audit",
         "/nothing",
     ];
     for path in paths {

@@ -12,6 +12,7 @@ pub(super) fn shown(language: Language) -> Vec<(reqwest::Method, String)> {
     named
         .map(|(method, path)| {
             let path = path.replace("NAME", "shop").replace("RID", "none");
+            let path = path.replace("PATH", "/cgi-bin/user/info");
             (method.parse().expect("a method"), path)
         })
         .collect()

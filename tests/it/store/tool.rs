@@ -328,8 +328,13 @@ async fn import_is_for_a_platform_that_is_configured_and_for_a_store_that_others
     std::fs::write(folder.path().join("accounts"), LINES).expect("written");
     configure_platform(folder.path(), "url = \"memory:\"");
     for (app, accounts, code, says) in [
-        ("nobody", "accounts", 64, "no app named nobody of kind \"component\" is configured"),
-        ("shop", "accounts", 64, "no app named shop of kind \"component\" is configured"),
+        (
+            "nobody",
+            "accounts",
+            64,
+            "no app named nobody of kind \"component\" or with a suite_id is configured",
+        ),
+        ("shop", "accounts", 64, "no app named shop of kind \"component\" or with a suite_id is configured"),
         ("tenants", "nowhere", 64, "could not read nowhere: "),
         ("tenants", "accounts", 1, "a memory: store exists only inside its process"),
     ] {

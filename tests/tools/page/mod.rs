@@ -1,11 +1,14 @@
 //! The status page in a real browser.
 
+mod axe;
 mod documented;
+mod matrix;
 mod sample;
 #[expect(dead_code, reason = "shared with the tests of the admin address, which look at more")]
 #[path = "../../it/admin/setup.rs"]
 mod setup;
 mod verdict;
+mod views;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,8 +80,12 @@ async fn the_page_shows_all_it_knows_and_follows_what_changes() {
     for (selector, text) in [
         ("#version", env!("CARGO_PKG_VERSION")),
         ("#tiles", "2 / 3"),
-        ("#tiles", "127.0.0.1:8080"),
-        ("#tiles", "redis://redis.internal:6379/0"),
+        ("#tiles", "97.2 %"),
+        ("#tiles", "38 / 92 / 1,205 ms"),
+        ("#ours", "127.0.0.1:8080"),
+        ("#ours", "redis://redis.internal:6379/0"),
+        ("#troubles", "coupons has no usable token: invalid ip 203.0.113.9"),
+        ("#refusals", "token_unavailable"),
         (
             "#warnings",
             "shop: at this pace the quota for /cgi-bin/message/custom/send will not last for the day",
@@ -230,6 +237,8 @@ async fn buttons_ask_first_say_what_it_costs_and_need_the_token() {
     browser.press("Escape", 27).await;
     browser.until("!document.querySelector('#action').open").await;
 
+    browser.evaluate("location.hash = '#/log', 1").await;
+    browser.until("document.querySelector('#rid').checkVisibility()").await;
     browser.fill("#rid input", "61725984-6126f6f9-040f19c4").await;
     browser.evaluate("document.querySelector('#rid select').value = 'shop'").await;
     browser.click("#rid button").await;
@@ -247,6 +256,8 @@ async fn buttons_ask_first_say_what_it_costs_and_need_the_token() {
 async fn a_look_up_asks_for_the_token_too() {
     let setup = busy(None, Some(TOKEN)).await;
     let mut browser = shown(&setup).await;
+    browser.evaluate("location.hash = '#/log', 1").await;
+    browser.until("document.querySelector('#rid').checkVisibility()").await;
     browser.fill("#rid input", "61725984-6126f6f9-040f19c4").await;
     browser.press("Enter", 13).await;
     browser.until("document.querySelector('#action').open").await;
@@ -293,6 +304,8 @@ async fn an_open_address_shows_nothing_before_the_token_is_given() {
 async fn a_refused_configuration_and_what_ends_soon_stand_at_the_top_in_both_languages() {
     let setup = busy(None, None).await;
     let mut browser = shown(&setup).await;
+    setup.change(|data| data.apps = vec![app("shop", AppState::Ready)]);
+    browser.until_shown("#well.good", "wxgate is well").await;
     assert_eq!(browser.evaluate("document.querySelector('#troubles').checkVisibility()").await, false);
     let at = Clock::default().now();
     let problem = Words::untranslated("wxgate.toml:3:1: server.lisen: is no key <b>");
@@ -376,6 +389,11 @@ async fn hostile_names_stay_text() {
         for caller in &mut data.activity.callers {
             caller.caller = format!("{EVIL} {long} {}", caller.caller);
         }
+        for refusal in &mut data.refusals {
+            refusal.path = format!("/{EVIL}{long}");
+            refusal.why = format!("{EVIL} {long}");
+            refusal.document = "javascript:document.title='evil'".into();
+        }
         data.store.url = format!("redis://{long}");
         data.upstreams[0].origin = format!("https://{EVIL}.{long}");
         data.upstreams[0].healthy = false;
@@ -388,7 +406,14 @@ async fn hostile_names_stay_text() {
         0
     );
     assert_eq!(browser.evaluate("document.querySelectorAll('#errors a[href^=javascript]').length").await, 0);
-    assert_eq!(browser.evaluate("document.title").await, "wxgate");
+    assert_eq!(browser.evaluate("document.title").await, "(2) wxgate");
+    browser.until_shown("#refusals", EVIL).await;
+    browser.click("#refusals tbody button").await;
+    browser.until_shown("#refusals .why", EVIL).await;
+    assert_eq!(
+        browser.evaluate("document.querySelectorAll('#refusals a[href^=javascript]').length").await,
+        0
+    );
     for width in [1440, 360] {
         browser.resize(width, 900).await;
         browser.until(NO_SIDEWAYS).await;
@@ -401,7 +426,7 @@ async fn hostile_names_stay_text() {
 }
 
 #[tokio::test]
-async fn hundreds_of_apps_are_a_few_cards_and_many_lines() {
+async fn hundreds_of_apps_are_a_table_that_can_be_searched() {
     let setup = busy(None, None).await;
     let mut browser = shown(&setup).await;
     setup.change(|data| {
@@ -415,14 +440,15 @@ async fn hundreds_of_apps_are_a_few_cards_and_many_lines() {
         data.quota.apps[3].endpoints[0] = spent("/cgi-bin/full", 100, Some(100));
     });
     browser.until_shown("#apps-count", "500").await;
-    let first =
-        "[...document.querySelectorAll('#apps article')].slice(0, 3).map((card) => card.dataset.app).join()";
-    assert_eq!(browser.evaluate(first).await, "app-499,app-3,app-0");
-    assert_eq!(browser.evaluate("document.querySelectorAll('#apps article').length").await, 12);
-    assert_eq!(browser.evaluate("document.querySelectorAll('#more-apps li').length").await, 488);
-    browser.picture("many").await;
+    let names = "[...document.querySelectorAll('#app-table tbody th')].map((one) => one.textContent)";
+    assert_eq!(browser.evaluate(&format!("{names}.slice(0, 3).join()")).await, "app-499,app-3,app-0");
+    assert_eq!(browser.evaluate(&format!("{names}.length")).await, 8);
+    browser.click("#all-apps").await;
+    browser.until(&format!("{names}.length === 200")).await;
+    browser.until_shown("#more-rows", "300 more").await;
     browser.fill("#filter", "app-42").await;
     browser.until_shown("#apps-count", "11 of 500").await;
+    browser.click("#app-table tbody a[href='#/apps/app-42']").await;
     // The snapshot has but a few endpoints of each; the rest is fetched when somebody wants to see
     // it.
     browser.click("[data-app='app-42'] .all").await;
@@ -438,7 +464,7 @@ async fn curves_are_of_an_app_and_a_range_of_choice() {
     drawn(&mut browser).await;
     browser.until_shown("#requests figcaption", "Requests per minute").await;
     browser.until_shown("#latency .legend", "at WeChat").await;
-    browser.click("#traffic button[value=month]").await;
+    browser.click("#ranges button[value=month]").await;
     browser.until_shown("#requests figcaption", "Requests per hour").await;
     let choose = "const choice = document.querySelector('#traffic-app'); \
                   choice.value = 'members'; choice.dispatchEvent(new Event('change'))";
@@ -453,7 +479,7 @@ async fn curves_are_of_an_app_and_a_range_of_choice() {
         let last = data.traffic.calls.len() - 2;
         data.traffic.calls[last] = 7_777;
     });
-    browser.click("#traffic button[value=day]").await;
+    browser.click("#ranges button[value=day]").await;
     browser.until_shown("#requests .legend", "7,777").await;
 
     // A minute between two without requests makes no line, and yet is seen.
@@ -464,7 +490,7 @@ async fn curves_are_of_an_app_and_a_range_of_choice() {
         data.traffic.wechat_ms.fill(None);
         data.traffic.wechat_ms[alone] = Some(50.0);
     });
-    browser.click("#traffic button[value=day]").await;
+    browser.click("#ranges button[value=month]").await;
     browser.until_shown("#requests .legend", "8,888").await;
     // The colour of WeChat's time, #1f62c9, as a pixel has it.
     browser.until(&format!("{}.includes(0xffc9621f)", pixels("#latency"))).await;

@@ -6,7 +6,7 @@ use wxgate::api::{
 };
 use wxgate::observe::clock::{Clock, Timestamp};
 
-use super::setup::{Data, app, quota_of, spent};
+use super::setup::{Data, app, quota_of, refusal, spent};
 
 /// RFC 3339 of so many minutes ago; of those to come where negative.
 pub(crate) fn minutes_ago(minutes: i64) -> String {
@@ -259,6 +259,92 @@ fn traffic() -> Traffic {
     }
 }
 
+fn figures(calls: u64, in_trouble: bool) -> api::Figures {
+    let of = |range| api::RangeFigures {
+        range,
+        since: minutes_ago(15),
+        whole: true,
+        calls,
+        wechat_errors: 9,
+        refused: if in_trouble { 3 } else { 0 },
+        failed: if in_trouble { 4 } else { 0 },
+        success_percent: (calls > 0).then_some(if in_trouble { 97.21 } else { 99.97 }),
+        p50_ms: (calls > 0).then_some(38.2),
+        p95_ms: (calls > 0).then_some(91.7),
+        p99_ms: (calls > 0).then_some(1204.6),
+    };
+    let ranges = [api::Range::Quarter, api::Range::Hour, api::Range::Day, api::Range::Month];
+    api::Figures { ranges: ranges.map(of).to_vec() }
+}
+
+fn refusals() -> Vec<api::Refusal> {
+    let unknown = api::Refusal {
+        code: Some("caller_unknown".into()),
+        errcode: -70401,
+        app: None,
+        caller: None,
+        endpoint: "other".into(),
+        method: "GET".into(),
+        path: "/.env".into(),
+        why: "the API key is not known".into(),
+        ..refusal("-", None, 1)
+    };
+    let failed = api::Refusal {
+        code: Some("token_unavailable".into()),
+        errcode: -70502,
+        outcome: "failed".into(),
+        why: "no token for coupons: 40164, add 203.0.113.9 to the IP whitelist".into(),
+        ..refusal("crm", Some("coupons"), 4)
+    };
+    let all = vec![failed, refusal("orders", Some("shop"), 2), unknown];
+    all.into_iter().map(|of| api::Refusal { last_at: minutes_ago(3), ..of }).collect()
+}
+
+/// Nothing has been asked for yet.
+pub(crate) fn silence(data: &mut Data) {
+    data.apps = apps();
+    data.apps.truncate(2);
+    for app in &mut data.quota.apps {
+        app.endpoints.clear();
+    }
+    data.quota.warnings.clear();
+    data.activity.callers.clear();
+    data.figures = figures(0, false);
+    (data.recent, data.refusals) = (Vec::new(), Vec::new());
+}
+
+/// So many apps, the first of which is the shop, each with traffic.
+pub(crate) fn many(data: &mut Data, count: usize, in_trouble: bool) {
+    let name = |at: usize| if at == 0 { "shop".to_owned() } else { format!("app-{at}") };
+    let state = |at| if in_trouble && at == 17 { AppState::Unavailable } else { AppState::Ready };
+    let told = |at| {
+        let app = app(&name(at), state(at));
+        api::App { authorizers: None, credentials: Vec::new(), ..app }
+    };
+    data.apps = (0..count).map(told).collect();
+    let sample = quota();
+    let endpoints = |at: usize| {
+        let all = sample.apps[0].endpoints.iter().cloned();
+        if in_trouble && at == 0 { all.collect() } else { all.skip(2).collect() }
+    };
+    data.quota.apps = (0..count).map(|at| quota_of(&name(at), endpoints(at))).collect();
+    data.quota.warnings = if in_trouble { sample.warnings } else { Vec::new() };
+    let recent = |at| api::AppFigures {
+        app: name(at),
+        calls: 1_800,
+        refused: if at == 0 { 3 } else { 0 },
+        success_percent: Some(if in_trouble && at == 0 { 94.1 } else { 99.97 }),
+        p95_ms: Some(91.7),
+    };
+    data.recent = (0..count).map(recent).collect();
+    data.wechat = if in_trouble { ill() } else { well() };
+    data.refusals = if in_trouble { refusals() } else { Vec::new() };
+    data.figures = figures(if count == 0 { 0 } else { 251 }, in_trouble);
+    if count == 0 {
+        data.activity = Activity::default();
+    }
+}
+
 /// Everything at once.
 pub(crate) fn data() -> Data {
     let mut data = Data::new();
@@ -274,5 +360,14 @@ pub(crate) fn data() -> Data {
     data.quota = quota();
     data.activity = activity();
     data.traffic = traffic();
+    data.figures = figures(251, true);
+    data.recent = vec![api::AppFigures {
+        app: "shop".into(),
+        calls: 251,
+        refused: 3,
+        success_percent: Some(97.21),
+        p95_ms: Some(91.7),
+    }];
+    data.refusals = refusals();
     data
 }

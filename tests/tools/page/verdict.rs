@@ -8,8 +8,8 @@ async fn the_first_line_says_whether_it_is_wechat() {
     let mut browser = shown(&setup).await;
     browser.until_shown("#verdict.good", "WeChat is well: of 1800 calls in the last 5 minutes").await;
     assert_eq!(browser.evaluate("document.querySelector('#illness').hidden").await, true);
-    let first = "document.querySelector('#content').firstElementChild.id";
-    assert_eq!(browser.evaluate(first).await, "wechat");
+    let first = "[...document.querySelector('#content').children].slice(0, 2).map((one) => one.id).join()";
+    assert_eq!(browser.evaluate(first).await, "ours,wechat", "side by side");
     setup.change(|data| data.wechat = sample::ill());
     browser.until_shown("#verdict.bad", "it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of").await;
     browser.until_shown("#illness .bad", "shop: WeChat answers -1 to 38 % of").await;

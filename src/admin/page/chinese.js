@@ -21,6 +21,8 @@ export const chinese = {
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
   reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
     + (more > 0 ? `（另有 ${more} 处）` : ""),
+  fileRejected: (time, problem, more) => `有一个引入的文件自 ${time} 起未被接受，其中的账号仍沿用原来的内容，此时重启会失败：${problem}`
+    + (more > 0 ? `（另有 ${more} 处）` : ""),
   certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的 key `,
   endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,
 

@@ -21,6 +21,8 @@ export const english = {
   hostDown: (host, problem) => `${host} does not respond: ${problem}`,
   reloadRefused: (time, problem, more) => `The new configuration of ${time} was refused. The current one stays, but a restart would fail: ${problem}`
     + (more > 0 ? ` (and ${more} more)` : ""),
+  fileRejected: (time, problem, more) => `An included file has been rejected since ${time}. Its accounts stay as they were, but a restart would fail: ${problem}`
+    + (more > 0 ? ` (and ${more} more)` : ""),
   certificateOf: (table) => `The certificate of ${table}`, keyOf: (caller) => `The key of caller ${caller}`,
   endsIn: (what, time) => `${what} expires in ${time}.`, hasEnded: (what) => `${what} has expired.`,
 

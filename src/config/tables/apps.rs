@@ -111,10 +111,10 @@ fn app(
             let corporation = kind.is_some_and(|kind| kind.family() == Family::Work);
             match seen.names.get(&key) {
                 Some(first) if corporation => {
-                    let line = report.line(first);
+                    let place = report.line_seen_from(&appid.place, first);
                     let text = text!(
-                        "is already used on line {line}, expected a different agent_id in each of the two",
-                        line
+                        "is already used on {place}, expected a different agent_id in each of the two",
+                        place
                     );
                     report.error(&appid.place, text);
                 }
@@ -124,10 +124,10 @@ fn app(
     }
     if let Some(item) = raw.default.item().filter(|item| item.value) {
         match &seen.default {
-            Some(first) => report.error(
-                &item.place,
-                text!("is a second default app, the first is on line {line}", line = report.line(first)),
-            ),
+            Some(first) => {
+                let place = report.line_seen_from(&item.place, first);
+                report.error(&item.place, text!("is a second default app, the first is on {place}", place));
+            }
             None => seen.default = Some(item.place.clone()),
         }
     }
@@ -199,9 +199,8 @@ pub(super) fn unique(
 ) {
     match seen.get(key) {
         Some(first) => {
-            let line = report.line(first);
-            report
-                .error(&item.place, text!("is already used on line {line}, expected a different one", line));
+            let place = report.line_seen_from(&item.place, first);
+            report.error(&item.place, text!("is already used on {place}, expected a different one", place));
         }
         None => drop(seen.insert(key.to_owned(), item.place.clone())),
     }

@@ -11,7 +11,7 @@ use crate::store::{
     Content, Copied, CopyError, Listed, Location, Options, Protection, Seal, Store, StoreError,
 };
 use crate::texts::text;
-use crate::token::{import_permanent_code, import_refresh_token};
+use crate::token::{forget_lost_authorizations, import_permanent_code, import_refresh_token};
 
 /// The column of the keys.
 const KEY: usize = 18;
@@ -212,6 +212,15 @@ pub async fn import(options: &Options, of: ImportFor<'_>, lines: &str) -> Result
             format!("{text}\n")
         }
     })
+}
+
+/// Forgets which authorisations of `suite` were lost.
+pub async fn forget_lost(options: &Options, suite: &str) -> Result<String, StoreToolError> {
+    let store = open(options).await?;
+    let forgotten = forget_lost_authorizations(&store, suite).await;
+    let location = store.location();
+    let count = forgotten.map_err(|source| StoreToolError::Store { location: location.clone(), source })?;
+    Ok(format!("{}\n", text!("lost authorisations removed from {location}: {count}", location, count)))
 }
 
 impl ImportFor<'_> {

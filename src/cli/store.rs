@@ -62,6 +62,17 @@ pub(super) enum Action {
         #[arg(value_name = "ACCOUNTS")]
         accounts: PathBuf,
     },
+    /// Remove the lost authorisations of a WeCom suite, once the companies have authorised it again
+    ///
+    /// A running proxy no longer shows them half a minute later. They expire by themselves after 30
+    /// days.
+    ForgetLost {
+        /// Name of the app with the suite
+        #[arg(long, value_name = "NAME")]
+        app: String,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
 }
 
 /// A store: the configured one, or another with the same seal keys.
@@ -121,6 +132,16 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
                 Failure::usage(text!("{path} is not UTF-8 text", path = accounts.display()).to_string())
             })?;
             let text = store_tool::import(&config.store, of, lines).await;
+            print(&text.map_err(Failure::run)?)
+        }
+        Action::ForgetLost { app, config } => {
+            let config = Outline::load(&config.path()?, Needed::OfStore)?;
+            let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
+            let Some(suite) = found.and_then(|app| app.token.suite.as_ref()) else {
+                let problem = text!("no app named {app} with a suite_id is configured", app);
+                return Err(Failure::usage(problem.to_string()));
+            };
+            let text = store_tool::forget_lost(&config.store, &suite.id).await;
             print(&text.map_err(Failure::run)?)
         }
     }

@@ -1,7 +1,6 @@
 //! Look-up of accounts that authorised a third-party platform, and of companies that authorised a
 //! suite.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -35,14 +34,6 @@ impl Authorizers {
             return Ok(None);
         }
         let Some(name) = Authorizer::name_in(directory, hints) else { return Ok(None) };
-        // What names the app too says which of them is meant.
-        let name = match Authorizer::parts(name) {
-            (appid, None) => match Authorizer::beside(directory, hints) {
-                Some(app) => Cow::Owned(format!("{appid}@{}", app.name)),
-                None => Cow::Borrowed(name),
-            },
-            (_, Some(_)) => Cow::Borrowed(name),
-        };
         if let Some(known) = self.0.borrow().get(&*name) {
             return Ok(Some(Rc::clone(known)));
         }

@@ -297,8 +297,11 @@ fn visit(
 /// first; without a task that keeps its token.
 fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) -> Option<Rc<Authorizer>> {
     let directory = draft.directory();
-    let (appid, platform) = Authorizer::parts(Authorizer::name_in(directory, draft.hints())?);
-    let platform = directory.platforms(platform).find(|app| may_be_for(app, appid))?;
+    let name = Authorizer::name_in(directory, draft.hints())?;
+    let (appid, platform) = Authorizer::parts(&name);
+    // Few corpids look like appids.
+    let platforms = directory.platforms(platform).filter(|app| may_be_for(app, appid));
+    let platform = platforms.min_by_key(|app| !app.kind.is_platform())?;
     let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
     let (_, token) = Handle::without_task(&app.token, tokens, &Clock::default()).into_iter().next()?;
     Some(Rc::new(Authorizer { appid: appid.into(), platform: platform.index, token }))

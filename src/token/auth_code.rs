@@ -15,7 +15,7 @@ use zeroize::Zeroize as _;
 
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{Record, SUITE_AUTH_CODE, next_generation};
+use crate::store::{Record, SUITE_AUTH_CODE, Store, StoreError, next_generation};
 use crate::texts::{Words, words};
 
 /// WeCom takes a code for ten minutes; clocks differ.
@@ -126,7 +126,12 @@ impl AuthCode {
     }
 
     pub(super) fn key(suite: &str, digest: &str) -> String {
-        format!("{SUITE_AUTH_CODE}{suite}:{digest}")
+        format!("{}{digest}", Self::prefix(suite))
+    }
+
+    /// How the keys of all codes of a suite begin.
+    pub(super) fn prefix(suite: &str) -> String {
+        format!("{SUITE_AUTH_CODE}{suite}:")
     }
 
     pub(super) fn read(record: &Record) -> Option<Self> {
@@ -158,9 +163,13 @@ impl AuthCode {
         Timestamp(self.pushed_at)
     }
 
-    /// Whether WeCom told of it by itself.
-    pub(super) fn is_pushed(&self) -> bool {
-        self.pushed
+    /// Whether nothing is lost with it: an SDK may send anything, which WeCom never took.
+    pub(super) fn is_worth_nothing(&self, cause: Cause) -> bool {
+        !self.pushed && cause != Cause::Unanswered
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.progress, Progress::Lost(_))
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -234,6 +243,22 @@ impl AuthCode {
             remedy: words!("Ask the company's administrator to authorise the suite again."),
         })
     }
+}
+
+/// Forgets the lost codes of a suite, of which people know by now; how many there were. A proxy
+/// that runs on the store shows them no longer within half a minute.
+///
+/// # Errors
+/// The store failed.
+pub async fn forget_lost_authorizations(store: &Store, suite: &str) -> Result<usize, StoreError> {
+    let mut forgotten = 0;
+    for key in store.keys(&AuthCode::prefix(suite)).await? {
+        let Some(record) = store.load(&key).await? else { continue };
+        if AuthCode::read(&record).is_some_and(|code| code.is_lost()) {
+            forgotten += usize::from(store.remove(&key, &record).await?);
+        }
+    }
+    Ok(forgotten)
 }
 
 #[cfg(test)]

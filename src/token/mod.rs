@@ -58,7 +58,7 @@ mod status;
 mod stored;
 mod task;
 
-pub use auth_code::LostAuthorization;
+pub use auth_code::{LostAuthorization, forget_lost_authorizations};
 pub use fetch::trial;
 pub use grant::{import_permanent_code, import_refresh_token};
 pub use handle::{Handle, RefreshReport, RefreshResult, Verdict};

@@ -1,5 +1,6 @@
 //! The account that a request is for.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -157,14 +158,20 @@ fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
 impl Authorizer {
     /// The name in a request that is not an app of the configuration: an authorizer's, if a
     /// platform may act for it.
-    pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
+    pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<Cow<'h, str>> {
         let names = hints.named().map(|(_, name)| name);
         let mut names = names.chain(hints.placeholder.authorizer());
-        names.find(|name| directory.app(name).is_none() && !directory.has_appid(name))
+        let name = names.find(|name| directory.app(name).is_none() && !directory.has_appid(name))?;
+        // A token call names the app, too, by its path or by a placeholder.
+        let beside = || Self::beside(directory, hints).filter(|_| hints.appid.as_deref() == Some(name));
+        Some(match (Self::parts(name), beside()) {
+            ((appid, None), Some(app)) => format!("{appid}@{}", app.name).into(),
+            _ => name.into(),
+        })
     }
 
     /// The app that a request names beside it, if that acts for others.
-    pub(crate) fn beside<'d>(directory: &'d Directory, hints: &AppHints<'d, '_>) -> Option<&'d App> {
+    fn beside<'d>(directory: &'d Directory, hints: &AppHints<'d, '_>) -> Option<&'d App> {
         let named = hints.named().find_map(|(_, name)| directory.app(name));
         let app = named.or(match hints.placeholder {
             Placeholder::Holds { app, .. } => Some(app),

@@ -209,6 +209,7 @@ pub(super) const TABLE: Table = &[
     ("{written} copied, {kept} left unchanged in {location}; {unreadable} could not be read, see `wxgate store verify`", "已复制 {written} 条，{location} 中 {kept} 条保持不变；{unreadable} 条无法读取，见 `wxgate store verify`"),
     ("{written} copied, {kept} left unchanged in {location}", "已复制 {written} 条，{location} 中 {kept} 条保持不变"),
     ("{written} refresh tokens of {accounts} accounts written to {location}", "已将 {accounts} 个账号的 {written} 个 refresh token 写入 {location}"),
+    ("lost authorisations removed from {location}: {count}", "已从 {location} 移除丢失的授权：{count}"),
     ("{written} permanent codes of {accounts} companies written to {location}", "已将 {accounts} 家企业的 {written} 个永久授权码写入 {location}"),
     ("does not expire", "永不过期"),
     ("expired", "已过期"),

@@ -33,6 +33,20 @@ impl SuiteCodes {
         self.lost.lock().insert(key.to_owned(), lost).is_none()
     }
 
+    /// The lost codes whose keys begin with `prefix` and that are known to be this company's.
+    pub(super) fn lost_of(&self, prefix: &str, corporation: &str) -> Vec<String> {
+        let lost = self.lost.lock();
+        let own = lost.iter().filter(|(key, lost)| {
+            key.starts_with(prefix) && lost.corporation.as_deref() == Some(corporation)
+        });
+        own.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// What was lost by this key is of no more concern.
+    pub(super) fn forget(&self, key: &str) {
+        self.lost.lock().remove(key);
+    }
+
     /// Forgets those of lost codes that begin with `prefix` and are not among `keys`.
     pub(super) fn forget_others(&self, prefix: &str, keys: &[String]) {
         self.lost.lock().retain(|key, _| !key.starts_with(prefix) || keys.contains(key));

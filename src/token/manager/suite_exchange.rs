@@ -13,7 +13,7 @@ use super::authorization_code::{Authorized, look_up, remember};
 use super::suite::Suite;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{Record, SUITE_AUTH_CODE, Saved, Store, StoreError};
+use crate::store::{Record, Saved, Store, StoreError};
 use crate::texts::{text, words};
 use crate::token::auth_code::{AuthCode, Cause, CorporationGrant, Progress};
 use crate::token::fetch::{CODE_REFUSED, CodeAnswer, get_permanent_code};
@@ -56,7 +56,7 @@ impl Manager {
             suites.map(|app: &AppTokens| app.main.name()).collect()
         };
         for suite in names.iter().filter_map(|name| self.suite(name)) {
-            let prefix = format!("{SUITE_AUTH_CODE}{}:", suite.id);
+            let prefix = AuthCode::prefix(&suite.id);
             let Ok(keys) = self.0.deps.store.keys(&prefix).await else { continue };
             self.0.codes.forget_others(&prefix, &keys);
             for key in keys {
@@ -166,6 +166,10 @@ impl Manager {
     /// Asks WeCom, unless the suite has no token for this reason, and saves what it answered.
     async fn ask(&self, suite: &Suite, mut held: Held, tokenless: Option<Failure>) -> Result<Held, Failure> {
         if let Some(cause) = held.code.given_up(self.0.deps.clock.now()) {
+            if held.code.is_worth_nothing(cause) {
+                let _ = self.0.deps.store.remove(&held.key, &held.record).await;
+                return Err(lost());
+            }
             return self.lose(suite, held, cause, None).await;
         }
         if let Some(failure) = tokenless {
@@ -195,12 +199,11 @@ impl Manager {
         let failure = *error.failure;
         match failure.errcode {
             Some(code) if CODE_REFUSED.contains(&code) => {
-                if !begun_before && !held.code.is_pushed() {
-                    // An SDK may send anything.
+                let cause = held.code.why_refused(begun_before, self.0.deps.clock.now());
+                if held.code.is_worth_nothing(cause) {
                     let _ = self.0.deps.store.remove(&held.key, &held.record).await;
                     return Err(Failure { permanent: true, ..failure });
                 }
-                let cause = held.code.why_refused(begun_before, self.0.deps.clock.now());
                 self.lose(suite, held, cause, None).await
             }
             _ => {
@@ -238,11 +241,25 @@ impl Manager {
                 text!("a company authorised the suite; its permanent code is in the store")
             );
         }
+        self.make_up_for(suite, corporation).await;
         let authorized = (Arc::from(corporation.as_str()), info.clone());
         remember(store, shared, &authorized, now).await;
         // What is left is settled again at the next look, which changes nothing.
         let _ = store.remove(&held.key, &held.record).await;
         Ok(authorized)
+    }
+
+    /// The company authorised the suite again: what was lost of it before is of no more concern.
+    async fn make_up_for(&self, suite: &Suite, corporation: &str) {
+        let store = &self.0.deps.store;
+        let prefix = AuthCode::prefix(&suite.id);
+        for key in self.0.codes.lost_of(&prefix, corporation) {
+            if let Ok(Some(record)) = store.load(&key).await
+                && store.remove(&key, &record).await.is_ok()
+            {
+                self.0.codes.forget(&key);
+            }
+        }
     }
 
     /// Nothing will come of the code.

@@ -270,6 +270,17 @@ async fn a_code_that_another_program_exchanged_is_named_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_expired_before_the_suite_had_a_ticket_is_named_too() {
+    let suite = Suite::with("", "").await;
+    suite.authorise(1).await;
+    suite.gate.clock.advance(16 * 60_000);
+    let lost = suite.lost().await;
+    assert!(lost[0]["message"].as_str().is_some_and(|text| text.contains("expired before")), "{lost}");
+    assert_eq!(lost[0]["exchanged_at"], Value::Null, "{lost}");
+    assert_eq!(suite.count(PERMANENT_CODE), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_wecom_could_not_do_is_asked_again() {
     let suite = Suite::with("", "").await;
     suite.ticket().await;

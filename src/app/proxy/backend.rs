@@ -85,7 +85,7 @@ impl Backend for AdminBackend {
     }
 
     fn quota(&self) -> api::Quota {
-        api::Quota::of(self.quota.report(), &self.limits.slowed())
+        api::Quota::of(self.quota.report(), &self.quota.accounts(), &self.limits.slowed())
     }
 
     fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {

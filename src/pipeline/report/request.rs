@@ -31,7 +31,7 @@ use crate::pipeline::error::{self, Error};
 use crate::pipeline::inflight::{ExactPlaces, Party, Place, Turns, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
-use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
+use crate::pipeline::plan::{APP_HEADER, Account, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
@@ -233,11 +233,14 @@ impl Report {
     }
 
     /// WeChat gets it.
-    pub(crate) fn let_through(&self) {
+    pub(crate) fn let_through(&self, account: &Account<'_>) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
+        if let Some(authorizer) = account.authorizer.as_ref().filter(|_| account.app.kind.is_platform()) {
+            self.reporter.quota.begin_for(self.reporter.worker, app, &authorizer.appid, endpoint);
+        }
     }
 
     /// The response to the caller whose request had `headers`, with those that the proxy adds; what

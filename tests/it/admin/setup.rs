@@ -200,6 +200,7 @@ impl Data {
             day: "2026-11-25".into(),
             day_ends_in_seconds: 30_000,
             apps: vec![quota_of("shop", endpoints)],
+            accounts: Vec::new(),
             warnings: Vec::new(),
         };
         Self {

@@ -13,6 +13,8 @@ use crate::quota::Outcome;
 pub struct Refusals {
     /// How much of the past; `day` counts whole hours.
     pub range: Range,
+    /// How many kinds there are, listed or not.
+    pub kinds: usize,
     /// The most frequent first; at most 200, and those beyond counted by their code alone.
     pub refusals: Vec<Refusal>,
 }

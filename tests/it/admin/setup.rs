@@ -352,7 +352,8 @@ impl Backend for Told {
     }
 
     fn refusals(&self, range: api::Range) -> api::Refusals {
-        api::Refusals { range, refusals: self.data().refusals.clone() }
+        let refusals = self.data().refusals.clone();
+        api::Refusals { range, kinds: refusals.len(), refusals }
     }
 
     fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String> {

@@ -17,9 +17,9 @@ let asked = null;
 let again = null;
 const opened = new Set();
 
-const keyOf = (row) => JSON.stringify([row.code, row.errcode, row.app, row.caller, row.endpoint]);
+const keyOf = (row) => JSON.stringify([row.code, row.errcode, row.app, row.caller, row.endpoint, row.various]);
 const codeOf = (row) => row.code ?? text("loginCode")(row.errcode);
-const requestOf = (row) => (row.path === "-" ? row.endpoint : `${row.method} ${row.path}`);
+const requestOf = (row) => (row.various ? text("various") : row.path === "-" ? row.endpoint : `${row.method} ${row.path}`);
 
 function isWebPage(link) {
   return URL.canParse(link) && new URL(link).protocol === "https:";
@@ -71,9 +71,10 @@ function update(node, { of, detail }) {
   attribute(button, "title", text("whyOf")(codeOf(of), requestOf(of)));
   set(request.firstChild, requestOf(of));
   line(request.lastChild, route().view === "refusals" ? of.why : null);
-  set(caller, of.caller ?? text("unsettled"));
+  const nobody = text(of.various ? "anyOf" : "unsettled");
+  set(caller, of.caller ?? nobody);
   style(caller, of.caller === null ? "name faint" : "name");
-  set(app, of.app ?? text("unsettled"));
+  set(app, of.app ?? nobody);
   style(app, of.app === null ? "name faint" : "name");
   set(count, number(of.count));
   set(last, moment(of.last_at));

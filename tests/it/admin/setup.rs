@@ -155,6 +155,7 @@ pub(crate) fn refusal(caller: &str, app: Option<&str>, count: u64) -> api::Refus
         app: app.map(str::to_owned),
         caller: Some(caller.into()),
         endpoint: "/cgi-bin/menu/create".into(),
+        various: false,
         count,
         last_at: Timestamp(0).rfc3339(),
         method: "POST".into(),

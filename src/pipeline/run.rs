@@ -198,7 +198,9 @@ impl Worker {
                 Ok(placeholder::authorization(&account, draft.caller, info, now))
             }
             Then::Lease(lease) => lease::answer(plan.account, lease, gate.clock.now()).await,
-            Then::Ticket(wanted) => ticket::answer(wanted, plan.account, gate.clock.now()).await,
+            Then::Ticket(wanted) => {
+                ticket::answer(wanted, plan.account, &gate.manager, gate.clock.now()).await
+            }
         }
     }
 

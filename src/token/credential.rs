@@ -48,6 +48,11 @@ impl Credential {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
     }
 
+    /// A ticket of the account that a platform acts for by the token `by`.
+    pub(super) fn authorizers_ticket(kind: TicketKind, owner: Arc<str>, by: Handle) -> Self {
+        Self { issuer: Issuer::Ticket(kind), owner, by: Some(by) }
+    }
+
     /// The token by which the suite whose token is `by` acts for the company `owner`.
     pub(super) fn corporation(owner: Arc<str>, by: Handle) -> Self {
         Self { issuer: Issuer::Corporation, owner, by: Some(by) }
@@ -81,6 +86,8 @@ impl Credential {
                 format!("{name}:{owner}:{}", app.agent.as_deref().unwrap_or("-"))
             }
             Issuer::Authorizer => format!("{name}:{}:{owner}", app.appid),
+            // An account that a platform acts for may be an app of the configuration as well.
+            Issuer::Ticket(_) if app.kind.is_platform() => format!("{name}:{}:{owner}", app.appid),
             Issuer::Corporation => format!("{name}:{}:{owner}", app.suite_id()),
             _ => format!("{name}:{owner}"),
         }

@@ -134,6 +134,14 @@ impl Issuer {
         self.spec().credential
     }
 
+    /// The name of the query parameter that requests carry it in.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Authorizer | Self::Corporation => TOKEN.credential,
+            _ => self.credential(),
+        }
+    }
+
     /// Its name in WeChat's response to a fetch.
     pub fn field(self) -> &'static str {
         match self {

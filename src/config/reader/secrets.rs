@@ -223,8 +223,10 @@ impl<'a> Secrets<'a> {
             Err(error) => {
                 if self.misses(&path.place) {
                     report.error(&path.place, unreadable(&file_name(&path.value), &error));
-                    // Once it is there, that is a change.
-                    self.files.push(SecretFile { path: full, digest: [0; 32] });
+                    // Once it is there, that is a change; that it is too long is none.
+                    let seen = file::read(&full, file::LONGEST, Links::Followed);
+                    let digest = seen.map(|bytes| digest(&bytes)).unwrap_or_default();
+                    self.files.push(SecretFile { path: full, digest });
                 }
                 None
             }

@@ -97,6 +97,11 @@ impl<'d> Account<'d> {
         }
     }
 
+    /// Its appid.
+    pub(crate) fn appid(&self) -> &str {
+        self.authorizer.as_ref().map_or(&self.app.appid, |authorizer| &authorizer.appid)
+    }
+
     /// The credential that the account's requests carry where nothing else is asked for.
     pub(crate) fn token(&self) -> &Handle {
         self.authorizer.as_ref().map_or(&self.app.token, |authorizer| &authorizer.token)

@@ -49,5 +49,5 @@ pub(crate) use hints::{APP_HEADER, AppHints};
 pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;
 pub(crate) use target::{Head, RequestTarget, split_prefix};
-pub(crate) use ticket::TicketUse;
+pub(crate) use ticket::{KeptTicket, TicketUse};
 pub(crate) use token_call::Asked;

@@ -105,7 +105,7 @@ pub(super) const TABLE: Table = &[
     ("the Host header is missing", "缺少 Host 请求头"),
     ("the Host header is given twice", "Host 请求头重复"),
     ("as an HTTP proxy, wxgate serves only http://api.weixin.qq.com", "作为 HTTP 代理，wxgate 只代理 http://api.weixin.qq.com"),
-    ("only official accounts and WeCom apps have JS-SDK tickets", "只有公众号和企业微信应用有 JS-SDK ticket"),
+    ("only official accounts, those that a platform acts for, and WeCom apps have JS-SDK tickets", "只有公众号和企业微信应用有 JS-SDK ticket"),
     ("url is missing: the page that calls wx.config, percent-encoded", "缺少 url：应为调用 wx.config 的页面地址，需百分号编码"),
     ("url must begin with https:// or http://", "url 必须以 https:// 或 http:// 开头"),
     ("url is not a plain web address", "url 不是普通的网页地址"),

@@ -106,7 +106,11 @@ impl Fetch<'_> {
     async fn ticket(&self, kind: TicketKind) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(token) = &credential.by else { return Err(unset("token")) };
-        let (query, issuer) = (kind.query(), app.kind.issuer(app.mode));
+        let issuer = match app.kind.is_platform() {
+            true => Issuer::Authorizer,
+            false => app.kind.issuer(app.mode),
+        };
+        let query = kind.query();
         let call = CallByToken { path: kind.path(), query: &query, body: None, secret: &app.secret, issuer };
         let answer = call.make(self.control, token, options.fetch_timeout).await?;
         issued(&answer, credential.issuer.field(), &[])

@@ -145,7 +145,7 @@ impl Manager {
         let spawn = |credential| self.spawn(configured.clone(), credential, control.clone(), &turns);
         let main = spawn(Credential::main(&configured.app));
         let further = Credential::further(&configured.app, &main.handle()).into_iter().map(spawn).collect();
-        AppTokens { main, further, authorizers: HashMap::new(), control, turns }
+        AppTokens { main, further, authorizers: HashMap::new(), tickets: HashMap::new(), control, turns }
     }
 
     fn go_on(
@@ -156,7 +156,7 @@ impl Manager {
         options: &Options,
         gone: &mut Vec<TaskHandle>,
     ) -> AppTokens {
-        let AppTokens { main, further: mut former, authorizers, turns, .. } = before;
+        let AppTokens { main, further: mut former, authorizers, tickets, turns, .. } = before;
         let configured = Configured { app, options: options.clone() };
         let reconfigured = |task: TaskHandle| task.reconfigured(configured.clone(), control.clone());
         let main = reconfigured(main);
@@ -179,7 +179,8 @@ impl Manager {
             authorizers.into_iter().partition(|(_, task)| same_suite(task));
         gone.extend(others.into_values());
         let authorizers = authorizers.into_iter().map(|(appid, task)| (appid, reconfigured(task))).collect();
-        AppTokens { main, further, authorizers, control, turns }
+        let tickets = tickets.into_iter().map(|(of, task)| (of, reconfigured(task))).collect();
+        AppTokens { main, further, authorizers, tickets, control, turns }
     }
 
     /// A handle to the token of the app of that name. To be asked for once, not for each request.

@@ -11,12 +11,13 @@ use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::{Record, StoreError};
 use crate::texts::{text, words};
+use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
 use crate::token::handle::{Configured, Handle, TaskMessage};
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
-use crate::wechat::Issuer;
+use crate::wechat::{Issuer, TicketKind};
 
 /// How many refresh tokens are saved at once while a request waits: WeChat returns up to 500.
 const SAVES: usize = 16;
@@ -72,6 +73,30 @@ impl Manager {
             task
         });
         Ok(Some(task.handle()))
+    }
+
+    /// A handle to a ticket of an account that `platform` acts for, and whose token was asked for
+    /// before. A ticket is looked after from when it is first asked for.
+    ///
+    /// # Errors
+    /// The platform is no longer configured.
+    pub fn authorizer_ticket(
+        &self,
+        platform: &str,
+        appid: &Arc<str>,
+        kind: TicketKind,
+    ) -> Result<Handle, Unavailable> {
+        let gone = || Unavailable { cause: words!("the platform is not configured"), errcode: None };
+        let mut apps = self.0.apps();
+        let app = apps.app_mut(platform).ok_or_else(gone)?;
+        let by = app.authorizers.get(appid).map(TaskHandle::handle).ok_or_else(gone)?;
+        let (configured, control) = (app.main.shared.configured.load_full(), app.control.clone());
+        let turns = Arc::clone(&app.turns);
+        let task = app.tickets.entry((Arc::clone(appid), kind)).or_insert_with(|| {
+            let credential = Credential::authorizers_ticket(kind, Arc::clone(appid), by);
+            self.spawn(Configured::clone(&configured), credential, control, &turns)
+        });
+        Ok(task.handle())
     }
 
     fn known_authorizer(&self, platform: &str, appid: &str) -> Option<Handle> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
-use wxgate::config::{Config, FileChange, Included, Problems};
+use wxgate::config::{Config, FileChange, Included, Problems, digest};
 
 use super::env;
 
@@ -214,6 +214,20 @@ fn a_broken_file_stays_as_it_was_and_the_others_are_taken() {
     assert_eq!((added, changed, removed), (vec!["b2".into()], vec!["b".into()], vec![]));
     // A start would read what is there now.
     folder.start(&main).expect("all is well");
+}
+
+#[test]
+fn a_secret_that_is_no_secret_asks_for_no_reload_until_it_changes() {
+    let folder = Folder::with(&[]);
+    let main = format!("{MAIN}{}default = true\n", app("main", 9));
+    let first = folder.started(&main);
+    folder.write("a.toml", app("a", 1).replace("env = 'SHOP_SECRET'", "file = 'a.secret'"));
+    for contents in ["", "two words", &"x".repeat(5000)] {
+        folder.write("a.secret", contents);
+        let second = folder.reloaded(&main, &first);
+        assert_eq!(folder.rejected(&second).len(), 1);
+        assert_eq!(second.secret_files[0].digest, digest(contents.as_bytes()), "{}", contents.len());
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The proxy through real sockets, between real callers and the sandbox.
 
+mod accounts;
 mod alerts;
 mod answers;
 mod app_secret;

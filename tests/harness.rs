@@ -10,7 +10,7 @@ use crate::until::until;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wxgate::app::{Resolver, Running, Sockets, Surroundings};
-use wxgate::config::{Config, Problems};
+use wxgate::config::{Config, Included, Problems};
 use wxgate::observe::access_log::AccessLog;
 use wxgate::observe::clock::Clock;
 use wxgate::sandbox::{App, AppKind, Counts, Entry, Kind, Options, Sandbox};
@@ -70,6 +70,8 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// What is configured; each field is TOML that goes into its table.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// What `include` says, as TOML.
+    pub include: String,
     pub listen: String,
     pub workers: usize,
     pub server: String,
@@ -85,6 +87,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            include: "[]".into(),
             listen: "127.0.0.1:0".into(),
             workers: 2,
             server: String::new(),
@@ -152,11 +155,11 @@ pub fn sandbox() -> Sandbox {
 
 /// The configuration that a setup describes.
 pub fn config(setup: &Setup, upstream_url: &str) -> Config {
-    parsed(setup, upstream_url).unwrap_or_else(|problems| panic!("{problems}"))
+    parsed(setup, upstream_url, None).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
-    let Setup { listen, workers, server, upstream, token, replay, apps, .. } = setup;
+fn parsed(setup: &Setup, upstream_url: &str, included: Option<&Included>) -> Result<Config, Problems> {
+    let Setup { include, listen, workers, server, upstream, token, replay, apps, .. } = setup;
     // A test's own stand in `upstream`.
     let base_urls = if upstream.contains("base_urls") {
         String::new()
@@ -170,7 +173,7 @@ fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
             false => "error_status = \"http\"",
         };
     let text = format!(
-        "[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{error_status}\n{server}\n\
+        "include = {include}\n[server]\nlisten = [\"{listen}\"]\nworkers = {workers}\n{error_status}\n{server}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\ntoken = {{ env = \"ADMIN_TOKEN\" }}\n\
          [upstream]\n{base_urls}\n{upstream}\n\
          [token]\n{token}\n[replay]\n{replay}\n{apps}"
@@ -186,7 +189,10 @@ fn parsed(setup: &Setup, upstream_url: &str) -> Result<Config, Problems> {
         };
         Some(value.to_owned())
     };
-    Config::parse(&text, "test.toml", &env)
+    match included {
+        None => Config::parse(&text, "test.toml", &env),
+        Some(included) => Config::parse_again(&text, "test.toml", &env, included),
+    }
 }
 
 impl Gate {
@@ -217,7 +223,7 @@ impl Gate {
                 AccessLog::start(true, config.log.access, config.server.workers, Box::new(log.clone()))
                     .expect("a thread"),
             ),
-            source: Arc::new(move || parsed(&again.0.lock(), &again.1)),
+            source: Arc::new(move |included| parsed(&again.0.lock(), &again.1, Some(included))),
             resolver,
             sockets: Sockets::default(),
         };

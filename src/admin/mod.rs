@@ -50,7 +50,7 @@ use self::guard::{Denied, Need};
 use self::matching::{Lost, Matched};
 pub use self::openapi::openapi;
 use self::route::Target;
-pub use self::state::{Refused, Reloads, State};
+pub use self::state::{IncludedFile, Refused, Reloads, State};
 
 /// Serves an [`Admin`]; clones share the clients that follow its events.
 #[derive(Clone)]

@@ -38,6 +38,19 @@ pub struct Reloads {
     pub succeeded_at: Timestamp,
     /// The latest one, if it was refused.
     pub refused: Option<Refused>,
+    /// The files that it includes.
+    pub files: Vec<IncludedFile>,
+}
+
+/// A file that the configuration includes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludedFile {
+    /// As the configuration names it.
+    pub path: Arc<str>,
+    /// The names of its apps that are in force.
+    pub apps: Vec<String>,
+    /// Why what is in it now is not in force.
+    pub rejected: Option<Refused>,
 }
 
 /// A configuration that was refused.
@@ -58,16 +71,29 @@ impl Reloads {
             problem: refused.problem.to_string(),
             more: refused.more,
         };
-        let loaded_at = self.succeeded_at.rfc3339();
-        api::Configuration { loaded_at, refused: self.refused.as_ref().map(refused) }
+        let file = |file: &IncludedFile| api::IncludedFile {
+            path: file.path.to_string(),
+            apps: file.apps.clone(),
+            rejected: file.rejected.as_ref().map(refused),
+        };
+        api::Configuration {
+            loaded_at: self.succeeded_at.rfc3339(),
+            refused: self.refused.as_ref().map(refused),
+            files: self.files.iter().map(file).collect(),
+        }
+    }
+
+    /// Whether a start with the files as they were read last would succeed.
+    fn is_good(&self) -> bool {
+        self.refused.is_none() && self.files.iter().all(|file| file.rejected.is_none())
     }
 
     pub(super) fn expose(&self, out: &mut Exposition) {
         out.gauge(
             "wxgate_config_last_reload_successful",
-            "Whether the last reload of the configuration succeeded, 1 or 0.",
+            "Whether the last reload of the configuration succeeded, with all included files, 1 or 0.",
         );
-        out.sample(&[], f64::from(u8::from(self.refused.is_none())));
+        out.sample(&[], f64::from(u8::from(self.is_good())));
         out.gauge(
             "wxgate_config_last_reload_success_timestamp_seconds",
             "When the current configuration was loaded.",
@@ -85,7 +111,11 @@ impl State {
             listeners: ArcSwap::default(),
             callers: ArcSwap::default(),
             draining: watch::Sender::new(false),
-            reloads: watch::Sender::new(Reloads { succeeded_at: started_at, refused: None }),
+            reloads: watch::Sender::new(Reloads {
+                succeeded_at: started_at,
+                refused: None,
+                files: Vec::new(),
+            }),
             trail: Arc::default(),
         }
     }

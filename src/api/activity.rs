@@ -24,7 +24,7 @@ pub struct Event {
     /// The app.
     pub app: String,
     /// The reason of a fetch, as in `wxgate_token_refresh_total`: `startup`, `ahead`, `rejected`,
-    /// `forced` or `admin`; or `interference`.
+    /// `forced` or `admin`; or `interference`, or `authorization_lost`.
     pub reason: String,
     /// The outcome of a fetch, as in `wxgate_token_refresh_total`: `replaced`, `same` or `failed`;
     /// else empty.
@@ -78,6 +78,11 @@ impl Event {
                 reason: "interference".to_owned(),
                 generation: Some(*generation),
                 message: Some("another program fetches tokens with this app's secret".to_owned()),
+                ..told
+            },
+            Happened::AuthorizationLost(lost) => Self {
+                reason: "authorization_lost".to_owned(),
+                message: Some(lost.cause.to_string()),
                 ..told
             },
         }

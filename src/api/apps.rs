@@ -37,8 +37,10 @@ pub struct App {
     pub exports: Vec<Export>,
     /// The app's other credentials that are in use: tickets, a suite's token.
     pub credentials: Vec<Credential>,
-    /// The authorizers of a third-party platform; null for other apps.
+    /// The authorizers of a third-party platform, or the companies of a suite; null for other apps.
     pub authorizers: Option<Authorizers>,
+    /// Companies that authorised the suite and have to do so again, the latest first.
+    pub lost_authorizations: Vec<LostAuthorization>,
 }
 
 /// Whether an app's requests can be served.
@@ -114,7 +116,27 @@ pub struct Credential {
     pub last_failure: Option<LastFailure>,
 }
 
-/// How many accounts a third-party platform has acted for since the start.
+/// A company that authorised a suite, whose permanent code was lost.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LostAuthorization {
+    /// The suite.
+    pub suite: String,
+    /// The company; null if WeCom has not said which.
+    pub corporation: Option<String>,
+    /// When the company authorised the suite.
+    pub authorized_at: String,
+    /// When WeCom was asked for the permanent code; null if it was not.
+    pub exchanged_at: Option<String>,
+    /// When the loss was found.
+    pub lost_at: String,
+    /// What happened.
+    pub message: String,
+    /// What the operator can do about it.
+    pub remedy: String,
+}
+
+/// How many accounts a third-party platform, or companies a suite, has acted for since the start.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Authorizers {
@@ -170,6 +192,7 @@ impl App {
             exports: exports.into_iter().map(Export::from).collect(),
             credentials: status.further.iter().map(|further| Credential::of(further, now)).collect(),
             authorizers: status.authorizers.map(Authorizers::from),
+            lost_authorizations: status.lost_authorizations.iter().map(LostAuthorization::from).collect(),
         }
     }
 
@@ -229,6 +252,20 @@ impl From<token::Authorizers> for Authorizers {
     fn from(authorizers: token::Authorizers) -> Self {
         let token::Authorizers { in_use, failing } = authorizers;
         Self { in_use, failing }
+    }
+}
+
+impl From<&token::LostAuthorization> for LostAuthorization {
+    fn from(lost: &token::LostAuthorization) -> Self {
+        Self {
+            suite: lost.suite.to_string(),
+            corporation: lost.corporation.clone(),
+            authorized_at: lost.authorized_at.rfc3339(),
+            exchanged_at: lost.exchanged_at.map(Timestamp::rfc3339),
+            lost_at: lost.lost_at.rfc3339(),
+            message: lost.cause.to_string(),
+            remedy: lost.remedy.to_string(),
+        }
     }
 }
 

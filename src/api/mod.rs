@@ -45,7 +45,9 @@ pub use self::actions::{
     Cleared, ErrorResponse, QuotaReset, RefreshOutcome, Refreshed, Reloaded, Remembered,
 };
 pub use self::activity::{Activity, CallerActivity, Event};
-pub use self::apps::{App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, Token};
+pub use self::apps::{
+    App, AppState, Authorizers, Credential, Export, LastFailure, LastRefresh, LostAuthorization, Token,
+};
 pub use self::audit::{AuditEntry, AuditTrail};
 pub use self::endpoints::{Endpoint, Endpoints};
 pub use self::explained::{Explained, ExplainedRefusal, ExplainedRow};
@@ -54,7 +56,9 @@ pub use self::quota::{AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, R
 pub use self::readiness::{AppReadiness, Readiness};
 pub use self::refusals::{Refusal, Refusals};
 pub use self::snapshot::{CodeErrors, ErrorPlace, Snapshot};
-pub use self::status::{Caller, Configuration, Ending, NearEnd, RefusedConfiguration, Status, Work};
+pub use self::status::{
+    Caller, Configuration, Ending, IncludedFile, NearEnd, RefusedConfiguration, Status, Work,
+};
 pub use self::store::{RefusedRecord, Store};
 pub use self::traffic::{Range, Traffic};
 pub use self::upstreams::Upstream;

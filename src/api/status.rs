@@ -79,9 +79,24 @@ pub struct Configuration {
     pub loaded_at: String,
     /// Why the latest reload was refused, if it was: a restart would fail.
     pub refused: Option<RefusedConfiguration>,
+    /// The files that `include` names, by name.
+    pub files: Vec<IncludedFile>,
 }
 
-/// A configuration that was refused.
+/// A file with accounts, which the configuration includes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct IncludedFile {
+    /// As `include` names it.
+    pub path: String,
+    /// The names of its apps that are in force.
+    pub apps: Vec<String>,
+    /// Why what is in the file now is not in force, and since when: its apps are as they were, and
+    /// a restart would fail.
+    pub rejected: Option<RefusedConfiguration>,
+}
+
+/// A configuration, or a file of it, that was refused.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RefusedConfiguration {

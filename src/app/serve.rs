@@ -40,8 +40,8 @@ pub enum ServeError {
 }
 
 /// Serves `config`, read from `path`, on `sockets` until SIGTERM or SIGINT; SIGHUP and changed
-/// secret files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps) went, before
-/// there was a log.
+/// secret or included files reload it. `undumpable` says how [`forbid_dumps`](super::forbid_dumps)
+/// went, before there was a log.
 pub async fn serve(
     config: Config,
     path: PathBuf,
@@ -103,7 +103,7 @@ async fn serve_until_signalled(
     let surroundings = Surroundings {
         clock: Clock::default(),
         log,
-        source: Arc::new(move || Config::load_for(&path, &passed)),
+        source: Arc::new(move |included| Config::reload_for(&path, &passed, included)),
         resolver: Resolver::default(),
         sockets,
     };
@@ -150,6 +150,10 @@ async fn until_signalled(running: Running, mut signals: Signals, manager: &Servi
             _ = signals.hang_up.recv() => Some(Audit::begin(None, "reload").kept_in(running.trail())),
             () = running.secret_changed() => {
                 tracing::info!("{}", text!("a secret or certificate file changed, reloading"));
+                None
+            }
+            () = running.included_changed() => {
+                tracing::info!("{}", text!("an included file changed, reloading"));
                 None
             }
         };

@@ -11,7 +11,7 @@ use crate::store::{
     Content, Copied, CopyError, Listed, Location, Options, Protection, Seal, Store, StoreError,
 };
 use crate::texts::text;
-use crate::token::import_refresh_token;
+use crate::token::{forget_lost_authorizations, import_permanent_code, import_refresh_token};
 
 /// The column of the keys.
 const KEY: usize = 18;
@@ -52,6 +52,18 @@ pub enum StoreToolError {
     /// A line of the import is malformed; nothing was written.
     #[error("{}", text!("line {line}: expected an appid and a refresh token, separated by a space", line = .0))]
     Line(usize),
+    /// The same for a suite's.
+    #[error("{}", text!("line {line}: expected a corpid and a permanent code, separated by a space", line = .0))]
+    SuiteLine(usize),
+}
+
+/// By whom the accounts of an import are acted for.
+#[derive(Clone, Copy, Debug)]
+pub enum ImportFor<'a> {
+    /// A third-party platform with this appid: refresh tokens.
+    Platform(&'a str),
+    /// A suite with this id: permanent codes.
+    Suite(&'a str),
 }
 
 /// What was found.
@@ -146,35 +158,79 @@ pub async fn copy(from: &Options, to: &Options) -> Result<String, StoreToolError
     })
 }
 
-/// Stores the refresh tokens of accounts that authorised the platform `component`, one a line
-/// behind the account's appid.
-pub async fn import(options: &Options, component: &str, lines: &str) -> Result<String, StoreToolError> {
+/// Stores the refresh tokens of accounts that authorised a platform, or the permanent codes of
+/// companies that authorised a suite, one a line behind the account's appid or corpid.
+pub async fn import(options: &Options, of: ImportFor<'_>, lines: &str) -> Result<String, StoreToolError> {
     let mut accounts = Vec::new();
     for (number, line) in lines.lines().enumerate() {
         let mut words = line.split_ascii_whitespace();
         match (words.next(), words.next(), words.next()) {
             (None, ..) => {}
             (Some(comment), ..) if comment.starts_with('#') => {}
-            (Some(appid), Some(token), None) if appid.starts_with("wx") => accounts.push((appid, token)),
-            _ => return Err(StoreToolError::Line(number + 1)),
+            (Some(appid), Some(token), None) if of.may_have(appid) => accounts.push((appid, token)),
+            _ => {
+                return Err(match of {
+                    ImportFor::Platform(_) => StoreToolError::Line(number + 1),
+                    ImportFor::Suite(_) => StoreToolError::SuiteLine(number + 1),
+                });
+            }
         }
     }
     let (store, now) = (open_or_create(options).await?, Clock::default().now());
     let mut written = 0;
     for (appid, token) in &accounts {
-        let kept = import_refresh_token(&store, component, appid, Secret::new(*token), now).await;
+        let value = Secret::new(*token);
+        let kept = match of {
+            ImportFor::Platform(component) => {
+                import_refresh_token(&store, component, appid, value, now).await
+            }
+            ImportFor::Suite(suite) => import_permanent_code(&store, suite, appid, value, now).await,
+        };
         let location = || store.location().clone();
         let kept = kept.map_err(|source| StoreToolError::Store { location: location(), source })?;
         written += usize::from(kept);
     }
     let accounts = accounts.len();
-    let text = text!(
-        "{written} refresh tokens of {accounts} accounts written to {location}",
-        written,
-        accounts,
-        location = store.location()
-    );
-    Ok(format!("{text}\n"))
+    let location = store.location();
+    Ok(match of {
+        ImportFor::Platform(_) => {
+            let text = text!(
+                "{written} refresh tokens of {accounts} accounts written to {location}",
+                written,
+                accounts,
+                location
+            );
+            format!("{text}\n")
+        }
+        ImportFor::Suite(_) => {
+            let text = text!(
+                "{written} permanent codes of {accounts} companies written to {location}",
+                written,
+                accounts,
+                location
+            );
+            format!("{text}\n")
+        }
+    })
+}
+
+/// Forgets which authorisations of `suite` were lost.
+pub async fn forget_lost(options: &Options, suite: &str) -> Result<String, StoreToolError> {
+    let store = open(options).await?;
+    let forgotten = forget_lost_authorizations(&store, suite).await;
+    let location = store.location();
+    let count = forgotten.map_err(|source| StoreToolError::Store { location: location.clone(), source })?;
+    Ok(format!("{}\n", text!("lost authorisations removed from {location}: {count}", location, count)))
+}
+
+impl ImportFor<'_> {
+    /// Whether this may be the name of such an account.
+    fn may_have(self, account: &str) -> bool {
+        match self {
+            Self::Platform(_) => account.starts_with("wx"),
+            Self::Suite(_) => ["ww", "wx", "wp"].iter().any(|begin| account.starts_with(begin)),
+        }
+    }
 }
 
 async fn open(options: &Options) -> Result<Store, StoreToolError> {

@@ -55,7 +55,16 @@ pub(super) fn check(path: &Path) -> Result<Config, Failure> {
         1 => text!("1 caller").to_string(),
         count => text!("{count} callers", count).to_string(),
     };
-    print(&format!("{}\n", text!("{path}: ok, {apps}, {callers}", path = path.display(), apps, callers)))?;
+    let path = path.display();
+    let ok = match config.included.files.len() {
+        0 => text!("{path}: ok, {apps}, {callers}", path, apps, callers).to_string(),
+        1 => text!("{path}: ok, with 1 included file: {apps}, {callers}", path, apps, callers).to_string(),
+        files => {
+            text!("{path}: ok, with {files} included files: {apps}, {callers}", path, files, apps, callers)
+                .to_string()
+        }
+    };
+    print(&format!("{ok}\n"))?;
     for line in config.notes.iter().flat_map(|note| wrap(note.as_str(), WIDTH)) {
         print(&format!("{line}\n"))?;
     }

@@ -100,6 +100,10 @@ fn introduction(
     if let Some(fetch) = apps.iter().find_map(|app| token_call(app, configured)) {
         text += &format!("\n{}\n  {curl} -G {base}{fetch}\n", text!("Fetch a token:"));
     }
+    if let Address::Tcp(_) = address {
+        let page = text!("Its page, with the requests as they come and buttons for faults:");
+        text += &format!("\n{page}\n  {base}/sandbox/\n");
+    }
     let kill = text!("Invalidate all tokens, as if another program had fetched one:");
     text += &format!("\n{kill}\n  {curl} {base}/sandbox/rotate -d '{{}}'\n");
     if let Some(appid) = receives {
@@ -161,5 +165,6 @@ mod tests {
         let of_account = hint(&[AppKind::Component, AppKind::MiniProgram]);
         assert!(of_account.contains("/cgi-bin/token -d grant_type=client_credential"), "{of_account}");
         assert!(!hint(&[AppKind::Suite]).contains("Fetch a token:"));
+        assert!(of_wecom.contains("\n  http://127.0.0.1:1/sandbox/\n"), "where its page is: {of_wecom}");
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use wxgate::api::{
-    App, AppState, Authorizers, Ending, Export, LastFailure, RefusedConfiguration, RefusedRecord, Status,
+    App, AppState, Authorizers, Ending, Export, IncludedFile, LastFailure, LostAuthorization,
+    RefusedConfiguration, RefusedRecord, Status,
 };
 
 use wxgate::texts::{marked, text};
@@ -56,6 +57,11 @@ fn table(
         };
         out += &remark(text, width);
     }
+    for file in &status.configuration.files {
+        if let Some(rejected) = &file.rejected {
+            out += &remark(rejection(rejected, now), width);
+        }
+    }
     for ending in &status.ending {
         out += &remark(expiry(ending), width);
     }
@@ -88,7 +94,20 @@ fn table(
     if status.apps.is_empty() {
         out += &format!("{}\n", text!("(none)"));
     }
+    out += &included(&status.configuration.files, width);
     Ok(out)
+}
+
+/// The included files, if there are any.
+fn included(files: &[IncludedFile], width: Option<usize>) -> String {
+    let mut table = Table::new([(marked!("FILE"), Left), (marked!("STATE"), Left), (marked!("APPS"), Left)]);
+    for IncludedFile { path, apps, rejected } in files {
+        let state = if rejected.is_some() { text!("rejected") } else { text!("in force") };
+        table.add([path.clone(), state.to_string(), apps.join(", ")]);
+    }
+    let table = table.laid_out(width);
+    let rows: String = (0..files.len()).map(|row| table.row(row)).collect();
+    if files.is_empty() { rows } else { format!("\n{}{rows}", table.head()) }
 }
 
 fn headline(status: &Status, now: SystemTime) -> String {
@@ -111,6 +130,26 @@ fn headline(status: &Status, now: SystemTime) -> String {
 /// A line below the headline, or below an app's row.
 fn remark(text: impl Display, width: Option<usize>) -> String {
     fitted(&printable(&text.to_string()), "  ", width)
+}
+
+fn rejection(RefusedConfiguration { at, problem, more }: &RefusedConfiguration, now: SystemTime) -> String {
+    let ago = ago(at, now);
+    match more {
+        0 => text!(
+            "an included file was rejected {ago}; its accounts stay as they were, but a restart would fail: {problem}",
+            ago,
+            problem
+        )
+        .to_string(),
+        more => text!(
+            "an included file was rejected {ago}; its accounts stay as they were, but a restart would fail: {problem} \
+             (and {more} more)",
+            ago,
+            problem,
+            more
+        )
+        .to_string(),
+    }
 }
 
 fn expiry(Ending { kind, name, ends_in_seconds, .. }: &Ending) -> String {
@@ -187,6 +226,24 @@ fn remarks(app: &App, now: SystemTime, width: Option<usize>) -> String {
             }
         }
     }
+    for LostAuthorization { suite, corporation, authorized_at, message, remedy, .. } in
+        &app.lost_authorizations
+    {
+        let company = match corporation {
+            Some(company) => company.clone(),
+            None => text!("a company").to_string(),
+        };
+        let ago = ago(authorized_at, now);
+        let text = text!(
+            "authorisation lost: {company} authorised {suite} {ago}: {message}",
+            company,
+            suite,
+            ago,
+            message
+        );
+        out += &remark(text, width);
+        out += &remark(text!("remedy: {remedy}", remedy), width);
+    }
     if let Some(problem) = &app.last_failure {
         out += &failed(text!("problem"), problem, now, width);
     }
@@ -251,7 +308,9 @@ mod tests {
     const JSON: &str = r#"{"version":"0.1.0","started_at":"2026-11-22T08:00:00.000Z","listeners":["127.0.0.1:8080"],
         "draining":false,"wechat":{"blame":"wechat","verdict":"it is WeChat, not wxgate: shop: WeChat answers -1 to 38 % of /cgi-bin/user/info"},
         "configuration":{"loaded_at":"2026-11-22T08:00:00.000Z","refused":{
-         "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: unknown key","more":2}},
+         "at":"2026-11-22T09:58:00.000Z","problem":"wxgate.toml:3:1: server.lisen: unknown key","more":2},
+         "files":[{"path":"apps.d/a.toml","apps":["shop"],"rejected":null},{"path":"apps.d/b.toml","apps":["hr","tenants"],
+          "rejected":{"at":"2026-11-22T09:59:00.000Z","problem":"apps.d/b.toml:1:2: syntax: is not TOML","more":0}}]},
         "ending":[{"kind":"certificate","name":"server.tls","ends_at":"2026-12-01T10:00:00.000Z","ends_in_seconds":777600},
          {"kind":"caller_key","name":"orders","ends_at":"2026-11-22T08:00:00.000Z","ends_in_seconds":0}],"store":{"url":"redis://r:6379/0","up":false,"problem":"refused","refused":[{"key":"access_token:stable:wx1","reason":"unsealed","since":"2026-11-22T08:00:00.000Z","kept":false}]},
         "upstreams":[{"origin":"https://api.weixin.qq.com","egress":null,"in_use":false,"healthy":false,
@@ -290,6 +349,8 @@ wxgate 0.1.0, up 2h00m, on 127.0.0.1:8080, store redis://r:6379/0
   /cgi-bin/user/info
   the new configuration was rejected 2m00s ago; the current one stays, but a
   restart would fail: wxgate.toml:3:1: server.lisen: unknown key (and 2 more)
+  an included file was rejected 1m00s ago; its accounts stay as they were, but a
+  restart would fail: apps.d/b.toml:1:2: syntax: is not TOML
   the certificate of server.tls expires in 9d00h
   the API key of orders has expired
   the store is down, tokens are served from memory: refused
@@ -312,6 +373,10 @@ hr                starting          -        -    -  -
   agent_config_ticket 1h01m, suite_access_token unavailable
   suite_access_token, 30s ago: no ticket was pushed
   remedy: see that the callback is reached
+
+FILE           STATE     APPS
+apps.d/a.toml  in force  shop
+apps.d/b.toml  rejected  hr, tenants
 ";
         assert_eq!(table(JSON, at_ten(), Some(80), false).unwrap(), expected);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use wxgate::app::store_tool::{self, Verified};
+use wxgate::app::store_tool::{self, ImportFor, Verified};
 use wxgate::config::{Needed, Outline};
 use wxgate::secret::file::{self, Links, Refused};
 use wxgate::store::{Location, Options};
@@ -46,13 +46,14 @@ pub(super) enum Action {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Import refresh tokens from another server of a third-party platform
+    /// Import refresh tokens from another server of a third-party platform, or permanent codes from
+    /// one of a WeCom suite
     ///
-    /// Reads one account per line, its appid and refresh token separated by a space or tab, and
-    /// adds those that the store does not have. The other server must stop using them. A running
-    /// proxy uses them at once.
+    /// Reads one account per line, its appid and refresh token separated by a space or tab, or a
+    /// company's corpid and permanent code, and adds those that the store does not have. The other
+    /// server must stop using refresh tokens. A running proxy uses them at once.
     Import {
-        /// Name of the platform, an app of kind "component"
+        /// Name of the platform, an app of kind "component", or of the app with the suite
         #[arg(long, value_name = "NAME")]
         app: String,
         #[command(flatten)]
@@ -60,6 +61,17 @@ pub(super) enum Action {
         /// File with the accounts, - for stdin
         #[arg(value_name = "ACCOUNTS")]
         accounts: PathBuf,
+    },
+    /// Remove the lost authorisations of a WeCom suite, once the companies have authorised it again
+    ///
+    /// A running proxy no longer shows them half a minute later. They expire by themselves after 30
+    /// days.
+    ForgetLost {
+        /// Name of the app with the suite
+        #[arg(long, value_name = "NAME")]
+        app: String,
+        #[command(flatten)]
+        config: ConfigFile,
     },
 }
 
@@ -105,15 +117,31 @@ pub(super) async fn run(action: Action) -> Result<(), Failure> {
         Action::Import { app, config, accounts } => {
             let config = Outline::load(&config.path()?, Needed::OfStore)?;
             let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
-            let Some(platform) = found.filter(|app| app.token.kind.as_str() == "component") else {
-                let problem = text!("no app named {app} of kind \"component\" is configured", app);
+            let of = found.and_then(|app| match (&app.token.suite, app.token.kind.as_str()) {
+                (Some(suite), _) => Some(ImportFor::Suite(&suite.id)),
+                (None, "component") => Some(ImportFor::Platform(&app.token.appid)),
+                _ => None,
+            });
+            let Some(of) = of else {
+                let problem =
+                    text!("no app named {app} of kind \"component\" or with a suite_id is configured", app);
                 return Err(Failure::usage(problem.to_string()));
             };
             let lines = read(&accounts)?;
             let lines = std::str::from_utf8(&lines).map_err(|_| {
                 Failure::usage(text!("{path} is not UTF-8 text", path = accounts.display()).to_string())
             })?;
-            let text = store_tool::import(&config.store, &platform.token.appid, lines).await;
+            let text = store_tool::import(&config.store, of, lines).await;
+            print(&text.map_err(Failure::run)?)
+        }
+        Action::ForgetLost { app, config } => {
+            let config = Outline::load(&config.path()?, Needed::OfStore)?;
+            let found = config.pipeline.apps.iter().find(|known| *known.token.name == *app);
+            let Some(suite) = found.and_then(|app| app.token.suite.as_ref()) else {
+                let problem = text!("no app named {app} with a suite_id is configured", app);
+                return Err(Failure::usage(problem.to_string()));
+            };
+            let text = store_tool::forget_lost(&config.store, &suite.id).await;
             print(&text.map_err(Failure::run)?)
         }
     }

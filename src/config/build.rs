@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file;
+use super::included::Included;
 use super::options::{Config, LogConfig, LogFormat, ServerConfig};
 use super::passed::Passed;
 use super::reader::endpoints::AppNames;
@@ -105,6 +106,7 @@ pub(super) fn config(
         log: log(&file.log.or_default(), report),
         trace: trace_table::options(&file.trace, report),
         secret_files: Vec::new(),
+        included: Included::default(),
         warnings: Vec::new(),
         notes: unchosen.into_iter().chain(closed).collect(),
     }
@@ -157,7 +159,7 @@ fn replay_options(raw: &file::Replay, secrets: &Secrets<'_>, report: &mut Report
 
 fn spool_dir(field: &Field<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
     let Some(item) = field.item() else { return "/tmp".into() };
-    let path = secrets.path(&item.value);
+    let path = secrets.path(item);
     if !path.is_dir() {
         report.error(&item.place, text!("is not a directory, expected an existing one"));
     }

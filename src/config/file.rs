@@ -42,6 +42,7 @@ macro_rules! section {
 section! {
     /// The whole file.
     File {
+        include: Strings,
         server: Server,
         admin: Admin,
         callback: Callback,
@@ -51,6 +52,16 @@ section! {
         store: Store,
         log: Log,
         trace: Trace,
+        app: Vec<Item<App>>,
+        caller: Vec<Item<Caller>>,
+        limit: Vec<Item<Limit>>,
+        alert: Vec<Item<Alert>>,
+    }
+}
+
+section! {
+    /// A file that `include` names.
+    AccountFile {
         app: Vec<Item<App>>,
         caller: Vec<Item<Caller>>,
         limit: Vec<Item<Limit>>,
@@ -196,6 +207,7 @@ section! {
         agent_id: String,
         suite_id: String,
         suite_secret: SecretSource,
+        suite_kind: String,
         provider_secret: SecretSource,
         callback_token: SecretSource,
         callback_aes_key: SecretSource,
@@ -275,8 +287,12 @@ section! {
     }
 }
 
+/// The name in [`TABLES`] of what stands above all tables.
+const TOP: &str = "";
+
 /// Every table with its keys.
-pub(super) const TABLES: [(&str, &[&str]); 17] = [
+pub(super) const TABLES: [(&str, &[&str]); 18] = [
+    (TOP, &["include"]),
     ("[server]", Server::KEYS),
     ("[server.tls]", Tls::KEYS),
     ("[admin]", Admin::KEYS),
@@ -296,9 +312,29 @@ pub(super) const TABLES: [(&str, &[&str]); 17] = [
     ("[[alert]]", Alert::KEYS),
 ];
 
-/// Every table of the file and its keys, for checks of the documentation.
+/// Every table of the file and its keys, for checks of the documentation. The first has no name:
+/// its keys stand above all tables.
 pub fn known_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     TABLES.into_iter()
+}
+
+impl File {
+    /// Adds the tables of an included file to those that there are.
+    pub(super) fn add(&mut self, file: AccountFile) {
+        let AccountFile { app, caller, limit, alert } = file;
+        add(&mut self.app, app);
+        add(&mut self.caller, caller);
+        add(&mut self.limit, limit);
+        add(&mut self.alert, alert);
+    }
+}
+
+fn add<T>(all: &mut Field<Vec<T>>, more: Field<Vec<T>>) {
+    match (&mut *all, more) {
+        (_, Field::Missing) | (Field::Wrong, _) => {}
+        (Field::Given(all), Field::Given(more)) => all.value.extend(more.value),
+        (_, more) => *all = more,
+    }
 }
 
 /// The value of a key of `table`.
@@ -317,6 +353,16 @@ fn field<T: Read>(
 
 fn unknown(key: &str, table: &Place, keys: &[&str], report: &mut Report<'_>) {
     let name = if looks_like_secret(key) { "?" } else { key };
+    if keys == AccountFile::KEYS && File::KEYS.contains(&key) {
+        let text = words!(
+            "belongs in the main file, expected one of {keys} in an included one",
+            keys = keys.join(", ")
+        );
+        return report.error(&table.child(name), text);
+    }
+    if TABLES[0].1.contains(&key) {
+        return report.error(&table.child(name), words!("belongs at the top of the file, above all tables"));
+    }
     let text = did_you_mean(&words!("unknown key"), key, keys.iter().copied()).unwrap_or_else(|| {
         let owners: Vec<_> =
             TABLES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(owner, _)| *owner).collect();

@@ -1,18 +1,13 @@
 //! Reads a file, or its text, into a configuration or the list of everything wrong with it.
 
-use std::collections::HashSet;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
-
-use super::build;
-use super::file::File;
+use super::included::{Included, Main, Outside, settle};
 use super::options::Config;
 use super::passed::Passed;
-use super::reader::problem::{Place, Problem, Problems, Report, Severity};
-use super::reader::secrets::{Needed, Secrets, unreadable};
+use super::reader::problem::{Problem, Problems, Report, Severity};
+use super::reader::secrets::{Needed, unreadable};
 use super::reader::text;
-use super::reader::values::Read as _;
 use crate::observe::clock::{Clock, Timestamp};
 use crate::secret::file::{self, Links, Refused};
 use crate::texts::words;
@@ -37,7 +32,16 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_for(path: &Path, passed: &Passed) -> Result<Self, Problems> {
-        load(path, Needed::All, passed).map(|read| read.config)
+        load(path, None, Needed::All, passed).map(|read| read.config)
+    }
+
+    /// The same while a configuration is in force: of its `included` files one that is broken now
+    /// stays as it was.
+    ///
+    /// # Errors
+    /// All problems of the main file, or that it has with files in force.
+    pub fn reload_for(path: &Path, passed: &Passed, included: &Included) -> Result<Self, Problems> {
+        load(path, Some(included), Needed::All, passed).map(|read| read.config)
     }
 
     /// Checks the text of a file; relative paths in it start at the folder of `file_name`, and
@@ -77,7 +81,23 @@ impl Config {
         now: Timestamp,
         passed: &Passed,
     ) -> Result<Self, Problems> {
-        parse(text, file_name, env, now, Needed::All, passed).map(|read| read.config)
+        let outside = Outside { env, now, needed: Needed::All, passed };
+        parse(text, file_name, None, outside).map(|read| read.config)
+    }
+
+    /// As [`Config::parse`] while a configuration with these `included` files is in force.
+    ///
+    /// # Errors
+    /// As [`Config::reload_for`].
+    pub fn parse_again(
+        text: &str,
+        file_name: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+        included: &Included,
+    ) -> Result<Self, Problems> {
+        let (now, passed) = (Clock::default().now(), &Passed::default());
+        let outside = Outside { env, now, needed: Needed::All, passed };
+        parse(text, file_name, Some(included), outside).map(|read| read.config)
     }
 }
 
@@ -89,7 +109,12 @@ pub(super) struct Loaded {
 }
 
 /// As [`Config::load`], with no more secrets than are needed.
-pub(super) fn load(path: &Path, needed: Needed, passed: &Passed) -> Result<Loaded, Problems> {
+pub(super) fn load(
+    path: &Path,
+    included: Option<&Included>,
+    needed: Needed,
+    passed: &Passed,
+) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let bytes = match file::read(path, file::LONGEST, Links::Followed) {
         Ok(bytes) => bytes,
@@ -107,10 +132,13 @@ pub(super) fn load(path: &Path, needed: Needed, passed: &Passed) -> Result<Loade
         }
     };
     match text::decode(&bytes) {
-        Ok(text) => parse(text, &name, &environment, Clock::default().now(), needed, passed),
+        Ok(text) => {
+            let outside = Outside { env: &environment, now: Clock::default().now(), needed, passed };
+            parse(text, &name, included, outside)
+        }
         Err((before, wrong)) => {
             let mut report = Report::new(&name, before);
-            report.error(&text::syntax(before.len()), wrong);
+            report.error(&text::syntax(0, before.len()), wrong);
             Err(report.refuse())
         }
     }
@@ -119,36 +147,10 @@ pub(super) fn load(path: &Path, needed: Needed, passed: &Passed) -> Result<Loade
 fn parse(
     text: &str,
     file_name: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-    now: Timestamp,
-    needed: Needed,
-    passed: &Passed,
+    included: Option<&Included>,
+    outside: Outside<'_>,
 ) -> Result<Loaded, Problems> {
-    let mut report = Report::new(file_name, text);
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let mut explained = HashSet::new();
-        for (offset, what) in text::look_alikes(text) {
-            let place = text::syntax(offset);
-            explained.insert(report.line(&place));
-            report.error(&place, what);
-        }
-        // The crate's own rendering prints the line at fault, which may hold a secret.
-        for error in errors {
-            let place = text::syntax(error.span().map_or(text.len(), |span| span.start));
-            if !explained.contains(&report.line(&place)) {
-                // The crate speaks English alone.
-                report.error(&place, words!("is not TOML: {error}", error = error.message()));
-            }
-        }
-        return Err(report.refuse());
-    }
-    let root = DeValue::Table(root.into_inner());
-    let file = File::read(&root, &Place::default(), &mut report).unwrap_or_default();
-    let mut secrets = Secrets::new(file_name, env, needed);
-    let config = build::config(file, passed, &mut secrets, now, &mut report);
-    let (mut config, warnings) = report.finish(config)?;
-    config.secret_files = secrets.files;
-    config.warnings = warnings;
-    Ok(Loaded { config, lacks_secrets: secrets.lacking })
+    let main = Main::parse(file_name, text)?;
+    let (config, lacks_secrets) = settle(&main, included, outside)?;
+    Ok(Loaded { config, lacks_secrets })
 }

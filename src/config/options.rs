@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::included::Included;
 use super::reader::problem::Problem;
 use super::reader::secrets::SecretFile;
 use crate::observe::access_log::Lines;
@@ -38,6 +39,8 @@ pub struct Config {
     pub trace: Option<trace::Collector>,
     /// Files that secrets and certificates were read from, to be watched for changes.
     pub secret_files: Vec<SecretFile>,
+    /// Files that `include` names.
+    pub included: Included,
     /// What is worth a change although it works.
     pub warnings: Vec<Problem>,
     /// What holds because nothing else is written, where that matters.

@@ -32,7 +32,7 @@ impl Outline {
     /// # Errors
     /// As [`Config::load`].
     pub fn load(path: &Path, needed: Needed) -> Result<Self, Problems> {
-        let loaded = load(path, needed, &Passed::default())?;
+        let loaded = load(path, None, needed, &Passed::default())?;
         Ok(Self { lacks_secrets: loaded.lacks_secrets, ..loaded.config.into() })
     }
 }

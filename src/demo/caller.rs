@@ -70,6 +70,17 @@ pub(super) async fn post(
     send(address, request).await
 }
 
+/// Calls by POST, with JSON and the caller's key.
+pub(super) async fn post_as(address: &str, key: &str, target: &str, body: Bytes) -> Result<Reply, CallError> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(target)
+        .header(CONTENT_TYPE, "application/json")
+        .header("x-wxgate-key", key)
+        .body(body.into());
+    send(address, request).await
+}
+
 async fn send(address: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<Reply, CallError> {
     let mut request = request?;
     request.headers_mut().insert(HOST, http::HeaderValue::from_str(address).map_err(http::Error::from)?);

@@ -3,12 +3,15 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use ring::digest::{SHA256, digest};
+
 use super::caller::CallError;
 use super::screen::Screen;
 use crate::app::{self, Resolver, Running, Sockets, StartError, Surroundings};
 use crate::config::{Config, Problems};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
+use crate::observe::hex::hex;
 use crate::sandbox::{self, Entry, Sandbox};
 use crate::server::Address;
 use crate::texts::text;
@@ -16,6 +19,8 @@ use crate::texts::text;
 /// The account of the tour.
 pub(super) const APPID: &str = "wx00000000demoshop";
 
+/// Services that are told apart by their keys; all others are anonymous.
+const CALLERS: [&str; 2] = ["orders", "campaign"];
 /// Where wxgate asks how much of a quota is left.
 const QUOTA: &str = "/cgi-bin/openapi/quota/get";
 /// The ports of the proxy, its status page and the fake WeChat while the demo serves, if they are
@@ -42,6 +47,9 @@ pub(super) struct Stage {
     proxy: Running,
     /// `host:port` of the proxy.
     pub(super) address: String,
+    /// What each of `CALLERS` shows.
+    keys: [String; 2],
+    once: bool,
 }
 
 impl Stage {
@@ -50,6 +58,15 @@ impl Stage {
         let [proxy, admin, wechat] = PORTS.map(|port| if once { 0 } else { free(port) });
         // A new one each time, so that it is never mistaken for one to keep.
         let secret = format!("{:032x}", fastrand::u128(..));
+        let keys = CALLERS.map(|_| format!("{:032x}{:032x}", fastrand::u128(..), fastrand::u128(..)));
+        let callers: String = CALLERS
+            .iter()
+            .zip(&keys)
+            .map(|(name, key)| {
+                let digest = hex(digest(&SHA256, key.as_bytes()));
+                format!("[[caller]]\nname = \"{name}\"\nkey_sha256 = \"{digest}\"\napps = [\"shop\"]\n")
+            })
+            .collect();
         let sandbox = Sandbox::start(sandbox::Options {
             listen: Address::Tcp(format!("127.0.0.1:{wechat}")),
             apps: vec![sandbox::App::new(APPID, secret.as_str(), sandbox::AppKind::OfficialAccount)],
@@ -57,17 +74,18 @@ impl Stage {
         })
         .map_err(StageError::Sandbox)?;
         let text = format!(
-            "[server]\nlisten = [\"127.0.0.1:{proxy}\"]\nworkers = 2\ndrain_timeout = \"2s\"\n\
+            "[server]\nlisten = [\"127.0.0.1:{proxy}\"]\nworkers = 2\nanonymous = true\ndrain_timeout = \"2s\"\n\
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
              [upstream]\nbase_urls = [\"{}\"]\n\
              [[app]]\nname = \"shop\"\nappid = \"{APPID}\"\nsecret = {{ env = \"SHOP_SECRET\" }}\ndefault = true\n\
+             {callers}[[caller]]\nname = \"anonymous\"\napps = [\"shop\"]\nallow = [\"/**\"]\n\
              [[limit]]\ncaller = \"anonymous\"\nrate = \"20/s\"\nmode = \"observe\"\n",
             sandbox.url()
         );
-        let source: app::Source = Arc::new(move || {
-            Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()))
-        });
-        let config = source().map_err(StageError::Config)?;
+        let read =
+            move || Config::parse(&text, "demo", &|name| (name == "SHOP_SECRET").then(|| secret.clone()));
+        let config = read().map_err(StageError::Config)?;
+        let source: app::Source = Arc::new(move |_| read());
         let log = AccessLog::start(true, config.log.access, config.server.workers, Box::new(std::io::sink()));
         let log = log.map_err(StartError::Thread)?;
         let surroundings = Surroundings {
@@ -79,7 +97,24 @@ impl Stage {
         };
         let proxy = app::start(&config, surroundings).await?;
         let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-        Ok(Self { sandbox, proxy, address })
+        Ok(Self { sandbox, proxy, address, keys, once })
+    }
+
+    /// The key of one of the callers that have one.
+    pub(super) fn key(&self, caller: &str) -> &str {
+        let found = CALLERS.iter().position(|name| *name == caller).and_then(|at| self.keys.get(at));
+        found.map(String::as_str).unwrap_or_default()
+    }
+
+    /// `host:port` of the status page and the admin API.
+    pub(super) fn admin_address(&self) -> String {
+        self.proxy.admin_address().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// The URLs of wxgate's status page and of the fake WeChat's page, if they outlast the tour.
+    pub(super) fn pages(&self) -> Option<[String; 2]> {
+        let pages = [format!("http://{}/", self.admin_address()), format!("{}/sandbox/", self.sandbox.url())];
+        (!self.once).then_some(pages)
     }
 
     /// Introduces what was started.
@@ -97,7 +132,7 @@ impl Stage {
 
     /// What to do now that the tour is over.
     pub(super) fn invite(&self, screen: &mut Screen) {
-        let admin = self.proxy.admin_address().map(ToString::to_string).unwrap_or_default();
+        let admin = self.admin_address();
         let (proxy, wechat) = (&self.address, self.sandbox.url());
         // As it was started: it needn't be in the PATH.
         let program = std::env::args().next().unwrap_or_else(|| "wxgate".into());
@@ -126,6 +161,7 @@ impl Stage {
         }
         screen.line("");
         screen.say(text!("Status page: http://{admin}/", admin));
+        screen.say(text!("The fake WeChat's page: {url}/sandbox/", url = wechat));
         screen.say(text!("Press Ctrl-C to stop."));
     }
 

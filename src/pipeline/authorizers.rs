@@ -1,4 +1,5 @@
-//! Look-up of accounts that authorised a third-party platform.
+//! Look-up of accounts that authorised a third-party platform, and of companies that authorised a
+//! suite.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,7 +7,7 @@ use std::rc::Rc;
 
 use super::directory::Directory;
 use super::error::Error;
-use super::plan::{AppHints, Authorizer, is_appid};
+use super::plan::{AppHints, Authorizer, may_be_for};
 use crate::texts::words;
 use crate::token::Manager;
 
@@ -33,12 +34,12 @@ impl Authorizers {
             return Ok(None);
         }
         let Some(name) = Authorizer::name_in(directory, hints) else { return Ok(None) };
-        if let Some(known) = self.0.borrow().get(name) {
+        if let Some(known) = self.0.borrow().get(&*name) {
             return Ok(Some(Rc::clone(known)));
         }
-        let found = look_up(directory, manager, name).await?.map(Rc::new);
+        let found = look_up(directory, manager, &name).await?.map(Rc::new);
         if let Some(found) = &found {
-            self.0.borrow_mut().insert(name.to_owned(), Rc::clone(found));
+            self.0.borrow_mut().insert(name.into_owned(), Rc::clone(found));
         }
         Ok(found)
     }
@@ -46,15 +47,12 @@ impl Authorizers {
 
 async fn look_up(directory: &Directory, manager: &Manager, name: &str) -> Result<Option<Authorizer>, Error> {
     let (appid, platform) = Authorizer::parts(name);
-    if !is_appid(appid) {
-        return Ok(None);
-    }
     let mut found: Option<Authorizer> = None;
-    for app in directory.platforms(platform) {
+    for app in directory.platforms(platform).filter(|app| may_be_for(app, appid)) {
         let Some(token) = manager.authorizer(&app.name, appid).await? else { continue };
         if found.is_some() {
             return Err(Error::BadRequest(words!(
-                "this account authorised several platforms: add one to the path, /@APPID@PLATFORM/"
+                "this account authorised several platforms or suites: add the app to the path, /@APPID@APP/"
             )));
         }
         found = Some(Authorizer { appid: appid.into(), platform: app.index, token });

@@ -35,7 +35,7 @@ pub(crate) struct Directory {
     by_key: HashMap<[u8; 32], Keyholder>,
     by_caller_name: HashMap<Arc<str>, usize>,
     default: Option<usize>,
-    /// The third-party platforms.
+    /// The third-party platforms, and the apps with a suite.
     platforms: Vec<usize>,
     kinds: Vec<AppKind>,
 }
@@ -206,7 +206,7 @@ impl Directory {
             }
         }
         let by_caller_name = callers.iter().map(|caller| (Arc::clone(&caller.name), caller.index)).collect();
-        let platforms = apps.iter().filter(|app| app.kind.is_platform()).map(|app| app.index).collect();
+        let platforms = apps.iter().filter(|app| app.acts_for_others()).map(|app| app.index).collect();
         let mut kinds = Vec::new();
         for app in &apps {
             if !kinds.contains(&app.kind) {
@@ -235,7 +235,7 @@ impl Directory {
         self.by_name.get(name).and_then(|index| self.apps.get(*index))
     }
 
-    /// Whether any app is a third-party platform.
+    /// Whether any app is a third-party platform or has a suite.
     pub(crate) fn has_platforms(&self) -> bool {
         !self.platforms.is_empty()
     }
@@ -245,7 +245,8 @@ impl Directory {
         self.kinds.iter().any(|kind| is_such(*kind))
     }
 
-    /// The third-party platforms; only the one of this name, if one is given.
+    /// The third-party platforms and the apps with a suite; only the one of this name, if one is
+    /// given.
     pub(crate) fn platforms(&self, name: Option<&str>) -> impl Iterator<Item = &App> {
         let meant = move |app: &&App| name.is_none_or(|name| app.is_named(name));
         self.platforms.iter().filter_map(|index| self.apps.get(*index)).filter(meant)
@@ -327,9 +328,19 @@ impl App {
         *self.appid == *id || self.suite.as_deref() == Some(id)
     }
 
-    /// Whether `name` is its name or appid.
+    /// Whether `name` is its name, one of WeChat's names for it, or its suite's.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        *self.name == *name || *self.appid == *name
+        *self.name == *name || *self.identity == *name || self.is_meant_by(name)
+    }
+
+    /// Whether it is a third-party platform, or has a suite.
+    pub(crate) fn acts_for_others(&self) -> bool {
+        self.kind.is_platform() || self.suite.is_some()
+    }
+
+    /// Whose token it acts for others with.
+    pub(crate) fn acts_by(&self) -> Issuer {
+        if self.kind.is_platform() { Issuer::Authorizer } else { Issuer::Corporation }
     }
 }
 

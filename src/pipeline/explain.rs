@@ -16,7 +16,7 @@ use super::options::{ErrorStatus, Options};
 pub use super::plan::NamedBy;
 use super::plan::{
     Authorizer, BodyFields, CredentialPlan, Draft, Facts, Head, Identity, Opening, Placeholder, Plan,
-    RequestTarget, Then, TicketUse, is_appid, split_prefix,
+    RequestTarget, Then, TicketUse, may_be_for, split_prefix,
 };
 use super::user_tokens::UserTokens;
 use crate::message::credential::ends_a_name;
@@ -297,8 +297,11 @@ fn visit(
 /// first; without a task that keeps its token.
 fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) -> Option<Rc<Authorizer>> {
     let directory = draft.directory();
-    let (appid, platform) = Authorizer::parts(Authorizer::name_in(directory, draft.hints())?);
-    let platform = directory.platforms(platform).next().filter(|_| is_appid(appid))?;
+    let name = Authorizer::name_in(directory, draft.hints())?;
+    let (appid, platform) = Authorizer::parts(&name);
+    // Few corpids look like appids.
+    let platforms = directory.platforms(platform).filter(|app| may_be_for(app, appid));
+    let platform = platforms.min_by_key(|app| !app.kind.is_platform())?;
     let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
     let (_, token) = Handle::without_task(&app.token, tokens, &Clock::default()).into_iter().next()?;
     Some(Rc::new(Authorizer { appid: appid.into(), platform: platform.index, token }))
@@ -308,7 +311,7 @@ fn answered_by(plan: &Plan<'_>) -> AnsweredBy {
     AnsweredBy::Local(match &plan.then {
         Then::Forward(credential) => return AnsweredBy::Wechat(sent(&plan.target, credential)),
         Then::Placeholder(asked) => LocalResponse::Placeholder(asked.issuer.field()),
-        Then::Authorization(_) => LocalResponse::Placeholder(Issuer::Authorizer.field()),
+        Then::Authorization(_) => LocalResponse::Placeholder(plan.account.app.acts_by().field()),
         Then::Lease(_) => LocalResponse::Lease,
         Then::Ticket(TicketUse::HandOut(_)) => LocalResponse::Ticket,
         Then::Ticket(TicketUse::Sign(..)) => LocalResponse::Signature,

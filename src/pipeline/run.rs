@@ -21,13 +21,14 @@ use super::gate::Gate;
 use super::inflight::{ExactPlaces, Full, Party, Place, enter};
 use super::lanes::{Hatch, Job, LaneFuture, Lanes};
 use super::permit;
-use super::plan::{BodyFields, CredentialPlan, Facts, Head, Opening, Plan, RequestTarget, Then};
+use super::plan::{AuthInfo, BodyFields, CredentialPlan, Facts, Head, Opening, Plan, RequestTarget, Then};
 use super::report::{Ids, Report, Reporter};
 use super::snapshot::WorkerSnapshot;
 use crate::message::body::{Body, ObservedBody};
 use crate::observe::access_log::AccessLog;
 use crate::observe::names::ANONYMOUS;
 use crate::observe::trace::Tracer;
+use crate::secret::Secret;
 use crate::server::{Handler, Peer, Refusal, Request, Response};
 use crate::texts::marked;
 use crate::upstream::Gauges;
@@ -170,7 +171,11 @@ impl Worker {
         match &plan.then {
             Then::Forward(credential) => {
                 permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
-                let start = start.as_ref().map(|start| start.replaced(act::form(&plan.target, credential)));
+                let (form, code) = match &fields.auth_info {
+                    Some(call) => self.auth_info(&plan, call).await?,
+                    None => (act::form(&plan.target, credential), None),
+                };
+                let start = start.as_ref().map(|start| start.replaced(form).holding(code));
                 self.forward(snapshot, &plan, credential, start, body, report).await
             }
             Then::Placeholder(asked) => {
@@ -185,13 +190,17 @@ impl Worker {
                         return placeholder::refused(failure);
                     }
                 };
-                let draft = draft.for_account(&appid);
+                // By its app as well: it may have an app of its own here, or have authorised
+                // another.
+                let draft = draft.for_account(&format!("{appid}@{}", account.app.name));
                 let authorizer = self.authorizers.find(snapshot, &gate.manager, draft.hints()).await?;
                 let account = draft.account(authorizer)?;
                 Ok(placeholder::authorization(&account, draft.caller, info, now))
             }
             Then::Lease(lease) => lease::answer(plan.account, lease, gate.clock.now()).await,
-            Then::Ticket(wanted) => ticket::answer(wanted, plan.account, gate.clock.now()).await,
+            Then::Ticket(wanted) => {
+                ticket::answer(wanted, plan.account, &gate.manager, gate.clock.now()).await
+            }
         }
     }
 
@@ -219,6 +228,16 @@ impl Worker {
         )?;
         let read = act::read_strangers_start(body, ahead, &self.memory, &self.gate.clock).await;
         read.map(|(start, reservation)| (Some(start), Some(reservation)))
+    }
+
+    /// The body of the call that takes a company's permanent code, and that code, if it is kept.
+    async fn auth_info(
+        &self,
+        plan: &Plan<'_>,
+        call: &AuthInfo,
+    ) -> Result<(Option<Vec<u8>>, Option<Arc<Secret>>), Error> {
+        let code = self.gate.manager.permanent_code(&plan.account.app.name, &call.corporation).await?;
+        Ok((call.with(code.as_deref())?, code))
     }
 
     /// Sends the request to WeChat with `credential`, and tells those who watch what came of it.

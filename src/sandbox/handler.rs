@@ -34,10 +34,14 @@ impl Wechat {
         let mut entry = entry(&self.world, parts, peer);
         let (plan, settings) = {
             let mut state = self.world.state();
+            let token = entry.access_token.as_deref();
+            let found = token.and_then(|token| state.tokens.find(token, entry.time_ms));
+            entry.appid = found.map(|found| found.owner.appid);
             entry.unlisted =
                 !endpoints::is_listed(&state, path, entry.access_token.as_deref(), entry.time_ms);
             (state.faults.plan(path), state.settings.clone())
         };
+        let arrived_us = entry.at_us;
         let seq = self.world.arrive(entry, settings.journal_limit);
         let takes_gzip = takes_gzip(parts);
         let reply = |answer: Answer, seal: Option<Seal>| {
@@ -47,6 +51,7 @@ impl Wechat {
                 entry.status = Some(status);
                 entry.errcode = Some(errcode);
                 entry.generic = generic;
+                entry.took_us = Some(self.world.elapsed_us().saturating_sub(arrived_us));
             });
             let seal = seal.map(|seal| seal.with(plan.defect)).filter(|seal| seal.covers(errcode));
             let now = self.world.clock.now();
@@ -90,6 +95,7 @@ impl Wechat {
     ) -> (Answer, Option<Seal>) {
         let call = Call::new(parts, peer, body, self.world.clock.now());
         self.count(&call);
+        self.name_app(seq, &call);
         // FACTS 9: WeChat takes no chunked request.
         if framing(parts) == Framing::Chunked {
             return (Answer::empty(StatusCode::PRECONDITION_FAILED), None);
@@ -115,6 +121,15 @@ impl Wechat {
             Some(Action::Errcode { errcode, errmsg: None }) => Answer::error(*errcode),
             Some(Action::AlwaysReject) => Answer::error(40001),
             Some(_) => Answer::empty(StatusCode::OK),
+        }
+    }
+
+    /// Notes for which app a token or a login is.
+    fn name_app(&self, seq: u64, call: &Call) {
+        if (issues_app_token(&call.path) || call.path.starts_with("/sns/"))
+            && let Some(appid) = endpoints::appid_of(call)
+        {
+            self.world.journal().amend(seq, |entry| entry.appid = Some(appid));
         }
     }
 
@@ -157,7 +172,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
     Entry {
         seq: 0,
         time_ms: world.clock.now(),
-        at_us: u64::try_from(world.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        at_us: world.elapsed_us(),
         peer: match peer {
             Peer::Tcp(address) => address.to_string(),
             Peer::Unix(_) => "unix".to_owned(),
@@ -171,6 +186,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
         access_token: call::credential(&parameters).map(|(_, value)| value.to_owned()),
+        appid: None,
         unlisted: false,
         generic: false,
         body_length: 0,
@@ -180,6 +196,7 @@ fn entry(world: &World, parts: &Parts, peer: Peer) -> Entry {
         complete: false,
         status: None,
         errcode: None,
+        took_us: None,
     }
 }
 

@@ -32,6 +32,7 @@ mod call;
 mod control;
 mod endpoints;
 mod handler;
+mod page;
 mod paths;
 mod push;
 mod signing;

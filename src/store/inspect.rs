@@ -76,9 +76,18 @@ impl Store {
     /// The store failed, or made no progress for half a minute: it has time for as much as it
     /// holds.
     pub async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let entries = self.0.engine.entries().await?.into_iter();
+        let entries = self.0.engine.entries("").await?.into_iter();
         let entries = entries.filter(|entry| !entry.key.starts_with(NOTE));
         Ok(entries.map(|entry| self.listed(entry)).collect())
+    }
+
+    /// The keys that begin with `prefix`, in their order.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let entries = self.0.engine.entries(prefix).await?;
+        Ok(entries.into_iter().map(|entry| entry.key).collect())
     }
 
     /// How many counters there are of a day.
@@ -100,7 +109,7 @@ impl Store {
         let here = |source| CopyError { location: self.location().clone(), source };
         let there = |source| CopyError { location: to.location().clone(), source };
         let mut copied = Copied::default();
-        for entry in self.0.engine.entries().await.map_err(here)? {
+        for entry in self.0.engine.entries("").await.map_err(here)? {
             if entry.key.starts_with("lease:") {
                 continue;
             }

@@ -65,7 +65,7 @@ impl Look {
     }
 
     pub(super) async fn through(&self) -> Result<LookedThrough, StoreError> {
-        let entries = within(PATIENCE_FOR_ALL, self.engine.entries()).await?;
+        let entries = within(PATIENCE_FOR_ALL, self.engine.entries("")).await?;
         let mut looked = LookedThrough::default();
         for entry in entries.into_iter().filter(|entry| is_record(&entry.key)) {
             let key = entry.key.as_str();

@@ -64,7 +64,7 @@ pub use engine::{Addition, Batch, Reserved, Total, name_since, without_resets};
 pub use error::StoreError;
 pub use force::{ForceBudget, ForceRefused};
 pub use inspect::{Content, Copied, CopyError, Listed};
-pub use keys::{REFRESH_TOKEN, is_irreplaceable};
+pub use keys::{PERMANENT_CODE, REFRESH_TOKEN, SUITE_AUTH_CODE, is_irreplaceable};
 pub use leases::{Holder, Lease};
 pub use location::Location;
 pub use look::{LookedThrough, Unsealed};

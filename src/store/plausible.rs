@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::keys::is_irreplaceable;
+use super::keys::{SUITE_AUTH_CODE, is_irreplaceable};
 use crate::observe::clock::{Clock, Timestamp};
 
 /// Exact in JSON and in metrics as well, and out of reach for whoever counts by one.
@@ -48,7 +48,9 @@ pub(super) fn is_plausible(
     // Numbered by the second at most.
     let dated = i64::try_from(generation).is_ok_and(|generation| generation <= latest.0 / 1000);
     let ticket = ["component_verify_ticket:", "suite_ticket:"].iter().any(|kind| key.starts_with(kind));
-    let fits = if is_irreplaceable(key) {
+    let fits = if key.starts_with(SUITE_AUTH_CODE) {
+        dated && value.len() <= LONGEST_TEXT
+    } else if is_irreplaceable(key) {
         // An empty one is an authorisation that was taken back.
         dated && (value.is_empty() || is_text(value))
     } else if ticket {
@@ -99,6 +101,8 @@ mod tests {
             (true, "suite_ticket:s", "ticket@@@", now as u64 / 1000, now, now + 12 * HOURS),
             (false, "suite_ticket:s", "ticket@@@", now as u64, now, now + 12 * HOURS),
             (true, "authorization_code:wxc:1", "[\"wx1\", {}]", 1, now, now + HOURS),
+            (true, "suite_auth_code:ww1:1", "{\"code\": \"c\"}", 2, now, never),
+            (false, "suite_auth_code:ww1:1", "{}", 1 << 40, now, never),
         ] {
             let times = (Timestamp(fetched_at), Timestamp(expires_at));
             let plausible = is_plausible(key, value, generation, times.0, times.1);

@@ -1,5 +1,6 @@
 //! A token as the store keeps it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,11 +54,16 @@ pub(super) struct Text<'a> {
     expires_at: i64,
     /// SHA-256 of the value in base64url.
     digest: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    value: Option<Clear<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
 }
+
+/// A value that isn't sealed. Borrowed from the text form, unless that spells it with escapes.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Clear<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What the text forms of all versions have in common.
 #[derive(Deserialize)]
@@ -117,7 +123,7 @@ impl Record {
                 let sealed = seal.seal(&text.beside(key), &self.value);
                 text.sealed = Some(sealed.map_err(|source| sealed_error(key, source))?);
             }
-            None => text.value = Some(self.value.expose()),
+            None => text.value = Some(Clear(self.value.expose().into())),
         }
         serde_json::to_vec(&text).map_err(|_| damaged(key))
     }
@@ -167,7 +173,7 @@ impl<'a> Text<'a> {
             (Some(_), None, Some(seal)) if !seal.believes_unsealed() => {
                 return Err(sealed_error(key, SealError::Unsealed));
             }
-            (Some(value), None, _) => Secret::new(*value),
+            (Some(Clear(value)), None, _) => Secret::new(&**value),
             (None, Some(sealed), Some(seal)) => {
                 let opened = seal.open(&self.beside(key), sealed);
                 opened.map_err(|source| sealed_error(key, source))?
@@ -251,6 +257,15 @@ mod tests {
         let (read, stale) = Text::parse("k", &bytes).and_then(|text| text.open("k", None)).expect("reads");
         assert!(read.same_token(&record("t-1", 0, 0)) && !stale);
         assert_eq!((read.generation, read.fetched_at.0, read.expires_at.0), (7, 5, 7_200_005));
+    }
+
+    #[test]
+    fn a_value_that_is_json_itself_survives_its_text_form() {
+        let key = "authorization_code:wxc:1";
+        let value = r#"["wx1",{"name":"a\\b \u6d4b"}]"#;
+        let bytes = record(value, 1, 5).encode(key, None).expect("encoded");
+        let (read, _) = Text::parse(key, &bytes).and_then(|text| text.open(key, None)).expect("reads");
+        assert_eq!(read.value.expose(), value);
     }
 
     #[test]

@@ -108,6 +108,24 @@ impl Store {
         .await
     }
 
+    /// Removes `record`, if it is still what the store has under `key`; whether it was.
+    pub async fn remove(&self, key: &str, record: &Record) -> Result<bool, StoreError> {
+        self.run(Operation::Save, async {
+            loop {
+                let Some(present) = self.get(key).await? else { return Ok(false) };
+                let rank = Text::parse(key, &present).and_then(|text| text.rank(key))?;
+                if rank != record.rank() {
+                    return Ok(false);
+                }
+                let swap = Swap { key, expected: Some(&present), value: None, lasts: None, announced: false };
+                if self.0.engine.swap(swap).await? {
+                    return Ok(true);
+                }
+            }
+        })
+        .await
+    }
+
     /// Whether `record` may take the place of what is refused for `error`.
     fn may_replace(&self, key: &str, record: &Record, present: &[u8], error: &StoreError) -> bool {
         match error.refusal() {

@@ -29,7 +29,7 @@ impl Credential {
             Issuer::Suite => app.suite.is_some(),
             Issuer::Provider => app.provider_secret.is_some(),
             // There is one for each account that authorised it.
-            Issuer::Authorizer => false,
+            Issuer::Authorizer | Issuer::Corporation => false,
             _ => true,
         };
         let credential = |issuer: &Issuer| Self {
@@ -46,6 +46,16 @@ impl Credential {
     /// The token by which the platform whose token is `by` acts for `owner`.
     pub(super) fn authorizer(owner: Arc<str>, by: Handle) -> Self {
         Self { issuer: Issuer::Authorizer, owner, by: Some(by) }
+    }
+
+    /// A ticket of the account that a platform acts for by the token `by`.
+    pub(super) fn authorizers_ticket(kind: TicketKind, owner: Arc<str>, by: Handle) -> Self {
+        Self { issuer: Issuer::Ticket(kind), owner, by: Some(by) }
+    }
+
+    /// The token by which the suite whose token is `by` acts for the company `owner`.
+    pub(super) fn corporation(owner: Arc<str>, by: Handle) -> Self {
+        Self { issuer: Issuer::Corporation, owner, by: Some(by) }
     }
 
     /// The id and the secret that it is fetched with; where there are none, the key that the
@@ -76,6 +86,9 @@ impl Credential {
                 format!("{name}:{owner}:{}", app.agent.as_deref().unwrap_or("-"))
             }
             Issuer::Authorizer => format!("{name}:{}:{owner}", app.appid),
+            // An account that a platform acts for may be an app of the configuration as well.
+            Issuer::Ticket(_) if app.kind.is_platform() => format!("{name}:{}:{owner}", app.appid),
+            Issuer::Corporation => format!("{name}:{}:{owner}", app.suite_id()),
             _ => format!("{name}:{owner}"),
         }
     }

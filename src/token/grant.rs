@@ -1,5 +1,5 @@
 //! What WeChat granted for fetching a credential: a platform's verify ticket, an account's refresh
-//! token.
+//! token, a company's permanent code.
 //!
 //! If a refresh token is lost, the account's administrator has to authorise the platform again, so
 //! it is saved before it is used, and the store's is the one that counts. An empty one stands for
@@ -13,9 +13,11 @@ use super::life::Failure;
 use super::options::AppOptions;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{REFRESH_TOKEN, Record, Saved, Store, StoreError, is_text, next_generation};
-use crate::texts::{text, words};
-use crate::wechat::Issuer;
+use crate::store::{
+    PERMANENT_CODE, REFRESH_TOKEN, Record, Saved, Store, StoreError, is_text, next_generation,
+};
+use crate::texts::{Words, text, words};
+use crate::wechat::{Family, Issuer};
 
 /// WeChat pushes a ticket every ten minutes, and takes one for twelve hours.
 const TICKETS_LAST: Duration = Duration::from_secs(12 * 3600);
@@ -37,12 +39,17 @@ pub(super) fn key(app: &AppOptions, credential: &Credential) -> Option<String> {
         Issuer::Component => Some(format!("component_verify_ticket:{}", app.appid)),
         Issuer::Suite => Some(format!("suite_ticket:{}", credential.owner)),
         Issuer::Authorizer => Some(refresh_token_key(&app.appid, &credential.owner)),
+        Issuer::Corporation => Some(permanent_code_key(app.suite_id(), &credential.owner)),
         _ => None,
     }
 }
 
 pub(super) fn refresh_token_key(component: &str, authorizer: &str) -> String {
     format!("{REFRESH_TOKEN}{component}:{authorizer}")
+}
+
+pub(super) fn permanent_code_key(suite: &str, corporation: &str) -> String {
+    format!("{PERMANENT_CODE}{suite}:{corporation}")
 }
 
 /// A ticket, numbered by when WeChat made it: pushes may overtake each other.
@@ -53,6 +60,14 @@ pub(super) fn ticket(value: Secret, created: Timestamp) -> Record {
         fetched_at: created,
         expires_at: created.plus(TICKETS_LAST),
     }
+}
+
+/// A permanent code, numbered by when the company authorised the suite, or with an empty one by
+/// when it left: what an older authorisation brings never replaces that of a newer one. One second
+/// has room for both, and then the company is taken to have come back.
+pub(super) fn permanent_code(value: Secret, at: Timestamp) -> Record {
+    let fetched_at = if value.expose().is_empty() { at } else { Timestamp(at.0.saturating_add(1)) };
+    Record { value: Arc::new(value), generation: seconds(at), fetched_at, expires_at: Timestamp::NEVER }
 }
 
 fn seconds(time: Timestamp) -> u64 {
@@ -110,6 +125,23 @@ pub(super) async fn take_in(
     }
 }
 
+/// Saves the permanent code by which the suite `suite` acts for the company `corporation`, unless
+/// the store has one. A proxy that runs on the store takes it over.
+///
+/// # Errors
+/// The store failed.
+pub async fn import_permanent_code(
+    store: &Store,
+    suite: &str,
+    corporation: &str,
+    value: Secret,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let key = permanent_code_key(suite, corporation);
+    let present = store.load(&key).await?;
+    take_in(store, &key, value, present, now, now).await.map(|saved| saved.is_some())
+}
+
 /// Saves the refresh token by which the platform `component` acts for the account `authorizer`,
 /// unless it is there already. A proxy that runs on the store takes it over.
 ///
@@ -151,6 +183,7 @@ impl Grant {
         &mut self,
         store: &Store,
         key: &str,
+        family: Family,
         now: Timestamp,
     ) -> Result<Arc<Secret>, Failure> {
         if self.unsaved {
@@ -173,10 +206,10 @@ impl Grant {
         }
         match &self.held {
             Some(held) if self.refused == Some(held.generation) => {
-                Err(Failure::unauthorized(words!("WeChat refused this refresh token for good")))
+                Err(Failure::unauthorized(family, refused(family)))
             }
             Some(held) if held.value.expose().is_empty() => {
-                Err(Failure::unauthorized(words!("the account revoked its authorisation")))
+                Err(Failure::unauthorized(family, words!("the account revoked its authorisation")))
             }
             Some(held) if held.expires_at > now => Ok(Arc::clone(&held.value)),
             _ => Err(Failure::ticketless()),
@@ -221,6 +254,13 @@ impl Grant {
     }
 }
 
+fn refused(family: Family) -> Words {
+    match family {
+        Family::Work => words!("WeCom refused this permanent code for good"),
+        Family::Api | Family::Mp | Family::Open => words!("WeChat refused this refresh token for good"),
+    }
+}
+
 /// It isn't used before it is saved: WeChat may no longer accept the previous one.
 fn unsaved(error: StoreError) -> Failure {
     Failure::transient(words!(
@@ -237,6 +277,7 @@ mod tests {
     use crate::observe::clock::{Clock, Timestamp};
     use crate::secret::Secret;
     use crate::store::{Location, Options, Record, Seal, Store};
+    use crate::wechat::Family;
 
     #[tokio::test]
     async fn a_refused_refresh_token_gives_way_to_what_wechat_grants_and_to_what_is_held_alone() {
@@ -270,7 +311,7 @@ mod tests {
         assert!(import_refresh_token(&store, "wxc", "wx1", Secret::new("imported"), now).await.is_err());
         assert!(kept().await.is_err(), "left as it was");
 
-        let fetched_with = replica.look(&store, &key, now).await.expect("the one held");
+        let fetched_with = replica.look(&store, &key, Family::Api, now).await.expect("the one held");
         assert_eq!(fetched_with.expose(), "held");
         assert_eq!(kept().await.expect("put back").as_deref(), Some("held"));
 

@@ -24,7 +24,8 @@
 //! | `task` | the task around one credential: inbox, timer and I/O |
 //! | `stored` | checks the store's token, for `wxgate check` |
 //! | `fetch` | requests to WeChat, and what the responses mean |
-//! | `grant` | tickets and refresh tokens that WeChat granted |
+//! | `grant` | tickets, refresh tokens and permanent codes that WeChat granted |
+//! | `auth_code` | codes of companies on their way to a permanent code |
 //! | `settings`, `credential` | what a task fetches, and with what |
 //! | `handle` | what requests and admins ask of a task, each wait bounded |
 //! | `status` | status, metrics, events |
@@ -42,6 +43,7 @@
 //!
 //! [`opens_circuit`]: crate::wechat::errcode::opens_circuit
 
+mod auth_code;
 mod credential;
 mod fetch;
 mod grant;
@@ -56,11 +58,12 @@ mod status;
 mod stored;
 mod task;
 
+pub use auth_code::{LostAuthorization, forget_lost_authorizations};
 pub use fetch::trial;
-pub use grant::import_refresh_token;
+pub use grant::{import_permanent_code, import_refresh_token};
 pub use handle::{Handle, RefreshReport, RefreshResult, Verdict};
 pub use life::{Failure, Outcome, Reason, Refresh, Rejection, Token, Unavailable};
 pub use manager::{Authorized, Manager};
-pub use options::{AppOptions, Options, SuiteOptions};
+pub use options::{AppOptions, Options, SuiteKind, SuiteOptions};
 pub use status::{Authorizers, Event, Further, Happened, State, Status};
 pub use stored::{Stored, probe_stored};

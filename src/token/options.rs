@@ -48,14 +48,21 @@ impl AppOptions {
         }
     }
 
+    /// The id of its suite; empty if it has none.
+    pub(super) fn suite_id(&self) -> &str {
+        self.suite.as_ref().map_or("", |suite| &suite.id)
+    }
+
     pub(super) fn same_secrets(&self, other: &Self) -> bool {
         let both = |own: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>| match (own, other) {
             (Some(own), Some(other)) => own.matches(other),
             (own, other) => own.is_none() && other.is_none(),
         };
         let suite = |app: &Self| app.suite.as_ref().map(|suite| Arc::clone(&suite.secret));
+        let kind = |app: &Self| app.suite.as_ref().map(|suite| suite.kind);
         self.secret.matches(&other.secret)
             && both(suite(self).as_ref(), suite(other).as_ref())
+            && kind(self) == kind(other)
             && both(self.provider_secret.as_ref(), other.provider_secret.as_ref())
     }
 }
@@ -67,4 +74,15 @@ pub struct SuiteOptions {
     pub id: Arc<str>,
     /// Its secret.
     pub secret: Arc<Secret>,
+    /// How tokens of the companies that authorised it are fetched.
+    pub kind: SuiteKind,
+}
+
+/// How the token of a company that authorised a suite is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuiteKind {
+    /// 第三方应用: by `get_corp_token`, with the suite's token.
+    ThirdParty,
+    /// 代开发应用: by `gettoken`, with the permanent code as the secret.
+    Customized,
 }

@@ -18,6 +18,8 @@ pub enum Issuer {
     Authorizer,
     /// A WeCom suite's token.
     Suite,
+    /// The token by which a suite acts for a company.
+    Corporation,
     /// A WeCom provider's token.
     Provider,
     /// A ticket that web pages are signed with.
@@ -101,6 +103,13 @@ impl Issuer {
                 probe: None,
                 ..TOKEN
             },
+            Self::Corporation => IssuerSpec {
+                credential: "corp_access_token",
+                words: marked!("the token with which the suite acts for the company"),
+                family: Family::Work,
+                codes: Some(&TokenCodes::WORK),
+                ..TOKEN
+            },
             Self::Provider => IssuerSpec {
                 credential: "provider_access_token",
                 words: marked!("the provider's token"),
@@ -125,10 +134,19 @@ impl Issuer {
         self.spec().credential
     }
 
+    /// The name of the query parameter that requests carry it in.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Authorizer | Self::Corporation => TOKEN.credential,
+            _ => self.credential(),
+        }
+    }
+
     /// Its name in WeChat's response to a fetch.
     pub fn field(self) -> &'static str {
         match self {
             Self::Ticket(_) => "ticket",
+            Self::Corporation => "access_token",
             _ => self.credential(),
         }
     }

@@ -55,6 +55,7 @@ impl AppKind {
                     Issuer::Ticket(TicketKind::WorkCorporation),
                     Issuer::Ticket(TicketKind::WorkAgent),
                     Issuer::Suite,
+                    Issuer::Corporation,
                     Issuer::Provider,
                 ],
             },
@@ -117,14 +118,25 @@ mod tests {
     fn a_kind_has_its_own_credentials_and_no_others() {
         let modes = [Issuer::App(TokenMode::Stable), Issuer::App(TokenMode::Classic)];
         let tickets = [Issuer::Ticket(TicketKind::JsApi), Issuer::Ticket(TicketKind::WorkAgent)];
-        let all = [Issuer::Work, Issuer::Component, Issuer::Authorizer, Issuer::Suite, Issuer::Provider];
+        let all = [
+            Issuer::Work,
+            Issuer::Component,
+            Issuer::Authorizer,
+            Issuer::Suite,
+            Issuer::Corporation,
+            Issuer::Provider,
+        ];
         let all = || modes.into_iter().chain(all).chain(tickets);
         for (kind, family, has) in [
             (AppKind::OfficialAccount, Family::Api, &[modes[0], modes[1], tickets[0]][..]),
             (AppKind::MiniProgram, Family::Api, &modes),
             (AppKind::Store, Family::Api, &modes),
             (AppKind::Component, Family::Api, &[Issuer::Component, Issuer::Authorizer]),
-            (AppKind::Work, Family::Work, &[Issuer::Work, Issuer::Suite, Issuer::Provider, tickets[1]]),
+            (
+                AppKind::Work,
+                Family::Work,
+                &[Issuer::Work, Issuer::Suite, Issuer::Corporation, Issuer::Provider, tickets[1]],
+            ),
         ] {
             assert!(AppKind::ALL.contains(&kind));
             assert_eq!(kind.family(), family, "{kind:?}");

@@ -23,7 +23,7 @@ pub struct TokenEndpoint {
     pub issuer: Issuer,
     /// Parameters that are the same in each request.
     pub fixed: &'static [(&'static str, &'static str)],
-    /// How the app's identifier is called.
+    /// How the app's identifier is called; empty where it isn't said.
     pub id: &'static str,
     /// How its secret is called. Where the call carries a token it isn't sent, and not believed.
     pub secret: &'static str,
@@ -31,9 +31,9 @@ pub struct TokenEndpoint {
     pub by: Option<Issuer>,
     /// How that is called which WeChat handed over to fetch with.
     pub grant: Option<&'static str>,
-    /// How the account is called that a platform is to act for.
+    /// How the account is called that a platform or a suite is to act for.
     pub account: Option<&'static str>,
-    /// How the code is called by which an account that authorised a platform is known.
+    /// How the code is called by which an account that authorised a platform or a suite is known.
     pub code: Option<&'static str>,
 }
 
@@ -55,7 +55,11 @@ const CALL: TokenEndpoint = TokenEndpoint {
 const COMPONENT: TokenEndpoint =
     TokenEndpoint { id: "component_appid", secret: "component_appsecret", ..CALL };
 
-static ALL: [TokenEndpoint; 8] = [
+/// What a suite's calls for a company are like.
+const CORPORATION: TokenEndpoint =
+    TokenEndpoint { issuer: Issuer::Corporation, id: "", secret: "", by: Some(Issuer::Suite), ..CALL };
+
+static ALL: [TokenEndpoint; 10] = [
     TokenEndpoint {
         path: "/cgi-bin/stable_token",
         issuer: Issuer::App(TokenMode::Stable),
@@ -101,6 +105,13 @@ static ALL: [TokenEndpoint; 8] = [
         ..CALL
     },
     TokenEndpoint {
+        path: "/cgi-bin/service/get_corp_token",
+        grant: Some("permanent_code"),
+        account: Some("auth_corpid"),
+        ..CORPORATION
+    },
+    TokenEndpoint::PERMANENT_CODE,
+    TokenEndpoint {
         path: "/cgi-bin/service/get_provider_token",
         issuer: Issuer::Provider,
         id: "corpid",
@@ -118,6 +129,10 @@ impl TokenEndpoint {
         code: Some("authorization_code"),
         ..COMPONENT
     };
+
+    /// Where the code of a company is exchanged for a permanent one.
+    pub const PERMANENT_CODE: Self =
+        Self { path: "/cgi-bin/service/get_permanent_code", code: Some("auth_code"), ..CORPORATION };
 
     /// The one with this path (lower case, no trailing slash).
     pub fn find(path: &str) -> Option<&'static Self> {

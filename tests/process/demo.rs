@@ -28,7 +28,7 @@ fn the_tour_holds_and_reads_well_without_a_terminal() {
         held[step] += usize::from(line.trim_start().starts_with('✓'));
     }
     assert_eq!(held[0], 0);
-    assert!(held.len() == 7 && held[1..].iter().all(|held| *held > 0), "{held:?}\n{text}");
+    assert!(held.len() == 8 && held[1..].iter().all(|held| *held > 0), "{held:?}\n{text}");
     assert!(!text.contains('✗') && !text.contains("NOT"), "{text}");
     assert!(text.contains("All held: "), "{text}");
 
@@ -168,6 +168,10 @@ fn after_the_tour_the_printed_lines_work_until_a_signal_comes() {
     assert!(get(url(&text, "/sandbox/journal")).contains("\"entries\""));
     let page = text.lines().find_map(|line| line.trim().strip_prefix("Status page: ")).unwrap();
     assert!(get(page).starts_with("HTTP/1.1 200"));
+    let seventh = text.split("7. ").nth(1).expect("seven steps");
+    assert!(seventh.contains(page) && seventh.contains("campaign 78, orders 12"), "{seventh}");
+    let wechats = text.lines().find_map(|line| line.trim().strip_prefix("The fake WeChat's page: ")).unwrap();
+    assert!(wechats.ends_with("/sandbox/") && get(wechats).starts_with("HTTP/1.1 200"), "{wechats}");
     assert_eq!(demo.signal("-INT"), Some(0));
 }
 

@@ -20,6 +20,7 @@ mod monitoring;
 mod packages;
 mod page;
 mod readers;
+mod sandbox_page;
 mod sdk;
 mod signing;
 mod web_pages;

@@ -21,7 +21,8 @@ function trouble(app, spent) {
   if (app.state === "unavailable") return 0;
   if (app.state === "starting") return 1;
   const levels = (spent?.endpoints ?? []).map(quota.level);
-  const failing = app.credentials.some((one) => one.state === "unavailable") || app.exports.some((one) => one.problem !== null);
+  const failing = app.credentials.some((one) => one.state === "unavailable") || app.exports.some((one) => one.problem !== null)
+    || (app.lost_authorizations ?? []).length > 0;
   if (levels.includes("bad") || app.interference > 0 || failing) return 2;
   return levels.includes("waiting") ? 3 : HEALTHY;
 }
@@ -51,7 +52,11 @@ function beside(app) {
   const acting = app.authorizers === null
     ? []
     : [{ text: text("acting")(app.authorizers.in_use, app.authorizers.failing), bad: app.authorizers.failing > 0 }];
-  return acting.concat(app.credentials.map((credential) => {
+  const lost = (app.lost_authorizations ?? []).map((one) => ({
+    text: text("lostAuthorization")(one.corporation ?? text("someCompany"), one.suite, moment(one.authorized_at), one.message) + ` → ${one.remedy}`,
+    bad: true,
+  }));
+  return acting.concat(lost, app.credentials.map((credential) => {
     const ready = credential.state === "ready";
     const failure = ready ? null : credential.last_failure;
     const rest = ready && credential.expires_in_seconds !== null ? duration(credential.expires_in_seconds) : null;

@@ -21,6 +21,8 @@ export const chinese = {
   hostDown: (host, problem) => `${host} 没有响应：${problem}`,
   reloadRefused: (time, problem, more) => `${time} 的新配置未被接受，仍沿用旧配置，此时重启会失败：${problem}`
     + (more > 0 ? `（另有 ${more} 处）` : ""),
+  fileRejected: (time, problem, more) => `有一个引入的文件自 ${time} 起未被接受，其中的账号仍沿用原来的内容，此时重启会失败：${problem}`
+    + (more > 0 ? `（另有 ${more} 处）` : ""),
   certificateOf: (table) => `${table} 的证书`, keyOf: (caller) => `调用方 ${caller} 的 key `,
   endsIn: (what, time) => `${what}再过 ${time}到期。`, hasEnded: (what) => `${what}已到期。`,
 
@@ -55,12 +57,14 @@ export const chinese = {
   age: "token 已使用", expires: "剩余有效期", next: "距下次刷新", generation: "版本号",
   lastRefresh: (ago, reason, outcome) => `上次刷新 ${ago}：${reason}，${outcome}`,
   forcesLeft: (count) => `今日还可强制刷新 ${count} 次`,
-  reason: { startup: "启动时", ahead: "提前刷新", rejected: "被微信拒绝后", forced: "强制刷新", admin: "人工刷新", interference: "被他人刷新" },
+  reason: { startup: "启动时", ahead: "提前刷新", rejected: "被微信拒绝后", forced: "强制刷新", admin: "人工刷新", interference: "被他人刷新", authorization_lost: "授权丢失" },
   outcome: { replaced: "已换新", same: "仍是原来的 token", failed: "失败" },
   lastProblem: "问题", earlierProblem: "之前的问题", permanent: "不会自行恢复",
   interference: (times) => `有其他程序在用该应用的 secret 取 token，次数：${times}`,
   exported: (to, generation) => `已导出到 ${to}，版本号 ${generation ?? "–"}`,
   overwritten: (times) => `；有其他程序写过此处，次数：${times}`,
+  someCompany: "某企业",
+  lostAuthorization: (company, suite, at, message) => `授权丢失：${company} 于 ${at} 授权了 ${suite}，${message}`,
   acting: (inUse, failing) => `代为调用的账号：${inUse}` + (failing > 0 ? `，失败：${failing}` : ""),
 
   quotaToday: "今日配额", ends: (time) => `${time}后重置`, noCalls: "今日没有调用。",
@@ -83,6 +87,7 @@ export const chinese = {
     forced: (e) => `${e.app} 的 token 已强制换新${e.cost}${e.replayed}`,
     admin: (e) => `已按人工要求获取 ${e.app} 的 token${e.cost}`,
     interference: (e) => `有其他程序用 ${e.app} 的 secret 取了 token`,
+    authorization_lost: (e) => `${e.app} 的套件丢失了一次授权：${e.message}`,
     same: (e) => `微信返回的仍是 ${e.app} 原来的 token${e.cost}`,
     failed: (e) => `${e.app} 的 token ${e.on === "" ? "" : `${e.on}被拒绝后`}未能取得：${e.message}`,
     other: (e) => `${e.app} 的 token：${e.reason}，${e.outcome}`,

@@ -21,6 +21,8 @@ export const english = {
   hostDown: (host, problem) => `${host} does not respond: ${problem}`,
   reloadRefused: (time, problem, more) => `The new configuration of ${time} was refused. The current one stays, but a restart would fail: ${problem}`
     + (more > 0 ? ` (and ${more} more)` : ""),
+  fileRejected: (time, problem, more) => `An included file has been rejected since ${time}. Its accounts stay as they were, but a restart would fail: ${problem}`
+    + (more > 0 ? ` (and ${more} more)` : ""),
   certificateOf: (table) => `The certificate of ${table}`, keyOf: (caller) => `The key of caller ${caller}`,
   endsIn: (what, time) => `${what} expires in ${time}.`, hasEnded: (what) => `${what} has expired.`,
 
@@ -55,12 +57,14 @@ export const english = {
   age: "Token age", expires: "Expires in", next: "Next refresh in", generation: "Generation",
   lastRefresh: (ago, reason, outcome) => `Last refresh ${ago}: ${reason}, ${outcome}`,
   forcesLeft: (count) => `${count} forced refreshes left today`,
-  reason: { startup: "at the start", ahead: "ahead of time", rejected: "after a rejection", forced: "forced", admin: "by an operator", interference: "interference" },
+  reason: { startup: "at the start", ahead: "ahead of time", rejected: "after a rejection", forced: "forced", admin: "by an operator", interference: "interference", authorization_lost: "authorization lost" },
   outcome: { replaced: "replaced", same: "the same token", failed: "failed" },
   lastProblem: "Problem", earlierProblem: "Earlier problem", permanent: "it will not pass by itself",
   interference: (times) => `Another program fetches tokens with this app's secret. Times seen: ${times}`,
   exported: (to, generation) => `Exported to ${to}, generation ${generation ?? "–"}`,
   overwritten: (times) => `; another program wrote there, times seen: ${times}`,
+  someCompany: "a company",
+  lostAuthorization: (company, suite, at, message) => `Authorization lost: ${company} authorized ${suite} at ${at}: ${message}`,
   acting: (inUse, failing) => `Authorizers in use: ${inUse}` + (failing > 0 ? `, failing: ${failing}` : ""),
 
   quotaToday: "Quota today", ends: (time) => `resets in ${time}`, noCalls: "No calls today.",
@@ -83,6 +87,7 @@ export const english = {
     forced: (e) => `Token of ${e.app} force-refreshed${e.took}${e.replayed}`,
     admin: (e) => `Token of ${e.app} fetched for an operator${e.took}`,
     interference: (e) => `Another program fetched a token with the secret of ${e.app}`,
+    authorization_lost: (e) => `Authorization of ${e.app}'s suite lost: ${e.message}`,
     same: (e) => `WeChat returned the token that ${e.app} already had${e.took}`,
     failed: (e) => `No token for ${e.app}${e.on === "" ? "" : ` after a rejection${e.on}`}: ${e.message}`,
     other: (e) => `Token of ${e.app}: ${e.reason}, ${e.outcome}`,

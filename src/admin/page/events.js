@@ -19,12 +19,12 @@ function sentence(event) {
     outcome: word(event.outcome, "outcome"),
   };
   const kinds = text("event");
-  const kind = event.reason === "interference" ? "interference" : event.outcome === "replaced" ? event.reason : event.outcome;
+  const kind = event.reason === "interference" || event.reason === "authorization_lost" ? event.reason : event.outcome === "replaced" ? event.reason : event.outcome;
   return (Object.hasOwn(kinds, kind) ? kinds[kind] : kinds.other)(words);
 }
 
 function level(event) {
-  if (event.outcome === "failed") return "bad";
+  if (event.outcome === "failed" || event.reason === "authorization_lost") return "bad";
   return event.reason === "rejected" || event.reason === "interference" ? "waiting" : "calm";
 }
 

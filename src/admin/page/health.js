@@ -31,9 +31,11 @@ function ofApps(apps) {
 
 // What is wrong with wxgate and its surroundings; WeChat's own troubles are not among it.
 export function troubles(status) {
-  const { refused } = status.configuration;
+  const { refused, files } = status.configuration;
+  const rejected = files.filter((file) => file.rejected !== null);
   return [
     refused === null ? null : { key: "refused", said: text("reloadRefused")(moment(refused.at), refused.problem, refused.more) },
+    ...rejected.map(({ path, rejected: { at, problem, more } }) => ({ key: `file ${path}`, said: text("fileRejected")(moment(at), problem, more) })),
     ...status.ending.map((one) => ({ key: `${one.kind} ${one.name}`, said: ending(one) })),
     status.draining ? { key: "draining", said: text("draining") } : null,
     status.store.refused.length === 0 ? null : { key: "refusedRecords", said: records(status.store.refused) },

@@ -59,9 +59,12 @@ impl AlertWatch {
                         None => return,
                     },
                     Ok(()) = reloads.changed() => {
-                        let refused = reloads.borrow_and_update().refused.clone();
+                        let Reloads { refused, files, .. } = reloads.borrow_and_update().clone();
                         if let Some(refused) = refused {
                             self.of_reload(refused).await;
+                        }
+                        for rejected in files.into_iter().filter_map(|file| file.rejected) {
+                            self.of_file(rejected).await;
                         }
                     }
                     _ = looks.tick() => self.look(&mut without).await,
@@ -120,6 +123,29 @@ impl AlertWatch {
                 }
             }
             Happened::Refreshed { .. } => {}
+            Happened::AuthorizationLost(lost) => {
+                let which = u64::try_from(lost.authorized_at.0).ok();
+                if self.first(&app, "authorization_lost", which).await {
+                    let at_which = lost.authorized_at.beijing_time();
+                    let (cause, remedy) = (lost.cause, lost.remedy);
+                    let words = match lost.corporation {
+                        Some(company) => words!(
+                            "the authorisation of {company} of {at} is lost: {cause}; remedy: {remedy}",
+                            company,
+                            at = at_which,
+                            cause,
+                            remedy
+                        ),
+                        None => words!(
+                            "the authorisation of a company of {at} is lost: {cause}; remedy: {remedy}",
+                            at = at_which,
+                            cause,
+                            remedy
+                        ),
+                    };
+                    self.alerts.tell(trouble(at, &app, "authorization_lost", words));
+                }
+            }
             Happened::Interference { .. } => {
                 let hour = self.clock.now().0 / i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
                 if self.first(&app, "interference", u64::try_from(hour).ok()).await {
@@ -139,12 +165,27 @@ impl AlertWatch {
         }
     }
 
+    async fn of_file(&self, rejected: Refused) {
+        if self.is_first_refusal("file_rejected", &rejected).await {
+            let Refused { at, problem, more } = rejected;
+            let words = match more {
+                0 => words!(
+                    "included file rejected; keeping its accounts; a restart would fail: {problem}",
+                    problem
+                ),
+                more => words!(
+                    "included file rejected; keeping its accounts; a restart would fail: {problem} (and {more} more)",
+                    problem,
+                    more
+                ),
+            };
+            self.tell_of_configuration(at, "file_rejected", words);
+        }
+    }
+
     async fn of_reload(&self, refused: Refused) {
-        let Refused { at, problem, more } = refused;
-        // Replicas that read the same file refuse it for the same reason.
-        let mut digest = DefaultHasher::new();
-        problem.to(Language::English).hash(&mut digest);
-        if self.first("", "reload_refused", Some(digest.finish())).await {
+        if self.is_first_refusal("reload_refused", &refused).await {
+            let Refused { at, problem, more } = refused;
             let words = match more {
                 0 => words!(
                     "new configuration rejected; keeping the current one; a restart would fail: {problem}",
@@ -157,15 +198,19 @@ impl AlertWatch {
                     more
                 ),
             };
-            self.alerts.tell(Notice {
-                at,
-                app: None,
-                topic: Topic::Configuration,
-                kind: "reload_refused",
-                words,
-                caller: None,
-            });
+            self.tell_of_configuration(at, "reload_refused", words);
         }
+    }
+
+    /// Replicas that read the same file refuse it for the same reason.
+    async fn is_first_refusal(&self, what: &str, refused: &Refused) -> bool {
+        let mut digest = DefaultHasher::new();
+        refused.problem.to(Language::English).hash(&mut digest);
+        self.first("", what, Some(digest.finish())).await
+    }
+
+    fn tell_of_configuration(&self, at: Timestamp, kind: &'static str, words: Words) {
+        self.alerts.tell(Notice { at, app: None, topic: Topic::Configuration, kind, caller: None, words });
     }
 
     /// Whether no replica has told this about the app in the last hour; `which` tells one trouble

@@ -32,11 +32,17 @@ async fn take(manager: &Manager, arrived: Arrived) -> Result<(), NotTaken> {
             })
         }
         Event::Unauthorized { appid, created } => kept(manager.revoked(&app, &appid, created).await),
-        // What a company granted a suite is for the services that work with it.
-        Event::CorpAuthorized { .. }
-        | Event::CorpUpdated { .. }
-        | Event::CorpUnauthorized { .. }
-        | Event::Other { .. } => Ok(()),
+        Event::CorpAuthorized { code, created } | Event::CorpCodeReset { code, created } => {
+            kept(manager.corporation_authorized(&app, &code, created).await)
+        }
+        Event::CorpUpdated { corpid, .. } => {
+            manager.corporation_changed(&app, &corpid);
+            Ok(())
+        }
+        Event::CorpUnauthorized { corpid, created } => {
+            kept(manager.corporation_left(&app, &corpid, created).await)
+        }
+        Event::Other { .. } => Ok(()),
     }
 }
 

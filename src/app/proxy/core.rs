@@ -11,7 +11,7 @@ use crate::admin::Admin;
 use crate::alert::Alerts;
 use crate::app::links::asking;
 use crate::callback::Callbacks;
-use crate::config::{Config, LogConfig, SecretFile};
+use crate::config::{Config, Included, LogConfig, SecretFile, Watched};
 use crate::export::Exporter;
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
@@ -60,10 +60,14 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     /// Held while the files are read and applied.
     pub(super) reloading: Arc<Mutex<()>>,
-    /// Held while the secret files are checked for changes.
+    /// Held while secret files or included ones are checked for changes.
     pub(super) looking: Arc<Mutex<()>>,
     /// What the secrets and certificates in force were read from.
     pub(super) secret_files: watch::Sender<Vec<SecretFile>>,
+    /// Where included files are, and what was in them.
+    pub(super) watched: watch::Sender<Watched>,
+    /// The included files in force.
+    pub(super) included: ArcSwap<Included>,
 }
 
 /// What the configuration says of tokens and WeChat's hosts.

@@ -8,10 +8,12 @@
 //! | `start` | makes the parts and starts the servers |
 //! | `unsealed` | why it doesn't start on a store that holds refresh tokens in clear |
 //! | `running` | what can be done with it until it is drained |
-//! | `reload`, `secret_files` | another configuration; files whose change asks for it |
+//! | `reload` | another configuration |
+//! | `secret_files`, `included_files` | files whose change asks for it |
 
 mod backend;
 mod core;
+mod included_files;
 mod reload;
 mod running;
 mod secret_files;

@@ -1,4 +1,5 @@
-//! Another configuration without a restart: SIGHUP, the admin API, a secret file that changed.
+//! Another configuration without a restart: SIGHUP, the admin API, a secret file or an included one
+//! that changed.
 
 use std::io;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::{Core, Fixed, Hosts};
-use super::secret_files;
+use super::{included_files, secret_files};
 use crate::admin::{Refused, Reloads};
 use crate::api;
 use crate::app::apps;
 use crate::app::links::asking;
-use crate::config::{Config, Problems, SecretFile, Severity};
+use crate::config::{Config, Problems, SecretFile, Severity, Watched};
 use crate::observe::chain::Chain;
 use crate::pipeline::{self, AppOptions};
 use crate::texts::{Words, text};
@@ -47,6 +48,8 @@ struct Reading {
     turn: OwnedMutexGuard<()>,
     /// The secret files before the rest was read.
     seen: Vec<SecretFile>,
+    /// The included ones.
+    watched: Watched,
     read: Result<(Config, Result<Trusted, TlsError>), Problems>,
 }
 
@@ -60,7 +63,7 @@ impl Core {
         };
         // Held until everything is applied.
         let (_turn, seen, read) = match reading {
-            Ok(Reading { turn, seen, read }) => (Some(turn), Some(seen), Ok(read)),
+            Ok(Reading { turn, seen, watched, read }) => (Some(turn), Some((seen, watched)), Ok(read)),
             Err(not_read) => (None, None, Err(not_read)),
         };
         let mut first_of = None;
@@ -78,13 +81,17 @@ impl Core {
                 text!("new configuration rejected, keeping the current one: {problems}", problems)
             );
             // The same contents would be rejected again and again.
-            if let Some(seen) = seen {
+            if let Some((seen, watched)) = seen {
                 self.secret_files.send_replace(seen);
+                self.watched.send_replace(watched);
             }
         }
         let at = self.clock.now();
         self.admin.state.reloads.send_modify(|reloads| match &applied {
-            Ok(()) => *reloads = Reloads { succeeded_at: at, refused: None },
+            Ok(()) => {
+                let files = included_files::shown(&self.included.load(), &reloads.files, at);
+                *reloads = Reloads { succeeded_at: at, refused: None, files };
+            }
             Err(problems) => {
                 let (problem, more) = first_of.unwrap_or_else(|| (Words::untranslated(problems.clone()), 0));
                 reloads.refused = Some(Refused { at, problem, more });
@@ -98,17 +105,19 @@ impl Core {
     async fn read(&self) -> Result<Reading, NotRead> {
         let turn = Arc::clone(&self.reloading).lock_owned().await;
         let (source, files) = (Arc::clone(&self.source), self.secret_files.borrow().clone());
+        let (watched, included) = (self.watched.borrow().clone(), self.included.load_full());
         let (tell, told) = oneshot::channel();
         let read = move || {
             // Digested before they are used: what changes while they are read must count as a
             // change.
             let seen = secret_files::seen(&files);
-            let read = source().map(|config| {
+            let watched = watched.look();
+            let read = source(&included).map(|config| {
                 let trusted = Trusted::read(&config.upstreams);
                 (config, trusted)
             });
             // If it took too long, nobody receives it, and the next reload has its turn.
-            let _ = tell.send(Reading { turn, seen, read });
+            let _ = tell.send(Reading { turn, seen, watched, read });
         };
         // Not on a thread of the runtime, whose shutdown would wait for it.
         thread::Builder::new().name("reload".to_owned()).spawn(read).map_err(NotRead::Thread)?;
@@ -154,6 +163,9 @@ impl Core {
         self.admin.trusted_proxies.store(Arc::new(config.pipeline.trusted_proxies.clone()));
         self.admin.state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
         self.secret_files.send_replace(config.secret_files.clone());
+        self.watched.send_replace(config.included.watched.clone());
+        let before = self.included.swap(Arc::new(config.included.clone()));
+        included_files::log(&config.included.changes(&before));
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

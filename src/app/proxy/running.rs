@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::core::Core;
+use super::included_files;
 use super::secret_files;
 use crate::observe::audit::Trail;
 use crate::server::{Address, Drained, Pulse, Server};
@@ -67,6 +68,19 @@ impl Running {
                 () = secret_files::changed(&watched, &self.core.looking) => return,
                 // The core holds the sender.
                 _ = files.changed() => {}
+            }
+        }
+    }
+
+    /// Waits until included files have changed, and no longer change.
+    pub async fn included_changed(&self) {
+        let mut watched = self.core.watched.subscribe();
+        loop {
+            let known = watched.borrow_and_update().clone();
+            tokio::select! {
+                () = included_files::changed(&known, &self.core.looking) => return,
+                // The core holds the sender.
+                _ = watched.changed() => {}
             }
         }
     }

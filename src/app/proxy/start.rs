@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::backend::AdminBackend;
 use super::core::{Core, Fixed, Hosts};
+use super::included_files;
 use super::running::Running;
 use super::surroundings::Surroundings;
 use super::unsealed::Unsealed;
@@ -110,6 +111,9 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         clock: clock.clone(),
     };
     let state = Arc::new(admin::State::new(clock.now()));
+    state
+        .reloads
+        .send_modify(|reloads| reloads.files = included_files::shown(&config.included, &[], clock.now()));
     let watch = watch.start(&quota, state.reloads.subscribe());
     let expiry = expiry::watch(Arc::clone(&gate), clock.clone());
     let certificates = certificates::CertificateWatch {
@@ -210,6 +214,8 @@ pub async fn start(config: &Config, surroundings: Surroundings) -> Result<Runnin
         reloading: Arc::default(),
         looking: Arc::default(),
         secret_files: watch::Sender::new(config.secret_files.clone()),
+        watched: watch::Sender::new(config.included.watched.clone()),
+        included: ArcSwap::from_pointee(config.included.clone()),
     });
     state.callers.store(Arc::new(api::Caller::all(&config.pipeline)));
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::app::activation::Sockets;
-use crate::config::{Config, Problems};
+use crate::config::{Config, Included, Problems};
 use crate::observe::access_log::AccessLog;
 use crate::observe::clock::Clock;
 use crate::upstream::Resolver;
 
-/// Reads the configuration again.
-pub type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
+/// Reads the configuration again; of the included files, which are in force, one that is broken now
+/// stays as it was.
+pub type Source = Arc<dyn Fn(&Included) -> Result<Config, Problems> + Send + Sync>;
 
 /// What a proxy takes from its surroundings, so that tests can hand in theirs.
 pub struct Surroundings {

@@ -64,6 +64,7 @@ pub(in crate::config) fn check_known(
     if known.index(&name.value).is_some() {
         return;
     }
+    report.note_stranger(&name.value, &name.place);
     let wrong = match what {
         NameOf::App => words!("{name} is not the name of an app", name = repeated(&name.value)),
         NameOf::Caller => words!("{name} is not the name of a caller", name = repeated(&name.value)),

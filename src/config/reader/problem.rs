@@ -68,23 +68,30 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Where in the file a value is, and its key's path.
+/// Where in which file a value is, and its key's path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::config) struct Place {
     pub key: String,
     pub offset: usize,
+    /// Which of the report's files; 0 is the main one.
+    pub file: usize,
 }
 
 impl Place {
+    /// The beginning of a file.
+    pub(in crate::config) fn of_file(file: usize) -> Self {
+        Self { file, ..Self::default() }
+    }
+
     /// The place of `key` below this one; a missing key is looked for where its table begins.
     pub(in crate::config) fn child(&self, key: &str) -> Self {
         let key = if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) };
-        Self { key, offset: self.offset }
+        Self { key, ..*self }
     }
 
     /// The place of a list's element.
     pub(in crate::config) fn element(&self, index: usize, offset: usize) -> Self {
-        Self { key: format!("{}[{index}]", self.key), offset }
+        Self { key: format!("{}[{index}]", self.key), offset, file: self.file }
     }
 
     /// The same key, at another byte of the file.
@@ -96,18 +103,52 @@ impl Place {
 /// More problems than anyone reads: from here on no long search is made for suggestions.
 const MANY: usize = 100;
 
-/// Collects problems while a file is read.
+/// A problem, and which of the files it is in.
+pub(in crate::config) type Located = (usize, Problem);
+
+/// Collects problems while files are read.
 pub(in crate::config) struct Report<'t> {
-    file: Arc<str>,
-    lines: Lines<'t>,
-    problems: Vec<Problem>,
+    files: Vec<(Arc<str>, Lines<'t>)>,
+    problems: Vec<Located>,
     judged: HashMap<String, Option<Words>>,
+    strangers: Vec<Stranger>,
+}
+
+/// A name that nothing has, and where it stands.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Stranger {
+    pub name: String,
+    pub place: Place,
 }
 
 impl<'t> Report<'t> {
     pub(in crate::config) fn new(file: &str, text: &'t str) -> Self {
-        let lines = Lines::of(text);
-        Self { file: file.into(), lines, problems: Vec::new(), judged: HashMap::new() }
+        let files = vec![(file.into(), Lines::of(text))];
+        Self { files, problems: Vec::new(), judged: HashMap::new(), strangers: Vec::new() }
+    }
+
+    /// Another file that is read into the same configuration; returns the number that its places
+    /// have.
+    pub(in crate::config) fn include(&mut self, file: Arc<str>, text: &'t str) -> usize {
+        self.files.push((file, Lines::of(text)));
+        self.files.len() - 1
+    }
+
+    /// A file that could not be read at all, or a problem that is nowhere in it.
+    pub(in crate::config) fn error_of_file(&mut self, file: usize, text: impl Into<Words>) {
+        let problem = Problem {
+            file: self.name(file),
+            position: None,
+            key: String::new(),
+            severity: Severity::Error,
+            text: text.into(),
+        };
+        self.problems.push((file, problem));
+    }
+
+    /// Notes a name that was reported since nothing has it.
+    pub(in crate::config) fn note_stranger(&mut self, name: &str, place: &Place) {
+        self.strangers.push(Stranger { name: name.to_owned(), place: place.clone() });
     }
 
     pub(in crate::config) fn error(&mut self, place: &Place, text: impl Into<Words>) {
@@ -118,9 +159,28 @@ impl<'t> Report<'t> {
         self.add(place, Severity::Warning, text.into());
     }
 
-    /// The line of a place, to point at the other half of a contradiction.
+    /// The line of a place.
     pub(in crate::config) fn line(&self, place: &Place) -> usize {
-        self.lines.position(place.offset).0
+        self.position(place).map_or(0, |(line, _)| line)
+    }
+
+    /// The line of a place as it is named at another one, to point at the other half of a
+    /// contradiction.
+    pub(in crate::config) fn line_seen_from(&self, from: &Place, place: &Place) -> Words {
+        let line = self.line(place);
+        if from.file == place.file {
+            return words!("line {line}", line);
+        }
+        words!("line {line} of {file}", line, file = self.name(place.file))
+    }
+
+    /// Line and column of a place.
+    pub(in crate::config) fn position(&self, place: &Place) -> Option<(usize, usize)> {
+        self.files.get(place.file).map(|(_, lines)| lines.position(place.offset))
+    }
+
+    fn name(&self, file: usize) -> Arc<str> {
+        self.files.get(file).map(|(name, _)| Arc::clone(name)).unwrap_or_default()
     }
 
     /// What `judge` says about `subject`; it is called once, however many tables repeat the
@@ -139,28 +199,20 @@ impl<'t> Report<'t> {
     }
 
     fn add(&mut self, place: &Place, severity: Severity, text: Words) {
-        self.problems.push(Problem {
-            file: Arc::clone(&self.file),
-            position: Some(self.lines.position(place.offset)),
-            key: place.key.clone(),
-            severity,
-            text,
-        });
+        let (file, position) = (self.name(place.file), self.position(place));
+        let problem = Problem { file, position, key: place.key.clone(), severity, text };
+        self.problems.push((place.file, problem));
     }
 
-    /// `value` and the warnings if there was no error, else all problems.
-    pub(in crate::config) fn finish<T>(mut self, value: T) -> Result<(T, Vec<Problem>), Problems> {
-        self.problems.sort_by_key(|problem| problem.position);
-        if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
-            return Err(Problems(self.problems));
-        }
-        Ok((value, self.problems))
+    /// All problems, file by file and in the order of each, and the names that nothing has.
+    pub(in crate::config) fn finish(mut self) -> (Vec<Located>, Vec<Stranger>) {
+        self.problems.sort_by_key(|(file, problem)| (*file, problem.position));
+        (self.problems, self.strangers)
     }
 
     /// All problems, of which at least one is an error.
-    pub(in crate::config) fn refuse(mut self) -> Problems {
-        self.problems.sort_by_key(|problem| problem.position);
-        Problems(self.problems)
+    pub(in crate::config) fn refuse(self) -> Problems {
+        Problems(self.finish().0.into_iter().map(|(_, problem)| problem).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Fetches secrets from where the file says that they are.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -36,12 +37,25 @@ pub enum Needed {
     Nothing,
 }
 
+/// What was in the files that a file's secrets and certificates are in.
+pub(in crate::config) type Remembered = HashMap<PathBuf, Arc<Zeroizing<Vec<u8>>>>;
+
+/// What the secrets of one file of the configuration are read from.
+struct Origin<'a> {
+    /// Where its relative paths start.
+    folder: PathBuf,
+    /// What was read, where the files themselves may have changed since.
+    remembered: Option<&'a Remembered>,
+    read: Remembered,
+}
+
 /// The places that secrets come from.
 pub(in crate::config) struct Secrets<'a> {
-    folder: PathBuf,
+    /// Of each file of the configuration, by the number that its places have.
+    origins: Vec<Origin<'a>>,
     env: &'a dyn Fn(&str) -> Option<String>,
     needed: Needed,
-    /// Files that were read.
+    /// Files that were read, or that were missing.
     pub files: Vec<SecretFile>,
     /// Some that aren't needed are not there.
     pub lacking: bool,
@@ -51,12 +65,30 @@ impl<'a> Secrets<'a> {
     /// Relative paths start at the folder of the configuration file, as nginx and Prometheus have
     /// it.
     pub(in crate::config) fn new(
-        config_file: &str,
+        config_file: &Path,
         env: &'a dyn Fn(&str) -> Option<String>,
         needed: Needed,
     ) -> Self {
-        let folder = Path::new(config_file).parent().map(Path::to_owned).unwrap_or_default();
-        Self { folder, env, needed, files: Vec::new(), lacking: false }
+        let mut secrets = Self { origins: Vec::new(), env, needed, files: Vec::new(), lacking: false };
+        secrets.include(config_file, None);
+        secrets
+    }
+
+    /// Another file of the configuration; with what its secrets were where that stays in force.
+    pub(in crate::config) fn include(&mut self, file: &Path, remembered: Option<&'a Remembered>) {
+        let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        self.origins.push(Origin { folder, remembered, read: Remembered::new() });
+    }
+
+    /// What was in the files of the secrets of one file of the configuration.
+    pub(in crate::config) fn read_for(&mut self, file: usize) -> Remembered {
+        self.origins.get_mut(file).map(|origin| std::mem::take(&mut origin.read)).unwrap_or_default()
+    }
+
+    /// Whether what a file names was checked when it was taken: that something is gone since
+    /// changes nothing.
+    pub(in crate::config) fn stays(&self, place: &Place) -> bool {
+        self.origins.get(place.file).is_some_and(|origin| origin.remembered.is_some())
     }
 
     /// Whether it is a fault that the one at `place` isn't there.
@@ -71,8 +103,9 @@ impl<'a> Secrets<'a> {
     }
 
     /// The path of a file that the configuration names.
-    pub(in crate::config) fn path(&self, text: &str) -> PathBuf {
-        self.folder.join(text)
+    pub(in crate::config) fn path(&self, named: &Item<String>) -> PathBuf {
+        let folder = self.origins.get(named.place.file).map(|origin| &*origin.folder);
+        folder.unwrap_or_else(|| Path::new("")).join(&named.value)
     }
 
     /// As [`Secrets::resolve`], but with an empty secret in place of one that isn't needed: what
@@ -150,7 +183,7 @@ impl<'a> Secrets<'a> {
 
     /// Warns of a file that other users of this machine can read, or write.
     pub(in crate::config) fn warn_of_others(&self, path: &Item<String>, report: &mut Report<'_>) {
-        if is_open_to_others(&self.path(&path.value)).unwrap_or(false) {
+        if is_open_to_others(&self.path(path)).unwrap_or(false) {
             let text = text!(
                 "{file} is open to every user of this machine, expected mode 0600 and wxgate's user as its owner",
                 file = file_name(&path.value)
@@ -174,15 +207,26 @@ impl<'a> Secrets<'a> {
         longest: u64,
         report: &mut Report<'_>,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        let full = self.path(&path.value);
+        let (full, origin) = (self.path(path), path.place.file);
+        let remembered = self.origins.get(origin).and_then(|origin| origin.remembered);
+        if let Some(bytes) = remembered.and_then(|remembered| remembered.get(&full)) {
+            return Some(Zeroizing::new(bytes.to_vec()));
+        }
         match file::read(&full, longest, Links::Followed) {
             Ok(bytes) => {
-                self.files.push(SecretFile { path: full, digest: digest(&bytes) });
+                self.files.push(SecretFile { path: full.clone(), digest: digest(&bytes) });
+                if let Some(origin) = self.origins.get_mut(origin) {
+                    origin.read.insert(full, Arc::new(bytes.clone()));
+                }
                 Some(bytes)
             }
             Err(error) => {
                 if self.misses(&path.place) {
                     report.error(&path.place, unreadable(&file_name(&path.value), &error));
+                    // Once it is there, that is a change; that it is too long is none.
+                    let seen = file::read(&full, file::LONGEST, Links::Followed);
+                    let digest = seen.map(|bytes| digest(&bytes)).unwrap_or_default();
+                    self.files.push(SecretFile { path: full, digest });
                 }
                 None
             }

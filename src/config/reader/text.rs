@@ -1,7 +1,9 @@
 //! The file's text before it is parsed as TOML: bytes that aren't UTF-8, and characters of Chinese
 //! input methods that look like TOML's own.
 
-use super::problem::Place;
+use std::collections::HashSet;
+
+use super::problem::{Place, Report};
 use crate::texts::{Words, words};
 
 /// The file's text; the error is the text before the first byte that isn't UTF-8, and what is wrong
@@ -27,9 +29,32 @@ pub(in crate::config) fn decode(bytes: &[u8]) -> Result<&str, (&str, Words)> {
     Err((before, text))
 }
 
-/// A place for which the grammar has no key.
-pub(in crate::config) fn syntax(offset: usize) -> Place {
-    Place { key: "syntax".to_owned(), offset }
+/// A place of a file for which the grammar has no key.
+pub(in crate::config) fn syntax(file: usize, offset: usize) -> Place {
+    Place { key: "syntax".to_owned(), offset, file }
+}
+
+/// Reports why a text is not TOML.
+pub(in crate::config) fn report_syntax(
+    file: usize,
+    text: &str,
+    errors: Vec<toml::de::Error>,
+    report: &mut Report<'_>,
+) {
+    let mut explained = HashSet::new();
+    for (offset, what) in look_alikes(text) {
+        let place = syntax(file, offset);
+        explained.insert(report.line(&place));
+        report.error(&place, what);
+    }
+    // The crate's own rendering prints the line at fault, which may hold a secret.
+    for error in errors {
+        let place = syntax(file, error.span().map_or(text.len(), |span| span.start));
+        if !explained.contains(&report.line(&place)) {
+            // The crate speaks English alone.
+            report.error(&place, words!("is not TOML: {error}", error = error.message()));
+        }
+    }
 }
 
 /// Characters outside strings and comments where ASCII was meant: where each is, and what to write.

@@ -111,10 +111,10 @@ fn app(
             let corporation = kind.is_some_and(|kind| kind.family() == Family::Work);
             match seen.names.get(&key) {
                 Some(first) if corporation => {
-                    let line = report.line(first);
+                    let place = report.line_seen_from(&appid.place, first);
                     let text = text!(
-                        "is already used on line {line}, expected a different agent_id in each of the two",
-                        line
+                        "is already used on {place}, expected a different agent_id in each of the two",
+                        place
                     );
                     report.error(&appid.place, text);
                 }
@@ -124,10 +124,10 @@ fn app(
     }
     if let Some(item) = raw.default.item().filter(|item| item.value) {
         match &seen.default {
-            Some(first) => report.error(
-                &item.place,
-                text!("is a second default app, the first is on line {line}", line = report.line(first)),
-            ),
+            Some(first) => {
+                let place = report.line_seen_from(&item.place, first);
+                report.error(&item.place, text!("is a second default app, the first is on {place}", place));
+            }
             None => seen.default = Some(item.place.clone()),
         }
     }
@@ -199,9 +199,8 @@ pub(super) fn unique(
 ) {
     match seen.get(key) {
         Some(first) => {
-            let line = report.line(first);
-            report
-                .error(&item.place, text!("is already used on line {line}, expected a different one", line));
+            let place = report.line_seen_from(&item.place, first);
+            report.error(&item.place, text!("is already used on {place}, expected a different one", place));
         }
         None => drop(seen.insert(key.to_owned(), item.place.clone())),
     }
@@ -289,6 +288,7 @@ fn of_work(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &m
             raw.agent_id.item().map(|item| &item.place),
             raw.suite_id.item().map(|item| &item.place),
             raw.suite_secret.item().map(|item| &item.place),
+            raw.suite_kind.item().map(|item| &item.place),
             raw.provider_secret.item().map(|item| &item.place),
         ];
         for place in given.into_iter().flatten() {
@@ -301,10 +301,20 @@ fn of_work(raw: &file::App, kind: AppKind, secrets: &mut Secrets<'_>, report: &m
     {
         report.error(&agent.place, text!("is not an AgentId, expected digits like \"1000002\""));
     }
+    let suite_kind = one_of(
+        &raw.suite_kind,
+        &[("third_party", token::SuiteKind::ThirdParty), ("customized", token::SuiteKind::Customized)],
+        report,
+    );
+    if let Some(item) = raw.suite_kind.item()
+        && raw.suite_id.item().is_none()
+    {
+        report.error(&item.place, text!("requires suite_id"));
+    }
     let suite = match (raw.suite_id.item(), raw.suite_secret.item()) {
         (Some(id), Some(source)) => secrets
             .resolve_or_stand_in(source, report)
-            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret }),
+            .map(|secret| token::SuiteOptions { id: Arc::from(id.value.as_str()), secret, kind: suite_kind }),
         (Some(id), None) => {
             report.error(&id.place, text!("requires suite_secret"));
             None

@@ -224,8 +224,8 @@ fn key(
         );
     }
     if let Some(first) = seen.get(&bytes) {
-        let line = report.line(first);
-        report.error(&digest.place, text!("is already used on line {line}, expected a different key", line));
+        let place = report.line_seen_from(&digest.place, first);
+        report.error(&digest.place, text!("is already used on {place}, expected a different key", place));
     } else {
         seen.insert(bytes, digest.place.clone());
     }

@@ -125,10 +125,12 @@ fn to_file(
     report: &mut Report<'_>,
 ) -> Option<Destination> {
     let place = &path.place;
-    let path = secrets.path(&path.value);
+    let path = secrets.path(path);
     // Relative to a configuration that was given without a folder, it has none either.
     let path = std::path::absolute(&path).unwrap_or(path);
-    if path.is_dir() || path.file_name().is_none() {
+    if secrets.stays(place) {
+        // It was checked when the file was taken.
+    } else if path.is_dir() || path.file_name().is_none() {
         report.error(place, text!("is a folder, expected a file in it"));
     } else if !path.parent().is_some_and(std::path::Path::is_dir) {
         report.error(
@@ -246,10 +248,10 @@ fn plain<'i>(item: &'i Item<String>, report: &mut Report<'_>) -> &'i str {
 fn unique(seen: &mut Destinations, target: String, place: &Place, report: &mut Report<'_>) {
     match seen.get(&target) {
         Some(first) => {
-            let line = report.line(first);
+            let first = report.line_seen_from(place, first);
             report.error(
                 place,
-                text!("is already the destination of the export on line {line}, expected another", line),
+                text!("is already the destination of the export on {place}, expected another", place = first),
             );
         }
         None => {

@@ -212,10 +212,14 @@ fn refuse_doubles(found: &[Found], report: &mut Report<'_>) {
             }
             let key = if daily { "daily" } else { "rate" };
             if let Some(first) = seen.insert((options.scope(), daily), place) {
-                let line = report.line(first);
+                let first = report.line_seen_from(place, first);
                 report.error(
                     place,
-                    text!("limits {key} of the same requests as line {line} does: leave one out", key, line),
+                    text!(
+                        "limits {key} of the same requests as {place} does: leave one out",
+                        key,
+                        place = first
+                    ),
                 );
             }
         }

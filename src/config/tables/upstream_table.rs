@@ -259,8 +259,9 @@ fn is_own(own_host: &str, own_port: u16, listener: &Address) -> bool {
 }
 
 pub(super) fn ca_file(item: &Item<String>, secrets: &Secrets<'_>, report: &mut Report<'_>) -> PathBuf {
-    let path = secrets.path(&item.value);
+    let path = secrets.path(item);
     match regular::read(&path, regular::LONGEST, Links::Followed) {
+        Err(_) if secrets.stays(&item.place) => {}
         Err(error) => report.error(&item.place, unreadable(&file_name(&item.value), &error)),
         Ok(pem) => {
             let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect();

@@ -4,6 +4,7 @@ mod crowd;
 mod killed;
 mod mistakes;
 mod plain;
+mod quota;
 mod sdk;
 mod seen;
 mod upload;
@@ -21,15 +22,17 @@ enum Step {
     Sdk,
     Upload,
     Mistakes,
+    Quota,
 }
 
-const TOUR: [(Step, &str); 6] = [
+const TOUR: [(Step, &str); 7] = [
     (Step::Plain, marked!("A service calls WeChat without any credential")),
     (Step::Killed, marked!("The token is invalidated behind the proxy's back")),
     (Step::Crowd, marked!("It is invalidated again, and many callers come at once")),
     (Step::Sdk, marked!("An unmodified SDK fetches a token of its own")),
     (Step::Upload, marked!("A file is uploaded with a dead token")),
     (Step::Mistakes, marked!("Two mistakes are refused with the reason, and never reach WeChat")),
+    (Step::Quota, marked!("A day's quota runs low, and wxgate knows who spends it")),
 ];
 
 /// Shows everything, in order. A step that fails counts as a claim that didn't hold.
@@ -44,6 +47,7 @@ pub(super) async fn all(stage: &Stage, screen: &mut Screen) {
             Step::Sdk => sdk::show(stage, screen).await,
             Step::Upload => upload::show(stage, screen).await,
             Step::Mistakes => mistakes::show(stage, screen).await,
+            Step::Quota => quota::show(stage, screen).await,
         };
         if let Err(error) = shown {
             screen.check(false, text!("the step failed: {error}", error = Chain(&error)));

@@ -8,10 +8,11 @@ use crate::texts::text;
 
 pub(super) async fn show(stage: &Stage, screen: &mut Screen) -> Result<(), CallError> {
     screen.say(text!(
-        "Only its base URL was changed. wxgate responds to its token call with a placeholder, which is worthless at WeChat."
+        "Only its base URL was changed, and its secret is a key of wxgate's. wxgate responds to its token call with a placeholder, which is worthless at WeChat."
     ));
     let seen = stage.seen();
-    let fetch = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret=anything");
+    let key = stage.key("orders");
+    let fetch = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={key}");
     let answer = caller::get(&stage.address, &fetch).await?;
     let placeholder = answer.text("access_token");
     let target = format!("{USER_INFO}?access_token={placeholder}&openid=carol");

@@ -1,5 +1,6 @@
 //! Reads of a body what must be known before anything is decided by it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use super::memory::{Memory, Reservation};
 use crate::observe::chain::Chain;
 use crate::observe::clock::Clock;
 use crate::pipeline::error::Error;
+use crate::secret::Secret;
 use crate::server::BodyFault;
 use crate::texts::{marked, words};
 
@@ -25,12 +27,19 @@ pub(crate) struct BodyStart {
     pub(super) read: u64,
     /// Nothing follows.
     pub(crate) whole: bool,
+    /// A secret of ours in it.
+    pub(super) secret: Option<Arc<Secret>>,
 }
 
 impl BodyStart {
     /// With other bytes in the place of what was read.
     pub(crate) fn replaced(&self, bytes: Option<Vec<u8>>) -> Self {
-        Self { bytes: bytes.map_or_else(|| self.bytes.clone(), Bytes::from), ..*self }
+        Self { bytes: bytes.map_or_else(|| self.bytes.clone(), Bytes::from), ..self.clone() }
+    }
+
+    /// With this secret of ours in it.
+    pub(crate) fn holding(self, secret: Option<Arc<Secret>>) -> Self {
+        Self { secret, ..self }
     }
 
     /// The body's length, of which the caller declared `length`.
@@ -77,7 +86,7 @@ async fn read(
     reserve: impl FnMut(u64) -> Result<(), Error>,
 ) -> Result<BodyStart, Error> {
     let (bytes, whole) = read_on(Vec::new(), body, limit, reserve).await?;
-    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.into(), whole })
+    Ok(BodyStart { read: bytes.len() as u64, bytes: bytes.into(), whole, secret: None })
 }
 
 /// Appends what follows of a body to `bytes`, until these are more than `limit` or nothing follows,

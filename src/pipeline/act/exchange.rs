@@ -47,6 +47,7 @@ pub(crate) async fn exchange(
     let patience = sending.patience(pool.options().response_timeout_at(target.endpoint.slow));
     let mut replayed_alive = false;
     let mut sent = SentCredentials::default();
+    sent.add(sending.secret());
     loop {
         let Injected { path_and_query, generation, credential: credential_sent } = injected;
         sent.add(credential_sent);

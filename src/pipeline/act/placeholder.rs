@@ -10,6 +10,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::plan::{Account, Asked};
 use crate::server::Response;
 use crate::token::{Failure, Unavailable};
+use crate::wechat::Issuer;
 use crate::wechat::placeholder::{self, Claims, StandsFor};
 
 /// The response: a placeholder for this account and caller, in WeChat's shape.
@@ -22,7 +23,7 @@ pub(crate) fn answer(
     let stands_for = StandsFor::token_of(asked.issuer);
     let token = issue(account.app, stands_for, authorizer(account), caller, now);
     let mut body = json!({ (asked.issuer.field()): token, "expires_in": placeholder::EXPIRES_IN });
-    if let Some(refresh_token) = asked.grant.filter(|_| asked.by.is_some()) {
+    if let Some(refresh_token) = asked.grant.filter(|_| asked.issuer == Issuer::Authorizer) {
         // An SDK keeps it and shows it again; what it stands for never leaves wxgate.
         body[refresh_token] = token.into();
     }
@@ -42,6 +43,14 @@ pub(crate) fn authorization(
     now: Timestamp,
 ) -> Response {
     let token = issue(account.app, StandsFor::App, authorizer(account), caller, now);
+    if account.app.acts_by() == Issuer::Corporation {
+        info["errcode"] = 0.into();
+        info["errmsg"] = "ok".into();
+        info["access_token"] = token.as_str().into();
+        info["permanent_code"] = token.into();
+        info["expires_in"] = placeholder::EXPIRES_IN.into();
+        return local_response::json(&info);
+    }
     info["authorizer_appid"] = authorizer(account).into();
     info["authorizer_access_token"] = token.as_str().into();
     info["authorizer_refresh_token"] = token.into();

@@ -21,6 +21,7 @@ use crate::observe::chain::causes;
 use crate::pipeline::error::Error;
 use crate::pipeline::options::Options;
 use crate::pipeline::plan::Head;
+use crate::secret::Secret;
 use crate::texts::{Words, words};
 use crate::upstream::{Need, Patience, Pool, PooledConnection, Progress, SendError, UpstreamResponse};
 use crate::wechat::catalogue::Endpoint;
@@ -46,6 +47,8 @@ pub(crate) struct Sending<'r> {
     again: bool,
     /// Boxed, since few are signed.
     signing: Option<Box<Signing>>,
+    /// A secret of ours in the body.
+    secret: Option<Arc<Secret>>,
 }
 
 impl<'r> Sending<'r> {
@@ -58,12 +61,13 @@ impl<'r> Sending<'r> {
         memory: &Arc<Memory>,
     ) -> Result<Self, Error> {
         let declared = declared_length(&head.noted, &body);
+        let secret = start.as_ref().and_then(|start| start.secret.clone());
         let body = BodySource::of(start, body, declared, options, memory).await?;
         let bodyless = body.length() == 0 && declared.is_none();
         let has_length = !bodyless || matches!(head.parts.method, Method::POST | Method::PUT);
         let progress = Progress::new();
         let request_timeout = options.request_timeout;
-        Ok(Self { head, has_length, body, progress, request_timeout, again: false, signing: None })
+        Ok(Self { head, has_length, body, progress, request_timeout, again: false, signing: None, secret })
     }
 
     /// Prepares a caller's request that is signed on its way.
@@ -76,7 +80,16 @@ impl<'r> Sending<'r> {
             request_timeout: options.request_timeout,
             again: false,
             signing: Some(Box::new(signing)),
+            secret: None,
         }
+    }
+
+    /// The secret of ours in its body; empty if there is none.
+    pub(super) fn secret(&self) -> Bytes {
+        self.secret
+            .as_ref()
+            .map(|secret| Bytes::copy_from_slice(secret.expose().as_bytes()))
+            .unwrap_or_default()
     }
 
     /// What it is signed by, if it is.

@@ -1,5 +1,6 @@
 //! The account that a request is for.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,18 +15,19 @@ use crate::upstream::Site;
 use crate::wechat::Family;
 use crate::wechat::catalogue::Endpoint;
 
-/// An app, and where that is a third-party platform, the account that it is to act for.
+/// An app, and where that is a third-party platform or has a suite, the account that it is to act
+/// for.
 pub(crate) struct Account<'d> {
     pub(crate) app: &'d App,
     pub(crate) authorizer: Option<Rc<Authorizer>>,
     pub(crate) named_by: NamedBy,
 }
 
-/// An account that authorised a third-party platform.
+/// An account that authorised a third-party platform, or a company that authorised a suite.
 #[derive(Debug)]
 pub(crate) struct Authorizer {
     pub(crate) appid: Arc<str>,
-    /// Position of the platform among the apps.
+    /// Position of the platform, or of the suite's app, among the apps.
     pub(crate) platform: usize,
     pub(crate) token: Handle,
 }
@@ -43,7 +45,7 @@ impl<'d> Account<'d> {
         for (by, name) in hints.named() {
             let of_platform = || authorizer.as_ref().filter(|a| a.is_named(name))?.platform(directory);
             let app = directory.app(name).or_else(of_platform);
-            let app = app.ok_or_else(|| unknown_app(directory, who, name, by))?;
+            let app = app.ok_or_else(|| unknown_app(directory, who, Authorizer::shown(name), by))?;
             match named {
                 Some((other, _)) if !std::ptr::eq(other, app) => {
                     return Err(Error::BadRequest(words!("the request names two different apps")));
@@ -74,7 +76,7 @@ impl<'d> Account<'d> {
         }
         match who {
             Some(who) if !who.may_use(app) => {
-                let mut names = hints.named().map(|(_, name)| name);
+                let mut names = hints.named().map(|(_, name)| Authorizer::shown(name));
                 Err(forbidden_app(names.next(), named_by))
             }
             _ => Ok(Self { app, authorizer, named_by }),
@@ -93,6 +95,11 @@ impl<'d> Account<'d> {
             (_, Family::Mp) => Site::Mp,
             (_, Family::Api | Family::Open | Family::Work) => Site::Api,
         }
+    }
+
+    /// Its appid.
+    pub(crate) fn appid(&self) -> &str {
+        self.authorizer.as_ref().map_or(&self.app.appid, |authorizer| &authorizer.appid)
     }
 
     /// The credential that the account's requests carry where nothing else is asked for.
@@ -156,15 +163,38 @@ fn forbidden_app(name: Option<&str>, by: NamedBy) -> Error {
 impl Authorizer {
     /// The name in a request that is not an app of the configuration: an authorizer's, if a
     /// platform may act for it.
-    pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<&'h str> {
+    pub(crate) fn name_in<'h>(directory: &Directory, hints: &'h AppHints<'_, '_>) -> Option<Cow<'h, str>> {
         let names = hints.named().map(|(_, name)| name);
         let mut names = names.chain(hints.placeholder.authorizer());
-        names.find(|name| directory.app(name).is_none())
+        let name = names.find(|name| directory.app(name).is_none() && !directory.has_appid(name))?;
+        // A token call names the app, too, by its path or by a placeholder.
+        let beside = || Self::beside(directory, hints).filter(|_| hints.appid.as_deref() == Some(name));
+        Some(match (Self::parts(name), beside()) {
+            ((appid, None), Some(app)) => format!("{appid}@{}", app.name).into(),
+            _ => name.into(),
+        })
     }
 
-    /// `APPID`, or `APPID@PLATFORM` where it authorised several.
+    /// The app that a request names beside it, if that acts for others.
+    fn beside<'d>(directory: &'d Directory, hints: &AppHints<'d, '_>) -> Option<&'d App> {
+        let named = hints.named().find_map(|(_, name)| directory.app(name));
+        let app = named.or(match hints.placeholder {
+            Placeholder::Holds { app, .. } => Some(app),
+            Placeholder::Absent | Placeholder::Void(_) => None,
+        });
+        app.filter(|app| app.acts_for_others())
+    }
+
+    /// `APPID`, or `APPID@APP` where it authorised several. `APPID@` is none of the configured
+    /// apps, whatever their appids.
     pub(crate) fn parts(name: &str) -> (&str, Option<&str>) {
-        name.split_once('@').map_or((name, None), |(appid, platform)| (appid, Some(platform)))
+        let (appid, app) = name.split_once('@').unwrap_or((name, ""));
+        (appid, Some(app).filter(|app| !app.is_empty()))
+    }
+
+    /// A name as the caller knows it.
+    fn shown(name: &str) -> &str {
+        name.strip_suffix('@').unwrap_or(name)
     }
 
     /// Whether a request means it by `name`.
@@ -172,13 +202,24 @@ impl Authorizer {
         *self.appid == *Self::parts(name).0
     }
 
-    /// The platform that acts for it.
+    /// The platform that acts for it, or the app whose suite does.
     fn platform<'d>(&self, directory: &'d Directory) -> Option<&'d App> {
         directory.apps.get(self.platform)
     }
 }
 
-/// What can't be an appid needs no look at the store.
+/// Whether `app` may act for an account of this name: what can't be one needs no look at the store.
+pub(crate) fn may_be_for(app: &App, name: &str) -> bool {
+    if app.kind.is_platform() { is_appid(name) } else { is_corpid(name) }
+}
+
 pub(crate) fn is_appid(name: &str) -> bool {
     name.len() <= 64 && name.starts_with("wx") && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A suite knows companies by ids of its own, which begin with wp.
+fn is_corpid(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let known = ["ww", "wx", "wp"].iter().any(|begin| name.starts_with(begin));
+    known && name.len() <= 64 && name.bytes().all(plain)
 }

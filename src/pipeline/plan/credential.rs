@@ -71,9 +71,7 @@ impl<'a> CredentialPlan<'a> {
         }
         match endpoint.class {
             CredentialClass::AppToken | CredentialClass::AppOrComponentToken => match &account.authorizer {
-                Some(authorizer) => {
-                    token(&authorizer.token, CredentialParam::AccessToken, Issuer::Authorizer)
-                }
+                Some(authorizer) => token(&authorizer.token, CredentialParam::AccessToken, app.acts_by()),
                 None if app.kind.is_platform() && endpoint.class == CredentialClass::AppToken => {
                     Err(Error::BadRequest(words!(
                         "this endpoint requires the token of an account that authorised the platform: name \

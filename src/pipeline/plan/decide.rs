@@ -10,6 +10,7 @@ use http::{HeaderMap, Method};
 
 use super::access;
 use super::account::{Account, Authorizer};
+use super::auth_info::{self, AuthInfo};
 use super::caller;
 use super::credential::{self, CredentialPlan, Login};
 use super::facts::{Facts, Identity};
@@ -78,6 +79,8 @@ pub(crate) struct Opening<'d, 'r> {
 pub(crate) struct BodyFields<'r> {
     call: Option<TokenCall>,
     form: Option<Form<'r>>,
+    /// The call takes a company's permanent code.
+    pub(crate) auth_info: Option<AuthInfo>,
 }
 
 /// After the second step: who calls, and what names the account.
@@ -146,7 +149,7 @@ impl<'d, 'r> Opening<'d, 'r> {
     /// How much of the body must be read for the next step: a token call's, or the beginning of
     /// what may be a form. Of what has no body nothing must.
     pub(crate) fn reads_ahead(&self, bodyless: bool) -> Option<usize> {
-        if self.asked.is_some() {
+        if self.asked.is_some() || auth_info::is_meant(&self.target) {
             return Some(TokenCall::LONGEST);
         }
         (!bodyless && form::is_declared(&self.head.parts.headers)).then_some(form::READ_AHEAD)
@@ -171,7 +174,8 @@ impl<'d, 'r> Opening<'d, 'r> {
             )));
         }
         let read = |asked| TokenCall::read(asked, self.target.query, body, form);
-        Ok(BodyFields { call: self.asked.map(read).transpose()?, form })
+        let auth_info = (whole && auth_info::is_meant(&self.target)).then(|| AuthInfo::read(body)).flatten();
+        Ok(BodyFields { call: self.asked.map(read).transpose()?, form, auth_info })
     }
 
     /// The same request with the key of this caller.

@@ -13,11 +13,13 @@
 //! | `access` | whether the caller may do this |
 //! | `web_page` | whether a browser sent it where no key is needed |
 //! | `credential` | which token or secret goes into the request |
+//! | `auth_info` | which company's permanent code goes into the request |
 //! | `signing` | whether it is signed on its way |
 //! | `token_call`, `ticket`, `lease` | what wxgate responds to by itself |
 
 mod access;
 mod account;
+mod auth_info;
 mod caller;
 mod credential;
 mod decide;
@@ -36,7 +38,8 @@ mod token_call;
 mod unlisted;
 mod web_page;
 
-pub(crate) use account::{Account, Authorizer, is_appid};
+pub(crate) use account::{Account, Authorizer, is_appid, may_be_for};
+pub(crate) use auth_info::AuthInfo;
 pub(crate) use credential::{CredentialPlan, KeptToken};
 pub(crate) use decide::{BodyFields, Draft, Opening, Plan, Then};
 pub(crate) use facts::{Facts, Identity};
@@ -46,5 +49,5 @@ pub(crate) use hints::{APP_HEADER, AppHints};
 pub(crate) use lease::{Lease, PATH as LEASE_PATH};
 pub(crate) use placeholder::Placeholder;
 pub(crate) use target::{Head, RequestTarget, split_prefix};
-pub(crate) use ticket::TicketUse;
+pub(crate) use ticket::{KeptTicket, TicketUse};
 pub(crate) use token_call::Asked;

@@ -20,7 +20,7 @@ pub(crate) enum Placeholder<'d> {
     Holds {
         app: &'d App,
         caller: Option<Authenticated<'d>>,
-        /// The account that a third-party platform is to act for.
+        /// The account that a third-party platform, or the company that a suite is to act for.
         authorizer: Option<String>,
         /// Who issued the token for which it stands. None if it doesn't say so: a WeCom app's may
         /// be of a version that knew no difference.
@@ -89,7 +89,7 @@ impl<'d> Placeholder<'d> {
         let issuer = match claims.stands_for {
             StandsFor::Suite => Some(Issuer::Suite),
             StandsFor::Provider => Some(Issuer::Provider),
-            StandsFor::App if authorizer.is_some() => Some(Issuer::Authorizer),
+            StandsFor::App if authorizer.is_some() => Some(app.acts_by()),
             StandsFor::App => app.kind.is_platform().then_some(Issuer::Component),
         };
         let former = app.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);

@@ -312,7 +312,7 @@ fn a_guarded_or_issuing_path_stays_closed_whatever_it_goes_on_with() {
             false,
             &[
                 (&format!("POST /@shop/cgi-bin/clear_quota{tail}"), &[], HARMS),
-                (&format!("POST /@hr/cgi-bin/service/get_permanent_code{tail}"), &[], ISSUES),
+                (&format!("POST /@hr/cgi-bin/corpgroup/corp/gettoken{tail}"), &[], ISSUES),
             ],
         );
         // An `allow` of everything names none of them.

@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use super::account::Account;
+use super::account::{Account, Authorizer};
 use super::target::RequestTarget;
 use crate::message::{host, query};
 use crate::pipeline::directory::App;
@@ -18,9 +18,28 @@ pub(super) const SIGNATURE: &str = "/wxgate/jssdk/signature";
 /// What a request wants of a ticket.
 pub(crate) enum TicketUse<'a> {
     /// The ticket itself, from WeChat's own endpoint.
-    HandOut(&'a Handle),
+    HandOut(KeptTicket<'a>),
     /// A signature for the page at this address.
-    Sign(&'a Handle, String),
+    Sign(KeptTicket<'a>, String),
+}
+
+/// A ticket that is kept, and whose.
+pub(crate) enum KeptTicket<'a> {
+    /// An app's own.
+    App(&'a Handle),
+    /// That of an account which a platform acts for.
+    Account(&'a Authorizer, TicketKind),
+}
+
+impl<'a> KeptTicket<'a> {
+    fn of(account: &'a Account<'_>, kind: TicketKind) -> Option<Self> {
+        match &account.authorizer {
+            Some(authorizer) if account.app.kind.is_platform() => Some(Self::Account(authorizer, kind)),
+            // Of companies that a suite acts for none is kept.
+            Some(_) => None,
+            None => account.app.further(Issuer::Ticket(kind)).map(Self::App),
+        }
+    }
 }
 
 /// What the request wants of a ticket that is kept for this account, if anything.
@@ -40,13 +59,15 @@ pub(crate) fn wanted<'a>(
         path => TicketKind::asked(family, path, has_type),
     };
     let Some(kind) = kind else { return Ok(None) };
-    let kept = account.app.further(Issuer::Ticket(kind)).filter(|_| account.authorizer.is_none());
+    let kept = KeptTicket::of(account, kind);
     if path == SIGNATURE {
         let page = page(account.app, target)?;
-        let handle = kept.ok_or_else(|| {
-            Error::EndpointForbidden(words!("only official accounts and WeCom apps have JS-SDK tickets"))
+        let kept = kept.ok_or_else(|| {
+            Error::EndpointForbidden(words!(
+                "only official accounts, those that a platform acts for, and WeCom apps have JS-SDK tickets"
+            ))
         })?;
-        return Ok(Some(TicketUse::Sign(handle, page)));
+        return Ok(Some(TicketUse::Sign(kept, page)));
     }
     // Where nothing is kept, the call goes to WeChat.
     Ok(kept.filter(|_| *method == Method::GET).map(TicketUse::HandOut))

@@ -28,9 +28,9 @@ pub(crate) struct TokenCall {
     pub(crate) secret: Option<String>,
     /// Which of these the query and the body say differently, or either twice.
     pub(crate) differ: Differ,
-    /// The account that a platform is to act for.
+    /// The account that a platform or a suite is to act for.
     pub(crate) authorizer: Option<String>,
-    /// By which an account that authorised a platform is known.
+    /// By which an account that authorised a platform or a suite is known.
     pub(crate) code: Option<Secret>,
 }
 
@@ -59,6 +59,7 @@ pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error
     access::check_family(app, asked.issuer.family())?;
     let has = match asked.issuer {
         Issuer::App(_) if app.kind.is_platform() => account.authorizer.is_some(),
+        Issuer::Corporation => app.further(Issuer::Suite).is_some(),
         issuer if issuer.is_optional() => app.further(issuer).is_some(),
         issuer => app.kind.may_have(issuer),
     };
@@ -121,14 +122,19 @@ impl TokenCall {
             said.retain(|text| !text.is_empty());
             Ok::<_, Error>(said)
         };
+        let named = |name: Option<&str>| name.map_or(Ok(Vec::new()), given);
         let (appids, secrets) = (given(asked.id)?, all(asked.secret)?);
         Ok(Self {
             asked,
             differ: Differ { appids: differ(&appids), secrets: differ(&secrets) && asked.by.is_none() },
             appid: appids.into_iter().next(),
             secret: secrets.into_iter().next().filter(|_| asked.by.is_none()),
-            authorizer: given("authorizer_appid")?.into_iter().next().filter(|_| asked.account.is_some()),
-            code: given("authorization_code")?.pop().filter(|_| asked.code.is_some()).map(Secret::new),
+            authorizer: named(asked.account)?.into_iter().next().map(|account| match asked.issuer {
+                // A company may have an app of its own here, which isn't meant.
+                Issuer::Corporation => format!("{account}@"),
+                _ => account,
+            }),
+            code: named(asked.code)?.pop().map(Secret::new),
         })
     }
 

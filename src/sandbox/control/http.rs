@@ -9,9 +9,11 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::guard;
 use super::index::INDEX;
 use super::order::{LONGEST, Refused, encode, strict};
 use super::push;
+use crate::sandbox::endpoints::{SHAPED, Shaped};
 use crate::sandbox::signing::platform::{PLATFORM_CERTIFICATES, PlatformCertificate};
 use crate::sandbox::state::accounts::{App, Authorizer};
 use crate::sandbox::state::callbacks::{Callback, Receiver};
@@ -23,7 +25,7 @@ use crate::sandbox::state::stale_node::Lag;
 use crate::sandbox::state::token_events::{Given, Target, TokenEvent};
 use crate::sandbox::state::world::World;
 use crate::sandbox::wire::{reply, response_body};
-use crate::sandbox::{call, variants};
+use crate::sandbox::{call, page, variants};
 use crate::server::Response;
 use crate::texts::translated;
 
@@ -57,6 +59,12 @@ struct ResetOrder {
 }
 
 pub(in crate::sandbox) async fn handle(world: &Arc<World>, parts: &Parts, body: Incoming) -> Response {
+    if let Err(denied) = guard::permit(parts) {
+        return reply::json(StatusCode::FORBIDDEN, &json!({"error": denied.to_string()}));
+    }
+    if let Some(page) = page::answer(parts) {
+        return page;
+    }
     let outcome = match Limited::new(body, LONGEST).collect().await {
         Ok(body) if parts.method == Method::POST && parts.uri.path() == PUSH => {
             push::order(world, &body.to_bytes()).await
@@ -131,6 +139,7 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             world.state().lags.add(strict::<Lag>(body)?, now);
             done()
         }
+        (&Method::GET, "lag") => Ok(json!(world.state().lags.list(now))),
         (&Method::DELETE, "lag") => {
             world.state().lags.clear();
             done()
@@ -161,6 +170,7 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
             let journal = world.journal();
             encode(&param("appid").map_or_else(|| journal.counts(), |appid| journal.counts_of(appid)))
         }
+        (&Method::GET, "shapes") => Ok(SHAPED.iter().map(described).collect()),
         (&Method::GET, "variants") => encode(variants::ALL),
         (&Method::GET, "blob") => {
             let bytes = number("bytes")?.ok_or(Refused::Number("bytes"))?;
@@ -174,6 +184,10 @@ fn order(world: &Arc<World>, parts: &Parts, body: &[u8]) -> Result<Value, Refuse
     }
 }
 
+fn described(shaped: &Shaped) -> Value {
+    json!({"path": shaped.path, "wecom": shaped.is_wecom(), "source": shaped.source()})
+}
+
 struct Control<'a> {
     world: &'a Arc<World>,
 }
@@ -181,6 +195,8 @@ struct Control<'a> {
 impl Control<'_> {
     fn state(&self) -> Value {
         let now = self.world.clock.now();
+        let counts = self.world.journal().counts();
+        let faults = self.faults();
         let state = self.world.state();
         let authorizers = state.accounts.authorizers().iter().map(|known| {
             let tokens = state.tokens.describe(&known.authorizer_appid, now);
@@ -200,6 +216,11 @@ impl Control<'_> {
         });
         json!({
             "now_ms": now,
+            "offset_ms": self.world.clock.offset(),
+            "counts": counts,
+            "faults": faults,
+            "lags": state.lags.list(now),
+            "changed_settings": state.settings.changed(),
             "apps": apps.collect::<Vec<_>>(),
             "authorizers": authorizers.collect::<Vec<_>>(),
             "companies": companies.collect::<Vec<_>>(),

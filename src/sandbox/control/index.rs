@@ -4,7 +4,8 @@ use crate::texts::marked;
 
 /// What the index page says.
 pub(super) const INDEX: &[(&str, &str)] = &[
-    ("GET /sandbox/state", marked!("apps and their current tokens")),
+    ("GET /sandbox/ in a browser", marked!("the page: the requests as they come, and buttons for faults")),
+    ("GET /sandbox/state", marked!("apps and their current tokens, and what is switched on")),
     (
         "POST /sandbox/apps",
         marked!(
@@ -46,7 +47,7 @@ pub(super) const INDEX: &[(&str, &str)] = &[
     ("POST /sandbox/poison", marked!("the token is still returned but rejected everywhere: {appid?, kind?}")),
     ("POST /sandbox/expire", marked!("the token expires: {appid?, kind?}")),
     ("POST /sandbox/lag", "{appid?, milliseconds?, requests?, probe?, path?, one_in?, newly_issued?}"),
-    ("DELETE /sandbox/lag", marked!("ends all lags")),
+    ("GET, DELETE /sandbox/lag", marked!("lists all lags, or ends them")),
     ("GET, POST, DELETE /sandbox/faults", marked!("{fault, path?, times?, after?, ..}; DELETE takes ?id=")),
     (
         "POST /sandbox/limits",
@@ -56,10 +57,11 @@ pub(super) const INDEX: &[(&str, &str)] = &[
     (
         "GET /sandbox/journal",
         marked!(
-            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have"
+            "?path= (exact, or a prefix with *) &since= &limit=; `unlisted` marks endpoints that WeChat does not have, `generic` those without a shape of their own here"
         ),
     ),
     ("GET /sandbox/counts", marked!("{fetches, forces, probes}; ?appid=")),
+    ("GET /sandbox/shapes", marked!("the endpoints in the shapes that WeChat documents, with their sources")),
     ("GET /sandbox/variants", marked!("the values of error_variant")),
     ("GET /sandbox/blob", marked!("?bytes= the SHA-256 of the download of media_id=blob-N")),
     (

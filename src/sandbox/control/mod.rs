@@ -1,5 +1,6 @@
 //! Who pulls the strings: tests in this process by a handle, all others over HTTP.
 
+mod guard;
 pub(super) mod handle;
 pub(super) mod http;
 mod index;

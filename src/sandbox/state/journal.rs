@@ -40,6 +40,9 @@ pub struct Entry {
     pub headers: Vec<(String, String)>,
     /// The first credential of the query, decoded.
     pub access_token: Option<String>,
+    /// Whose credential it is, or whose token was asked for, if it is known.
+    #[serde(default)]
+    pub appid: Option<String>,
     /// WeChat has no such endpoint, or not for the account that the credential is of.
     pub unlisted: bool,
     /// The endpoint has no shape of its own here: it was answered a plain success.
@@ -60,6 +63,9 @@ pub struct Entry {
     pub status: Option<u16>,
     /// The answer's top-level errcode; 0 where it carries none.
     pub errcode: Option<i64>,
+    /// Real time from the head of the request to that of the answer, microseconds.
+    #[serde(default)]
+    pub took_us: Option<u64>,
 }
 
 impl Entry {

@@ -41,6 +41,20 @@ pub struct Settings {
     pub journal_limit: usize,
 }
 
+impl Settings {
+    /// Those that are not as they are by default.
+    pub(in crate::sandbox) fn changed(&self) -> Value {
+        let encoded = |settings: &Self| match serde_json::to_value(settings) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let before = encoded(&Self::default());
+        Value::Object(
+            encoded(self).into_iter().filter(|(key, value)| before.get(key) != Some(value)).collect(),
+        )
+    }
+}
+
 /// What token answers say in `expires_in`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,7 @@
 //! Nodes that still reject a good token.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::sandbox::paths::{PROBE, covers};
 
@@ -45,6 +46,17 @@ impl Lags {
 
     pub(in crate::sandbox) fn clear(&mut self) {
         self.active.clear();
+    }
+
+    /// Each lag with how often it rejected, and whether it still may.
+    pub(in crate::sandbox) fn list(&self, now: i64) -> Vec<Value> {
+        let described = |active: &ActiveLag| {
+            let lag = &active.lag;
+            let is_over = lag.requests.is_some_and(|requests| active.rejected >= requests)
+                || (!lag.newly_issued && lag.milliseconds.is_some_and(|for_ms| now >= active.since + for_ms));
+            json!({ "lag": lag, "rejected": active.rejected, "over": is_over })
+        };
+        self.active.iter().map(described).collect()
     }
 
     /// Whether the node that got this request doesn't know the good token yet.

@@ -69,6 +69,11 @@ impl World {
         })
     }
 
+    /// Real time since the start, microseconds.
+    pub(in crate::sandbox) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     pub(in crate::sandbox) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -92,6 +92,11 @@ pub(in crate::sandbox) fn json(status: StatusCode, value: &serde_json::Value) ->
     finish(status, headers, value.to_string().into())
 }
 
+/// A page, or a file of it.
+pub(in crate::sandbox) fn page(headers: HeaderMap, text: String) -> Response {
+    finish(StatusCode::OK, headers, text.into())
+}
+
 fn finish(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -121,15 +121,17 @@ impl Memory {
         counts.map(|(name, count)| (name.clone(), total_of(name, *count))).collect()
     }
 
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(super) fn entries(&self, prefix: &str) -> Vec<Entry> {
         let (held, now) = (self.held.lock(), Instant::now());
         let live = held.entries.iter().filter(|(_, (_, until))| until.is_none_or(|until| now < until));
-        live.map(|(key, (value, until))| Entry {
-            key: key.clone(),
-            value: Ok(value.clone()),
-            lasts: until.map(|until| until - now),
-        })
-        .collect()
+        let named = live.filter(|(key, _)| key.starts_with(prefix));
+        named
+            .map(|(key, (value, until))| Entry {
+                key: key.clone(),
+                value: Ok(value.clone()),
+                lasts: until.map(|until| until - now),
+            })
+            .collect()
     }
 }
 

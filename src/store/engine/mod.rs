@@ -115,14 +115,15 @@ impl Engine {
         }
     }
 
-    /// All entries but the counters, in the order of their keys; read in steps as well.
-    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+    /// All entries but the counters whose keys begin with `prefix`, in their order; read in steps
+    /// as well.
+    pub(super) async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         match self {
-            Self::Memory(memory) => Ok(memory.entries()),
-            Self::File(file) => file.entries().await,
-            Self::Redis(redis) => redis.entries().await,
+            Self::Memory(memory) => Ok(memory.entries(prefix)),
+            Self::File(file) => file.entries(prefix).await,
+            Self::Redis(redis) => redis.entries(prefix).await,
             #[cfg(test)]
-            Self::Simulated(client) => client.entries().await,
+            Self::Simulated(client) => client.entries(prefix).await,
         }
     }
 

@@ -224,10 +224,10 @@ impl Client {
         Ok(self.server.memory().counts(key))
     }
 
-    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         self.reach().await?;
         self.wait_for_slow().await;
-        Ok(self.server.memory().entries())
+        Ok(self.server.memory().entries(prefix))
     }
 
     pub(super) async fn probe(&self) -> Result<(), StoreError> {

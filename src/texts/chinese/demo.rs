@@ -33,6 +33,7 @@ pub(super) const TABLE: Table = &[
     ("The state of the tokens:", "各 token 的状态："),
     ("Who uses up which quota:", "谁用了多少配额："),
     ("Status page: http://{admin}/", "状态页：http://{admin}/"),
+    ("The fake WeChat's page: {url}/sandbox/", "模拟微信的网页：{url}/sandbox/"),
     (
         "{callers} services make {calls} calls each, all at the same time.",
         "{callers} 个服务同时调用，每个调用 {calls} 次。",
@@ -75,6 +76,29 @@ pub(super) const TABLE: Table = &[
         "Two mistakes are refused with the reason, and never reach WeChat",
         "两种误用被拒绝并说明原因，不会到达微信",
     ),
+    ("A day's quota runs low, and wxgate knows who spends it", "当日配额快用完了，wxgate 知道是谁用的"),
+    (
+        "WeChat lets the account send {limit} messages a day, and says only that some are used. wxgate knows by whom.",
+        "微信允许这个账号每天发送 {limit} 条消息，只告知已用的总数；wxgate 知道是谁用的。",
+    ),
+    ("sent {messages} messages", "发送 {messages} 条"),
+    ("WeChat says", "微信告知"),
+    ("wxgate says", "wxgate 告知"),
+    ("{used} of {limit} used today", "当日 {limit} 次已用 {used} 次"),
+    ("warning", "告警"),
+    (
+        "{percent}% of the quota is used, {share}% of that by {caller}",
+        "配额已用 {percent}%，其中 {share}% 来自 {caller}",
+    ),
+    (
+        "counted by caller, the same as WeChat's own figure, and warned while some was left",
+        "按调用方计数，与微信的数字一致，并在用完之前告警",
+    ),
+    ("To see it live, open the status page: {url}", "打开状态页可实时查看：{url}"),
+    (
+        "Without --once, wxgate keeps running, and its status page shows this live.",
+        "不带 --once 时 wxgate 继续运行，状态页会实时显示这些数字。",
+    ),
     ("the step failed: {error}", "此步骤失败：{error}"),
     (
         "It uses WeChat's own path. No token, no secret, no SDK.",
@@ -85,8 +109,8 @@ pub(super) const TABLE: Table = &[
         "wxgate 补上了应用的 token，服务从未接触到它",
     ),
     (
-        "Only its base URL was changed. wxgate responds to its token call with a placeholder, which is worthless at WeChat.",
-        "只改了它的 base URL。wxgate 对它的 token 请求返回占位 token，该值在微信毫无用处。",
+        "Only its base URL was changed, and its secret is a key of wxgate's. wxgate responds to its token call with a placeholder, which is worthless at WeChat.",
+        "只改了它的 base URL，secret 换成 wxgate 的 key。wxgate 对它的 token 请求返回占位 token，该值在微信毫无用处。",
     ),
     ("SDK sent", "SDK 发出"),
     ("SDK got", "SDK 收到"),

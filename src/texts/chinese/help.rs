@@ -1,6 +1,7 @@
 use super::Table;
 
 pub(super) const TABLE: Table = &[
+    ("A running proxy no longer shows them half a minute later. They expire by themselves after 30 days.", "运行中的代理在半分钟后不再显示它们；不移除的话，30 天后自行过期。"),
     ("Admin address: http://HOST:PORT or unix:/path", "管理地址：http://HOST:PORT 或 unix:/path"),
     ("File with the admin token; default: the environment variable WXGATE_ADMIN_TOKEN", "存放管理 token 的文件；默认使用环境变量 WXGATE_ADMIN_TOKEN"),
     ("A reverse proxy for WeChat's server API that holds the credentials, so that no other service has to", "微信服务端 API 的反向代理：由它保管凭证，其他服务无需再保管"),
@@ -30,7 +31,7 @@ pub(super) const TABLE: Table = &[
     ("Get a new token even if WeChat still returns the current one; at most 20 times a day", "即使微信仍返回当前 token，也换成新的；每天最多 20 次"),
     ("HTTP method: GET, POST, ...", "HTTP 方法：GET、POST 等"),
     ("Ignore the configuration and use the defaults", "忽略配置文件，使用默认值"),
-    ("Import refresh tokens from another server of a third-party platform", "从第三方平台的其他服务器导入 refresh token"),
+    ("Import refresh tokens from another server of a third-party platform, or permanent codes from one of a WeCom suite", "从第三方平台的其他服务器导入 refresh token，或从企业微信套件的服务器导入永久授权码"),
     ("Inspect a store, or copy it to another", "查看存储，或复制到另一个存储"),
     ("Kind of account; default: official_account, or wecom if the AppID begins with ww", "账号类型；默认为 official_account，AppID 以 ww 开头时为 wecom"),
     ("List the entries of a store, without secrets", "列出存储中的记录，不含 secret"),
@@ -39,8 +40,9 @@ pub(super) const TABLE: Table = &[
     ("Make a running proxy fetch an app's token now", "让运行中的代理立即获取某个应用的 token"),
     ("Name of the app", "应用名"),
     ("Name of the app in metrics, logs and URLs; default: shop", "应用名，用于指标、日志和 URL；默认为 shop"),
+    ("Name of the app with the suite", "带套件的应用的名称"),
     ("Name of the caller, for logs and metrics: A-Z a-z 0-9 _ . -", "调用方名称，用于日志和指标：A-Z a-z 0-9 _ . -"),
-    ("Name of the platform, an app of kind \"component\"", "平台的名称，即类型为 \"component\" 的应用"),
+    ("Name of the platform, an app of kind \"component\", or of the app with the suite", "平台（类型为 \"component\" 的应用）或带套件的应用的名称"),
     ("Name of the shell", "shell 名称"),
     ("On a terminal it asks for what the flags leave open; elsewhere --appid or --sandbox is required. The file passes `wxgate check` once the AppSecret is in place.", "在终端中会询问参数未给出的内容；不在终端中则必须给出 --appid 或 --sandbox。AppSecret 就位后，生成的文件即可通过 `wxgate check`。"),
     ("Only check that it accepts requests (/readyz), likewise", "只检查能否接受请求（/readyz），其余同上"),
@@ -58,7 +60,8 @@ pub(super) const TABLE: Table = &[
     ("Print version", "显示版本"),
     ("Prints once and exits if stdout is not a terminal.", "标准输出不是终端时只输出一次即退出。"),
     ("Prints the key, once, and the [[caller]] table with its hash, which is all that wxgate keeps. If stdout is not a terminal, only the table goes there, and the key to stderr or --key-file.", "输出 API key（仅一次）以及含其哈希的 [[caller]] 表；wxgate 只保存哈希。标准输出不是终端时，标准输出只输出该表，key 输出到标准错误或 --key-file。"),
-    ("Reads one account per line, its appid and refresh token separated by a space or tab, and adds those that the store does not have. The other server must stop using them. A running proxy uses them at once.", "每行一个账号，appid 与 refresh token 之间以空格或制表符分隔；只导入存储中没有的账号。原服务器必须停止使用这些 refresh token。运行中的代理会立即使用它们。"),
+    ("Reads one account per line, its appid and refresh token separated by a space or tab, or a company's corpid and permanent code, and adds those that the store does not have. The other server must stop using refresh tokens. A running proxy uses them at once.", "每行一个账号，appid 与 refresh token，或企业的 corpid 与永久授权码，之间以空格或制表符分隔；只导入存储中没有的。原服务器必须停止使用 refresh token。运行中的代理会立即使用它们。"),
+    ("Remove the lost authorisations of a WeCom suite, once the companies have authorised it again", "移除企业微信套件丢失的授权（相关企业重新授权之后）"),
     ("Reset an app's quota counters at WeChat", "清零某个应用在微信的配额计数"),
     ("Reset only the counter of this endpoint, for example /cgi-bin/message/custom/send", "只清零该接口的计数，例如 /cgi-bin/message/custom/send"),
     ("Reset wxgate's own counters and daily budgets of an app for today, on all replicas", "清零 wxgate 自身对某个应用的当日计数和每日限额，所有副本生效"),

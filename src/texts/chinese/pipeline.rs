@@ -3,7 +3,8 @@ use super::Table;
 pub(super) const TABLE: Table = &[
     ("the caller closed the connection", "调用方关闭了连接"),
     ("the spool file is shorter than what was written to it", "缓存文件比写入的内容短"),
-    ("this account authorised several platforms: add one to the path, /@APPID@PLATFORM/", "该账号授权了多个第三方平台：请在路径中指明平台，/@APPID@PLATFORM/"),
+    ("this account authorised several platforms or suites: add the app to the path, /@APPID@APP/", "该账号授权了多个第三方平台或套件：请在路径中指明应用，/@APPID@APP/"),
+    ("permanent_code is a placeholder, but this company has not authorised the suite", "permanent_code 是占位值，但该企业没有授权该套件"),
     ("the request body is longer than {limit} bytes (server.max_body)", "请求体超过 {limit} 字节（server.max_body）"),
     ("the body of a signed request (app.signing) exceeds {limit} bytes (replay.max_body)", "需签名的请求（app.signing）的请求体超过 {limit} 字节（replay.max_body）"),
     ("could not reach WeChat, or it closed the connection early", "无法连接微信，或微信提前关闭了连接"),
@@ -104,7 +105,7 @@ pub(super) const TABLE: Table = &[
     ("the Host header is missing", "缺少 Host 请求头"),
     ("the Host header is given twice", "Host 请求头重复"),
     ("as an HTTP proxy, wxgate serves only http://api.weixin.qq.com", "作为 HTTP 代理，wxgate 只代理 http://api.weixin.qq.com"),
-    ("only official accounts and WeCom apps have JS-SDK tickets", "只有公众号和企业微信应用有 JS-SDK ticket"),
+    ("only official accounts, those that a platform acts for, and WeCom apps have JS-SDK tickets", "只有公众号和企业微信应用有 JS-SDK ticket"),
     ("url is missing: the page that calls wx.config, percent-encoded", "缺少 url：应为调用 wx.config 的页面地址，需百分号编码"),
     ("url must begin with https:// or http://", "url 必须以 https:// 或 http:// 开头"),
     ("url is not a plain web address", "url 不是普通的网页地址"),

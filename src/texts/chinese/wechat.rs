@@ -429,6 +429,7 @@ pub(super) const TABLE: Table = &[
     ("the platform's token", "平台的 token"),
     ("the token with which the platform acts for the account", "平台代该账号调用的 token"),
     ("the suite's token", "套件的 token"),
+    ("the token with which the suite acts for the company", "套件代企业调用接口所用的 token"),
     ("the provider's token", "服务商的 token"),
     ("the app's access token", "应用的 access_token"),
     (

@@ -100,7 +100,7 @@ impl CallByToken<'_> {
     }
 
     async fn once(&self, control: &Control, token: &Token, timeout: Duration) -> Result<Answer, CallError> {
-        let query = with_credential(self.query, self.issuer.credential(), &token.value);
+        let query = with_credential(self.query, self.issuer.parameter(), &token.value);
         match self.body {
             None => control.call(Call::Get { path: self.path, query: &query }, timeout).await,
             Some(body) => {

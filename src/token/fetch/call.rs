@@ -12,13 +12,13 @@ use crate::store::Store;
 use crate::token::credential::Credential;
 use crate::token::grant::{self, Grant};
 use crate::token::settings::Settings;
-use crate::token::{AppOptions, Failure};
+use crate::token::{AppOptions, Failure, SuiteKind};
 use crate::upstream::control::{Call, Control};
 use crate::wechat::{Form, Issuer, TicketKind, TokenEndpoint};
 
-/// WeChat's errcode for a refresh token that it will never accept again: the account has to
-/// authorise the platform again.
-const REFRESH_TOKEN_INVALID: i64 = 61023;
+/// WeChat's errcodes for a refresh token and for a company's permanent code that it will never
+/// accept again: the account has to authorise again.
+const REFUSED_FOR_GOOD: [i64; 2] = [61023, 40084];
 
 /// A fetch, and what it works with.
 pub(in crate::token) struct Fetch<'a> {
@@ -37,6 +37,10 @@ impl Fetch<'_> {
             return self.ticket(kind).await;
         }
         let endpoint = TokenEndpoint::of(credential.issuer).ok_or_else(|| unset("token endpoint"))?;
+        let customized = app.suite.as_ref().is_some_and(|suite| suite.kind == SuiteKind::Customized);
+        if credential.issuer == Issuer::Corporation && customized {
+            return self.by_permanent_code().await;
+        }
         if let Some(by) = endpoint.by {
             return self.by_token(endpoint, by).await;
         }
@@ -52,13 +56,14 @@ impl Fetch<'_> {
         }
     }
 
-    /// The token by which the platform acts for an account. WeChat may return another refresh
-    /// token, which is saved before the token is used.
+    /// The token by which a platform acts for an account, or a suite for a company. WeChat may
+    /// return another refresh token, which is saved before the token is used.
     async fn by_token(&mut self, endpoint: &TokenEndpoint, by: Issuer) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(platform) = &credential.by else { return Err(unset("platform")) };
         let refresh_token = self.granted().await?;
-        let mut texts = vec![(endpoint.id, &*app.appid)];
+        let mut texts = Vec::new();
+        texts.extend((!endpoint.id.is_empty()).then_some((endpoint.id, &*app.appid)));
         texts.extend(endpoint.account.map(|name| (name, &*credential.owner)));
         texts.extend(endpoint.grant.map(|name| (name, refresh_token.expose())));
         let body = Fields { texts, ..Fields::default() }.json();
@@ -66,22 +71,46 @@ impl Fetch<'_> {
         let call = CallByToken { path, query: "", body, secret: &refresh_token, issuer: by };
         let answer = call.make(self.control, platform, options.fetch_timeout).await;
         let answer = answer.inspect_err(|error| {
-            if error.failure.errcode == Some(REFRESH_TOKEN_INVALID) {
+            if error.failure.errcode.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code)) {
                 self.grant.refuse();
             }
         })?;
-        let another = endpoint.grant.and_then(|name| answer.get(name)?.as_str());
+        // A company's permanent code is another only after it authorised again.
+        let renewed = endpoint.grant.filter(|_| credential.issuer == Issuer::Authorizer);
+        let another = renewed.and_then(|name| answer.get(name)?.as_str());
         if let (Some(value), Some(key)) = (another, grant::key(app, credential)) {
             self.grant.replace(self.store, &key, value, self.now).await;
         }
         issued(&answer, credential.issuer.field(), &[&refresh_token])
     }
 
+    /// The token of a company for which the app was made to measure: there its permanent code is
+    /// the app's secret.
+    async fn by_permanent_code(&mut self) -> Result<Issued, FetchError> {
+        let Settings { options, credential, .. } = self.settings;
+        let endpoint = TokenEndpoint::of(Issuer::Work).ok_or_else(|| unset("token endpoint"))?;
+        let code = self.granted().await?;
+        let texts = vec![(endpoint.id, &*credential.owner), (endpoint.secret, code.expose())];
+        let query = Fields { texts, ..Fields::default() }.query();
+        let call = Call::Get { path: endpoint.path, query: &query };
+        let answer = self.control.call(call, options.fetch_timeout).await;
+        let answer = object(answer, credential.issuer.family(), &[&code]).inspect_err(|error| {
+            if error.failure.errcode.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code)) {
+                self.grant.refuse();
+            }
+        })?;
+        issued(&answer, credential.issuer.field(), &[&code])
+    }
+
     /// A ticket that web pages are signed with.
     async fn ticket(&self, kind: TicketKind) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(token) = &credential.by else { return Err(unset("token")) };
-        let (query, issuer) = (kind.query(), app.kind.issuer(app.mode));
+        let issuer = match app.kind.is_platform() {
+            true => Issuer::Authorizer,
+            false => app.kind.issuer(app.mode),
+        };
+        let query = kind.query();
         let call = CallByToken { path: kind.path(), query: &query, body: None, secret: &app.secret, issuer };
         let answer = call.make(self.control, token, options.fetch_timeout).await?;
         issued(&answer, credential.issuer.field(), &[])
@@ -90,7 +119,8 @@ impl Fetch<'_> {
     /// What WeChat granted to fetch with.
     async fn granted(&mut self) -> Result<Arc<Secret>, FetchError> {
         let key = grant::key(&self.settings.app, &self.settings.credential).unwrap_or_default();
-        let looked = self.grant.look(self.store, &key, self.now).await;
+        let family = self.settings.credential.issuer.family();
+        let looked = self.grant.look(self.store, &key, family, self.now).await;
         looked.map_err(FetchError::of)
     }
 }

@@ -34,12 +34,13 @@ impl Failure {
         Self { errcode: None, message, remedy: None, permanent: false }
     }
 
-    /// An account has to authorise the platform, or to do so again.
-    pub(crate) fn unauthorized(message: Words) -> Self {
+    /// An account has to authorise the platform, or a company the suite, or to do so again.
+    pub(crate) fn unauthorized(family: Family, message: Words) -> Self {
+        let errcode = if family == Family::Work { 40084 } else { 61023 };
         Self {
-            errcode: Some(61023),
+            errcode: Some(errcode),
             message,
-            remedy: errcode::explain(Family::Api, 61023).map(|meaning| meaning.remedy),
+            remedy: errcode::explain(family, errcode).map(|meaning| meaning.remedy),
             permanent: true,
         }
     }

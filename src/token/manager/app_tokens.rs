@@ -1,6 +1,6 @@
 //! The refresh tasks of an app, and their status and metrics together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::runtime;
@@ -16,7 +16,7 @@ use crate::token::options::{AppOptions, Options};
 use crate::token::status::{Authorizers, Further, Sample, State, Status};
 use crate::token::task::{Deps, RefreshTask};
 use crate::upstream::control::Control;
-use crate::wechat::Issuer;
+use crate::wechat::{Issuer, TicketKind};
 
 /// An app's refresh tasks.
 #[derive(Debug)]
@@ -25,9 +25,11 @@ pub(super) struct AppTokens {
     pub(super) main: TaskHandle,
     /// Of what else it has.
     pub(super) further: Vec<TaskHandle>,
-    /// Of the accounts that a third-party platform acts for, by appid, once they have been asked
-    /// for.
+    /// Of the accounts that a third-party platform acts for, by appid, or of the companies that a
+    /// suite does, by corpid, once they have been asked for.
     pub(super) authorizers: HashMap<Arc<str>, TaskHandle>,
+    /// Of tickets of those accounts, once they have been asked for.
+    pub(super) tickets: HashMap<(Arc<str>, TicketKind), TaskHandle>,
     /// Makes the calls of all of them.
     pub(super) control: Control,
     /// Bounds its concurrent fetches on demand: another app must not wait for an account whose
@@ -49,7 +51,7 @@ pub(super) struct TaskHandle {
 
 impl AppTokens {
     pub(super) fn all(&self) -> impl Iterator<Item = &TaskHandle> {
-        self.own().chain(self.authorizers.values())
+        self.own().chain(self.authorizers.values()).chain(self.tickets.values())
     }
 
     /// All but those of accounts that a platform acts for; the token's comes first.
@@ -58,12 +60,32 @@ impl AppTokens {
     }
 
     pub(super) fn into_all(self) -> impl Iterator<Item = TaskHandle> {
-        std::iter::once(self.main).chain(self.further).chain(self.authorizers.into_values())
+        let own = std::iter::once(self.main).chain(self.further);
+        own.chain(self.authorizers.into_values()).chain(self.tickets.into_values())
+    }
+
+    /// The task of its suite's token.
+    pub(super) fn suite(&self) -> Option<&TaskHandle> {
+        self.further.iter().find(|task| task.credential.issuer == Issuer::Suite)
+    }
+
+    /// The token by which it acts for `account`, with the store's key for what that is fetched
+    /// with; none if it acts for nobody.
+    pub(super) fn acting_for(&self, account: &Arc<str>) -> Option<(String, Credential)> {
+        let credential = match self.suite() {
+            Some(suite) => Credential::corporation(Arc::clone(account), suite.handle()),
+            None if self.main.is_component() => {
+                Credential::authorizer(Arc::clone(account), self.main.handle())
+            }
+            None => return None,
+        };
+        let key = grant::key(&self.main.shared.configured.load().app, &credential)?;
+        Some((key, credential))
     }
 
     pub(super) fn status(&self) -> Status {
         let used = self.further.iter().filter(|task| task.is_used());
-        let authorizers = self.main.is_component().then(|| Authorizers {
+        let authorizers = (self.main.is_component() || self.suite().is_some()).then(|| Authorizers {
             in_use: self.authorizers.values().filter(|task| task.holds()).count(),
             failing: self.authorizers.values().filter(|task| task.shared.stats().failing.is_some()).count(),
         });
@@ -77,8 +99,17 @@ impl AppTokens {
     /// Accounts that authorised a platform have no series of their own.
     pub(super) fn samples(&self, now: Timestamp) -> Vec<Sample> {
         let own = self.own().map(|task| task.sample(now));
-        let authorizers = self.authorizers.values().map(|task| task.sample(now)).reduce(Sample::and);
-        own.chain(authorizers).collect()
+        let mut of_accounts: BTreeMap<&str, Sample> = BTreeMap::new();
+        for task in self.authorizers.values().chain(self.tickets.values()) {
+            let sample = task.sample(now);
+            let credential = task.credential.issuer.credential();
+            let together = match of_accounts.remove(credential) {
+                Some(others) => others.and(sample),
+                None => sample,
+            };
+            of_accounts.insert(credential, together);
+        }
+        own.chain(of_accounts.into_values()).collect()
     }
 }
 

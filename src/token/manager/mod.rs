@@ -8,6 +8,9 @@
 //! | `follow` | what reaches tasks from the store |
 //! | `platform` | tickets and accounts of third-party platforms |
 //! | `authorization_code` | codes of accounts that authorise a platform |
+//! | `suite` | companies that authorise a suite |
+//! | `suite_exchange` | the exchange of a company's code, until it is settled |
+//! | `suite_codes` | which codes are being exchanged, and which were lost |
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +39,9 @@ mod authorization_code;
 mod follow;
 mod platform;
 mod registry;
+mod suite;
+mod suite_codes;
+mod suite_exchange;
 mod supervisor;
 
 pub use authorization_code::Authorized;
@@ -75,7 +81,10 @@ impl Manager {
         let changes = manager.0.deps.store.changes();
         manager.reconfigure(apps, options);
         let follower = manager.0.runtime.spawn(follow(changes, Arc::downgrade(&manager.0)));
-        manager.0.apps().follower = Some(follower);
+        let taking_up = manager.take_up_codes();
+        let mut apps = manager.0.apps();
+        (apps.follower, apps.taking_up) = (Some(follower), Some(taking_up));
+        drop(apps);
         manager
     }
 
@@ -98,7 +107,7 @@ impl Manager {
     #[cfg(test)]
     pub(in crate::token) fn crash(&self) {
         let mut apps = self.0.apps();
-        apps.follower.take().iter().for_each(JoinHandle::abort);
+        apps.follower.take().iter().chain(&apps.taking_up.take()).for_each(JoinHandle::abort);
         apps.take().into_iter().flat_map(AppTokens::into_all).for_each(|task| task.supervisor.abort());
     }
 
@@ -136,7 +145,7 @@ impl Manager {
         let spawn = |credential| self.spawn(configured.clone(), credential, control.clone(), &turns);
         let main = spawn(Credential::main(&configured.app));
         let further = Credential::further(&configured.app, &main.handle()).into_iter().map(spawn).collect();
-        AppTokens { main, further, authorizers: HashMap::new(), control, turns }
+        AppTokens { main, further, authorizers: HashMap::new(), tickets: HashMap::new(), control, turns }
     }
 
     fn go_on(
@@ -147,7 +156,7 @@ impl Manager {
         options: &Options,
         gone: &mut Vec<TaskHandle>,
     ) -> AppTokens {
-        let AppTokens { main, further: mut former, authorizers, turns, .. } = before;
+        let AppTokens { main, further: mut former, authorizers, tickets, turns, .. } = before;
         let configured = Configured { app, options: options.clone() };
         let reconfigured = |task: TaskHandle| task.reconfigured(configured.clone(), control.clone());
         let main = reconfigured(main);
@@ -160,8 +169,18 @@ impl Manager {
             });
         }
         gone.append(&mut former);
+        let same_suite = |task: &TaskHandle| match &task.credential.by {
+            Some(by) if task.credential.issuer == Issuer::Corporation => {
+                further.iter().any(|own: &TaskHandle| own.handle().is_same(by))
+            }
+            _ => true,
+        };
+        let (authorizers, others): (HashMap<_, _>, HashMap<_, _>) =
+            authorizers.into_iter().partition(|(_, task)| same_suite(task));
+        gone.extend(others.into_values());
         let authorizers = authorizers.into_iter().map(|(appid, task)| (appid, reconfigured(task))).collect();
-        AppTokens { main, further, authorizers, control, turns }
+        let tickets = tickets.into_iter().map(|(of, task)| (of, reconfigured(task))).collect();
+        AppTokens { main, further, authorizers, tickets, control, turns }
     }
 
     /// A handle to the token of the app of that name. To be asked for once, not for each request.
@@ -179,7 +198,14 @@ impl Manager {
 
     /// How each app's credential is doing, in the order of the configuration.
     pub fn statuses(&self) -> Vec<Status> {
-        self.0.apps().all().map(AppTokens::status).collect()
+        let lost = self.0.codes.lost();
+        let status = |app: &AppTokens| {
+            let mut status = app.status();
+            let own = lost.iter().filter(|lost| lost.app == status.name);
+            status.lost_authorizations.extend(own.cloned());
+            status
+        };
+        self.0.apps().all().map(status).collect()
     }
 
     /// What happened to tokens lately, the latest first.
@@ -204,9 +230,7 @@ impl Manager {
     pub async fn stop(&self) {
         let (supervisors, patience) = {
             let mut apps = self.0.apps();
-            if let Some(follower) = apps.follower.take() {
-                follower.abort();
-            }
+            apps.follower.take().iter().chain(&apps.taking_up.take()).for_each(JoinHandle::abort);
             let mut supervisors = std::mem::take(&mut apps.stopping);
             for task in apps.take().into_iter().flat_map(AppTokens::into_all) {
                 task.shared.tell(TaskMessage::Stop);
@@ -224,6 +248,7 @@ impl Manager {
             tracing::warn!("{}", text!("shutdown: aborted a token request that was still in progress"));
             aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
+        self.0.codes.finish(patience).await;
     }
 
     fn spawn(

@@ -17,14 +17,15 @@ use crate::token::grant;
 use crate::token::handle::{Configured, Handle, TaskMessage};
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
-use crate::wechat::Issuer;
+use crate::wechat::{Issuer, TicketKind};
 
 /// How many refresh tokens are saved at once while a request waits: WeChat returns up to 500.
 const SAVES: usize = 16;
 
 impl Manager {
-    /// A handle to the token by which `platform` acts for the account `appid`; none if that account
-    /// never authorised it. An account is looked up in the store when it is first asked for.
+    /// A handle to the token by which `platform`, or the suite of the app of that name, acts for
+    /// the account `appid`; none if that account never authorised it. An account is looked up in
+    /// the store when it is first asked for.
     ///
     /// # Errors
     /// The store can't be read.
@@ -45,10 +46,12 @@ impl Manager {
         if let Some(handle) = self.known_authorizer(platform, &appid) {
             return Ok(Some(handle));
         }
-        let Some((component, ..)) = self.platform(platform) else { return Ok(None) };
+        let Some((key, _)) = self.0.apps().app(platform).and_then(|app| app.acting_for(&appid)) else {
+            return Ok(None);
+        };
         // A store that is late is waited for, although requests do: there is nothing else to serve
         // them from.
-        let record = match self.0.deps.store.load(&grant::refresh_token_key(&component, &appid)).await {
+        let record = match self.0.deps.store.load(&key).await {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -61,15 +64,39 @@ impl Manager {
         };
         let mut apps = self.0.apps();
         let Some(app) = apps.app_mut(platform) else { return Ok(None) };
-        let (configured, by) = (app.main.shared.configured.load_full(), app.main.handle());
+        let Some((_, credential)) = app.acting_for(&appid) else { return Ok(None) };
+        let configured = app.main.shared.configured.load_full();
         let (control, turns) = (app.control.clone(), Arc::clone(&app.turns));
-        let task = app.authorizers.entry(appid).or_insert_with_key(|appid| {
-            let credential = Credential::authorizer(Arc::clone(appid), by);
+        let task = app.authorizers.entry(appid).or_insert_with(|| {
             let task = self.spawn(Configured::clone(&configured), credential, control, &turns);
             task.shared.tell(TaskMessage::Granted(record));
             task
         });
         Ok(Some(task.handle()))
+    }
+
+    /// A handle to a ticket of an account that `platform` acts for, and whose token was asked for
+    /// before. A ticket is looked after from when it is first asked for.
+    ///
+    /// # Errors
+    /// The platform is no longer configured.
+    pub fn authorizer_ticket(
+        &self,
+        platform: &str,
+        appid: &Arc<str>,
+        kind: TicketKind,
+    ) -> Result<Handle, Unavailable> {
+        let gone = || Unavailable { cause: words!("the platform is not configured"), errcode: None };
+        let mut apps = self.0.apps();
+        let app = apps.app_mut(platform).ok_or_else(gone)?;
+        let by = app.authorizers.get(appid).map(TaskHandle::handle).ok_or_else(gone)?;
+        let (configured, control) = (app.main.shared.configured.load_full(), app.control.clone());
+        let turns = Arc::clone(&app.turns);
+        let task = app.tickets.entry((Arc::clone(appid), kind)).or_insert_with(|| {
+            let credential = Credential::authorizers_ticket(kind, Arc::clone(appid), by);
+            self.spawn(Configured::clone(&configured), credential, control, &turns)
+        });
+        Ok(task.handle())
     }
 
     fn known_authorizer(&self, platform: &str, appid: &str) -> Option<Handle> {
@@ -118,7 +145,8 @@ impl Manager {
         Ok(())
     }
 
-    fn hand_over(&self, platform: &str, appid: &str, record: Record) {
+    /// Tells the task of an account of what was granted.
+    pub(super) fn hand_over(&self, platform: &str, appid: &str, record: Record) {
         if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
             task.shared.tell(TaskMessage::Granted(record));
         }
@@ -214,12 +242,15 @@ impl Manager {
         }
     }
 
-    /// Exchanges the code of an account that authorised the platform for its refresh token, and
-    /// keeps that. Continues even if the caller hangs up.
+    /// Exchanges the code of an account that authorised the platform for its refresh token, or that
+    /// of a company for its permanent code, and keeps that. Continues even if the caller hangs up.
     ///
     /// # Errors
     /// WeChat gave none, or the store didn't take it.
     pub async fn authorized(&self, platform: &str, code: &Secret) -> Result<Authorized, Failure> {
+        if let Some(suite) = self.suite(platform) {
+            return self.corporation_shown(&suite, code).await;
+        }
         let digest = digest_of(code);
         let key = format!("{platform} {digest}");
         let exchange = || {
@@ -259,6 +290,6 @@ impl Manager {
     }
 }
 
-fn shutting_down() -> Unavailable {
+pub(super) fn shutting_down() -> Unavailable {
     Unavailable { cause: words!("wxgate is shutting down"), errcode: None }
 }

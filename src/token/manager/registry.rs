@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::app_tokens::AppTokens;
 use super::authorization_code::Exchanges;
+use super::suite_codes::SuiteCodes;
 use crate::token::task::Deps;
 
 /// What all clones of a [`Manager`](super::Manager) share.
@@ -18,6 +19,7 @@ pub(super) struct Registry {
     pub deps: Deps,
     pub runtime: runtime::Handle,
     pub exchanges: Exchanges,
+    pub codes: SuiteCodes,
     /// Locked for a look-up or a reload, never over an await.
     apps: Mutex<AppList>,
 }
@@ -32,6 +34,8 @@ pub(super) struct AppList {
     pub stopping: Vec<JoinHandle<()>>,
     /// Tells tasks what other replicas write to the store.
     pub follower: Option<JoinHandle<()>>,
+    /// Takes up codes that another process left.
+    pub taking_up: Option<JoinHandle<()>>,
     pub fetch_timeout: Duration,
 }
 
@@ -41,6 +45,7 @@ impl Registry {
             deps,
             runtime: runtime::Handle::current(),
             exchanges: Exchanges::default(),
+            codes: SuiteCodes::default(),
             apps: Mutex::default(),
         }
     }

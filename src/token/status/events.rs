@@ -8,6 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast;
 
 use crate::observe::clock::Timestamp;
+use crate::token::auth_code::LostAuthorization;
 use crate::token::life::{Failure, Outcome, Reason};
 
 const REMEMBERED: usize = 100;
@@ -48,6 +49,8 @@ pub enum Happened {
         /// Of the token that this invalidated.
         generation: u64,
     },
+    /// A company authorised a suite, and its permanent code was lost.
+    AuthorizationLost(LostAuthorization),
 }
 
 /// The latest events of all apps. Clones share them.
@@ -105,7 +108,9 @@ impl Event {
             Happened::Refreshed { outcome, failure: Some(failure), .. } if *outcome != Outcome::Replaced => {
                 Some(failure.message.clone())
             }
-            Happened::Refreshed { .. } | Happened::Interference { .. } => None,
+            Happened::Refreshed { .. } | Happened::Interference { .. } | Happened::AuthorizationLost(_) => {
+                None
+            }
         };
         failed(self).is_some() && failed(self) == failed(other)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::state::State;
 use super::stats::Stats;
 use crate::observe::clock::Timestamp;
+use crate::token::auth_code::LostAuthorization;
 use crate::token::life::{Failure, Moment, Refresh, View};
 use crate::token::options::AppOptions;
 use crate::wechat::{AppKind, TokenMode};
@@ -42,8 +43,10 @@ pub struct Status {
     pub interference: u64,
     /// What else of the app's is in use.
     pub further: Vec<Further>,
-    /// Of a third-party platform alone.
+    /// Of a third-party platform and of an app with a suite alone.
     pub authorizers: Option<Authorizers>,
+    /// Companies that authorised its suite for nothing, the latest first.
+    pub lost_authorizations: Vec<LostAuthorization>,
 }
 
 /// A credential of an app other than its token.
@@ -61,7 +64,8 @@ pub struct Further {
     pub last_failure: Option<(Timestamp, Failure)>,
 }
 
-/// The accounts that a third-party platform acts for, as far as this process was asked for them.
+/// The accounts that a third-party platform acts for, or the companies that a suite does, as far as
+/// this process was asked for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authorizers {
     /// A token is held.
@@ -91,6 +95,7 @@ impl Status {
             interference: stats.interference,
             further: Vec::new(),
             authorizers: None,
+            lost_authorizations: Vec::new(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::store::Holder;
 
 /// Longer than a token request, so that a replica that dies while it fetches delays the others only
 /// briefly.
-pub(super) const LEASE: Duration = Duration::from_secs(4);
+pub(crate) const LEASE: Duration = Duration::from_secs(4);
 /// How often its owner renews it, which other replicas see.
 pub(super) const LEASE_RENEWAL: Duration = Duration::from_secs(1);
 /// An owner that has held the lease for so long is not fetching.

@@ -18,4 +18,5 @@ mod renewal;
 mod run;
 mod store_sync;
 
+pub(super) use lease::LEASE;
 pub(super) use refresh_task::{Deps, RefreshTask};

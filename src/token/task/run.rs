@@ -190,7 +190,8 @@ impl RefreshTask {
         self.life.unblock();
         if taken_back {
             self.life.found_dead();
-            self.fail(Failure::unauthorized(words!("the account revoked its authorisation")));
+            let family = self.credential.issuer.family();
+            self.fail(Failure::unauthorized(family, words!("the account revoked its authorisation")));
         }
     }
 }

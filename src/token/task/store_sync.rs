@@ -69,7 +69,7 @@ impl RefreshTask {
     }
 
     /// Renews the lease for as long as it is polled.
-    pub(super) async fn keep(store: &Store, lease: Option<&Lease>) -> Infallible {
+    pub(crate) async fn keep(store: &Store, lease: Option<&Lease>) -> Infallible {
         let Some(lease) = lease else { return std::future::pending().await };
         loop {
             sleep(LEASE_RENEWAL).await;

@@ -68,6 +68,13 @@ pub enum Event {
         /// When it happened.
         created: Timestamp,
     },
+    /// WeCom's `reset_permanent_code`: the company's permanent code is another one from now on.
+    CorpCodeReset {
+        /// What `get_permanent_code` takes, once.
+        code: Secret,
+        /// When it happened.
+        created: Timestamp,
+    },
     /// WeCom's `change_auth`: the company granted other rights.
     CorpUpdated {
         /// The company.
@@ -101,6 +108,7 @@ impl Event {
             Self::Unauthorized { .. } => "unauthorized",
             Self::SuiteTicket { .. } => "suite_ticket",
             Self::CorpAuthorized { .. } => "create_auth",
+            Self::CorpCodeReset { .. } => "reset_permanent_code",
             Self::CorpUpdated { .. } => "change_auth",
             Self::CorpUnauthorized { .. } => "cancel_auth",
             Self::Other { .. } => "other",
@@ -116,6 +124,7 @@ impl Event {
             | Self::Unauthorized { created, .. }
             | Self::SuiteTicket { created, .. }
             | Self::CorpAuthorized { created, .. }
+            | Self::CorpCodeReset { created, .. }
             | Self::CorpUpdated { created, .. }
             | Self::CorpUnauthorized { created, .. }
             | Self::Other { created, .. } => *created,
@@ -154,6 +163,7 @@ impl Event {
             "unauthorized" => Self::Unauthorized { appid: name("AuthorizerAppid")?, created },
             "suite_ticket" => Self::SuiteTicket { ticket: secret("SuiteTicket")?, created },
             "create_auth" => Self::CorpAuthorized { code: secret("AuthCode")?, created },
+            "reset_permanent_code" => Self::CorpCodeReset { code: secret("AuthCode")?, created },
             "change_auth" => Self::CorpUpdated { corpid: name("AuthCorpId")?, created },
             "cancel_auth" => Self::CorpUnauthorized { corpid: name("AuthCorpId")?, created },
             other => Self::Other { info_type: other.into(), created },

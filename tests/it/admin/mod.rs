@@ -52,7 +52,7 @@ async fn the_status_says_what_each_part_says() {
             }],
         },
         "work": {"at_work": 12, "most": 4096, "waiting": 0, "refused": 3},
-        "configuration": {"loaded_at": "1970-01-01T00:00:00.000Z", "refused": null},
+        "configuration": {"loaded_at": "1970-01-01T00:00:00.000Z", "refused": null, "files": []},
         "ending": [],
         "apps": [
             {

@@ -83,6 +83,9 @@ async fn a_suites_events_come_as_wecom_writes_them() {
     let push = of("2", "create_auth", "<AuthCode><![CDATA[AUTH]]></AuthCode><State><![CDATA[1]]></State>");
     let event = one(&receiver, &push).await;
     assert!(matches!(&event, Event::CorpAuthorized { code, .. } if code.expose() == "AUTH"), "{event:?}");
+    let push = of("5", "reset_permanent_code", "<AuthCode><![CDATA[NEXT]]></AuthCode>");
+    let event = one(&receiver, &push).await;
+    assert!(matches!(&event, Event::CorpCodeReset { code, .. } if code.expose() == "NEXT"), "{event:?}");
     let push = of("3", "change_auth", "<AuthCorpId><![CDATA[wxf]]></AuthCorpId>");
     let event = one(&receiver, &push).await;
     assert!(matches!(&event, Event::CorpUpdated { corpid, .. } if &**corpid == "wxf"), "{event:?}");

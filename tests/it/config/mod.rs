@@ -1,6 +1,7 @@
 //! The configuration, as files.
 
 mod chinese;
+mod included;
 mod many;
 mod money;
 

@@ -39,7 +39,7 @@ fn judge(span: &str) -> Option<Result<(), String>> {
         if FILES.contains(&key) {
             return None;
         }
-        let (_, keys) = known_keys().find(|(known, _)| bare(known) == table)?;
+        let (_, keys) = known_keys().find(|(known, _)| !known.is_empty() && bare(known) == table)?;
         let known = keys.contains(&key) || known_keys().any(|(known, _)| bare(known) == name);
         return Some(known.then_some(()).ok_or_else(|| format!("{table} has no key {key}")));
     }

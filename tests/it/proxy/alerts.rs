@@ -11,7 +11,7 @@ use wxgate::sandbox::{App, AppKind, Sandbox};
 
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::harness::{ADMIN_TOKEN, APPID, Answer, Gate, Log, SECRET, SHOP, Setup, caller, sandbox};
+use crate::harness::{ADMIN_TOKEN, APPID, Answer, GAME, Gate, Log, SECRET, SHOP, Setup, caller, sandbox};
 use crate::until::until;
 
 /// A robot that remembers what it was told.
@@ -254,6 +254,40 @@ fn put(sandbox: &Sandbox, secret: &str) {
 async fn refresh(gate: &Gate) {
     let request = gate.client.post(gate.admin_url("/api/v1/apps/shop/refresh"));
     request.bearer_auth(ADMIN_TOKEN).send().await.expect("an answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_included_file_that_is_rejected_is_told_of_once_and_shown_with_its_accounts() {
+    let hook = Robot::start(&[""]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("game.toml");
+    std::fs::write(&path, GAME).expect("written");
+    let include = format!("\"{}/*.toml\"", folder.path().display());
+    let apps = format!("{SHOP}{}", alert("webhook", &hook, "on = [\"configuration\"]"));
+    let gate = Gate::with(Setup { include, apps, ..Setup::default() }).await.settled().await;
+    let is_good = async || gate.metric("wxgate_config_last_reload_successful").await;
+    assert_eq!(is_good().await, 1.0);
+    std::fs::write(&path, "[[app]]\nname = \"game\"\nappid = 5\n").expect("written");
+    for _ in 0..3 {
+        gate.running.reload().await.expect("all else is taken");
+    }
+    assert_eq!(is_good().await, 0.0);
+    let heard = hook.messages(1).await;
+    let notice = &heard[0].body["notices"][0];
+    assert_eq!((&notice["topic"], &notice["kind"]), (&"configuration".into(), &"file_rejected".into()));
+    assert!(notice["app"].is_null(), "{notice}");
+    let told = notice.to_string();
+    let place = format!("{}:1:1: app[0].secret: is missing", path.display());
+    assert!(told.contains(&place) && told.contains("(and 1 more)"), "{notice}");
+    let shown = gate.status().await;
+    let file = &shown["configuration"]["files"][0];
+    assert_eq!((&file["path"], &file["apps"][0]), (&path.display().to_string().into(), &"game".into()));
+    assert!(file["rejected"]["problem"].as_str().is_some_and(|text| text.starts_with(&place)), "{file}");
+    assert_eq!(gate.get("/@game/wxa/getwxadevinfo").await.header("x-wxgate-app"), Some("game"));
+    std::fs::write(&path, GAME).expect("written");
+    gate.running.reload().await.expect("mended");
+    assert_eq!(is_good().await, 1.0);
+    assert_eq!(hook.messages(1).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The proxy through real sockets, between real callers and the sandbox.
 
+mod accounts;
 mod alerts;
 mod answers;
 mod app_secret;
@@ -47,6 +48,7 @@ mod slow_answers;
 mod slowed;
 mod smuggled;
 mod streaming;
+mod suites;
 mod tickets;
 mod tls;
 mod token_calls;

@@ -75,7 +75,9 @@ impl File {
             _ => &[],
         };
         let lines = lines.iter().map(|line| line.replace("PASTE", &"0123456789abcdef".repeat(4))).collect();
-        file.0.push((table, lines));
+        // What stands above all tables has no name.
+        let at = if table.is_empty() { 0 } else { file.0.len() };
+        file.0.insert(at, (table, lines));
         file
     }
 
@@ -237,7 +239,11 @@ fn the_page_shows_every_key() {
         let mut out = String::new();
         for (name, keys) in known_keys() {
             let about = &data.tables[name];
-            out += &format!("## `{name}`\n\n{}\n\n", language.of(&about.en, &about.zh));
+            let title = match name {
+                "" => language.of("Above all tables", "所有表之前").to_owned(),
+                name => format!("`{name}`"),
+            };
+            out += &format!("## {title}\n\n{}\n\n", language.of(&about.en, &about.zh));
             if about.same_as.is_some() {
                 continue;
             }

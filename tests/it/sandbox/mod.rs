@@ -5,6 +5,7 @@ mod control;
 mod endpoints;
 mod faults;
 mod journal;
+mod page;
 mod shapes;
 mod signing;
 mod suites;

@@ -305,6 +305,73 @@ async fn import_keeps_each_accounts_refresh_token_once() {
     assert!(out.contains("generation 2, does not expire, not sealed"), "{out}");
 }
 
+const SUITE: &str = "ww00000000000000c9";
+
+fn configure_suite(folder: &Path, store: &str) {
+    configure(folder, store);
+    let file = folder.join("wxgate.toml");
+    let suite = format!(
+        "[[app]]\nname = \"suite\"\nappid = \"ww0000000000000001\"\nsecret = {{ env = \"SHOP_SECRET\" }}\n\
+         kind = \"wecom\"\nsuite_id = \"{SUITE}\"\nsuite_secret = {{ env = \"SHOP_SECRET\" }}\n"
+    );
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(file, format!("{text}{suite}")).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_adds_the_permanent_codes_that_the_store_does_not_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("store");
+    configure_suite(folder.path(), &format!("url = \"file:{}\"", root.display()));
+    let import = ["import", "--app", "suite", "--config", "wxgate.toml", "-"];
+    let written = |written: usize| {
+        format!("{written} permanent codes of 2 companies written to file:{}\n", root.display())
+    };
+    let lines = format!("# from the other server\nwpOne {TOKEN}-one\nww0000000000000002\t{TOKEN}-two\n");
+    let output = wxgate_reads(folder.path(), &import, &lines);
+    assert_eq!(told(&output), (Some(0), written(2), String::new()));
+    let later = format!("wpOne {TOKEN}-older-perhaps\nww0000000000000002 {TOKEN}-two\n");
+    let output = wxgate_reads(folder.path(), &import, &later);
+    assert_eq!(told(&output), (Some(0), written(0), String::new()));
+    let store = Store::open(&Options { location: Location::File(root.clone()), seal: None }).await;
+    let store = store.expect("it opens");
+    for (company, code) in [("wpOne", "one"), ("ww0000000000000002", "two")] {
+        let record = store.load(&format!("permanent_code:{SUITE}:{company}")).await.expect("it works");
+        let record = record.expect("there is one");
+        assert_eq!(
+            (record.value.expose(), record.expires_at),
+            (&*format!("{TOKEN}-{code}"), Timestamp::NEVER)
+        );
+    }
+    let wrong = wxgate_reads(folder.path(), &import, "shop code\n");
+    let says = "wxgate: line 1: expected a corpid and a permanent code, separated by a space\n";
+    assert_eq!(told(&wrong), (Some(1), String::new(), says.to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forget_lost_removes_what_was_lost_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("store");
+    configure_suite(folder.path(), &format!("url = \"file:{}\"", root.display()));
+    let store = Store::open(&Options { location: Location::File(root.clone()), seal: None }).await;
+    let store = store.expect("it opens");
+    let lost = r#"{"code":"","pushed_at":1,"pushed":true,"progress":{"lost":{"at":1,"exchanged_at":null,"corporation":null,"cause":"expired"}}}"#;
+    let waits = r#"{"code":"c","pushed_at":1,"pushed":true,"progress":"waiting"}"#;
+    for (key, value) in [("lost", lost), ("waits", waits)] {
+        let value = Arc::new(Secret::new(value));
+        let record = Record { value, generation: 1, fetched_at: Timestamp(1), expires_at: Timestamp::NEVER };
+        store.save(&format!("suite_auth_code:{SUITE}:{key}"), &record).await.expect("saved");
+    }
+    let forget = |app| ["forget-lost", "--app", app, "--config", "wxgate.toml"];
+    let says = |count| format!("lost authorisations removed from file:{}: {count}\n", root.display());
+    assert_eq!(told(&wxgate(folder.path(), &forget("suite"))), (Some(0), says(1), String::new()));
+    assert_eq!(told(&wxgate(folder.path(), &forget("suite"))), (Some(0), says(0), String::new()));
+    assert_eq!(store.keys("suite_auth_code:").await.expect("it works").len(), 1);
+    let nobody = told(&wxgate(folder.path(), &forget("shop")));
+    assert_eq!((nobody.0, nobody.1.as_str()), (Some(64), ""));
+    assert!(nobody.2.contains("no app named shop with a suite_id is configured"), "{}", nobody.2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn import_writes_nothing_if_a_line_is_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -328,8 +395,13 @@ async fn import_is_for_a_platform_that_is_configured_and_for_a_store_that_others
     std::fs::write(folder.path().join("accounts"), LINES).expect("written");
     configure_platform(folder.path(), "url = \"memory:\"");
     for (app, accounts, code, says) in [
-        ("nobody", "accounts", 64, "no app named nobody of kind \"component\" is configured"),
-        ("shop", "accounts", 64, "no app named shop of kind \"component\" is configured"),
+        (
+            "nobody",
+            "accounts",
+            64,
+            "no app named nobody of kind \"component\" or with a suite_id is configured",
+        ),
+        ("shop", "accounts", 64, "no app named shop of kind \"component\" or with a suite_id is configured"),
         ("tenants", "nowhere", 64, "could not read nowhere: "),
         ("tenants", "accounts", 1, "a memory: store exists only inside its process"),
     ] {

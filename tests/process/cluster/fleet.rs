@@ -195,7 +195,8 @@ impl Replica {
         replica
     }
 
-    fn logged(&self, message: &str) -> Option<String> {
+    /// The address in the log line with this message.
+    pub fn logged(&self, message: &str) -> Option<String> {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let event = events.find(|event| event["message"] == message)?;

@@ -13,4 +13,5 @@ mod outage;
 mod rotation;
 mod sealing;
 mod side_by_side;
+mod suites;
 mod tampering;

@@ -9,6 +9,7 @@ mod drain;
 mod files;
 mod held;
 mod idle;
+mod included;
 mod leaving;
 mod log;
 mod memory;

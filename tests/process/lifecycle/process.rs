@@ -73,6 +73,12 @@ impl Place {
         );
     }
 
+    /// Puts this before all tables of the configuration.
+    pub fn above(&self, text: &str) {
+        let rest = std::fs::read_to_string(self.path("wxgate.toml")).expect("configured");
+        self.write("wxgate.toml", &format!("{text}\n{rest}"));
+    }
+
     /// Starts the program.
     pub fn run(&self) -> Process {
         Process::by(command(self.folder.path()))

@@ -68,6 +68,16 @@ fn values_that_cannot_be_right_are_refused() {
 }
 
 #[test]
+fn a_config_map_with_accounts_is_mounted_and_included() {
+    let text =
+        template("least", &["--set", "accountFiles=wechat-accounts"]).unwrap_or_else(|said| panic!("{said}"));
+    assert!(text.contains("wxgate.toml: |\n    include = [\"/etc/wxgate-apps/*.toml\"]\n"), "{text}");
+    assert!(text.contains("name: wechat-accounts") && text.contains("mountPath: /etc/wxgate-apps"), "{text}");
+    let without = template("least", &[]).unwrap_or_else(|said| panic!("{said}"));
+    assert!(!without.contains("wxgate-apps") && !without.contains("include"), "{without}");
+}
+
+#[test]
 fn a_changed_value_changes_the_note_on_the_pods() {
     let note = |more: &[&str]| {
         rendered("least", more).template()["metadata"]["annotations"]["checksum/config"].to_string()

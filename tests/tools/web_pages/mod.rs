@@ -2,7 +2,7 @@
 //! can reach. Browsers say least of themselves there: `Sec-Fetch-*` goes to https and loopback
 //! alone.
 
-mod evil;
+pub(crate) mod evil;
 mod neighbour;
 
 use std::collections::BTreeSet;

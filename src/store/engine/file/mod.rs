@@ -140,9 +140,10 @@ impl File {
         Ok(totals.collect())
     }
 
-    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         let folder = Arc::clone(&self.folder);
-        let keys = step(move || folder.entry_keys()).await?;
+        let mut keys = step(move || folder.entry_keys()).await?;
+        keys.retain(|key| key.starts_with(prefix));
         let now = crate::observe::clock::Clock::default().now();
         let mut entries = Vec::with_capacity(keys.len());
         for keys in keys.chunks(READ_AT_ONCE) {

@@ -275,9 +275,9 @@ impl Redis {
         }
     }
 
-    pub(super) async fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
         let mut link = self.link()?;
-        let pattern = self.key("*");
+        let pattern = self.key(&format!("{prefix}*"));
         let mut keys = Vec::new();
         let mut cursor = "0".to_owned();
         loop {

@@ -32,7 +32,7 @@ fn left_out(tree: &Tree) -> Vec<String> {
         for (line, block) in marked(page, Mark::Run) {
             match block.language() {
                 "sh" => {}
-                "python" | "js" if is_followed => {}
+                "python" | "js" if is_followed || is_used(page, block) => {}
                 language => {
                     found.push(page.tell(line, format_args!("no test runs {language} here, see {GUIDE}")))
                 }
@@ -40,6 +40,25 @@ fn left_out(tree: &Tree) -> Vec<String> {
         }
     }
     found
+}
+
+/// The name of the file that a script is to be saved as: its first line says it.
+fn file_of(block: &Block) -> Option<&str> {
+    let (sign, endings) = match block.language() {
+        "python" => ("# ", &[".py"][..]),
+        "js" => ("// ", &[".js", ".mjs", ".cjs"][..]),
+        _ => return None,
+    };
+    let name = block.text.lines().next()?.strip_prefix(sign)?.trim();
+    let is_name = !name.contains(['/', ' ']) && endings.iter().any(|ending| name.ends_with(ending));
+    is_name.then_some(name)
+}
+
+/// Whether a script has a name, and another block that is run uses it.
+fn is_used(page: &Page, script: &Block) -> bool {
+    let Some((stem, _)) = file_of(script).and_then(|name| name.rsplit_once('.')) else { return false };
+    let mut others = marked(page, Mark::Run).filter(|(_, other)| *other != script);
+    others.any(|(_, other)| other.text.contains(stem))
 }
 
 /// The blocks that wait for a time, and not for what they need: on a slow machine that takes
@@ -76,6 +95,11 @@ fn follow(page: &Page) -> Result<(), String> {
         match block.it.language() {
             "toml" => reader.show(&block.it.text),
             _ if is_run(&block.it) => reader.add(&block.it.text),
+            _ if Mark::of(&block.it) == Ok(Mark::Run) => {
+                if let Some(name) = file_of(&block.it) {
+                    reader.save(name, &block.it.text);
+                }
+            }
             _ => {}
         }
     }
@@ -130,6 +154,21 @@ fn a_block_that_is_marked_run_and_that_nobody_runs_is_found() {
     );
     // Others follow the page that fails.
     assert_eq!(problems(&tree), [""; 0]);
+}
+
+#[test]
+fn a_script_with_a_name_is_saved_and_run_by_what_uses_it() {
+    let page = "```python run\n# one.py\nNUMBER = 1\n```\n```python run\n# two.py\nimport one\nprint(one.NUMBER)\n```\n\
+        ```js run\n// three.mjs\nconsole.log(3)\n```\n\
+        ```sh run\n[ \"$(python3 two.py)\" = 1 ]\n[ \"$(node three.mjs)\" = 3 ]\n```\n";
+    let tree = Tree::of(&[("docs/en/a.md", page)]);
+    assert_eq!(left_out(&tree), [""; 0]);
+    tree.holds("the page", problems);
+    let unused = page.replace("three.mjs)\"", "four.mjs)\"").replace("python3 two.py", "true");
+    let tree = Tree::of(&[("docs/en/a.md", &unused)]);
+    let found = left_out(&tree);
+    assert!(found.len() == 2 && found[0].contains("python") && found[1].contains("js"), "{found:?}");
+    assert_eq!(problems(&tree).len(), 1, "what the shell says counts");
 }
 
 #[test]

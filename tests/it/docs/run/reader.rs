@@ -100,6 +100,11 @@ impl Reader {
         self.configuration = self.starts.then(|| toml.to_owned());
     }
 
+    /// The page has a script of this name.
+    pub(super) fn save(&self, name: &str, script: &str) {
+        fs::write(self.folder.path().join(name), script).unwrap();
+    }
+
     /// The page has something to run.
     pub(super) fn add(&mut self, script: &str) {
         let mut step = String::new();

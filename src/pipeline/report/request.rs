@@ -79,9 +79,16 @@ impl Reporter {
             if let Some(code) = view.code {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
-            let (code, errcode) = (view.code, view.errcode);
-            let refused = Reason { app: OTHER, caller: OTHER, endpoint: 0, code, errcode, failed: false };
-            refusals::count(&mut counts.refusals, refused, self.clock.now(), || Example {
+            let nobody = Reason {
+                app: OTHER,
+                caller: OTHER,
+                endpoint: 0,
+                code: view.code,
+                errcode: view.errcode,
+                failed: false,
+                various: false,
+            };
+            refusals::count(&mut counts.refusals, nobody, || Example {
                 method: "-".to_owned(),
                 path: "-".to_owned(),
                 why: Words::of(|| error.to_string()),
@@ -303,14 +310,14 @@ impl Report {
             code,
             errcode,
             failed: self.outcome == Outcome::Failed,
+            various: false,
         };
         let example = || Example {
             method: error::quoted(self.method.as_str()),
             path: error::quoted(self.path()),
             why: Words::of(|| refusals::shortened(Chain(error).to_string())),
         };
-        let now = self.reporter.clock.now();
-        let count = |counts: &mut Counts| refusals::count(&mut counts.refusals, refused, now, example);
+        let count = |counts: &mut Counts| refusals::count(&mut counts.refusals, refused, example);
         self.reporter.metrics.counts.with(self.reporter.worker, count);
     }
 

@@ -269,3 +269,24 @@ async fn twenty_kills_at_each_point_lose_nothing_that_is_not_named() {
         kills(point, 20).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute, until a replica looks for what others left"]
+async fn a_code_of_a_replica_that_is_gone_is_taken_up_by_another() {
+    let mut setting = Setting::new().await;
+    setting.fleet.add().await;
+    setting.follow().await;
+    setting.ticket().await;
+    setting.fleet.add().await;
+    let corpid = "wpCompany";
+    let told = setting.occur(PlatformEvent::CreateAuth { corpid: corpid.into(), name: None });
+    let busy = Fault::new(Action::Errcode { errcode: -1, errmsg: None });
+    setting.fleet.sandbox.fault(busy.path(PERMANENT_CODE));
+    setting.push(&told).await;
+    timeout(LOST, setting.fleet.sandbox.arrived(PERMANENT_CODE, 1)).await.expect("an exchange");
+    until(|| "it waits", async || setting.has("waiting").await).await;
+    setting.fleet.replicas[0].kill();
+    setting.fleet.sandbox.end_faults();
+    setting.exchanged(corpid).await;
+    until(|| "it is settled", async || setting.codes().await.is_empty()).await;
+}

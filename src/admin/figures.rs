@@ -40,6 +40,13 @@ impl Admin {
         let mut found = self.backend.refusals(range);
         let app = value(query, "app");
         found.refusals.retain(|refusal| refusal.concerns(app.as_deref()));
+        found.kinds = found.refusals.len();
+        if let Some(most) = value(query, "most") {
+            let Ok(most) = most.parse() else {
+                return answer::error(StatusCode::BAD_REQUEST, text!("most must be a number"));
+            };
+            found.refusals.truncate(most);
+        }
         answer::json(StatusCode::OK, &found)
     }
 

@@ -92,6 +92,7 @@ fn parameter(parameter: &route::Parameter, schemas: &mut SchemaGenerator) -> Val
     let schema = match parameter.value {
         route::Value::Text | route::Value::Presence => json!({ "type": "string" }),
         route::Value::Boolean => json!({ "type": "boolean" }),
+        route::Value::Number => json!({ "type": "integer", "minimum": 0 }),
         route::Value::Range => schemas.subschema_for::<api::Range>().into(),
         route::Value::Path => json!({ "type": "string", "pattern": "^/" }),
         route::Value::Rid => json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{8}){2}$" }),

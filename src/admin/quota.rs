@@ -19,6 +19,7 @@ impl Admin {
         if let Some(wanted) = value(query, "app") {
             quota.apps.retain(|app| app.app == wanted);
             quota.warnings.retain(|warning| warning.app == wanted);
+            quota.accounts.retain(|account| account.app == wanted);
             // An app without calls today is not in the list, but exists.
             if quota.apps.is_empty() && !self.backend.apps().iter().any(|app| app.name == wanted) {
                 return answer::no_such_app(&wanted);

@@ -62,6 +62,7 @@ pub(super) enum Value {
     Boolean,
     /// It is there or it is not.
     Presence,
+    Number,
     Range,
     Path,
     Rid,
@@ -217,10 +218,11 @@ pub(super) static ROUTES: [Route; 19] = [
         parameters: &[
             optional("app", Value::Text, "Only this app."),
             optional("range", Value::Range, "How much of the past; `hour` without it."),
+            optional("most", Value::Number, "So many of them at most, the most frequent ones."),
         ],
         responses: &[
             json(SchemaGenerator::subschema_for::<api::Refusals>, "The refusals."),
-            error(400, "The range is unknown."),
+            error(400, "The range is unknown, or `most` is no number."),
         ],
     },
     Route {

@@ -52,7 +52,9 @@ pub use self::audit::{AuditEntry, AuditTrail};
 pub use self::endpoints::{Endpoint, Endpoints};
 pub use self::explained::{Explained, ExplainedRefusal, ExplainedRow};
 pub use self::figures::{AppFigures, Figures, RangeFigures};
-pub use self::quota::{AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, RateLimit, Warning};
+pub use self::quota::{
+    AccountQuota, AppQuota, CallerCount, EndpointQuota, ErrorCount, Quota, RateLimit, Warning,
+};
 pub use self::readiness::{AppReadiness, Readiness};
 pub use self::refusals::{Refusal, Refusals};
 pub use self::snapshot::{CodeErrors, ErrorPlace, Snapshot};

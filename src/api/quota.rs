@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::clock::Timestamp;
-use crate::quota::{AppReport, EndpointReport, Report, WarningReport};
+use crate::quota::{AccountReport, AppReport, EndpointReport, Report, WarningReport};
 use crate::texts::Language;
 use crate::wechat::{Family, errcode};
 
@@ -23,6 +23,27 @@ pub struct Quota {
     /// Today's warnings, the latest first.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// The 50 busiest of the accounts that platforms act for, the busiest first. Calls are those of
+    /// this replica since it started.
+    #[serde(default)]
+    pub accounts: Vec<AccountQuota>,
+}
+
+/// What the calls for an account used today that a platform acts for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct AccountQuota {
+    /// The platform's name in the configuration.
+    pub app: String,
+    /// The account's appid.
+    pub account: String,
+    /// Calls of all endpoints.
+    pub calls_today: u64,
+    /// Those that will run out first, then the busiest. Callers and errors are not counted by
+    /// account.
+    pub endpoints: Vec<EndpointQuota>,
+    /// Why WeChat's own figures are not available, if they are not.
+    pub problem: Option<String>,
 }
 
 /// What an app's calls used today.
@@ -136,13 +157,31 @@ pub struct Warning {
 }
 
 impl Quota {
-    /// Out of `report`; `slowed` says which endpoints of which apps are slowed until when.
-    pub fn of(report: Report, slowed: &[(Arc<str>, Arc<str>, Timestamp)]) -> Self {
+    /// Out of what is known of apps and of `accounts`; `slowed` says which endpoints of which apps
+    /// are slowed until when.
+    pub fn of(
+        report: Report,
+        accounts: &[AccountReport],
+        slowed: &[(Arc<str>, Arc<str>, Timestamp)],
+    ) -> Self {
         Self {
             day: report.at.beijing_date(),
             day_ends_in_seconds: report.at.beijing_midnight().since(report.at).as_secs(),
             apps: report.apps.iter().map(|app| AppQuota::of(app, slowed)).collect(),
             warnings: report.warnings.into_iter().map(Warning::from).collect(),
+            accounts: accounts.iter().map(AccountQuota::of).collect(),
+        }
+    }
+}
+
+impl AccountQuota {
+    fn of(account: &AccountReport) -> Self {
+        Self {
+            app: account.app.to_string(),
+            account: account.account.to_string(),
+            calls_today: account.calls,
+            endpoints: account.endpoints.iter().map(|endpoint| EndpointQuota::of(endpoint, None)).collect(),
+            problem: account.problem.as_ref().map(ToString::to_string),
         }
     }
 }

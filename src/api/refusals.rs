@@ -13,7 +13,10 @@ use crate::quota::Outcome;
 pub struct Refusals {
     /// How much of the past; `day` counts whole hours.
     pub range: Range,
-    /// The most frequent first; at most 200, and those beyond counted by their code alone.
+    /// How many kinds there are, listed or not.
+    pub kinds: usize,
+    /// The most frequent first; at most 200 in detail, those beyond without their endpoint, and
+    /// beyond 400 by their code alone.
     pub refusals: Vec<Refusal>,
 }
 
@@ -33,6 +36,9 @@ pub struct Refusal {
     pub caller: Option<String>,
     /// WeChat's path, or `other`.
     pub endpoint: String,
+    /// It stands for several kinds that there was no room for: `path` and `why` are those of one of
+    /// them.
+    pub various: bool,
     /// How many there were.
     pub count: u64,
     /// When the last one was.
@@ -65,6 +71,7 @@ impl From<pipeline::Refusal> for Refusal {
             app: of.app.as_deref().map(str::to_owned),
             caller: of.caller.as_deref().map(str::to_owned),
             endpoint: of.endpoint.to_owned(),
+            various: of.various,
             count: of.count,
             last_at: of.last.rfc3339(),
             method: of.method,

@@ -1,13 +1,23 @@
 //! Who uses which quota, as a table.
 
-use wxgate::api::{AppQuota, CallerCount, EndpointQuota, Quota, Warning};
+use wxgate::api::{AccountQuota, AppQuota, CallerCount, EndpointQuota, Quota, Warning};
 use wxgate::texts::{marked, text};
 
 use super::admin::unexpected;
 use super::failure::Failure;
-use super::table::Side::{Left, Right};
+use super::table::Side::{self, Left, Right};
 use super::table::Table;
 use super::terminal::{fitted, printable, short, width};
+
+const COLUMNS: [(&str, Side); 7] = [
+    (marked!("ENDPOINT"), Left),
+    (marked!("USED"), Right),
+    (marked!("LIMIT"), Right),
+    ("%", Right),
+    (marked!("PER MIN"), Right),
+    (marked!("RUNS OUT"), Right),
+    (marked!("TOP CALLER"), Left),
+];
 
 /// The table for the JSON text of `GET /api/v1/quota`, of one app or all.
 pub(super) fn render(json: &str, only: Option<&str>) -> Result<String, Failure> {
@@ -71,19 +81,13 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
         None => !app.endpoints.is_empty() || app.problem.is_some(),
     };
     let shown: Vec<_> = quota.apps.iter().filter(is_shown).collect();
-    let mut table = Table::new([
-        (marked!("ENDPOINT"), Left),
-        (marked!("USED"), Right),
-        (marked!("LIMIT"), Right),
-        ("%", Right),
-        (marked!("PER MIN"), Right),
-        (marked!("RUNS OUT"), Right),
-        (marked!("TOP CALLER"), Left),
-    ]);
+    let mut table = Table::new(COLUMNS);
     // One for all apps, so that their columns stand below each other.
     shown.iter().flat_map(|app| &app.endpoints).for_each(|endpoint| table.add(cells(endpoint)));
     let table = table.laid_out(width);
     let mut rows = 0..;
+    let accounts: Vec<_> =
+        quota.accounts.iter().filter(|account| only.is_none_or(|only| account.app == only)).collect();
     for app in shown {
         out += "\n";
         out += &fitted(&named(app), "", width);
@@ -98,12 +102,36 @@ fn table(quota: &Quota, only: Option<&str>, width: Option<usize>) -> String {
             remarks(endpoint).iter().for_each(|remark| out += &fitted(remark, "  ", width));
         }
     }
+    out += &of_accounts(&accounts, width);
     for warning in quota.warnings.iter().filter(|warning| only.is_none_or(|only| warning.app == only)) {
         out += "\n";
         out += &fitted(&warned(warning), "", width);
     }
     if quota.apps.iter().all(|app| app.endpoints.is_empty()) {
         out += &format!("{}\n", text!("no calls yet"));
+    }
+    out
+}
+
+/// The accounts that platforms act for.
+fn of_accounts(accounts: &[&AccountQuota], width: Option<usize>) -> String {
+    let mut table = Table::new(COLUMNS);
+    accounts.iter().flat_map(|account| &account.endpoints).for_each(|endpoint| table.add(cells(endpoint)));
+    let table = table.laid_out(width);
+    let (mut out, mut rows) = (String::new(), 0..);
+    for account in accounts {
+        let name = text!(
+            "{app}, account {account}; calls are this replica's",
+            app = account.app,
+            account = printable(&account.account)
+        );
+        out += "\n";
+        out += &fitted(&name.to_string(), "", width);
+        if let Some(problem) = &account.problem {
+            out += &fitted(&text!("no figures from WeChat: {problem}", problem).to_string(), "  ", width);
+        }
+        out += &table.head();
+        account.endpoints.iter().zip(&mut rows).for_each(|(_, row)| out += &table.row(row));
     }
     out
 }

@@ -267,7 +267,7 @@ impl Worker {
         report.bytes_in = sending.length();
         let injected = inject(credential, target, &sending).await?;
         permit::spend(plan, &mut report.observed).await?;
-        report.let_through();
+        report.let_through(account);
         let asked_at = target.endpoint.grants.then(|| self.gate.clock.now());
         let grants = self.gate.grants.as_ref().filter(|_| target.endpoint.grants);
         let _place = place(grants, marked!("too many responses with refresh tokens are being read at once"))?;

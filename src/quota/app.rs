@@ -26,6 +26,13 @@ pub enum Question {
         /// The endpoint.
         path: &'static str,
     },
+    /// The same of an account that the app, a platform, acts for: with that account's token.
+    QuotaOfAccount {
+        /// The account.
+        appid: Arc<str>,
+        /// The endpoint.
+        path: &'static str,
+    },
     /// To reset all counters of the app.
     ClearAll,
     /// To reset the counter of an endpoint.

@@ -43,6 +43,7 @@ impl Quota {
             "Until the quota is used up at the present pace; only if that is today.",
         );
         family(out, &|endpoint| endpoint.ends.map(|ends| ends.since(report.at).as_secs_f64()));
+        self.expose_accounts(out);
         out.counter("wxgate_quota_warnings_total", "Warnings that this replica gave.");
         for ((app, kind), count) in self.0.warned.lock().iter() {
             out.sample(&[("app", &**app), ("kind", kind.as_str())], *count as f64);

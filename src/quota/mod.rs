@@ -12,9 +12,10 @@
 //! | `clear`, `clears` | letting WeChat's counters begin again, and how often that was done |
 //! | `reset` | the same of wxgate's own counters and budgets |
 //! | `app`, `watched` | an app and its questions; what is known of each |
+//! | `accounts`, `watch_accounts` | the same of the busiest accounts that platforms act for |
 //! | `shared` | what the tasks of a process share |
 //! | `limit/` | what callers are kept to |
-//! | `report`, `metrics` | what there is to see |
+//! | `report`, `account_report`, `metrics` | what there is to see |
 
 use std::sync::Arc;
 
@@ -23,9 +24,12 @@ use tokio::runtime;
 use tokio::sync::broadcast;
 
 use crate::observe::clock::Clock;
+use crate::observe::metrics::Sharded;
 use crate::observe::names::Names;
 use crate::store::Store;
 
+mod account_report;
+mod accounts;
 mod app;
 mod clear;
 mod clears;
@@ -38,8 +42,10 @@ mod reset;
 mod shared;
 mod usage;
 mod watch;
+mod watch_accounts;
 mod watched;
 
+pub use self::account_report::AccountReport;
 pub use self::app::{Answering, App, Ask, Question};
 pub use self::clear::{Cleared, Remembered};
 pub use self::counts::history::Range;
@@ -85,6 +91,8 @@ impl Quota {
             turn: tokio::sync::Mutex::default(),
             ledger: Mutex::new(Ledger::new(day)),
             watched: Mutex::default(),
+            accounts: Mutex::default(),
+            account_calls: Sharded::new(workers),
             warned: Mutex::default(),
             warnings,
             tasks: Mutex::default(),
@@ -92,7 +100,9 @@ impl Quota {
         quota.configure(apps);
         let flush = quota.0.runtime.spawn(flush::run(Arc::clone(&quota.0)));
         let watch = quota.0.runtime.spawn(watch::run(Arc::clone(&quota.0)));
-        *quota.0.tasks.lock() = vec![flush.abort_handle(), watch.abort_handle()];
+        let accounts = quota.0.runtime.spawn(watch_accounts::run(Arc::clone(&quota.0)));
+        let tasks = [flush, watch, accounts];
+        *quota.0.tasks.lock() = tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect();
         quota
     }
 
@@ -110,6 +120,11 @@ impl Quota {
     /// counted here too.
     pub fn begin(&self, worker: usize, app: u16, caller: u16, endpoint: u16) {
         self.0.tally.begin(worker, app, caller, endpoint);
+    }
+
+    /// The same of a call that the platform `app` makes for an account.
+    pub fn begin_for(&self, worker: usize, app: u16, appid: &Arc<str>, endpoint: u16) {
+        self.0.account_calls.with(worker, |counts| counts.begin(app, appid, endpoint));
     }
 
     /// Counts a request of `worker` that has ended.

@@ -137,7 +137,7 @@ impl EndpointReport {
         Some(self.limit.filter(|limit| *limit > 0)?.saturating_sub(self.used?))
     }
 
-    fn part_used(&self) -> f64 {
+    pub(super) fn part_used(&self) -> f64 {
         match (self.limit, self.used) {
             (Some(limit), Some(used)) if limit > 0 => used as f64 / limit as f64,
             _ => 0.0,

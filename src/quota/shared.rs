@@ -8,11 +8,13 @@ use tokio::runtime;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
+use super::accounts::{AccountCalls, Accounts};
 use super::counts::ledger::Ledger;
 use super::counts::tally::Tally;
 use super::watched::{Watched, WatchedApps};
 use super::{App, Ask, Warning, WarningKind};
 use crate::observe::clock::Clock;
+use crate::observe::metrics::Sharded;
 use crate::observe::names::Names;
 use crate::store::Store;
 
@@ -32,6 +34,8 @@ pub(super) struct Shared {
     /// Locked for a look, never over an await; so are the others.
     pub(super) ledger: Mutex<Ledger>,
     pub(super) watched: Mutex<WatchedApps>,
+    pub(super) accounts: Mutex<Accounts>,
+    pub(super) account_calls: Sharded<AccountCalls>,
     pub(super) warned: Mutex<BTreeMap<(Arc<str>, WarningKind), u64>>,
     pub(super) warnings: broadcast::Sender<Warning>,
     pub(super) tasks: Mutex<Vec<AbortHandle>>,

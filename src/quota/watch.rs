@@ -214,7 +214,7 @@ impl Shared {
             let before = self.ours(app, path);
             let answer = (self.ask)(&app.name, Question::Quota { path }).await;
             let answer = answer.map_or_else(Answer::Failed, |body| judge(&body));
-            let silent = matches!(answer, Answer::Silent(_));
+            let silent = matches!(answer, Answer::Silent(_) | Answer::Refused(_));
             answers.push((path, before, answer));
             if silent {
                 break;
@@ -254,7 +254,7 @@ impl Shared {
                     notes.endpoints.insert(path.to_owned(), Known::Nothing { since: now });
                     None
                 }
-                Answer::Silent(problem) => {
+                Answer::Silent(problem) | Answer::Refused(problem) => {
                     notes.fail(problem);
                     notes.not_before = Some(now.beijing_midnight());
                     None

@@ -142,7 +142,7 @@ export const chinese = {
 
   refusedTitle: "被拒绝和失败的请求", refusedNone: "这段时间内，wxgate 放行了所有请求。", endpointOrPath: "请求",
   lastTime: "最近一次", why: "原因", whyOf: (code, path) => `${path} 为何 ${code}`, whatToDo: "处理办法", explainIt: "预演这个请求", documentation: "文档",
-  unsettled: "未确定", allRefusals: (count) => `全部 ${count} 种`, loginCode: (errcode) => `errcode ${errcode}`,
+  unsettled: "未确定", various: "其他多个请求", anyOf: "多个", allRefusals: (count) => `全部 ${count} 种`, loginCode: (errcode) => `errcode ${errcode}`,
   remedies: {
     app_unknown: "指明应用：在路径前加 /@NAME/，或发送 X-Wxgate-App 头，或在某个 [[app]] 里设 default = true。",
     bad_request: "需要修改调用方的程序；上面的原因说明了应该怎么写。",

@@ -142,7 +142,7 @@ export const english = {
 
   refusedTitle: "Refused and failed", refusedNone: "wxgate passed every request on in this range.", endpointOrPath: "Request",
   lastTime: "Last", why: "Why", whyOf: (code, path) => `Why ${code} for ${path}`, whatToDo: "What to do", explainIt: "Explain this request", documentation: "Documentation",
-  unsettled: "not settled", allRefusals: (count) => `All ${count} kinds`, loginCode: (errcode) => `errcode ${errcode}`,
+  unsettled: "not settled", various: "various others", anyOf: "various", allRefusals: (count) => `All ${count} kinds`, loginCode: (errcode) => `errcode ${errcode}`,
   remedies: {
     app_unknown: "Name the app: /@NAME/ before the path, the header X-Wxgate-App, or default = true in one [[app]].",
     bad_request: "The caller's program must change; the sentence says how to write it.",

@@ -35,7 +35,7 @@ export function render(status) {
   const whole = age >= SECONDS[range()];
   const since = text(whole ? "sinceTime" : "sinceStart")(moment(began()));
   const isTimed = ["overview", "app", "refusals"].includes(route().view);
-  show(find("#ranges"), isTimed);
+  show(find("#ranges"), isTimed && fitting.length > 1);
   const said = joined([isTimed ? since : null, text("timesIn")(zone())]);
   set(find("#scope"), said.charAt(0).toUpperCase() + said.slice(1));
 }

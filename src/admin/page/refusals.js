@@ -12,13 +12,14 @@ const PERIOD = 5000;
 const MOST = 6;
 
 let rows = null;
+let kinds = 0;
 let asked = null;
 let again = null;
 const opened = new Set();
 
-const keyOf = (row) => JSON.stringify([row.code, row.errcode, row.app, row.caller, row.endpoint]);
+const keyOf = (row) => JSON.stringify([row.code, row.errcode, row.app, row.caller, row.endpoint, row.various]);
 const codeOf = (row) => row.code ?? text("loginCode")(row.errcode);
-const requestOf = (row) => (row.path === "-" ? row.endpoint : `${row.method} ${row.path}`);
+const requestOf = (row) => (row.various ? text("various") : row.path === "-" ? row.endpoint : `${row.method} ${row.path}`);
 
 function isWebPage(link) {
   return URL.canParse(link) && new URL(link).protocol === "https:";
@@ -28,14 +29,14 @@ function create({ of, detail }) {
   if (detail) {
     const row = element("tr", "detail");
     const cell = element("td");
-    cell.colSpan = 6;
+    cell.colSpan = 5;
     const links = element("p", "links");
     const [explain, document] = [element("a", "explain"), element("a", "document")];
     document.rel = "noreferrer noopener";
     document.target = "_blank";
     links.append(explain, document);
     cell.append(element("p", "why"), element("p", "remedy"), links);
-    row.append(cell);
+    row.append(element("td", "indent"), cell);
     return row;
   }
   const row = cells("code", "request", "name", "name", "number", "number last");
@@ -63,15 +64,17 @@ function update(node, { of, detail }) {
   }
   const [code, request, caller, app, count, last] = node.children;
   const button = code.firstChild;
+  style(node, opened.has(keyOf(of)) ? "open" : "");
   set(button, codeOf(of));
   style(button, of.outcome === "failed" ? "quiet failed" : "quiet");
   attribute(button, "aria-expanded", String(opened.has(keyOf(of))));
   attribute(button, "title", text("whyOf")(codeOf(of), requestOf(of)));
   set(request.firstChild, requestOf(of));
   line(request.lastChild, route().view === "refusals" ? of.why : null);
-  set(caller, of.caller ?? text("unsettled"));
+  const nobody = text(of.various ? "anyOf" : "unsettled");
+  set(caller, of.caller ?? nobody);
   style(caller, of.caller === null ? "name faint" : "name");
-  set(app, of.app ?? text("unsettled"));
+  set(app, of.app ?? nobody);
   style(app, of.app === null ? "name faint" : "name");
   set(count, number(of.count));
   set(last, moment(of.last_at));
@@ -79,31 +82,31 @@ function update(node, { of, detail }) {
 
 export function render() {
   const { view, app } = route();
-  const wanted = JSON.stringify([range(), app]);
+  const wanted = JSON.stringify([range(), app, view]);
   if (asked !== wanted) {
     rows = null;
     again();
   }
-  const all = rows ?? [];
-  const shown = view === "overview" ? all.slice(0, MOST) : all;
+  const shown = rows ?? [];
   const items = shown.flatMap((of) => [{ of, detail: false }].concat(opened.has(keyOf(of)) ? [{ of, detail: true }] : []));
   keyed(find("#refusals tbody"), items, ({ of, detail }) => `${detail} ${keyOf(of)}`, create, update);
   show(find("#refusals .scroll"), items.length > 0);
   show(find("#refusals .none"), rows !== null && items.length === 0);
-  line(find("#refusals .all"), all.length > shown.length ? text("allRefusals")(number(all.length)) : null);
+  line(find("#refusals .all"), kinds > shown.length ? text("allRefusals")(number(kinds)) : null);
 }
 
 export function start({ isLive, onChange }) {
   again = poll({
     path() {
-      const { app } = route();
-      asked = JSON.stringify([range(), app]);
-      return `api/v1/refusals?${new URLSearchParams({ range: range(), ...(app === null ? {} : { app }) })}`;
+      const { app, view } = route();
+      asked = JSON.stringify([range(), app, view]);
+      return `api/v1/refusals?${new URLSearchParams({ range: range(), ...(app === null ? {} : { app }), ...(view === "overview" ? { most: MOST } : {}) })}`;
     },
     period: () => PERIOD,
     isLive: () => isLive() && ["overview", "app", "refusals"].includes(route().view),
     onAnswer(answer) {
       rows = answer.refusals;
+      kinds = answer.kinds;
       onChange();
     },
   });

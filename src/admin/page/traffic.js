@@ -45,8 +45,13 @@ function alone(plot, series) {
   return points.length > 0 ? points : null;
 }
 
+// Labels no finer than what is drawn: minutes, whole requests, a hundredth of a millisecond.
+const ROUND = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7, 1e8];
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760, 10080].map((minutes) => minutes * 60);
+const level = (value) => value.toLocaleString(locale(), { maximumFractionDigits: 2 });
+
 function settings(id, width) {
-  const { series, shown } = CHARTS[id];
+  const { series } = CHARTS[id];
   const line = (key) => ({
     label: key, width: 1.5, points: { show: false, filter: alone, size: 4 }, stroke: () => colour(id, `.${key}`), spanGaps: false,
   });
@@ -54,7 +59,9 @@ function settings(id, width) {
     width, height: HEIGHT, legend: { show: false }, padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    axes: [axis(id, { values: dates, space: 64, size: 28 }), axis(id, { values: (_plot, splits) => splits.map(shown), size: id === "latency" ? 60 : 48, space: 40 })],
+    axes: [axis(id, { values: dates, space: 64, size: 28, incrs: TIMES }), axis(id, id === "latency"
+      ? { values: (_plot, splits) => splits.map((at) => `${level(at)} ms`), size: 60, space: 40, incrs: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, ...ROUND] }
+      : { values: (_plot, splits) => splits.map(level), size: 48, space: 40, incrs: ROUND })],
     series: [{}, ...series.map(line)],
     hooks: { setCursor: [(plot) => legend(id, plot.cursor.idx)] },
   };

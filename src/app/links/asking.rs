@@ -86,11 +86,19 @@ impl Client {
 
     async fn ask(&self, manager: &Manager, clock: &Clock, question: Question) -> Result<Vec<u8>, String> {
         let app = &self.app;
-        let handle = manager.handle(&app.name).ok_or_else(gone)?;
+        let handle = match &question {
+            Question::QuotaOfAccount { appid, .. } => {
+                let handle = manager.authorizer(&app.name, appid).await;
+                handle.map_err(|unavailable| unavailable.to_string())?.ok_or_else(gone)?
+            }
+            _ => manager.handle(&app.name).ok_or_else(gone)?,
+        };
         let token = handle.obtain().await;
         let sent = token.as_ref().map_or(&app.secret, |token| &token.value);
         let (path, body) = match &question {
-            Question::Quota { path } => (QUOTA, json!({ "cgi_path": path })),
+            Question::Quota { path } | Question::QuotaOfAccount { path, .. } => {
+                (QUOTA, json!({ "cgi_path": path }))
+            }
             Question::ClearOne { path } => ("/cgi-bin/openapi/quota/clear", json!({ "cgi_path": path })),
             Question::Rid { rid } => ("/cgi-bin/openapi/rid/get", json!({ "rid": rid })),
             Question::ClearAll => ("/cgi-bin/clear_quota", json!({ "appid": &*app.appid })),
@@ -105,7 +113,8 @@ impl Client {
             Err(unavailable) => return Err(unavailable.to_string()),
         };
         let target = Zeroizing::new(target);
-        let answer = match self.keys(path).filter(|_| token.is_ok()) {
+        let of_account = matches!(question, Question::QuotaOfAccount { .. });
+        let answer = match self.keys(path).filter(|_| token.is_ok() && !of_account) {
             Some(keys) => self.signed(keys, path, &target, &body.to_string(), clock).await?,
             None => self.call(Call::Post { path: &target, body: &body.to_string() }).await?.body,
         };

@@ -85,7 +85,7 @@ impl Backend for AdminBackend {
     }
 
     fn quota(&self) -> api::Quota {
-        api::Quota::of(self.quota.report(), &self.limits.slowed())
+        api::Quota::of(self.quota.report(), &self.quota.accounts(), &self.limits.slowed())
     }
 
     fn traffic(&self, app: Option<&str>, range: api::Range) -> Option<api::Traffic> {
@@ -113,8 +113,8 @@ impl Backend for AdminBackend {
 
     fn refusals(&self, range: api::Range) -> api::Refusals {
         self.gate.look();
-        let refusals = self.gate.refusals(range.into()).into_iter().map(api::Refusal::from).collect();
-        api::Refusals { range, refusals }
+        let refusals: Vec<_> = self.gate.refusals(range.into()).into_iter().map(api::Refusal::from).collect();
+        api::Refusals { range, kinds: refusals.len(), refusals }
     }
 
     fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String> {

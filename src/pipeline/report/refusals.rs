@@ -1,5 +1,6 @@
 //! What wxgate responded by itself and why: by code, app, caller and endpoint.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::observe::clock::Timestamp;
@@ -11,16 +12,16 @@ use crate::quota::{Outcome, Range};
 use crate::texts::Words;
 use crate::wechat::catalogue;
 
-/// Kept apart; what comes beyond is counted by its code alone, or takes the place of what hasn't
-/// been seen for an hour.
-pub(super) const MOST: usize = 200;
+/// Kept apart; what comes beyond is counted without its endpoint, and beyond twice as many by its
+/// code alone, unless it takes the place of what hasn't been seen for an hour.
+const MOST: usize = 200;
 /// Milliseconds after which a refusal that hasn't been seen gives way to a new one.
 const OLD: i64 = HOUR;
 /// Characters that are kept of a reason.
 const LONGEST_WHY: usize = 600;
 
 /// What tells refusals apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) app: u16,
     pub(crate) caller: u16,
@@ -31,12 +32,32 @@ pub(crate) struct Reason {
     pub(crate) errcode: i64,
     /// It failed; else it was refused.
     pub(crate) failed: bool,
+    /// Stands for several that there was no room for.
+    pub(crate) various: bool,
+}
+
+impl Hash for Reason {
+    /// In two words, where one field after the other would be seven.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { app, caller, endpoint, code, errcode, failed, various } = *self;
+        let who = u64::from(app) << 32 | u64::from(caller) << 16 | u64::from(endpoint);
+        let code = code.map_or(0, |code| code as u64 + 1);
+        state.write_u64(who << 2 | u64::from(failed) << 1 | u64::from(various));
+        state.write_u64(errcode.cast_unsigned() << 8 ^ code);
+    }
 }
 
 impl Reason {
-    /// The same whoever asked for whatever.
-    fn anybody(self) -> Self {
-        Self { app: OTHER, caller: OTHER, endpoint: 0, ..self }
+    /// What it is counted as where so many are kept; `is_kept` says which.
+    fn among(self, kept: usize, is_kept: impl Fn(&Self) -> bool) -> Self {
+        if kept < MOST || is_kept(&self) {
+            return self;
+        }
+        let whatever = Self { endpoint: 0, various: true, ..self };
+        if kept < 2 * MOST || is_kept(&whatever) {
+            return whatever;
+        }
+        Self { app: OTHER, caller: OTHER, ..whatever }
     }
 }
 
@@ -52,7 +73,6 @@ pub(crate) struct Example {
 #[derive(Debug)]
 pub(crate) struct Seen {
     count: u32,
-    last: Timestamp,
     example: Example,
 }
 
@@ -60,11 +80,10 @@ pub(crate) struct Seen {
 pub(crate) type Refusals = Map<Reason, Seen>;
 
 /// Counts a refusal; `example` is asked for what has not been seen since the last look alone.
-pub(super) fn count(refusals: &mut Refusals, of: Reason, now: Timestamp, example: impl FnOnce() -> Example) {
-    let key = if refusals.len() >= MOST && !refusals.contains_key(&of) { of.anybody() } else { of };
-    let seen = refusals.entry(key).or_insert_with(|| Seen { count: 0, last: now, example: example() });
+pub(super) fn count(refusals: &mut Refusals, of: Reason, example: impl FnOnce() -> Example) {
+    let key = of.among(refusals.len(), |of| refusals.contains_key(of));
+    let seen = refusals.entry(key).or_insert_with(|| Seen { count: 0, example: example() });
     seen.count = seen.count.saturating_add(1);
-    seen.last = now;
 }
 
 /// Refusals of one kind.
@@ -93,22 +112,23 @@ impl Table {
     pub(super) fn take(&mut self, seen: Refusals, now: Timestamp) {
         for (of, seen) in seen {
             let key = self.room(of, now);
-            let Seen { count, last, example } = seen;
+            let Seen { count, example } = seen;
             let row = self.0.entry(key).or_insert_with(|| Row {
                 minutes: Ring::default(),
                 hours: Ring::default(),
-                last,
+                last: now,
                 example: example.clone(),
             });
             row.minutes.add(now, &Count(count));
             row.hours.add(now, &Count(count));
-            (row.last, row.example) = (row.last.max(last), example);
+            (row.last, row.example) = (now, example);
         }
     }
 
     /// The key that stands for `of` where there are too many.
     fn room(&mut self, of: Reason, now: Timestamp) -> Reason {
-        if self.0.len() < MOST || self.0.contains_key(&of) {
+        let room = of.among(self.0.len(), |of| self.0.contains_key(of));
+        if room == of {
             return of;
         }
         let oldest = self.0.iter().min_by_key(|(_, row)| row.last);
@@ -117,7 +137,7 @@ impl Table {
                 self.0.remove(&oldest);
                 of
             }
-            None => of.anybody(),
+            None => room,
         }
     }
 
@@ -138,6 +158,7 @@ impl Table {
                 code: of.code.map(Code::as_str),
                 errcode: of.errcode,
                 outcome: if of.failed { Outcome::Failed } else { Outcome::Refused },
+                various: of.various,
                 count: count.into(),
                 last: row.last,
                 method: row.example.method.clone(),
@@ -170,9 +191,11 @@ pub struct Refusal {
     pub errcode: i64,
     /// [`Outcome::Refused`] or [`Outcome::Failed`].
     pub outcome: Outcome,
+    /// It stands for several that there was no room for.
+    pub various: bool,
     /// How many there were.
     pub count: u64,
-    /// When the last one was.
+    /// When the last one was, within seconds.
     pub last: Timestamp,
     /// The method of one of the latest.
     pub method: String,
@@ -207,12 +230,20 @@ mod tests {
 
     fn by(caller: u16) -> Reason {
         let code = Code::CallerForbidden;
-        Reason { app: 2, caller, endpoint: 3, code: Some(code), errcode: -70403, failed: false }
+        Reason {
+            app: 2,
+            caller,
+            endpoint: 3,
+            code: Some(code),
+            errcode: -70403,
+            failed: false,
+            various: false,
+        }
     }
 
-    fn seen(callers: impl IntoIterator<Item = u16>, now: Timestamp) -> Refusals {
+    fn seen(callers: impl IntoIterator<Item = u16>) -> Refusals {
         let mut refusals = Refusals::default();
-        callers.into_iter().for_each(|caller| count(&mut refusals, by(caller), now, example));
+        callers.into_iter().for_each(|caller| count(&mut refusals, by(caller), example));
         refusals
     }
 
@@ -221,20 +252,32 @@ mod tests {
         let mut table = Table::default();
         let now = Timestamp(100 * HOUR);
         for round in 0..10 {
-            table.take(seen((0..1_000).map(|at| 2 + round * 1_000 + at), now), now);
+            table.take(seen((0..1_000).map(|at| 2 + round * 1_000 + at)), now);
         }
-        assert!(table.0.len() <= MOST + 1, "{}", table.0.len());
+        assert!(table.0.len() <= 2 * MOST + 1, "{}", table.0.len());
         let rows = table.of(Range::Quarter, now, &[]);
         assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), 10_000);
         assert_eq!((rows[0].app.as_deref(), rows[0].caller.as_deref()), (None, None));
+        assert!(rows[0].various);
+    }
+
+    #[test]
+    fn one_caller_that_tries_everything_is_still_named() {
+        let mut refusals = Refusals::default();
+        for endpoint in 0..1_000 {
+            count(&mut refusals, Reason { endpoint, ..by(7) }, example);
+        }
+        assert_eq!(refusals.len(), MOST + 1);
+        let rest = Reason { endpoint: 0, various: true, ..by(7) };
+        assert_eq!(refusals.get(&rest).map(|seen| seen.count), Some(800));
     }
 
     #[test]
     fn what_was_not_seen_for_an_hour_gives_way_to_what_is_new() {
         let mut table = Table::default();
-        table.take(seen(2..202, Timestamp(0)), Timestamp(0));
+        table.take(seen(2..202), Timestamp(0));
         let now = Timestamp(HOUR + MINUTE);
-        table.take(seen([900], now), now);
+        table.take(seen([900]), now);
         assert_eq!(table.0.len(), MOST);
         assert!(table.0.contains_key(&by(900)));
     }
@@ -244,7 +287,7 @@ mod tests {
         let mut table = Table::default();
         for minutes in [0, 23 * 60, 24 * 60 - 20, 24 * 60 - 2] {
             let at = Timestamp(1_000 * HOUR + minutes * MINUTE);
-            table.take(seen([2], at), at);
+            table.take(seen([2]), at);
         }
         let now = Timestamp(1_000 * HOUR + 24 * 60 * MINUTE - 1);
         let counts = Range::ALL.map(|range| table.of(range, now, &[])[0].count);

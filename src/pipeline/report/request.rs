@@ -31,7 +31,7 @@ use crate::pipeline::error::{self, Error};
 use crate::pipeline::inflight::{ExactPlaces, Party, Place, Turns, WorkersPlaces};
 use crate::pipeline::options::ErrorStatus;
 use crate::pipeline::permit::Observed;
-use crate::pipeline::plan::{APP_HEADER, Head, Identity, split_prefix};
+use crate::pipeline::plan::{APP_HEADER, Account, Head, Identity, split_prefix};
 use crate::pipeline::snapshot::WorkerSnapshot;
 use crate::quota::{Call, Outcome, Quota};
 use crate::server::{Peer, Response};
@@ -79,9 +79,16 @@ impl Reporter {
             if let Some(code) = view.code {
                 *counts.refused.entry((OTHER, ANONYMOUS, code)).or_default() += 1;
             }
-            let (code, errcode) = (view.code, view.errcode);
-            let refused = Reason { app: OTHER, caller: OTHER, endpoint: 0, code, errcode, failed: false };
-            refusals::count(&mut counts.refusals, refused, self.clock.now(), || Example {
+            let nobody = Reason {
+                app: OTHER,
+                caller: OTHER,
+                endpoint: 0,
+                code: view.code,
+                errcode: view.errcode,
+                failed: false,
+                various: false,
+            };
+            refusals::count(&mut counts.refusals, nobody, || Example {
                 method: "-".to_owned(),
                 path: "-".to_owned(),
                 why: Words::of(|| error.to_string()),
@@ -233,11 +240,14 @@ impl Report {
     }
 
     /// WeChat gets it.
-    pub(crate) fn let_through(&self) {
+    pub(crate) fn let_through(&self, account: &Account<'_>) {
         let app = self.app().map_or(OTHER, |app| app.label);
         let caller = self.caller().map_or(ANONYMOUS, |caller| caller.label);
         let endpoint = self.identity.endpoint.map_or(0, |endpoint| endpoint.id);
         self.reporter.quota.begin(self.reporter.worker, app, caller, endpoint);
+        if let Some(authorizer) = account.authorizer.as_ref().filter(|_| account.app.kind.is_platform()) {
+            self.reporter.quota.begin_for(self.reporter.worker, app, &authorizer.appid, endpoint);
+        }
     }
 
     /// The response to the caller whose request had `headers`, with those that the proxy adds; what
@@ -300,14 +310,14 @@ impl Report {
             code,
             errcode,
             failed: self.outcome == Outcome::Failed,
+            various: false,
         };
         let example = || Example {
             method: error::quoted(self.method.as_str()),
             path: error::quoted(self.path()),
             why: Words::of(|| refusals::shortened(Chain(error).to_string())),
         };
-        let now = self.reporter.clock.now();
-        let count = |counts: &mut Counts| refusals::count(&mut counts.refusals, refused, now, example);
+        let count = |counts: &mut Counts| refusals::count(&mut counts.refusals, refused, example);
         self.reporter.metrics.counts.with(self.reporter.worker, count);
     }
 

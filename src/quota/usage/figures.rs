@@ -204,6 +204,8 @@ pub(crate) enum Answer {
     Nothing,
     /// It says no more today.
     Silent(Words),
+    /// It tells this account nothing.
+    Refused(Words),
     /// Something went wrong.
     Failed(Words),
 }
@@ -243,8 +245,10 @@ pub(crate) fn judge(body: &[u8]) -> Answer {
         }
         // 76003 a malformed path, 76021 an unknown one, 76022 one below /sns/.
         (0, None) | (76_003 | 76_021 | 76_022, _) => Answer::Nothing,
-        // Its own quota is used up, or this account may not ask.
-        (45_009 | 48_001 | 48_004, _) => Answer::Silent(told()),
+        // Its own quota is used up.
+        (45_009, _) => Answer::Silent(told()),
+        // This account may not ask, or the platform not for it.
+        (48_001 | 48_004 | 61_003 | 61_007, _) => Answer::Refused(told()),
         _ => Answer::Failed(told()),
     }
 }
@@ -343,6 +347,9 @@ mod tests {
             judge(br#"{"errcode":45009,"errmsg":"reach max"}"#),
             Answer::Silent(words!("WeChat returned {code}: {errmsg}", code = 45009, errmsg = "reach max"))
         );
+        for refused in [&br#"{"errcode":48001}"#[..], br#"{"errcode":61007}"#] {
+            assert!(matches!(judge(refused), Answer::Refused(_)));
+        }
         assert!(matches!(judge(b"<html>"), Answer::Failed(_)));
         assert!(matches!(judge(br#"{"errcode":40001}"#), Answer::Failed(_)));
     }

@@ -31,6 +31,7 @@ pub(super) const TABLE: Table = &[
         "range is {other}, expected `quarter`, `hour`, `day` or `month`",
         "range 为 {other}，应为 `quarter`、`hour`、`day` 或 `month`",
     ),
+    ("most must be a number", "most 应为数字"),
     ("method must be one of HTTP, like POST", "method 应为 HTTP 方法，例如 POST"),
     (
         "path must be one that a caller sends, like /cgi-bin/user/info",

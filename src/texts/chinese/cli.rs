@@ -131,6 +131,7 @@ pub(super) const TABLE: Table = &[
     ("no calls yet", "尚无调用"),
     ("{app}, reset this month: all counters {all} of 10 times, single ones {single} of 50 times", "{app}，本月已清零：全部计数 {all} 次（共 10 次），单个接口 {single} 次（共 50 次）"),
     ("{app}: {message}; most calls: {caller} ({percent}%)", "{app}：{message}；调用最多的是 {caller}（{percent}%）"),
+    ("{app}, account {account}; calls are this replica's", "{app}，账号 {account}；调用数为本副本的"),
     ("{calls} calls bypassed wxgate", "{calls} 次调用绕过了 wxgate"),
     ("slowed down since WeChat refused; next call at {time}", "微信拒绝后已放慢；下次调用在 {time}"),
     ("the new configuration was rejected {ago}; the current one stays, but a restart would fail: {problem}", "新配置于 {ago}被拒绝，仍使用当前配置，但重启会失败：{problem}"),

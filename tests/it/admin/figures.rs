@@ -15,6 +15,9 @@ async fn refusals_are_told_of_all_apps_or_of_one() {
     assert_eq!(callers("/api/v1/refusals").await, ["orders", "crm"]);
     assert_eq!(callers("/api/v1/refusals?app=shop").await, ["orders"]);
     assert_eq!(callers("/api/v1/refusals?app=caf%C3%A9").await, [Value::Null; 0]);
+    let most = setup.get("/api/v1/refusals?most=1").await.json();
+    assert_eq!((&most["kinds"], most["refusals"].as_array().map(Vec::len)), (&json!(2), Some(1)));
+    assert_eq!(setup.get("/api/v1/refusals?most=few").await.status, 400);
     for (query, range) in [("", "hour"), ("?range=quarter", "quarter"), ("?range=month", "month")] {
         assert_eq!(setup.get(&format!("/api/v1/refusals{query}")).await.json()["range"], range);
     }

@@ -155,6 +155,7 @@ pub(crate) fn refusal(caller: &str, app: Option<&str>, count: u64) -> api::Refus
         app: app.map(str::to_owned),
         caller: Some(caller.into()),
         endpoint: "/cgi-bin/menu/create".into(),
+        various: false,
         count,
         last_at: Timestamp(0).rfc3339(),
         method: "POST".into(),
@@ -200,6 +201,7 @@ impl Data {
             day: "2026-11-25".into(),
             day_ends_in_seconds: 30_000,
             apps: vec![quota_of("shop", endpoints)],
+            accounts: Vec::new(),
             warnings: Vec::new(),
         };
         Self {
@@ -352,7 +354,8 @@ impl Backend for Told {
     }
 
     fn refusals(&self, range: api::Range) -> api::Refusals {
-        api::Refusals { range, refusals: self.data().refusals.clone() }
+        let refusals = self.data().refusals.clone();
+        api::Refusals { range, kinds: refusals.len(), refusals }
     }
 
     fn explain(&self, method: &Method, target: &str, caller: Option<&str>) -> Result<api::Explained, String> {

@@ -1,12 +1,15 @@
-//! What accounts that a platform acts for have besides their tokens: tickets and signatures.
+//! What accounts that a platform acts for have besides their tokens: tickets, signatures, and what
+//! WeChat says of their quotas.
+
+use std::time::Duration;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::Value;
 use wxgate::sandbox::{Action, Callback, Fault, Kind, PlatformEvent};
 
 use super::platform::{AUTHORIZER_TOKEN, COMPONENT, Platform, appid, record, save};
-use crate::harness::{Answer, at_once};
-use crate::until::until;
+use crate::harness::{ADMIN_TOKEN, Answer, Gate, at_once};
+use crate::until::{found, until};
 
 const TICKET: &str = "/cgi-bin/ticket/getticket";
 const PAGE: &str = "https://shop.example.com/";
@@ -63,7 +66,7 @@ async fn an_accounts_ticket_is_shared_through_the_store_under_its_platforms_name
     let now = platform.gate.clock.now();
     let others = wxgate::store::Record {
         fetched_at: now,
-        expires_at: now.plus(std::time::Duration::from_secs(3_600)),
+        expires_at: now.plus(Duration::from_secs(3_600)),
         ..record("canary-ticket-of-a-replica", 1)
     };
     save(&platform.store, &key, &others).await;
@@ -148,4 +151,111 @@ async fn accounts_tickets_are_one_series_whatever_their_number() {
     let fetched = series.iter().filter(|line| line.starts_with("wxgate_token_refresh_total{app=\"tenants\""));
     let fetched: Vec<_> = fetched.filter(|line| line.ends_with(" 3")).collect();
     assert!(fetched.len() == 1 && !metrics.contains(&appid(0)), "{series:?}");
+}
+
+const ASK: &str = "/cgi-bin/openapi/quota/get";
+const INFO: &str = "/cgi-bin/user/info";
+
+/// What `/api/v1/quota` says of accounts.
+async fn quotas(gate: &Gate) -> Vec<Value> {
+    let request = gate.client.get(gate.admin_url("/api/v1/quota")).bearer_auth(ADMIN_TOKEN);
+    let answer = Answer::of(request).await.json();
+    answer["accounts"].as_array().expect("a list").clone()
+}
+
+/// Has the clock run until `check` holds of what is said of accounts.
+async fn told(gate: &Gate, what: &str, check: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let mut seconds = 0;
+    let look = async || {
+        let told = quotas(gate).await;
+        if check(&told) {
+            return Some(told);
+        }
+        if seconds < 60 {
+            seconds += 1;
+            gate.clock.advance(1_000);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        None
+    };
+    found(|| what, look).await
+}
+
+async fn call(gate: &Gate, account: usize, times: usize) {
+    for _ in 0..times {
+        let answer = gate.get(&format!("/@{}{INFO}?openid=o", appid(account))).await;
+        assert_eq!(answer.errcode(), 0, "{}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_quota_is_asked_for_with_its_own_token() {
+    let platform = Platform::with(2, "").await;
+    let gate = &platform.gate;
+    gate.sandbox.daily_limit(INFO, 1_000);
+    call(gate, 0, 3).await;
+    call(gate, 1, 1).await;
+    let is_asked = |account: &Value| account["endpoints"][0]["limit"] == 1_000;
+    let told = told(gate, "figures of both", |told| told.len() == 2 && told.iter().all(is_asked)).await;
+    for (account, calls) in told.iter().zip([3, 1]) {
+        let endpoint = &account["endpoints"][0];
+        assert_eq!((&account["app"], &account["problem"]), (&"tenants".into(), &Value::Null));
+        assert_eq!((&account["calls_today"], &endpoint["used"]), (&calls.into(), &calls.into()), "{account}");
+        assert_eq!(endpoint["remaining"], 1_000 - calls);
+    }
+    let tokens: Vec<_> =
+        (0..2).map(|number| gate.sandbox.token(&appid(number), Kind::Authorizer).expect("a token")).collect();
+    let asked: Vec<_> = gate.journal(ASK).into_iter().filter_map(|entry| entry.access_token).collect();
+    assert!(asked.len() == 2 && tokens.iter().all(|token| asked.contains(token)), "{asked:?}");
+    // What was let through since is added.
+    call(gate, 1, 4).await;
+    let told = quotas(gate).await;
+    assert_eq!((&told[0]["account"], &told[0]["endpoints"][0]["used"]), (&appid(1).into(), &5.into()));
+
+    let metrics = gate.metrics().await;
+    for line in [
+        format!("wxgate_account_calls_today{{app=\"tenants\",account=\"{}\"}} 5\n", appid(1)),
+        format!(
+            "wxgate_account_quota_remaining{{app=\"tenants\",account=\"{}\",endpoint=\"{INFO}\"}} 997\n",
+            appid(0)
+        ),
+    ] {
+        assert!(metrics.contains(&line), "{line} is missing in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_refuses_is_asked_once_a_day() {
+    let platform = Platform::with(1, "").await;
+    let gate = &platform.gate;
+    gate.sandbox.fault(Fault::new(Action::Errcode { errcode: 61007, errmsg: None }).path(ASK));
+    call(gate, 0, 1).await;
+    let refused = |told: &[Value]| told.first().is_some_and(|account| account["problem"].is_string());
+    let told = told(gate, "a problem", refused).await;
+    assert!(told[0]["problem"].as_str().is_some_and(|problem| problem.contains("61007")), "{told:?}");
+    for _ in 0..5 {
+        gate.clock.advance(600_000);
+        gate.sandbox.advance(600_000);
+        call(gate, 0, 1).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(gate.journal(ASK).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_busiest_fifty_accounts_are_asked_about_and_labelled() {
+    let platform = Platform::with(52, "").await;
+    let gate = &platform.gate;
+    for account in 0..52 {
+        call(gate, account, if account < 2 { 1 } else { 2 }).await;
+    }
+    let asked = |told: &[Value]| told.iter().all(|account| account["endpoints"][0]["asked_at"].is_string());
+    let told = told(gate, "figures of fifty", |told| told.len() == 50 && asked(told)).await;
+    assert!(told.iter().all(|account| account["account"] != appid(0) && account["account"] != appid(1)));
+    assert_eq!(gate.journal(ASK).len(), 50);
+    let metrics = gate.metrics().await;
+    let calls: Vec<_> =
+        metrics.lines().filter(|line| line.starts_with("wxgate_account_calls_today{")).collect();
+    assert_eq!(calls.len(), 51);
+    assert!(calls.contains(&"wxgate_account_calls_today{app=\"tenants\",account=\"other\"} 2"), "{calls:?}");
 }

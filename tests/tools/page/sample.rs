@@ -126,6 +126,7 @@ fn quota() -> Quota {
         day: "2026-11-25".into(),
         day_ends_in_seconds: 18_720,
         apps: vec![shop, members],
+        accounts: Vec::new(),
         warnings: vec![
             warning(6, "forecast", "/cgi-bin/message/custom/send", Some(("orders", 71)), Some(312)),
             warning(38, "used_70_percent", "/cgi-bin/message/template/send", Some(("campaign", 94)), None),

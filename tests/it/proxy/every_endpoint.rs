@@ -137,6 +137,8 @@ const APART: &[(&str, &[Account], Fate)] = &[
     ("/cgi-bin/component/api_query_auth", &[Account::Authorizer, Account::Platform], Fate::Placeholder),
     ("/cgi-bin/service/get_suite_token", &[Account::Work], Fate::Placeholder),
     ("/cgi-bin/service/get_provider_token", &[Account::Work], Fate::Placeholder),
+    ("/cgi-bin/service/get_corp_token", &[Account::Work], Fate::Placeholder),
+    ("/cgi-bin/service/get_permanent_code", &[Account::Work], Fate::Placeholder),
     ("/cgi-bin/get_jsapi_ticket", &[Account::Work], Fate::Ticket),
 ];
 

@@ -137,7 +137,7 @@ async fn which_endpoints_are_signed_is_for_the_configuration_to_say() {
         ("endpoints = [\"/cgi-bin/menu/**\"]", "/cgi-bin/menu/create", Some(RISK)),
     ] {
         let gate = gate(open.clone(), more).await;
-        let body = r#"{"button":[],"openid":"o1"}"#;
+        let body = r#"{"button":[{"type":"click","name":"News","key":"news"}],"openid":"o1"}"#;
         assert_eq!(gate.post(signed, body).await.errcode(), 0, "{more}");
         assert!(seen(&gate, signed).plaintext.is_some(), "{more}");
         if let Some(plain) = plain {

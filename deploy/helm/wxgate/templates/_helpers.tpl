@@ -66,9 +66,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and (gt (int .Values.replicas) 1) (not (hasPrefix "redis" $store.url)) -}}
 {{- fail "replicas: more than one needs store.url of a Redis, so that all live on one token" -}}
 {{- end -}}
-{{- if .Values.accountFiles }}
+{{- if .Values.accountFiles -}}
 include = ["/etc/wxgate-apps/*.toml"]
-{{ end }}
+
+{{ end -}}
 [server]
 listen = ["0.0.0.0:8080"]
 hosts = {{ include "wxgate.hosts" . }}

@@ -6,6 +6,7 @@ use wxgate::config::Config;
 use wxgate::sandbox::{App, AppKind, Callback, Options, SECRET, Sandbox};
 use wxgate::server::Address;
 use wxgate::texts::text;
+use wxgate::token::SuiteKind;
 
 use super::failure::Failure;
 use super::terminal::print;
@@ -34,7 +35,10 @@ pub(super) async fn run(
             App { agent, ..App::new(&*app.token.appid, app.token.secret.expose(), kind) }
         });
         let suite = config.pipeline.apps.iter().filter_map(|app| app.token.suite.as_ref());
-        let suite = suite.map(|suite| App::new(&*suite.id, suite.secret.expose(), AppKind::Suite));
+        let suite = suite.map(|suite| App {
+            customized: suite.kind == SuiteKind::Customized,
+            ..App::new(&*suite.id, suite.secret.expose(), AppKind::Suite)
+        });
         let provider = config.pipeline.apps.iter().filter_map(|app| {
             let secret = app.token.provider_secret.as_ref()?;
             Some(App::new(&*app.token.appid, secret.expose(), AppKind::Provider))

@@ -52,7 +52,7 @@ pub(in crate::sandbox) fn asks_force(body: &Value) -> bool {
     body.get("force_refresh") == Some(&Value::Bool(true))
 }
 
-/// WeCom's `GET /cgi-bin/gettoken`; its success carries an errcode. The secret of a customised app
+/// WeCom's `GET /cgi-bin/gettoken`; its success carries an errcode. The secret of a customized app
 /// is its company's permanent code.
 pub(super) fn wecom(state: &mut State, call: &Call) -> Answer {
     refusable(|| {
@@ -63,7 +63,7 @@ pub(super) fn wecom(state: &mut State, call: &Call) -> Answer {
         if state.accounts.of(corpid, AppKind::Wecom).next().is_none() && company.is_none() {
             return Err(Answer::error_with(40013, "invalid corpid"));
         }
-        if let Some(company) = customised(state, corpid, secret) {
+        if let Some(company) = customized(state, corpid, secret) {
             let fields = of_company(state, call, &company);
             return Ok(Answer::ok(fields));
         }
@@ -120,11 +120,11 @@ fn holder(state: &State, id: Option<&str>, secret: Option<&str>, kind: AppKind) 
     state.accounts.of(id?, kind).find(|app| Some(&*app.secret) == secret).cloned()
 }
 
-/// The company whose permanent code of a customised app this is.
-fn customised(state: &State, corpid: &str, secret: &str) -> Option<Company> {
-    let customised = |suite: &str| state.accounts.of(suite, AppKind::Suite).any(|app| app.customised);
+/// The company whose permanent code of a customized app this is.
+fn customized(state: &State, corpid: &str, secret: &str) -> Option<Company> {
+    let customized = |suite: &str| state.accounts.of(suite, AppKind::Suite).any(|app| app.customized);
     let mut companies = state.companies.list().iter().filter(|company| company.corpid == corpid);
-    let found = companies.find(|it| it.permanent_code.as_deref() == Some(secret) && customised(&it.suite_id));
+    let found = companies.find(|it| it.permanent_code.as_deref() == Some(secret) && customized(&it.suite_id));
     found.cloned()
 }
 

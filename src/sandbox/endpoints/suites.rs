@@ -21,7 +21,7 @@ pub(super) fn pre_auth_code(_: &mut State, call: &Call, _: &Holder) -> Answer {
 }
 
 /// `POST /cgi-bin/service/get_permanent_code`: with the company's token, too, unless the app is
-/// customised, whose permanent code is a secret for `gettoken` (WeCom, documents 90603 and 97163).
+/// customized, whose permanent code is a secret for `gettoken` (WeCom, documents 90603 and 97163).
 pub(super) fn permanent_code(state: &mut State, call: &Call, holder: &Holder) -> Answer {
     refusable(|| {
         let body = call.json().ok_or_else(|| Answer::error(47001))?;
@@ -29,13 +29,13 @@ pub(super) fn permanent_code(state: &mut State, call: &Call, holder: &Holder) ->
         let invalid = || Answer::error_with(40078, "invalid auth_code");
         let code = text(&body, "auth_code").ok_or_else(invalid)?;
         let company = state.companies.exchange(&holder.appid, code, call.now).ok_or_else(invalid)?;
-        let customised = is_customised(state, &holder.appid);
-        let mut fields = match customised {
+        let customized = is_customized(state, &holder.appid);
+        let mut fields = match customized {
             true => Vec::new(),
             false => issue::of_company(state, call, &company),
         };
         fields.push(("permanent_code", company.permanent_code.clone().into()));
-        fields.extend(about(&company, customised));
+        fields.extend(about(&company, customized));
         fields.push(("auth_user_info", json!({ "userid": "admin", "name": "admin", "avatar": "" })));
         Ok(Answer::object(fields))
     })
@@ -45,16 +45,16 @@ pub(super) fn permanent_code(state: &mut State, call: &Call, holder: &Holder) ->
 pub(super) fn auth_info(state: &mut State, call: &Call, holder: &Holder) -> Answer {
     refusable(|| {
         let company = authorised(state, call, holder)?;
-        Ok(Answer::object(about(&company, is_customised(state, &holder.appid))))
+        Ok(Answer::object(about(&company, is_customized(state, &holder.appid))))
     })
 }
 
-/// `POST /cgi-bin/service/get_corp_token`; the company of a customised app has no permanent code
+/// `POST /cgi-bin/service/get_corp_token`; the company of a customized app has no permanent code
 /// that this takes. What WeCom says to that is not known.
 pub(super) fn corp_token(state: &mut State, call: &Call, holder: &Holder) -> Answer {
     refusable(|| {
         let company = authorised(state, call, holder)?;
-        if is_customised(state, &holder.appid) {
+        if is_customized(state, &holder.appid) {
             return Err(invalid_permanent_code());
         }
         // WeCom: an errcode is there on failure alone (document 90605).
@@ -75,18 +75,18 @@ fn invalid_permanent_code() -> Answer {
     Answer::error_with(40084, "invalid permanent_code")
 }
 
-/// Whether the suite is a template of customised apps (代开发).
-fn is_customised(state: &State, suite: &str) -> bool {
-    state.accounts.of(suite, AppKind::Suite).any(|app| app.customised)
+/// Whether the suite is a template of customized apps (代开发).
+fn is_customized(state: &State, suite: &str) -> bool {
+    state.accounts.of(suite, AppKind::Suite).any(|app| app.customized)
 }
 
-fn about(company: &Company, customised: bool) -> Vec<(&'static str, Value)> {
+fn about(company: &Company, customized: bool) -> Vec<(&'static str, Value)> {
     let name = company.name.as_deref().unwrap_or("测试企业");
     let agent = json!({
         "agentid": 1_000_001,
         "name": "测试应用",
         "auth_mode": 0,
-        "is_customized_app": customised,
+        "is_customized_app": customized,
         "privilege": { "level": 1, "allow_party": [1], "allow_user": [], "allow_tag": [] },
     });
     vec![

@@ -49,9 +49,9 @@ pub struct App {
     /// Which app of its corporation it is, in WeCom.
     #[serde(default)]
     pub agent: Option<String>,
-    /// A suite: whether it is a template of customised apps (代开发).
+    /// A suite: whether it is a template of customized apps (代开发).
     #[serde(default)]
-    pub customised: bool,
+    pub customized: bool,
 }
 
 impl App {
@@ -63,7 +63,7 @@ impl App {
             kind,
             whitelist: None,
             agent: None,
-            customised: false,
+            customized: false,
         }
     }
 

@@ -59,7 +59,7 @@ pub enum PlatformEvent {
         #[serde(default)]
         name: Option<String>,
     },
-    /// The company's secret of a customised app is to be fetched again.
+    /// The company's secret of a customized app is to be fetched again.
     ResetPermanentCode {
         /// The company.
         corpid: String,

@@ -65,7 +65,7 @@ impl Suite {
         folder: tempfile::TempDir,
     ) -> Self {
         let suite =
-            App { customised: more.contains("customized"), ..App::new(SUITE.id, SECRET, AppKind::Suite) };
+            App { customized: more.contains("customized"), ..App::new(SUITE.id, SECRET, AppKind::Suite) };
         let sandbox = Sandbox::start(Options {
             apps: vec![App::new(PROVIDER, SECRET, AppKind::Wecom), suite],
             companies: (0..companies)

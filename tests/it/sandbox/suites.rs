@@ -17,8 +17,8 @@ const MINUTE: i64 = 60_000;
 const PERMANENT_CODE: &str = "/cgi-bin/service/get_permanent_code";
 const CORP_TOKEN: &str = "/cgi-bin/service/get_corp_token";
 
-fn with(customised: bool) -> Caller {
-    let suite = App { customised, ..App::new(SUITE.id, SECRET, AppKind::Suite) };
+fn with(customized: bool) -> Caller {
+    let suite = App { customized, ..App::new(SUITE.id, SECRET, AppKind::Suite) };
     let mall = App::new(MALL.id, SECRET, AppKind::Component);
     Caller::with(Options { apps: vec![suite, mall], ..Options::default() })
 }
@@ -144,7 +144,7 @@ async fn a_suites_token_needs_its_id_its_secret_its_ticket_and_its_address() {
 }
 
 #[tokio::test]
-async fn a_customised_apps_permanent_code_is_its_secret() {
+async fn a_customized_apps_permanent_code_is_its_secret() {
     let caller = with(true);
     let (token, answer) = installed(&caller).await;
     assert_eq!(answer.get("access_token"), None);

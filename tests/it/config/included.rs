@@ -289,7 +289,7 @@ fn an_app_that_another_file_names_is_not_taken_out() {
     );
     assert_eq!(*apps, ["a"]);
     // What is wrong in the file is told before what it lacks for that.
-    folder.write("a.toml", "[[app\n".to_owned());
+    folder.write("a.toml", "[[app\n");
     let broken = folder.reloaded(&main, &second);
     let (said, apps) = &folder.rejected(&broken)[0];
     assert!(said.starts_with("apps.d/a.toml:1:"), "{said}");

@@ -173,6 +173,11 @@ impl Grant {
         newer
     }
 
+    /// Whether the account took its authorisation back; none if nothing is held.
+    pub(super) fn is_taken_back(&self) -> Option<bool> {
+        self.held.as_ref().map(|held| held.value.expose().is_empty())
+    }
+
     /// WeChat will never accept the one held again.
     pub(super) fn refuse(&mut self) {
         self.refused = self.held.as_ref().map(|held| held.generation);

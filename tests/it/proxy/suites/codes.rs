@@ -120,7 +120,7 @@ async fn showing_a_code_counts_for_its_callers_rate() {
     let path = suite.log_in().await;
     assert_eq!(suite.show(&path, "nobodys").await.errcode(), 40078);
     let refused = suite.show(&path, "nobodys").await;
-    assert_eq!((refused.refusal().1.as_ref(), refused.refusal().2), ("rate_limited", 45011));
+    assert_eq!((refused.refusal().1, refused.refusal().2), ("rate_limited", 45011));
     assert_eq!(suite.count(PERMANENT_CODE), 1);
 }
 

@@ -173,11 +173,12 @@ fn put_back_needed(choices: &mut [Choice<'_>], trial: &Trial, order: &[usize]) -
         if by.is_some_and(|by| choices[*by].now == Use::Present && !choices[*by].is_unchanged()) {
             continue;
         }
-        let is_it = |choice: &&mut Choice<'_>| {
+        let is_it = |choice: &&Choice<'_>| {
             choice.now != Use::Former
                 && choice.former.and_then(IncludedFile::added).is_some_and(|added| added.has(&stranger.name))
         };
-        let Some(choice) = choices.iter_mut().find(is_it) else { continue };
+        let Some(choice) = choices.iter().find(is_it) else { continue };
+        let path = choice.path.clone();
         let named = |(file, problem): &&(usize, Problem)| {
             *file == stranger.place.file && problem.key == stranger.place.key
         };
@@ -193,8 +194,16 @@ fn put_back_needed(choices: &mut [Choice<'_>], trial: &Trial, order: &[usize]) -
                 place
             ),
         };
-        let problem = of_file(&choice.path, words);
-        choice.put_back(vec![problem]);
+        // What is wrong in the file itself is why it lacks the name.
+        let part = order.iter().position(|at| choices[*at].path == path).map(|part| part + 1);
+        let own = trial.errors().filter(|(file, _)| Some(*file) == part);
+        let mut problems: Vec<_> = own.map(|(_, problem)| problem.clone()).collect();
+        if problems.is_empty() {
+            problems.push(of_file(&path, words));
+        }
+        if let Some(choice) = choices.iter_mut().find(|choice| choice.path == path) {
+            choice.put_back(problems);
+        }
         found = true;
     }
     found

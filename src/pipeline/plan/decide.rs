@@ -316,7 +316,7 @@ impl<'d, 'r> Draft<'d, 'r> {
         identity.endpoint = Some(target.endpoint);
         let then = match self.purpose {
             Purpose::TokenCall(call) => {
-                token_call::check_has(call.asked, account)?;
+                token_call::check_has(call.asked, account, call.code.is_some())?;
                 call.code.as_ref().map_or(Then::Placeholder(call.asked), Then::Authorization)
             }
             Purpose::Lease => Then::Lease(Lease::new(account, &target)?),

@@ -54,9 +54,15 @@ pub(crate) fn asked(directory: &Directory, target: &RequestTarget<'_>) -> Option
 
 /// Refuses a call for what an account of this kind doesn't have: its response would be a token that
 /// is good for nothing.
-pub(crate) fn check_has(asked: Asked, account: &Account<'_>) -> Result<(), Error> {
+pub(crate) fn check_has(asked: Asked, account: &Account<'_>, shows_code: bool) -> Result<(), Error> {
     let app = account.app;
     access::check_family(app, asked.issuer.family())?;
+    // A placeholder of the app itself would act for the provider's own company.
+    if asked.issuer == Issuer::Corporation && account.authorizer.is_none() && !shows_code {
+        return Err(Error::BadRequest(words!(
+            "the token call names no company: it requires auth_corpid, or auth_code"
+        )));
+    }
     let has = match asked.issuer {
         Issuer::App(_) if app.kind.is_platform() => account.authorizer.is_some(),
         Issuer::Corporation => app.further(Issuer::Suite).is_some(),

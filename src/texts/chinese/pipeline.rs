@@ -112,6 +112,7 @@ pub(super) const TABLE: Table = &[
     ("url is ambiguous: &timestamp= directly precedes &url= in it", "url 有歧义：其中 &timestamp= 紧接在 &url= 之前"),
     ("app {app} signs no pages: list their hosts in its jssdk_hosts", "应用 {app} 未启用网页签名：请把页面的域名加入它的 jssdk_hosts"),
     ("the url's host is not among the jssdk_hosts of app {app}", "url 的域名不在应用 {app} 的 jssdk_hosts 中"),
+    ("the token call names no company: it requires auth_corpid, or auth_code", "token 请求没有指明企业：需要 auth_corpid 或 auth_code"),
     ("this endpoint issues a kind of credential that app {app} does not have", "该接口签发的凭证种类，应用 {app} 没有"),
     ("the body of a token call must be a JSON object or a form", "token 请求的请求体必须是 JSON 对象或表单"),
     ("{name} in the body of a token call must be a string", "token 请求体中的 {name} 必须是字符串"),

@@ -288,6 +288,12 @@ fn an_app_that_another_file_names_is_not_taken_out() {
         "{said}"
     );
     assert_eq!(*apps, ["a"]);
+    // What is wrong in the file is told before what it lacks for that.
+    folder.write("a.toml", "[[app\n");
+    let broken = folder.reloaded(&main, &second);
+    let (said, apps) = &folder.rejected(&broken)[0];
+    assert!(said.starts_with("apps.d/a.toml:1:"), "{said}");
+    assert_eq!(*apps, ["a"]);
     // With the limit gone too, so is the app.
     folder.remove("a.toml");
     folder.remove("b.toml");

@@ -137,8 +137,9 @@ const APART: &[(&str, &[Account], Fate)] = &[
     ("/cgi-bin/component/api_query_auth", &[Account::Authorizer, Account::Platform], Fate::Placeholder),
     ("/cgi-bin/service/get_suite_token", &[Account::Work], Fate::Placeholder),
     ("/cgi-bin/service/get_provider_token", &[Account::Work], Fate::Placeholder),
-    ("/cgi-bin/service/get_corp_token", &[Account::Work], Fate::Placeholder),
-    ("/cgi-bin/service/get_permanent_code", &[Account::Work], Fate::Placeholder),
+    // They name no company here, and the app's own isn't meant.
+    ("/cgi-bin/service/get_corp_token", &[Account::Work], Fate::Refused(400, "bad_request")),
+    ("/cgi-bin/service/get_permanent_code", &[Account::Work], Fate::Refused(400, "bad_request")),
     ("/cgi-bin/get_jsapi_ticket", &[Account::Work], Fate::Ticket),
 ];
 

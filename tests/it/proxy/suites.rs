@@ -1,6 +1,8 @@
 //! WeCom suites: the companies that authorise one, by pushes and by SDKs, and the tokens by which
 //! it acts for them.
 
+mod codes;
+
 use serde_json::{Value, json};
 use wxgate::sandbox::{
     Action, App, AppKind, Callback, Company, Fault, Kind, Options, PlatformEvent, Receipt, Sandbox, Target,

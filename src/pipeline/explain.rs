@@ -301,6 +301,7 @@ fn assumed(draft: &Draft<'_, '_>, options: &Options, tokens: &token::Options) ->
     let (appid, platform) = Authorizer::parts(&name);
     // Few corpids look like appids.
     let platforms = directory.platforms(platform).filter(|app| may_be_for(app, appid));
+    let platforms = platforms.filter(|app| draft.hints().may_mean(app));
     let platform = platforms.min_by_key(|app| !app.kind.is_platform())?;
     let app = options.apps.iter().find(|app| app.token.name == platform.name)?;
     let (_, token) = Handle::without_task(&app.token, tokens, &Clock::default()).into_iter().next()?;

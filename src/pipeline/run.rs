@@ -182,6 +182,8 @@ impl Worker {
                 Ok(placeholder::answer(asked, plan.account, plan.caller, gate.clock.now()))
             }
             Then::Authorization(code) => {
+                // Unlike other token calls it reaches WeChat.
+                permit::admit(&plan, gate.limits.slow(), &mut report.observed)?;
                 let now = gate.clock.now();
                 let (appid, info) = match gate.manager.authorized(&account.app.name, code).await {
                     Ok(authorized) => authorized,

@@ -108,6 +108,36 @@ impl Store {
         .await
     }
 
+    /// Saves `record`, if `before` is still what the store has under `key`, or nothing if that is
+    /// None; whether it was.
+    pub async fn save_after(
+        &self,
+        key: &str,
+        before: Option<&Record>,
+        record: &Record,
+    ) -> Result<bool, StoreError> {
+        self.run(Operation::Save, async {
+            let encoded = record.encode(key, self.seal())?;
+            let present = self.get(key).await?;
+            let rank = match &present {
+                Some(bytes) => Some(Text::parse(key, bytes).and_then(|text| text.rank(key))?),
+                None => None,
+            };
+            if rank != before.map(Record::rank) {
+                return Ok(false);
+            }
+            let swap = Swap {
+                key,
+                expected: present.as_deref(),
+                value: Some(&encoded),
+                lasts: record.lasts(),
+                announced: true,
+            };
+            self.0.engine.swap(swap).await
+        })
+        .await
+    }
+
     /// Removes `record`, if it is still what the store has under `key`; whether it was.
     pub async fn remove(&self, key: &str, record: &Record) -> Result<bool, StoreError> {
         self.run(Operation::Save, async {

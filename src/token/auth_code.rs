@@ -168,6 +168,47 @@ impl AuthCode {
         !self.pushed && cause != Cause::Unanswered
     }
 
+    /// WeCom pushed it, which made it at that time; whether that was not known.
+    pub(super) fn confirm(&mut self, made: Timestamp) -> bool {
+        if self.pushed || self.is_lost() {
+            return false;
+        }
+        (self.pushed, self.pushed_at) = (true, made.0);
+        true
+    }
+
+    /// Takes over what another process has saved of it meanwhile; whether the other has come
+    /// further.
+    pub(super) fn learn(&mut self, other: &mut Self) -> bool {
+        if other.pushed {
+            (self.pushed, self.pushed_at) = (true, other.pushed_at);
+        }
+        let further = match (&self.progress, &other.progress) {
+            (Progress::Answered(_), _) => false,
+            (_, Progress::Answered(_)) => true,
+            (Progress::Lost(_), _) => false,
+            (_, other) => matches!(other, Progress::Lost(_)),
+        };
+        if further {
+            std::mem::swap(&mut self.progress, &mut other.progress);
+        }
+        further
+    }
+
+    /// Whether the permanent code that WeCom gave for it is the company's whatever time the store
+    /// has of another: WeCom took the code just now, and has not told when it was made.
+    pub(super) fn is_latest(&self, now: Timestamp) -> bool {
+        !self.pushed && now < self.made().plus(GIVEN_UP)
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.progress, Progress::Answered(_))
+    }
+
+    pub(super) fn is_being_asked(&self) -> bool {
+        matches!(self.progress, Progress::Begun(_))
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         matches!(self.progress, Progress::Lost(_))
     }

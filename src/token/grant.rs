@@ -70,6 +70,16 @@ pub(super) fn permanent_code(value: Secret, at: Timestamp) -> Record {
     Record { value: Arc::new(value), generation: seconds(at), fetched_at, expires_at: Timestamp::NEVER }
 }
 
+/// A permanent code that certainly is newer than `other`, whatever its time.
+pub(super) fn permanent_code_after(value: Secret, other: &Record) -> Record {
+    Record {
+        value: Arc::new(value),
+        generation: other.generation,
+        fetched_at: Timestamp(other.fetched_at.0.saturating_add(1)),
+        expires_at: Timestamp::NEVER,
+    }
+}
+
 fn seconds(time: Timestamp) -> u64 {
     u64::try_from(time.0 / 1000).unwrap_or_default()
 }
@@ -171,6 +181,11 @@ impl Grant {
             self.unsaved = false;
         }
         newer
+    }
+
+    /// Whether the account took its authorisation back; none if nothing is held.
+    pub(super) fn is_taken_back(&self) -> Option<bool> {
+        self.held.as_ref().map(|held| held.value.expose().is_empty())
     }
 
     /// WeChat will never accept the one held again.

@@ -223,7 +223,8 @@ impl<'d, 'r> Opening<'d, 'r> {
             return Err(Error::BadRequest(words!("the token call names two different apps")));
         }
         let appid = call.account_name(facts.directory).map(Into::into);
-        let hints = AppHints::new(&target, &head.noted, placeholder, appid)?;
+        let rules = facts.directory.rules(caller);
+        let hints = AppHints::new(&target, &head.noted, placeholder, appid, rules)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::TokenCall(call) })
     }
 
@@ -235,7 +236,8 @@ impl<'d, 'r> Opening<'d, 'r> {
         let Self { facts, head, shown, .. } = *self;
         let caller = Some(lease::permit(facts.directory, shown, &head.parts.method)?);
         self.admit(caller, identity)?;
-        let hints = AppHints::new(&target, &head.noted, Placeholder::Absent, None)?;
+        let rules = facts.directory.rules(caller);
+        let hints = AppHints::new(&target, &head.noted, Placeholder::Absent, None, rules)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Lease })
     }
 
@@ -254,7 +256,8 @@ impl<'d, 'r> Opening<'d, 'r> {
             .inspect_err(|error| identity.guessed = error.refuses_caller() && !login.secrets.is_empty())?;
         self.admit(caller, identity)?;
         access::check_confusion(&target)?;
-        let hints = AppHints::new(&target, &head.noted, placeholder, login.appid()?)?;
+        let rules = facts.directory.rules(caller);
+        let hints = AppHints::new(&target, &head.noted, placeholder, login.appid()?, rules)?;
         Ok(Draft { opening: self, target, caller, hints, purpose: Purpose::Call })
     }
 

@@ -7,6 +7,7 @@ use http::header::HeaderName;
 use super::placeholder::Placeholder;
 use super::target::RequestTarget;
 use crate::message::noted::Noted;
+use crate::pipeline::directory::{App, Caller};
 use crate::pipeline::error::Error;
 use crate::texts::words;
 
@@ -43,15 +44,18 @@ pub(crate) struct AppHints<'d, 'r> {
     /// What a token call, or one that wants the AppSecret, says whose token or secret that is.
     pub(crate) appid: Option<Cow<'r, str>>,
     pub(crate) host: Option<&'r str>,
+    /// What says which apps the caller may use; none if nothing is said.
+    rules: Option<&'d Caller>,
 }
 
 impl<'d, 'r> AppHints<'d, 'r> {
-    /// What target and headers say, and besides `placeholder` and `appid`.
+    /// What target and headers say, and besides `placeholder`, `appid` and the caller's `rules`.
     pub(crate) fn new(
         target: &RequestTarget<'r>,
         headers: &Noted<'r>,
         placeholder: Placeholder<'d>,
         appid: Option<Cow<'r, str>>,
+        rules: Option<&'d Caller>,
     ) -> Result<Self, Error> {
         let RequestTarget { prefix, from_appid, host, .. } = *target;
         if target.from_appid_differs {
@@ -61,7 +65,13 @@ impl<'d, 'r> AppHints<'d, 'r> {
             return Err(Error::BadRequest(words!("the X-Wxgate-App header is given twice")));
         }
         let header = headers.app.map(|name| name.to_str().unwrap_or_default());
-        Ok(Self { prefix, header, from_appid, placeholder, appid, host })
+        Ok(Self { prefix, header, from_appid, placeholder, appid, host, rules })
+    }
+
+    /// Whether an account is looked for among those that `app` acts for: what the caller may not
+    /// use is as if it weren't there.
+    pub(crate) fn may_mean(&self, app: &App) -> bool {
+        self.rules.is_none_or(|who| who.may_use(app))
     }
 
     /// What names an app, or an account that a platform acts for, by name or appid; the first

@@ -125,6 +125,8 @@ pub(super) const TABLE: Table = &[
     ("WeCom refused this permanent code for good", "企业微信不会再接受这个永久授权码"),
     ("WeCom's response lacks the permanent code", "企业微信的响应中没有永久授权码"),
     ("could not save the code to the store: {error}", "无法把授权码存入存储：{error}"),
+    ("this is no code by which a company authorises a suite", "这不是企业授权套件时产生的授权码"),
+    ("too many codes that WeCom has not pushed are being exchanged", "正在兑换的、企业微信尚未推送的授权码过多"),
     ("a company changed what it grants the suite", "有企业变更了对套件的授权"),
     ("a company removed the suite", "有企业取消了对套件的授权"),
     ("could not look up the permanent code of this company: {error}", "无法查询该企业的永久授权码：{error}"),
@@ -134,7 +136,12 @@ pub(super) const TABLE: Table = &[
     ("what the store has of the code is damaged", "存储中该授权码的记录已损坏"),
     ("could not save the permanent code to the store: {error}", "无法把永久授权码存入存储：{error}"),
     ("a company authorised the suite; its permanent code is in the store", "有企业授权了套件，其永久授权码已存入存储"),
+    (
+        "a company's permanent code is not used: by WeCom's times it authorised or removed the suite later",
+        "一家企业的永久授权码未被采用：按企业微信的时间，该企业此后又授权或取消了授权",
+    ),
     ("the authorisation of a company is lost: {cause}; remedy: {remedy}", "一家企业的授权已丢失：{cause}；处理办法：{remedy}"),
     ("the permanent code of a company could not be saved yet; will retry: {error}", "暂时无法保存企业的永久授权码，将重试：{error}"),
+    ("another replica has exchanged it", "另一个副本已兑换"),
     ("the authorisation is lost: the company's administrator has to authorise again", "授权已丢失：须由该企业的管理员重新授权"),
 ];

@@ -19,6 +19,8 @@ use crate::wechat::{Form, Issuer, TicketKind, TokenEndpoint};
 /// WeChat's errcodes for a refresh token and for a company's permanent code that it will never
 /// accept again: the account has to authorise again.
 const REFUSED_FOR_GOOD: [i64; 2] = [61023, 40084];
+/// The same where the permanent code is the secret of an app that was made for the company.
+const SECRET_REFUSED: [i64; 3] = [40001, 40084, 40125];
 
 /// A fetch, and what it works with.
 pub(in crate::token) struct Fetch<'a> {
@@ -61,20 +63,21 @@ impl Fetch<'_> {
     async fn by_token(&mut self, endpoint: &TokenEndpoint, by: Issuer) -> Result<Issued, FetchError> {
         let Settings { app, options, credential } = self.settings;
         let Some(platform) = &credential.by else { return Err(unset("platform")) };
-        let refresh_token = self.granted().await?;
-        let mut texts = Vec::new();
-        texts.extend((!endpoint.id.is_empty()).then_some((endpoint.id, &*app.appid)));
-        texts.extend(endpoint.account.map(|name| (name, &*credential.owner)));
-        texts.extend(endpoint.grant.map(|name| (name, refresh_token.expose())));
-        let body = Fields { texts, ..Fields::default() }.json();
-        let (path, body) = (endpoint.path, Some(&**body));
-        let call = CallByToken { path, query: "", body, secret: &refresh_token, issuer: by };
-        let answer = call.make(self.control, platform, options.fetch_timeout).await;
-        let answer = answer.inspect_err(|error| {
-            if error.failure.errcode.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code)) {
-                self.grant.refuse();
+        let (answer, refresh_token) = loop {
+            let refresh_token = self.granted().await?;
+            let mut texts = Vec::new();
+            texts.extend((!endpoint.id.is_empty()).then_some((endpoint.id, &*app.appid)));
+            texts.extend(endpoint.account.map(|name| (name, &*credential.owner)));
+            texts.extend(endpoint.grant.map(|name| (name, refresh_token.expose())));
+            let body = Fields { texts, ..Fields::default() }.json();
+            let (path, body) = (endpoint.path, Some(&**body));
+            let call = CallByToken { path, query: "", body, secret: &refresh_token, issuer: by };
+            match call.make(self.control, platform, options.fetch_timeout).await {
+                Ok(answer) => break (answer, refresh_token),
+                Err(error) if self.is_outdated(&error, &REFUSED_FOR_GOOD).await => {}
+                Err(error) => return Err(error),
             }
-        })?;
+        };
         // A company's permanent code is another only after it authorised again.
         let renewed = endpoint.grant.filter(|_| credential.issuer == Issuer::Authorizer);
         let another = renewed.and_then(|name| answer.get(name)?.as_str());
@@ -89,17 +92,32 @@ impl Fetch<'_> {
     async fn by_permanent_code(&mut self) -> Result<Issued, FetchError> {
         let Settings { options, credential, .. } = self.settings;
         let endpoint = TokenEndpoint::of(Issuer::Work).ok_or_else(|| unset("token endpoint"))?;
-        let code = self.granted().await?;
-        let texts = vec![(endpoint.id, &*credential.owner), (endpoint.secret, code.expose())];
-        let query = Fields { texts, ..Fields::default() }.query();
-        let call = Call::Get { path: endpoint.path, query: &query };
-        let answer = self.control.call(call, options.fetch_timeout).await;
-        let answer = object(answer, credential.issuer.family(), &[&code]).inspect_err(|error| {
-            if error.failure.errcode.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code)) {
-                self.grant.refuse();
+        loop {
+            let code = self.granted().await?;
+            let texts = vec![(endpoint.id, &*credential.owner), (endpoint.secret, code.expose())];
+            let query = Fields { texts, ..Fields::default() }.query();
+            let call = Call::Get { path: endpoint.path, query: &query };
+            let answer = self.control.call(call, options.fetch_timeout).await;
+            match object(answer, credential.issuer.family(), &[&code]) {
+                Ok(answer) => return issued(&answer, credential.issuer.field(), &[&code]),
+                Err(error) if self.is_outdated(&error, &SECRET_REFUSED).await => {}
+                Err(mut error) => {
+                    if is_among(&SECRET_REFUSED, &error) {
+                        error.failure.must_authorize_again(credential.issuer.family());
+                    }
+                    return Err(error);
+                }
             }
-        })?;
-        issued(&answer, credential.issuer.field(), &[&code])
+        }
+    }
+
+    /// Whether WeChat refused for good what it was shown, and has granted another one meanwhile.
+    async fn is_outdated(&mut self, error: &FetchError, refusals: &[i64]) -> bool {
+        if !is_among(refusals, error) {
+            return false;
+        }
+        self.grant.refuse();
+        self.granted().await.is_ok()
     }
 
     /// A ticket that web pages are signed with.
@@ -123,6 +141,10 @@ impl Fetch<'_> {
         let looked = self.grant.look(self.store, &key, family, self.now).await;
         looked.map_err(FetchError::of)
     }
+}
+
+fn is_among(refusals: &[i64], error: &FetchError) -> bool {
+    error.failure.errcode.is_some_and(|code| refusals.contains(&code))
 }
 
 /// Fetches an app's token without force: whether WeChat gives one, and how long it is valid. A

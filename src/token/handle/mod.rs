@@ -61,6 +61,11 @@ impl Handle {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
+    /// Whether the account that it is of took its authorisation back.
+    pub fn is_taken_back(&self) -> bool {
+        self.shared.is_taken_back()
+    }
+
     /// A usable token. Where there is none, waits for a fetch in progress, or starts one unless a
     /// backoff, the circuit or a ceiling forbids it; then the error comes at once. Takes at most
     /// `refresh_wait`.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::evidence::Evidence;
 use super::inbox::TaskMessage;
 use crate::observe::clock::Clock;
+use crate::store::Record;
 use crate::token::life::View;
 use crate::token::options::{AppOptions, Options};
 use crate::token::status::Stats;
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub on_demand: bool,
     /// Set on use; cleared when the refresh task checks for idleness.
     wanted: AtomicBool,
+    /// The account that it is of took its authorisation back.
+    taken_back: AtomicBool,
     /// Locked for a read or a write of its fields, never over an await.
     stats: Mutex<Stats>,
     /// Unbounded, so that asking never waits: what is in it are requests in flight, and those are
@@ -51,6 +54,7 @@ impl Shared {
         let shared = Self {
             on_demand,
             wanted: AtomicBool::new(!on_demand),
+            taken_back: AtomicBool::new(false),
             view: ArcSwap::default(),
             changes: watch::Sender::default(),
             evidence: Evidence::default(),
@@ -80,6 +84,23 @@ impl Shared {
         if !self.wanted.load(Ordering::Relaxed) {
             self.wanted.store(true, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.taken_back.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_taken_back(&self, taken_back: bool) {
+        if self.is_taken_back() != taken_back {
+            self.taken_back.store(taken_back, Ordering::Relaxed);
+        }
+    }
+
+    /// WeChat granted this to fetch with, or with an empty one an account took that back. Shown at
+    /// once: the task may be waiting for WeChat.
+    pub(crate) fn granted(&self, record: Record) {
+        self.set_taken_back(record.value.expose().is_empty());
+        self.tell(TaskMessage::Granted(record));
     }
 
     /// Sends a message that expects no reply; one for a stopped task is dropped.

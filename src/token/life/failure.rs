@@ -36,13 +36,15 @@ impl Failure {
 
     /// An account has to authorise the platform, or a company the suite, or to do so again.
     pub(crate) fn unauthorized(family: Family, message: Words) -> Self {
-        let errcode = if family == Family::Work { 40084 } else { 61023 };
-        Self {
-            errcode: Some(errcode),
-            message,
-            remedy: errcode::explain(family, errcode).map(|meaning| meaning.remedy),
-            permanent: true,
-        }
+        let mut failure = Self { errcode: Some(unauthorized(family)), ..Self::transient(message) };
+        failure.must_authorize_again(family);
+        failure
+    }
+
+    /// Nothing else helps, whatever WeChat's code may mean elsewhere.
+    pub(crate) fn must_authorize_again(&mut self, family: Family) {
+        self.remedy = errcode::explain(family, unauthorized(family)).map(|meaning| meaning.remedy);
+        self.permanent = true;
     }
 
     pub(crate) fn ticketless() -> Self {
@@ -67,6 +69,11 @@ impl Failure {
             permanent: true,
         }
     }
+}
+
+/// WeChat's code for an account that has to authorise again.
+fn unauthorized(family: Family) -> i64 {
+    if family == Family::Work { 40084 } else { 61023 }
 }
 
 impl fmt::Display for Failure {

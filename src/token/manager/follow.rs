@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::app_tokens::AppTokens;
 use super::registry::Registry;
-use crate::store::{Change, Changes, Record};
+use crate::store::{Change, Changes, PERMANENT_CODE, REFRESH_TOKEN, Record};
 use crate::token::handle::{Shared, TaskMessage};
 
 /// Of so many looks at the whole store, one is at what is kept on demand too.
@@ -17,6 +17,11 @@ pub(super) async fn follow(mut changes: Changes, registry: Weak<Registry>) {
         let Some(registry) = registry.upgrade() else { return };
         looks = looks.wrapping_add(u32::from(change == Change::Any));
         let thorough = looks.is_multiple_of(THOROUGH);
+        if let Change::Key(key) = &change
+            && [REFRESH_TOKEN, PERMANENT_CODE].iter().any(|kind| key.starts_with(kind))
+        {
+            registry.note_authorization();
+        }
         registry.compare(&change, thorough).await;
         registry.hand_over(&change, thorough).await;
     }
@@ -78,7 +83,7 @@ impl Registry {
         let Ok(records) = self.deps.store.load_all(&keys).await else { return };
         for ((_, shared), record) in concerned.iter().zip(records) {
             match record {
-                Ok(Some(record)) => shared.tell(TaskMessage::Granted(record)),
+                Ok(Some(record)) => shared.granted(record),
                 Ok(None) => {}
                 Err(error) if thorough && *change == Change::Any && error.refusal().is_some() => {
                     shared.tell(TaskMessage::GrantRefused);

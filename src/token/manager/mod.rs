@@ -10,6 +10,7 @@
 //! | `authorization_code` | codes of accounts that authorise a platform |
 //! | `suite` | companies that authorise a suite |
 //! | `suite_exchange` | the exchange of a company's code, until it is settled |
+//! | `suite_held` | a company's code on its way, as the store has it |
 //! | `suite_codes` | which codes are being exchanged, and which were lost |
 
 use std::collections::HashMap;
@@ -42,6 +43,7 @@ mod registry;
 mod suite;
 mod suite_codes;
 mod suite_exchange;
+mod suite_held;
 mod supervisor;
 
 pub use authorization_code::Authorized;

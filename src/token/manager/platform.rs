@@ -14,7 +14,7 @@ use crate::texts::{text, words};
 use crate::token::credential::Credential;
 use crate::token::fetch::query_auth;
 use crate::token::grant;
-use crate::token::handle::{Configured, Handle, TaskMessage};
+use crate::token::handle::{Configured, Handle};
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
 use crate::wechat::{Issuer, TicketKind};
@@ -69,7 +69,7 @@ impl Manager {
         let (control, turns) = (app.control.clone(), Arc::clone(&app.turns));
         let task = app.authorizers.entry(appid).or_insert_with(|| {
             let task = self.spawn(Configured::clone(&configured), credential, control, &turns);
-            task.shared.tell(TaskMessage::Granted(record));
+            task.shared.granted(record);
             task
         });
         Ok(Some(task.handle()))
@@ -99,6 +99,12 @@ impl Manager {
         Ok(task.handle())
     }
 
+    /// How many authorisations accounts gave or took back, as far as is known here: while it is the
+    /// same, what was looked up is not to be looked up again.
+    pub fn authorizations(&self) -> u64 {
+        self.0.authorizations()
+    }
+
     fn known_authorizer(&self, platform: &str, appid: &str) -> Option<Handle> {
         let apps = self.0.apps();
         apps.app(platform)?.authorizers.get(appid).map(TaskHandle::handle)
@@ -124,7 +130,7 @@ impl Manager {
             (Arc::clone(&task.shared), key.clone())
         };
         let record = grant::ticket(ticket, created);
-        task.tell(TaskMessage::Granted(record.clone()));
+        task.granted(record.clone());
         self.0.deps.store.save(&key, &record).await.map(drop)
     }
 
@@ -148,8 +154,9 @@ impl Manager {
     /// Tells the task of an account of what was granted.
     pub(super) fn hand_over(&self, platform: &str, appid: &str, record: Record) {
         if let Some(task) = self.0.apps().app(platform).and_then(|app| app.authorizers.get(appid)) {
-            task.shared.tell(TaskMessage::Granted(record));
+            task.shared.granted(record);
         }
+        self.0.note_authorization();
     }
 
     /// WeChat, asked at `asked_at`, showed these refresh tokens of accounts. Those that the store

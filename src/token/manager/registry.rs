@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -20,6 +21,8 @@ pub(super) struct Registry {
     pub runtime: runtime::Handle,
     pub exchanges: Exchanges,
     pub codes: SuiteCodes,
+    /// How many were given or taken back, here or by what other replicas announce.
+    authorizations: AtomicU64,
     /// Locked for a look-up or a reload, never over an await.
     apps: Mutex<AppList>,
 }
@@ -46,8 +49,18 @@ impl Registry {
             runtime: runtime::Handle::current(),
             exchanges: Exchanges::default(),
             codes: SuiteCodes::default(),
+            authorizations: AtomicU64::new(0),
             apps: Mutex::default(),
         }
+    }
+
+    pub(super) fn authorizations(&self) -> u64 {
+        self.authorizations.load(Ordering::Acquire)
+    }
+
+    /// The store has it already.
+    pub(super) fn note_authorization(&self) {
+        self.authorizations.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn apps(&self) -> MutexGuard<'_, AppList> {

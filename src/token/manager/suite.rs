@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Manager;
 use super::authorization_code::{Authorized, digest_of, look_up};
 use super::platform::shutting_down;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{Saved, StoreError};
+use crate::store::{Saved, StoreError, is_text};
 use crate::texts::{text, words};
 use crate::token::auth_code::AuthCode;
 use crate::token::grant;
 use crate::token::handle::Handle;
 use crate::token::life::{Failure, Unavailable};
 use crate::upstream::control::Control;
+
+/// Bytes of the longest code that is taken from an SDK; WeCom asks for room for as many.
+const LONGEST_CODE: usize = 512;
 
 /// A suite as it is configured.
 #[derive(Clone)]
@@ -44,7 +49,7 @@ impl Manager {
     ) -> Result<(), StoreError> {
         let Some(suite) = self.suite(app) else { return Ok(()) };
         self.keep_code(&suite, code, created, true).await?;
-        self.pursue(suite, digest_of(code));
+        self.pursue(suite, digest_of(code), None);
         Ok(())
     }
 
@@ -54,25 +59,53 @@ impl Manager {
         suite: &Suite,
         code: &Secret,
     ) -> Result<Authorized, Failure> {
-        let (digest, now) = (digest_of(code), self.0.deps.clock.now());
-        let (manager, suite, code) = (self.clone(), suite.clone(), Secret::new(code.expose()));
+        let text = code.expose();
+        if text.len() > LONGEST_CODE || !is_text(text) {
+            let message = words!("this is no code by which a company authorises a suite");
+            return Err(Failure { errcode: Some(40078), message, remedy: None, permanent: true });
+        }
+        let (manager, suite, code) = (self.clone(), suite.clone(), Secret::new(text));
         let exchange = self.0.runtime.spawn(async move {
-            manager.keep_code(&suite, &code, now, false).await.map_err(|error| {
-                Failure::transient(words!(
-                    "could not save the code to the store: {error}",
-                    error = error.chain()
-                ))
-            })?;
+            let digest = digest_of(&code);
+            let place = manager.keep_shown(&suite, &code, &digest).await?;
             let exchanged = manager.exchange_code(&suite, &digest).await;
             if exchanged.as_ref().is_err_and(|failure| !failure.permanent) {
-                manager.pursue(suite, digest);
+                manager.pursue(suite, digest, place);
             }
             exchanged
         });
         exchange.await.unwrap_or_else(|_| Err(Failure::transient(shutting_down().cause)))
     }
 
-    /// Saves a code, unless it is known.
+    /// Saves a code that an SDK shows, unless it is known; the place that it takes. An SDK may send
+    /// anything, so few of these are saved at once, and none while WeCom can't be asked.
+    async fn keep_shown(
+        &self,
+        suite: &Suite,
+        code: &Secret,
+        digest: &str,
+    ) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        let (store, now) = (&self.0.deps.store, self.0.deps.clock.now());
+        let unsaved = |error: StoreError| {
+            Failure::transient(words!("could not save the code to the store: {error}", error = error.chain()))
+        };
+        if look_up(store, &suite.shared_key(digest), now).await.is_some()
+            || store.load(&AuthCode::key(&suite.id, digest)).await.map_err(unsaved)?.is_some()
+        {
+            return Ok(None);
+        }
+        suite.token.obtain().await.map_err(|error| Failure::transient(error.cause))?;
+        let Some(place) = self.0.codes.place_for_shown() else {
+            return Err(Failure::transient(words!(
+                "too many codes that WeCom has not pushed are being exchanged"
+            )));
+        };
+        self.keep_code(suite, code, now, false).await.map_err(unsaved)?;
+        Ok(Some(place))
+    }
+
+    /// Saves a code, unless it is known; what was not known is whether and when WeCom pushed it, if
+    /// an SDK was first.
     async fn keep_code(
         &self,
         suite: &Suite,
@@ -82,15 +115,57 @@ impl Manager {
     ) -> Result<(), StoreError> {
         let (store, now) = (&self.0.deps.store, self.0.deps.clock.now());
         let digest = digest_of(code);
-        if look_up(store, &suite.shared_key(&digest), now).await.is_some() {
-            return Ok(());
+        let (key, shared) = (AuthCode::key(&suite.id, &digest), suite.shared_key(&digest));
+        loop {
+            if let Some((corporation, _)) = look_up(store, &shared, now).await {
+                return match pushed {
+                    true => self.authorized_at(suite, &corporation, created).await,
+                    false => Ok(()),
+                };
+            }
+            let before = store.load(&key).await?;
+            let code = match &before {
+                None => AuthCode::new(code, created, pushed),
+                Some(record) => {
+                    let Some(mut known) = AuthCode::read(record) else { return Ok(()) };
+                    if !pushed || !known.confirm(created) {
+                        return Ok(());
+                    }
+                    known
+                }
+            };
+            let record = code.record(before.as_ref(), now);
+            if store.save_after(&key, before.as_ref(), &record).await? {
+                // Settled and removed between the two looks.
+                if before.is_none() && look_up(store, &shared, now).await.is_some() {
+                    store.remove(&key, &record).await?;
+                    continue;
+                }
+                return Ok(());
+            }
         }
-        let key = AuthCode::key(&suite.id, &digest);
-        if store.load(&key).await?.is_some() {
+    }
+
+    /// WeCom tells when a company authorised the suite whose permanent code is known already: if
+    /// that is later than thought, what happened before is older than the code.
+    async fn authorized_at(
+        &self,
+        suite: &Suite,
+        corporation: &str,
+        created: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (store, key) = (&self.0.deps.store, grant::permanent_code_key(&suite.id, corporation));
+        // A company that has left meanwhile stays away.
+        let Some(present) = store.load(&key).await?.filter(|present| !present.value.expose().is_empty())
+        else {
             return Ok(());
+        };
+        let dated = grant::permanent_code(Secret::new(present.value.expose()), created);
+        if dated.supersedes(&present) {
+            // Another one is later by itself.
+            store.save_after(&key, Some(&present), &dated).await?;
         }
-        let record = AuthCode::new(code, created, pushed).record(None, now);
-        store.save(&key, &record).await.map(drop)
+        Ok(())
     }
 
     /// A company granted the suite other rights: there is nothing to fetch.

@@ -1,27 +1,56 @@
 //! Which codes of companies this process exchanges, and which were lost.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{OwnedSemaphorePermit, RwLock, RwLockReadGuard, Semaphore};
 use tokio::time::timeout;
 
 use crate::token::auth_code::LostAuthorization;
 
+/// How many codes are exchanged at once that SDKs showed and WeCom has not pushed: an SDK may send
+/// anything.
+const MOST_SHOWN: usize = 100;
+
 /// By the store's keys of the codes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SuiteCodes {
-    pursued: Mutex<HashSet<String>>,
+    /// With their places among those that SDKs showed.
+    pursued: Mutex<HashMap<String, Option<OwnedSemaphorePermit>>>,
+    shown: Arc<Semaphore>,
     lost: Mutex<BTreeMap<String, LostAuthorization>>,
     /// Read by each exchange while WeCom's answer may not be in the store yet.
     exchanging: RwLock<()>,
 }
 
+impl Default for SuiteCodes {
+    fn default() -> Self {
+        Self {
+            pursued: Mutex::default(),
+            shown: Arc::new(Semaphore::new(MOST_SHOWN)),
+            lost: Mutex::default(),
+            exchanging: RwLock::default(),
+        }
+    }
+}
+
 impl SuiteCodes {
-    /// Whether the code of this key wasn't pursued yet; from now on it is.
-    pub(super) fn pursue(&self, key: &str) -> bool {
-        self.pursued.lock().insert(key.to_owned())
+    /// A place among the codes that SDKs showed, until it is dropped; none if all are taken.
+    pub(super) fn place_for_shown(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shown).try_acquire_owned().ok()
+    }
+
+    /// Whether the code of this key wasn't pursued yet; from now on it is, and keeps its place.
+    pub(super) fn pursue(&self, key: &str, place: Option<OwnedSemaphorePermit>) -> bool {
+        let mut pursued = self.pursued.lock();
+        let known = pursued.contains_key(key);
+        let kept = pursued.entry(key.to_owned()).or_default();
+        if kept.is_none() {
+            *kept = place;
+        }
+        !known
     }
 
     pub(super) fn pursued(&self, key: &str) {

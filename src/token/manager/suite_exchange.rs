@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -11,9 +12,10 @@ use super::Manager;
 use super::app_tokens::AppTokens;
 use super::authorization_code::{Authorized, look_up, remember};
 use super::suite::Suite;
+use super::suite_held::Held;
 use crate::observe::clock::Timestamp;
 use crate::secret::Secret;
-use crate::store::{Record, Saved, Store, StoreError};
+use crate::store::{Record, Saved, StoreError};
 use crate::texts::{text, words};
 use crate::token::auth_code::{AuthCode, Cause, CorporationGrant, Progress};
 use crate::token::fetch::{CODE_REFUSED, CodeAnswer, get_permanent_code};
@@ -29,13 +31,6 @@ const LOOK: Duration = Duration::from_secs(30);
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// The same for WeCom's answer, which the store did not take.
 const SAVE_AGAIN: Duration = Duration::from_millis(500);
-
-/// A code on its way, as the store has it.
-struct Held {
-    key: String,
-    code: AuthCode,
-    record: Record,
-}
 
 impl Manager {
     /// Takes up the codes in the store, and from now on those that other processes leave there.
@@ -65,17 +60,17 @@ impl Manager {
                 let Some(code) = AuthCode::read(&record) else { continue };
                 match code.loss(&suite.app, &suite.id) {
                     Some(lost) => self.tell_lost(&key, lost),
-                    None => self.pursue(suite.clone(), key[prefix.len()..].to_owned()),
+                    None => self.pursue(suite.clone(), key[prefix.len()..].to_owned(), None),
                 }
             }
         }
     }
 
     /// Exchanges a code in the background, again and again until it is settled, unless that is
-    /// being done.
-    pub(super) fn pursue(&self, suite: Suite, digest: String) {
+    /// being done. One that WeCom hasn't pushed has a place among those.
+    pub(super) fn pursue(&self, suite: Suite, digest: String, place: Option<OwnedSemaphorePermit>) {
         let key = AuthCode::key(&suite.id, &digest);
-        if !self.0.codes.pursue(&key) {
+        if !self.0.codes.pursue(&key, place) {
             return;
         }
         let registry = Arc::downgrade(&self.0);
@@ -166,11 +161,7 @@ impl Manager {
     /// Asks WeCom, unless the suite has no token for this reason, and saves what it answered.
     async fn ask(&self, suite: &Suite, mut held: Held, tokenless: Option<Failure>) -> Result<Held, Failure> {
         if let Some(cause) = held.code.given_up(self.0.deps.clock.now()) {
-            if held.code.is_worth_nothing(cause) {
-                let _ = self.0.deps.store.remove(&held.key, &held.record).await;
-                return Err(lost());
-            }
-            return self.lose(suite, held, cause, None).await;
+            return self.give_up(suite, held, cause, lost()).await;
         }
         if let Some(failure) = tokenless {
             return Err(failure);
@@ -178,7 +169,11 @@ impl Manager {
         let begun_before = matches!(held.code.progress, Progress::Begun(_));
         if !begun_before {
             held.code.begin(self.0.deps.clock.now());
-            self.save(&mut held).await.map_err(unreachable)?;
+            self.save(&mut held).await?;
+            if !held.code.is_being_asked() {
+                // A holder of the lease before was late, and has come further.
+                return Ok(held);
+            }
         }
         let code = held.code.code();
         let error = match get_permanent_code(&suite.control, &suite.token, &code, suite.timeout).await {
@@ -200,11 +195,7 @@ impl Manager {
         match failure.errcode {
             Some(code) if CODE_REFUSED.contains(&code) => {
                 let cause = held.code.why_refused(begun_before, self.0.deps.clock.now());
-                if held.code.is_worth_nothing(cause) {
-                    let _ = self.0.deps.store.remove(&held.key, &held.record).await;
-                    return Err(Failure { permanent: true, ..failure });
-                }
-                self.lose(suite, held, cause, None).await
+                self.give_up(suite, held, cause, Failure { permanent: true, ..failure }).await
             }
             _ => {
                 if !error.lost && !begun_before {
@@ -225,14 +216,14 @@ impl Manager {
             return Err(lost());
         };
         let record = grant::permanent_code(Secret::new(permanent_code.as_str()), held.code.made());
-        let key = grant::permanent_code_key(&suite.id, corporation);
-        let saved = store.save_over_refused(&key, &record).await.map_err(|error| {
+        let kept = self.keep_permanent_code(suite, &held.code, corporation, record).await;
+        let kept = kept.map_err(|error| {
             Failure::transient(words!(
                 "could not save the permanent code to the store: {error}",
                 error = error.chain()
             ))
         })?;
-        if let Saved::Saved = saved {
+        if let Some(record) = kept {
             self.hand_over(&suite.app, corporation, record);
             tracing::info!(
                 app = %suite.app,
@@ -249,6 +240,35 @@ impl Manager {
         Ok(authorized)
     }
 
+    /// Saves the permanent code that WeCom gave for `code`, unless the store has it already or has
+    /// a later one; what was saved.
+    async fn keep_permanent_code(
+        &self,
+        suite: &Suite,
+        code: &AuthCode,
+        corporation: &str,
+        mut record: Record,
+    ) -> Result<Option<Record>, StoreError> {
+        let (store, key) = (&self.0.deps.store, grant::permanent_code_key(&suite.id, corporation));
+        while let Saved::Superseded(other) = store.save_over_refused(&key, &record).await? {
+            if other.value.matches(&record.value) {
+                return Ok(None);
+            }
+            if !code.is_latest(self.0.deps.clock.now()) {
+                tracing::warn!(
+                    app = %suite.app,
+                    corporation,
+                    authorized_at = code.made().rfc3339(),
+                    "{}",
+                    text!("a company's permanent code is not used: by WeCom's times it authorised or removed the suite later")
+                );
+                return Ok(None);
+            }
+            record = grant::permanent_code_after(Secret::new(record.value.expose()), &other);
+        }
+        Ok(Some(record))
+    }
+
     /// The company authorised the suite again: what was lost of it before is of no more concern.
     async fn make_up_for(&self, suite: &Suite, corporation: &str) {
         let store = &self.0.deps.store;
@@ -262,19 +282,35 @@ impl Manager {
         }
     }
 
-    /// Nothing will come of the code.
-    async fn lose<T>(
+    /// Nothing will come of the code, nor is anything lost if an SDK made it up.
+    async fn give_up(
+        &self,
+        suite: &Suite,
+        held: Held,
+        cause: Cause,
+        failure: Failure,
+    ) -> Result<Held, Failure> {
+        // It stays if WeCom pushed it meanwhile.
+        if held.code.is_worth_nothing(cause)
+            && !matches!(self.0.deps.store.remove(&held.key, &held.record).await, Ok(false))
+        {
+            return Err(failure);
+        }
+        self.lose(suite, held, cause, None).await
+    }
+
+    /// Nothing will come of the code, unless another replica has WeCom's answer.
+    async fn lose(
         &self,
         suite: &Suite,
         mut held: Held,
         cause: Cause,
         corporation: Option<String>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Held, Failure> {
         held.code.lose(cause, corporation, self.0.deps.clock.now());
-        self.save(&mut held).await.map_err(unreachable)?;
-        if let Some(loss) = held.code.loss(&suite.app, &suite.id) {
-            self.tell_lost(&held.key, loss);
-        }
+        self.save(&mut held).await?;
+        let Some(loss) = held.code.loss(&suite.app, &suite.id) else { return Ok(held) };
+        self.tell_lost(&held.key, loss);
         Err(lost())
     }
 
@@ -296,14 +332,17 @@ impl Manager {
         self.0.deps.events.add(Event { at, app, credential, what: Happened::AuthorizationLost(lost) });
     }
 
-    async fn save(&self, held: &mut Held) -> Result<(), StoreError> {
-        save(&self.0.deps.store, held, self.0.deps.clock.now()).await
+    async fn save(&self, held: &mut Held) -> Result<(), Failure> {
+        match held.save(&self.0.deps.store, self.0.deps.clock.now()).await.map_err(unreachable)? {
+            true => Ok(()),
+            false => Err(Failure::transient(words!("another replica has exchanged it"))),
+        }
     }
 
     /// WeCom won't say it again, so it is tried for as long as the process runs.
     async fn save_at_any_rate(&self, suite: &Suite, held: &mut Held) {
         let mut told = false;
-        while let Err(error) = self.save(held).await {
+        while let Err(error) = held.save(&self.0.deps.store, self.0.deps.clock.now()).await {
             if !told {
                 tracing::error!(
                     app = %suite.app,
@@ -313,21 +352,6 @@ impl Manager {
                 told = true;
             }
             sleep(SAVE_AGAIN).await;
-        }
-    }
-}
-
-/// Saves what is known now over what was known before.
-async fn save(store: &Store, held: &mut Held, now: Timestamp) -> Result<(), StoreError> {
-    loop {
-        let record = held.code.record(Some(&held.record), now);
-        match store.save_over_refused(&held.key, &record).await? {
-            Saved::Saved => {
-                held.record = record;
-                return Ok(());
-            }
-            // A holder of the lease before wrote late; what is known now is later.
-            Saved::Superseded(other) => held.record = other,
         }
     }
 }

@@ -146,6 +146,9 @@ impl RefreshTask {
             self.shared.view.store(Arc::new(view));
             self.shared.changes.send_replace(());
         }
+        if let Some(taken_back) = self.grant.is_taken_back() {
+            self.shared.set_taken_back(taken_back);
+        }
         let mut stats = self.shared.stats();
         stats.failing = self.life.standing_failure().cloned();
         stats.dead = self.life.is_dead();

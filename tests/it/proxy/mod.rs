@@ -10,6 +10,7 @@ mod budgets;
 mod callers;
 mod canaries;
 mod canned;
+mod companies;
 mod concealed;
 mod egress;
 mod every_endpoint;

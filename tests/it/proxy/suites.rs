@@ -1,6 +1,8 @@
 //! WeCom suites: the companies that authorise one, by pushes and by SDKs, and the tokens by which
 //! it acts for them.
 
+mod codes;
+
 use serde_json::{Value, json};
 use wxgate::sandbox::{
     Action, App, AppKind, Callback, Company, Fault, Kind, Options, PlatformEvent, Receipt, Sandbox, Target,
@@ -15,22 +17,22 @@ use crate::redis_server::RedisServer;
 use crate::until::{found, until};
 
 const PROVIDER: &str = "ww00000000000000aa";
-const SECRET: &str = "canary-suite-secret-7e11";
-const CORP_TOKEN: &str = "/cgi-bin/service/get_corp_token";
+pub(super) const SECRET: &str = "canary-suite-secret-7e11";
+pub(super) const CORP_TOKEN: &str = "/cgi-bin/service/get_corp_token";
 const PERMANENT_CODE: &str = "/cgi-bin/service/get_permanent_code";
 const AUTH_INFO: &str = "/cgi-bin/service/get_auth_info";
 const SUITE_TOKEN: &str = "/cgi-bin/service/get_suite_token";
-const GETTOKEN: &str = "/cgi-bin/gettoken";
-const USER: &str = "/cgi-bin/user/get";
+pub(super) const GETTOKEN: &str = "/cgi-bin/gettoken";
+pub(super) const USER: &str = "/cgi-bin/user/get";
 
 /// An app with a suite before a sandbox, on a store that the test sees too.
-struct Suite {
-    gate: Gate,
-    store: Store,
+pub(super) struct Suite {
+    pub(super) gate: Gate,
+    pub(super) store: Store,
     _folder: tempfile::TempDir,
 }
 
-fn corpid(number: usize) -> String {
+pub(super) fn corpid(number: usize) -> String {
     format!("wpCanaryCompany{number:04}")
 }
 
@@ -39,7 +41,7 @@ fn permanent_code(number: usize) -> String {
 }
 
 /// The app's table; `more` goes into it.
-fn table(name: &str, appid: &str, suite: &str, more: &str) -> String {
+pub(super) fn table(name: &str, appid: &str, suite: &str, more: &str) -> String {
     format!(
         "[[app]]\nname = \"{name}\"\nappid = \"{appid}\"\nkind = \"wecom\"\nsecret = \"{SECRET}\"\n\
          suite_id = \"{suite}\"\nsuite_secret = \"{SECRET}\"\n{more}\n"
@@ -48,7 +50,7 @@ fn table(name: &str, appid: &str, suite: &str, more: &str) -> String {
 
 impl Suite {
     /// `more` goes into the app's table, `tables` stand beside it.
-    async fn with(more: &str, tables: &str) -> Self {
+    pub(super) async fn with(more: &str, tables: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::File(folder.path().to_owned());
         let url = format!("file:{}", folder.path().display());
@@ -56,7 +58,7 @@ impl Suite {
     }
 
     /// With so many companies that have authorised it already.
-    async fn on(
+    pub(super) async fn on(
         location: Location,
         url: &str,
         companies: usize,
@@ -99,7 +101,7 @@ impl Suite {
     }
 
     /// Lets it happen and pushes it.
-    async fn push(&self, event: PlatformEvent) -> (Told, Receipt) {
+    pub(super) async fn push(&self, event: PlatformEvent) -> (Told, Receipt) {
         let told = self.gate.sandbox.occur(SUITE.id, event).expect("it happens");
         let receipt = self.push_again(&told).await;
         (told, receipt)
@@ -110,13 +112,13 @@ impl Suite {
     }
 
     /// WeCom pushes a ticket, so that the suite's token can be fetched.
-    async fn ticket(&self) {
+    pub(super) async fn ticket(&self) {
         let (_, receipt) = self.push(PlatformEvent::SuiteTicket { ticket: None }).await;
         assert_eq!(told(&receipt), (200, "success"));
     }
 
     /// A company authorises the suite.
-    async fn authorise(&self, number: usize) -> Told {
+    pub(super) async fn authorise(&self, number: usize) -> Told {
         let (event, receipt) = self.push(create(number)).await;
         assert_eq!(told(&receipt), (200, "success"));
         event
@@ -129,7 +131,7 @@ impl Suite {
     }
 
     /// Waits until the store has the permanent code that WeCom gave last.
-    async fn exchanged(&self, number: usize) -> String {
+    pub(super) async fn exchanged(&self, number: usize) -> String {
         let is_kept = async || {
             let given = self.gate.sandbox.permanent_code(SUITE.id, &corpid(number))?;
             (self.kept(number).await? == given).then_some(given)
@@ -150,20 +152,20 @@ impl Suite {
         found(|| "a lost authorisation", lost).await
     }
 
-    fn count(&self, path: &str) -> usize {
+    pub(super) fn count(&self, path: &str) -> usize {
         self.gate.journal(path).len()
     }
 }
 
-fn create(number: usize) -> PlatformEvent {
+pub(super) fn create(number: usize) -> PlatformEvent {
     PlatformEvent::CreateAuth { corpid: corpid(number), name: None }
 }
 
-fn told(receipt: &Receipt) -> (u16, &str) {
+pub(super) fn told(receipt: &Receipt) -> (u16, &str) {
     (receipt.status, &receipt.body)
 }
 
-fn user(name: &str) -> String {
+pub(super) fn user(name: &str) -> String {
     format!("/@{name}{USER}?userid=u")
 }
 

@@ -6,7 +6,6 @@ use wxgate::config::Config;
 use wxgate::sandbox::{App, AppKind, Callback, Options, SECRET, Sandbox};
 use wxgate::server::Address;
 use wxgate::texts::text;
-use wxgate::token::SuiteKind;
 
 use super::failure::Failure;
 use super::terminal::print;
@@ -36,7 +35,7 @@ pub(super) async fn run(
         });
         let suite = config.pipeline.apps.iter().filter_map(|app| app.token.suite.as_ref());
         let suite = suite.map(|suite| App {
-            customized: suite.kind == SuiteKind::Customized,
+            customized: suite.is_customized(),
             ..App::new(&*suite.id, suite.secret.expose(), AppKind::Suite)
         });
         let provider = config.pipeline.apps.iter().filter_map(|app| {

@@ -78,6 +78,13 @@ pub struct SuiteOptions {
     pub kind: SuiteKind,
 }
 
+impl SuiteOptions {
+    /// Whether it is a template of customized apps (代开发).
+    pub fn is_customized(&self) -> bool {
+        self.kind == SuiteKind::Customized
+    }
+}
+
 /// How the token of a company that authorised a suite is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuiteKind {

@@ -1,11 +1,11 @@
 // The apps: which are shown, in which order and how, and each one's card.
 
-import { find, set, show, line, style, attribute, keyed, element, fromTemplate } from "./dom.js";
+import { find, set, show, line, style, attribute, keyed, element, fromTemplate, translate } from "./dom.js";
 import { ago, duration, joined, moment, number } from "./format.js";
 import * as apptable from "./apptable.js";
 import * as quota from "./quota.js";
 import { route, toApp } from "./routes.js";
-import { text, translate, word } from "./texts.js";
+import { text, word } from "./texts.js";
 
 // As cards, if there are no more; else as a table.
 const MOST_CARDS = 4;
@@ -121,7 +121,7 @@ export function render(apps, spending, recent, context) {
     const card = fromTemplate("card");
     card.dataset.app = app.name;
     find(".name a", card).href = toApp(app.name);
-    translate(card);
+    translate(card, text);
     return card;
   };
   keyed(find("#apps"), areCards ? rows : [], ({ app }) => app.name, create, (card, row) => renderCard(card, row, context));

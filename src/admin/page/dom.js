@@ -25,6 +25,14 @@ export function attribute(node, name, value) {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
+// Writes the texts whose keys the nodes below `within` name.
+export function translate(within, text) {
+  for (const node of within.querySelectorAll("[data-text]")) set(node, text(node.dataset.text));
+  for (const node of within.querySelectorAll("[data-title]")) attribute(node, "title", text(node.dataset.title));
+  for (const node of within.querySelectorAll("[data-label]")) attribute(node, "aria-label", text(node.dataset.label));
+  for (const node of within.querySelectorAll("[data-placeholder]")) attribute(node, "placeholder", text(node.dataset.placeholder));
+}
+
 export function element(tag, classes = "", text = "") {
   const node = document.createElement(tag);
   if (classes !== "") node.className = classes;

@@ -27,7 +27,11 @@ macro_rules! file {
 /// Our own files.
 static FILES: [Asset; 29] = [
     Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
-    file!("page.css", CSS),
+    Asset {
+        path: "/page/page.css",
+        content_type: CSS,
+        text: concat!(include_str!("base.css"), include_str!("page.css")),
+    },
     file!("views.css", CSS),
     file!("main.js", SCRIPT),
     file!("actions.js", SCRIPT),

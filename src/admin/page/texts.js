@@ -1,7 +1,7 @@
 // What the page says, in English and Chinese.
 
 import { chinese } from "./chinese.js";
-import { find, set, attribute } from "./dom.js";
+import { find, set, attribute, translate } from "./dom.js";
 import { english } from "./english.js";
 
 const STORED = "wxgate-language";
@@ -23,16 +23,10 @@ export function word(name, key) {
   return Object.hasOwn(words, name) && typeof words[name] === "string" ? words[name] : name;
 }
 
-export function translate(within) {
-  for (const node of within.querySelectorAll("[data-text]")) set(node, text(node.dataset.text));
-  for (const node of within.querySelectorAll("[data-label]")) attribute(node, "aria-label", text(node.dataset.label));
-  for (const node of within.querySelectorAll("[data-placeholder]")) attribute(node, "placeholder", text(node.dataset.placeholder));
-}
-
 export function speak() {
   attribute(document.documentElement, "lang", isChinese() ? "zh-CN" : "en");
   set(find("#language"), text("other"));
-  translate(document);
+  translate(document, text);
 }
 
 export function start(onChange) {

@@ -14,10 +14,10 @@ const HTML: &str = include_str!("index.html");
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Name, content type, content. What writes to the document, and the choice of a theme, are the
-/// status page's.
+/// Name, content type, content. What writes to the document, the choice of a theme, and how both
+/// look are the status page's.
 const FILES: [(&str, &str, &str); 10] = [
-    ("page.css", CSS, include_str!("page.css")),
+    ("page.css", CSS, concat!(include_str!("../../admin/page/base.css"), include_str!("page.css"))),
     ("main.js", SCRIPT, include_str!("main.js")),
     ("accounts.js", SCRIPT, include_str!("accounts.js")),
     ("control.js", SCRIPT, include_str!("control.js")),

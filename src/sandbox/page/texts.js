@@ -1,6 +1,6 @@
 // What the page says, in English and Chinese.
 
-import { attribute, find, set } from "./dom.js";
+import { attribute, find, set, translate } from "./dom.js";
 
 const STORED = "wxgate-language";
 
@@ -162,10 +162,7 @@ export function duration(seconds) {
 export function speak() {
   attribute(document.documentElement, "lang", isChinese() ? "zh-CN" : "en");
   set(find("#language"), text("other"));
-  for (const node of document.querySelectorAll("[data-text]")) set(node, text(node.dataset.text));
-  for (const node of document.querySelectorAll("[data-title]")) attribute(node, "title", text(node.dataset.title));
-  for (const node of document.querySelectorAll("[data-label]")) attribute(node, "aria-label", text(node.dataset.label));
-  for (const node of document.querySelectorAll("[data-placeholder]")) attribute(node, "placeholder", text(node.dataset.placeholder));
+  translate(document, text);
 }
 
 export function start(onChange) {

@@ -92,14 +92,7 @@ impl Store {
                         }
                     }
                 }
-                let swap = Swap {
-                    key,
-                    expected: present.as_deref(),
-                    value: Some(&encoded),
-                    lasts: record.lasts(),
-                    announced: true,
-                };
-                if self.0.engine.swap(swap).await? {
+                if self.0.engine.swap(written(key, present.as_deref(), &encoded, record)).await? {
                     self.0.refusals.settle(key);
                     return Ok(Saved::Saved);
                 }
@@ -126,14 +119,7 @@ impl Store {
             if rank != before.map(Record::rank) {
                 return Ok(false);
             }
-            let swap = Swap {
-                key,
-                expected: present.as_deref(),
-                value: Some(&encoded),
-                lasts: record.lasts(),
-                announced: true,
-            };
-            self.0.engine.swap(swap).await
+            self.0.engine.swap(written(key, present.as_deref(), &encoded, record)).await
         })
         .await
     }
@@ -190,4 +176,9 @@ impl Store {
     pub fn refused(&self) -> Vec<Refused> {
         self.0.refusals.present()
     }
+}
+
+/// Puts `record`, whose text is `encoded`, in the place of what is `expected`.
+fn written<'a>(key: &'a str, expected: Option<&'a [u8]>, encoded: &'a [u8], record: &Record) -> Swap<'a> {
+    Swap { key, expected, value: Some(encoded), lasts: record.lasts(), announced: true }
 }

@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::token::credential::Credential;
 use crate::token::grant::{self, Grant};
 use crate::token::settings::Settings;
-use crate::token::{AppOptions, Failure, SuiteKind};
+use crate::token::{AppOptions, Failure, SuiteOptions};
 use crate::upstream::control::{Call, Control};
 use crate::wechat::{Form, Issuer, TicketKind, TokenEndpoint};
 
@@ -39,7 +39,7 @@ impl Fetch<'_> {
             return self.ticket(kind).await;
         }
         let endpoint = TokenEndpoint::of(credential.issuer).ok_or_else(|| unset("token endpoint"))?;
-        let customized = app.suite.as_ref().is_some_and(|suite| suite.kind == SuiteKind::Customized);
+        let customized = app.suite.as_ref().is_some_and(SuiteOptions::is_customized);
         if credential.issuer == Issuer::Corporation && customized {
             return self.by_permanent_code().await;
         }
